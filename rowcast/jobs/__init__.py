@@ -1,0 +1,1 @@
+"""Jobs: what one is, how its input is cut into chunks, where its record and its files lie, how its work is queued."""

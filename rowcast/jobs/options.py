@@ -1,0 +1,45 @@
+"""The options of a predict request: the one table of names, defaults and what they take."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+DELIMITERS = {",": ",", ";": ";", "|": "|", "tab": "\t", "\t": "\t"}
+
+
+def _delimiter(value: object) -> object:
+    return DELIMITERS.get(value, value) if isinstance(value, str) else value
+
+
+def _names(value: object) -> object:
+    """`key` comes as `a,b` in a query and as a list in JSON."""
+    return [name for name in value.split(",") if name] if isinstance(value, str) else value
+
+
+class Options(BaseModel):
+    """How a job is scored, fixed when it is made. An unknown option is an error, not a shrug."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = Field(
+        default=None, description="`NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the default model."
+    )
+    output: Literal["joined", "predictions"] = "joined"
+    key: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        default=(), description="Input columns that `output=predictions` carries along."
+    )
+    probabilities: bool = Field(default=False, description="Adds `probability_CLASS` for each class.")
+    prediction_column: str = Field(default="prediction", min_length=1, max_length=256)
+    on_error: Literal["skip", "fail"] = Field(default="skip", description="What a bad row does to its job.")
+    max_errors: int | None = Field(
+        default=None, ge=0, description="The job fails as soon as more rows than this are bad."
+    )
+    delimiter: Annotated[Literal[",", ";", "|", "\t"], BeforeValidator(_delimiter)] = ","
+    header: bool = Field(
+        default=True, description="False: no header line; the columns are the model's features in order."
+    )
+
+    def added_columns(self, classes: list[str] | None) -> list[str]:
+        """The columns that the result adds: the prediction, then one probability for each of `classes`."""
+        probabilities = [f"probability_{name}" for name in classes or []] if self.probabilities else []
+        return [self.prediction_column, *probabilities]

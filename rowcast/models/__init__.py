@@ -1,0 +1,1 @@
+"""Models: what one promises (manifest), where they lie (registry), and the one place that opens them (load)."""

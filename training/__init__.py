@@ -1,0 +1,1 @@
+"""Training: fits a pipeline from a CSV, measures it, and registers it."""

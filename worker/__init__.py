@@ -1,0 +1,1 @@
+"""The workers: Celery tasks that score what the gateway queued."""
