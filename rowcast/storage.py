@@ -1,7 +1,7 @@
 """Files by key: a few verbs over bytes, the same for a folder and for a bucket (S3, GCS, Azure Blob).
 
-A key is a relative path with `/`. A put is atomic: a reader sees the whole object or none. What the folder holds
-outlives a killed process; it is as safe from a power cut as the file system makes it.
+A key is a relative path with `/`. A put is atomic: a reader sees the whole object or none. What the folder
+holds outlives a killed process; it is as safe from a power cut as the file system makes it.
 """
 
 import re
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from rowcast.errors import Unavailable
@@ -38,6 +38,15 @@ class Storage:
         with _speaking(self.location, key):
             obstore.put(self._store, key, data, use_multipart=False)
 
+    def create(self, key: str, data: bytes) -> bool:
+        """Writes the object whole where there is none; answers whether it did. Of two at once one wins."""
+        try:
+            with _speaking(self.location, key):
+                obstore.put(self._store, key, data, mode="create", use_multipart=False)
+        except FileExistsError:
+            return False
+        return True
+
     def get(self, key: str) -> bytes:
         """Reads the object whole.
 
@@ -57,7 +66,7 @@ class Storage:
             return obstore.get_range(self._store, key, start=start, length=length).to_bytes()
 
     def entries(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Every object below the folder `prefix` as (key, bytes), in no order; nothing where there is no such folder."""
+        """Every object below the folder `prefix` as (key, bytes), in no order; a folder may be missing."""
         with _speaking(self.location, prefix):
             pages = list(obstore.list(self._store, prefix=prefix))
         for page in pages:
@@ -104,9 +113,11 @@ def _open(location: str) -> ObjectStore:
 
 @contextmanager
 def _speaking(location: str, key: str) -> Iterator[None]:
-    """Turns obstore's errors into ours; a missing object stays `FileNotFoundError`."""
+    """Turns obstore's errors into ours; `FileNotFoundError` and `FileExistsError` say what they say."""
     try:
         yield
+    except AlreadyExistsError:
+        raise FileExistsError(key) from None
     except FileNotFoundError:
         raise FileNotFoundError(key) from None
     except (BaseError, OSError) as error:

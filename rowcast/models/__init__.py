@@ -1,1 +1,1 @@
-"""Models: what one promises (manifest), where they lie (registry), and the one place that opens them (load)."""
+"""Models: what one promises (manifest), where they lie (registry), and what alone opens them (load)."""

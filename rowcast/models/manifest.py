@@ -1,4 +1,4 @@
-"""The manifest: what is known of one model version without opening its pickle. The gateway reads nothing else."""
+"""The manifest: what is known of a model version without opening its pickle; all that the gateway reads."""
 
 import re
 from typing import Literal
@@ -30,15 +30,11 @@ class Feature(BaseModel):
     )
 
 
-class Manifest(BaseModel):
-    """One version of one model. `sha256` is that of the pickle's bytes; nothing else is ever unpickled."""
+class Draft(BaseModel):
+    """What is known of a model before the registry gives it a version."""
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    version: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    created_at: str = Field(description="RFC 3339, UTC.")
     task: Literal["classification", "regression"]
     features: list[Feature]
     classes: list[Label] | None = Field(
@@ -51,14 +47,23 @@ class Manifest(BaseModel):
         default_factory=dict, description="How it was trained: data, rows, target, estimator."
     )
     libraries: dict[str, str] = Field(
-        description="Python's and the libraries' versions at the time of training."
-    )
-    signature: str | None = Field(
-        default=None,
-        description="HMAC-SHA256 (hex) over the manifest without this field, by ROWCAST_MODEL_KEY.",
+        description="The versions of Python and of the libraries that it was trained with."
     )
 
     @property
     def feature_names(self) -> list[str]:
         """The features' names in the estimator's order."""
         return [feature.name for feature in self.features]
+
+
+class Manifest(Draft):
+    """One version of one model. `sha256` is that of the pickle's bytes; nothing else is ever unpickled."""
+
+    name: str
+    version: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    created_at: str = Field(description="RFC 3339, UTC.")
+    signature: str | None = Field(
+        default=None,
+        description="HMAC-SHA256 (hex) over the manifest without this field, by ROWCAST_MODEL_KEY.",
+    )

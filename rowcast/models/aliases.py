@@ -1,0 +1,63 @@
+"""The aliases of a model: names for its versions that move, kept in one small file beside them."""
+
+import time
+from collections.abc import Mapping
+from threading import Lock
+
+from pydantic import TypeAdapter, ValidationError
+
+from rowcast.errors import ModelRefused
+from rowcast.storage import Storage
+
+LATEST = "latest"
+PRODUCTION = "production"
+
+FRESH_SECONDS = 1.0
+"""How old what `read` answers may be: the gateway asks at each request, and a bucket is a round trip away."""
+
+_CONTENT = TypeAdapter(dict[str, str])
+
+
+class Aliases:
+    """Reads and writes `NAME/aliases.json`. A name that gets here has been checked already."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._lock = Lock()
+        self._seen: dict[str, tuple[float, dict[str, str]]] = {}
+
+    def read(self, name: str) -> dict[str, str]:
+        """Alias to version, as of at most a second ago; what this object wrote is there at once."""
+        read_at, known = self._seen.get(name, (float("-inf"), {}))
+        if time.monotonic() - read_at < FRESH_SECONDS:
+            return dict(known)
+        return self.fetch(name)
+
+    def update(self, name: str, changes: Mapping[str, str]) -> None:
+        """Adds or moves aliases. Of two programs that write at the same moment the last one wins."""
+        with self._lock:
+            aliases = self.fetch(name) | dict(changes)
+            self._storage.put(_key(name), _CONTENT.dump_json(dict(sorted(aliases.items())), indent=2) + b"\n")
+            self._remember(name, aliases)
+
+    def fetch(self, name: str) -> dict[str, str]:
+        """Alias to version, as of now."""
+        try:
+            aliases = _CONTENT.validate_json(self._storage.get(_key(name)))
+        except FileNotFoundError:
+            # Not remembered: names come from requests, and a table of all of them would only grow.
+            self._seen.pop(name, None)
+            return {}
+        except ValidationError:
+            raise ModelRefused(
+                f"The aliases of the model {name!r} cannot be read: {_key(name)} is damaged."
+            ) from None
+        self._remember(name, aliases)
+        return dict(aliases)
+
+    def _remember(self, name: str, aliases: dict[str, str]) -> None:
+        self._seen[name] = (time.monotonic(), dict(aliases))
+
+
+def _key(name: str) -> str:
+    return f"{name}/aliases.json"

@@ -1,0 +1,221 @@
+"""The registry: which models there are, in which versions, under which aliases. It never opens a pickle.
+
+    NAME/VERSION/model.pkl        written first, by a create-only put, which takes the version number
+    NAME/VERSION/manifest.json    written last: a version without it does not exist yet
+    NAME/aliases.json             the only file that ever changes
+
+Names, versions and aliases come from requests: whatever is not of their form is not there (`NotFound`), and
+no key is ever made of it.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from itertools import count
+
+from pydantic import ValidationError
+
+from rowcast.errors import ModelRefused, NotFound, Unprocessable
+from rowcast.models.aliases import LATEST, PRODUCTION, Aliases
+from rowcast.models.manifest import NAME, VERSION, Draft, Manifest
+from rowcast.models.signature import is_signed, signed
+from rowcast.nearest import or_nearest
+from rowcast.storage import Storage
+
+
+class Registry:
+    """The models below one folder or bucket. Several programs may use it at once, threads may share it.
+
+    Manifests never change, so each is read once; aliases are read again after a second.
+    """
+
+    def __init__(self, storage: Storage, key: str | None = None) -> None:
+        """`key` (ROWCAST_MODEL_KEY) signs what is registered; then nothing unsigned is given out."""
+        self.storage = storage
+        self._key = key or None
+        self._aliases = Aliases(storage)
+        self._manifests: dict[tuple[str, str], Manifest] = {}
+
+    def resolve(self, reference: str) -> Manifest:
+        """The version that `NAME`, `NAME@VERSION` or `NAME@ALIAS` means now.
+
+        `NAME` alone is the alias `production` where it is set, else `latest`.
+
+        Raises:
+            NotFound: naming what there is instead.
+        """
+        name, at, wanted = reference.partition("@")
+        return self.manifest(name, self._version(name, wanted) if at else self._default_version(name))
+
+    def manifest(self, name: str, version: str) -> Manifest:
+        """The manifest of one version.
+
+        Raises:
+            NotFound: there is no such model, or it has no such version.
+            ModelRefused: the file is damaged, or is that of another model or version.
+        """
+        known = self._manifests.get((name, version))
+        if known is not None:
+            return known
+        if not NAME.fullmatch(name) or not VERSION.fullmatch(version):
+            raise self._no_version(name, version)
+        key = _manifest_key(name, version)
+        try:
+            manifest = Manifest.model_validate_json(self.storage.get(key))
+        except FileNotFoundError:
+            raise self._no_version(name, version) from None
+        except ValidationError as error:
+            raise ModelRefused(f"The manifest {key} is damaged: {error.errors()[0]['msg']}.") from None
+        if (manifest.name, manifest.version) != (name, version):
+            raise ModelRefused(f"The manifest {key} is that of {manifest.name}@{manifest.version}.")
+        self._manifests[name, version] = manifest
+        return manifest
+
+    def names(self) -> list[str]:
+        """The models that have a version at least, sorted."""
+        return sorted({key.split("/", 1)[0] for key, _ in self.storage.entries("") if _complete(key)})
+
+    def versions(self, name: str) -> list[str]:
+        """The versions of a model in numeric order; none where there is no such model."""
+        if not NAME.fullmatch(name):
+            return []
+        found = [key.split("/")[1] for key, _ in self.storage.entries(name) if _complete(key)]
+        return sorted(found, key=int)
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """Alias to version, as of at most a second ago; none where there is no such model."""
+        return self._aliases.read(name) if NAME.fullmatch(name) else {}
+
+    def register(self, name: str, pickle_bytes: bytes, draft: Draft) -> Manifest:
+        """Adds the next version and moves the alias `latest`. Two at once get two versions.
+
+        A version appears whole or not at all; the number of one that broke off is not used again.
+
+        Raises:
+            Unprocessable: the name is none that a model can have.
+        """
+        if not NAME.fullmatch(name):
+            raise Unprocessable.at("name", f"{_shown(name)} is no name for a model: it takes {_NAME_TAKES}")
+        version = self._take_version(name, pickle_bytes)
+        manifest = Manifest(
+            name=name,
+            version=version,
+            sha256=hashlib.sha256(pickle_bytes).hexdigest(),
+            created_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            **dict(draft),
+        )
+        if self._key is not None:
+            manifest = signed(manifest, self._key)
+        content = manifest.model_dump_json(indent=2).encode() + b"\n"
+        self.storage.put(_manifest_key(name, version), content)
+        self._move_latest(name)
+        return self.manifest(name, version)
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Lets `alias` mean `version`, which may be an alias itself: then what that means now.
+
+        Raises:
+            NotFound: there is no such model or version.
+            Unprocessable: the alias is none that a version can have.
+        """
+        if not NAME.fullmatch(alias) or alias.isdigit():
+            takes = f"{_NAME_TAKES}, and is not a number"
+            raise Unprocessable.at("alias", f"{_shown(alias)} is no alias: it takes {takes}")
+        self._aliases.update(name, {alias: self.manifest(name, self._version(name, version)).version})
+
+    def model_bytes(self, manifest: Manifest) -> bytes:
+        """The pickle of a version, which is what the manifest says that it is.
+
+        Raises:
+            NotFound: the file is gone.
+            ModelRefused: the bytes have another digest than the manifest's, or, with a key, the manifest's
+                signature is missing or wrong.
+        """
+        known_as = f"{manifest.name}@{manifest.version}"
+        if self._key is not None and not is_signed(manifest, self._key):
+            fault = "has no signature" if manifest.signature is None else "is not signed by ROWCAST_MODEL_KEY"
+            raise ModelRefused(f"The manifest of {known_as} {fault}; the model is not opened.")
+        if not NAME.fullmatch(manifest.name) or not VERSION.fullmatch(manifest.version):
+            raise self._no_version(manifest.name, manifest.version)
+        try:
+            data = self.storage.get(_model_key(manifest.name, manifest.version))
+        except FileNotFoundError:
+            raise NotFound(f"The file of the model {known_as} is gone from the registry.") from None
+        if hashlib.sha256(data).hexdigest() != manifest.sha256:
+            raise ModelRefused(
+                f"The file of {known_as} is not the one that its manifest names (SHA-256 differs)."
+            )
+        return data
+
+    def _version(self, name: str, wanted: str) -> str:
+        """The version that a version or an alias means."""
+        if VERSION.fullmatch(wanted):
+            return wanted
+        aliases = self.aliases(name)
+        if wanted not in aliases:
+            raise self._no_version(name, wanted, aliases)
+        return aliases[wanted]
+
+    def _default_version(self, name: str) -> str:
+        aliases = self.aliases(name)
+        version = aliases.get(PRODUCTION) or aliases.get(LATEST)
+        if version is None:  # the first registration broke off between manifest and alias
+            version = next(reversed(self.versions(name)), None)
+        if version is None:
+            raise self._no_model(name)
+        return version
+
+    def _take_version(self, name: str, pickle_bytes: bytes) -> str:
+        """Writes the pickle under the first free number; who writes it owns the number."""
+        last = max(
+            (int(version) for version in self.storage.folders(name) if VERSION.fullmatch(version)), default=0
+        )
+        return next(
+            str(number)
+            for number in count(last + 1)
+            if self.storage.create(_model_key(name, str(number)), pickle_bytes)
+        )
+
+    def _move_latest(self, name: str) -> None:
+        """Points `latest` at the highest version, also when several registrations end at once.
+
+        Each looks again after it has written: whoever writes last has seen every manifest that came before.
+        """
+        while self._aliases.fetch(name).get(LATEST) != (highest := self.versions(name)[-1]):
+            self._aliases.update(name, {LATEST: highest})
+
+    def _no_version(self, name: str, version: str, aliases: dict[str, str] | None = None) -> NotFound:
+        versions = self.versions(name)
+        if not versions:
+            return self._no_model(name)
+        there = or_nearest(version, [*versions, *(aliases or self.aliases(name))])
+        return NotFound(f"The model {name!r} has no version or alias {_shown(version)}; {there}.")
+
+    def _no_model(self, name: str) -> NotFound:
+        return NotFound(f"There is no model {_shown(name)}; {or_nearest(name, self.names())}.")
+
+
+_NAME_TAKES = "1 to 64 letters, digits, dots, hyphens and underscores, a letter or digit first"
+
+
+def _manifest_key(name: str, version: str) -> str:
+    return f"{name}/{version}/manifest.json"
+
+
+def _model_key(name: str, version: str) -> str:
+    return f"{name}/{version}/model.pkl"
+
+
+def _complete(key: str) -> bool:
+    """Whether the key is that of a manifest, which is there once its version is whole."""
+    parts = key.split("/")
+    return (
+        len(parts) == 3
+        and parts[2] == "manifest.json"
+        and NAME.fullmatch(parts[0]) is not None
+        and VERSION.fullmatch(parts[1]) is not None
+    )
+
+
+def _shown(name: str) -> str:
+    """A name out of a request, cut to what a sentence can hold."""
+    return repr(name if len(name) <= 80 else name[:80] + "…")
