@@ -14,9 +14,10 @@ from itertools import count
 
 from pydantic import ValidationError
 
-from rowcast.errors import ModelRefused, NotFound, Unprocessable
+from rowcast.errors import ModelRefused, NotFound
 from rowcast.models.aliases import LATEST, PRODUCTION, Aliases
 from rowcast.models.manifest import NAME, VERSION, Draft, Manifest
+from rowcast.models.names import require_alias, require_name, shown
 from rowcast.models.signature import is_signed, signed
 from rowcast.nearest import or_nearest
 from rowcast.storage import Storage
@@ -93,8 +94,7 @@ class Registry:
         Raises:
             Unprocessable: the name is none that a model can have.
         """
-        if not NAME.fullmatch(name):
-            raise Unprocessable.at("name", f"{_shown(name)} is no name for a model: it takes {_NAME_TAKES}")
+        require_name(name)
         version = self._take_version(name, pickle_bytes)
         manifest = Manifest(
             name=name,
@@ -117,9 +117,7 @@ class Registry:
             NotFound: there is no such model or version.
             Unprocessable: the alias is none that a version can have.
         """
-        if not NAME.fullmatch(alias) or alias.isdigit():
-            takes = f"{_NAME_TAKES}, and is not a number"
-            raise Unprocessable.at("alias", f"{_shown(alias)} is no alias: it takes {takes}")
+        require_alias(alias)
         self._aliases.update(name, {alias: self.manifest(name, self._version(name, version)).version})
 
     def model_bytes(self, manifest: Manifest) -> bytes:
@@ -188,13 +186,10 @@ class Registry:
         if not versions:
             return self._no_model(name)
         there = or_nearest(version, [*versions, *(aliases or self.aliases(name))])
-        return NotFound(f"The model {name!r} has no version or alias {_shown(version)}; {there}.")
+        return NotFound(f"The model {name!r} has no version or alias {shown(version)}; {there}.")
 
     def _no_model(self, name: str) -> NotFound:
-        return NotFound(f"There is no model {_shown(name)}; {or_nearest(name, self.names())}.")
-
-
-_NAME_TAKES = "1 to 64 letters, digits, dots, hyphens and underscores, a letter or digit first"
+        return NotFound(f"There is no model {shown(name)}; {or_nearest(name, self.names())}.")
 
 
 def _manifest_key(name: str, version: str) -> str:
@@ -214,8 +209,3 @@ def _complete(key: str) -> bool:
         and NAME.fullmatch(parts[0]) is not None
         and VERSION.fullmatch(parts[1]) is not None
     )
-
-
-def _shown(name: str) -> str:
-    """A name out of a request, cut to what a sentence can hold."""
-    return repr(name if len(name) <= 80 else name[:80] + "…")

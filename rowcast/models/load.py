@@ -1,0 +1,138 @@
+"""Opening a model: the one module that unpickles, and the only one of this package that imports scikit-learn.
+
+A pickle runs code when it is read, so nothing of it is read before its digest, its signature (where a key is
+set) and its scikit-learn version have been checked against the manifest.
+"""
+
+import pickle
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from platform import python_version
+from typing import Any, Literal
+
+import numpy as np
+import structlog
+from sklearn.exceptions import InconsistentVersionWarning
+
+from rowcast.errors import ModelRefused
+from rowcast.models.manifest import Manifest
+from rowcast.models.registry import Registry
+
+SKLEARN = "scikit-learn"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready to predict, in one thread."""
+
+    manifest: Manifest
+    estimator: Any
+
+
+def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "warn"]) -> LoadedModel:
+    """Checks, reads and prepares one version.
+
+    Raises:
+        NotFound: the file is gone.
+        ModelRefused: digest, signature or scikit-learn version do not match, or the pickle cannot be read.
+    """
+    known_as = f"{manifest.name}@{manifest.version}"
+    strict = versions == "strict"
+    data = registry.model_bytes(manifest)
+    if strict:
+        _require_same_sklearn(known_as, manifest.libraries.get(SKLEARN, "unknown"))
+    try:
+        estimator, trained_with = unpickle(data)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ModelRefused(
+            f"The file of {known_as} cannot be read here: {type(error).__name__}: {error}"
+        ) from error
+    if strict and trained_with is not None:
+        _require_same_sklearn(known_as, trained_with)
+    _warn_of_differences(known_as, manifest.libraries | ({SKLEARN: trained_with} if trained_with else {}))
+    predict_in_one_thread(estimator)
+    return LoadedModel(manifest, estimator)
+
+
+def unpickle(data: bytes, read: Callable[[bytes], Any] = pickle.loads) -> tuple[Any, str | None]:
+    """The object, and the scikit-learn version that it was pickled with where that is not the one here.
+
+    It runs whatever code the bytes name: whoever calls has checked where they come from.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        value = read(data)
+    trained_with = None
+    for warning in caught:
+        if isinstance(warning.message, InconsistentVersionWarning):
+            trained_with = warning.message.original_sklearn_version
+        else:
+            structlog.get_logger().warning("model_warns", message=str(warning.message))
+    return value, trained_with
+
+
+def library_version(name: str) -> str | None:
+    """The version that is installed here; of Python, too. None where it is not installed."""
+    if name == "python":
+        return python_version()
+    try:
+        return installed_version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def predict_in_one_thread(estimator: Any) -> None:
+    """Sets `n_jobs` to 1 in the estimator and in everything in it, fitted parts too.
+
+    Forests and others keep the `n_jobs` of their training in the pickle; a worker process has one core, and a
+    forest that adds up its trees in many threads adds them in no fixed order.
+    """
+    for part in _parts(estimator, seen=set()):
+        if "n_jobs" in vars(part):
+            part.n_jobs = 1
+
+
+def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
+    """Every object with parameters that `value` is or holds, however deep."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    held: Any = ()
+    if hasattr(value, "get_params") and hasattr(value, "__dict__") and not isinstance(value, type):
+        yield value
+        held = list(vars(value).values())
+    elif isinstance(value, dict):
+        held = list(value.values())
+    elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
+        held = value if isinstance(value, list | tuple) else value.flat
+    for inner in held:
+        yield from _parts(inner, seen)
+
+
+def _require_same_sklearn(known_as: str, trained_with: str) -> None:
+    here = library_version(SKLEARN) or "none"
+    if _major_minor(trained_with) != _major_minor(here):
+        raise ModelRefused(
+            f"The model {known_as} was trained with scikit-learn {trained_with}, and here is {here}: train "
+            "it again with this one, or set ROWCAST_MODEL_VERSIONS=warn to open it all the same."
+        )
+
+
+def _warn_of_differences(known_as: str, libraries: dict[str, str]) -> None:
+    here = {name: library_version(name) for name in libraries}
+    differing = {
+        name: {"trained": libraries[name], "here": here[name]}
+        for name in libraries
+        if libraries[name] != here[name]
+    }
+    if differing:
+        structlog.get_logger().warning("model_libraries_differ", model=known_as, libraries=differing)
+
+
+def _major_minor(version: str) -> list[str]:
+    return version.split(".")[:2]

@@ -1,0 +1,31 @@
+"""What a model and an alias may be called when they are made."""
+
+from rowcast.errors import Unprocessable
+from rowcast.models.manifest import NAME
+
+_TAKES = "1 to 64 letters, digits, dots, hyphens and underscores, a letter or digit first"
+
+
+def require_name(name: str) -> None:
+    """Passes a name that a model can have.
+
+    Raises:
+        Unprocessable: saying what a name takes.
+    """
+    if not NAME.fullmatch(name):
+        raise Unprocessable.at("name", f"{shown(name)} is no name for a model: it takes {_TAKES}")
+
+
+def require_alias(alias: str) -> None:
+    """Passes an alias that a version can have: a name that cannot be taken for a version.
+
+    Raises:
+        Unprocessable: saying what an alias takes.
+    """
+    if not NAME.fullmatch(alias) or alias.isdigit():
+        raise Unprocessable.at("alias", f"{shown(alias)} is no alias: it takes {_TAKES}, not digits alone")
+
+
+def shown(name: str) -> str:
+    """A name out of a request, cut to what a sentence can hold."""
+    return repr(name if len(name) <= 80 else name[:80] + "…")

@@ -1,0 +1,85 @@
+"""One row as JSON, checked against a model's features, before it is queued."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rowcast.errors import Unprocessable
+from rowcast.models.manifest import Feature, Manifest
+from rowcast.nearest import nearest
+
+_TAKES = {"number": "a number", "text": "text", "boolean": "true or false"}
+
+
+def row_values(features: Any, manifest: Manifest, where: str = "features") -> list[Any]:
+    """The row's values in the model's order: float or int, str, bool, or None for a missing one.
+
+    `features` is a list in the model's order, or an object by the features' names.
+
+    Raises:
+        Unprocessable: with one fault for each value that does not fit.
+    """
+    if isinstance(features, Mapping):
+        return _checked(_by_name(features, manifest, where), manifest, where)
+    if not isinstance(features, Sequence) or isinstance(features, str):
+        raise Unprocessable.at(
+            where, "takes a list in the model's order, or an object by the features' names"
+        )
+    if len(features) != len(manifest.features):
+        names = ", ".join(manifest.feature_names)
+        raise Unprocessable.at(
+            where, f"has {len(features)} values, the model takes {len(manifest.features)}: {names}"
+        )
+    return _checked(list(features), manifest, where)
+
+
+def _by_name(features: Mapping[str, Any], manifest: Manifest, where: str) -> list[Any]:
+    known = manifest.feature_names
+    faults = []
+    for name in features:
+        if name not in known:
+            close = nearest(name, known)
+            faults.append(_fault(where, name, f"unknown; the nearest is {close!r}" if close else "unknown"))
+    faults += [_fault(where, name, "missing") for name in known if name not in features]
+    _raise(faults)
+    return [features[name] for name in known]
+
+
+def _checked(values: list[Any], manifest: Manifest, where: str) -> list[Any]:
+    faults = [
+        _fault(where, feature.name, message)
+        for value, feature in zip(values, manifest.features, strict=True)
+        if (message := _misfit(value, feature))
+    ]
+    _raise(faults)
+    return [None if value == "" else value for value in values]
+
+
+def _misfit(value: Any, feature: Feature) -> str | None:
+    """What is wrong with a value, or None. JSON's true is no number, and no text is."""
+    if value is None or (value == "" and feature.kind == "text"):
+        return None if feature.missing else "missing, and the model takes no missing value here"
+    fits = {
+        "number": isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value),
+        "text": isinstance(value, str),
+        "boolean": isinstance(value, bool),
+    }[feature.kind]
+    return None if fits else f"takes {_TAKES[feature.kind]}"
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
+
+
+def _fault(where: str, name: str, message: str) -> dict[str, str]:
+    return {"where": f"{where}.{name}", "message": message}
+
+
+def _raise(faults: list[dict[str, str]]) -> None:
+    if faults:
+        raise Unprocessable(
+            "; ".join(f"{fault['where']} {fault['message']}" for fault in faults[:5]) + ".", faults
+        )

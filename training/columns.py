@@ -1,0 +1,93 @@
+"""What the cells of a column are: number, boolean or text, and the columns of the table that a pipeline gets.
+
+The table is the same at training and when a worker scores: a DataFrame with one column a feature, in the
+manifest's order; numbers as float64 with NaN for a missing one, booleans as bool (as objects with None where
+one is missing), text as objects, str or None.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import inf, isnan, nan
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from rowcast.models.manifest import Feature
+from training.csvfile import Cell
+
+Kind = Literal["number", "text", "boolean"]
+
+BOOLEANS = {"true": True, "false": False}
+
+SHOWN_CATEGORIES = 50
+"""A text column with more values than this lists none of them in its manifest."""
+
+
+def number(cell: Cell) -> float | None:
+    """What Python's `float` takes, less underscores; NaN where it is missing, None where it is no number."""
+    if cell is None:
+        return nan
+    if "_" in cell:
+        return None
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def boolean(cell: Cell) -> bool | None:
+    """The cell as a boolean: `true` or `false` in any case. None where it is missing or something else."""
+    return None if cell is None else BOOLEANS.get(cell.lower())
+
+
+def is_infinite(value: float | None) -> bool:
+    """Whether a cell is a number that is too large, or `inf`: no estimator takes it."""
+    return value in (inf, -inf)
+
+
+def kind_of(cells: Sequence[Cell]) -> Kind:
+    """What a feature's cells are together. Among numbers `nan` is a missing one, and `inf` is none."""
+    distinct = set(cells) - {None}
+    if distinct and all(boolean(cell) is not None for cell in distinct):
+        return "boolean"
+    values = map(number, distinct)
+    return "number" if all(value is not None and not is_infinite(value) for value in values) else "text"
+
+
+def is_empty(cells: Sequence[Cell]) -> bool:
+    """Whether a column says nothing: each of its cells is missing, or `nan`."""
+    return all((value := number(cell)) is not None and isnan(value) for cell in set(cells))
+
+
+def odd_cell(cells: Sequence[Cell]) -> tuple[int, str] | None:
+    """The first cell (row, text) that makes a text column of one that is mostly numbers; else None."""
+    counted = [(value := number(cell)) is not None and not is_infinite(value) for cell in cells]
+    odd = counted.count(False)
+    if not 0 < odd <= len(cells) // 10:
+        return None
+    row = counted.index(False)
+    return row + 1, str(cells[row])
+
+
+def feature(name: str, cells: Sequence[Cell], missing: bool = True) -> Feature:
+    """The feature of a column: its kind, and its values where they are text and few."""
+    kind = kind_of(cells)
+    values = sorted({cell for cell in cells if cell is not None}) if kind == "text" else None
+    shown = values if values is not None and len(values) <= SHOWN_CATEGORIES else None
+    return Feature(name=name, kind=kind, missing=missing, categories=shown)
+
+
+def series(cells: Sequence[Cell], kind: Kind) -> "pd.Series[Any]":
+    """The cells as the column of the table. They are of this kind."""
+    if kind == "number":
+        values = {cell: number(cell) for cell in set(cells)}
+        return pd.Series([values[cell] for cell in cells], dtype="float64")
+    if kind == "boolean":
+        flags = [boolean(cell) for cell in cells]
+        return pd.Series(flags, dtype="object" if None in flags else "bool")
+    return pd.Series(np.array(cells, dtype=object), dtype="object")
+
+
+def table(columns: Mapping[str, Sequence[Cell]], features: Sequence[Feature]) -> pd.DataFrame:
+    """The table of a pipeline, (rows, features), from columns of cells."""
+    return pd.DataFrame({feature.name: series(columns[feature.name], feature.kind) for feature in features})
