@@ -11,6 +11,7 @@
     │   └── UnsupportedType(content_type)
     ├── NotFound                    there never was such a job, model or version
     ├── Gone                        there was, and it has expired or was deleted
+    ├── NotAcceptable               the caller accepts no form that there is
     ├── WrongState                  the job is not in a state for this
     ├── Unavailable                 Redis or the store is away, or the queue is full; try again later
     └── ModelRefused                a model file that must not be opened: digest, signature or library version
@@ -19,7 +20,7 @@ None of them knows HTTP: `api/errors.py` maps each to its status.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 
 class RowcastError(Exception):
@@ -46,7 +47,7 @@ class Refused(RowcastError):
         self.errors = [dict(error) for error in errors]
 
     @classmethod
-    def at(cls, where: str, message: str) -> "Refused":
+    def at(cls, where: str, message: str) -> Self:
         """One fault at one place: an option's name, a path in the JSON, a row."""
         return cls(f"{where}: {message}", [{"where": where, "message": message}])
 
@@ -109,11 +110,20 @@ class Gone(RowcastError):
 
 
 class WrongState(RowcastError):
-    """The job is not in a state for this. `problem` is the job's own error, where it has one."""
+    """The job is not in a state for this.
 
-    def __init__(self, detail: str, problem: Mapping[str, Any] | None = None) -> None:
+    `problem` is the job's own error, where it has one; `retry_after_seconds` says that waiting helps.
+    """
+
+    def __init__(
+        self, detail: str, problem: Mapping[str, Any] | None = None, retry_after_seconds: int | None = None
+    ) -> None:
         super().__init__(detail)
-        self.problem = problem
+        self.problem, self.retry_after_seconds = problem, retry_after_seconds
+
+
+class NotAcceptable(RowcastError):
+    """The caller accepts no form in which this can be given."""
 
 
 class Unavailable(RowcastError):

@@ -1,0 +1,42 @@
+"""Starts the gateway: `python -m api [--host HOST] [--port PORT | --fd FD]`. Everything else comes from the settings."""
+
+import argparse
+import ipaddress
+import sys
+
+from api.server import Server
+from rowcast.errors import RowcastError
+from rowcast.logs import logger, set_up
+from rowcast.settings import Settings
+
+
+def main() -> int:
+    """Runs until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m api", description="The Rowcast gateway.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5000)
+    parser.add_argument("--fd", type=int, help="a listening socket's file descriptor, in place of host and port")
+    options = parser.parse_args()
+    try:
+        settings = Settings.read()
+        if options.fd is None and not settings.open and not _is_loopback(options.host):
+            raise RowcastError(f"A gateway without keys listens on loopback only, not on {options.host}, unless ROWCAST_OPEN=true.")
+        set_up(settings, "gateway")
+        bind = f"fd://{options.fd}" if options.fd is not None else f"{options.host}:{options.port}"
+        logger("gateway").warning("gateway_is_open", detail="There are no API keys: whoever reaches the port may use it.")
+        Server(settings, bind).run()
+    except RowcastError as error:
+        print(error.detail, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""How a job is answered with, and how an answer is held until the job has ended."""
+
+import re
+import threading
+import time
+from typing import Any
+
+from flask import Response, g, jsonify
+
+from api.errors import problem_response
+from api.services import Services, services
+from rowcast.errors import NotFound
+from rowcast.jobs.job import Job
+from rowcast.jobs.states import Status
+
+ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+"""A UUIDv7 as we write it; anything else never was a job, and no key is ever made of it."""
+
+POLL_AFTER_SECONDS = 1
+_DOUBT_SECONDS = 5.0
+"""A waiting caller looks at the record so often even if nobody wakes it: a message of Redis' pub/sub may get lost."""
+
+
+def job_response(job: Job, status: int = 200) -> Response:
+    """The job as JSON; with 202, where to look for it and when."""
+    response = jsonify(job.public(int(time.time() * 1000)))
+    response.status_code = status
+    if status == 202:
+        response.headers["Location"] = f"/jobs/{job.id}"
+        response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+    return response
+
+
+def single_response(job: Job) -> Response:
+    """The bare answer of a single job that has ended: the prediction, or the problem that came of it."""
+    if job.status is Status.SUCCEEDED and job.result is not None:
+        return jsonify(job.result | {"job": job.id})
+    problem: dict[str, Any] = job.error or {"type": "about:blank", "title": "Cancelled", "status": 409}
+    return problem_response(problem | {"job": job.id})
+
+
+def own_job(id: str) -> Job:
+    """The job, if it is the caller's.
+
+    Raises:
+        NotFound, Gone: as `Records.get`.
+    """
+    if not ID.fullmatch(id):
+        raise NotFound("There is no such job: that is no id of ours.")
+    return services().records.get(id, g.scope)
+
+
+def wait_for_end(at_hand: Services, id: str, ended: threading.Event, seconds: float) -> Job:
+    """The job at its end, or after so many seconds. `ended` comes from `Waiting.expecting`, entered before."""
+    until = time.monotonic() + seconds
+    if seconds > 0:
+        ended.wait(min(seconds, _DOUBT_SECONDS))
+    job = at_hand.records.get(id)
+    while not job.status.is_terminal and (left := until - time.monotonic()) > 0:
+        ended.clear()
+        ended.wait(min(left, _DOUBT_SECONDS))
+        job = at_hand.records.get(id)
+    return job

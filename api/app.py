@@ -1,0 +1,23 @@
+"""The application factory."""
+
+from flask import Flask
+
+from api import errors, health, jobs, models, predict, requests, results
+from api.services import build
+from rowcast.settings import Settings
+
+
+def create_app(settings: Settings) -> Flask:
+    """The gateway as a WSGI application. Redis need not answer yet; the store must be there.
+
+    Raises:
+        Unavailable: the store or the registry cannot be opened.
+    """
+    app = Flask("api", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["rowcast"] = build(settings)
+    requests.register(app)
+    errors.register(app)
+    for module in (health, predict, jobs, results, models):
+        app.register_blueprint(module.blueprint)
+    return app

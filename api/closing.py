@@ -1,0 +1,39 @@
+"""Refusing an upload before it has all arrived, so that the caller hears why.
+
+Closing a socket on which data still arrives makes the kernel reset it, and the caller then sees a broken pipe in place of
+the answer. So the answer says `Connection: close`, and what still arrives is read away for a moment.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, request
+
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 256 * 1024 * 1024
+
+CLOSE = "rowcast.close"
+"""Key in the WSGI environment: a function that makes the server close the connection after the answer (`server.py`)."""
+
+
+def close_after(response: Response) -> None:
+    """Where the request's body has not been read to its end: closes the connection after `response`, lingering."""
+    close: Callable[[], None] | None = request.environ.get(CLOSE)
+    if close is None or request.environ.get("rowcast.body_read"):
+        return
+    close()
+    body = request.environ["wsgi.input"]
+    response.call_on_close(lambda: _read_away(body))
+
+
+def _read_away(body: Any) -> None:
+    until, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
+    try:
+        while left > 0 and time.monotonic() < until:
+            block = body.read(65_536)
+            if not block:
+                return
+            left -= len(block)
+    except Exception:  # the caller is gone, or sends nonsense: there is nobody to tell
+        return

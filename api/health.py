@@ -1,0 +1,49 @@
+"""`/health` and `/ready`: whether the gateway runs, and whether a job would be served."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from api.services import Services, services
+from rowcast.errors import RowcastError
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/health")
+def health() -> Response:
+    """The gateway runs; asks nobody else."""
+    return jsonify({"status": "API is running"})
+
+
+@blueprint.get("/ready")
+def ready() -> tuple[Response, int]:
+    """What a job needs, each asked now."""
+    at_hand = services()
+    checks = {
+        "redis": _check(at_hand.records.ping),
+        "store": _check(at_hand.files.check),
+        "models": _check(lambda: _default_model(at_hand)),
+        "workers": _check(lambda: _workers(at_hand)),
+    }
+    is_ready = all(check["ok"] for check in checks.values())
+    return jsonify({"ready": is_ready, "checks": checks}), 200 if is_ready else 503
+
+
+def _check(ask: Callable[[], Any]) -> dict[str, Any]:
+    try:
+        found = ask() or {}
+    except RowcastError as error:
+        return {"ok": False, "detail": error.detail}
+    return {"ok": True} | found
+
+
+def _default_model(at_hand: Services) -> dict[str, Any]:
+    manifest = at_hand.registry.resolve(at_hand.settings.default_model)
+    return {"default": f"{manifest.name}@{manifest.version}"}
+
+
+def _workers(at_hand: Services) -> dict[str, Any]:
+    online = at_hand.crew.online()
+    return {"online": online} | ({} if online else {"ok": False, "detail": "no worker has shown a sign of life"})

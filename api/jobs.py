@@ -1,0 +1,82 @@
+"""`/jobs`: list, look, wait, cancel, delete."""
+
+import re
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from api.answers import ID, job_response, own_job, wait_for_end
+from api.options import query_wait
+from api.services import services
+from rowcast.errors import Unprocessable
+from rowcast.jobs.states import Status
+from rowcast.logs import logger
+
+blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
+
+_PAGE = 50
+_MOST = 200
+
+
+@blueprint.get("")
+def list_jobs() -> Response:
+    """Jobs newest first, a page at a time."""
+    status = _status()
+    cursor = request.args.get("cursor")
+    if cursor is not None and not ID.fullmatch(cursor):
+        raise Unprocessable.at("cursor", "takes what `next` of the page before gave")
+    limit = _limit()
+    jobs, more = services().records.page(limit=limit, before=cursor, status=status, owner=g.scope)
+    following = None
+    if more:
+        following = f"/jobs?cursor={more}&limit={limit}" + (f"&status={status}" if status else "")
+    return jsonify({"jobs": [job_response(job).get_json() for job in jobs], "next": following})
+
+
+@blueprint.get("/<id>")
+def get_job(id: str) -> Response:
+    """One job; with `?wait=`, at its end or when the time is up."""
+    wait = query_wait() or 0
+    job = own_job(id)
+    if wait and not job.status.is_terminal:
+        at_hand = services()
+        with at_hand.waiting.expecting(id) as ended:
+            if not own_job(id).status.is_terminal:
+                job = wait_for_end(at_hand, id, ended, wait)
+            else:
+                job = own_job(id)
+    return job_response(job)
+
+
+@blueprint.post("/<id>/cancel")
+def cancel_job(id: str) -> Response:
+    """Cancels a job that has not ended: its chunks in work are dropped, no other begins."""
+    own_job(id)
+    services().records.cancel(id)
+    logger("gateway").info("job_cancelled", job=id)
+    return job_response(own_job(id), 202)
+
+
+@blueprint.delete("/<id>")
+def delete_job(id: str) -> Response:
+    """Removes the job and every file of it; its calls answer 410 from then on."""
+    own_job(id)
+    services().records.delete(id)
+    files = services().files.delete(id)
+    logger("gateway").info("job_deleted", job=id, files=files)
+    return Response(status=204)
+
+
+def _status() -> Status | None:
+    text = request.args.get("status")
+    if text is None:
+        return None
+    if text not in {status.value for status in Status}:
+        raise Unprocessable.at("status", f"takes one of {', '.join(Status)}")
+    return Status(text)
+
+
+def _limit() -> int:
+    text = request.args.get("limit", str(_PAGE))
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _MOST:
+        raise Unprocessable.at("limit", f"takes a whole number from 1 to {_MOST}")
+    return int(text)

@@ -1,0 +1,79 @@
+"""What a request asks for beside its rows: the options, and how long the caller would wait."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+from pydantic import ValidationError
+from werkzeug.http import parse_dict_header
+
+from rowcast.errors import Unprocessable
+from rowcast.jobs.options import Options
+from rowcast.nearest import nearest
+
+MAX_WAIT_SECONDS = 60.0
+_NOT_OPTIONS = {"wait"}
+"""Query parameters of `POST /predict` that are no options of the job."""
+
+
+def read_options(body: Mapping[str, Any] | None = None) -> Options:
+    """The options in the query and, beside the rows, in the body.
+
+    Raises:
+        Unprocessable: an option that is unknown, given twice, or has a value that does not fit.
+    """
+    given: dict[str, Any] = {}
+    for name, values in request.args.lists():
+        if name in _NOT_OPTIONS:
+            continue
+        if len(values) > 1:
+            raise Unprocessable.at(name, "given more than once")
+        given[name] = values[0]
+    for name, value in (body or {}).items():
+        if name in given:
+            raise Unprocessable.at(name, "given more than once")
+        given[name] = value
+    try:
+        return Options(**given)
+    except ValidationError as error:
+        faults = [_fault(fault) for fault in error.errors()]
+        raise Unprocessable("; ".join(f"{f['where']}: {f['message']}" for f in faults) + ".", faults) from None
+
+
+def _fault(fault: Any) -> dict[str, str]:
+    name = str(fault["loc"][0])
+    if fault["type"] == "extra_forbidden":
+        close = nearest(name, Options.model_fields)
+        return {"where": name, "message": "unknown option" + (f"; the nearest is {close!r}" if close else "")}
+    message = fault["msg"]
+    return {"where": name, "message": message[0].lower() + message[1:]}
+
+
+def query_wait() -> float | None:
+    """`?wait=SECONDS`, or None where it is not given.
+
+    Raises:
+        Unprocessable: it is no number from 0 to 60.
+    """
+    text = request.args.get("wait")
+    if text is None:
+        return None
+    seconds = _seconds(text)
+    if seconds is None or seconds > MAX_WAIT_SECONDS:
+        raise Unprocessable.at("wait", f"takes seconds from 0 to {MAX_WAIT_SECONDS:g}")
+    return seconds
+
+
+def preferred_wait() -> float | None:
+    """`Prefer: wait=SECONDS` (RFC 7240), at most 60, or None. A preference that makes no sense is ignored, as the RFC wants."""
+    wait = parse_dict_header(request.headers.get("Prefer", "")).get("wait")
+    seconds = _seconds(wait) if wait else None
+    return None if seconds is None else min(seconds, MAX_WAIT_SECONDS)
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None

@@ -1,0 +1,129 @@
+"""`POST /predict`: a row or a file in, a job out, or the answer itself for those who wait."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+from werkzeug.http import parse_options_header
+
+from api.answers import job_response, single_response, wait_for_end
+from api.bodies import gunzip, read_blocks, read_whole
+from api.multipart import read_form
+from api.options import preferred_wait, query_wait, read_options
+from api.rows import instances_csv, ndjson_csv, parse
+from api.services import Services, services
+from rowcast.errors import Unprocessable, Unreadable, UnsupportedType
+from rowcast.jobs.options import Options
+from rowcast.jobs.submit import Request, Submitted, new_id
+from rowcast.logs import logger
+from rowcast.models.values import row_values
+
+blueprint = Blueprint("predict", __name__)
+
+_KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
+
+
+@blueprint.post("/predict")
+def predict() -> Response:
+    """Takes a job, and waits for its end where the caller, or the settings, ask for it."""
+    at_hand = services()
+    asked, preferred = query_wait(), preferred_wait()
+    wait = next(seconds for seconds in (asked, preferred, at_hand.settings.predict_wait) if seconds is not None)
+    id = new_id()
+    with at_hand.waiting.expecting(id) as ended:
+        submitted = _form_of_body()(at_hand, id)
+        if submitted.replayed:
+            job = at_hand.records.get(submitted.id)
+        else:
+            job = wait_for_end(at_hand, submitted.id, ended, wait)
+    logger("gateway").info(
+        "job_taken", job=job.id, kind=job.spec.kind, model=str(job.spec.model), rows=job.rows_total, replayed=submitted.replayed
+    )
+    done = wait > 0 and job.status.is_terminal
+    response = single_response(job) if done and job.is_single else job_response(job, 200 if done or submitted.replayed else 202)
+    if submitted.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    if preferred is not None and asked is None:
+        response.headers["Preference-Applied"] = f"wait={preferred:g}"
+    return response
+
+
+def _form_of_body() -> Callable[[Services, str], Submitted]:
+    forms = {
+        "application/json": _json,
+        "application/x-ndjson": _ndjson,
+        "text/csv": _csv,
+        "multipart/form-data": _multipart,
+    }
+    if request.mimetype not in forms:
+        raise UnsupportedType(
+            f"Content-Type {request.mimetype or 'none'!r} is not taken here; send one of {', '.join(forms)}."
+        )
+    return forms[request.mimetype]
+
+
+def _json(at_hand: Services, id: str) -> Submitted:
+    body = parse(read_whole(at_hand.settings))
+    if not isinstance(body, Mapping):
+        raise Unprocessable.at("body", "takes a JSON object with `features` or `instances`")
+    rest = {name: value for name, value in body.items() if name not in ("features", "instances")}
+    if ("features" in body) == ("instances" in body):
+        raise Unprocessable.at("body", "takes either `features` (one row) or `instances` (many)")
+    asked = _request(at_hand, read_options(rest))
+    if "features" in body:
+        return at_hand.submit.single(asked, row_values(body["features"], asked.manifest), id)
+    _refuse_dialect(asked.options)
+    return at_hand.submit.batch(asked, [instances_csv(body["instances"], asked.manifest)], id)
+
+
+def _ndjson(at_hand: Services, id: str) -> Submitted:
+    asked = _request(at_hand, read_options(), filename=_filename())
+    _refuse_dialect(asked.options)
+    rows = ndjson_csv(read_blocks(at_hand.settings), at_hand.settings.max_row_bytes)
+    return at_hand.submit.batch(asked, rows, id)
+
+
+def _csv(at_hand: Services, id: str) -> Submitted:
+    _refuse_charset(request.mimetype_params)
+    asked = _request(at_hand, read_options(), filename=_filename())
+    return at_hand.submit.batch(asked, read_blocks(at_hand.settings), id)
+
+
+def _multipart(at_hand: Services, id: str) -> Submitted:
+    boundary = request.mimetype_params.get("boundary", "")
+    if not boundary:
+        raise Unreadable("The Content-Type names no boundary.")
+    form = read_form(read_blocks(at_hand.settings), boundary.encode())
+    asked = _request(at_hand, read_options(form.fields), filename=form.filename)
+    content: Iterator[bytes] = form.content
+    if form.filename and form.filename.endswith(".gz"):
+        content = gunzip(content, at_hand.settings.max_upload_bytes)
+    return at_hand.submit.batch(asked, content, id)
+
+
+def _request(at_hand: Services, options: Options, filename: str | None = None) -> Request:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise Unprocessable.at("Idempotency-Key", "takes 1 to 255 printable ASCII characters")
+    manifest = at_hand.registry.resolve(options.model or at_hand.settings.default_model)
+    if options.probabilities and not manifest.probabilities:
+        raise Unprocessable.at("probabilities", f"{manifest.name}@{manifest.version} gives none")
+    return Request(manifest, options, g.owner, g.request_id, key, filename)
+
+
+def _refuse_dialect(options: Options) -> None:
+    if options.delimiter != "," or not options.header:
+        raise Unprocessable.at("delimiter" if options.delimiter != "," else "header", "is for CSV bodies alone")
+
+
+def _refuse_charset(parameters: Mapping[str, Any]) -> None:
+    charset = parameters.get("charset", "utf-8").lower()
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedType(f"charset={charset!r} is not taken here; send UTF-8.")
+
+
+def _filename() -> str | None:
+    """A raw body's file name, where `Content-Disposition` gives one."""
+    _, parameters = parse_options_header(request.headers.get("Content-Disposition"))
+    return parameters.get("filename") or None

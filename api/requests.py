@@ -1,0 +1,42 @@
+"""What happens around every request: its id, its log line, its headers."""
+
+import re
+import time
+
+from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from rowcast.jobs.submit import new_id
+from rowcast.logs import logger
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
+
+
+def register(app: Flask) -> None:
+    """Hangs the hooks in."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+    g.started = time.perf_counter()
+    # Without keys there is one owner, and everybody sees everything.
+    g.owner, g.scope = "", None
+    clear_contextvars()
+    bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    logger("gateway").info(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        seconds=round(time.perf_counter() - g.started, 6),
+        bytes=response.content_length,
+    )
+    return response

@@ -1,0 +1,142 @@
+"""`/jobs/ID/result` and `/jobs/ID/errors`: the parts in order, streamed, with ranges for broken downloads."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from flask import Blueprint, Response, jsonify, request
+
+from api.answers import POLL_AFTER_SECONDS, own_job
+from api.services import Services, services
+from rowcast.errors import Gone, NotAcceptable, WrongState
+from rowcast.jobs.job import Job
+from rowcast.jobs.packed import Stored, unpack_stored
+from rowcast.jobs.result import ERRORS_HEADER
+from rowcast.jobs.states import Status
+
+blueprint = Blueprint("results", __name__, url_prefix="/jobs")
+
+_CSV = "text/csv; charset=utf-8"
+_BLOCK_BYTES = 1024 * 1024
+
+
+@blueprint.get("/<id>/result")
+def get_result(id: str) -> Response:
+    """A batch's CSV, or a single job's JSON."""
+    job = own_job(id)
+    _refuse_without_result(job)
+    if job.is_single:
+        return jsonify(job.result)
+    _refuse_other_forms()
+    return _file(job)
+
+
+@blueprint.get("/<id>/errors")
+def get_errors(id: str) -> Response:
+    """The rows that could not be predicted, of a job that has ended."""
+    job = own_job(id)
+    if not job.status.is_terminal:
+        raise WrongState(f"Job {id} is {job.status}; its errors are complete at its end.", None, POLL_AFTER_SECONDS)
+    if job.status is Status.EXPIRED:
+        raise Gone(f"The files of job {id} have expired.")
+    at_hand = services()
+    parts = _parts(at_hand, job)
+    head = ERRORS_HEADER
+
+    def stream() -> Iterator[bytes]:
+        yield head
+        for number, part in enumerate(parts):
+            if part.error_bytes:
+                yield at_hand.files.get_errors(job.id, number)
+
+    response = Response(stream(), content_type=_CSV)
+    response.content_length = len(head) + sum(part.error_bytes for part in parts)
+    response.headers.set("Content-Disposition", "attachment", filename=f"{_stem(job)}-errors.csv")
+    return response
+
+
+def _refuse_without_result(job: Job) -> None:
+    if job.status is Status.EXPIRED:
+        raise Gone(f"The result of job {job.id} has expired.")
+    if job.status in (Status.FAILED, Status.CANCELLED):
+        raise WrongState(f"Job {job.id} is {job.status} and has no result.", job.error)
+    if not job.status.is_terminal:
+        raise WrongState(f"Job {job.id} is {job.status}; its result is not complete.", None, POLL_AFTER_SECONDS)
+
+
+def _refuse_other_forms() -> None:
+    if request.accept_mimetypes and not request.accept_mimetypes.best_match(["text/csv"]):
+        raise NotAcceptable("The result can be had as text/csv.")
+
+
+def _file(job: Job) -> Response:
+    content = ResultBytes(services(), job)
+    content.prefetch()  # a store that is away answers 503 now, not a broken 200 later
+    response = Response(content, content_type=_CSV, direct_passthrough=True)
+    response.content_length = job.result_bytes
+    response.set_etag(job.id)
+    response.headers.set("Content-Disposition", "attachment", filename=f"{_stem(job)}-predictions.csv")
+    return response.make_conditional(request, accept_ranges=True, complete_length=job.result_bytes)  # type: ignore[return-value]
+
+
+class ResultBytes:
+    """Head and parts as one sequence of bytes that can be sought in, which is what Werkzeug's ranges work on."""
+
+    def __init__(self, at_hand: Services, job: Job) -> None:
+        self._files = at_hand.files
+        self._id = job.id
+        self._sizes = [job.spec.head_bytes, *(part.bytes for part in _parts(at_hand, job))]
+        self._piece = self._offset = 0
+        """Where the next block begins: the head is piece 0, part n is piece n + 1."""
+        self._ready: bytes | None = None
+
+    def prefetch(self) -> None:
+        """Reads the first block now, so that a fault shows before the answer begins."""
+        self._ready = self._read()
+
+    def __iter__(self) -> "ResultBytes":
+        return self
+
+    def __next__(self) -> bytes:
+        block, self._ready = self._ready or self._read(), None
+        if not block:
+            raise StopIteration
+        return block
+
+    def seekable(self) -> bool:
+        """Whether `seek` works: it does."""
+        return True
+
+    def seek(self, position: int) -> None:
+        """Goes to an offset from the beginning."""
+        self._ready, self._piece = None, 0
+        while self._piece < len(self._sizes) and position >= self._sizes[self._piece]:
+            position -= self._sizes[self._piece]
+            self._piece += 1
+        self._offset = position
+
+    def tell(self) -> int:
+        """The offset of the next byte."""
+        return sum(self._sizes[: self._piece]) + self._offset
+
+    def _read(self) -> bytes:
+        while self._piece < len(self._sizes) and self._offset >= self._sizes[self._piece]:
+            self._piece, self._offset = self._piece + 1, 0
+        if self._piece == len(self._sizes):
+            return b""
+        size = min(_BLOCK_BYTES, self._sizes[self._piece] - self._offset)
+        if self._piece == 0:
+            block = self._files.get_head(self._id)[self._offset :]
+        else:
+            block = self._files.get_part(self._id, self._piece - 1, self._offset, size)
+        self._offset += len(block)
+        return block
+
+
+def _parts(at_hand: Services, job: Job) -> list[Stored]:
+    return list(unpack_stored(at_hand.records.parts(job.id, 0, job.chunks_total), job.chunks_total))
+
+
+def _stem(job: Job) -> str:
+    """The input's name without folders and endings, or the job's id where it had none."""
+    name = job.spec.input.filename if job.spec.input else None
+    return PurePath((name or job.id).replace("\\", "/")).name.removesuffix(".gz").rsplit(".", 1)[0] or job.id

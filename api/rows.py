@@ -1,0 +1,89 @@
+"""JSON into rows: a single row's values, or the CSV that a batch is made of, whatever form it came in."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rowcast.errors import TooLarge, Unprocessable, Unreadable
+from rowcast.jobs.cells import csv_row
+from rowcast.models.manifest import Manifest
+from rowcast.models.values import row_values
+
+MAX_INSTANCES = 10_000
+
+
+def parse(text: bytes | str, where: str = "The body") -> Any:
+    """Strict JSON: UTF-8, no NaN, no Infinity, no key twice in one object.
+
+    Raises:
+        Unreadable: it is none, or nested deeper than Python can follow.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{where} is not UTF-8: the byte at offset {error.start} does not fit.") from None
+    except RecursionError:
+        raise Unreadable(f"{where} is nested too deeply.") from None
+    except ValueError as error:
+        raise Unreadable(f"{where} is not JSON: {error}.") from None
+
+
+def instances_csv(instances: Any, manifest: Manifest) -> bytes:
+    """The rows of `instances` as a CSV with the model's features for its header.
+
+    Raises:
+        Unprocessable: naming the entries that do not fit.
+    """
+    if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
+        raise Unprocessable.at("instances", f"takes a list of 1 to {MAX_INSTANCES} rows")
+    lines = [csv_row(manifest.feature_names)]
+    lines += [csv_row(row_values(row, manifest, f"instances[{index}]")) for index, row in enumerate(instances)]
+    return b"".join(lines)
+
+
+def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
+    """One object a line, as a CSV whose columns are the first object's keys; a key that is missing later is an empty cell.
+
+    Raises:
+        Unreadable: a line is no JSON object. Unprocessable: a line has a key that the first had not.
+        TooLarge: a line is over the limit.
+    """
+    columns: dict[str, None] = {}
+    for number, line in enumerate(_lines(blocks, max_row_bytes), 1):
+        if not line.strip():
+            continue
+        row = parse(line, f"Line {number}")
+        if not isinstance(row, Mapping) or not row:
+            raise Unreadable(f"Line {number} is not a JSON object with keys.")
+        if not columns:
+            columns = dict.fromkeys(row)
+            yield csv_row(list(columns))
+        unknown = [name for name in row if name not in columns]
+        if unknown:
+            raise Unprocessable.at(f"line {number}", f"has the key {unknown[0]!r}, which the first line has not")
+        yield csv_row([row.get(name) for name in columns])
+
+
+def _lines(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
+    rest = bytearray()
+    for block in blocks:
+        first, *others = block.split(b"\n")
+        rest += first
+        if len(rest) > max_row_bytes:
+            raise TooLarge("A line", max_row_bytes, "ROWCAST_MAX_ROW_BYTES")
+        for other in others:
+            yield bytes(rest)
+            rest = bytearray(other)
+    if rest:
+        yield bytes(rest)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found

@@ -1,0 +1,117 @@
+"""The gateway's server: gunicorn with gevent, so that one process holds a thousand waiting callers and slow uploads alike."""
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import uuid_utils
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.ggevent import GeventWorker
+
+from rowcast.problem import problem
+from rowcast.settings import Settings
+
+CONNECTIONS = 10_000
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the load balancers in front of such a service keep their connections, so that they close first."""
+
+GRACE_SECONDS = 5
+BACKLOG = 2048
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn, set up from here and not from files or its own variables."""
+
+    def __init__(self, settings: Settings, bind: str) -> None:
+        self._settings = settings
+        self._options = {
+            "bind": [bind],
+            "worker_class": ProblemWorker,
+            # One process: waiting callers share one subscription, and more gateways are more containers.
+            "workers": 1,
+            "worker_connections": CONNECTIONS,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "graceful_timeout": GRACE_SECONDS,
+            "timeout": 60,
+            "backlog": BACKLOG,
+            # 27 opens a control socket in the home directory unless told not to.
+            "control_socket_disable": True,
+            "limit_request_line": 4094,
+            "limit_request_fields": 50,
+            "pre_request": _remember,
+            "loglevel": "warning",
+            "logger_class": "gunicorn.glogging.Logger",
+            "proc_name": "rowcast-gateway",
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Takes our options over."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        """Makes the application in the server's process: gevent has patched it only then, and nothing heavy comes before."""
+        from api.app import create_app
+
+        return _closable(create_app(self._settings).wsgi_app)
+
+
+class ProblemWorker(GeventWorker):  # type: ignore[misc]
+    """A gevent worker whose own errors, of requests that no application sees, are problem documents, too."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """As gunicorn's, through a socket that turns its HTML page into a problem."""
+        super().handle_error(req, _ProblemSocket(client), addr, exc)
+
+
+class _ProblemSocket:
+    """Sends gunicorn's error page as a problem document."""
+
+    _PAGE = re.compile(rb"HTTP/1\.1 (\d{3}) ([^\r]*)\r\n.*?<h1><p>.*?</p></h1>\s*(.*?)\s*</body>", re.DOTALL)
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def sendall(self, data: bytes) -> None:
+        """Sends `data`, translated."""
+        page = self._PAGE.match(data)
+        self._client.sendall(_page(page) if page else data)
+
+
+def _page(page: re.Match[bytes]) -> bytes:
+    status, reason, detail = page[1].decode(), page[2].decode(), page[3].decode("latin-1")
+    id = str(uuid_utils.uuid7())
+    body = json.dumps(problem(int(status), reason, detail or reason) | {"request_id": id}).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        f"X-Request-ID: {id}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("latin-1") + body
+
+
+_present = threading.local()
+"""gunicorn's own request object of each greenlet: the only way to it that a WSGI application has."""
+
+
+def _remember(_worker: Any, request: Any) -> None:
+    _present.request = request
+
+
+def _closable(wsgi: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives the application a way to close the connection after its answer, which WSGI itself has not."""
+
+    from api.closing import CLOSE
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        request = _present.request
+        environ[CLOSE] = lambda: setattr(request, "must_close", True)
+        return wsgi(environ, start_response)
+
+    return app

@@ -1,0 +1,50 @@
+"""What the gateway's calls have at hand, built once by `create_app` and reached through `services()`."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from api.waiting import Waiting
+from rowcast.jobs.connection import connect
+from rowcast.jobs.crew import Crew
+from rowcast.jobs.files import Files
+from rowcast.jobs.records import Records
+from rowcast.jobs.submit import Submit
+from rowcast.models.registry import Registry
+from rowcast.settings import Settings
+from rowcast.storage import Storage
+
+
+@dataclass(frozen=True)
+class Services:
+    """The gateway's dependencies."""
+
+    settings: Settings
+    records: Records
+    files: Files
+    registry: Registry
+    crew: Crew
+    submit: Submit
+    waiting: Waiting
+
+
+def build(settings: Settings) -> Services:
+    """Opens the store and the registry; Redis is connected to at the first call."""
+    redis = connect(settings.redis_url)
+    records = Records(redis, settings)
+    files = Files(Storage(settings.store))
+    return Services(
+        settings=settings,
+        records=records,
+        files=files,
+        registry=Registry(Storage(settings.models), settings.model_key),
+        crew=Crew(redis),
+        submit=Submit(records, files, settings),
+        waiting=Waiting(settings.redis_url),
+    )
+
+
+def services() -> Services:
+    """The services of the application that handles the present request."""
+    return cast(Services, current_app.extensions["rowcast"])

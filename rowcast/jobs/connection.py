@@ -1,0 +1,41 @@
+"""The connection to Redis: short timeouts, so that nobody hangs where it is away, and one error for all its ways to fail."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from rowcast.errors import Unavailable
+
+TIMEOUT_SECONDS = 2.0
+"""How long one command may take. Every script is safe to repeat, so a lost answer costs one retry, not a job."""
+
+
+def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> "Redis[bytes]":
+    """A client with a pool; connects at the first command."""
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        protocol=2,
+    )
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Turns what redis-py raises into `Unavailable`; a fault of ours in a script stays what it is."""
+    try:
+        yield
+    except ResponseError as error:
+        if str(error).startswith(("OOM", "LOADING", "BUSY", "READONLY", "MISCONF", "NOAUTH", "MASTERDOWN")):
+            raise Unavailable(f"Redis refuses work: {error}") from error
+        raise
+    except RedisError as error:
+        raise Unavailable(f"Redis is away: {error}") from error

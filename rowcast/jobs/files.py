@@ -1,0 +1,72 @@
+"""A batch job's files in the store: the input as one object a chunk, the result as a head and one object a part.
+
+    jobs/ID/input/0000000   the chunk's rows as they were sent
+    jobs/ID/head            the result's header line
+    jobs/ID/parts/0000000   the chunk's rows with their predictions
+    jobs/ID/errors/0000000  the chunk's bad rows, only where there are any
+
+An object a chunk needs no multipart upload, can be read while later ones still arrive, and is never seen half.
+"""
+
+import hashlib
+
+from rowcast.storage import Storage
+
+
+class Files:
+    """The files of all jobs in one store."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def put_input(self, id: str, chunk: int, data: bytes) -> None:
+        """Stores one chunk of the input."""
+        self._storage.put(_object(id, "input", chunk), data)
+
+    def get_input(self, id: str, chunk: int) -> bytes:
+        """Reads one chunk of the input."""
+        return self._storage.get(_object(id, "input", chunk))
+
+    def put_head(self, id: str, line: bytes) -> None:
+        """Stores the result's header line."""
+        self._storage.put(f"jobs/{id}/head", line)
+
+    def get_head(self, id: str) -> bytes:
+        """Reads the result's header line."""
+        return self._storage.get(f"jobs/{id}/head")
+
+    def put_part(self, id: str, chunk: int, data: bytes, errors: bytes) -> bytes:
+        """Stores what a chunk produced and answers its digest (16 bytes)."""
+        if errors:
+            self._storage.put(_object(id, "errors", chunk), errors)
+        self._storage.put(_object(id, "parts", chunk), data)
+        return digest(data)
+
+    def get_part(self, id: str, chunk: int, start: int, length: int) -> bytes:
+        """Reads a range of one part."""
+        return self._storage.get_range(_object(id, "parts", chunk), start, length)
+
+    def get_errors(self, id: str, chunk: int) -> bytes:
+        """Reads the bad rows of one chunk."""
+        return self._storage.get(_object(id, "errors", chunk))
+
+    def delete(self, id: str) -> int:
+        """Removes every file of the job and answers how many there were."""
+        return self._storage.delete_folder(f"jobs/{id}")
+
+    def jobs(self) -> list[str]:
+        """The ids of the jobs that have files."""
+        return self._storage.folders("jobs")
+
+    def check(self) -> None:
+        """Asks whether the store can be written and read."""
+        self._storage.check()
+
+
+def digest(data: bytes) -> bytes:
+    """The first 16 bytes of the SHA-256."""
+    return hashlib.sha256(data).digest()[:16]
+
+
+def _object(id: str, folder: str, chunk: int) -> str:
+    return f"jobs/{id}/{folder}/{chunk:07d}"

@@ -1,0 +1,174 @@
+"""A job as its record tells it, and what the outside sees of it (contract section 3)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from rowcast.jobs.options import Options
+from rowcast.jobs.states import Status
+from rowcast.jobs.summary import render_fields
+
+
+class ModelRef(BaseModel):
+    """The model version that a job is pinned to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class InputInfo(BaseModel):
+    """What is known of a batch's input from its upload."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bytes: int
+    sha256: str
+    filename: str | None
+    columns: tuple[str, ...]
+
+
+class Spec(BaseModel):
+    """What is fixed when a job is made; a worker gets it with each lease."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["single", "batch"]
+    model: ModelRef
+    options: Options
+    request_id: str = ""
+    input: InputInfo | None = None
+    line_end: str = "\n"
+    head_bytes: int = 0
+    """Length of the result's header line, which lies beside the parts."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job at one moment. Times are milliseconds since 1970, UTC; None is not yet."""
+
+    id: str
+    owner: str
+    status: Status
+    spec: Spec
+    rows_total: int
+    rows_done: int
+    rows_failed: int
+    chunks_total: int
+    chunks_done: int
+    started_ms: int | None
+    finished_ms: int | None
+    expires_ms: int | None
+    part_bytes: int
+    error_bytes: int
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+    summary: dict[str, Any] | None
+
+    @classmethod
+    def from_record(cls, id: str, record: Mapping[bytes, bytes], summary: Mapping[bytes, bytes], retention_ms: int) -> "Job":
+        """Reads the record's fields and, of a batch, its summary's."""
+
+        def number(name: bytes) -> int:
+            return int(record.get(name, 0))
+
+        def time(name: bytes) -> int | None:
+            return int(record[name]) if name in record else None
+
+        def document(name: bytes) -> dict[str, Any] | None:
+            return json.loads(record[name]) if name in record else None
+
+        finished = time(b"finished")
+        return cls(
+            id=id,
+            owner=record[b"owner"].decode(),
+            status=Status(record[b"status"].decode()),
+            spec=Spec.model_validate_json(record[b"spec"]),
+            rows_total=number(b"rows"),
+            rows_done=number(b"done"),
+            rows_failed=number(b"failed"),
+            chunks_total=number(b"chunks"),
+            chunks_done=number(b"chunks_done"),
+            started_ms=time(b"started"),
+            finished_ms=finished,
+            expires_ms=None if finished is None else finished + retention_ms,
+            part_bytes=number(b"bytes"),
+            error_bytes=number(b"error_bytes"),
+            result=document(b"result"),
+            error=document(b"error"),
+            summary=render_fields(summary) if summary else None,
+        )
+
+    @property
+    def created_ms(self) -> int:
+        """The time is the first 48 bits of a UUIDv7 (RFC 9562 section 5.7)."""
+        return UUID(self.id).int >> 80
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the job is one row, whose result is in the record."""
+        return self.spec.kind == "single"
+
+    @property
+    def result_bytes(self) -> int:
+        """The length of the whole result: header line and parts."""
+        return self.spec.head_bytes + self.part_bytes
+
+    def public(self, now_ms: int) -> dict[str, Any]:
+        """The job as the contract shows it."""
+        return {
+            "id": self.id,
+            "kind": self.spec.kind,
+            "status": self.status.value,
+            "model": self.spec.model.model_dump(),
+            "created_at": timestamp(self.created_ms),
+            "started_at": timestamp(self.started_ms),
+            "finished_at": timestamp(self.finished_ms),
+            "expires_at": timestamp(self.expires_ms),
+            "progress": self._progress(now_ms),
+            "input": self.spec.input.model_dump(mode="json") if self.spec.input else None,
+            "options": self.spec.options.model_dump(mode="json", exclude={"model"}),
+            "result": self._result(),
+            "error": self.error,
+            "links": self._links(),
+        }
+
+    def _progress(self, now_ms: int) -> dict[str, Any]:
+        elapsed = ((self.finished_ms or now_ms) - self.started_ms) / 1000 if self.started_ms else 0.0
+        speed = self.rows_done / elapsed if elapsed > 0 else None
+        left = self.rows_total - self.rows_done
+        return {
+            "rows_total": self.rows_total,
+            "rows_done": self.rows_done,
+            "rows_failed": self.rows_failed,
+            "fraction": round(self.rows_done / self.rows_total, 6),
+            "rows_per_second": round(speed, 1) if speed is not None else None,
+            "eta_seconds": round(left / speed, 1) if speed and not self.status.is_terminal else None,
+        }
+
+    def _result(self) -> dict[str, Any] | None:
+        if self.is_single:
+            return self.result
+        if self.status is not Status.SUCCEEDED:
+            return None
+        return {"rows": self.rows_total, "bytes": self.result_bytes, "summary": self.summary}
+
+    def _links(self) -> dict[str, str]:
+        here = f"/jobs/{self.id}"
+        return {"self": here} | {name: f"{here}/{name}" for name in ("result", "errors", "cancel")}
+
+
+def timestamp(ms: int | None) -> str | None:
+    """RFC 3339 in UTC with milliseconds and `Z`."""
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

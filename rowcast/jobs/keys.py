@@ -1,0 +1,61 @@
+"""Every Redis key: its name in one place, what it holds, how long it lives. Lua gets the same names from this table."""
+
+from typing import NamedTuple
+
+from rowcast.jobs.states import TRANSITIONS
+
+
+class Key(NamedTuple):
+    """`template` has at most one `{}`: a job's id, or a model's `NAME@VERSION`, or a digest."""
+
+    template: str
+    kind: str
+    holds: str
+    life: str
+
+
+TABLE = {
+    "job": Key("rowcast:job:{}", "hash", "the record of a job", "end + 2 retentions; a tombstone as long"),
+    "plan": Key("rowcast:job:{}:plan", "string", "16 bytes a chunk: first row, rows, bytes", "until the files go"),
+    "parts": Key("rowcast:job:{}:parts", "string", "32 bytes a chunk: sizes, rows, digest", "until the files go"),
+    "open": Key("rowcast:job:{}:open", "hash", "chunk in flight → attempts, time of its hint (ms)", "while it runs"),
+    "summary": Key("rowcast:job:{}:summary", "hash", "counts of classes, or figures and bins", "as the record"),
+    "jobs": Key("rowcast:jobs", "zset", "ids of all records, by id, which is by time", "for ever"),
+    "owned": Key("rowcast:jobs:{}", "zset", "ids of one key's records", "for ever"),
+    "due": Key("rowcast:due", "zset", "JOB/CHUNK in flight → when upkeep looks at it again (ms)", "for ever"),
+    "leases": Key("rowcast:leases", "hash", "JOB/CHUNK leased → attempt and holder", "for ever"),
+    "waiting": Key("rowcast:waiting:{}", "list", "ids of single jobs that wait for a model version", "while any waits"),
+    "hinted": Key("rowcast:hinted", "hash", "NAME@VERSION with a hint on its way → since when (ms)", "for ever"),
+    "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
+    "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
+    "totals": Key("rowcast:totals", "hash", "what was taken in and how it ended, in jobs and rows", "for ever"),
+    "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → last sign of life (ms)", "for ever"),
+    "idempotency": Key("rowcast:idempotency:{}", "string", "job's id and the request's fingerprint", "24 hours"),
+    "batch": Key("rowcast.batch", "list", "Celery's queue of chunk hints", "for ever"),
+    "single": Key("rowcast.single", "list", "Celery's queue of single-row hints", "for ever"),
+}
+
+ENDED_CHANNEL = "rowcast:ended"
+"""Pub/sub: one message names, separated by blanks, the jobs that have just ended."""
+
+
+def key(name: str, part: str = "") -> str:
+    """The key called `name` in the table, for one job, model or digest."""
+    return TABLE[name].template.format(part)
+
+
+def lua() -> str:
+    """The same names, and the table of states, as Lua: `K.job(id)`, `MAY[from][to]`."""
+    names = [
+        f"  {name} = function(part) return {entry.template.replace('{}', chr(0))!r} end,".replace("\\x00", "' .. part .. '")
+        for name, entry in TABLE.items()
+    ]
+    moves = [
+        f"  {source} = {{{', '.join(f'{target} = true' for target in sorted(targets))}}},"
+        for source, targets in TRANSITIONS.items()
+    ]
+    ended = ", ".join(f"{status} = true" for status in TRANSITIONS if status.is_terminal)
+    return "\n".join(
+        ["local K = {", *names, "}", "local MAY = {", *moves, "}", f"local ENDED = {{{ended}}}"]
+        + [f"local ENDED_CHANNEL = {ENDED_CHANNEL!r}", ""]
+    )

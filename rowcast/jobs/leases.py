@@ -1,0 +1,179 @@
+"""What a worker does to the records: takes leases, renews them, commits what it scored, gives back what it cannot.
+
+A lease names its holder (one process) and an attempt. The attempt is a fencing token: a commit of an attempt that is no
+longer the lease's changes nothing, so a chunk is counted once, whatever is delivered twice or comes back from the dead.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from redis import Redis
+
+from rowcast.jobs.connection import speaking
+from rowcast.jobs.job import Spec
+from rowcast.jobs.keys import key
+from rowcast.jobs.packed import Planned, Stored, pack_stored, unpack_planned
+from rowcast.jobs.scripts import Scripts
+from rowcast.settings import Settings
+
+MAX_ATTEMPTS = 5
+"""Leases that one chunk or row may take before its job fails."""
+
+
+@dataclass(frozen=True)
+class ChunkLease:
+    """The right to score one chunk, for a while."""
+
+    id: str
+    chunk: int
+    attempt: int
+    planned: Planned
+    spec: Spec
+
+    @property
+    def member(self) -> str:
+        """Its name among all leases."""
+        return f"{self.id}/{self.chunk}"
+
+    @property
+    def rows(self) -> str:
+        """Its rows in words, for messages."""
+        first = self.planned.first_row
+        return f"rows {first} to {first + self.planned.rows - 1}"
+
+
+@dataclass(frozen=True)
+class RowLease:
+    """The right to predict one single job's row, for a while."""
+
+    id: str
+    attempt: int
+    values: list[Any]
+    probabilities: bool
+
+    @property
+    def member(self) -> str:
+        """Its name among all leases."""
+        return f"{self.id}/0"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a single job ended: its result, or a problem."""
+
+    lease: RowLease
+    status: Literal["succeeded", "failed"]
+    document: Mapping[str, Any]
+
+
+class Exhausted(Exception):
+    """A chunk whose process died, or fell silent, as often as may be."""
+
+    def __init__(self, lease: ChunkLease) -> None:
+        super().__init__(lease.member)
+        self.lease = lease
+
+
+class Leases:
+    """Leases of one holder, `NODE/PID`.
+
+    Raises:
+        Unavailable: from any call, where Redis is away or refuses work.
+    """
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings, holder: str) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis, settings)
+        self._lease_ms = int(settings.lease_seconds * 1000)
+        self.holder = holder
+
+    def chunk(self, id: str, chunk: int) -> ChunkLease | Literal["busy", "idle"]:
+        """Asks for one chunk.
+
+        `busy`: somebody has it. `idle`: it needs nobody (done, of a job that has ended, or never sent).
+
+        Raises:
+            Exhausted: it has used up its attempts; the lease that it carries is nobody's.
+        """
+        with speaking():
+            answer = self._scripts("lease_chunk", id, chunk, self.holder, self._lease_ms, MAX_ATTEMPTS)
+        outcome: Literal["leased", "exhausted", "busy", "idle"] = answer[0].decode()
+        if outcome in ("busy", "idle"):
+            return outcome
+        lease = ChunkLease(id, chunk, int(answer[1]), unpack_planned(answer[2]), Spec.model_validate_json(answer[3]))
+        if outcome == "exhausted":
+            raise Exhausted(lease)
+        return lease
+
+    def rows(self, model: str, most: int) -> list[RowLease]:
+        """Takes what waits for the model version `NAME@VERSION`, at most `most` rows."""
+        with speaking():
+            answer = self._scripts("lease_singles", model, self.holder, self._lease_ms, most)
+        return [
+            RowLease(id.decode(), int(attempt), json.loads(values), probabilities == b"1")
+            for id, attempt, values, probabilities in answer
+        ]
+
+    def renew(self, members: Iterable[str]) -> set[str]:
+        """Prolongs leases and answers those that are no longer ours: lost, or of a job that has ended."""
+        with speaking():
+            return {lost.decode() for lost in self._scripts("renew", self.holder, self._lease_ms, *members)}
+
+    def commit(self, lease: ChunkLease, part: Stored, summary: Mapping[str, Any]) -> Literal["counted", "ended", "stale"]:
+        """Counts a part that is in the store.
+
+        `ended`: with it the job has ended. `stale`: nothing was counted, as the chunk is no longer ours.
+        """
+        figures = (part.rows, part.rows_failed, part.bytes, part.error_bytes)
+        with speaking():
+            answer = self._scripts(
+                "commit_chunk", lease.id, lease.chunk, lease.attempt, pack_stored(part), *figures, json.dumps(summary)
+            )
+        return answer.decode()
+
+    def commit_rows(self, outcomes: Sequence[Outcome]) -> int:
+        """Ends single jobs and answers how many were counted."""
+        arguments: list[str | int] = []
+        for outcome in outcomes:
+            arguments += [outcome.lease.id, outcome.lease.attempt, outcome.status, json.dumps(outcome.document)]
+        with speaking():
+            return int(self._scripts("commit_singles", *arguments))
+
+    def give_back(
+        self,
+        leases: Sequence[ChunkLease | RowLease],
+        problem: Mapping[str, Any],
+        *,
+        attempts: int = MAX_ATTEMPTS,
+        delay_seconds: float = 0,
+    ) -> list[str]:
+        """Ends leases early; the work is tried again after the delay, or, with `attempts` used up, its job fails.
+
+        Answers the ids of the jobs that have failed by it.
+        """
+        arguments = [item for lease in leases for item in (lease.member, lease.attempt)]
+        return self._give_back(arguments, problem, attempts, delay_seconds)
+
+    def give_back_of(self, is_gone: Callable[[str], bool], problem: Mapping[str, Any]) -> int:
+        """Ends every lease whose holder is gone and answers how many there were."""
+        with speaking():
+            held = self._redis.hgetall(key("leases"))
+        arguments: list[str | int] = []
+        for member, lease in held.items():
+            attempt, _, holder = lease.decode().partition(" ")
+            if is_gone(holder):
+                arguments += [member.decode(), attempt]
+        if arguments:
+            self._give_back(arguments, problem, MAX_ATTEMPTS, 0)
+        return len(arguments) // 2
+
+    def _give_back(
+        self, arguments: Sequence[str | int], problem: Mapping[str, Any], attempts: int, delay_seconds: float
+    ) -> list[str]:
+        with speaking():
+            failed = self._scripts(
+                "give_back", attempts, int(delay_seconds * 1000), json.dumps(problem), *arguments
+            )
+        return [id.decode() for id in failed]

@@ -1,0 +1,27 @@
+-- Counts a stored part, once, and sends the next chunks.
+-- ARGV: id, chunk, attempt, part's 32 bytes, rows, rows failed, part's bytes, errors' bytes, summary as JSON.
+-- Answers 'counted' | 'ended' (it was the last, or one bad row too many) | 'stale' (not the lease's attempt any more).
+local id, chunk, attempt, part, rows, failed, bytes, error_bytes, summary = unpack(ARGV)
+local held = unpack_lease(redis.call('HGET', K.leases(), member(id, chunk)))
+if held ~= tonumber(attempt) or redis.call('HGET', K.job(id), 'status') ~= 'running' then return 'stale' end
+redis.call('SETRANGE', K.parts(id), chunk * 32, part)
+close(id, chunk)
+redis.call('HINCRBY', K.job(id), 'done', rows)
+redis.call('HINCRBY', K.job(id), 'bytes', bytes)
+redis.call('HINCRBY', K.job(id), 'error_bytes', error_bytes)
+local all_failed = redis.call('HINCRBY', K.job(id), 'failed', failed)
+local chunks_done = redis.call('HINCRBY', K.job(id), 'chunks_done', 1)
+add_summary(id, cjson.decode(summary))
+
+local job = redis.call('HMGET', K.job(id), 'chunks', 'max_errors')
+local ended = false
+if job[2] and all_failed > tonumber(job[2]) then
+  ended = finish(id, 'failed', problem('Too many bad rows', string.format(
+    '%d rows could not be predicted, and the job allows %s.', all_failed, job[2]), 422))
+elseif chunks_done == tonumber(job[1]) then
+  ended = finish(id, 'succeeded')
+else
+  top_up(id)
+end
+if ended then tell({id}) end
+return ended and 'ended' or 'counted'

@@ -1,0 +1,15 @@
+-- Leaves a tombstone where a record was. ARGV: id, life of the tombstone (s). Answers 1, or 0 where there was none.
+local id, life = unpack(ARGV)
+local status = redis.call('HGET', K.job(id), 'status')
+if not status or status == 'deleted' then return 0 end
+local job = redis.call('HMGET', K.job(id), 'owner', 'waits_for')
+finish(id, 'cancelled')
+if job[2] then redis.call('LREM', K.waiting(job[2]), 1, id) end
+redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.open(id), K.summary(id))
+redis.call('ZREM', K.jobs(), id)
+redis.call('ZREM', K.owned(job[1]), id)
+redis.call('ZREM', K.expiring(), id)
+redis.call('HSET', K.job(id), 'status', 'deleted', 'owner', job[1])
+redis.call('EXPIRE', K.job(id), life)
+tell({id})
+return 1

@@ -1,0 +1,8 @@
+-- Cancels or fails a job that is not over. ARGV: id, status, error as JSON or ''. Answers 'ended' | 'over' | 'unknown'.
+local id, status, err = unpack(ARGV)
+if redis.call('EXISTS', K.job(id)) == 0 then return 'unknown' end
+local model = redis.call('HGET', K.job(id), 'waits_for')
+if not finish(id, status, err ~= '' and err or nil) then return 'over' end
+if model then redis.call('LREM', K.waiting(model), 1, id) end
+tell({id})
+return 'ended'

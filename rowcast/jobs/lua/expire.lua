@@ -1,0 +1,9 @@
+-- Marks a job whose files have gone. ARGV: id, life of the record from now on (s). Answers 1 where it was marked.
+local id, life = unpack(ARGV)
+redis.call('ZREM', K.expiring(), id)
+if not move(id, 'expired') then return 0 end
+redis.call('DEL', K.plan(id), K.parts(id), K.open(id))
+redis.call('HDEL', K.job(id), 'values', 'result')
+redis.call('EXPIRE', K.job(id), life)
+redis.call('EXPIRE', K.summary(id), life)
+return 1

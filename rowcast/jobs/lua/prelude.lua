@@ -1,0 +1,109 @@
+-- What every script shares. Before it come the keys (K), the table of states (MAY, ENDED), the hints and the times.
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Lua's own conversion keeps 14 digits.
+local function text(number) return string.format('%.0f', number) end
+
+local function problem(title, detail, status)
+  return cjson.encode({type = 'about:blank', title = title, status = status, detail = detail})
+end
+
+local function add_total(name, amount) redis.call('HINCRBY', K.totals(), name, text(amount)) end
+
+-- Chunks of one job that may be in flight: twice the slots of the workers seen in the last ten seconds.
+local function window()
+  local slots = 0
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', K.workers(), text(now_ms() - 10000), '+inf')) do
+    slots = slots + tonumber(string.match(member, '#(%d+)$') or 0)
+  end
+  return math.max(4, 2 * slots)
+end
+
+local function fill(template, tag, marks)
+  local message = string.gsub(template, '@TAG@', tag)
+  for mark, value in pairs(marks) do message = string.gsub(message, '@' .. mark .. '@', value) end
+  return message
+end
+
+local function next_tag() return 'h' .. text(redis.call('HINCRBY', K.totals(), 'hints', 1)) end
+
+local function quoted(value) return '\\"' .. value .. '\\"' end
+
+local function hint_chunk(id, chunk)
+  redis.call('LPUSH', K.batch(), fill(HINT_BATCH, next_tag(), {JOB = quoted(id), CHUNK = chunk}))
+end
+
+-- One hint a model version is enough while it is on its way: the task takes all that waits.
+local function hint_single(model, again)
+  if again or redis.call('HSETNX', K.hinted(), model, text(now_ms())) == 1 then
+    if again then redis.call('HSET', K.hinted(), model, text(now_ms())) end
+    redis.call('LPUSH', K.single(), fill(HINT_SINGLE, next_tag(), {MODEL = quoted(model)}))
+  end
+end
+
+local function member(id, chunk) return id .. '/' .. chunk end
+
+-- Sends hints for the next chunks of a batch until its window is full.
+local function top_up(id)
+  local job = redis.call('HMGET', K.job(id), 'next', 'chunks')
+  local next_chunk, chunks = tonumber(job[1]), tonumber(job[2])
+  local room = window() - redis.call('HLEN', K.open(id))
+  local now = now_ms()
+  while room > 0 and next_chunk < chunks do
+    redis.call('HSET', K.open(id), next_chunk, '0 ' .. text(now))
+    redis.call('ZADD', K.due(), text(now + RESEND_MS), member(id, next_chunk))
+    hint_chunk(id, next_chunk)
+    next_chunk, room = next_chunk + 1, room - 1
+  end
+  redis.call('HSET', K.job(id), 'next', next_chunk)
+end
+
+-- Takes a chunk out of flight, whoever holds it.
+local function close(id, chunk)
+  redis.call('HDEL', K.open(id), chunk)
+  redis.call('ZREM', K.due(), member(id, chunk))
+  redis.call('HDEL', K.leases(), member(id, chunk))
+end
+
+local function close_all(id)
+  for _, chunk in ipairs(redis.call('HKEYS', K.open(id))) do close(id, chunk) end
+  close(id, '0') -- a single job's only chunk stands in no `open`
+end
+
+-- The one place that changes a status. Answers whether the table of states allowed it.
+local function move(id, to)
+  local from = redis.call('HGET', K.job(id), 'status')
+  if not from or not MAY[from] or not MAY[from][to] then return false end
+  redis.call('HSET', K.job(id), 'status', to)
+  if to == 'running' then redis.call('HSET', K.job(id), 'started', text(now_ms())) end
+  return true
+end
+
+-- Ends a job: status, times, counts, nothing left in flight. The caller publishes.
+local function finish(id, to, err)
+  if not move(id, to) then return false end
+  local now = now_ms()
+  redis.call('HSET', K.job(id), 'finished', text(now))
+  if err then redis.call('HSET', K.job(id), 'error', err) end
+  close_all(id)
+  local job = redis.call('HMGET', K.job(id), 'owner', 'rows')
+  redis.call('HINCRBY', K.live(), '*', -1)
+  redis.call('HINCRBY', K.live(), job[1], -1)
+  redis.call('ZADD', K.expiring(), text(now + RETENTION_MS), id)
+  add_total('jobs_' .. to, 1)
+  add_total('rows_' .. to, tonumber(job[2]))
+  return true
+end
+
+local function tell(ids)
+  if #ids > 0 then redis.call('PUBLISH', ENDED_CHANNEL, table.concat(ids, ' ')) end
+end
+
+local function unpack_lease(lease)
+  local attempt, holder = string.match(lease or '', '^(%d+) (.*)$')
+  return tonumber(attempt), holder
+end

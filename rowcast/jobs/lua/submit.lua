@@ -1,0 +1,33 @@
+-- Makes a job: record, indexes, counts, first hints, all or nothing.
+-- ARGV: id, owner, limit of live jobs, limit of the owner's, idempotency digest or '', fingerprint, its life (s),
+--       plan ('' for a single), NAME@VERSION, then the record's fields and values.
+-- Answers {'made'} | {'replayed', id} | {'conflict', id} | {'full'}.
+local id, owner, most, most_owned, digest, fingerprint, life, plan, model = unpack(ARGV, 1, 9)
+if redis.call('EXISTS', K.job(id)) == 1 then return {'made'} end -- the client's own retry of a lost answer
+if digest ~= '' then
+  local earlier = redis.call('GET', K.idempotency(digest))
+  if earlier then
+    local earlier_id, earlier_fingerprint = string.match(earlier, '^(%S+) (%S+)$')
+    return {earlier_fingerprint == fingerprint and 'replayed' or 'conflict', earlier_id}
+  end
+end
+local live = redis.call('HMGET', K.live(), '*', owner)
+if tonumber(live[1] or 0) >= tonumber(most) or tonumber(live[2] or 0) >= tonumber(most_owned) then return {'full'} end
+
+redis.call('HSET', K.job(id), 'status', 'queued', 'owner', owner, unpack(ARGV, 10))
+redis.call('HINCRBY', K.live(), '*', 1)
+redis.call('HINCRBY', K.live(), owner, 1)
+redis.call('ZADD', K.jobs(), 0, id)
+if owner ~= '' then redis.call('ZADD', K.owned(owner), 0, id) end
+if digest ~= '' then redis.call('SET', K.idempotency(digest), id .. ' ' .. fingerprint, 'EX', life) end
+add_total('jobs_taken', 1)
+add_total('rows_taken', tonumber(redis.call('HGET', K.job(id), 'rows')))
+if plan ~= '' then
+  redis.call('SET', K.plan(id), plan)
+  top_up(id)
+else
+  redis.call('RPUSH', K.waiting(model), id)
+  redis.call('ZADD', K.due(), text(now_ms() + RESEND_MS), member(id, '0'))
+  hint_single(model, false)
+end
+return {'made'}

@@ -1,0 +1,54 @@
+"""The two tables that a batch keeps in Redis, a fixed number of bytes a chunk: what is planned, and what came of it."""
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+_PLANNED = struct.Struct("<QII")
+_STORED = struct.Struct("<IIII16s")
+PLANNED_BYTES = _PLANNED.size  # 16: rowcast/jobs/lua/lease_chunk.lua cuts by it
+STORED_BYTES = _STORED.size  # 32: rowcast/jobs/lua/commit_chunk.lua places by it
+
+
+class Planned(NamedTuple):
+    """One chunk of the input. `first_row` counts the job's data rows from 1."""
+
+    first_row: int
+    rows: int
+    bytes: int
+
+
+class Stored(NamedTuple):
+    """One part of the result. `digest` is the first 16 bytes of its SHA-256."""
+
+    rows: int
+    rows_failed: int
+    bytes: int
+    error_bytes: int
+    digest: bytes
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether there is such a part yet; a chunk has at least one row."""
+        return self.rows > 0
+
+
+def pack_plan(chunks: Iterable[Planned]) -> bytes:
+    """The plan of a whole job."""
+    return b"".join(_PLANNED.pack(*chunk) for chunk in chunks)
+
+
+def unpack_planned(entry: bytes) -> Planned:
+    """One entry of the plan."""
+    return Planned(*_PLANNED.unpack(entry))
+
+
+def pack_stored(part: Stored) -> bytes:
+    """One entry of the table of parts."""
+    return _STORED.pack(*part)
+
+
+def unpack_stored(table: bytes, count: int) -> Iterator[Stored]:
+    """The first `count` entries of a table that may be shorter: what is beyond its end is not stored yet."""
+    for entry in _STORED.iter_unpack(table.ljust(count * STORED_BYTES, b"\0")[: count * STORED_BYTES]):
+        yield Stored(*entry)

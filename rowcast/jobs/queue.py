@@ -1,0 +1,104 @@
+"""The Celery application's settings, its queues and task names; no task bodies, so that the gateway can share it.
+
+A message is a hint, "look at chunk 3 of job J": the record decides what there is to do (`leases.py`). Hints are put on
+the queue by the same Lua script that changes the record, so none is forgotten between the two; they are made here, once
+a process, by Celery itself (`hint`), with marks that the script fills in.
+"""
+
+import json
+from typing import Any
+
+from celery import Celery
+from kombu import Connection, Queue
+
+from rowcast.jobs.keys import key
+from rowcast.settings import Settings
+
+BATCH = key("batch")
+SINGLE = key("single")
+CHUNK_TASK = "rowcast.score_chunk"
+SINGLES_TASK = "rowcast.score_singles"
+
+MARK = "@{}@"
+"""What a hint's message has in place of an argument until a script fills it in."""
+
+_BACKUP_SECONDS = 15
+"""How much later than our own limit of a chunk Celery's ends the process: only where that one could not act."""
+
+
+def make_app(settings: Settings) -> Celery:
+    """The application with every setting that this design rests on; connects to nothing."""
+    app = Celery("rowcast", broker=settings.redis_url, set_as_current=False)
+    app.conf.update(
+        # The job record is the result: a result backend would double the cost of a message and keep nothing of use.
+        result_backend=None,
+        task_ignore_result=True,
+        # A pickle in a message would run code in the worker.
+        task_serializer="json",
+        accept_content=["json"],
+        # The nameless exchange needs no binding table, so an emptied Redis does not make messages vanish.
+        task_queues=[Queue(name, exchange="", routing_key=name) for name in (SINGLE, BATCH)],
+        task_default_queue=BATCH,
+        task_default_exchange="",
+        task_create_missing_queues=False,
+        # A hint is acknowledged when its chunk is done; one whose process died comes back at once.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_lost_wait=0.5,
+        # One message for each process: chunks go to whoever is free, also to workers that join later.
+        worker_prefetch_multiplier=1,
+        # Single rows are served first: BRPOP looks at the queues in the order given.
+        broker_transport_options={
+            "queue_order_strategy": "priority",
+            "priority_steps": [0],
+            # Our leases bring work back in seconds; this only catches a hint that a dead worker held.
+            "visibility_timeout": int(settings.chunk_timeout) + 2 * _BACKUP_SECONDS,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 10,
+            # kombu's default is to wait for ever on a dead socket.
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "retry_on_timeout": False,
+        },
+        visibility_timeout=int(settings.chunk_timeout) + 2 * _BACKUP_SECONDS,
+        task_time_limit=settings.chunk_timeout + _BACKUP_SECONDS,
+        # A model may take long to load; the default of 4 s makes an endless loop of kills.
+        worker_proc_alive_timeout=120,
+        # Remote control and events leave lists behind in Redis and take part in the reconnect bugs; nothing here uses them.
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # A running chunk outlives a lost connection: its commit does not go through the broker.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+    )
+    return app
+
+
+def hint(app: Celery, task: str, queue: str, *arguments: str) -> str:
+    """The message for `task` as the transport stores it, with `@NAME@` for each of `arguments` and `@TAG@` for its identity.
+
+    Every argument goes in as JSON text, so that a script can fill in strings and numbers alike.
+    """
+    tag = MARK.format("TAG")
+    args = [MARK.format(name) for name in arguments]
+    headers, properties, body, _ = app.amqp.as_task_v2(tag, task, args, {}, origin="rowcast", argsrepr="", kwargsrepr="")
+    with Connection("memory://") as nowhere:  # any virtual channel shapes a message as the Redis transport does
+        message: dict[str, Any] = nowhere.default_channel.prepare_message(
+            json.dumps(body), 0, "application/json", "utf-8", headers, properties
+        )
+    message["properties"] |= {
+        "delivery_info": {"exchange": "", "routing_key": queue},
+        "priority": 0,
+        "delivery_tag": tag,
+        "delivery_mode": 2,
+    }
+    text = json.dumps(message)
+    for name in arguments:  # the body is JSON within JSON: its quotes are escaped there
+        text = text.replace(f'\\"{MARK.format(name)}\\"', MARK.format(name))
+    return text

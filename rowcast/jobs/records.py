@@ -1,0 +1,194 @@
+"""The job records in Redis: make, read, list, end, delete. What a worker does to them is in `leases.py`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from redis import Redis
+
+from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, WrongState
+from rowcast.jobs.connection import speaking
+from rowcast.jobs.job import Job, Spec
+from rowcast.jobs.keys import key
+from rowcast.jobs.scripts import Scripts
+from rowcast.jobs.states import Status
+from rowcast.settings import Settings
+
+IDEMPOTENCY_SECONDS = 86_400
+DELETED = b"deleted"
+_SCAN = 200
+"""Records looked at in one round trip where a list is filtered by status."""
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """What makes two requests the same: a digest of owner and Idempotency-Key, and one of all that was asked."""
+
+    digest: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job about to be made. `plan` is None for a single job, whose row is in `values`."""
+
+    id: str
+    owner: str
+    spec: Spec
+    rows: int
+    chunks: int
+    plan: bytes | None = None
+    values: list[Any] | None = None
+    repeat: Repeat | None = None
+    max_errors: int | None = field(default=None)
+
+    def fields(self) -> dict[str, str | int]:
+        """What the record starts with, beside its status and owner."""
+        record: dict[str, str | int] = {
+            "spec": self.spec.model_dump_json(exclude_defaults=True),
+            "rows": self.rows,
+            "chunks": self.chunks,
+        }
+        if self.values is None:
+            record["next"] = 0
+            if self.max_errors is not None:
+                record["max_errors"] = self.max_errors
+        else:
+            record["values"] = json.dumps(self.values)
+            record["waits_for"] = str(self.spec.model)
+            if self.spec.options.probabilities:
+                record["probabilities"] = 1
+        return record
+
+
+class Records:
+    """All that the gateway and upkeep ask of the records.
+
+    Raises:
+        Unavailable: from any call, where Redis is away or refuses work.
+    """
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis, settings)
+        self._settings = settings
+        self._retention_ms = int(settings.retention * 1000)
+
+    def make(self, new: NewJob) -> tuple[str, Literal["made", "replayed"]]:
+        """Makes the job, or finds the one that the same request made before; answers its id and which it was.
+
+        Raises:
+            Unprocessable: the Idempotency-Key was used with a different request.
+            Unavailable: there are as many live jobs as may be.
+        """
+        repeat = new.repeat or Repeat("", "")
+        most = self._settings.max_jobs
+        head = [new.id, new.owner, most, most, repeat.digest, repeat.fingerprint, IDEMPOTENCY_SECONDS]
+        fields = [item for pair in new.fields().items() for item in pair]
+        with speaking():
+            answer = self._scripts("submit", *head, new.plan or "", str(new.spec.model), *fields)
+        outcome = answer[0].decode()
+        if outcome == "full":
+            raise Unavailable(f"There are {most} jobs that have not ended yet (ROWCAST_MAX_JOBS).", 10)
+        if outcome == "conflict":
+            raise Unprocessable(
+                "This Idempotency-Key was used with a different request.",
+                [{"where": "Idempotency-Key", "message": f"belongs to job {answer[1].decode()}"}],
+            )
+        return (answer[1].decode(), "replayed") if outcome == "replayed" else (new.id, "made")
+
+    def get(self, id: str, owner: str | None = None) -> Job:
+        """The job; with `owner`, only if it is that owner's.
+
+        Raises:
+            NotFound: there never was such a job, or it is somebody else's.
+            Gone: it was deleted.
+        """
+        with speaking(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(key("job", id))
+            pipe.hgetall(key("summary", id))
+            record, summary = pipe.execute()
+        if not record or (owner is not None and record[b"owner"].decode() != owner):
+            raise NotFound(f"There is no job {id}.")
+        if record[b"status"] == DELETED:
+            raise Gone(f"Job {id} was deleted.")
+        return self._job(id, record, summary)
+
+    def page(
+        self, *, limit: int, before: str | None = None, status: Status | None = None, owner: str | None = None
+    ) -> tuple[list[Job], str | None]:
+        """Jobs newest first, at most `limit`, older than the id `before`; and the id to go on from, or None at the end."""
+        index = key("jobs") if owner is None else key("owned", owner)
+        found: list[Job] = []
+        cursor = f"({before}" if before else "+"
+        while True:
+            with speaking():
+                ids = [id.decode() for id in self._redis.zrevrangebylex(index, cursor, "-", 0, _SCAN)]
+                records = self._read_many(ids)
+            for id, record in zip(ids, records, strict=True):
+                if not record:  # expired for good: Redis dropped the record, the index still names it
+                    self._redis.zrem(index, id)
+                elif record[b"status"] != DELETED and (status is None or record[b"status"].decode() == status):
+                    found.append(self._job(id, record, {}))
+                    if len(found) > limit:
+                        return found[:limit], found[limit - 1].id
+            if len(ids) < _SCAN:
+                return found, None
+            cursor = f"({ids[-1]}"
+
+    def cancel(self, id: str) -> None:
+        """Cancels a job that has not ended.
+
+        Raises:
+            WrongState: it has.
+        """
+        self._end(id, Status.CANCELLED, "")
+
+    def fail(self, id: str, problem: Mapping[str, Any]) -> None:
+        """Ends a job as failed; one that has ended already stays as it is."""
+        with speaking():
+            self._scripts("end_job", id, Status.FAILED, json.dumps(problem))
+
+    def delete(self, id: str) -> None:
+        """Removes the record, cancelling the job if need be, and leaves a tombstone.
+
+        Raises:
+            NotFound: there is no such record.
+        """
+        with speaking():
+            if not self._scripts("delete", id, 2 * self._retention_ms // 1000):
+                raise NotFound(f"There is no job {id}.")
+
+    def parts(self, id: str, first: int, count: int) -> bytes:
+        """The packed entries of `count` parts from number `first` on (`parts.py` reads them)."""
+        with speaking():
+            return self._redis.getrange(key("parts", id), first * 32, (first + count) * 32 - 1)
+
+    def ping(self) -> None:
+        """Asks whether Redis answers."""
+        with speaking():
+            self._redis.ping()
+
+    def now_ms(self) -> int:
+        """Redis' clock, by which all times in records go."""
+        with speaking():
+            seconds, microseconds = self._redis.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def _end(self, id: str, status: Status, problem: str) -> None:
+        with speaking():
+            outcome = self._scripts("end_job", id, status, problem).decode()
+        if outcome == "unknown":
+            raise NotFound(f"There is no job {id}.")
+        if outcome == "over":
+            raise WrongState(f"Job {id} has ended already.")
+
+    def _read_many(self, ids: list[str]) -> list[dict[bytes, bytes]]:
+        with self._redis.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.hgetall(key("job", id))
+            return pipe.execute()
+
+    def _job(self, id: str, record: Mapping[bytes, bytes], summary: Mapping[bytes, bytes]) -> Job:
+        return Job.from_record(id, record, summary, self._retention_ms)

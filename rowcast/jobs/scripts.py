@@ -1,0 +1,54 @@
+"""The Lua scripts beside this module, each with the names, states, hints and times that they share in front."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from rowcast.jobs import keys
+from rowcast.jobs.queue import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
+from rowcast.settings import Settings
+
+_FOLDER = Path(__file__).parent / "lua"
+_USES = {"commit_chunk": ["summary"]}
+
+RESEND_MS = 5_000
+"""When upkeep first doubts that a hint, or a worker that leases nothing, will come."""
+
+LOST_MS = 120_000
+"""When it sends a hint again although the queue is not empty: longer than any queue should make a hint wait."""
+
+
+class Scripts:
+    """`scripts("submit", *arguments)` runs `lua/submit.lua` on the server, atomically."""
+
+    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+        app = make_app(settings)
+        self._redis = redis
+        self._shared = "\n".join(
+            [
+                keys.lua(),
+                f"local HINT_BATCH = {_literal(hint(app, CHUNK_TASK, BATCH, 'JOB', 'CHUNK'))}",
+                f"local HINT_SINGLE = {_literal(hint(app, SINGLES_TASK, SINGLE, 'MODEL'))}",
+                f"local RESEND_MS, LOST_MS = {RESEND_MS}, {LOST_MS}",
+                f"local RETENTION_MS = {int(settings.retention * 1000)}",
+                _source("prelude"),
+            ]
+        )
+        self._loaded: dict[str, Callable[..., Any]] = {}
+
+    def __call__(self, name: str, *arguments: str | bytes | float) -> Any:
+        """Runs one script; numbers and text arrive as text, and text comes back as bytes."""
+        if name not in self._loaded:
+            used = [_source(other) for other in _USES.get(name, [])]
+            self._loaded[name] = self._redis.register_script("\n".join([self._shared, *used, _source(name)]))
+        return self._loaded[name](keys=[], args=list(arguments))
+
+
+def _source(name: str) -> str:
+    return (_FOLDER / f"{name}.lua").read_text()
+
+
+def _literal(text: str) -> str:
+    return f"[==[{text}]==]"

@@ -1,0 +1,78 @@
+"""Upkeep: puts back what was lost on the way, removes the files of jobs whose time is over. `python -m rowcast.jobs.upkeep`.
+
+Any number of these may run: every step is one atomic script, or safe to repeat.
+"""
+
+import signal
+import threading
+
+from redis import Redis
+
+from rowcast.errors import Unavailable
+from rowcast.jobs.connection import connect, speaking
+from rowcast.jobs.files import Files
+from rowcast.jobs.keys import key
+from rowcast.jobs.scripts import Scripts
+from rowcast.logs import logger, set_up
+from rowcast.settings import Settings
+from rowcast.storage import Storage
+
+TICK_SECONDS = 1.0
+_AT_ONCE = 500
+"""Entries that one step looks at, so that no step holds Redis for long."""
+
+
+class Upkeep:
+    """One round is `tick`."""
+
+    def __init__(self, redis: "Redis[bytes]", files: Files, settings: Settings) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis, settings)
+        self._files = files
+        self._retention_seconds = int(settings.retention)
+        self._log = logger("upkeep")
+
+    def tick(self) -> None:
+        """Does what is due now.
+
+        Raises:
+            Unavailable: Redis or the store is away; the next round goes on.
+        """
+        with speaking():
+            put_back = self._scripts("resend", _AT_ONCE)
+        if put_back:
+            self._log.warning("hints_sent_again", hints=put_back)
+        self._expire()
+
+    def _expire(self) -> None:
+        with speaking():
+            seconds, _ = self._redis.time()
+            ids = self._redis.zrangebyscore(key("expiring"), "-inf", int(seconds) * 1000, start=0, num=_AT_ONCE)
+        for id in ids:
+            # The record first: from then on nobody is sent to files that are going.
+            with speaking():
+                self._scripts("expire", id, self._retention_seconds)
+            files = self._files.delete(id.decode())
+            self._log.info("job_expired", job=id.decode(), files=files)
+
+
+def main() -> None:
+    """Runs until SIGTERM or SIGINT."""
+    settings = Settings.read()
+    set_up(settings, "upkeep")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log = logger("upkeep")
+    upkeep = Upkeep(connect(settings.redis_url), Files(Storage(settings.store)), settings)
+    log.info("started")
+    while not stop.wait(TICK_SECONDS):
+        try:
+            upkeep.tick()
+        except Unavailable as error:
+            log.warning("round_failed", reason=error.detail)
+    log.info("stopped")
+
+
+if __name__ == "__main__":
+    main()

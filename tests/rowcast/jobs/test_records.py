@@ -1,0 +1,309 @@
+"""The records and the leases, against a real server."""
+
+import threading
+
+import pytest
+from redis import Redis
+
+from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, WrongState
+from rowcast.jobs.job import InputInfo, ModelRef, Spec
+from rowcast.jobs.keys import TABLE, key
+from rowcast.jobs.leases import MAX_ATTEMPTS, ChunkLease, Exhausted, Leases, Outcome
+from rowcast.jobs.options import Options
+from rowcast.jobs.packed import Planned, Stored, pack_plan, unpack_stored
+from rowcast.jobs.records import NewJob, Records, Repeat
+from rowcast.jobs.states import TRANSITIONS, Status
+from rowcast.jobs.submit import new_id
+from rowcast.settings import Settings
+
+MODEL = ModelRef(name="titanic", version="1")
+PROBLEM = {"type": "about:blank", "title": "Lost", "status": 500, "detail": "it was lost"}
+
+
+@pytest.fixture
+def records(redis: "Redis[bytes]", settings: Settings) -> Records:
+    return Records(redis, settings)
+
+
+@pytest.fixture
+def leases(redis: "Redis[bytes]", settings: Settings) -> Leases:
+    return Leases(redis, settings, "node/1")
+
+
+@pytest.fixture
+def other(redis: "Redis[bytes]", settings: Settings) -> Leases:
+    return Leases(redis, settings, "node/2")
+
+
+def batch(chunks: int = 7, rows: int = 10, **more: object) -> NewJob:
+    columns = InputInfo(bytes=100 * chunks, sha256="ab", filename="in.csv", columns=("age", "pclass"))
+    spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=7)
+    plan = pack_plan(Planned(1 + rows * number, rows, 100) for number in range(chunks))
+    return NewJob(new_id(), "", spec, rows * chunks, chunks, plan=plan, **more)  # type: ignore[arg-type]
+
+
+def single(**more: object) -> NewJob:
+    spec = Spec(kind="single", model=MODEL, options=Options(probabilities=True))
+    return NewJob(new_id(), "", spec, 1, 1, values=[25, 3], **more)  # type: ignore[arg-type]
+
+
+def part(rows: int = 10, failed: int = 0) -> Stored:
+    return Stored(rows, failed, 50, 5 * failed, b"d" * 16)
+
+
+def lease_of(leases: Leases, id: str, chunk: int) -> ChunkLease:
+    lease = leases.chunk(id, chunk)
+    assert isinstance(lease, ChunkLease)
+    return lease
+
+
+def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(records: Records, leases: Leases) -> None:
+    new = batch()
+    assert records.make(new) == (new.id, "made")
+    assert records.get(new.id).status is Status.QUEUED
+    for chunk in range(7):
+        lease = lease_of(leases, new.id, chunk)
+        assert lease.planned == Planned(1 + 10 * chunk, 10, 100)
+        outcome = leases.commit(lease, part(failed=1), {"classes": {"0": 6, "1": 3}})
+        assert outcome == ("ended" if chunk == 6 else "counted")
+        assert leases.commit(lease, part(failed=1), {}) == "stale"
+    job = records.get(new.id)
+    assert (job.status, job.rows_done, job.rows_failed, job.chunks_done) == (Status.SUCCEEDED, 70, 7, 7)
+    assert job.public(0)["result"]["summary"] == {"classes": {"0": 42, "1": 21}}
+    assert list(unpack_stored(records.parts(new.id, 0, 7), 7)) == [part(failed=1)] * 7
+
+
+def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: Leases, redis: "Redis[bytes]") -> None:
+    new = batch(chunks=50)
+    records.make(new)
+    assert redis.llen(key("batch")) == redis.hlen(key("open", new.id)) == 4
+    assert leases.chunk(new.id, 4) == "idle"
+    leases.commit(lease_of(leases, new.id, 2), part(), {})
+    assert redis.hlen(key("open", new.id)) == 4
+    assert isinstance(leases.chunk(new.id, 4), ChunkLease)
+
+
+def test_a_chunk_has_one_holder_and_a_zombie_counts_nothing(
+    records: Records, leases: Leases, other: Leases, redis: "Redis[bytes]"
+) -> None:
+    new = batch()
+    records.make(new)
+    first = lease_of(leases, new.id, 0)
+    assert other.chunk(new.id, 0) == "busy"
+    assert lease_of(leases, new.id, 0).attempt == first.attempt  # the same process asks again: its answer was lost
+    redis.zadd(key("due"), {first.member: 1})  # its lease has run out
+    second = lease_of(other, new.id, 0)
+    assert second.attempt == first.attempt + 1
+    assert leases.renew([first.member]) == {first.member}
+    assert leases.commit(first, part(), {}) == "stale"
+    assert other.commit(second, part(), {}) == "counted"
+    assert records.get(new.id).rows_done == 10
+
+
+def test_a_chunk_whose_holders_all_die_is_given_up_with_its_rows(
+    records: Records, leases: Leases, other: Leases, redis: "Redis[bytes]"
+) -> None:
+    new = batch()
+    records.make(new)
+    for attempt in range(MAX_ATTEMPTS):
+        lease = lease_of((leases, other)[attempt % 2], new.id, 3)
+        redis.zadd(key("due"), {lease.member: 1})
+    with pytest.raises(Exhausted) as exhausted:
+        (leases, other)[MAX_ATTEMPTS % 2].chunk(new.id, 3)
+    assert exhausted.value.lease.rows == "rows 31 to 40"
+
+
+def test_what_is_given_back_is_hinted_again_at_once(records: Records, leases: Leases, redis: "Redis[bytes]") -> None:
+    new = batch()
+    records.make(new)
+    lease = lease_of(leases, new.id, 1)
+    queued = redis.llen(key("batch"))
+    assert leases.give_back([lease], PROBLEM) == []
+    assert redis.llen(key("batch")) == queued + 1
+    assert lease_of(leases, new.id, 1).attempt == 2
+
+
+def test_the_last_attempt_given_back_fails_the_job_with_its_problem(records: Records, leases: Leases) -> None:
+    new = batch()
+    records.make(new)
+    lease = lease_of(leases, new.id, 1)
+    assert leases.give_back([lease], PROBLEM, attempts=1) == [new.id]
+    job = records.get(new.id)
+    assert (job.status, job.error) == (Status.FAILED, PROBLEM)
+
+
+def test_leases_of_holders_that_are_gone_are_given_back(records: Records, leases: Leases, other: Leases) -> None:
+    new = batch()
+    records.make(new)
+    lease_of(leases, new.id, 0)
+    lease_of(other, new.id, 1)
+    assert other.give_back_of(lambda holder: holder == "node/1", PROBLEM) == 1
+    assert isinstance(other.chunk(new.id, 0), ChunkLease)
+
+
+def test_one_bad_row_too_many_fails_the_job(records: Records, leases: Leases) -> None:
+    new = batch(max_errors=1)
+    records.make(new)
+    assert leases.commit(lease_of(leases, new.id, 0), part(failed=1), {}) == "counted"
+    assert leases.commit(lease_of(leases, new.id, 1), part(failed=1), {}) == "ended"
+    job = records.get(new.id)
+    assert job.status is Status.FAILED
+    assert job.error
+    assert "2 rows" in job.error["detail"]
+
+
+def test_a_cancelled_job_takes_no_more_and_leaves_nothing_in_flight(
+    records: Records, leases: Leases, redis: "Redis[bytes]"
+) -> None:
+    new = batch()
+    records.make(new)
+    lease = lease_of(leases, new.id, 0)
+    records.cancel(new.id)
+    assert leases.renew([lease.member]) == {lease.member}
+    assert leases.commit(lease, part(), {}) == "stale"
+    assert leases.chunk(new.id, 1) == "idle"
+    assert records.get(new.id).rows_done == 0
+    assert not redis.exists(key("open", new.id), key("due"), key("leases"))
+    with pytest.raises(WrongState):
+        records.cancel(new.id)
+
+
+def test_waiting_rows_are_taken_together_and_end_each_with_its_own_outcome(
+    records: Records, leases: Leases, redis: "Redis[bytes]"
+) -> None:
+    jobs = [single() for _ in range(3)]
+    for new in jobs:
+        records.make(new)
+    assert redis.llen(key("single")) == 1, "one hint serves all that wait"
+    rows = leases.rows("titanic@1", 10)
+    assert [row.id for row in rows] == [new.id for new in jobs]
+    assert [row.values for row in rows] == [[25, 3]] * 3
+    assert leases.rows("titanic@1", 10) == []
+    outcomes = [Outcome(rows[0], "succeeded", {"prediction": 0}), Outcome(rows[1], "failed", PROBLEM)]
+    assert leases.commit_rows(outcomes) == 2
+    assert leases.commit_rows(outcomes) == 0
+    assert leases.give_back(rows[2:], PROBLEM) == []
+    assert [row.id for row in leases.rows("titanic@1", 10)] == [jobs[2].id]
+    done, failed, running = (records.get(new.id) for new in jobs)
+    assert (done.status, done.result, done.rows_done) == (Status.SUCCEEDED, {"prediction": 0}, 1)
+    assert (failed.status, failed.error, failed.rows_failed) == (Status.FAILED, PROBLEM, 1)
+    assert running.status is Status.RUNNING
+
+
+def test_more_rows_than_one_lease_takes_get_another_hint(records: Records, leases: Leases, redis: "Redis[bytes]") -> None:
+    for _ in range(5):
+        records.make(single())
+    assert len(leases.rows("titanic@1", 3)) == 3
+    assert redis.llen(key("single")) == 2
+
+
+def test_a_cancelled_row_waits_no_more(records: Records, leases: Leases) -> None:
+    new = single()
+    records.make(new)
+    records.cancel(new.id)
+    assert leases.rows("titanic@1", 10) == []
+
+
+def test_the_same_request_makes_one_job_and_another_with_its_key_is_refused(records: Records) -> None:
+    first = single(repeat=Repeat("digest", "print"))
+    assert records.make(first)[1] == "made"
+    assert records.make(single(repeat=Repeat("digest", "print"))) == (first.id, "replayed")
+    with pytest.raises(Unprocessable, match="different request"):
+        records.make(single(repeat=Repeat("digest", "other")))
+
+
+def test_a_submit_that_is_sent_twice_makes_one_job(records: Records, redis: "Redis[bytes]") -> None:
+    new = batch()
+    assert records.make(new) == records.make(new)
+    assert redis.hget(key("totals"), "jobs_taken") == b"1"
+
+
+def test_a_full_queue_refuses_until_a_job_ends(redis: "Redis[bytes]", settings: Settings) -> None:
+    records = Records(redis, settings.model_copy(update={"max_jobs": 2}))
+    first = batch()
+    records.make(first)
+    records.make(single())
+    with pytest.raises(Unavailable, match="ROWCAST_MAX_JOBS"):
+        records.make(batch())
+    records.cancel(first.id)
+    records.make(batch())
+
+
+def test_jobs_are_listed_newest_first_in_pages(records: Records) -> None:
+    ids = []
+    for number in range(7):
+        new = single() if number % 2 else batch()
+        records.make(new)
+        ids.append(new.id)
+    newest_first = sorted(ids, reverse=True)
+    page, cursor = records.page(limit=4)
+    assert [job.id for job in page] == newest_first[:4]
+    rest, end = records.page(limit=4, before=cursor)
+    assert [job.id for job in rest] == newest_first[4:]
+    assert end is None
+    records.cancel(ids[2])
+    assert [job.id for job in records.page(limit=4, status=Status.CANCELLED)[0]] == [ids[2]]
+
+
+def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(
+    records: Records, leases: Leases, redis: "Redis[bytes]"
+) -> None:
+    new = batch()
+    records.make(new)
+    lease_of(leases, new.id, 0)
+    records.delete(new.id)
+    with pytest.raises(Gone):
+        records.get(new.id)
+    with pytest.raises(NotFound):
+        records.delete(new.id)
+    assert redis.hgetall(key("job", new.id)) == {b"status": b"deleted", b"owner": b""}
+    assert redis.ttl(key("job", new.id)) > 0
+    left = {name for name in TABLE if redis.exists(key(name, new.id))}
+    assert left <= {"job", "totals", "live", "batch"}
+    with pytest.raises(NotFound):
+        records.get(new_id())
+
+
+def test_counts_of_live_jobs_add_up_after_every_way_to_end(
+    records: Records, leases: Leases, redis: "Redis[bytes]"
+) -> None:
+    jobs = [batch(chunks=1) for _ in range(4)]
+    for new in jobs:
+        records.make(new)
+    records.cancel(jobs[0].id)
+    records.delete(jobs[1].id)
+    leases.give_back([lease_of(leases, jobs[2].id, 0)], PROBLEM, attempts=1)
+    assert redis.hget(key("live"), "*") == b"1"
+    leases.commit(lease_of(leases, jobs[3].id, 0), part(), {})
+    assert redis.hget(key("live"), "*") == b"0"
+    totals = {name: int(count) for name, count in redis.hgetall(key("totals")).items()}
+    assert totals[b"jobs_taken"] == 4
+    assert totals[b"jobs_succeeded"] + totals[b"jobs_failed"] + totals[b"jobs_cancelled"] == 4
+
+
+def test_many_holders_at_once_count_every_chunk_once(redis: "Redis[bytes]", redis_url: str, settings: Settings) -> None:
+    records = Records(redis, settings)
+    new = batch(chunks=60)
+    records.make(new)
+
+    def work(number: int) -> None:
+        mine = Leases(redis, settings, f"node/{number}")
+        while not records.get(new.id).status.is_terminal:
+            for chunk in range(60):
+                lease = mine.chunk(new.id, chunk)
+                if isinstance(lease, ChunkLease):
+                    mine.commit(lease, part(), {"classes": {"0": 10}})
+                    mine.commit(lease, part(), {"classes": {"0": 10}})
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    job = records.get(new.id)
+    assert (job.rows_done, job.chunks_done, job.summary) == (600, 60, {"classes": {"0": 600}})
+
+
+def test_every_status_has_its_row_in_the_table_of_states() -> None:
+    assert set(TRANSITIONS) == set(Status)
+    assert all(status.is_terminal or targets for status, targets in TRANSITIONS.items())

@@ -1,0 +1,43 @@
+"""Starts a worker: `python -m worker [--concurrency N]`. Everything else comes from the settings."""
+
+import argparse
+import os
+import sys
+
+from rowcast.errors import BadSetting
+from rowcast.settings import Settings
+
+
+def main() -> int:
+    """Runs until SIGTERM: running chunks end, or are handed back after a few seconds."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description="A Rowcast worker.")
+    parser.add_argument("--concurrency", type=int, default=_cores(), help="processes (default: cores)")
+    parser.add_argument("--grace", type=float, default=6, help="seconds that running chunks have to end after SIGTERM")
+    options = parser.parse_args()
+    # Before anything imports numpy: one thread a process, as there is one process a core.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    # Celery's own remedy for a SIGTERM that would wait for ever: soft shutdown, then cold.
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    try:
+        settings = Settings.read()
+    except BadSetting as error:
+        print(error.detail, file=sys.stderr)
+        return 2
+    from worker.app import make_worker  # after the environment is set: Celery reads it when imported
+
+    app = make_worker(settings)
+    app.conf.worker_soft_shutdown_timeout = options.grace
+    app.worker_main(
+        ["worker", "--concurrency", str(options.concurrency), "--pool", "prefork", "--loglevel", settings.log_level]
+        + ["--without-mingle", "--without-gossip", "--without-heartbeat"]
+    )
+    return 0
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The keeper: a thread of each worker process that renews its leases, and ends the process where a chunk must not go on.
+
+`predict` cannot be interrupted from Python. A chunk whose job was cancelled, or that takes longer than it may, is
+therefore ended with its process; Celery starts a new one in its place.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rowcast.errors import Unavailable
+from rowcast.jobs.leases import ChunkLease, Leases, RowLease
+from rowcast.logs import logger
+from rowcast.problem import problem
+
+GRACE_SECONDS = 0.5
+"""How long a chunk that is not ours any more may go on: most end by themselves sooner than a process starts anew."""
+
+EXIT_CODE = 70
+
+
+@dataclass
+class _Hold:
+    leases: Sequence[ChunkLease | RowLease]
+    deadline: float
+    lost: set[str] = field(default_factory=set)
+    lost_at: float | None = None
+
+
+class Keeper:
+    """Holds one piece of work at a time, as its process does."""
+
+    def __init__(self, leases: Leases, lease_seconds: float, chunk_timeout_seconds: float) -> None:
+        self._leases = leases
+        self._timeout_seconds = chunk_timeout_seconds
+        self._pause_seconds = min(lease_seconds / 3, 0.5)
+        self._hold: _Hold | None = None
+        self._changed = threading.Event()
+        self._log = logger("keeper")
+        threading.Thread(target=self._run, name="keeper", daemon=True).start()
+
+    @contextmanager
+    def holding(self, leases: Sequence[ChunkLease | RowLease]) -> Iterator[None]:
+        """Renews the leases until the block is left."""
+        self._hold = _Hold(leases, time.monotonic() + self._timeout_seconds)
+        self._changed.set()
+        try:
+            yield
+        finally:
+            self._hold = None
+
+    def _run(self) -> None:
+        while True:
+            if self._hold is None:
+                self._changed.wait()
+            self._changed.clear()
+            time.sleep(self._pause_seconds)
+            hold = self._hold
+            if hold is not None:
+                self._look(hold)
+
+    def _look(self, hold: _Hold) -> None:
+        try:
+            hold.lost |= self._leases.renew(lease.member for lease in hold.leases if lease.member not in hold.lost)
+        except Unavailable as error:
+            self._log.warning("lease_not_renewed", reason=error.detail)
+        now = time.monotonic()
+        if len(hold.lost) == len(hold.leases) and hold.lost_at is None:
+            hold.lost_at = now
+        if self._hold is not hold:
+            return
+        if hold.lost_at is not None and now - hold.lost_at >= GRACE_SECONDS:
+            self._end_process(hold, "work_is_no_longer_wanted")
+        elif now > hold.deadline:
+            document = problem(500, "Timed out", f"It took longer than {self._timeout_seconds:g} s (ROWCAST_CHUNK_TIMEOUT).")
+            self._leases.give_back(hold.leases, document)
+            self._end_process(hold, "work_took_too_long")
+
+    def _end_process(self, hold: _Hold, event: str) -> None:
+        self._log.warning(event, leases=[lease.member for lease in hold.leases[:3]])
+        os._exit(EXIT_CODE)

@@ -1,0 +1,39 @@
+"""The models of one worker process: opened once, kept while they are used."""
+
+from collections import OrderedDict
+from typing import Literal
+
+from rowcast.models.load import LoadedModel, load
+from rowcast.models.registry import Registry
+
+_KEPT = 8
+"""Models kept open at a time; the one that was used longest ago goes first."""
+
+
+class Models:
+    """Open models by name and version. A version never changes, so what is open stays valid."""
+
+    def __init__(self, registry: Registry, versions: Literal["strict", "warn"]) -> None:
+        self._registry = registry
+        self._versions = versions
+        self._open: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
+
+    def get(self, name: str, version: str) -> LoadedModel:
+        """The model, opened now if it is not.
+
+        Raises:
+            NotFound: the registry has no such version.
+            ModelRefused: its file must not be opened.
+        """
+        wanted = (name, version)
+        if wanted not in self._open:
+            self._open[wanted] = load(self._registry, self._registry.manifest(name, version), self._versions)
+            if len(self._open) > _KEPT:
+                self._open.popitem(last=False)
+        self._open.move_to_end(wanted)
+        return self._open[wanted]
+
+    def preload(self, reference: str) -> None:
+        """Opens the model that `reference` means now, so that the first job need not wait for it."""
+        manifest = self._registry.resolve(reference)
+        self.get(manifest.name, manifest.version)
