@@ -1,0 +1,218 @@
+"""The client: where the service is, and what can be asked of it."""
+
+import json
+import math
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from types import TracebackType
+from typing import Any, Literal, Self, TypedDict, Unpack
+
+from rowcast.client.download import Target, opened
+from rowcast.client.errors import WrongUse
+from rowcast.client.job import Job
+from rowcast.client.retries import Patience
+from rowcast.client.transport import Transport, plain
+from rowcast.client.upload import OnBytes, Source, Upload
+
+DEFAULT_URL = "http://127.0.0.1:5000"
+_HOLD_SECONDS = 60
+"""The longest wait that the service takes."""
+
+
+class CsvOptions(TypedDict, total=False):
+    """How a file is scored; what is left out is the service's default."""
+
+    model: str | None
+    output: Literal["joined", "predictions"] | None
+    key: str | Sequence[str] | None
+    probabilities: bool
+    prediction_column: str | None
+    on_error: Literal["skip", "fail"] | None
+    max_errors: int | None
+    delimiter: str | None
+    header: bool
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One row's prediction; `probabilities` is None unless they were asked for, `job` the job's id."""
+
+    prediction: Any
+    probabilities: dict[str, float] | None
+    job: str
+
+
+class Client:
+    """A connection to one Rowcast service; safe to share between threads.
+
+    What is safe to send twice is sent again after a failure that may go away, for up to `patience.seconds`.
+    """
+
+    def __init__(self, url: str | None = None, api_key: str | None = None, *, patience: Patience | None = None) -> None:
+        """`url` and `api_key` default to the environment's ROWCAST_URL and ROWCAST_API_KEY.
+
+        Raises:
+            WrongUse: the address is none.
+        """
+        self._transport = Transport(
+            url or os.environ.get("ROWCAST_URL") or DEFAULT_URL,
+            api_key or os.environ.get("ROWCAST_API_KEY") or None,
+            patience or Patience(),
+        )
+
+    @property
+    def url(self) -> str:
+        """The service's address."""
+        return self._transport.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def predict(
+        self,
+        features: Sequence[Any] | Mapping[str, Any],
+        *,
+        model: str | None = None,
+        probabilities: bool = False,
+        wait: float | None = 60,
+    ) -> Prediction:
+        """Predicts one row: its values in the model's order, or by name.
+
+        Args:
+            features: the row.
+            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
+            probabilities: whether to answer each class's probability too.
+            wait: seconds to wait for the answer in all; None waits for as long as it takes.
+
+        Raises:
+            StillRunning: the time is up; its `job` goes on.
+        """
+        body: dict[str, Any] = {"features": features, "probabilities": probabilities}
+        if model is not None:
+            body["model"] = model
+        until = None if wait is None else monotonic() + wait
+        hold = _HOLD_SECONDS if wait is None else max(0, min(_HOLD_SECONDS, math.ceil(wait)))
+        answer = plain(
+            self._transport.call(
+                "POST",
+                "/predict",
+                json=_json(body),
+                headers={"Prefer": f"wait={hold}", "Idempotency-Key": str(uuid.uuid4())},
+                wait_seconds=hold,
+            )
+        )
+        if "id" not in answer:
+            return Prediction(answer["prediction"], answer.get("probabilities"), str(answer["job"]))
+        job = Job(self._transport, answer).wait(None if until is None else until - monotonic())
+        result = job.raw.get("result") or {}
+        return Prediction(result.get("prediction"), result.get("probabilities"), job.id)
+
+    def submit_csv(
+        self,
+        source: Source,
+        *,
+        on_progress: OnBytes | None = None,
+        idempotency_key: str | None = None,
+        **options: Unpack[CsvOptions],
+    ) -> Job:
+        """Sends a CSV file as a stream and answers the job that scores it.
+
+        Args:
+            source: a path (`*.gz` too), `-` for standard input, bytes, or a binary file.
+            on_progress: told the bytes sent, and those there are in all (None for a pipe).
+            idempotency_key: a key of your own, by which a later call, from another process too, finds the same job.
+            options: how the file is scored.
+
+        Raises:
+            Unprocessable: it does not fit the model; `errors` says what is missing. A wrong file is refused by its
+                header line, before the whole of it is sent.
+        """
+        upload = Upload(source, on_progress)
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return Job(self._transport, plain(self._transport.upload("/predict", upload, _query(options), headers)))
+
+    def predict_csv(self, source: Source, target: Target, **options: Unpack[CsvOptions]) -> Job:
+        """Sends a CSV file, waits, and writes the result to `target`, which appears whole or not at all.
+
+        Raises:
+            JobFailed: the job failed; nothing is written then.
+        """
+        with opened(target) as sink:
+            job = self.submit_csv(source, **options).wait()
+            job.download_to(sink)
+        return job
+
+    def job(self, id: str) -> Job:
+        """The job of that id.
+
+        Raises:
+            NotFound: there never was one.
+            Gone: it was deleted.
+        """
+        try:
+            path = f"/jobs/{uuid.UUID(id)}"
+        except ValueError:
+            raise WrongUse(f"{id!r} is no job's id.") from None
+        return Job(self._transport, plain(self._transport.call("GET", path)))
+
+    def jobs(self, status: str | None = None, limit: int | None = None) -> Iterator[Job]:
+        """Jobs, newest first, asked for page by page; `limit` in all."""
+        params = {"limit": str(min(limit or 200, 200)), **({"status": status} if status else {})}
+        page = plain(self._transport.call("GET", "/jobs", params=params))
+        return self._pages(page, limit)
+
+    def models(self) -> list[dict[str, Any]]:
+        """The models that there are, each with its versions and aliases."""
+        return list(plain(self._transport.call("GET", "/models"))["models"])
+
+    def _pages(self, page: dict[str, Any], limit: int | None) -> Iterator[Job]:
+        left = limit
+        while True:
+            for raw in page["jobs"][:left]:
+                yield Job(self._transport, raw)
+            left = None if left is None else left - len(page["jobs"])
+            if not page.get("next") or (left is not None and left <= 0):
+                return
+            page = plain(self._transport.call("GET", page["next"]))
+
+
+def _query(options: CsvOptions) -> dict[str, str]:
+    return {name: _text(value) for name, value in options.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ",".join(map(str, value))
+    return "tab" if value == "\t" else str(value)
+
+
+def _json(value: object) -> bytes:
+    """JSON of plain and numpy values; NaN, which JSON does not have, is a missing value."""
+    try:
+        return json.dumps(_plain(value), allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise WrongUse(f"The features cannot be sent as JSON: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # numpy's scalars and arrays, a pandas Series
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
