@@ -42,7 +42,7 @@ def add(
     It runs the pickle's code: the file is one that whoever calls trusts. Any estimator with `predict` that
     gives one value a row will do; a file by `joblib.dump` is pickled anew. Features are the estimator's own
     (`feature_names_in_`), or the columns of `features_from` in their order, less `target`; their kinds come
-    from the cells there. Whether a feature may be missing is tried out. With a `target` it is measured on that file.
+    from the cells there. Whether a feature may be missing is tried out. With a `target` it is measured there.
 
     Raises:
         NotFound: one of the files is not there.
@@ -57,8 +57,7 @@ def add(
     rows = table(examples.columns, described)
     _require_prediction(estimator, rows, described)
     described = [
-        one.model_copy(update={"missing": _takes_missing(estimator, rows, described, one)})
-        for one in described
+        one.model_copy(update={"missing": _takes_missing(estimator, rows, described, one)}) for one in described
     ]
     metrics = {} if target is None else _measured(estimator, examples, target, rows, described)
     made = draft(
@@ -81,7 +80,7 @@ def add(
 
 
 def as_input(rows: pd.DataFrame, estimator: Any, features: Sequence[Feature]) -> Any:
-    """The table as a worker hands it on: fitted without names, an estimator gets an array (rows, features)."""
+    """The table as a worker hands it on: an array (rows, features) where it was fitted without names."""
     if hasattr(estimator, "feature_names_in_"):
         return rows
     numbers = all(one.kind == "number" for one in features)
@@ -141,9 +140,7 @@ def _require_prediction(estimator: Any, rows: pd.DataFrame, features: Sequence[F
         fault = f"{type(error).__name__}: {error}"
         raise Unprocessable(f"The estimator does not take these columns: {fault}") from error
     if predicted.shape != (len(rows),):
-        raise Unprocessable(
-            f"The estimator predicts {predicted.shape} for {len(rows)} rows, not one value each."
-        )
+        raise Unprocessable(f"The estimator predicts {predicted.shape} for {len(rows)} rows, not one value each.")
     if not hasattr(estimator, "classes_") and predicted.dtype.kind not in "biuf":
         raise Unprocessable(f"The estimator predicts {type(predicted[0]).__name__}, and has no `classes_`.")
 
@@ -151,9 +148,7 @@ def _require_prediction(estimator: Any, rows: pd.DataFrame, features: Sequence[F
 def _takes_missing(estimator: Any, rows: pd.DataFrame, features: Sequence[Feature], tried: Feature) -> bool:
     """Whether the estimator predicts a row in which this feature is missing and no other."""
     row = _complete(rows, [one.name for one in features], features).head(1)
-    missing = (
-        pd.Series([np.nan], dtype="float64") if tried.kind == "number" else pd.Series([None], dtype="object")
-    )
+    missing = pd.Series([np.nan], dtype="float64") if tried.kind == "number" else pd.Series([None], dtype="object")
     row = row.reset_index(drop=True).assign(**{tried.name: missing})
     try:
         predicted = _predict(estimator, row, features)

@@ -64,9 +64,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _records(name: str, text: TextIO) -> Iterator[list[str]]:
-    csv.field_size_limit(
-        sys.maxsize
-    )  # the module's own limit of 128 KiB is for hostile files, not for one's own
+    csv.field_size_limit(sys.maxsize)  # the module's own limit of 128 KiB is for hostile files, not for one's own
     reader = csv.reader(text)
     try:
         yield from (record for record in reader if record)
@@ -84,9 +82,7 @@ def _columns(name: str, records: Iterator[list[str]]) -> CsvFile:
     row = 0
     for row, record in enumerate(records, 1):
         if len(record) != len(header):
-            raise Unprocessable(
-                f"{name}, row {row}: it has {len(record)} fields, the header has {len(header)}."
-            )
+            raise Unprocessable(f"{name}, row {row}: it has {len(record)} fields, the header has {len(header)}.")
         for column, cell in zip(columns, record, strict=True):
             column.append(same.setdefault(cell, cell))
     if row == 0:

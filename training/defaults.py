@@ -12,7 +12,8 @@ def train_default(registry: Registry) -> Manifest | None:
     """Trains `titanic` on `age` and `pclass` with the alias `production`; None where it is there already."""
     if registry.versions(NAME):
         return None
-    from training.train import train  # noqa: PLC0415 -- a start that finds the model needs no scikit-learn
+    # Imported where it is needed: a start that finds the model does not wait for scikit-learn.
+    from training.train import train
 
     with as_file(files("training.data") / "titanic.csv") as data:
         return train(data, "survived", NAME, registry, features=["age", "pclass"], aliases=["production"])

@@ -12,9 +12,7 @@ from rowcast.errors import Unprocessable
 from rowcast.models.load import predict_in_one_thread
 
 
-def fit(
-    pipeline: Pipeline, table: pd.DataFrame, values: npt.NDArray[Any], say: Callable[[str], None]
-) -> Pipeline:
+def fit(pipeline: Pipeline, table: pd.DataFrame, values: npt.NDArray[Any], say: Callable[[str], None]) -> Pipeline:
     """The pipeline, fitted in all of the machine's cores and ready to predict in one.
 
     Raises:

@@ -54,9 +54,7 @@ def measure(estimator: Any, table: Any, values: npt.NDArray[Any]) -> dict[str, f
         "accuracy": float(metrics.accuracy_score(values, predicted)),
         # the mean recall of the classes that are there: balanced accuracy, which warns where one is not
         "balanced_accuracy": float(
-            metrics.recall_score(
-                values, predicted, average="macro", labels=np.unique(values), zero_division=0.0
-            )
+            metrics.recall_score(values, predicted, average="macro", labels=np.unique(values), zero_division=0.0)
         ),
     }
     if hasattr(estimator, "predict_proba"):

@@ -41,11 +41,15 @@ FOREST_LEAVES = 10_000
 """A forest of one-row leaves would be larger than the data; a tree has at most so many."""
 
 
+Build = Callable[[Sequence[Feature], int], Pipeline]
+"""Makes a pipeline for these features and so many rows."""
+
+
 class Recipe(NamedTuple):
-    """An estimator with what stands before it: `build` takes the features and the number of rows."""
+    """An estimator with what stands before it."""
 
     task: Task
-    build: Callable[[Sequence[Feature], int], Pipeline]
+    build: Build
 
 
 def recipe(estimator: str, task: Task) -> Recipe:
@@ -66,7 +70,7 @@ def asked_task(estimator: str) -> Task | None:
     return RECIPES[estimator].task if estimator in RECIPES else None
 
 
-def _boosting(estimator: Callable[..., BaseEstimator]) -> Callable[[Sequence[Feature], int], Pipeline]:
+def _boosting(estimator: Callable[..., BaseEstimator]) -> Build:
     def build(features: Sequence[Feature], _rows: int) -> Pipeline:
         texts = sum(feature.kind == "text" for feature in features)
         fitted = estimator(
@@ -80,17 +84,16 @@ def _boosting(estimator: Callable[..., BaseEstimator]) -> Callable[[Sequence[Fea
     return build
 
 
-def _forest(estimator: Callable[..., BaseEstimator]) -> Callable[[Sequence[Feature], int], Pipeline]:
+def _forest(estimator: Callable[..., BaseEstimator], max_features: float | str) -> Build:
     def build(features: Sequence[Feature], rows: int) -> Pipeline:
         leaf = max(3, rows // FOREST_LEAVES)
-        return _pipeline(
-            features, [], _ordinal(), estimator(min_samples_leaf=leaf, n_jobs=-1, random_state=SEED)
-        )
+        forest = estimator(min_samples_leaf=leaf, max_features=max_features, n_jobs=-1, random_state=SEED)
+        return _pipeline(features, [], _ordinal(), forest)
 
     return build
 
 
-def _linear(estimator: Callable[[], BaseEstimator]) -> Callable[[Sequence[Feature], int], Pipeline]:
+def _linear(estimator: Callable[[], BaseEstimator]) -> Build:
     def build(features: Sequence[Feature], _rows: int) -> Pipeline:
         one_hot = OneHotEncoder(
             handle_unknown="infrequent_if_exist", max_categories=ONE_HOT_CATEGORIES, sparse_output=False
@@ -102,9 +105,7 @@ def _linear(estimator: Callable[[], BaseEstimator]) -> Callable[[Sequence[Featur
 
 def _ordinal() -> OrdinalEncoder:
     """Values as numbers; one that training has not seen counts as missing, which trees can take."""
-    return OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=ORDINAL_CATEGORIES
-    )
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=ORDINAL_CATEGORIES)
 
 
 def _pipeline(
@@ -112,8 +113,7 @@ def _pipeline(
 ) -> Pipeline:
     """Numbers, then booleans, then text, each made into numbers, then the estimator."""
     columns = {
-        kind: [feature.name for feature in features if feature.kind == kind]
-        for kind in ("number", "boolean", "text")
+        kind: [feature.name for feature in features if feature.kind == kind] for kind in ("number", "boolean", "text")
     }
     if len(columns["number"]) == len(features):  # no splitting: half the overhead of a single row
         return make_pipeline(*on_numbers, last)
@@ -148,8 +148,8 @@ SUFFIXES: dict[Task, str] = {"classification": "_classifier", "regression": "_re
 RECIPES: dict[str, Recipe] = {
     "logistic_regression_classifier": Recipe("classification", _linear(_logistic_regression)),
     "logistic_regression_regressor": Recipe("regression", _linear(Ridge)),
-    "random_forest_classifier": Recipe("classification", _forest(RandomForestClassifier)),
-    "random_forest_regressor": Recipe("regression", _forest(RandomForestRegressor)),
+    "random_forest_classifier": Recipe("classification", _forest(RandomForestClassifier, "sqrt")),
+    "random_forest_regressor": Recipe("regression", _forest(RandomForestRegressor, 1 / 3)),
     "hist_gradient_boosting_classifier": Recipe("classification", _boosting(HistGradientBoostingClassifier)),
     "hist_gradient_boosting_regressor": Recipe("regression", _boosting(HistGradientBoostingRegressor)),
 }

@@ -15,9 +15,7 @@ LIBRARIES = ("python", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
 Training = Mapping[str, Label | list[str] | None]
 
 
-def draft(
-    estimator: Any, features: Sequence[Feature], *, metrics: Mapping[str, float], training: Training
-) -> Draft:
+def draft(estimator: Any, features: Sequence[Feature], *, metrics: Mapping[str, float], training: Training) -> Draft:
     """The manifest of a fitted estimator, but for what the registry adds."""
     classes = getattr(estimator, "classes_", None)
     return Draft(

@@ -49,9 +49,7 @@ def read_target(name: str, cells: Sequence[Cell], wanted: Task | None) -> Target
     numbers = {cell: number(cell) for cell in set(cells)}
     is_number = None not in numbers.values()
     there = [
-        row
-        for row, cell in enumerate(cells)
-        if cell is not None and not (is_number and isnan(numbers[cell] or 0.0))
+        row for row, cell in enumerate(cells) if cell is not None and not (is_number and isnan(numbers[cell] or 0.0))
     ]
     kept = [str(cells[row]) for row in there]
     if len(kept) < LEAST_ROWS:
@@ -62,9 +60,7 @@ def read_target(name: str, cells: Sequence[Cell], wanted: Task | None) -> Target
         values = _finite(name, [(row, numbers[cell]) for row, cell in zip(there, kept, strict=True)])
         return Target(*_of_numbers(name, values, wanted), rows, dropped)
     if wanted == "regression":
-        raise _wrong(
-            name, f"a regressor learns numbers, and {next(c for c in kept if number(c) is None)!r} is none"
-        )
+        raise _wrong(name, f"a regressor learns numbers, and {next(c for c in kept if number(c) is None)!r} is none")
     return Target("classification", _labels(name, _plain(kept)), rows, dropped)
 
 
@@ -74,9 +70,7 @@ def _of_numbers(name: str, values: list[float], wanted: Task | None) -> tuple[Ta
     if wanted == "regression" or (wanted is None and not (whole and few)):
         return "regression", np.array(values, dtype="float64")
     if not whole:
-        raise _wrong(
-            name, "a classifier learns classes, and these are numbers with a fraction; take a regressor"
-        )
+        raise _wrong(name, "a classifier learns classes, and these are numbers with a fraction; take a regressor")
     return "classification", _labels(name, [int(value) for value in values])
 
 
@@ -97,9 +91,7 @@ def _labels(name: str, labels: Sequence[str | bool | int]) -> npt.NDArray[Any]:
     if len(counts) == 1:
         raise _wrong(name, f"every row is {labels[0]!r}; there is nothing to tell apart")
     if len(counts) > MOST_CLASSES:
-        raise _wrong(
-            name, f"it has {len(counts)} distinct values; a classifier takes up to {MOST_CLASSES} classes"
-        )
+        raise _wrong(name, f"it has {len(counts)} distinct values; a classifier takes up to {MOST_CLASSES} classes")
     # Text as objects is what pandas hands to scikit-learn, so a model is the same as one from a script.
     return np.array(labels, dtype=object if isinstance(labels[0], str) else None)
 

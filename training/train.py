@@ -111,9 +111,7 @@ def _require_distinct(names: Sequence[str], target: str) -> None:
             raise Unprocessable.at("features", f"{name!r} is named twice")
 
 
-def _held_out(
-    pipeline: Pipeline, rows: pd.DataFrame, learned: Target, say: Say
-) -> tuple[dict[str, float], int]:
+def _held_out(pipeline: Pipeline, rows: pd.DataFrame, learned: Target, say: Say) -> tuple[dict[str, float], int]:
     """The metrics of the pipeline on rows that it has not been fitted to, and how many these were."""
     fitted_on, held_out = split(rows, learned)
     # What the libraries warn of here they say again, of all rows, in the fit that counts.

@@ -49,9 +49,7 @@ class Aliases:
             self._seen.pop(name, None)
             return {}
         except ValidationError:
-            raise ModelRefused(
-                f"The aliases of the model {name!r} cannot be read: {_key(name)} is damaged."
-            ) from None
+            raise ModelRefused(f"The aliases of the model {name!r} cannot be read: {_key(name)} is damaged.") from None
         self._remember(name, aliases)
         return dict(aliases)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from platform import python_version
+from types import FunctionType, ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -49,9 +50,7 @@ def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "wa
     except MemoryError:
         raise
     except Exception as error:
-        raise ModelRefused(
-            f"The file of {known_as} cannot be read here: {type(error).__name__}: {error}"
-        ) from error
+        raise ModelRefused(f"The file of {known_as} cannot be read here: {type(error).__name__}: {error}") from error
     if strict and trained_with is not None:
         _require_same_sklearn(known_as, trained_with)
     _warn_of_differences(known_as, manifest.libraries | ({SKLEARN: trained_with} if trained_with else {}))
@@ -92,26 +91,28 @@ def predict_in_one_thread(estimator: Any) -> None:
     Forests and others keep the `n_jobs` of their training in the pickle; a worker process has one core, and a
     forest that adds up its trees in many threads adds them in no fixed order.
     """
-    for part in _parts(estimator, seen=set()):
+    for part in _parts(estimator):
         if "n_jobs" in vars(part):
             part.n_jobs = 1
 
 
-def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Every object with parameters that `value` is or holds, however deep."""
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    held: Any = ()
-    if hasattr(value, "get_params") and hasattr(value, "__dict__") and not isinstance(value, type):
-        yield value
-        held = list(vars(value).values())
-    elif isinstance(value, dict):
-        held = list(value.values())
-    elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
-        held = value if isinstance(value, list | tuple) else value.flat
-    for inner in held:
-        yield from _parts(inner, seen)
+def _parts(value: Any) -> Iterator[Any]:
+    """Every object with attributes that `value` is or holds, however deep, each once."""
+    waiting, seen = [value], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen or isinstance(one, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(one))
+        if isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list | tuple | set | frozenset):
+            waiting += one
+        elif isinstance(one, np.ndarray):
+            waiting += one.flat if one.dtype == object else []
+        elif hasattr(one, "__dict__"):
+            yield one
+            waiting += vars(one).values()
 
 
 def _require_same_sklearn(known_as: str, trained_with: str) -> None:
@@ -126,9 +127,7 @@ def _require_same_sklearn(known_as: str, trained_with: str) -> None:
 def _warn_of_differences(known_as: str, libraries: dict[str, str]) -> None:
     here = {name: library_version(name) for name in libraries}
     differing = {
-        name: {"trained": libraries[name], "here": here[name]}
-        for name in libraries
-        if libraries[name] != here[name]
+        name: {"trained": libraries[name], "here": here[name]} for name in libraries if libraries[name] != here[name]
     }
     if differing:
         structlog.get_logger().warning("model_libraries_differ", model=known_as, libraries=differing)

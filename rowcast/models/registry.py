@@ -139,9 +139,7 @@ class Registry:
         except FileNotFoundError:
             raise NotFound(f"The file of the model {known_as} is gone from the registry.") from None
         if hashlib.sha256(data).hexdigest() != manifest.sha256:
-            raise ModelRefused(
-                f"The file of {known_as} is not the one that its manifest names (SHA-256 differs)."
-            )
+            raise ModelRefused(f"The file of {known_as} is not the one that its manifest names (SHA-256 differs).")
         return data
 
     def _version(self, name: str, wanted: str) -> str:
@@ -164,9 +162,7 @@ class Registry:
 
     def _take_version(self, name: str, pickle_bytes: bytes) -> str:
         """Writes the pickle under the first free number; who writes it owns the number."""
-        last = max(
-            (int(version) for version in self.storage.folders(name) if VERSION.fullmatch(version)), default=0
-        )
+        last = max((int(version) for version in self.storage.folders(name) if VERSION.fullmatch(version)), default=0)
         return next(
             str(number)
             for number in count(last + 1)

@@ -1,0 +1,41 @@
+import pickle
+from pathlib import Path
+
+import pytest
+
+from rowcast.models.manifest import Draft, Feature
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
+
+
+class Writes:
+    """A hostile pickle: whoever reads it writes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.write_text, (self.path, "read")
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return Registry(Storage(str(tmp_path / "models")))
+
+
+@pytest.fixture
+def draft():
+    return Draft(
+        task="classification",
+        features=[Feature(name="age", kind="number", missing=True)],
+        classes=[0, 1],
+        metrics={"accuracy": 0.5},
+        libraries={"scikit-learn": "1.9.1"},
+    )
+
+
+@pytest.fixture
+def trap(tmp_path):
+    """Where the hostile pickle writes, and the pickle."""
+    path = tmp_path / "written-by-a-pickle"
+    return path, pickle.dumps(Writes(path))
