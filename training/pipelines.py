@@ -127,8 +127,8 @@ def _pipeline(
 
 
 def _flags() -> FunctionTransformer:
-    """Booleans as 1.0 and 0.0, a missing one (None or NaN, as the reader has it) as NaN."""
-    return FunctionTransformer(np.asarray, kw_args={"dtype": "float64"}, feature_names_out="one-to-one")
+    """Booleans as 1.0 and 0.0, a missing one (None, NaN or NA, as the reader has it) as NaN."""
+    return FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": "float64"}, feature_names_out="one-to-one")
 
 
 def _texts() -> list[FunctionTransformer]:

@@ -1,0 +1,164 @@
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from rowcast.errors import ModelRefused, NotFound, Unprocessable, Unreadable
+from rowcast.models.load import load
+from training.add import add
+
+
+@pytest.fixture
+def data(write):
+    rows = ([n, n % 7, n % 2] for n in range(40))
+    return write(["a", "b", "y"], *rows, name="examples.csv")
+
+
+@pytest.fixture
+def frame(data):
+    return pd.read_csv(data)
+
+
+@pytest.fixture
+def pickled(tmp_path):
+    def dump(estimator):
+        path = tmp_path / "model.pkl"
+        path.write_bytes(pickle.dumps(estimator))
+        return path
+
+    return dump
+
+
+def test_an_estimator_with_names_brings_its_features(registry, data, frame, pickled):
+    file = pickled(make_pipeline(StandardScaler(), LogisticRegression()).fit(frame[["b", "a"]], frame.y))
+    manifest = add(file, "m", registry, data)
+    assert manifest.feature_names == ["b", "a"]
+    assert manifest.task == "classification"
+    assert manifest.classes == [0, 1]
+    assert manifest.probabilities
+    assert manifest.training["estimator"] == "Pipeline"
+    assert [one.missing for one in manifest.features] == [False, False]
+    assert registry.model_bytes(manifest) == file.read_bytes()
+    assert registry.aliases("m") == {"latest": "1"}
+
+
+def test_an_estimator_without_names_takes_the_columns_in_their_order(registry, data, frame, pickled):
+    file = pickled(LogisticRegression().fit(frame[["a", "b"]].to_numpy(), frame.y))
+    manifest = add(file, "m", registry, data, target="y")
+    assert manifest.feature_names == ["a", "b"]
+    assert set(manifest.metrics) == {"accuracy", "balanced_accuracy", "log_loss", "roc_auc"}
+    assert not hasattr(load(registry, manifest, "strict").estimator, "feature_names_in_")
+
+
+def test_an_estimator_without_names_and_another_number_of_columns_is_refused(registry, data, frame, pickled):
+    file = pickled(LogisticRegression().fit(frame[["a", "b"]].to_numpy(), frame.y))
+    with pytest.raises(Unprocessable, match=r"takes 2 features without names, and examples\.csv has 3"):
+        add(file, "m", registry, data)
+
+
+def test_whether_a_feature_may_be_missing_is_tried_out(registry, data, frame, pickled):
+    file = pickled(HistGradientBoostingClassifier(max_iter=2).fit(frame[["a", "b"]], frame.y))
+    assert [one.missing for one in add(file, "m", registry, data).features] == [True, True]
+
+
+def test_missing_cells_in_the_examples_are_no_obstacle_to_a_model_that_takes_none(registry, write, frame, pickled):
+    file = pickled(LogisticRegression().fit(frame[["a", "b"]], frame.y))
+    examples = write(["a", "b", "y"], ["", 1, 0], *([n, n % 7, n % 2] for n in range(40)))
+    manifest = add(file, "m", registry, examples, target="y")
+    assert [one.missing for one in manifest.features] == [False, False]
+    assert "accuracy" in manifest.metrics
+
+
+def test_text_and_booleans_are_taken(registry, write, pickled):
+    path = write(["t", "f", "y"], *([("red", "blue")[n % 2], str(n % 3 == 0).lower(), n % 2] for n in range(40)))
+    rows = pd.read_csv(path)
+    file = pickled(make_pipeline(OneHotEncoder(), LogisticRegression()).fit(rows[["t", "f"]], rows.y))
+    manifest = add(file, "m", registry, path, target="y")
+    assert [one.kind for one in manifest.features] == ["text", "boolean"]
+    assert manifest.metrics["accuracy"] == 1.0
+
+
+def test_regressors_and_clusterings_are_taken(registry, data, frame, pickled):
+    manifest = add(pickled(LinearRegression().fit(frame[["a", "b"]], frame.y)), "m", registry, data, target="y")
+    assert manifest.task == "regression"
+    assert set(manifest.metrics) == {"r2", "mae", "rmse"}
+    manifest = add(pickled(KMeans(2, n_init=1).fit(frame[["a", "b"]])), "m", registry, data)
+    assert (manifest.version, manifest.classes) == ("2", None)
+
+
+def test_a_file_by_joblib_is_pickled_anew(registry, data, frame, tmp_path):
+    estimator = LogisticRegression().fit(frame[["a", "b"]], frame.y)
+    for number, compress in enumerate((0, 3), 1):
+        joblib.dump(estimator, tmp_path / "model.joblib", compress=compress)
+        manifest = add(tmp_path / "model.joblib", "m", registry, data)
+        assert manifest.version == str(number)
+        opened = load(registry, manifest, "strict").estimator
+        assert (opened.predict(frame[["a", "b"]]) == estimator.predict(frame[["a", "b"]])).all()
+
+
+def test_an_older_scikit_learn_is_said_and_written_down(registry, data, frame, pickled, monkeypatch):
+    estimator = LogisticRegression().fit(frame[["a", "b"]], frame.y)
+    with monkeypatch.context() as older:
+        older.setattr("sklearn.base.__version__", "1.2.0")
+        file = pickled(estimator)
+    said = []
+    manifest = add(file, "m", registry, data, say=said.append)
+    assert manifest.libraries["scikit-learn"] == "1.2.0"
+    assert said[0].startswith("It was trained with scikit-learn 1.2.0; here is ")
+    with pytest.raises(ModelRefused, match=r"1\.2\.0"):
+        load(registry, manifest, "strict")
+
+
+class TwoValues:
+    def predict(self, rows):
+        return np.zeros((len(rows), 2))
+
+
+class Words:
+    def predict(self, rows):
+        return np.array(["word"] * len(rows))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "sentence"),
+    [
+        ({"a": 1}, "holds a dict, which has no `predict`"),
+        (LogisticRegression(), "does not take these columns: NotFittedError"),
+        (LogisticRegression().fit(pd.DataFrame({"c": [0, 1]}), [0, 1]), "examples.csv has no column 'c'"),
+    ],
+)
+def test_what_is_no_estimator_for_these_columns_is_refused(registry, data, pickled, estimator, sentence):
+    with pytest.raises(Unprocessable) as error:
+        add(pickled(estimator), "m", registry, data)
+    assert sentence in error.value.detail
+    assert registry.names() == []
+
+
+@pytest.mark.parametrize(("kind", "sentence"), [(TwoValues, "not one value each"), (Words, "no `classes_`")])
+def test_predictions_that_are_not_one_value_of_a_known_kind_are_refused(registry, data, pickled, kind, sentence):
+    with pytest.raises(Unprocessable, match=sentence):
+        add(pickled(kind()), "m", registry, data)
+
+
+def test_a_target_that_the_model_has_no_class_for_is_refused(registry, write, frame, pickled):
+    file = pickled(LogisticRegression().fit(frame[["a", "b"]], frame.y))
+    examples = write(["a", "b", "y"], *([n, n, "no"] for n in range(20)), *([n, n, "yes"] for n in range(20)))
+    with pytest.raises(Unprocessable, match="no class 'no'"):
+        add(file, "m", registry, examples, target="y")
+
+
+def test_files_that_are_missing_or_no_pickle_are_said(registry, data, tmp_path, pickled, frame):
+    with pytest.raises(NotFound, match="There is no file"):
+        add(tmp_path / "none.pkl", "m", registry, data)
+    with pytest.raises(NotFound, match="There is no file"):
+        add(pickled(LogisticRegression().fit(frame[["a", "b"]], frame.y)), "m", registry, tmp_path / "none.csv")
+    (tmp_path / "no.pkl").write_bytes(b"hello")
+    with pytest.raises(Unreadable, match=r"no\.pkl cannot be read here"):
+        add(tmp_path / "no.pkl", "m", registry, data)

@@ -1,0 +1,59 @@
+import gzip
+
+import pytest
+
+from rowcast.errors import NotFound, NotUtf8, Unprocessable, Unreadable
+from training.csvfile import read_csv
+
+
+def read(tmp_path, data):
+    path = tmp_path / "data.csv"
+    path.write_bytes(data)
+    return read_csv(path)
+
+
+def test_quotes_line_ends_blank_lines_and_a_byte_order_mark_are_read_as_rfc_4180_has_them(tmp_path):
+    file = read(tmp_path, '\ufeffa,b\r\n"1,""x""\r\ny",2\n\n,NA\r\n'.encode())
+    assert file.columns == {"a": ['1,"x"\r\ny', None], "b": ["2", "NA"]}
+    assert file.rows == 2
+
+
+def test_a_gzipped_file_is_known_by_its_bytes(tmp_path):
+    assert read(tmp_path, gzip.compress(b"a\n1\n")).columns == {"a": ["1"]}
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "sentence"),
+    [
+        (b"", Unprocessable, "data.csv is empty"),
+        (b"\n\n", Unprocessable, "data.csv is empty"),
+        (b"a,b\n", Unprocessable, "has a header and no rows"),
+        (b"a,b,a\n1,2,3\n", Unprocessable, "more than one column 'a'"),
+        (b"a,b\n1,2\n3\n", Unprocessable, "row 2: it has 1 fields, the header has 2"),
+        (b"a,b\n1,2,3\n", Unprocessable, "row 1: it has 3 fields, the header has 2"),
+        (b"a,b\n1,\xff\n", NotUtf8, "offset 6"),
+        (gzip.compress(b"a\n1\n" * 1000)[:-12], Unreadable, "cannot be read"),
+        (b"\x1f\x8bno gzip", Unreadable, "cannot be read"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_in_words(tmp_path, data, error, sentence):
+    with pytest.raises(error) as raised:
+        read(tmp_path, data)
+    assert sentence in raised.value.detail
+
+
+def test_the_offset_of_a_byte_that_is_not_utf_8_is_that_in_the_whole_file(tmp_path):
+    with pytest.raises(NotUtf8) as error:
+        read(tmp_path, b"a,b\n" + "ä,ö\n".encode() * 50_000 + b"x,\xc3\n")
+    assert error.value.offset == 4 + 6 * 50_000 + 2
+
+
+def test_a_cell_may_be_larger_than_the_csv_module_expects(tmp_path):
+    assert read(tmp_path, b"a\n" + b"x" * 300_000 + b"\n").columns["a"] == ["x" * 300_000]
+
+
+def test_a_file_that_is_not_there_or_is_a_folder_is_said(tmp_path):
+    with pytest.raises(NotFound, match="There is no file"):
+        read_csv(tmp_path / "none.csv")
+    with pytest.raises(Unreadable):
+        read_csv(tmp_path)
