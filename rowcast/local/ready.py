@@ -1,0 +1,47 @@
+"""Readiness: what the gateway says of itself and of the parts behind it."""
+
+import json
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+
+_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """One answer of `GET /ready`; without checks where none came."""
+
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def serves(self) -> bool:
+        """Whether all but a model is there."""
+        return all(self.checks.get(name, {}).get("ok") for name in ("redis", "store", "workers"))
+
+    @property
+    def has_model(self) -> bool:
+        """Whether the default model is there."""
+        return bool(self.checks.get("models", {}).get("ok"))
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """What is not there, and why."""
+        if not self.checks:
+            return {"gateway": "does not answer"}
+        return {name: str(check.get("detail", "")) for name, check in self.checks.items() if not check.get("ok")}
+
+
+def ask(url: str) -> Readiness:
+    """Asks once."""
+    place = urlsplit(url)
+    connection = HTTPConnection(place.hostname or "", place.port, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/ready")
+        answer = json.loads(connection.getresponse().read())
+        return Readiness(answer["checks"])
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        return Readiness()
+    finally:
+        connection.close()

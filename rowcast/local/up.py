@@ -1,0 +1,72 @@
+"""`up`: runs the service until somebody asks for the end."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from rowcast.local.ready import Readiness
+from rowcast.local.service import Service, StartFailed, Up
+from rowcast.local.signals import Signals
+from rowcast.logs import set_up
+from rowcast.settings import Settings
+
+_LOOK_SECONDS = 0.03
+
+
+def run(up: Up, *, example: bool = False) -> None:
+    """Starts, says in one line on standard output that it is ready, and ends at SIGINT, SIGTERM or SIGHUP.
+
+    Args:
+        up: what was asked for.
+        example: trains the model that ships, where it is not there yet.
+
+    Raises:
+        RowcastError: it cannot be started: a port or folder that is taken, a setting that does not fit.
+    """
+    settings = read_settings()
+    set_up(settings, "up")
+    with Signals() as signals, ExitStack() as stack:
+        service = Service(up, dict(os.environ), open_to_all=settings.open)
+        signals.call_again(service.hurry)
+        stack.enter_context(service)
+        if example and not trained(service, signals.wait):
+            return
+        found = service.wait_ready(signals.wait)
+        if found:
+            _say_ready(service, found)
+            signals.wait()
+
+
+def read_settings() -> Settings:
+    """The settings of the supervisor itself: a console's logs where somebody watches."""
+    default = {} if "ROWCAST_LOG_FORMAT" in os.environ else {"log_format": "console" if os.isatty(2) else "json"}
+    return Settings.read(**default)
+
+
+def trained(service: Service, pause: Callable[[float], bool]) -> bool:
+    """Has the example trained while the parts start; False when somebody wants the end before it is done.
+
+    The gateway is asked nothing meanwhile: it would remember for a moment that there is no model.
+
+    Raises:
+        StartFailed: it cannot be trained.
+    """
+    training = service.train_example()
+    while training.poll() is None:
+        if pause(_LOOK_SECONDS):
+            return False
+    if training.returncode:
+        raise StartFailed("The example could not be trained; what it wrote stands above.")
+    return True
+
+
+def _say_ready(service: Service, found: Readiness) -> None:
+    if not found.has_model:
+        print(
+            "There is no default model yet; train one with\n"
+            f"  rowcast train --data FILE.csv --target COLUMN --name NAME --models {service.models!r}",
+            file=sys.stderr,
+            flush=True,
+        )
+    print(f"Rowcast is ready at {service.url}", flush=True)
