@@ -21,9 +21,7 @@ class Feature(BaseModel):
 
     name: str
     kind: Literal["number", "text", "boolean"]
-    missing: bool = Field(
-        description="Whether an empty cell is passed on (NaN, or None for text) or is a bad row."
-    )
+    missing: bool = Field(description="Whether an empty cell is passed on (NaN, or None for text) or is a bad row.")
     categories: list[str] | None = Field(
         default=None,
         description="The values seen in training, where they are known and few; for display alone.",
