@@ -1,0 +1,1 @@
+"""The command line. Results go to standard output or a file, all else to standard error."""

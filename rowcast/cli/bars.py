@@ -1,0 +1,57 @@
+"""Bars: the upload's, the prediction's and the download's, on a terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from rowcast.cli.progress import size
+
+if TYPE_CHECKING:
+    from rowcast.client import Job
+
+
+class Bars:
+    """Three bars, each shown when its step begins."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+        self._upload = shown.add_task("Uploading", total=None, visible=False, unit="bytes")
+        self._predict = shown.add_task("Predicting", total=None, visible=False, unit="rows")
+        self._download = shown.add_task("Downloading", total=None, visible=False, unit="bytes")
+
+    def uploaded(self, done: int, total: int | None) -> None:
+        """See `rowcast.cli.progress.Progress`."""
+        self._shown.update(self._upload, completed=done, total=total, visible=True)
+
+    def predicted(self, job: "Job") -> None:
+        """See `rowcast.cli.progress.Progress`."""
+        rows = job.progress
+        self._shown.update(
+            self._predict, completed=rows.get("rows_done") or 0, total=rows.get("rows_total"), visible=True
+        )
+
+    def downloaded(self, done: int, total: int | None) -> None:
+        """See `rowcast.cli.progress.Progress`."""
+        self._shown.update(self._download, completed=done, total=total, visible=True)
+
+
+class _Amount(ProgressColumn):
+    """How much of how much, in the bar's unit."""
+
+    def render(self, task: Task) -> Text:
+        done, total = int(task.completed), None if task.total is None else int(task.total)
+        if task.fields["unit"] == "bytes":
+            return Text(size(done) + (f" of {size(total)}" if total else ""))
+        return Text(f"{done:,}" + (f" of {total:,} rows" if total else " rows"))
+
+
+@contextmanager
+def bars() -> Iterator[Bars]:
+    """Draws on standard error until the block ends."""
+    columns = (SpinnerColumn(), TextColumn("{task.description:<11}"), BarColumn(), _Amount(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=False) as shown:
+        yield Bars(shown)

@@ -1,0 +1,99 @@
+"""The demo: starts the service, scores the file that ships, shows the first rows, and stops everything again."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.resources import as_file, files
+from itertools import islice
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import Any
+
+from rowcast.cli.output import say
+from rowcast.cli.progress import progress
+from rowcast.client import Client, Job
+from rowcast.local.listen import CannotListen, listen
+from rowcast.local.service import Service, Up
+from rowcast.local.up import read_settings, trained
+from rowcast.logs import set_up
+from rowcast.settings import Settings
+
+RESULT = "titanic-predictions.csv"
+_ROWS_SHOWN = 5
+
+
+def run(up: Up) -> None:
+    """Runs the demo; KeyboardInterrupt where somebody wants the end, after everything has ended.
+
+    Raises:
+        RowcastError: the service cannot be started.
+    """
+    settings = read_settings()
+    set_up(settings, "demo")
+    with _interruptible(), Service(_on_free_port(up), _quiet(settings), open_to_all=settings.open) as service:
+        say(f"Starting Rowcast at {service.url} ...")
+        trained(service, _pause)
+        service.wait_ready(_pause)
+        target = up.data / RESULT
+        began = perf_counter()
+        with as_file(files("training.data") / "titanic.csv") as source:
+            job = _score(service.url, source, target)
+        say(f"Scored {job.progress['rows_total']:,} passengers in {perf_counter() - began:.1f} s. The first of them:")
+        _show(target)
+        say(f"All of them lie in {target}. Stopping ...")
+
+
+def _score(url: str, source: Path, target: Path) -> Job:
+    with Client(url) as client, progress() as shown:
+        job = client.submit_csv(source, model="titanic", on_progress=shown.uploaded)
+        job.wait(on_progress=shown.predicted)
+        job.download(target, shown.downloaded)
+        return job
+
+
+def _show(target: Path) -> None:
+    with target.open(encoding="utf-8") as lines:
+        for line in islice(lines, _ROWS_SHOWN + 1):
+            print(line.rstrip("\r\n"))
+    sys.stdout.flush()
+
+
+def _on_free_port(up: Up) -> Up:
+    try:
+        listen(up.host, up.port).close()
+    except CannotListen as error:
+        say(f"{error.detail.split(';')[0]}; the demo takes a free one.")
+        return replace(up, port=0)
+    return up
+
+
+def _quiet(settings: Settings) -> dict[str, str]:
+    """The demo's own words are few; the parts' everyday lines would bury them."""
+    level = {"ROWCAST_LOG_LEVEL": "warning"} if settings.log_level == "info" else {}
+    return dict(os.environ) | level
+
+
+def _pause(seconds: float) -> bool:
+    sleep(seconds)
+    return False
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """The first SIGINT or SIGTERM raises KeyboardInterrupt; further ones leave the orderly end alone."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def heard(_number: int, _frame: Any) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, heard) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
