@@ -40,7 +40,7 @@ def up(
 def demo(port: Port = 5000, workers: Workers = 2, data: DataFolder = Path(".rowcast")) -> None:
     """Start the service, score the passengers of the Titanic, and stop it again."""
     _require_unix()
-    from rowcast.local.demo import run
+    from rowcast.cli.demo import run
     from rowcast.local.service import Up
 
     run(Up(port=port, workers=workers, data=data))
