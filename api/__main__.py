@@ -1,4 +1,4 @@
-"""Starts the gateway: `python -m api [--host HOST] [--port PORT | --fd FD]`. Everything else comes from the settings."""
+"""Starts the gateway: `python -m api [--host HOST] [--port PORT | --fd FD]`. All else comes from the settings."""
 
 import argparse
 import ipaddress
@@ -20,10 +20,14 @@ def main() -> int:
     try:
         settings = Settings.read()
         if options.fd is None and not settings.open and not _is_loopback(options.host):
-            raise RowcastError(f"A gateway without keys listens on loopback only, not on {options.host}, unless ROWCAST_OPEN=true.")
+            raise RowcastError(
+                f"A gateway without keys listens on loopback only, not on {options.host}, unless ROWCAST_OPEN=true."
+            )
         set_up(settings, "gateway")
         bind = f"fd://{options.fd}" if options.fd is not None else f"{options.host}:{options.port}"
-        logger("gateway").warning("gateway_is_open", detail="There are no API keys: whoever reaches the port may use it.")
+        logger("gateway").warning(
+            "gateway_is_open", detail="There are no API keys: whoever reaches the port may use it."
+        )
         Server(settings, bind).run()
     except RowcastError as error:
         print(error.detail, file=sys.stderr)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import request
 
+from api.closing import BODY_READ
 from rowcast.errors import TooLarge, Unreadable, UnsupportedType
 from rowcast.settings import Settings
 
@@ -110,4 +111,4 @@ def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iter
         size = BLOCK_BYTES
     if expected is not None and got < expected:
         raise Unreadable(f"The body broke off: {got} of {expected} bytes arrived.")
-    environ["rowcast.body_read"] = True
+    environ[BODY_READ] = True

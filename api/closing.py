@@ -1,7 +1,7 @@
 """Refusing an upload before it has all arrived, so that the caller hears why.
 
-Closing a socket on which data still arrives makes the kernel reset it, and the caller then sees a broken pipe in place of
-the answer. So the answer says `Connection: close`, and what still arrives is read away for a moment.
+Closing a socket on which data still arrives makes the kernel reset it, and the caller then sees a broken pipe in place
+of the answer. So the answer says `Connection: close`, and what still arrives is read away for a moment.
 """
 
 import time
@@ -13,6 +13,9 @@ from flask import Response, request
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 256 * 1024 * 1024
 
+BODY_READ = "rowcast.body_read"
+"""Key in the WSGI environment: set when the body has been read to its end."""
+
 CLOSE = "rowcast.close"
 """Key in the WSGI environment: a function that makes the server close the connection after the answer (`server.py`)."""
 
@@ -20,7 +23,8 @@ CLOSE = "rowcast.close"
 def close_after(response: Response) -> None:
     """Where the request's body has not been read to its end: closes the connection after `response`, lingering."""
     close: Callable[[], None] | None = request.environ.get(CLOSE)
-    if close is None or request.environ.get("rowcast.body_read"):
+    has_body = request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "")
+    if close is None or not has_body or request.environ.get(BODY_READ):
         return
     close()
     body = request.environ["wsgi.input"]

@@ -50,9 +50,9 @@ def problem_response(document: dict[str, Any], headers: dict[str, str] | None = 
 def _ours(error: errors.RowcastError) -> Response:
     status, title = status_of(error)
     headers = {}
-    if isinstance(error, errors.Unavailable):
-        headers["Retry-After"] = str(error.retry_after_seconds)
-    elif isinstance(error, errors.WrongState) and error.retry_after_seconds is not None:
+    if isinstance(error, errors.Unavailable) or (
+        isinstance(error, errors.WrongState) and error.retry_after_seconds is not None
+    ):
         headers["Retry-After"] = str(error.retry_after_seconds)
     document = problem(status, title, error.detail, getattr(error, "errors", ()))
     if isinstance(error, errors.WrongState) and error.problem:
@@ -70,4 +70,6 @@ def _flasks(error: HTTPException) -> Response:
 
 def _nobodys(error: Exception) -> Response:
     logger("gateway").exception("internal_error")
-    return problem_response(problem(500, "Internal error", "Something went wrong here; the log has it under the request's id."))
+    return problem_response(
+        problem(500, "Internal error", "Something went wrong here; the log has it under the request's id.")
+    )

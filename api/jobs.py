@@ -40,10 +40,7 @@ def get_job(id: str) -> Response:
     if wait and not job.status.is_terminal:
         at_hand = services()
         with at_hand.waiting.expecting(id) as ended:
-            if not own_job(id).status.is_terminal:
-                job = wait_for_end(at_hand, id, ended, wait)
-            else:
-                job = own_job(id)
+            job = wait_for_end(at_hand, id, ended, wait)
     return job_response(job)
 
 

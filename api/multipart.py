@@ -18,7 +18,7 @@ class Form:
 
     fields: dict[str, str] = field(default_factory=dict)
     filename: str | None = None
-    content: Iterator[bytes] = iter(())
+    content: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
 
 def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
@@ -66,9 +66,7 @@ def _content(events: Iterator[Event]) -> Iterator[bytes]:
                 break
     for event in events:
         if isinstance(event, Field | File):
-            raise Unprocessable.at(
-                event.name, "comes after the file; send options before it, or in the query, so that it can be checked as it arrives"
-            )
+            raise Unprocessable.at(event.name, "comes after the file; send options before it, or in the query")
 
 
 def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Event]:

@@ -65,7 +65,7 @@ def query_wait() -> float | None:
 
 
 def preferred_wait() -> float | None:
-    """`Prefer: wait=SECONDS` (RFC 7240), at most 60, or None. A preference that makes no sense is ignored, as the RFC wants."""
+    """`Prefer: wait=SECONDS` (RFC 7240), at most 60, or None; one that makes no sense is ignored, as the RFC wants."""
     wait = parse_dict_header(request.headers.get("Prefer", "")).get("wait")
     seconds = _seconds(wait) if wait else None
     return None if seconds is None else min(seconds, MAX_WAIT_SECONDS)

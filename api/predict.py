@@ -38,10 +38,19 @@ def predict() -> Response:
         else:
             job = wait_for_end(at_hand, submitted.id, ended, wait)
     logger("gateway").info(
-        "job_taken", job=job.id, kind=job.spec.kind, model=str(job.spec.model), rows=job.rows_total, replayed=submitted.replayed
+        "job_taken",
+        job=job.id,
+        kind=job.spec.kind,
+        model=str(job.spec.model),
+        rows=job.rows_total,
+        replayed=submitted.replayed,
     )
     done = wait > 0 and job.status.is_terminal
-    response = single_response(job) if done and job.is_single else job_response(job, 200 if done or submitted.replayed else 202)
+    response = (
+        single_response(job)
+        if done and job.is_single
+        else job_response(job, 200 if done or submitted.replayed else 202)
+    )
     if submitted.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     if preferred is not None and asked is None:

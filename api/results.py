@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from flask import Blueprint, Response, jsonify, request
+from rowcast.jobs.result import ERRORS_HEADER
 
 from api.answers import POLL_AFTER_SECONDS, own_job
 from api.services import Services, services
 from rowcast.errors import Gone, NotAcceptable, WrongState
 from rowcast.jobs.job import Job
 from rowcast.jobs.packed import Stored, unpack_stored
-from rowcast.jobs.result import ERRORS_HEADER
 from rowcast.jobs.states import Status
 
 blueprint = Blueprint("results", __name__, url_prefix="/jobs")

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rowcast.errors import TooLarge, Unprocessable, Unreadable
 from rowcast.jobs.cells import csv_row
+
+from rowcast.errors import TooLarge, Unprocessable, Unreadable
 from rowcast.models.manifest import Manifest
 from rowcast.models.values import row_values
 
@@ -42,7 +43,7 @@ def instances_csv(instances: Any, manifest: Manifest) -> bytes:
 
 
 def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
-    """One object a line, as a CSV whose columns are the first object's keys; a key that is missing later is an empty cell.
+    """One object a line, as a CSV: the first object's keys are its columns, a key missing later is an empty cell.
 
     Raises:
         Unreadable: a line is no JSON object. Unprocessable: a line has a key that the first had not.

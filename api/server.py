@@ -1,4 +1,4 @@
-"""The gateway's server: gunicorn with gevent, so that one process holds a thousand waiting callers and slow uploads alike."""
+"""The gateway's server: gunicorn with gevent; one process holds a thousand waiting callers and slow uploads alike."""
 
 import json
 import re
@@ -22,7 +22,7 @@ GRACE_SECONDS = 5
 BACKLOG = 2048
 
 
-class Server(BaseApplication):  # type: ignore[misc]
+class Server(BaseApplication):
     """gunicorn, set up from here and not from files or its own variables."""
 
     def __init__(self, settings: Settings, bind: str) -> None:
@@ -54,13 +54,13 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
-        """Makes the application in the server's process: gevent has patched it only then, and nothing heavy comes before."""
+        """Makes the application in the server's process: gevent has patched that one only then."""
         from api.app import create_app
 
         return _closable(create_app(self._settings).wsgi_app)
 
 
-class ProblemWorker(GeventWorker):  # type: ignore[misc]
+class ProblemWorker(GeventWorker):
     """A gevent worker whose own errors, of requests that no application sees, are problem documents, too."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
@@ -106,7 +106,6 @@ def _remember(_worker: Any, request: Any) -> None:
 
 def _closable(wsgi: Callable[..., Any]) -> Callable[..., Any]:
     """Gives the application a way to close the connection after its answer, which WSGI itself has not."""
-
     from api.closing import CLOSE
 
     def app(environ: dict[str, Any], start_response: Any) -> Any:

@@ -66,9 +66,7 @@ class MissingColumns(Unprocessable):
     def __init__(self, columns: Sequence[str], nearest: Mapping[str, str | None]) -> None:
         self.columns, self.nearest = list(columns), dict(nearest)
         messages = {
-            column: f"missing; the nearest column is {nearest[column]!r}"
-            if nearest.get(column)
-            else "missing"
+            column: f"missing; the nearest column is {nearest[column]!r}" if nearest.get(column) else "missing"
             for column in columns
         }
         named = ", ".join(f"{column!r} is {message}" for column, message in messages.items())

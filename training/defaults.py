@@ -1,9 +1,17 @@
-"""The model that ships: the passengers of the Titanic, so that the first request has something to ask."""
+"""The model that ships: the passengers of the Titanic, so that the first request has something to ask.
 
+`python -m training.defaults` trains it where the registry is empty.
+"""
+
+import sys
 from importlib.resources import as_file, files
 
+from rowcast.errors import RowcastError
+from rowcast.logs import logger, set_up
 from rowcast.models.manifest import Manifest
 from rowcast.models.registry import Registry
+from rowcast.settings import Settings
+from rowcast.storage import Storage
 
 NAME = "titanic"
 
@@ -17,3 +25,24 @@ def train_default(registry: Registry) -> Manifest | None:
 
     with as_file(files("training.data") / "titanic.csv") as data:
         return train(data, "survived", NAME, registry, features=["age", "pclass"], aliases=["production"])
+
+
+def main() -> int:
+    """Trains into the registry that the settings name, if it is empty: who has models of their own gets no other."""
+    try:
+        settings = Settings.read()
+        set_up(settings, "training")
+        registry = Registry(Storage(settings.models), settings.model_key)
+        if names := registry.names():
+            logger("training").info("registry_has_models", models=names)
+            return 0
+        train_default(registry)
+    except RowcastError as error:
+        print(error.detail, file=sys.stderr)
+        return 2
+    logger("training").info("default_model_trained", model=NAME)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -29,7 +29,15 @@ def main() -> int:
     app = make_worker(settings)
     app.conf.worker_soft_shutdown_timeout = options.grace
     app.worker_main(
-        ["worker", "--concurrency", str(options.concurrency), "--pool", "prefork", "--loglevel", settings.log_level]
+        [
+            "worker",
+            "--concurrency",
+            str(options.concurrency),
+            "--pool",
+            "prefork",
+            "--loglevel",
+            settings.log_level,
+        ]
         + ["--without-mingle", "--without-gossip", "--without-heartbeat"]
     )
     return 0

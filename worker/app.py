@@ -9,6 +9,7 @@ from celery import Celery, bootsteps
 from celery.signals import setup_logging, worker_process_init, worker_shutdown
 
 from rowcast.errors import Unavailable
+from rowcast.jobs.alive import show_alive
 from rowcast.jobs.connection import connect
 from rowcast.jobs.crew import BEAT_SECONDS, Crew
 from rowcast.jobs.leases import Leases
@@ -22,8 +23,10 @@ _LOST = problem(500, "Worker lost", "The process that worked on it died, as ofte
 
 
 def make_worker(settings: Settings) -> Celery:
-    """The application with its tasks. What a task needs is made in each pool process, after the fork: neither Redis
-    connections, nor obstore's and BLAS' threads survive one, and a lean main process starts and forks fast."""
+    """The application with its tasks.
+
+    What a task needs is made in each pool process, after the fork: neither Redis connections, nor obstore's and BLAS' threads survive one, and a lean main process starts and forks fast.
+    """
     app = make_app(settings)
     node = f"{socket.gethostname()}:{os.getpid()}"
     app.steps["worker"].add(_heartbeat(settings, node))
@@ -71,7 +74,7 @@ def _heartbeat(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
     """A step of the worker's main process that shows a sign of life every two seconds, on its event loop's timer."""
 
     class Heartbeat(bootsteps.StartStopStep):
-        requires = {"celery.worker.components:Timer", "celery.worker.components:Pool"}
+        requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
         def start(self, worker: Any) -> None:
             self._crew = Crew(connect(settings.redis_url))
@@ -89,6 +92,7 @@ def _heartbeat(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
         def _beat(self) -> None:
             try:
                 self._crew.beat(node, self._slots)
+                show_alive(settings)
             except Unavailable as error:
                 logger("worker").warning("no_sign_of_life", reason=error.detail)
 

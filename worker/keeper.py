@@ -1,4 +1,4 @@
-"""The keeper: a thread of each worker process that renews its leases, and ends the process where a chunk must not go on.
+"""The keeper: a thread of each worker process that renews its leases, and ends the process where work must not go on.
 
 `predict` cannot be interrupted from Python. A chunk whose job was cancelled, or that takes longer than it may, is
 therefore ended with its process; Celery starts a new one in its place.
@@ -75,7 +75,9 @@ class Keeper:
         if hold.lost_at is not None and now - hold.lost_at >= GRACE_SECONDS:
             self._end_process(hold, "work_is_no_longer_wanted")
         elif now > hold.deadline:
-            document = problem(500, "Timed out", f"It took longer than {self._timeout_seconds:g} s (ROWCAST_CHUNK_TIMEOUT).")
+            document = problem(
+                500, "Timed out", f"It took longer than {self._timeout_seconds:g} s (ROWCAST_CHUNK_TIMEOUT)."
+            )
             self._leases.give_back(hold.leases, document)
             self._end_process(hold, "work_took_too_long")
 

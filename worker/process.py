@@ -57,7 +57,10 @@ class Process:
         try:
             lease = self._leases.chunk(id, chunk)
         except Exhausted as exhausted:
-            self._fail(exhausted.lease, f"was tried {MAX_ATTEMPTS} times, and its process died or fell silent each time")
+            self._fail(
+                exhausted.lease,
+                f"was tried {MAX_ATTEMPTS} times, and its process died or fell silent each time",
+            )
             return
         if isinstance(lease, str):
             self._log.info("hint_not_needed", job=id, chunk=chunk, reason=lease)
@@ -103,7 +106,7 @@ class Process:
             log.info("job_failed_at_bad_row")
             return
         digest = self._files.put_part(lease.id, lease.chunk, part.data, part.errors)
-        stored = Stored(part.rows, part.rows_failed, len(part.data), len(part.errors), digest)
+        stored = Stored(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
         outcome = self._leases.commit(lease, stored, part.summary.to_json())
         seconds = round(time.perf_counter() - started, 6)
         log.info("chunk_scored", rows=part.rows, rows_failed=part.rows_failed, seconds=seconds, outcome=outcome)
@@ -136,4 +139,9 @@ def _bad_row(part: Part) -> dict[str, Any]:
     """The problem of a job that fails at its first bad row."""
     first = part.first_error()
     where = f"row {first.row}" + (f", column {first.column}" if first.column else "")
-    return problem(422, "A row cannot be predicted", f"{where}: {first.message}", [{"where": where, "message": first.message}])
+    return problem(
+        422,
+        "A row cannot be predicted",
+        f"{where}: {first.message}",
+        [{"where": where, "message": first.message}],
+    )

@@ -1,7 +1,8 @@
-"""The connection to Redis: short timeouts, so that nobody hangs where it is away, and one error for all its ways to fail."""
+"""The connection to Redis: short timeouts, so that nobody hangs where it is away; one error for its ways to fail."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -15,7 +16,11 @@ TIMEOUT_SECONDS = 2.0
 """How long one command may take. Every script is safe to repeat, so a lost answer costs one retry, not a job."""
 
 
-def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> "Redis[bytes]":
+Connection = Any
+"""A redis-py client. Its stubs promise `bytes | str` for every reply; ours are bytes, as nothing is decoded."""
+
+
+def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Connection:
     """A client with a pool; connects at the first command."""
     return Redis.from_url(
         url,

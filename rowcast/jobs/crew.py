@@ -1,8 +1,6 @@
 """The crew: which workers have shown a sign of life lately, and with how many slots."""
 
-from redis import Redis
-
-from rowcast.jobs.connection import speaking
+from rowcast.jobs.connection import Connection, speaking
 from rowcast.jobs.keys import key
 
 BEAT_SECONDS = 2.0
@@ -13,7 +11,7 @@ SILENT_SECONDS = 10.0
 class Crew:
     """The table of workers."""
 
-    def __init__(self, redis: "Redis[bytes]") -> None:
+    def __init__(self, redis: Connection) -> None:
         self._redis = redis
 
     def beat(self, node: str, slots: int) -> None:
@@ -35,4 +33,4 @@ class Crew:
 
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()
-        return float(seconds) * 1000 + microseconds // 1000
+        return float(seconds) * 1000 + float(microseconds) / 1000

@@ -75,7 +75,9 @@ class Job:
     summary: dict[str, Any] | None
 
     @classmethod
-    def from_record(cls, id: str, record: Mapping[bytes, bytes], summary: Mapping[bytes, bytes], retention_ms: int) -> "Job":
+    def from_record(
+        cls, id: str, record: Mapping[bytes, bytes], summary: Mapping[bytes, bytes], retention_ms: int
+    ) -> "Job":
         """Reads the record's fields and, of a batch, its summary's."""
 
         def number(name: bytes) -> int:

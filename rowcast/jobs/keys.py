@@ -47,7 +47,9 @@ def key(name: str, part: str = "") -> str:
 def lua() -> str:
     """The same names, and the table of states, as Lua: `K.job(id)`, `MAY[from][to]`."""
     names = [
-        f"  {name} = function(part) return {entry.template.replace('{}', chr(0))!r} end,".replace("\\x00", "' .. part .. '")
+        f"  {name} = function(part) return {entry.template.replace('{}', chr(0))!r} end,".replace(
+            "\\x00", "' .. part .. '"
+        )
         for name, entry in TABLE.items()
     ]
     moves = [
@@ -56,6 +58,10 @@ def lua() -> str:
     ]
     ended = ", ".join(f"{status} = true" for status in TRANSITIONS if status.is_terminal)
     return "\n".join(
-        ["local K = {", *names, "}", "local MAY = {", *moves, "}", f"local ENDED = {{{ended}}}"]
-        + [f"local ENDED_CHANNEL = {ENDED_CHANNEL!r}", ""]
+        [
+            *("local K = {", *names, "}"),
+            *("local MAY = {", *moves, "}"),
+            f"local ENDED = {{{ended}}}",
+            f"local ENDED_CHANNEL = {ENDED_CHANNEL!r}",
+        ]
     )

@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from redis import Redis
-
-from rowcast.jobs.connection import speaking
+from rowcast.jobs.connection import Connection, speaking
 from rowcast.jobs.job import Spec
 from rowcast.jobs.keys import key
 from rowcast.jobs.packed import Planned, Stored, pack_stored, unpack_planned
@@ -83,7 +81,7 @@ class Leases:
         Unavailable: from any call, where Redis is away or refuses work.
     """
 
-    def __init__(self, redis: "Redis[bytes]", settings: Settings, holder: str) -> None:
+    def __init__(self, redis: Connection, settings: Settings, holder: str) -> None:
         self._redis = redis
         self._scripts = Scripts(redis, settings)
         self._lease_ms = int(settings.lease_seconds * 1000)
@@ -121,23 +119,37 @@ class Leases:
         with speaking():
             return {lost.decode() for lost in self._scripts("renew", self.holder, self._lease_ms, *members)}
 
-    def commit(self, lease: ChunkLease, part: Stored, summary: Mapping[str, Any]) -> Literal["counted", "ended", "stale"]:
+    def commit(
+        self, lease: ChunkLease, part: Stored, summary: Mapping[str, Any]
+    ) -> Literal["counted", "ended", "stale"]:
         """Counts a part that is in the store.
 
         `ended`: with it the job has ended. `stale`: nothing was counted, as the chunk is no longer ours.
         """
         figures = (part.rows, part.rows_failed, part.bytes, part.error_bytes)
         with speaking():
-            answer = self._scripts(
-                "commit_chunk", lease.id, lease.chunk, lease.attempt, pack_stored(part), *figures, json.dumps(summary)
+            answer: bytes = self._scripts(
+                "commit_chunk",
+                lease.id,
+                lease.chunk,
+                lease.attempt,
+                pack_stored(part),
+                *figures,
+                json.dumps(summary),
             )
-        return answer.decode()
+        outcome: Literal["counted", "ended", "stale"] = answer.decode()  # type: ignore[assignment]
+        return outcome
 
     def commit_rows(self, outcomes: Sequence[Outcome]) -> int:
         """Ends single jobs and answers how many were counted."""
         arguments: list[str | int] = []
         for outcome in outcomes:
-            arguments += [outcome.lease.id, outcome.lease.attempt, outcome.status, json.dumps(outcome.document)]
+            arguments += [
+                outcome.lease.id,
+                outcome.lease.attempt,
+                outcome.status,
+                json.dumps(outcome.document),
+            ]
         with speaking():
             return int(self._scripts("commit_singles", *arguments))
 
@@ -173,7 +185,5 @@ class Leases:
         self, arguments: Sequence[str | int], problem: Mapping[str, Any], attempts: int, delay_seconds: float
     ) -> list[str]:
         with speaking():
-            failed = self._scripts(
-                "give_back", attempts, int(delay_seconds * 1000), json.dumps(problem), *arguments
-            )
+            failed = self._scripts("give_back", attempts, int(delay_seconds * 1000), json.dumps(problem), *arguments)
         return [id.decode() for id in failed]

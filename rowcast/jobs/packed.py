@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 _PLANNED = struct.Struct("<QII")
-_STORED = struct.Struct("<IIII16s")
+_STORED = struct.Struct("<16sIIII")
 PLANNED_BYTES = _PLANNED.size  # 16: rowcast/jobs/lua/lease_chunk.lua cuts by it
 STORED_BYTES = _STORED.size  # 32: rowcast/jobs/lua/commit_chunk.lua places by it
 
@@ -21,11 +21,11 @@ class Planned(NamedTuple):
 class Stored(NamedTuple):
     """One part of the result. `digest` is the first 16 bytes of its SHA-256."""
 
+    digest: bytes
     rows: int
     rows_failed: int
     bytes: int
     error_bytes: int
-    digest: bytes
 
     @property
     def is_stored(self) -> bool:

@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 from celery import Celery
-from kombu import Connection, Queue
+from kombu.connection import Connection
+from kombu.entity import Queue
 
 from rowcast.jobs.keys import key
 from rowcast.settings import Settings
@@ -67,7 +68,7 @@ def make_app(settings: Settings) -> Celery:
         task_time_limit=settings.chunk_timeout + _BACKUP_SECONDS,
         # A model may take long to load; the default of 4 s makes an endless loop of kills.
         worker_proc_alive_timeout=120,
-        # Remote control and events leave lists behind in Redis and take part in the reconnect bugs; nothing here uses them.
+        # Remote control and events leave lists behind in Redis and take part in its reconnect bugs.
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
@@ -81,13 +82,15 @@ def make_app(settings: Settings) -> Celery:
 
 
 def hint(app: Celery, task: str, queue: str, *arguments: str) -> str:
-    """The message for `task` as the transport stores it, with `@NAME@` for each of `arguments` and `@TAG@` for its identity.
+    """The message for `task` as the transport stores it: `@NAME@` for each of `arguments`, `@TAG@` for its identity.
 
     Every argument goes in as JSON text, so that a script can fill in strings and numbers alike.
     """
     tag = MARK.format("TAG")
     args = [MARK.format(name) for name in arguments]
-    headers, properties, body, _ = app.amqp.as_task_v2(tag, task, args, {}, origin="rowcast", argsrepr="", kwargsrepr="")
+    headers, properties, body, _ = app.amqp.as_task_v2(
+        tag, task, args, {}, origin="rowcast", argsrepr="", kwargsrepr=""
+    )
     with Connection("memory://") as nowhere:  # any virtual channel shapes a message as the Redis transport does
         message: dict[str, Any] = nowhere.default_channel.prepare_message(
             json.dumps(body), 0, "application/json", "utf-8", headers, properties

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from redis import Redis
-
 from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, WrongState
-from rowcast.jobs.connection import speaking
+from rowcast.jobs.connection import Connection, speaking
 from rowcast.jobs.job import Job, Spec
 from rowcast.jobs.keys import key
 from rowcast.jobs.scripts import Scripts
@@ -69,7 +67,7 @@ class Records:
         Unavailable: from any call, where Redis is away or refuses work.
     """
 
-    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+    def __init__(self, redis: Connection, settings: Settings) -> None:
         self._redis = redis
         self._scripts = Scripts(redis, settings)
         self._settings = settings
@@ -84,8 +82,8 @@ class Records:
         """
         repeat = new.repeat or Repeat("", "")
         most = self._settings.max_jobs
-        head = [new.id, new.owner, most, most, repeat.digest, repeat.fingerprint, IDEMPOTENCY_SECONDS]
-        fields = [item for pair in new.fields().items() for item in pair]
+        head: list[str | int] = [new.id, new.owner, most, most, repeat.digest, repeat.fingerprint, IDEMPOTENCY_SECONDS]
+        fields: list[str | int] = [item for pair in new.fields().items() for item in pair]
         with speaking():
             answer = self._scripts("submit", *head, new.plan or "", str(new.spec.model), *fields)
         outcome = answer[0].decode()
@@ -118,7 +116,7 @@ class Records:
     def page(
         self, *, limit: int, before: str | None = None, status: Status | None = None, owner: str | None = None
     ) -> tuple[list[Job], str | None]:
-        """Jobs newest first, at most `limit`, older than the id `before`; and the id to go on from, or None at the end."""
+        """Jobs newest first, at most `limit`, older than the id `before`; and the id to go on from, or None."""
         index = key("jobs") if owner is None else key("owned", owner)
         found: list[Job] = []
         cursor = f"({before}" if before else "+"
@@ -163,7 +161,8 @@ class Records:
     def parts(self, id: str, first: int, count: int) -> bytes:
         """The packed entries of `count` parts from number `first` on (`parts.py` reads them)."""
         with speaking():
-            return self._redis.getrange(key("parts", id), first * 32, (first + count) * 32 - 1)
+            table: bytes = self._redis.getrange(key("parts", id), first * 32, (first + count) * 32 - 1)
+        return table
 
     def ping(self) -> None:
         """Asks whether Redis answers."""
@@ -188,7 +187,8 @@ class Records:
         with self._redis.pipeline(transaction=False) as pipe:
             for id in ids:
                 pipe.hgetall(key("job", id))
-            return pipe.execute()
+            records: list[dict[bytes, bytes]] = pipe.execute()
+        return records
 
     def _job(self, id: str, record: Mapping[bytes, bytes], summary: Mapping[bytes, bytes]) -> Job:
         return Job.from_record(id, record, summary, self._retention_ms)

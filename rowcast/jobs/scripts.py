@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
-
 from rowcast.jobs import keys
+from rowcast.jobs.connection import Connection
 from rowcast.jobs.queue import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
 from rowcast.settings import Settings
 
@@ -23,7 +22,7 @@ LOST_MS = 120_000
 class Scripts:
     """`scripts("submit", *arguments)` runs `lua/submit.lua` on the server, atomically."""
 
-    def __init__(self, redis: "Redis[bytes]", settings: Settings) -> None:
+    def __init__(self, redis: Connection, settings: Settings) -> None:
         app = make_app(settings)
         self._redis = redis
         self._shared = "\n".join(

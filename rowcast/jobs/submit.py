@@ -105,7 +105,9 @@ class Submit:
             self._files.put_input(id, chunk.number, chunk.data)
             plan.append(Planned(chunk.first_row, chunk.rows, len(chunk.data)))
         columns = planner.header.columns if planner.header else tuple(request.manifest.feature_names)
-        head = result_header(planner.header.line if planner.header else None, options, request.manifest, planner.line_end)
+        head = result_header(
+            planner.header.line if planner.header else None, options, request.manifest, planner.line_end
+        )
         self._files.put_head(id, head)
         spec = Spec(
             kind="batch",

