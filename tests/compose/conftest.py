@@ -15,7 +15,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 3
-CHUNK_ROWS = 3_000
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,7 @@ class Compose:
     """One Compose project. Its gateway's port is one that the engine chose."""
 
     project: str = field(default_factory=lambda: f"rowcast-test-{uuid4().hex[:8]}")
+    chunk_rows: int = 3_000
 
     def __call__(self, *words: str, stdin: str | None = None) -> str:
         """Runs `docker compose WORDS` and answers what it prints."""
@@ -32,12 +32,13 @@ class Compose:
             env={
                 **os.environ,
                 "ROWCAST_PORT": "0",
-                "ROWCAST_CHUNK_ROWS": str(CHUNK_ROWS),
+                "ROWCAST_CHUNK_ROWS": str(self.chunk_rows),
                 "ROWCAST_WORKER_PROCESSES": "1",
             },
             input=stdin,
             capture_output=True,
             text=True,
+            check=False,
         )
         assert done.returncode == 0, f"docker compose {' '.join(words)}\n{done.stdout[-3000:]}{done.stderr[-6000:]}"
         return done.stdout
@@ -55,6 +56,11 @@ class Compose:
         """What a Python program prints that runs in one of the service's containers."""
         return self("exec", "--no-TTY", service, "python", "-", stdin=program).strip()
 
+    def events(self, container: dict[str, Any], name: str, job: str | None = None) -> list[dict[str, Any]]:
+        """The lines called `name` in the container's log, of its whole life; those of one job."""
+        lines = [json.loads(line) for line in docker("logs", container["Id"]).splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == name and job in (None, line.get("job"))]
+
     @property
     def url(self) -> str:
         return f"http://{self('port', 'gateway', '5000').strip()}"
@@ -67,19 +73,13 @@ def docker(*words: str) -> str:
     ).stdout
 
 
-def events(container: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """The lines called `name` in the container's log, of its whole life."""
-    lines = [json.loads(line) for line in docker("logs", container["Id"]).splitlines() if line.startswith("{")]
-    return [line for line in lines if line.get("event") == name]
-
-
 def _missing() -> str | None:
     """What these tests lack on this machine."""
     if shutil.which("docker") is None:
         return "there is no docker command here"
-    if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
         return "docker has no compose here"
-    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
         return "no Docker engine answers here (docker info)"
     return None
 

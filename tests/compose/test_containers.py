@@ -1,0 +1,175 @@
+"""The containers, for real: built from this checkout, three workers, one file."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from rowcast.models.load import load
+from rowcast.models.registry import Registry
+from rowcast.settings import PREFIX, Settings
+from rowcast.storage import Storage
+
+pytestmark = pytest.mark.timeout(600)  # the first test builds the images
+
+ROWS = 300_000
+AGES = ("0.75", "7", "25", "38.0", "61", "")
+
+
+def people(rows: int, ages: tuple[str, ...] = AGES) -> bytes:
+    """A file whose ids have zeros in front, and whose cells a CSV writer would not write again as they are."""
+    lines = [f"{row:07d},{ages[row % len(ages)]},{row % 3 + 1}" for row in range(rows)]
+    return "\n".join(["id,age,pclass", *lines, ""]).encode()
+
+
+def submit(client: httpx.Client, body: bytes, **options: str) -> dict:
+    answer = client.post("/predict", content=body, headers={"Content-Type": "text/csv"}, params=options)
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def ended(client: httpx.Client, id: str) -> dict:
+    """The job at its end: a call holds its answer for up to a minute."""
+    job = client.get(f"/jobs/{id}", params={"wait": "60"}).json()
+    return job if job["finished_at"] else ended(client, id)
+
+
+def test_a_row_is_predicted(client):
+    answer = client.post("/predict", json={"features": [25, 3]}, params={"wait": "60"})
+    assert answer.status_code == 200
+    assert answer.json()["prediction"] == 0
+
+
+def test_three_workers_share_one_file_and_the_answer_is_that_of_one_process(compose, client, trained: Path):
+    body = people(ROWS)
+    chunks = ROWS // compose.chunk_rows
+    job = ended(client, submit(client, body)["id"])
+    assert job["status"] == "succeeded"
+    assert job["progress"]["rows_done"] == job["progress"]["rows_total"] == ROWS
+
+    scored = [compose.events(worker, "chunk_scored", job["id"]) for worker in compose.containers("worker")]
+    assert len(scored) == 3
+    assert all(scored), [len(lines) for lines in scored]
+    assert sorted(line["chunk"] for lines in scored for line in lines) == list(range(chunks))
+
+    registry = Registry(Storage(str(trained)))
+    estimator = load(registry, registry.resolve("titanic"), "warn").estimator
+    import pandas as pd
+
+    table = pd.read_csv(io.BytesIO(body), usecols=["age", "pclass"])
+    predicted = estimator.predict(table[["age", "pclass"]])
+    lines = body.decode().splitlines()
+    wanted = [f"{lines[0]},prediction", *(f"{line},{value}" for line, value in zip(lines[1:], predicted, strict=True))]
+    assert client.get(f"/jobs/{job['id']}/result").text.splitlines() == wanted
+
+
+def test_what_runs_is_confined(compose):
+    containers = compose.containers()
+    assert {container["Config"]["Labels"]["com.docker.compose.service"] for container in containers} == {
+        "redis", "train", "gateway", "worker", "upkeep",
+    }  # fmt: skip
+    for container in containers:
+        host = container["HostConfig"]
+        assert host["ReadonlyRootfs"], container["Name"]
+        assert host["CapDrop"] == ["ALL"], container["Name"]
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], container["Name"]
+        assert container["Config"]["User"] in ("10001:10001", "redis"), container["Name"]
+
+
+@pytest.mark.parametrize("service", ["gateway", "worker", "upkeep"])
+def test_a_program_is_nobody_and_writes_its_volumes_alone(compose, service: str):
+    program = """
+import errno, os, pathlib
+print(os.getuid(), end=" ")
+for folder in ("/", "/app", "/data", "/data/store"):
+    try:
+        pathlib.Path(folder, ".written").touch()
+        pathlib.Path(folder, ".written").unlink()
+        print(folder, end=" ")
+    except OSError as error:
+        assert error.errno in (errno.EROFS, errno.EACCES), error
+"""
+    assert compose.python(service, program) == "10001 /data/store"
+
+
+def test_a_worker_reads_models_and_writes_none(compose):
+    writes = "import pathlib; pathlib.Path('/data/models/.written').touch()"
+    with pytest.raises(AssertionError, match="Read-only file system"):
+        compose.python("worker", writes)
+
+
+def test_only_the_gateway_is_published_and_on_loopback_alone(compose):
+    published = {
+        container["Config"]["Labels"]["com.docker.compose.service"]: {
+            address["HostIp"] for bound in container["NetworkSettings"]["Ports"].values() for address in bound or []
+        }
+        for container in compose.containers()
+    }
+    assert published.pop("gateway") == {"127.0.0.1"}
+    assert not any(published.values()), published
+
+
+def test_the_gateways_image_has_neither_scikit_learn_nor_pandas(compose):
+    program = "from importlib.util import find_spec; print([bool(find_spec(n)) for n in ('{}', '{}', 'flask')])"
+    assert compose.python("gateway", program.format("sklearn", "pandas")) == "[False, False, True]"
+
+
+def test_training_the_default_model_again_changes_nothing(compose, client):
+    before = client.get("/models").json()
+    said = compose("run", "--rm", "--no-TTY", "train")
+    assert client.get("/models").json() == before
+    assert [model["versions"] for model in before["models"] if model["name"] == "titanic"], said
+
+
+def test_every_setting_can_be_given_to_the_programs(compose):
+    services = json.loads(compose("config", "--format", "json"))["services"]
+    for name in ("gateway", "worker", "upkeep"):
+        missing = {PREFIX + field.upper() for field in Settings.model_fields} - set(services[name]["environment"])
+        assert missing <= {"ROWCAST_OPEN"}, (name, missing)
+
+
+def test_stop_lets_the_running_chunks_end_and_the_job_goes_on_after_the_next_start(compose, client):
+    chunks = 15
+    rows = chunks * compose.chunk_rows
+    compose(
+        "run", "--rm", "--no-TTY", "train", "python", "-", stdin=Path(__file__).with_name("slow_model.py").read_text()
+    )
+    body = people(rows, AGES[:-1])
+    id = submit(client, body, model="slow")["id"]
+    while not client.get(f"/jobs/{id}", params={"wait": "0.2"}).json()["progress"]["rows_done"]:
+        pass  # each round waits in the gateway
+
+    before = sum(len(compose.events(worker, "chunk_scored", id)) for worker in compose.containers("worker"))
+    compose("stop", "worker")
+    workers = compose.containers("worker")
+    assert [worker["State"]["Status"] for worker in workers] == ["exited"] * 3
+    assert [worker["State"]["ExitCode"] for worker in workers] == [0] * 3
+    after = sum(len(compose.events(worker, "chunk_scored", id)) for worker in workers)
+    assert before < after < chunks, "no chunk was at work when the signal came"
+    assert not any(compose.events(worker, "leases_given_back") for worker in workers)
+    assert client.get(f"/jobs/{id}").json()["progress"]["rows_done"] == after * compose.chunk_rows
+
+    compose.up()
+    job = ended(client, id)
+    assert job["status"] == "succeeded"
+    result = list(csv.reader(client.get(f"/jobs/{id}/result").text.splitlines()))
+    assert [row[0] for row in result[1:]] == [f"{row:07d}" for row in range(rows)]
+    assert all(row[2] == row[3] for row in result[1:]), "the model predicts the class that it is given"
+    scored = [line for worker in workers for line in compose.events(worker, "chunk_scored", id)]
+    assert sorted(line["chunk"] for line in scored) == list(range(chunks)), "a chunk was done twice, or by nobody"
+
+
+def test_jobs_files_and_models_outlive_their_containers(compose):
+    with httpx.Client(base_url=compose.url, timeout=120) as client:
+        job = ended(client, submit(client, people(10))["id"])
+        result = client.get(f"/jobs/{job['id']}/result").content
+        models = client.get("/models").json()
+    compose("down")
+    compose.up()
+    with httpx.Client(base_url=compose.url, timeout=120) as client:
+        assert client.get(f"/jobs/{job['id']}").json() == job
+        assert client.get(f"/jobs/{job['id']}/result").content == result
+        assert client.get("/models").json() == models
