@@ -49,20 +49,12 @@ class Settings(BaseSettings):
     open: bool = Field(
         default=False, description="`true`: an open gateway (one without keys) may listen beyond loopback."
     )
-    max_upload_bytes: Count = Field(
-        default=50 * GIB, description="Bytes of one file, as sent and when decompressed."
-    )
-    max_row_bytes: Count = Field(
-        default=1 * MIB, description="Bytes of one row of a file, the header line too."
-    )
+    max_upload_bytes: Count = Field(default=50 * GIB, description="Bytes of one file, as sent and when decompressed.")
+    max_row_bytes: Count = Field(default=1 * MIB, description="Bytes of one row of a file, the header line too.")
     max_json_bytes: Count = Field(default=16 * MIB, description="Bytes of one JSON body.")
     max_columns: Count = Field(default=10_000, description="Columns of one file.")
-    max_jobs: Count = Field(
-        default=10_000, description="Jobs that have not ended yet; more are refused with 503."
-    )
-    chunk_bytes: Count = Field(
-        default=4 * MIB, description="A chunk ends at the record end before so many bytes,"
-    )
+    max_jobs: Count = Field(default=10_000, description="Jobs that have not ended yet; more are refused with 503.")
+    chunk_bytes: Count = Field(default=4 * MIB, description="A chunk ends at the record end before so many bytes,")
     chunk_rows: Count = Field(default=50_000, description="or after so many rows, whichever comes first.")
     lease_seconds: Seconds = Field(
         default=15,
@@ -82,6 +74,11 @@ class Settings(BaseSettings):
     )
     model_versions: Literal["strict", "warn"] = Field(
         default="strict", description="`warn`: open models of another scikit-learn `MAJOR.MINOR` too."
+    )
+    alive_file: str | None = Field(
+        default=None,
+        description="A file that a worker, and upkeep, touches every two seconds while it can do its work, "
+        "for a container's health check.",
     )
     log_format: Literal["json", "console"] = Field(default="json", description="How log lines are written.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
