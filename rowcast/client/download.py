@@ -16,8 +16,6 @@ from rowcast.client.errors import BrokenTransfer, Unreachable, WrongUse
 from rowcast.client.retries import retrying
 from rowcast.client.transport import Transport
 
-BLOCK_BYTES = 256 * 1024
-
 Target = str | os.PathLike[str] | BinaryIO
 
 
@@ -118,7 +116,7 @@ class _Transfer:
                 self._begin(answer)
             elif not answer.headers.get("Content-Range", "").startswith(f"bytes {self._sink.bytes}-"):
                 raise BrokenTransfer("The service did not send the range that it was asked for.")
-            for block in answer.iter_bytes(BLOCK_BYTES):
+            for block in answer.iter_bytes():  # as they come: what a larger block still gathers is lost in a break
                 self._sink.write(block)
                 self._last_byte_at = monotonic()
                 self._on_progress(self._sink.bytes, self._total)

@@ -103,6 +103,8 @@ class Upload:
         self.repeatable = regular
 
     def _measure_stream(self, stream: BinaryIO) -> None:
+        if not isinstance(stream.read(0), bytes):
+            raise WrongUse("The file was opened as text; open it in binary mode ('rb').")
         name = getattr(stream, "name", None)
         self.name = Path(name).name if isinstance(name, str) and not name.startswith("<") else None
         try:
@@ -129,8 +131,6 @@ class Upload:
         """No byte beyond the length that was promised, so that a file that still grows is sent as it was."""
         left = self.length_bytes if self.length_bytes is not None else sys.maxsize
         while left > 0 and (block := file.read(min(BLOCK_BYTES, left))):
-            if isinstance(block, str):
-                raise WrongUse("The file was opened as text; open it in binary mode ('rb').")
             left -= len(block)
             yield block
         if self.length_bytes is not None and left:
