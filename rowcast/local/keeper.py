@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -60,11 +61,9 @@ class Keeper:
         if farewell is None:
             process.terminate()
         elif process.stdin:
-            try:
+            with suppress(BrokenPipeError, ValueError):  # ValueError: closed, for it has ended meanwhile
                 process.stdin.write(farewell)
-                process.stdin.close()
-            except BrokenPipeError:
-                return
+            _close_pipe(process)
 
     def ended(self, timeout_seconds: float) -> bool:
         """Waits until the child has ended."""
@@ -91,6 +90,7 @@ class Keeper:
                     self._process, ending = None, error.strerror or str(error)
             if self._process is not None:
                 ending = how(self._process.wait())
+                _close_pipe(self._process)
                 if self._stopping.is_set():
                     return
                 _kill_group(self._process.pid)  # what it has left would work beside its successor
@@ -107,6 +107,12 @@ def how(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
+
+
+def _close_pipe(process: "subprocess.Popen[bytes]") -> None:
+    if process.stdin:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _kill_group(group: int) -> None:

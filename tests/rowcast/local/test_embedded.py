@@ -1,0 +1,87 @@
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+from programs import until
+
+from rowcast.local.embedded import Embedded
+from rowcast.local.leftovers import VARIABLE
+
+Serve = Callable[[Embedded], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts servers, and waits until each answers."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(embedded: Embedded) -> "subprocess.Popen[bytes]":
+        begun.append(embedded.start())
+        until(embedded.answers, "the server answers")
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Embedded:
+    folder = tmp_path / 'a "folder" with spaces'
+    folder.mkdir()
+    return Embedded(folder, os.environ | {VARIABLE: "run redis /data"})
+
+
+def test_what_was_acknowledged_outlives_a_kill_and_the_address_stays(embedded: Embedded, serve: Serve) -> None:
+    first = serve(embedded)
+    url = embedded.url
+    with redis.Redis.from_url(url) as client:
+        client.set("job", "done")
+    first.kill()
+    first.wait()
+    serve(embedded)
+    assert embedded.url == url
+    with redis.Redis.from_url(url) as client:
+        assert client.get("job") == b"done"
+
+
+def test_it_is_durable_evicts_nothing_and_asks_for_its_password(embedded: Embedded, serve: Serve) -> None:
+    process = serve(embedded)
+    with redis.Redis.from_url(embedded.url) as client:
+        held = {name: client.config_get(name)[name] for name in ("appendfsync", "appendonly", "maxmemory-policy")}
+    assert held == {"appendfsync": "always", "appendonly": "yes", "maxmemory-policy": "noeviction"}
+    stranger = embedded.url.split("@")[1]
+    with redis.Redis.from_url(f"redis://{stranger}") as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
+    password = embedded.url.split(":")[2].split("@")[0]
+    assert password not in " ".join(psutil.Process(process.pid).cmdline())
+
+
+def test_a_later_up_can_find_it_by_its_mark(embedded: Embedded, serve: Serve) -> None:
+    process = serve(embedded)
+    assert psutil.Process(process.pid).environ()[VARIABLE] == "run redis /data"
+
+
+def test_another_server_on_its_port_is_not_taken_for_it(embedded: Embedded) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        embedded._port = other.getsockname()[1]
+        other.settimeout(5)
+
+        import threading
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(b"-ERR AUTH <password> called without any password configured\r\n+PONG\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert not embedded.answers()
+        thread.join()
