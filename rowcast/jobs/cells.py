@@ -1,0 +1,54 @@
+"""Cells: values as the fields of a CSV that reads back the same (RFC 4180)."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from rowcast.errors import Unprocessable
+
+_ODD = re.compile(r'["\r\n]|^\s|\s$')
+"""What needs quotes beside the delimiter; blanks at the edges do not, but some programs would strip them."""
+
+
+def csv_row(cells: Sequence[object], delimiter: str = ",") -> bytes:
+    """One row with its LF: None as an empty cell, lists and objects as their JSON.
+
+    A row of one empty cell is `""`, for a blank line would be no row.
+
+    Raises:
+        Unprocessable: a text has half of a surrogate pair, which JSON can write and UTF-8 cannot.
+    """
+    if len(cells) == 1 and cells[0] in (None, ""):
+        return b'""\n'
+    row = delimiter.join(_text(cell, delimiter) for cell in cells)
+    try:
+        return row.encode() + b"\n"
+    except UnicodeEncodeError as error:
+        half = f"{error.object[error.start]!r} is half of a surrogate pair and no character"
+        raise Unprocessable.at("text", half) from None
+
+
+def csv_cell(text: str, delimiter: str = ",") -> bytes:
+    """One text as a field, in quotes where it needs them."""
+    return _quoted(text, delimiter).encode()
+
+
+def label_text(label: object) -> str:
+    """What a class or a predicted value is called in texts, columns and JSON keys: as Python writes it."""
+    return label if isinstance(label, str) else str(label)
+
+
+def _text(cell: object, delimiter: str) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, int | float):
+        return repr(cell)
+    return _quoted(cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False), delimiter)
+
+
+def _quoted(text: str, delimiter: str) -> str:
+    if delimiter in text or _ODD.search(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text

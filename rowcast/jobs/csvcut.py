@@ -1,0 +1,156 @@
+"""Where the rows and fields of a CSV lie, in bytes: RFC 4180, and beyond it what Python's `csv.reader` makes of it.
+
+A quote opens a quoted field at the field's start alone, anywhere else it is a character like others; `""` in quotes is
+a quote; what follows a closing quote belongs to the field. Rows end at LF or CRLF outside quotes. Every function takes
+bytes that begin where a row begins. All of it is linear, and numpy does the walking: quotes, delimiters and line ends
+are single bytes in UTF-8 and stand in no other character.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Positions = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+LF, CR, QUOTE = 10, 13, 34
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """The stretches in quotes: each from `opens`, where a quote opens, to `closes`, where the next one closes it.
+
+    One that is still open at the end closes at the length of the data. `"a""b"` may count as two stretches.
+    """
+
+    opens: Positions
+    closes: Positions
+    length: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a quote is open at the end."""
+        return bool(len(self.closes)) and int(self.closes[-1]) == self.length
+
+    def outside(self, positions: Positions) -> Positions:
+        """Those of the sorted `positions`, none of them a quote's, that no quotes enclose."""
+        if not len(self.opens):
+            return positions
+        opened = np.searchsorted(self.opens, positions)
+        last = np.maximum(opened - 1, 0)
+        free: Mask = (opened == 0) | (positions > self.closes[last])
+        return positions[free]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The rows' places, shape (rows,) each: `data[start:end]` is the row, `data[end:stop]` its line end.
+
+    Blank lines are no rows and are left out. Behind `rest` no line has ended.
+    """
+
+    starts: Positions
+    ends: Positions
+    stops: Positions
+    rest: int
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def quoted(data: bytes, delimiter: str) -> Quoted:
+    """Finds the stretches in quotes."""
+    if QUOTE not in data:
+        nowhere = np.empty(0, np.int64)
+        return Quoted(nowhere, nowhere, len(data))
+    marks = _find(data, QUOTE)
+    opens, closes = marks[0::2], marks[1::2]
+    if not _at_field_starts(data, opens, delimiter, or_quotes=True).all():
+        opens, closes = _one_by_one(data, marks[_at_field_starts(data, marks, delimiter)])
+    if len(closes) < len(opens):
+        closes = np.append(closes, len(data))
+    return Quoted(opens, closes, len(data))
+
+
+def lines(data: bytes, inside: Quoted, *, final: bool) -> Lines:
+    """Finds the rows. `final`: the data ends here, and so does a last line without a line end."""
+    stops = inside.outside(_find(data, LF)) + 1
+    rest = int(stops[-1]) if len(stops) else 0
+    bytes_of = np.frombuffer(data, np.uint8)
+    starts = np.concatenate([np.zeros(1, np.int64), stops[:-1]])[: len(stops)]
+    ends = stops - 1
+    ends = ends - ((ends > starts) & (bytes_of[ends - 1] == CR))
+    if final and rest < len(data):
+        starts, ends, stops = np.append(starts, rest), np.append(ends, len(data)), np.append(stops, len(data))
+        rest = len(data)
+    filled = ends > starts
+    if not filled.all():
+        starts, ends, stops = starts[filled], ends[filled], stops[filled]
+    return Lines(starts, ends, stops, rest)
+
+
+def delimiters(data: bytes, inside: Quoted, delimiter: str) -> Positions:
+    """Finds the delimiters that part fields."""
+    return inside.outside(_find(data, ord(delimiter)))
+
+
+def lone_returns(data: bytes, inside: Quoted) -> Positions:
+    """Finds the carriage returns outside quotes that are no part of a CRLF."""
+    if CR not in data:
+        return np.empty(0, np.int64)
+    returns = _find(data, CR)
+    after = np.append(np.frombuffer(data, np.uint8), 0)[returns + 1]
+    return inside.outside(returns[after != LF])
+
+
+def fields(row: bytes, delimiter: str) -> list[bytes]:
+    """The fields of one row, without its line end, as they were sent."""
+    ends = [*delimiters(row, quoted(row, delimiter), delimiter).tolist(), len(row)]
+    starts = [0, *(end + 1 for end in ends[:-1])]
+    return [row[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def text(field: bytes) -> str:
+    """What a field says: its quotes are taken off."""
+    if field[:1] != b'"':
+        return field.decode()
+    end = _closing(field, 1)
+    return (field[1:end].replace(b'""', b'"') + field[end + 1 :]).decode()
+
+
+def _find(data: bytes, byte: int) -> Positions:
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == byte)
+
+
+def _at_field_starts(data: bytes, marks: Positions, delimiter: str, or_quotes: bool = False) -> Mask:
+    """Which of the quotes stand behind a delimiter, a line feed or nothing; `or_quotes`: or behind a quote.
+
+    If each quote that opens by parity does so, parity is right: one behind a quote is the second half of a `""`.
+    """
+    before = np.frombuffer(data, np.uint8)[marks - 1]
+    at_start: Mask = (before == ord(delimiter)) | (before == LF) | (marks == 0)
+    if or_quotes:
+        at_start |= before == QUOTE
+    return at_start
+
+
+def _one_by_one(data: bytes, candidates: Positions) -> tuple[Positions, Positions]:
+    """The stretches where some quotes are mere characters: only `candidates`, at fields' starts, can open one."""
+    opens, closes, free_from = [], [], 0
+    for candidate in candidates.tolist():
+        if candidate >= free_from:
+            end = _closing(data, candidate + 1)
+            opens.append(candidate)
+            closes.append(end)
+            free_from = end + 1
+    return np.array(opens, np.int64), np.array(closes, np.int64)
+
+
+def _closing(data: bytes, start: int) -> int:
+    """Where the quoted field closes whose content begins at `start`; the length of the data where it does not."""
+    while (end := data.find(b'"', start)) >= 0:
+        if data[end + 1 : end + 2] != b'"':
+            return end
+        start = end + 2
+    return len(data)
