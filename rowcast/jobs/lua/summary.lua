@@ -4,36 +4,37 @@ local function add_classes(target, classes)
   for label, count in pairs(classes) do redis.call('HINCRBY', target, 'class:' .. label, count) end
 end
 
+local function bin(number, exponent) return math.floor(number * 2 ^ -exponent) end
+
 local function coarsen(target, steps)
   local fields = redis.call('HGETALL', target)
   local bins = {}
   for index = 1, #fields, 2 do
-    local bin = string.match(fields[index], '^bin:(-?%d+)$')
-    if bin then
+    local known = string.match(fields[index], '^bin:(-?%d+)$')
+    if known then
       redis.call('HDEL', target, fields[index])
-      local wider = text(math.floor(tonumber(bin) / 2 ^ steps))
+      local wider = text(bin(tonumber(known), steps))
       bins[wider] = (bins[wider] or 0) + tonumber(fields[index + 1])
     end
   end
-  for bin, count in pairs(bins) do redis.call('HSET', target, 'bin:' .. bin, count) end
+  for index, count in pairs(bins) do redis.call('HSET', target, 'bin:' .. index, text(count)) end
 end
 
+-- As `grid` in rowcast/jobs/summary.py, from a grid on that is fine enough for either part.
 local function add_numbers(target, numbers)
   local exact = function(number) return string.format('%.17g', number) end
-  local known = redis.call('HMGET', target, 'exponent', 'minimum', 'maximum', 'total')
-  local exponent = tonumber(known[1]) or numbers.exponent
-  if numbers.exponent > exponent then
-    coarsen(target, numbers.exponent - exponent)
-    exponent = numbers.exponent
-  end
-  local steps = exponent - numbers.exponent
-  redis.call('HINCRBY', target, 'count', numbers.count)
-  redis.call('HSET', target, 'exponent', exponent,
-    'minimum', exact(math.min(tonumber(known[2]) or numbers.minimum, numbers.minimum)),
-    'maximum', exact(math.max(tonumber(known[3]) or numbers.maximum, numbers.maximum)),
-    'total', exact((tonumber(known[4]) or 0) + numbers.total))
-  for bin, count in pairs(numbers.bins) do
-    redis.call('HINCRBY', target, 'bin:' .. text(math.floor(tonumber(bin) / 2 ^ steps)), count)
+  local known = redis.call('HMGET', target, 'exponent', 'minimum', 'maximum')
+  local before = tonumber(known[1]) or numbers.exponent
+  local minimum = math.min(tonumber(known[2]) or numbers.minimum, numbers.minimum)
+  local maximum = math.max(tonumber(known[3]) or numbers.maximum, numbers.maximum)
+  local exponent = math.max(before, numbers.exponent)
+  while bin(maximum, exponent) - bin(minimum, exponent) >= 1024 do exponent = exponent + 1 end
+  if exponent > before then coarsen(target, exponent - before) end
+  redis.call('HINCRBY', target, 'count', text(numbers.count))
+  redis.call('HSET', target, 'exponent', exponent, 'minimum', exact(minimum), 'maximum', exact(maximum))
+  for limb, amount in pairs(numbers.total) do redis.call('HINCRBY', target, 'total:' .. limb, text(amount)) end
+  for index, count in pairs(numbers.bins) do
+    redis.call('HINCRBY', target, 'bin:' .. text(bin(tonumber(index), exponent - numbers.exponent)), text(count))
   end
 end
 

@@ -1,0 +1,218 @@
+"""The summary of predictions: how often each class came, or figures and a histogram of numbers.
+
+Summaries of chunks merge into that of the whole, the same to the last bit in whatever order. So a sum is kept whole,
+and bins lie on a grid that all share: widths are powers of two, edges multiples of them, so two bins of a grid are one
+of the next, and the finer of two grids is brought to the coarser without looking at a number again. The merging is done
+in Redis (rowcast/jobs/lua/summary.lua), with sums and products by powers of two alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import frexp
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Key = TypeVar("Key", int, str)
+
+MAX_BINS = 1024
+"""From the first bin that is filled to the last."""
+
+BARS = 20
+"""Bars of a histogram as it is shown."""
+
+LEAST_EXPONENT = -60
+"""Bins are never narrower than 2**-60, so floats, which is all that Lua has, hold every quotient of two widths."""
+
+_INDEX_BITS = 50
+"""Indexes of bins stay below 2**50, so floats hold them."""
+
+_LIMB_BITS = 32
+_LEAST_LIMB = -36
+"""The limb that the last bit of the least float falls into, with room for the zeros of a 53-bit mantissa."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Figures of numbers, finite ones; with `count` 0 the rest says nothing.
+
+    `total` is the exact sum in limbs: limb i counts 2**(32 * i), and has 32 bits and the sum's sign, so that 64 bits
+    hold what two thousand million of them add up to. Bin i of `bins` counts the numbers from i to i + 1 times
+    2**exponent.
+    """
+
+    count: int = 0
+    minimum: float = 0.0
+    maximum: float = 0.0
+    total: dict[int, int] = field(default_factory=dict)
+    exponent: int = LEAST_EXPONENT
+    bins: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> "Numbers":
+        """The figures of an array; NaN and infinities are left out."""
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return cls()
+        minimum, maximum = float(values.min()), float(values.max())
+        exponent = grid(minimum, maximum)
+        indexes, counts = np.unique(_bins(values, exponent), return_counts=True)
+        bins = dict(zip(indexes.astype(np.int64).tolist(), counts.tolist(), strict=True))
+        return cls(len(values), minimum, maximum, _limbs(_exact_sum(values)), exponent, bins)
+
+    @property
+    def mean(self) -> float:
+        """The mean, rounded once."""
+        units = sum(amount << (_LIMB_BITS * (limb - _LEAST_LIMB)) for limb, amount in self.total.items())
+        return float(Fraction(units, self.count << (_LIMB_BITS * -_LEAST_LIMB)))
+
+    def render(self) -> dict[str, Any]:
+        """What a job shows: min, mean, max, and bars whose edges lie on the grid, so that their counts are exact."""
+        if not self.count:
+            return {"min": None, "mean": None, "max": None, "histogram": None}
+        least, most = min(self.bins), max(self.bins)
+        width = -(-(most - least + 1) // BARS)
+        first = least - (width * BARS - (most - least + 1)) // 2
+        counts = [0] * BARS
+        for index, count in self.bins.items():
+            counts[(index - first) // width] += count
+        edges = [float(np.ldexp(float(first + bar * width), self.exponent)) for bar in range(BARS + 1)]
+        histogram = {"edges": edges, "counts": counts}
+        return {"min": self.minimum, "mean": self.mean, "max": self.maximum, "histogram": histogram}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of a classifier's predictions the count of each label's text, of a regressor's the numbers; the other is None."""
+
+    classes: dict[str, int] | None = None
+    numbers: Numbers | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it goes to Redis."""
+        if self.numbers is None:
+            return {"classes": self.classes or {}}
+        figures = self.numbers
+        return {
+            "numbers": {
+                "count": figures.count,
+                "minimum": figures.minimum,
+                "maximum": figures.maximum,
+                "total": {str(limb): amount for limb, amount in figures.total.items()},
+                "exponent": figures.exponent,
+                "bins": {str(index): count for index, count in figures.bins.items()},
+            }
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Summary":
+        """The way back from `to_json`."""
+        if "classes" in document:
+            return cls(classes=dict(document["classes"]))
+        figures = dict(document["numbers"])
+        for name in ("total", "bins"):
+            figures[name] = {int(key): int(value) for key, value in figures[name].items()}
+        return cls(numbers=Numbers(**figures))
+
+    def render(self) -> dict[str, Any]:
+        """What a job shows as its summary."""
+        return self.numbers.render() if self.numbers is not None else {"classes": self.classes or {}}
+
+
+def merge(one: Summary, other: Summary) -> Summary:
+    """The summary of both together, which Redis makes likewise."""
+    if one.numbers is None or other.numbers is None:
+        return Summary(classes=_added([one.classes or {}, other.classes or {}]))
+    parts = [numbers for numbers in (one.numbers, other.numbers) if numbers.count]
+    if len(parts) < 2:
+        return Summary(numbers=parts[0] if parts else one.numbers)
+    minimum, maximum = min(part.minimum for part in parts), max(part.maximum for part in parts)
+    exponent = grid(minimum, maximum)
+    return Summary(
+        numbers=Numbers(
+            sum(part.count for part in parts),
+            minimum,
+            maximum,
+            _added(part.total for part in parts),
+            exponent,
+            _added(_coarser(part.bins, exponent - part.exponent) for part in parts),
+        )
+    )
+
+
+def render_fields(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """Renders the hash in which Redis adds up the parts: `class:LABEL`, or figures, `total:LIMB` and `bin:INDEX`."""
+    counts: dict[str, dict[str, int]] = {"class": {}, "total": {}, "bin": {}}
+    figures: dict[str, float] = {}
+    for name, value in fields.items():
+        kind, colon, key = name.decode().partition(":")
+        if colon:
+            counts[kind][key] = int(value)
+        else:
+            figures[kind] = float(value)
+    if "count" not in figures:
+        return Summary(classes=counts["class"]).render()
+    known = Numbers(
+        int(figures["count"]),
+        figures["minimum"],
+        figures["maximum"],
+        {int(limb): amount for limb, amount in counts["total"].items()},
+        int(figures["exponent"]),
+        {int(index): count for index, count in counts["bin"].items()},
+    )
+    return known.render()
+
+
+def grid(minimum: float, maximum: float) -> int:
+    """The exponent of the finest grid on which the numbers between these fill at most `MAX_BINS` bins.
+
+    It never falls as the range grows, so merging only ever coarsens.
+    """
+    exponent = max(LEAST_EXPONENT, frexp(max(abs(minimum), abs(maximum)))[1] - _INDEX_BITS)
+    ends = np.array([minimum, maximum])
+    while np.ptp(_bins(ends, exponent)) >= MAX_BINS:
+        exponent += 1
+    return exponent
+
+
+def _bins(values: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
+    indexes: NDArray[np.float64] = np.floor(np.ldexp(values, -exponent))
+    indexes[(indexes == 0) & (values < 0)] = -1  # so small that the quotient was rounded to zero
+    return indexes
+
+
+def _coarser(bins: Mapping[int, int], steps: int) -> dict[int, int]:
+    """The same counts on the grid that is `steps` powers of two wider. `>>` rounds down, for negative indexes too."""
+    return _added({index >> steps: count} for index, count in bins.items())
+
+
+def _added(counts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
+    together: dict[Key, int] = {}
+    for one in counts:
+        for key, count in one.items():
+            together[key] = together.get(key, 0) + count
+    return together
+
+
+def _exact_sum(values: NDArray[np.float64]) -> int:
+    """The sum in units of the least limb, without any rounding: mantissas are added up for each exponent, in halves."""
+    fractions, exponents = np.frexp(values)
+    mantissas = np.ldexp(fractions, 53).astype(np.int64)
+    least = int(exponents.min())
+    halves = [np.bincount(exponents - least, weights=half) for half in (mantissas >> 26, mantissas & (2**26 - 1))]
+    shift = least - 53 - _LIMB_BITS * _LEAST_LIMB
+    return sum(
+        ((int(high) << 26) + int(low)) << (shift + place) for place, (high, low) in enumerate(zip(*halves, strict=True))
+    )
+
+
+def _limbs(units: int) -> dict[int, int]:
+    """A sum in units of the least limb as limbs, those that are zero left out."""
+    sign, rest, limb, limbs = (-1 if units < 0 else 1), abs(units), _LEAST_LIMB, {}
+    while rest:
+        if amount := rest % 2**_LIMB_BITS:
+            limbs[limb] = sign * amount
+        rest, limb = rest >> _LIMB_BITS, limb + 1
+    return limbs
