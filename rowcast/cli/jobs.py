@@ -98,7 +98,7 @@ def predict(
         with ExitStack() as stack:
             service = stack.enter_context(client(url, api_key))
             sink = stack.enter_context(opened(out))
-            shown = stack.enter_context(progress())
+            shown = stack.enter_context(progress(out))
             job = service.submit_csv(source, on_progress=shown.uploaded, **options)
             job.wait(on_progress=shown.predicted)
             job.download_to(sink, shown.downloaded)
@@ -170,7 +170,7 @@ def result(
     """Fetch a job's result, waiting for it where need be."""
     from rowcast.client.download import opened
 
-    with client(url, api_key) as service, opened(out) as sink, progress() as shown:
+    with client(url, api_key) as service, opened(out) as sink, progress(out) as shown:
         job = service.job(job_id)
         if not job.has_ended:
             job.wait(on_progress=shown.predicted)

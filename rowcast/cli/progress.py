@@ -28,9 +28,9 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """The form that fits where standard error goes."""
-    if not sys.stderr.isatty():
+def progress(out: str | None = None) -> Iterator[Progress]:
+    """The form that fits where standard error goes; bars would draw over a result (`out`) on the same terminal."""
+    if not sys.stderr.isatty() or (out == "-" and sys.stdout.isatty()):
         yield Lines()
         return
     from rowcast.cli.bars import bars

@@ -1,0 +1,181 @@
+import json
+import signal
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+from fake_service import FakeService, Handler, problem
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"age,pclass\n25,3\n")
+    return path
+
+
+@pytest.fixture
+def job(rowcast, service: FakeService, table: Path) -> str:
+    return rowcast("submit", table).stdout.decode().strip()
+
+
+def test_a_file_goes_in_and_a_file_comes_out(rowcast, service: FakeService, table: Path, tmp_path: Path) -> None:
+    done = rowcast("predict", table, "-o", tmp_path / "out.csv")
+    assert done.returncode == 0
+    assert (tmp_path / "out.csv").read_bytes() == service.result
+    assert done.stdout == b""
+    said = done.stderr.decode()
+    assert "40,000 rows scored by titanic@1" in said
+    assert "1 of them could not be predicted: rowcast errors " in said
+
+
+def test_every_option_reaches_the_service(rowcast, service: FakeService, table: Path) -> None:
+    words = (
+        "--model m@2 --output predictions --key a,b --probabilities --on-error fail --max-errors 3 "
+        "--delimiter tab --no-header --prediction-column p"
+    )
+    assert rowcast("submit", table, *words.split()).returncode == 0
+    assert service.seen[-1].query == {
+        "model": "m@2",
+        "output": "predictions",
+        "key": "a,b",
+        "probabilities": "true",
+        "on_error": "fail",
+        "max_errors": "3",
+        "delimiter": "tab",
+        "header": "false",
+        "prediction_column": "p",
+    }
+
+
+def test_a_pipe_goes_in_and_a_pipe_comes_out(program, service: FakeService) -> None:
+    out, err = program("predict", "-").communicate(b"age,pclass\n25,3\n")
+    assert out == service.result
+    assert b"rows scored" in err
+    assert next(entry for entry in service.seen if entry.method == "POST").body == b"age,pclass\n25,3\n"
+
+
+def test_a_reader_that_goes_away_is_no_error_of_ours(program, service: FakeService) -> None:
+    process = program("predict", "-")
+    process.stdin.close()
+    process.stdout.read(10)
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait() == 141
+    assert b"Traceback" not in err
+    assert b"Exception" not in err
+
+
+def test_a_failed_job_is_exit_code_1(rowcast, service: FakeService, table: Path, tmp_path: Path) -> None:
+    service.statuses = ["queued", "failed"]
+    service.error = {"detail": "row 3: not a number"}
+    done = rowcast("predict", table, "-o", tmp_path / "out.csv")
+    assert done.returncode == 1
+    assert b"row 3: not a number" in done.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_refused_request_is_exit_code_2_with_each_fault(rowcast, service: FakeService, table: Path) -> None:
+    def refuse(handler: Handler) -> None:
+        handler.read_body()
+        fault = {"where": "header.age", "message": "missing; the nearest column is 'Age'"}
+        handler.answer_json(422, {"status": 422, "detail": "The header does not fit.", "errors": [fault]})
+
+    service.fails("POST /predict", refuse)
+    done = rowcast("predict", table)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines()[-2:] == [
+        "rowcast: The header does not fit.",
+        "  header.age: missing; the nearest column is 'Age'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["predict"],
+        ["predict", "no-such-file.csv"],
+        ["predict", "in.csv", "--output", "nonsense"],
+        ["predict", "in.csv", "--max-errors", "-1"],
+        ["no-such-command"],
+        ["status", "no-id"],
+        ["status", "--url", "nonsense", str(uuid.uuid4())],
+        ["status", str(uuid.uuid4())],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_exit_code_2_and_one_clear_message(rowcast, service, words: list[str]) -> None:
+    done = rowcast(*words)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert b"Traceback" not in done.stderr
+    assert done.stderr
+
+
+def test_a_service_that_cannot_be_reached_is_exit_code_3(rowcast, table: Path) -> None:
+    done = rowcast("predict", table, "--url", "http://127.0.0.1:1")
+    assert done.returncode == 3
+    assert b"http://127.0.0.1:1 cannot be reached" in done.stderr
+
+
+def test_a_service_that_stays_away_is_exit_code_3(rowcast, service: FakeService) -> None:
+    service.fails("GET /jobs", problem(503, "Redis is away.", Retry_After="3600"))
+    assert rowcast("jobs").returncode == 3
+
+
+def test_ctrl_c_tells_how_to_get_the_result(program, service: FakeService, table: Path) -> None:
+    waited = threading.Event()
+
+    def holds(handler: Handler) -> None:
+        waited.set()
+        handler.rfile.read(1)  # until the client goes away
+
+    service.fails("GET /jobs", holds)
+    process = program("predict", table, "-o", "out file.csv")
+    assert waited.wait(60)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    (job,) = service.jobs
+    assert process.returncode == 130
+    assert f"rowcast result {job} -o 'out file.csv'" in err.decode()
+    assert b"Traceback" not in err
+
+
+def test_a_job_is_shown_and_waited_for(rowcast, service: FakeService, job: str) -> None:
+    shown = rowcast("status", job).stdout.decode()
+    assert job in shown
+    assert "running" in shown
+    assert json.loads(rowcast("status", job, "--wait", "--json").stdout)["status"] == "succeeded"
+
+
+def test_waiting_for_a_job_that_fails_is_exit_code_1(rowcast, service: FakeService, job: str) -> None:
+    service.statuses = ["queued", "failed"]
+    assert rowcast("status", job, "--wait").returncode == 1
+
+
+def test_a_result_is_fetched_later(rowcast, service: FakeService, job: str, tmp_path: Path) -> None:
+    assert rowcast("result", job, "-o", tmp_path / "out.csv").returncode == 0
+    assert (tmp_path / "out.csv").read_bytes() == service.result
+
+
+def test_bad_rows_are_listed_as_they_came(rowcast, service: FakeService, job: str) -> None:
+    assert rowcast("errors", job).stdout == service.bad_rows
+
+
+def test_a_job_is_cancelled(rowcast, service: FakeService, job: str) -> None:
+    assert rowcast("cancel", job).returncode == 0
+    assert service.jobs[job]["status"] == "cancelled"
+
+
+def test_jobs_are_listed_for_people_and_for_machines(rowcast, service: FakeService, job: str) -> None:
+    assert rowcast("jobs").stdout.decode().startswith(f"{job}\tqueued\ttitanic@1\t40000\t1")
+    assert [entry["id"] for entry in json.loads(rowcast("jobs", "--json").stdout)] == [job]
+
+
+def test_the_job_as_json_goes_where_the_result_does_not(rowcast, service: FakeService, table, tmp_path) -> None:
+    done = rowcast("predict", table, "-o", tmp_path / "out.csv", "--json")
+    assert json.loads(done.stdout)["status"] == "succeeded"
+    done = rowcast("predict", table, "--json")
+    assert done.stdout == service.result
+    assert b'"status": "succeeded"' in done.stderr
