@@ -1,0 +1,120 @@
+"""Scoring one chunk: rows in, the same rows with predictions out. A pure function of bytes, model and options."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rowcast.jobs import csvcut
+from rowcast.jobs.cells import csv_row
+from rowcast.jobs.options import Options
+from rowcast.jobs.summary import Numbers, Summary
+from worker.predict import Outcome, added_cells, counts, predict_good, takes_names
+from worker.rows import Fault, Rows, read
+
+if TYPE_CHECKING:
+    from rowcast.models.load import LoadedModel
+
+_VALUE_CHARACTERS = 200
+"""How much of a cell that does not fit is shown among the errors."""
+
+
+@dataclass(frozen=True)
+class ChunkSpec:
+    """What is the same for all chunks of a job. `line_end` is for a last row that has none."""
+
+    columns: tuple[str, ...]
+    line_end: bytes
+    options: Options
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a chunk produced: rows of the result, and of the errors as `row,column,value,message`; no header lines."""
+
+    data: bytes
+    errors: bytes
+    rows: int
+    rows_failed: int
+    summary: Summary
+    faults: tuple[Fault, ...]
+    """As in `errors`, `row` counting the job's data rows from 1."""
+
+    def first_error(self) -> Fault:
+        """The first bad row; there is one where `rows_failed` is not 0."""
+        return self.faults[0]
+
+
+def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec) -> Part:
+    """Scores whole rows, of which the first is the job's data row `first_row`, counted from 1.
+
+    Raises:
+        MemoryError, ModelRefused: no row's fault. Exception: see `predict_good`.
+    """
+    options = spec.options
+    rows = read(data, spec.columns, model.manifest, options, named=takes_names(model))
+    outcome = predict_good(model, rows.table, options.probabilities)
+    raising = [Fault(int(rows.good[index]), "", "", message) for index, message in outcome.faults.items()]
+    faults = tuple(
+        Fault(first_row + fault.row, fault.column, fault.value[:_VALUE_CHARACTERS], fault.message)
+        for fault in sorted([*rows.faults, *raising], key=lambda fault: fault.row)
+    )
+    return Part(
+        data=_joined(data, rows, _added(rows, outcome, model, options), spec),
+        errors=b"".join(csv_row([fault.row, fault.column, fault.value, fault.message]) for fault in faults),
+        rows=len(rows.fields.lines),
+        rows_failed=len(faults),
+        summary=_summary(outcome, model),
+        faults=faults,
+    )
+
+
+def _added(rows: Rows, outcome: Outcome, model: "LoadedModel", options: Options) -> list[bytes]:
+    """The added cells of every row; a bad row's are empty."""
+    cells = added_cells(model, outcome.values, options.delimiter)
+    count = len(rows.fields.lines)
+    if len(cells) == count:
+        return cells
+    columns = len(options.added_columns([str(label) for label in model.manifest.classes or []]))
+    added = [options.delimiter.encode() * (columns - 1)] * count
+    for row, cell in zip(rows.good[outcome.good].tolist(), cells, strict=True):
+        added[row] = cell
+    return added
+
+
+def _joined(data: bytes, rows: Rows, added: list[bytes], spec: ChunkSpec) -> bytes:
+    """The rows of the result: kept bytes, delimiter, added cells, and the row's own line end."""
+    delimiter = spec.options.delimiter.encode()
+    kept = _kept(data, rows.fields, spec)
+    if not kept:  # one column: an empty cell must not become a blank line
+        added = [cell or b'""' for cell in added] if not spec.options.probabilities else added
+    width = 2 * len(kept) + 2
+    pieces = [delimiter] * (width * len(added))
+    for place, column in enumerate(kept):
+        pieces[2 * place :: width] = column
+    pieces[width - 2 :: width] = added
+    pieces[width - 1 :: width] = _line_ends(data, rows.fields.lines, spec.line_end)
+    return b"".join(pieces)
+
+
+def _kept(data: bytes, fields: csvcut.Fields, spec: ChunkSpec) -> list[list[bytes]]:
+    """The bytes of the input that go before the added cells, as columns: whole rows, or the key's cells."""
+    if spec.options.output == "joined":
+        return [_slices(data, fields.lines.starts, fields.lines.ends)]
+    return [_slices(data, *fields.spans(spec.columns.index(name))) for name in spec.options.key]
+
+
+def _slices(data: bytes, begins: csvcut.Positions, ends: csvcut.Positions) -> list[bytes]:
+    return [data[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+
+
+def _line_ends(data: bytes, lines: csvcut.Lines, default: bytes) -> list[bytes]:
+    kinds = (default, b"\n", b"\r\n")
+    return [kinds[length] for length in (lines.stops - lines.ends).tolist()]
+
+
+def _summary(outcome: Outcome, model: "LoadedModel") -> Summary:
+    predictions = outcome.values.predictions
+    if model.manifest.task == "classification":
+        return Summary(classes=counts(predictions))
+    return Summary(numbers=Numbers.of(np.asarray(predictions, np.float64)))
