@@ -44,6 +44,11 @@ def check_header(columns: Sequence[str], features: Sequence[str], key: Sequence[
         if name in known
     ]
     faults += [
+        (f"result.{name}", "the result adds two columns of this name")
+        for name, count in Counter(added).items()
+        if count > 1
+    ]
+    faults += [
         (f"key.{name}", f"is not in the header{_hint(_nearest(name, columns))}")
         for name in key[:_NEAREST_FOR]
         if name not in known

@@ -6,10 +6,11 @@ of the next, and the finer of two grids is brought to the coarser without lookin
 in Redis (rowcast/jobs/lua/summary.lua), with sums and products by powers of two alone.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import frexp
+from math import copysign, frexp, ldexp
 from typing import Any, TypeVar
 
 import numpy as np
@@ -78,7 +79,7 @@ class Numbers:
         counts = [0] * BARS
         for index, count in self.bins.items():
             counts[(index - first) // width] += count
-        edges = [float(np.ldexp(float(first + bar * width), self.exponent)) for bar in range(BARS + 1)]
+        edges = [_edge(first + bar * width, self.exponent) for bar in range(BARS + 1)]
         histogram = {"edges": edges, "counts": counts}
         return {"min": self.minimum, "mean": self.mean, "max": self.maximum, "histogram": histogram}
 
@@ -175,6 +176,14 @@ def grid(minimum: float, maximum: float) -> int:
     while np.ptp(_bins(ends, exponent)) >= MAX_BINS:
         exponent += 1
     return exponent
+
+
+def _edge(index: int, exponent: int) -> float:
+    """Where a bin begins; one beyond the largest float at the largest float, for JSON has no infinity."""
+    try:
+        return ldexp(index, exponent)
+    except OverflowError:
+        return copysign(sys.float_info.max, index)
 
 
 def _bins(values: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:

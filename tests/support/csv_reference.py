@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Row:
-    """One row: its text as sent with the line end, what its fields say, and whether it has a carriage return too many."""
+    """One row: its text as sent with the line end, what its fields say, whether it has a carriage return too many."""
 
     sent: str = ""
     fields: list[str] = field(default_factory=lambda: [""])

@@ -141,7 +141,7 @@ def test_a_character_that_the_end_cuts_off_is_refused() -> None:
 @pytest.mark.parametrize("size", [1, 1000])
 def test_a_nul_byte_is_refused_with_its_offset(size: int) -> None:
     with pytest.raises(Unprocessable, match="byte 5: a NUL byte"):
-        feed(planner(), blocks_of("a\né\n\0\xff".encode("utf-8"), size))
+        feed(planner(), blocks_of("a\né\n\0\xff".encode(), size))
 
 
 @pytest.mark.parametrize("size", [1, 7, 5000])

@@ -1,0 +1,42 @@
+"""The header line of a result."""
+
+import pytest
+
+from rowcast.jobs.options import Options
+from rowcast.jobs.result import result_header
+from rowcast.models.manifest import Feature, Label, Manifest
+
+SHARES = {"probabilities": True}
+KEYS = {"output": "predictions"}
+
+
+def manifest(classes: list[Label] | None) -> Manifest:
+    return Manifest(
+        name="m",
+        version="1",
+        sha256="0" * 64,
+        created_at="2026-01-01T00:00:00Z",
+        task="classification" if classes else "regression",
+        features=[Feature(name="a", kind="number", missing=False)],
+        classes=classes,
+        probabilities=bool(classes),
+        libraries={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "classes", "expected"),
+    [
+        (b'a, "b" ,c\r\n', {}, [0, 1], b'a, "b" ,c,prediction\r\n'),
+        (b"a;b\n", {"delimiter": ";"} | SHARES, ["x;y", "z"], b'a;b;prediction;"probability_x;y";probability_z\n'),
+        (b"a,b\n", SHARES, [True, False], b"a,b,prediction,probability_True,probability_False\n"),
+        (b"a\n", {"prediction_column": "my, own"}, None, b'a,"my, own"\n'),
+        (b'a,"the ""id""",c\n', KEYS | {"key": ('the "id"', "a")}, None, b'"the ""id""",a,prediction\n'),
+        (b"a,b\n", KEYS, None, b"prediction\n"),
+        (b"a,b\n", {"header": False}, None, b""),
+        (None, {}, None, b""),
+    ],
+)
+def test_added_names_follow_the_header_as_it_was_sent(line, options, classes, expected):
+    line_end = b"\r\n" if expected.endswith(b"\r\n") else b"\n"
+    assert result_header(line, Options(**options), manifest(classes), line_end) == expected

@@ -1,0 +1,113 @@
+"""Summaries: exact, whatever the order and the pieces, in Python and in Redis."""
+
+import json
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rowcast.jobs import keys
+from rowcast.jobs.connection import Connection
+from rowcast.jobs.scripts import Scripts, _source
+from rowcast.jobs.summary import MAX_BINS, Numbers, Summary, merge, render_fields
+from rowcast.settings import Settings
+
+numbers = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-10, 10) | st.sampled_from([0.0, 1.0, -1e-9])
+pieces = st.lists(st.lists(numbers, max_size=8), min_size=1, max_size=5)
+
+
+def of(values: list[float]) -> Summary:
+    return Summary(numbers=Numbers.of(np.array(values, np.float64)))
+
+
+def merged(parts: list[Summary]) -> Summary:
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = merge(whole, part)
+    return whole
+
+
+@given(pieces, st.randoms(use_true_random=False))
+def test_pieces_in_any_order_make_the_summary_of_the_whole(parts, random) -> None:
+    whole = of([value for part in parts for value in part])
+    summaries = [of(part) for part in parts]
+    random.shuffle(summaries)
+    assert merged(summaries).render() == whole.render()
+    known = merged(summaries).numbers
+    assert (known.count, known.minimum, known.maximum, known.bins, known.exponent) == (
+        whole.numbers.count,
+        whole.numbers.minimum,
+        whole.numbers.maximum,
+        whole.numbers.bins,
+        whole.numbers.exponent,
+    )
+
+
+@given(st.lists(numbers.filter(lambda value: abs(value) < 1e307), min_size=1, max_size=30))
+def test_figures_are_exact_and_bars_hold_what_is_between_their_edges(values) -> None:
+    shown = of(values).render()
+    assert shown["min"] == min(values)
+    assert shown["max"] == max(values)
+    assert shown["mean"] == float(sum(map(Fraction, values)) / len(values))
+    edges, counts = shown["histogram"]["edges"], shown["histogram"]["counts"]
+    assert len(edges) == 21
+    assert edges == sorted(edges)
+    for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
+        assert count == sum(low <= value < high for value in values)
+
+
+@given(st.lists(numbers, min_size=1, max_size=30))
+def test_there_are_never_more_bins_than_allowed(values) -> None:
+    bins = Numbers.of(np.array(values)).bins
+    assert max(bins) - min(bins) < MAX_BINS
+
+
+@given(st.lists(numbers, max_size=9))
+def test_a_summary_survives_json(values) -> None:
+    for summary in (of(values), Summary(classes={"a": 1, "é:": 2})):
+        assert Summary.from_json(json.loads(json.dumps(summary.to_json(), allow_nan=False))) == summary
+
+
+def test_what_is_not_finite_is_left_out() -> None:
+    assert of([1.0, math.nan, math.inf, 3.0]).render() == of([1.0, 3.0]).render()
+    assert of([math.nan]).render() == {"min": None, "mean": None, "max": None, "histogram": None}
+
+
+def test_the_largest_numbers_have_edges_that_json_can_write() -> None:
+    json.dumps(of([-1.7e308, 1.7976931348623157e308]).render(), allow_nan=False)
+
+
+def test_classes_are_counted_together() -> None:
+    assert merge(Summary(classes={"a": 1, "b": 2}), Summary(classes={"b": 3})) == Summary(classes={"a": 1, "b": 5})
+    assert merge(Summary(classes={}), Summary(classes={"b": 3})).render() == {"classes": {"b": 3}}
+
+
+@pytest.fixture
+def in_redis(redis: Connection, settings: Settings):
+    """Adds summaries up as a commit does, and renders what Redis has then."""
+    script = Scripts(redis, settings)._shared + _source("summary") + "add_summary(ARGV[1], cjson.decode(ARGV[2]))"
+    add = redis.register_script(script)
+
+    def add_up(parts: list[Summary]):
+        redis.flushdb()
+        for part in parts:
+            add(args=["job", json.dumps(part.to_json())])
+        return render_fields(redis.hgetall(keys.key("summary", "job")))
+
+    return add_up
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(pieces)
+def test_redis_adds_up_numbers_as_python_does(in_redis, parts) -> None:
+    whole = of([value for part in parts for value in part])
+    if whole.numbers.count:
+        assert in_redis([of(part) for part in parts]) == whole.render()
+
+
+def test_redis_adds_up_classes_as_python_does(in_redis) -> None:
+    parts = [Summary(classes={"a": 1, "x:y é": 2}), Summary(classes={}), Summary(classes={"x:y é": 3})]
+    assert in_redis(parts) == merged(parts).render() == {"classes": {"a": 1, "x:y é": 5}}
