@@ -171,7 +171,8 @@ def grid(minimum: float, maximum: float) -> int:
 
     It never falls as the range grows, so merging only ever coarsens.
     """
-    exponent = max(LEAST_EXPONENT, frexp(max(abs(minimum), abs(maximum)))[1] - _INDEX_BITS)
+    largest = max(abs(minimum), abs(maximum))
+    exponent = max(LEAST_EXPONENT, frexp(largest)[1] - _INDEX_BITS) if largest else LEAST_EXPONENT
     ends = np.array([minimum, maximum])
     while np.ptp(_bins(ends, exponent)) >= MAX_BINS:
         exponent += 1
