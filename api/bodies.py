@@ -1,5 +1,6 @@
 """A request's body as blocks: counted, decompressed, limited, and never held whole."""
 
+import time
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,7 @@ _FIRST_BYTES = 1024
 """The first block is small, so that a header line is looked at as soon as it has arrived."""
 
 _RATIO = 250
-_RATIO_FROM_BYTES = 64 * 1024 * 1024
+_RATIO_FROM_BYTES = 16 * 1024 * 1024
 """From so many bytes on, a gzip that grows by more than this is taken for a bomb; rows of text reach some 20 to 50."""
 
 
@@ -76,11 +77,17 @@ def gunzip(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
                 raise Unreadable(f"The body grows more than {_RATIO} times when decompressed: that is no data.")
             if out:
                 yield out
+                _let_others_on()
             data = member.unconsumed_tail
             if member.eof:
                 data, member = member.unused_data, None
     if member is not None or not taken:
         raise Unreadable("The gzip ends too early.")
+
+
+def _let_others_on() -> None:
+    """Under gevent a socket that always has data never waits, and would keep the process for itself."""
+    time.sleep(0)
 
 
 def _raw_blocks(max_bytes: int) -> Iterator[bytes]:
@@ -108,6 +115,7 @@ def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iter
         if got > max_bytes:
             raise TooLarge("The body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
         yield block
+        _let_others_on()
         size = BLOCK_BYTES
     if expected is not None and got < expected:
         raise Unreadable(f"The body broke off: {got} of {expected} bytes arrived.")

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Response, request
 
 LINGER_SECONDS = 5.0
+SILENCE_SECONDS = 1.0
 LINGER_BYTES = 256 * 1024 * 1024
 
 BODY_READ = "rowcast.body_read"
@@ -27,11 +28,12 @@ def close_after(response: Response) -> None:
     if close is None or not has_body or request.environ.get(BODY_READ):
         return
     close()
-    body = request.environ["wsgi.input"]
-    response.call_on_close(lambda: _read_away(body))
+    body, socket = request.environ["wsgi.input"], request.environ["gunicorn.socket"]
+    response.call_on_close(lambda: _read_away(body, socket))
 
 
-def _read_away(body: Any) -> None:
+def _read_away(body: Any, socket: Any) -> None:
+    socket.settimeout(SILENCE_SECONDS)
     until, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
     try:
         while left > 0 and time.monotonic() < until:

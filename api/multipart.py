@@ -82,5 +82,7 @@ def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Even
         decoder.receive_data(None)
         while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
             yield event
-    except (ValueError, RequestEntityTooLarge) as error:
+    except RequestEntityTooLarge:
+        raise TooLarge("A form field, or the number of parts,", MAX_FIELD_BYTES, "fixed") from None
+    except ValueError as error:
         raise Unreadable(f"The form is not multipart/form-data: {error}.") from None

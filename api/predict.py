@@ -115,7 +115,8 @@ def _request(at_hand: Services, options: Options, filename: str | None = None) -
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise Unprocessable.at("Idempotency-Key", "takes 1 to 255 printable ASCII characters")
-    manifest = at_hand.registry.resolve(options.model or at_hand.settings.default_model)
+    wanted = at_hand.settings.default_model if options.model is None else options.model
+    manifest = at_hand.registry.resolve(wanted)
     if options.probabilities and not manifest.probabilities:
         raise Unprocessable.at("probabilities", f"{manifest.name}@{manifest.version} gives none")
     return Request(manifest, options, g.owner, g.request_id, key, filename)

@@ -29,7 +29,7 @@ class Waiting:
 
     @contextmanager
     def expecting(self, id: str) -> Iterator[threading.Event]:
-        """An event that is set when the job ends, or may have: enter before you look at it, look again when it is set."""
+        """An event that is set when the job ends, or may have: enter before you look at the job, then look again."""
         self._start()
         event = threading.Event()
         with self._lock:

@@ -59,7 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def make_stack(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[Callable[..., Stack]]:
-    """Makes stacks with nothing started; each has a Redis and a store of its own, and a copy of the trained registry."""
+    """Makes stacks with nothing started: each has its own Redis, store, and copy of the trained registry."""
     with ExitStack() as at_end:
 
         def make(**environment: str) -> Stack:
@@ -76,7 +76,7 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Itera
 @pytest.fixture(scope="session")
 def gateway(make_stack: Callable[..., Stack]) -> Stack:
     """A gateway without workers: for what is refused, or only queued."""
-    stack = make_stack(ROWCAST_CHUNK_ROWS="64", ROWCAST_MAX_ROW_BYTES="65536", ROWCAST_MAX_JSON_BYTES="1048576")
+    stack = make_stack(ROWCAST_CHUNK_ROWS="1024", ROWCAST_MAX_ROW_BYTES="65536", ROWCAST_MAX_JSON_BYTES="1048576")
     stack.start_gateway()
     return stack
 

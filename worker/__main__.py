@@ -24,22 +24,19 @@ def main() -> int:
     except BadSetting as error:
         print(error.detail, file=sys.stderr)
         return 2
-    from worker.app import make_worker  # after the environment is set: Celery reads it when imported
+    from worker.app import hand_back, make_worker  # after the environment is set: Celery reads it when imported
 
     app = make_worker(settings)
     app.conf.worker_soft_shutdown_timeout = options.grace
-    app.worker_main(
-        [
-            "worker",
-            "--concurrency",
-            str(options.concurrency),
-            "--pool",
-            "prefork",
-            "--loglevel",
-            settings.log_level,
-        ]
-        + ["--without-mingle", "--without-gossip", "--without-heartbeat"]
-    )
+    try:
+        app.worker_main(
+            [
+                *("worker", "--concurrency", str(options.concurrency), "--pool", "prefork"),
+                *("--loglevel", settings.log_level, "--without-mingle", "--without-gossip", "--without-heartbeat"),
+            ]
+        )
+    finally:
+        hand_back(settings)
     return 0
 
 

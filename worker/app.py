@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.signals import setup_logging, worker_process_init, worker_shutdown
+from celery.signals import setup_logging, worker_process_init
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.alive import show_alive
@@ -25,10 +25,11 @@ _LOST = problem(500, "Worker lost", "The process that worked on it died, as ofte
 def make_worker(settings: Settings) -> Celery:
     """The application with its tasks.
 
-    What a task needs is made in each pool process, after the fork: neither Redis connections, nor obstore's and BLAS' threads survive one, and a lean main process starts and forks fast.
+    What a task needs is made in each pool process, after the fork: neither Redis connections, nor obstore's and BLAS'
+    threads survive one, and a lean main process starts and forks fast.
     """
     app = make_app(settings)
-    node = f"{socket.gethostname()}:{os.getpid()}"
+    node = _node()
     app.steps["worker"].add(_heartbeat(settings, node))
     _register_tasks(app, settings, node)
 
@@ -36,11 +37,19 @@ def make_worker(settings: Settings) -> Celery:
     def _logs(**_: Any) -> None:
         set_up(settings, "worker")
 
-    @worker_shutdown.connect(weak=False)
-    def _hand_back(**_: Any) -> None:
-        _give_back(settings, node, lambda pid: True)
-
     return app
+
+
+def hand_back(settings: Settings) -> None:
+    """Ends what leases this worker still has; to be called when its processes have ended.
+
+    Celery's signal `worker_shutdown` is of no use here: a cold shutdown, which breaks work off, does not send it.
+    """
+    _give_back(settings, _node(), lambda pid: True)
+
+
+def _node() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _register_tasks(app: Celery, settings: Settings, node: str) -> None:

@@ -1,0 +1,340 @@
+"""The main job, through HTTP and the queue: what comes back is what `model.predict` gives for the whole file."""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import pytest
+from programs import ROOT, Stack
+
+from rowcast.models.load import LoadedModel, load
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
+from training.train import train
+
+TITANIC = ROOT / "training" / "data" / "titanic.csv"
+DATA = Path(os.environ.get("ROWCAST_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="module")
+def registry(stack: Stack) -> Registry:
+    return Registry(Storage(str(stack.models)))
+
+
+@pytest.fixture(scope="module")
+def flights() -> bytes:
+    file = DATA / "flights.csv.gz"
+    if not file.exists():
+        pytest.skip(f"the flights are not at {file}; ROWCAST_TEST_DATA names the folder that has them")
+    return gzip.decompress(file.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def flights_cut(flights: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cut = tmp_path_factory.mktemp("flights") / "flights.csv"
+    cut.write_bytes(b"".join(flights.splitlines(keepends=True)[:20_001]))
+    return cut
+
+
+def opened(registry: Registry, reference: str) -> LoadedModel:
+    return load(registry, registry.resolve(reference), "strict")
+
+
+def table(data: bytes, model: LoadedModel) -> pd.DataFrame:
+    """The ten lines that a user has now."""
+    text = [feature.name for feature in model.manifest.features if feature.kind == "text"]
+    kinds = dict.fromkeys(text, "object")
+    whole = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""], dtype=kinds)
+    return whole[model.manifest.feature_names]
+
+
+def score(client: httpx.Client, body: object, **options: object) -> tuple[dict, bytes]:
+    """Submits a CSV, waits for its end, and answers the job and the result."""
+    headers = {"Content-Type": "text/csv"}
+    made = client.post("/predict", content=body, headers=headers, params={"wait": 60, **options})
+    assert made.status_code == 200, made.text
+    job = made.json()
+    assert job["status"] == "succeeded", job
+    return job, client.get(f"/jobs/{job['id']}/result").content
+
+
+def assert_joined(data: bytes, result: bytes, columns: dict[str, list[str]]) -> None:
+    """Each line of the result is the input's line, byte for byte, and the cells of `columns`."""
+    lines, results = data.splitlines(keepends=True), result.splitlines(keepends=True)
+    assert len(lines) == len(results)
+    assert results[0].decode().strip().split(",")[-len(columns) :] == list(columns)
+    for index, cells in enumerate(zip(*columns.values(), strict=True), 1):
+        assert results[index] == lines[index].rstrip(b"\n") + b"," + ",".join(cells).encode() + b"\n"
+
+
+def test_one_row_is_answered_with_its_prediction(client: httpx.Client) -> None:
+    answer = client.post("/predict", json={"features": [25, 3]}, headers={"Prefer": "wait=30"})
+    assert (answer.status_code, answer.json()["prediction"]) == (200, 0)
+    assert answer.headers["Preference-Applied"] == "wait=30"
+    job = client.get(f"/jobs/{answer.json()['job']}").json()
+    assert (job["kind"], job["status"], job["result"]) == ("single", "succeeded", {"prediction": 0})
+    assert client.get(f"/jobs/{job['id']}/result").json() == {"prediction": 0}
+
+
+def test_one_row_is_predicted_as_the_model_predicts_it(client: httpx.Client, registry: Registry) -> None:
+    model = opened(registry, "titanic")
+    for row in ([25, 3], [2, 1], [None, 2], [60.5, 1]):
+        body = {"features": dict(zip(["age", "pclass"], row, strict=True)), "probabilities": True}
+        answer = client.post("/predict", json=body, params={"wait": 30}).json()
+        frame = pd.DataFrame([row], columns=["age", "pclass"], dtype=float)
+        assert answer["prediction"] == model.estimator.predict(frame)[0]
+        assert list(answer["probabilities"].values()) == model.estimator.predict_proba(frame)[0].tolist()
+
+
+def test_a_job_is_202_at_once_and_can_be_waited_for(client: httpx.Client) -> None:
+    made = client.post("/predict", json={"features": [25, 3]})
+    assert made.status_code == 202
+    assert made.headers["Retry-After"] == "1"
+    job = client.get(made.headers["Location"], params={"wait": 30}).json()
+    assert job["status"] == "succeeded"
+
+
+def test_a_service_with_a_wait_of_its_own_answers_like_a_synchronous_api(make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack(ROWCAST_PREDICT_WAIT="30")
+    stack.start_gateway()
+    stack.start_worker(concurrency=1)
+    answer = httpx.post(f"{stack.url}/predict", json={"features": [25, 3]}, timeout=60)
+    assert (answer.status_code, answer.json()["prediction"]) == (200, 0)
+    stack.stop_all()
+
+
+def test_titanic_joined_is_the_inputs_bytes_and_the_models_predictions(
+    client: httpx.Client, registry: Registry
+) -> None:
+    data = TITANIC.read_bytes()
+    job, result = score(client, data, probabilities=True)
+    model = opened(registry, "titanic")
+    frame = table(data, model)
+    chances = model.estimator.predict_proba(frame)
+    columns = {
+        "prediction": [str(label) for label in model.estimator.predict(frame).tolist()],
+        "probability_0": [repr(chance) for chance in chances[:, 0].tolist()],
+        "probability_1": [repr(chance) for chance in chances[:, 1].tolist()],
+    }
+    assert_joined(data, result, columns)
+    assert job["input"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert job["progress"] | {"rows_per_second": None} == {
+        "rows_total": 1309, "rows_done": 1309, "rows_failed": 0, "fraction": 1.0, "rows_per_second": None, "eta_seconds": None,
+    }  # fmt: skip
+    counts = {label: columns["prediction"].count(label) for label in ("0", "1")}
+    assert job["result"] == {"rows": 1309, "bytes": len(result), "summary": {"classes": counts}}
+
+
+def test_flights_come_back_whole_and_exact(
+    client: httpx.Client, registry: Registry, flights: bytes, stack: Stack
+) -> None:
+    train(DATA / "flights.csv.gz", "late", "flights", registry)
+    job, result = score(client, flights, model="flights", probabilities=True)
+    assert job["progress"]["rows_done"] == job["progress"]["rows_total"] == 327_346
+    model = opened(registry, "flights")
+    frame = table(flights, model)
+    chances = model.estimator.predict_proba(frame)
+    columns = {
+        "prediction": [str(label) for label in model.estimator.predict(frame).tolist()],
+        "probability_0": [repr(chance) for chance in chances[:, 0].tolist()],
+        "probability_1": [repr(chance) for chance in chances[:, 1].tolist()],
+    }
+    assert_joined(flights, result, columns)
+
+
+@pytest.mark.parametrize("estimator", ["logistic_regression", "hist_gradient_boosting_regressor"])
+def test_a_linear_model_and_a_regressor_are_exact_over_chunks(
+    client: httpx.Client, registry: Registry, flights: bytes, flights_cut: Path, estimator: str
+) -> None:
+    target = "dep_delay" if estimator.endswith("regressor") else "late"
+    features = ["month", "day", "sched_dep_time", "sched_arr_time", "distance", "carrier", "origin"]
+    train(flights_cut, target, estimator, registry, features=features, estimator=estimator)
+    job, result = score(client, flights, model=estimator, output="predictions", key="flight,tailnum")
+    model = opened(registry, estimator)
+    predictions = model.estimator.predict(table(flights, model)).tolist()
+    rows = list(csv.reader(io.StringIO(result.decode())))
+    sent = list(csv.DictReader(io.StringIO(flights.decode())))
+    assert rows[0] == ["flight", "tailnum", "prediction"]
+    assert [row[2] for row in rows[1:]] == [repr(value) for value in predictions]
+    assert [row[:2] for row in rows[1:]] == [[row["flight"], row["tailnum"]] for row in sent]
+    if estimator.endswith("regressor"):
+        summary = job["result"]["summary"]
+        assert (summary["min"], summary["max"]) == (min(predictions), max(predictions))
+        assert summary["mean"] == pytest.approx(sum(predictions) / len(predictions))
+        assert sum(summary["histogram"]["counts"]) == len(predictions)
+        assert len(summary["histogram"]["counts"]) == 20
+
+
+def test_every_form_of_a_body_gives_the_same_predictions(client: httpx.Client) -> None:
+    rows = [{"age": 25, "pclass": 3}, {"age": None, "pclass": 1}, {"age": 2.5, "pclass": 1}]
+    text = b"age,pclass\n25,3\n,1\n2.5,1\n"
+    _, wanted = score(client, text)
+    bodies = {
+        "list": {"json": {"instances": [[25, 3], [None, 1], [2.5, 1]]}},
+        "objects": {"json": {"instances": rows}},
+        "ndjson": {
+            "content": b"".join(json.dumps(row).encode() + b"\n" for row in rows),
+            "headers": {"Content-Type": "application/x-ndjson"},
+        },
+        "form": {"files": {"file": ("in.csv", text, "text/csv")}, "data": {"on_error": "fail"}},
+        "gzipped form": {"files": {"file": ("in.csv.gz", gzip.compress(text), "application/gzip")}},
+        "gzip": {
+            "content": gzip.compress(text),
+            "headers": {"Content-Type": "text/csv", "Content-Encoding": "gzip"},
+        },
+        "two gzip members": {
+            "content": gzip.compress(text[:14]) + gzip.compress(text[14:]),
+            "headers": {"Content-Type": "text/csv", "Content-Encoding": "gzip"},
+        },
+        "chunked": {"content": iter([text[:3], text[3:20], text[20:]]), "headers": {"Content-Type": "text/csv"}},
+    }
+    for name, body in bodies.items():
+        made = client.post("/predict", params={"wait": 30}, **body)  # type: ignore[arg-type]
+        assert made.status_code == 200, (name, made.text)
+        assert client.get(f"/jobs/{made.json()['id']}/result").content == wanted, name
+
+
+def test_a_forms_file_name_names_the_result(client: httpx.Client) -> None:
+    made = client.post("/predict", files={"file": ("my trip.csv", b"age,pclass\n25,3\n")}, params={"wait": 30}).json()
+    assert made["input"]["filename"] == "my trip.csv"
+    result = client.get(f"/jobs/{made['id']}/result")
+    assert "my trip-predictions.csv" in result.headers["Content-Disposition"]
+
+
+def test_bad_rows_keep_their_place_and_are_listed(client: httpx.Client) -> None:
+    data = b'id,age,pclass\r\n007,25,3\r\n008,old,3\r\n\r\n009,30\r\n010,,2\r\n"0\n11",1e3,1\r\n012,5,1,9'
+    job, result = score(client, data)
+    lines = result.split(b"\r\n")
+    assert lines[0] == b"id,age,pclass,prediction"
+    assert [line.rsplit(b",", 1)[0] for line in lines[1:7]] == [
+        b"007,25,3", b"008,old,3", b"009,30", b"010,,2", b'"0\n11",1e3,1', b"012,5,1,9",
+    ]  # fmt: skip
+    assert [line.rsplit(b",", 1)[1] != b"" for line in lines[1:7]] == [True, False, False, True, True, False]
+    assert (job["progress"]["rows_total"], job["progress"]["rows_failed"]) == (6, 3)
+    errors = list(csv.DictReader(io.StringIO(client.get(f"/jobs/{job['id']}/errors").text)))
+    assert [(error["row"], error["column"], error["value"]) for error in errors] == [
+        ("2", "age", "old"), ("3", "", ""), ("6", "", ""),
+    ]  # fmt: skip
+
+
+def test_a_job_can_fail_at_its_first_bad_row_or_after_some(client: httpx.Client) -> None:
+    body = b"age,pclass\n25,3\nold,3\nolder,3\n"
+    for options, status in (
+        ({"on_error": "fail"}, "failed"),
+        ({"max_errors": 1}, "failed"),
+        ({"max_errors": 2}, "succeeded"),
+    ):
+        headers = {"Content-Type": "text/csv"}
+        job = client.post("/predict", content=body, headers=headers, params={"wait": 30, **options}).json()
+        assert job["status"] == status, job
+        answer = client.get(f"/jobs/{job['id']}/result")
+        assert answer.status_code == (409 if status == "failed" else 200)
+        if "on_error" in options:
+            assert job["error"]["errors"] == [{"where": "row 2, column age", "message": "not a number"}]
+            assert answer.json()["error"] == job["error"]
+
+
+def test_other_delimiters_no_header_and_a_byte_order_mark(client: httpx.Client) -> None:
+    _, result = score(client, b"\xef\xbb\xbfpclass;age\n3;25\n", delimiter=";")
+    assert result == b"pclass;age;prediction\n3;25;0\n"
+    _, result = score(client, b"25\t3\n2\t1\n", delimiter="tab", header=False)
+    assert result == b"25\t3\t0\n2\t1\t1\n"
+    _, result = score(client, b"age,pclass\n25,3\n", output="predictions", prediction_column="it, says")
+    assert result == b'"it, says"\n0\n'
+
+
+def test_a_broken_download_goes_on_where_it_stopped(client: httpx.Client) -> None:
+    job, whole = score(client, TITANIC.read_bytes())
+    here = f"/jobs/{job['id']}/result"
+    first = client.get(here)
+    assert first.headers["Accept-Ranges"] == "bytes"
+    assert int(first.headers["Content-Length"]) == len(whole) == job["result"]["bytes"]
+    for start in (0, 10, 40, 1_000, len(whole) - 1):
+        rest = client.get(here, headers={"Range": f"bytes={start}-", "If-Range": first.headers["ETag"]})
+        assert (rest.status_code, rest.content) == (206, whole[start:])
+    assert client.get(here, headers={"Range": "bytes=5-9"}).content == whole[5:10]
+    assert client.get(here, headers={"Range": "bytes=-7"}).content == whole[-7:]
+    assert client.get(here, headers={"Range": "bytes=5-", "If-Range": '"another"'}).status_code == 200
+    assert client.get(here, headers={"Range": f"bytes={len(whole)}-"}).status_code == 416
+    assert client.get(here, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+    assert client.head(here).headers["Content-Length"] == str(len(whole))
+    assert client.get(here, headers={"Accept": "application/json"}).status_code == 406
+
+
+def test_the_same_key_gives_the_same_job(client: httpx.Client) -> None:
+    headers = {"Content-Type": "text/csv", "Idempotency-Key": f"trip-{time.time_ns()}"}
+    body = b"age,pclass\n25,3\n"
+    first = client.post("/predict", content=body, headers=headers)
+    again = client.post("/predict", content=body, headers=headers)
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert first.json()["id"] == again.json()["id"]
+    assert client.post("/predict", content=body + b"26,1\n", headers=headers).status_code == 422
+    assert client.post("/predict", content=body, headers=headers, params={"on_error": "fail"}).status_code == 422
+
+
+def test_a_deleted_job_is_gone_with_its_files_and_says_so(client: httpx.Client, stack: Stack) -> None:
+    job, _ = score(client, b"age,pclass\n25,3\nold,3\n")
+    assert [file for file in stack.files() if job["id"] in file]
+    assert client.delete(f"/jobs/{job['id']}").status_code == 204
+    assert not [file for file in stack.files() if job["id"] in file]
+    for method, path in (("GET", ""), ("GET", "/result"), ("GET", "/errors"), ("POST", "/cancel"), ("DELETE", "")):
+        assert client.request(method, f"/jobs/{job['id']}{path}").status_code == 410
+    assert job["id"] not in client.get("/jobs").text
+
+
+def test_jobs_are_listed_a_page_at_a_time(client: httpx.Client) -> None:
+    ids = [client.post("/predict", json={"features": [25, 3]}).json()["id"] for _ in range(5)]
+    page = client.get("/jobs", params={"limit": 2}).json()
+    seen = [job["id"] for job in page["jobs"]]
+    while page["next"] and len(seen) < 5:
+        page = client.get(page["next"]).json()
+        seen += [job["id"] for job in page["jobs"]]
+    assert seen[:5] == ids[::-1]
+    assert {job["status"] for job in client.get("/jobs?status=succeeded").json()["jobs"]} <= {"succeeded"}
+
+
+def test_models_are_listed_with_what_they_promise(client: httpx.Client) -> None:
+    models = {model["name"]: model for model in client.get("/models").json()["models"]}
+    assert models["titanic"]["default"] is True
+    assert models["titanic"]["aliases"]["production"] == "1"
+    version = client.get("/models/titanic/versions/1").json()
+    assert [feature["name"] for feature in version["features"]] == ["age", "pclass"]
+    assert version["task"] == "classification"
+    assert "signature" not in version
+    assert client.get("/models/titanic").json() == models["titanic"]
+
+
+def test_it_is_ready_and_says_of_what(client: httpx.Client) -> None:
+    answer = client.get("/ready")
+    assert answer.status_code == 200
+    assert {name: check["ok"] for name, check in answer.json()["checks"].items()} == dict.fromkeys(
+        ("redis", "store", "models", "workers"), True
+    )
+
+
+def test_every_request_and_every_step_of_a_job_stands_in_the_log(client: httpx.Client, stack: Stack) -> None:
+    made = client.post(
+        "/predict?wait=30",
+        content=b"age,pclass\n25,3\n",
+        headers={"Content-Type": "text/csv", "X-Request-ID": "trace-me"},
+    )
+    job = made.json()["id"]
+    lines = [
+        json.loads(line)
+        for name in ("gateway", "worker")
+        for line in stack.log(name).splitlines()
+        if line.startswith("{")
+    ]
+    mine = {line["event"]: line for line in lines if line.get("request_id") == "trace-me"}
+    assert mine.keys() >= {"request", "job_taken", "chunk_scored"}
+    assert mine["request"]["status"] == 200
+    assert mine["chunk_scored"]["job"] == mine["job_taken"]["job"] == job

@@ -1,0 +1,275 @@
+"""`rowcast up` and `rowcast demo` as a user starts them."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from programs import ROOT, until
+
+from rowcast import Client
+from rowcast.client import StillRunning
+from rowcast.local.leftovers import VARIABLE
+
+ROWS = b"age,pclass,name\n" + b'25,3,"Allen, Mr."\n35,1,Bonnell\n' * 500
+
+
+PARTS = {"redis", "worker", "gateway", "upkeep"}
+
+
+@dataclass
+class Started:
+    """A supervisor, with what it has written so far."""
+
+    process: "subprocess.Popen[bytes]"
+    data: Path
+    errors: Path
+    url: str = ""
+
+    def parts(self) -> dict[str, psutil.Process]:
+        """The leading process of each part, found by its mark."""
+        found = {}
+        for process in psutil.process_iter():
+            try:
+                words = process.environ().get(VARIABLE, "").split(" ", 2)
+                if words[2:] == [str(self.data)] and os.getpgid(process.pid) == process.pid:
+                    found[words[1]] = process
+            except (psutil.Error, ProcessLookupError):
+                continue
+        return found
+
+    def guardian(self) -> psutil.Process:
+        (found,) = (
+            child
+            for child in psutil.Process(self.process.pid).children()
+            if "rowcast.local.guardian" in child.cmdline()
+        )
+        return found
+
+    def running(self) -> list[int]:
+        """Every process below the supervisor, orphans too."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                marked = process.environ().get(VARIABLE, "").endswith(f" {self.data}")
+                guards = process.cmdline()[-1:] == [str(self.data)]
+                if (marked or guards) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process.pid)
+            except psutil.Error:
+                continue
+        return found
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, bytes]:
+        """Sends the signal to the whole group, as a terminal does; answers exit code and the rest of the output."""
+        os.killpg(self.process.pid, number)
+        rest = self.process.stdout.read()
+        return self.process.wait(), rest
+
+
+Start = Callable[..., Started]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the command line with a data folder."""
+    begun: list[Started] = []
+
+    def begin(data: Path, *words: str, command: str = "up", ready: bool = True) -> Started:
+        errors = tmp_path / f"errors-{len(begun)}.log"
+        with errors.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "rowcast.cli", command, "--data", str(data), *words],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=ROOT,
+                start_new_session=True,
+            )
+        started = Started(process, data, errors)
+        begun.append(started)
+        if ready:
+            line = process.stdout.readline().decode()
+            assert line.startswith("Rowcast is ready at http://127.0.0.1:"), errors.read_text()
+            started.url = line.split()[-1]
+        return started
+
+    yield begin
+    for started in begun:
+        if started.process.poll() is None:
+            started.end()
+        started.process.stdout.close()
+    for started in begun:
+        until(lambda started=started: not started.running(), "all processes end")
+
+
+@pytest.fixture
+def data(tmp_path: Path, trained: Path) -> Path:
+    """A data folder with the default model, and a space in its name."""
+    folder = tmp_path / "data folder"
+    folder.mkdir()
+    shutil.copytree(trained, folder / "models")
+    return folder
+
+
+def test_all_of_it_runs_on_one_machine_and_ends_without_a_trace(start: Start, data: Path, tmp_path: Path) -> None:
+    up = start(data, "--port", "0")
+    (tmp_path / "in.csv").write_bytes(ROWS)
+    with Client(up.url) as client:
+        assert client.predict([25, 3]).prediction == 0
+        job = client.predict_csv(tmp_path / "in.csv", tmp_path / "out.csv", model="titanic@production")
+        assert job.progress["rows_done"] == 1000
+        table = job.to_pandas()
+    assert list(table.columns) == ["age", "pclass", "name", "prediction"]
+    assert len(table) == 1000
+
+    taken = start(tmp_path / "other", "--port", up.url.rsplit(":", 1)[1], ready=False)
+    assert taken.process.wait() == 2
+    assert f"Port {up.url.rsplit(':', 1)[1]} on 127.0.0.1 is taken" in taken.errors.read_text()
+    second = start(data, "--port", "0", ready=False)
+    assert second.process.wait() == 2
+    assert f"Another `rowcast up` uses {data}" in second.errors.read_text()
+
+    parts = up.parts()
+    assert set(parts) == PARTS
+    code, rest = up.end(signal.SIGINT)
+    assert (code, rest) == (0, b"")
+    assert not up.running()
+    assert not any(process.is_running() for process in parts.values())
+
+
+def test_a_part_that_dies_is_started_again_at_its_place(start: Start, data: Path) -> None:
+    up = start(data, "--port", "0")
+    until(lambda: set(up.parts()) == PARTS, "all parts run")
+    before = up.parts()
+    with Client(up.url) as client:
+        done = client.submit_csv(ROWS).wait()
+        for name in ("redis", "gateway", "worker", "upkeep"):
+            before[name].kill()
+        until(lambda: set(up.parts()) == set(before), "all parts run again")
+        assert all(process.pid != before[name].pid for name, process in up.parts().items())
+        assert client.predict([25, 3]).prediction == 0
+        assert client.job(done.id).status == "succeeded"
+    errors = up.errors.read_text()
+    for name in before:
+        assert f'"part": "{name}", "how": "killed by SIGKILL"' in errors
+    assert up.end()[0] == 0
+
+
+def test_a_killed_supervisor_takes_its_parts_along_and_the_next_goes_on(start: Start, data: Path) -> None:
+    first = start(data, "--port", "0")
+    with Client(first.url) as client:
+        done = client.submit_csv(ROWS).wait()
+    first.process.kill()
+    first.process.wait()
+    second = start(data, "--port", first.url.rsplit(":", 1)[1])
+    with Client(second.url) as client:
+        assert client.job(done.id).to_pandas().shape == (1000, 4)
+        assert client.predict([25, 3]).prediction == 0
+    assert second.end()[0] == 0
+    until(lambda: not first.running(), "all processes end")
+
+
+def test_what_even_the_guardian_missed_is_ended_by_the_next(start: Start, data: Path) -> None:
+    first = start(data, "--port", "0")
+    left = first.parts()
+    guardian = first.guardian()
+    first.process.send_signal(signal.SIGSTOP)  # so that it does not start another guardian
+    guardian.kill()
+    first.process.kill()
+    first.process.wait()
+    assert all(process.is_running() for process in left.values())
+    second = start(data, "--port", "0")
+    assert '"event": "leftovers_ended"' in second.errors.read_text()
+    assert not any(process.is_running() for process in left.values())
+    assert second.end()[0] == 0
+
+
+def test_it_starts_without_a_model_and_says_how_to_train_one(start: Start, tmp_path: Path) -> None:
+    up = start(tmp_path / "new", "--port", "0")
+    answer = httpx.get(f"{up.url}/ready")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["models"]["ok"] is False
+    until(lambda: "rowcast train --data" in up.errors.read_text(), "it says how")
+    assert up.end()[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_ended_while_it_starts(start: Start, data: Path, number: signal.Signals) -> None:
+    up = start(data, "--port", "0", ready=False)
+    until(lambda: "redis" in up.parts(), "the first part runs")
+    code, rest = up.end(number)
+    assert (code, rest) == (0, b"")
+    assert not up.running()
+
+
+def test_a_setting_that_does_not_fit_stops_the_start(start: Start, data: Path, monkeypatch) -> None:
+    monkeypatch.setenv("ROWCAST_CHUNK_ROWS", "many")
+    up = start(data, "--port", "0", ready=False)
+    assert up.process.wait() == 2
+    assert "ROWCAST_CHUNK_ROWS=many" in up.errors.read_text()
+    assert not up.running()
+
+
+def test_beyond_loopback_it_wants_a_word(start: Start, data: Path) -> None:
+    up = start(data, "--port", "0", "--host", "0.0.0.0", ready=False)
+    assert up.process.wait() == 2
+    assert "ROWCAST_OPEN=true" in up.errors.read_text()
+
+
+def test_a_redis_of_ones_own_is_used_and_left_alone(
+    start: Start, data: Path, redis_url: str, redis, monkeypatch
+) -> None:
+    monkeypatch.setenv("ROWCAST_REDIS_URL", redis_url)
+    up = start(data, "--port", "0")
+    assert set(up.parts()) <= {"worker", "gateway", "upkeep"}
+    with Client(up.url) as client:
+        assert client.predict([25, 3]).prediction == 0
+    assert up.end()[0] == 0
+    assert redis.ping()
+
+
+def test_the_demo_scores_the_titanic_beside_a_busy_port_and_stops(start: Start, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        demo = start(tmp_path / "demo", "--port", str(port), command="demo", ready=False)
+        out = demo.process.stdout.read().decode()
+        assert demo.process.wait() == 0, demo.errors.read_text()
+    lines = out.splitlines()
+    assert lines[0].endswith("prediction")
+    assert len(lines) == 6
+    errors = demo.errors.read_text()
+    assert f"Port {port} on 127.0.0.1 is taken" in errors
+    assert str(tmp_path / "demo" / "titanic-predictions.csv") in errors
+    whole = (tmp_path / "demo" / "titanic-predictions.csv").read_text().splitlines()
+    source = (ROOT / "training" / "data" / "titanic.csv").read_text().splitlines()
+    assert len(whole) == len(source)
+    assert not demo.running()
+
+
+def test_an_interrupted_demo_leaves_nothing_running(start: Start, data: Path) -> None:
+    demo = start(data, "--port", "0", command="demo", ready=False)
+    until(lambda: "gateway" in demo.parts(), "the parts run")
+    code, _ = demo.end(signal.SIGINT)
+    assert code == 130
+    assert not demo.running()
+
+
+def test_a_job_that_was_taken_is_done_after_the_next_start(start: Start, data: Path) -> None:
+    first = start(data, "--port", "0")
+    first.parts()["worker"].suspend()
+    with Client(first.url) as client:
+        job = client.submit_csv(ROWS)
+        with pytest.raises(StillRunning):
+            job.wait(timeout=0)
+    assert first.end()[0] == 0
+    assert not first.running()
+    second = start(data, "--port", "0")
+    with Client(second.url) as client:
+        assert client.job(job.id).wait(timeout=90).progress["rows_done"] == 1000
