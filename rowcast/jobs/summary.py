@@ -24,8 +24,8 @@ MAX_BINS = 1024
 BARS = 20
 """Bars of a histogram as it is shown."""
 
-LEAST_EXPONENT = -60
-"""Bins are never narrower than 2**-60, so floats, which is all that Lua has, hold every quotient of two widths."""
+LEAST_EXPONENT = -50
+"""Bins are never narrower, nor wider than 2**1015, so floats, which is all that Lua has, hold every quotient of widths."""
 
 _INDEX_BITS = 50
 """Indexes of bins stay below 2**50, so floats hold them."""
