@@ -1,12 +1,15 @@
 """Readiness: what the gateway says of itself and of the parts behind it."""
 
 import json
+import threading
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 _TIMEOUT_SECONDS = 5.0
+_PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,28 @@ class Readiness:
         if not self.checks:
             return {"gateway": "does not answer"}
         return {name: str(check.get("detail", "")) for name, check in self.checks.items() if not check.get("ok")}
+
+
+class Watch:
+    """Asks again and again, in a thread: a gateway that is starting takes a question long before it answers."""
+
+    def __init__(self, url: str) -> None:
+        self.latest = Readiness()
+        self._url = url
+        self._enough = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._ask, name="ready", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._enough.set()
+
+    def _ask(self) -> None:
+        while not self.latest.serves and not self._enough.wait(_PAUSE_SECONDS):
+            self.latest = ask(self._url)
 
 
 def ask(url: str) -> Readiness:

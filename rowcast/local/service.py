@@ -21,7 +21,7 @@ from rowcast.local.guardian import FAREWELL
 from rowcast.local.keeper import Keeper
 from rowcast.local.leftovers import VARIABLE, Mark, end_leftovers
 from rowcast.local.listen import is_loopback, listen, url_of
-from rowcast.local.ready import Readiness, ask
+from rowcast.local.ready import Readiness, Watch
 from rowcast.logs import logger
 
 _LOOK_SECONDS = 0.03
@@ -108,14 +108,17 @@ class Service:
             StartFailed: a part dies again and again.
         """
         tell_at = monotonic() + _TELL_SECONDS
-        while not (found := ask(self.url)).serves:
-            self._check_deaths()
-            if monotonic() > tell_at:
-                self._log.warning("not_ready_yet", waits_for=found.missing)
-                tell_at += _TELL_SECONDS
-            if pause(_LOOK_SECONDS):
-                return None
-        return found
+        with Watch(self.url) as watch:
+            while not watch.latest.serves:
+                self._check_deaths()
+                if monotonic() > tell_at:
+                    self._log.warning("not_ready_yet", waits_for=watch.latest.missing)
+                    tell_at += _TELL_SECONDS
+                if pause(_LOOK_SECONDS):
+                    return None
+        # Not before: it takes a core for a second, and the first caller does not wait for it.
+        self._keep("upkeep", self._python("rowcast.jobs.upkeep"))
+        return watch.latest
 
     def train_example(self) -> "subprocess.Popen[bytes]":
         """Begins to train the model that ships, where it is missing, in a process that is ended with the service."""
@@ -134,7 +137,6 @@ class Service:
                 keeper.kill()
 
     def _begin(self) -> None:
-        self._keep("guardian", self._python("rowcast.local.guardian", self._run, str(self._folder.path)), pipe=True)
         if "ROWCAST_REDIS_URL" not in self._environment:
             self._environment["ROWCAST_REDIS_URL"] = self._begin_redis()
         self._keep(
@@ -142,7 +144,7 @@ class Service:
             self._python("worker", "--concurrency", str(self._up.workers), "--grace", str(_WORKER_GRACE_SECONDS)),
         )
         self._keep("gateway", self._python("api", "--fd", str(self._socket.fileno())), passes=self._socket)
-        self._keep("upkeep", self._python("rowcast.jobs.upkeep"))
+        self._keep("guardian", self._python("rowcast.local.guardian", self._run, str(self._folder.path)), pipe=True)
 
     def _begin_redis(self) -> str:
         """The others need its address, so it comes first; it answers within some hundredths of a second."""
