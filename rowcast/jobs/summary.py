@@ -25,7 +25,7 @@ BARS = 20
 """Bars of a histogram as it is shown."""
 
 LEAST_EXPONENT = -50
-"""Bins are never narrower, nor wider than 2**1015, so floats, which is all that Lua has, hold every quotient of widths."""
+"""Bins are never narrower, nor wider than 2**1015: floats, all that Lua has, hold every quotient of two widths."""
 
 _INDEX_BITS = 50
 """Indexes of bins stay below 2**50, so floats hold them."""
