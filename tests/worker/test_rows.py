@@ -1,0 +1,210 @@
+"""Bytes into tables: pandas' parser and the exact one must agree, and the exact one with Python."""
+
+import math
+
+import csv_reference
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rowcast.jobs.options import Options
+from rowcast.models.manifest import Feature, Manifest
+from worker import rows as rows_module
+from worker.kinds import convert
+from worker.rows import Rows, read, table_of_values
+
+FLOATS = st.floats().map(repr) | st.floats(-1000, 1000).map(lambda value: f"{value:.3f}") | st.integers().map(str)
+ODDITIES = st.sampled_from(
+    ["", " ", "nan", "NaN", "-nan", " nan", "inf", "-Infinity", "infinit", "1e400", "1_000", "1__0", "_1", "+-1",
+     "0x10", "1d5", "1e", "1e+", ".", "+", "1.", ".5", "+.5e-3", " 1 ", "\t2", "2\x0b", "1 2", "1e 5", "1,0", "1;0",
+     "\u0661\u0662", "\u00a01", "1\u2003", "\x1c1", "\x1f1", "\x851", "\ufeff1", "True", "false", "TRUE", "tRue",
+     "None", "NA", "null", "1L", "1f", "1j", "(1)", "1%", "--1", "- 1", "0b1", "1e99999", "1e-99999", "#N/A",
+     "9007199254740993", "1" * 400, "2" * 25]
+)  # fmt: skip
+LETTERS = st.text(st.sampled_from("0123456789+-.eE _naifNI\t"), max_size=8)
+BAD = object()
+cells = FLOATS | ODDITIES | LETTERS | st.sampled_from(["0", "1", "true", "false"])
+features = st.tuples(st.sampled_from(["number", "text", "boolean"]), st.booleans()).map(
+    lambda kind: Feature(name="x", kind=kind[0], missing=kind[1])
+)
+
+
+def manifest(*known: Feature) -> Manifest:
+    return Manifest(
+        name="m",
+        version="1",
+        sha256="0" * 64,
+        created_at="2026-01-01T00:00:00Z",
+        task="regression",
+        features=list(known),
+        libraries={},
+    )
+
+
+def quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if set(cell) & set(',;"\r\n') or not cell else cell
+
+
+def expected(cell: str, feature: Feature) -> object:
+    """What the contract says of a cell, or BAD."""
+    nothing = math.nan if feature.kind == "number" else None
+    if cell == "":
+        return nothing if feature.missing else BAD
+    if feature.kind == "text":
+        return cell
+    if feature.kind == "boolean":
+        return {"true": True, "1": True, "false": False, "0": False}.get(cell.strip().lower(), BAD)
+    try:
+        value = float(cell)
+    except ValueError:
+        return BAD
+    if "_" in cell or math.isinf(value) or (math.isnan(value) and not feature.missing):
+        return BAD
+    return value
+
+
+@given(st.lists(cells, min_size=1, max_size=6), features)
+def test_cells_are_read_as_the_contract_says(column: list[str], feature: Feature) -> None:
+    data = "".join(quoted(cell) + "\n" for cell in column).encode()
+    found = read(data, ["x"], manifest(feature), Options(), named=True)
+    wanted = [expected(cell, feature) for cell in column]
+    assert found.good.tolist() == [row for row, value in enumerate(wanted) if value != BAD]
+    assert [fault.row for fault in found.faults] == [row for row, value in enumerate(wanted) if value == BAD]
+    assert [fault.value for fault in found.faults] == [column[fault.row] for fault in found.faults]
+    assert isinstance(found.table, pd.DataFrame)
+    fitting = [value for value in wanted if value != BAD]
+    assert list(map(repr, found.table["x"].tolist())) == list(map(repr, fitting))
+    boolean = "object" if feature.missing else "bool"
+    assert found.table["x"].dtype == {"number": "float64", "text": "object", "boolean": boolean}[feature.kind]
+
+
+@given(
+    st.lists(st.lists(FLOATS | st.sampled_from(["", "nan", "0", "1"]), min_size=3, max_size=3), min_size=1, max_size=6)
+)
+def test_the_quick_way_and_the_exact_way_make_the_same_table(table: list[list[str]]) -> None:
+    known = [Feature(name=name, kind="number", missing=True) for name in "abc"]
+    data = "".join(",".join(row) + "\r\n" for row in table).encode()
+    quick = rows_module._parsed(data, known, [0, 1, 2], ",")
+    exact = [
+        convert(feature, column)
+        for feature, column in zip(known, rows_module._texts(data, [0, 1, 2], ","), strict=True)
+    ]
+    if quick is not None:
+        for one, (other, misfits) in zip(quick, exact, strict=True):
+            assert not misfits
+            assert np.array_equal(one, other, equal_nan=True)
+            assert np.signbit(one).tolist() == np.signbit(other).tolist()
+
+
+PIECES = [
+    "a",
+    "1",
+    "é",
+    " ",
+    ",",
+    ",",
+    ",",
+    "\n",
+    "\n",
+    "\r\n",
+    "\r",
+    '"',
+    '""',
+    '"x, y"',
+    '"p\nq"',
+    ',"',
+    '",',
+    "\ufeff",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), st.integers(1, 3))
+def test_texts_are_those_of_the_reader_letter_by_letter(text: str, columns: int) -> None:
+    rows, is_open = csv_reference.read(text, ",")
+    if is_open:
+        return  # the planner has refused it
+    names = ["a", "b", "c"][:columns]
+    known = manifest(*(Feature(name=name, kind="text", missing=True) for name in reversed(names)))
+    found = read(text.encode(), names, known, Options(), named=False)
+    good = [index for index, row in enumerate(rows) if len(row.fields) == columns and not row.lone_return]
+    assert found.good.tolist() == good
+    assert found.table.tolist() == [[cell or None for cell in reversed(rows[index].fields)] for index in good]
+    assert len(found.fields.lines) == len(rows)
+    assert [fault.row for fault in found.faults] == [index for index in range(len(rows)) if index not in good]
+
+
+def faults_of(found: Rows) -> list[tuple[int, str, str, str]]:
+    return [(fault.row, fault.column, fault.value, fault.message) for fault in found.faults]
+
+
+def test_each_bad_row_has_one_fault_and_says_why() -> None:
+    known = manifest(
+        Feature(name="n", kind="number", missing=False),
+        Feature(name="m", kind="number", missing=True),
+        Feature(name="f", kind="boolean", missing=True),
+        Feature(name="t", kind="text", missing=False),
+    )
+    data = (
+        b"t,TRUE,x,1\n"  # m is no number
+        b"t,yes,,\n"  # n comes first
+        b",0,1,1\n"
+        b"t,maybe,nan,2\n"
+        b"t,1,1\n"
+        b"t,1,1,1,1\n"
+        b"t,1\r,1,1\n"
+        b"t,1,1,nan\n"
+        b"t,1,inf,1\n"
+        b"t, False ,,1e3\r\n"
+    )
+    found = read(data, ["t", "f", "m", "n"], known, Options(), named=True)
+    empty = "empty, and the model takes no missing value here"
+    assert faults_of(found) == [
+        (0, "m", "x", "not a number"),
+        (1, "n", "", empty),
+        (2, "t", "", empty),
+        (3, "f", "maybe", "not a boolean"),
+        (4, "", "", "has 3 fields, the header has 4"),
+        (5, "", "", "has 5 fields, the header has 4"),
+        (6, "", "", "has a carriage return outside quotes; rows end in LF or CRLF"),
+        (7, "n", "nan", "nan, and the model takes no missing value here"),
+        (8, "m", "inf", "not a finite number"),
+    ]
+    assert found.good.tolist() == [9]
+    row = found.table.iloc[0].tolist()
+    assert row[0] == 1000.0
+    assert math.isnan(row[1])
+    assert row[2:] == [False, "t"]
+
+
+def test_without_a_header_a_short_row_is_told_what_there_should_be() -> None:
+    known = manifest(Feature(name="a", kind="number", missing=False), Feature(name="b", kind="number", missing=False))
+    found = read(b"1,2\n1\n", ["a", "b"], known, Options(header=False), named=True)
+    assert faults_of(found) == [(1, "", "", "has 1 field, not 2")]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_checked_values_make_the_table_that_their_csv_makes(named: bool) -> None:
+    known = manifest(
+        Feature(name="n", kind="number", missing=True),
+        Feature(name="t", kind="text", missing=True),
+        Feature(name="f", kind="boolean", missing=True),
+        Feature(name="g", kind="boolean", missing=False),
+    )
+    values = [[1, "x", True, False], [None, None, None, True], [2.5, "é", False, True]]
+    from_csv = read(b"1,x,true,0\n,,,1\n2.5,\xc3\xa9,0,1\n", ["n", "t", "f", "g"], known, Options(), named=named).table
+    from_json = table_of_values(values, known, named=named)
+    if isinstance(from_csv, pd.DataFrame):
+        pd.testing.assert_frame_equal(from_csv, from_json)
+    else:
+        assert repr(from_csv.tolist()) == repr(from_json.tolist())
+        assert from_csv.dtype == from_json.dtype == object
+
+
+def test_a_table_of_numbers_without_names_is_an_array_of_floats() -> None:
+    known = manifest(Feature(name="a", kind="number", missing=True), Feature(name="b", kind="number", missing=True))
+    table = table_of_values([[1, None], [2, 3]], known, named=False)
+    assert isinstance(table, np.ndarray)
+    assert table.dtype == np.float64
+    assert table_of_values([], known).shape == (0, 2)
