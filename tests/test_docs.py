@@ -1,0 +1,129 @@
+"""The documents keep their word: examples are run, tables are those of the code, what they name is there."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from programs import ROOT, Stack
+
+from api.app import create_app
+from api.errors import STATUS
+from rowcast.jobs.keys import TABLE
+from rowcast.jobs.options import Options
+from rowcast.settings import Settings
+
+DOCS = ROOT / "docs"
+MINE = ["api.md", "design.md", "faults.md", "models.md"]
+
+VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION"}
+"""How the documents write the variables of a route."""
+
+
+def text(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def between(name: str, mark: str) -> str:
+    """What stands between `<!-- mark -->` and `<!-- /mark -->`."""
+    (found,) = re.findall(rf"<!-- {mark} -->\n(.*?)<!-- /{mark} -->", text(name), re.DOTALL)
+    return found
+
+
+def first_cells(table: str) -> list[str]:
+    """The first column of a Markdown table, without its header."""
+    return [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()[2:]]
+
+
+def examples(name: str) -> str:
+    """All blocks that are to run, in order, as one session."""
+    return "\n".join(re.findall(r"<!-- runs -->\n```sh\n(.*?)```", text(name), re.DOTALL))
+
+
+def session(script: str, stack: Stack, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Runs a script as a reader would in the checkout, but on the stack's port; statuses go to standard error."""
+    (folder / "training").symlink_to(ROOT / "training")
+    functions = [
+        f"rowcast() {{ '{sys.executable}' -m rowcast.cli \"$@\"; }}",
+        "curl() { command curl -sS -w '%{stderr}%{http_code}\\n' \"$@\"; }",
+        "set -euo pipefail",
+    ]
+    script = script.replace("localhost:5000", f"127.0.0.1:{stack.port}")
+    return subprocess.run(
+        ["bash", "-c", "\n".join([*functions, script])],
+        check=False,
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "ROWCAST_URL": stack.url,
+            "ROWCAST_MODELS": str(stack.models),
+        },
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_examples_of_the_api_answer_with_the_statuses_beside_them(stack: Stack, tmp_path: Path) -> None:
+    script = examples("api.md")
+    done = session(script, stack, tmp_path)
+    wanted = re.findall(r"# (\d{3})$", script, re.MULTILINE)
+    assert len(wanted) == len(re.findall(r"\bcurl ", re.sub(r"^#.*$", "", script, flags=re.MULTILINE)))
+    assert (done.returncode, done.stderr.split()) == (0, wanted), done.stdout + done.stderr
+    for shown in re.findall(r"<!-- shown -->\n```csv\n(.*?)```", text("api.md"), re.DOTALL):
+        assert shown in done.stdout
+
+
+def test_the_examples_of_models_work(stack: Stack, tmp_path: Path) -> None:
+    done = session(examples("models.md"), stack, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (stack.models / "survival" / "1" / "manifest.json").exists()
+    assert (stack.models / "mine" / "1" / "manifest.json").exists()
+
+
+def test_the_table_of_calls_is_that_of_the_gateway(settings: Settings) -> None:
+    calls = set()
+    for rule in create_app(settings).url_map.iter_rules():
+        path = re.sub(r"<[^>]+>", lambda name: VARIABLES[name[0]], rule.rule)
+        calls |= {f"`{method} {path}`" for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    assert set(first_cells(between("api.md", "calls"))) == calls
+
+
+def test_the_table_of_options_is_that_of_the_code() -> None:
+    assert first_cells(between("api.md", "options")) == [f"`{name}`" for name in Options.model_fields]
+
+
+def test_every_status_of_our_errors_is_explained() -> None:
+    explained = {status for cell in first_cells(between("api.md", "statuses")) for status in cell.split(", ")}
+    assert explained >= {str(status) for status, _ in STATUS.values()}
+
+
+def test_the_table_of_redis_keys_is_that_of_the_code() -> None:
+    lines = ["| key | type | holds | life |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{key.template}` | {key.kind} | {key.holds} | {key.life} |" for key in TABLE.values()]
+    assert between("design.md", "keys").splitlines() == lines
+
+
+def test_every_fault_names_a_test_that_there_is() -> None:
+    tests = ast.parse((ROOT / "tests" / "stack" / "test_faults.py").read_text()).body
+    there = {node.name for node in tests if isinstance(node, ast.FunctionDef)}
+    named = set(re.findall(r"`(test_\w+)`", text("faults.md")))
+    assert {name for name in there if name.startswith("test_")} == named
+
+
+@pytest.mark.parametrize("name", MINE)
+def test_every_setting_that_a_document_names_is_one(name: str) -> None:
+    known = {f"ROWCAST_{field.upper()}" for field in Settings.model_fields} | {"ROWCAST_URL"}
+    assert set(re.findall(r"ROWCAST_[A-Z_]+", text(name))) <= known
+
+
+@pytest.mark.parametrize("name", MINE)
+def test_every_file_and_link_that_a_document_names_is_there(name: str) -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text(name)) if not link.startswith("https:")]
+    paths = re.findall(r"`((?:rowcast|api|worker|training|tests)/[\w/.-]*)`", text(name))
+    assert all((DOCS / link).exists() for link in links), links
+    assert all((ROOT / path).exists() for path in paths), paths
