@@ -60,6 +60,12 @@ def _judged(error: Exception) -> int:
         if name in sys.modules and (code := codes(error)) is not None:
             fail(error)
             return code
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("rowcast"):
+        say(f"rowcast: this command needs {error.name}, which is not installed: pip install 'rowcast[local]'")
+        return WRONG_USE
+    if isinstance(error, OSError):  # a full disk, say
+        say(f"rowcast: {error}")
+        return WRONG_USE
     raise error
 
 

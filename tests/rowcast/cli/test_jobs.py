@@ -124,6 +124,12 @@ def test_a_service_that_stays_away_is_exit_code_3(rowcast, service: FakeService)
     assert rowcast("jobs").returncode == 3
 
 
+def test_a_full_disk_is_told_in_a_sentence(rowcast, service: FakeService, table: Path) -> None:
+    done = rowcast("predict", table, "-o", "/dev/full")
+    assert done.returncode == 2
+    assert b"No space left on device" in done.stderr
+
+
 def test_ctrl_c_tells_how_to_get_the_result(program, service: FakeService, table: Path) -> None:
     waited = threading.Event()
 

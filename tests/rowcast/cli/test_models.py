@@ -74,6 +74,18 @@ def test_the_data_folder_of_up_holds_the_registry(rowcast, tmp_path: Path) -> No
     assert (tmp_path / "models").is_dir()
 
 
+def test_a_client_alone_says_what_to_install_for_the_rest() -> None:
+    code = (
+        "import sys; sys.modules['obstore'] = None; from rowcast.cli.main import main;"
+        "sys.exit(main(['models', 'list']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines() == [
+        "rowcast: this command needs obstore, which is not installed: pip install 'rowcast[local]'"
+    ]
+
+
 def test_help_loads_no_heavy_library() -> None:
     code = (
         "import sys; from rowcast.cli.main import main; assert main(['--help']) == 0;"

@@ -79,7 +79,7 @@ def test_another_server_on_its_port_is_not_taken_for_it(embedded: Embedded) -> N
             connection, _ = other.accept()
             with connection:
                 connection.recv(100)
-                connection.sendall(b"-ERR AUTH <password> called without any password configured\r\n+PONG\r\n")
+                connection.sendall(b"-ERR AUTH <password> called without any password configured\r\n")
 
         thread = threading.Thread(target=answer)
         thread.start()
