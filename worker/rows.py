@@ -77,14 +77,15 @@ def make_table(series: Sequence[NDArray[Any]], manifest: Manifest, *, named: boo
 
     `named`: a DataFrame, for estimators that were fitted with one; else an array, float64 if all are numbers.
     """
-    all_numbers = all(feature.kind == "number" for feature in manifest.features)
+    if all(feature.kind == "number" for feature in manifest.features):
+        # Column beside column in memory, as pandas has what it reads: sums come out the same to the last bit.
+        numbers = np.stack(series).T
+        return pd.DataFrame(numbers, columns=manifest.feature_names, copy=False) if named else numbers
     if not named:
-        table = np.empty((len(series[0]), len(series)), "float64" if all_numbers else "object")
+        table = np.empty((len(series[0]), len(series)), "object")
         for place, values in enumerate(series):
             table[:, place] = values
         return table
-    if all_numbers:  # column beside column in memory, as pandas has what it reads: sums come out the same to the bit
-        return pd.DataFrame(np.stack(series).T, columns=manifest.feature_names, copy=False)
     # Left to itself, pandas makes text of another type than object.
     typed = {
         feature.name: pd.Series(values, dtype=dtype(feature), copy=False)

@@ -1,11 +1,11 @@
 """Small real models, one of each sort that a worker meets."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from loaded_models import loaded, numbers
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -13,31 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from rowcast.models.load import LoadedModel
-from rowcast.models.manifest import Feature, Label, Manifest
+from rowcast.models.manifest import Feature
 
 ROWS = 400
-
-
-def loaded(estimator: Any, features: list[Feature], classes: list[Label] | None = None) -> LoadedModel:
-    """An estimator with the manifest that it would have."""
-    return LoadedModel(
-        Manifest(
-            name="m",
-            version="1",
-            sha256="0" * 64,
-            created_at="2026-01-01T00:00:00Z",
-            task="regression" if classes is None else "classification",
-            features=features,
-            classes=classes,
-            probabilities=hasattr(estimator, "predict_proba"),
-            libraries={},
-        ),
-        estimator,
-    )
-
-
-def numbers(*names: str, missing: bool = False) -> list[Feature]:
-    return [Feature(name=name, kind="number", missing=missing) for name in names]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,28 @@
+"""Models as the worker has them, without a registry."""
+
+from typing import Any
+
+from rowcast.models.load import LoadedModel
+from rowcast.models.manifest import Feature, Label, Manifest
+
+
+def loaded(estimator: Any, features: list[Feature], classes: list[Label] | None = None) -> LoadedModel:
+    """An estimator with the manifest that it would have."""
+    return LoadedModel(
+        Manifest(
+            name="m",
+            version="1",
+            sha256="0" * 64,
+            created_at="2026-01-01T00:00:00Z",
+            task="regression" if classes is None else "classification",
+            features=features,
+            classes=classes,
+            probabilities=hasattr(estimator, "predict_proba"),
+            libraries={},
+        ),
+        estimator,
+    )
+
+
+def numbers(*names: str, missing: bool = False) -> list[Feature]:
+    return [Feature(name=name, kind="number", missing=missing) for name in names]

@@ -1,0 +1,181 @@
+"""Values as cells and as JSON, and rows that make an estimator raise."""
+
+import json
+import math
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from loaded_models import loaded, numbers
+
+from rowcast.errors import ModelRefused
+from rowcast.models.load import LoadedModel
+from worker.predict import Values, added_cells, predict, predict_good, predict_rows, predict_values
+from worker.rows import table_of_values
+
+
+class Picky:
+    """Predicts the first feature, refuses negative ones, and counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def predict(self, table: Any) -> Any:
+        self.calls += 1
+        if (table[:, 0] < 0).any():
+            raise ValueError("a negative\n  number")
+        return table[:, 0]
+
+
+class Answering:
+    """Gives the same answer whatever it is asked."""
+
+    def __init__(self, answer: Any, shares: Any = None) -> None:
+        self.predict = lambda table: answer
+        self.predict_proba = lambda table: shares
+
+
+class Raising:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def predict(self, table: Any) -> Any:
+        raise self.error
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+def test_just_the_rows_that_raise_are_bad(bad: list[bool]) -> None:
+    values = np.array([[-1.0 if flag else float(row)] for row, flag in enumerate(bad)])
+    outcome = predict_good(loaded(Picky(), numbers("a")), values, False)
+    assert outcome.faults == {row: "a negative number" for row, flag in enumerate(bad) if flag}
+    assert outcome.good.tolist() == [row for row, flag in enumerate(bad) if not flag]
+    assert outcome.values.predictions.tolist() == [float(row) for row, flag in enumerate(bad) if not flag]
+
+
+def test_one_call_is_enough_where_nothing_raises_and_few_are_where_one_row_does() -> None:
+    model = loaded(Picky(), numbers("a"))
+    table = np.arange(1000.0).reshape(-1, 1)
+    predict_good(model, table, False)
+    assert model.estimator.calls == 1
+    table[700] = -1
+    assert list(predict_good(model, table, False).faults) == [700]
+    assert model.estimator.calls < 30
+
+
+@pytest.mark.parametrize("error", [MemoryError("full"), ModelRefused("no")])
+def test_what_is_no_rows_fault_goes_through(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        predict_good(loaded(Raising(error), numbers("a")), np.zeros((5, 1)), False)
+
+
+def test_what_no_row_alone_is_to_blame_for_goes_through() -> None:
+    class Crowded:
+        def predict(self, table: Any) -> Any:
+            if len(table) > 3:
+                raise ValueError("too many at a time")
+            return table[:, 0]
+
+    with pytest.raises(ValueError, match="too many"):
+        predict_good(loaded(Crowded(), numbers("a")), np.zeros((8, 1)), False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "shares"),
+    [
+        (np.zeros((2, 2)), np.zeros((2, 2))),
+        (np.zeros(3), np.zeros((2, 2))),
+        (np.zeros(2), np.zeros((2, 3))),
+        (np.zeros(2), [np.zeros((2, 2)), np.zeros((2, 2))]),
+    ],
+)
+def test_a_model_that_breaks_its_promise_is_refused(answer: Any, shares: Any) -> None:
+    with pytest.raises(ModelRefused, match="promises"):
+        predict(loaded(Answering(answer, shares), numbers("a"), [0, 1]), np.zeros((2, 1)), True)
+
+
+def test_a_model_without_probabilities_says_so() -> None:
+    model = loaded(SimpleNamespace(predict=lambda table: np.zeros(len(table))), numbers("a"), [0, 1])
+    with pytest.raises(ModelRefused, match="no probabilities"):
+        predict(model, np.zeros((2, 1)), True)
+
+
+def test_a_column_of_predictions_is_one_value_a_row() -> None:
+    assert predict(loaded(Answering(np.zeros((2, 1))), numbers("a")), np.zeros((2, 1)), False).predictions.shape == (2,)
+
+
+def cells(predictions: Any, classes: Any = None, shares: Any = None, delimiter: str = ",") -> list[bytes]:
+    return added_cells(loaded(None, numbers("a"), classes), Values(np.asarray(predictions), shares), delimiter)
+
+
+@given(st.lists(st.floats(), max_size=20))
+def test_floats_are_written_as_python_writes_them(values: list[float]) -> None:
+    assert cells(np.array(values, float)) == [repr(value).encode() for value in values]
+
+
+@given(st.lists(st.floats(width=32), max_size=20))
+def test_narrow_floats_are_as_short_as_their_width_allows(values: list[float]) -> None:
+    narrow = np.array(values, np.float32)
+    written = cells(narrow)
+    assert np.array_equal(np.array([np.float32(cell.decode()) for cell in written], np.float32), narrow, equal_nan=True)
+    assert cells(np.array([0.1, 1e-7], np.float32)) == [b"0.1", b"1e-07"]
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "written"),
+    [
+        (np.array([3, -1]), [3, -1], [b"3", b"-1"]),
+        (np.array([2**63 - 1]), None, [b"9223372036854775807"]),
+        (np.array([True, False]), [False, True], [b"True", b"False"]),
+        (np.array(["a,b", 'c"', "é", " d"]), ["x"], [b'"a,b"', b'"c"""', "é".encode(), b'" d"']),
+        (np.array(["a,b", ""], dtype=object), ["x"], [b'"a,b"', b""]),
+        (np.array([1.0, 2.5]), [1.0, 2.5], [b"1.0", b"2.5"]),
+    ],
+)
+def test_labels_are_written_as_python_writes_them(values: Any, classes: Any, written: list[bytes]) -> None:
+    assert cells(values, classes) == written
+
+
+def test_probabilities_follow_the_prediction() -> None:
+    shares = np.array([[0.25, 0.75], [1.0, 0.0]])
+    assert cells(np.array(["a", "b"]), ["a", "b"], shares, ";") == [b"a;0.25;0.75", b"b;1.0;0.0"]
+
+
+def test_single_rows_answer_in_plain_json(models: Mapping[str, LoadedModel], training: pd.DataFrame) -> None:
+    for name in ("logistic", "labels", "truth"):
+        model = models[name]
+        answers = predict_rows(model, training.to_numpy().tolist(), True)
+        assert json.loads(json.dumps(answers, allow_nan=False)) == answers
+        assert [answer["prediction"] for answer in answers] == model.estimator.predict(training).tolist()
+        shares = [list(answer["probabilities"].values()) for answer in answers]
+        assert shares == model.estimator.predict_proba(training).tolist()
+        assert list(answers[0]["probabilities"]) == [str(label) for label in model.manifest.classes]
+
+
+def test_rows_in_a_table_answer_alike(models: Mapping[str, LoadedModel]) -> None:
+    for name in ("amount", "nameless"):
+        model = models[name]
+        table = table_of_values([[1, 2.5, 3], [0, 0, 0]], model.manifest, named=name == "amount")
+        assert predict_values(model, table, False) == predict_rows(model, [[1, 2.5, 3], [0, 0, 0]], False)
+
+
+def test_a_single_row_that_raises_leaves_the_others_alone(models: Mapping[str, LoadedModel]) -> None:
+    answers = predict_rows(models["strict"], [[0.5, "Aix"], [0.5, "Atlantis"], [1, "Bonn"]], False)
+    assert isinstance(answers[0], dict)
+    assert "Atlantis" in answers[1]
+    assert isinstance(answers[2], dict)
+
+
+def test_json_has_no_word_for_what_is_no_number() -> None:
+    model = loaded(Answering(np.array([math.nan, math.inf, 1.5])), numbers("a"))
+    assert predict_rows(model, [[1], [2], [3]], False) == [
+        {"prediction": None},
+        {"prediction": None},
+        {"prediction": 1.5},
+    ]
+    narrow = loaded(Answering(np.array([0.1], np.float32)), numbers("a"))
+    assert predict_rows(narrow, [[1]], False) == [{"prediction": 0.1}]

@@ -1,0 +1,270 @@
+"""Scoring: the input's own bytes with exactly what the model predicts for the whole file, whatever the chunks."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import csv_reference
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from loaded_models import loaded, numbers
+
+from rowcast.jobs.options import Options
+from rowcast.jobs.plan import Planner
+from rowcast.jobs.result import result_header
+from rowcast.jobs.summary import Summary, merge
+from rowcast.models.load import LoadedModel
+from worker.score import ChunkSpec, Part, score
+
+
+def run(
+    data: bytes,
+    model: LoadedModel,
+    *,
+    blocks: Sequence[bytes] | None = None,
+    chunk_bytes: int = 4096,
+    chunk_rows: int = 1000,
+    **options: Any,
+) -> tuple[bytes, bytes, list[Part]]:
+    """The result and the errors of a whole file, and its parts."""
+    chosen = Options(**options)
+    planner = Planner(
+        delimiter=chosen.delimiter,
+        header=chosen.header,
+        chunk_bytes=chunk_bytes,
+        chunk_rows=chunk_rows,
+        max_row_bytes=10**6,
+        max_columns=100,
+        on_header=None,
+    )
+    chunks = [chunk for block in blocks or [data] for chunk in planner.feed(block)] + list(planner.end())
+    header = planner.header
+    spec = ChunkSpec(header.columns if header else tuple(model.manifest.feature_names), planner.line_end, chosen)
+    parts = [score(chunk.data, chunk.first_row, model, spec) for chunk in chunks]
+    assert [part.rows for part in parts] == [chunk.rows for chunk in chunks]
+    head = result_header(header.line if header else None, chosen, model.manifest, planner.line_end)
+    return head + b"".join(part.data for part in parts), b"".join(part.errors for part in parts), parts
+
+
+def whole_summary(parts: Sequence[Part]) -> Summary:
+    summary = parts[0].summary
+    for part in parts[1:]:
+        summary = merge(summary, part.summary)
+    return summary
+
+
+NUMBER_CELLS = st.sampled_from(["0.5", "-1", " 2 ", "1e-3", "3.25", "0"]) | st.floats(-3, 3).map(repr)
+CELLS = {
+    "a": NUMBER_CELLS | st.sampled_from(["", "nan", "x", "inf", '"1.5"']),
+    "town": st.sampled_from(["Aix", '"Köln, Süd"', "Atlantis", "", '"two\nlines"', 'the "odd" one', '"a ""b"""']),
+    "flag": st.sampled_from(["true", "FALSE", "0", "1", "", "perhaps"]),
+    "note": st.sampled_from(["", "ok", '"x,y"', '"line\r\nend"', '5" pipe', " ", "é漢"]),
+}
+ENDS = st.sampled_from(["\n", "\n", "\n", "\r\n", "\n\n", "\r\n\n"])
+
+
+@st.composite
+def files(draw: Any) -> tuple[str, str]:
+    """A CSV with the columns of the model `mixed`, another one, faults of all kinds, and its delimiter."""
+    delimiter = draw(st.sampled_from([",", ";", "\t"]))
+    columns = draw(st.permutations(list(CELLS)))
+    lines = [delimiter.join(columns)]
+    for _ in range(draw(st.integers(1, 12))):
+        cells = [draw(CELLS[column]) for column in columns]
+        spoilt = draw(st.integers(0, 12))
+        if spoilt == 0:
+            cells.append("more")
+        elif spoilt == 1:
+            cells = cells[:-1]
+        elif spoilt == 2:
+            cells[0] = "a\rb"
+        lines.append(delimiter.join(cell.replace(",", delimiter) for cell in cells))
+    text = "".join(line + draw(ENDS) for line in lines)
+    return (text if draw(st.booleans()) else text.rstrip("\r\n")), delimiter
+
+
+def as_number(cell: str) -> float | None:
+    """The number, NaN for a missing one, None for none."""
+    try:
+        value = float(cell or "nan")
+    except ValueError:
+        return None
+    return None if math.isinf(value) else value
+
+
+def as_flag(cell: str) -> object:
+    return {"": None, "true": True, "1": True, "false": False, "0": False}.get(cell.lower(), "bad")
+
+
+@given(files(), st.booleans(), st.sampled_from([1, 60, 200, 10_000]), st.sampled_from([1, 4, 1000]), st.integers(1, 50))
+def test_results_are_the_input_and_what_the_model_says(
+    models: Mapping[str, LoadedModel],
+    file: tuple[str, str],
+    probabilities: bool,
+    chunk_bytes: int,
+    chunk_rows: int,
+    block: int,
+) -> None:
+    text, delimiter = file
+    model = models["mixed"]
+    (header, *rows), _ = csv_reference.read(text, delimiter)
+    if not rows:
+        return
+    line_end = "\r\n" if header.sent.endswith("\r\n") else "\n"
+    table, good = [], []
+    for index, row in enumerate(rows):
+        cells = dict(zip(header.fields, row.fields, strict=False))
+        if len(row.fields) != len(header.fields) or row.lone_return:
+            continue
+        if as_number(cells["a"]) is None or as_flag(cells["flag"]) == "bad":
+            continue
+        good.append(index)
+        table.append([as_number(cells["a"]), cells["town"] or None, as_flag(cells["flag"])])
+    added = dict.fromkeys(range(len(rows)), delimiter * 3 if probabilities else delimiter)
+    counted: dict[str, int] = {}
+    if good:
+        frame = pd.DataFrame(table, columns=["a", "town", "flag"]).astype({"a": "float64"}).astype(
+            {"town": "object", "flag": "object"}
+        )  # fmt: skip
+        said = model.estimator.predict(frame).tolist()
+        shares = model.estimator.predict_proba(frame).tolist()
+        for index, label, share in zip(good, said, shares, strict=True):
+            cells = [label, *share] if probabilities else [label]
+            added[index] = delimiter + delimiter.join(map(repr, cells))
+            counted[str(label)] = counted.get(str(label), 0) + 1
+    names = ["prediction", "probability_0", "probability_1"] if probabilities else ["prediction"]
+    expected = header.sent.rstrip("\r\n") + delimiter + delimiter.join(names) + line_end
+    for index, row in enumerate(rows):
+        content = row.sent.removesuffix("\n").removesuffix("\r") if row.sent.endswith("\n") else row.sent
+        expected += content + added[index] + (row.sent[len(content) :] or line_end)
+
+    sent = text.encode()
+    result, errors, parts = run(
+        sent,
+        model,
+        blocks=[sent[start : start + block] for start in range(0, len(sent), block)],
+        chunk_bytes=chunk_bytes,
+        chunk_rows=chunk_rows,
+        delimiter="tab" if delimiter == "\t" else delimiter,
+        probabilities=probabilities,
+    )
+    assert result.decode() == expected
+    listed = [int(line[0]) for line in csv.reader(io.StringIO(errors.decode(), newline=""))]
+    assert listed == [index + 1 for index in range(len(rows)) if index not in good]
+    assert sum(part.rows_failed for part in parts) == len(listed)
+    assert whole_summary(parts).render() == {"classes": counted}
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return pd.DataFrame(np.random.default_rng(5).normal(size=(3001, 3)), columns=["a", "b", "c"])
+
+
+@pytest.mark.parametrize("name", ["logistic", "labels", "truth", "trees", "amount", "ridge", "nameless"])
+def test_chunks_give_what_the_whole_file_gives_in_one_call(
+    models: Mapping[str, LoadedModel], table: pd.DataFrame, name: str
+) -> None:
+    """To the last bit, of linear models too: that is why chunks have whole blocks of rows."""
+    model = models[name]
+    probabilities = bool(model.manifest.classes)
+    given = table if name != "nameless" else table.to_numpy()
+    columns = [model.estimator.predict(given).tolist()]
+    if probabilities:
+        columns += model.estimator.predict_proba(given).T.tolist()
+    expected = [list(map(str, row)) for row in zip(*columns, strict=True)]
+    data = table.to_csv(index=False).encode()
+    for limits in ({"chunk_bytes": 10**6, "chunk_rows": 10**6}, {"chunk_bytes": 9000}, {"chunk_rows": 192}):
+        result, errors, _ = run(data, model, **limits, output="predictions", probabilities=probabilities)
+        assert list(csv.reader(io.StringIO(result.decode())))[1:] == expected
+        assert errors == b""
+
+
+def test_a_file_cut_at_any_byte_gives_the_same(models: Mapping[str, LoadedModel]) -> None:
+    data = '\ufeffnote,c,"b",a\r\n"é, ""x""\n",1,2,3\n\n,4,5\r\n5" ,7,8,"9"\n\r\nn,1,,2\n"",0,0,0'.encode()
+    whole = run(data, models["nameless"], chunk_rows=2)
+    for at in range(len(data) + 1):
+        assert run(data, models["nameless"], blocks=[data[:at], data[at:]], chunk_rows=2)[:2] == whole[:2]
+
+
+def test_the_key_is_carried_along_as_it_was_sent(models: Mapping[str, LoadedModel]) -> None:
+    data = b'c,"the id",a,b,more\r\n0, 007 ,0,0,"x\ny"\r\n0,"a,b",x,0,\n1,2\n'
+    options = {"output": "predictions", "key": "more,the id"}
+    result, errors, _ = run(data, models["nameless"], **options)
+    zero = repr(float(models["nameless"].estimator.predict([[0, 0, 0]])[0])).encode()
+    assert result == b'more,"the id",prediction\r\n"x\ny", 007 ,' + zero + b'\r\n,"a,b",\n,2,\n'
+    assert errors == b'2,a,x,not a number\n3,,,"has 2 fields, the header has 5"\n'
+
+
+def test_predictions_alone_have_a_line_for_a_bad_row_too(models: Mapping[str, LoadedModel]) -> None:
+    result, _, _ = run(b"a,b,c\n0,0,x\n", models["nameless"], output="predictions")
+    assert result == b'prediction\n""\n'
+    result, _, _ = run(b"a,b,c\n0,0,x\n", models["logistic"], output="predictions", probabilities=True)
+    assert result == b"prediction,probability_0,probability_1\n,,\n"
+
+
+def test_a_file_without_a_header_has_the_features_in_order(models: Mapping[str, LoadedModel]) -> None:
+    result, errors, _ = run(b"0|0|0\n1|1\n", models["amount"], header=False, delimiter="|")
+    said = repr(float(models["amount"].estimator.predict(pd.DataFrame([[0.0] * 3], columns=["a", "b", "c"]))[0]))
+    assert result.decode() == f"0|0|0|{said}\n1|1|\n"
+    assert errors == b'2,,,"has 2 fields, not 3"\n'
+
+
+def test_rows_that_make_the_model_raise_are_bad_and_say_why(models: Mapping[str, LoadedModel]) -> None:
+    data = b"a,town\n1,Aix\n1,Atlantis\nx,Atlantis\n-1,Bonn\n"
+    result, errors, parts = run(data, models["strict"])
+    lines = list(csv.reader(io.StringIO(errors.decode())))
+    assert [line[:3] for line in lines] == [["2", "", ""], ["3", "a", "x"]]
+    assert "Atlantis" in lines[0][3]
+    assert [line.split(b",")[2] for line in result.splitlines()] == [b"prediction", b"1", b"", b"", b"0"]
+    first = parts[0].first_error()
+    assert (first.row, first.column, first.message) == (2, "", lines[0][3])
+
+
+def test_a_chunk_in_which_no_row_can_be_predicted_is_written_too(models: Mapping[str, LoadedModel]) -> None:
+    result, _, parts = run(b"a,b,c\nx,0,0\ny,0,0\n", models["amount"])
+    assert result == b"a,b,c,prediction\nx,0,0,\ny,0,0,\n"
+    assert (parts[0].rows, parts[0].rows_failed) == (2, 2)
+    assert parts[0].summary.render()["mean"] is None
+    result, _, parts = run(b"a,town\n0,Rome\n", models["strict"], probabilities=True)
+    assert result == b"a,town,prediction,probability_0,probability_1\n0,Rome,,,\n"
+
+
+def test_rows_are_counted_over_the_whole_file_and_long_values_are_cut(models: Mapping[str, LoadedModel]) -> None:
+    data = b"a,b,c\n" + b"0,0,0\n" * 99 + b"0," + b"z" * 900 + b",0\n"
+    _, errors, parts = run(data, models["amount"], chunk_rows=4)
+    assert len(parts) == 25
+    assert errors == b"100,b," + b"z" * 200 + b",not a number\n"
+
+
+def test_a_byte_order_mark_inside_the_file_is_no_mark(models: Mapping[str, LoadedModel]) -> None:
+    """pandas would take it off a chunk's first cell."""
+    model = models["nameless"]
+    _, errors, parts = run("a,b,c\n0,0,0\n\ufeff1,0,0\n".encode(), model, chunk_rows=1)
+    assert len(parts) == 2
+    assert errors.decode() == "2,a,\ufeff1,not a number\n"
+
+
+def test_a_column_of_nothing_but_true_and_false_is_no_column_of_numbers(models: Mapping[str, LoadedModel]) -> None:
+    """pandas would read ones and zeros where every cell of a chunk is such a word."""
+    _, errors, _ = run(b"a,b,c\nTrue,0,0\nfalse,0,0\n", models["nameless"])
+    assert errors == b"1,a,True,not a number\n2,a,false,not a number\n"
+
+
+def test_labels_are_quoted_where_they_must_be(models: Mapping[str, LoadedModel]) -> None:
+    result, _, parts = run(b"a,b,c\n2,0,0\n-2,0,0\n0,0,0\n", models["labels"])
+    assert result == b'a,b,c,prediction\n2,0,0,"high, up"\n-2,0,0,"low ""down"""\n0,0,0,mid\n'
+    assert parts[0].summary.render() == {"classes": {"high, up": 1, 'low "down"': 1, "mid": 1}}
+
+
+def test_no_memory_is_no_rows_fault() -> None:
+    class Hungry:
+        def predict(self, table: Any) -> Any:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        run(b"a\n1\n2\n", loaded(Hungry(), numbers("a")))
