@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rowcast.jobs.options import Options
 from rowcast.models.manifest import Feature, Manifest
-from worker import rows as rows_module
+from worker import columns as columns_module
 from worker.kinds import convert
 from worker.rows import Rows, read, table_of_values
 
@@ -86,10 +86,10 @@ def test_cells_are_read_as_the_contract_says(column: list[str], feature: Feature
 def test_the_quick_way_and_the_exact_way_make_the_same_table(table: list[list[str]]) -> None:
     known = [Feature(name=name, kind="number", missing=True) for name in "abc"]
     data = "".join(",".join(row) + "\r\n" for row in table).encode()
-    quick = rows_module._parsed(data, known, [0, 1, 2], ",")
+    quick = columns_module._parsed(data, known, [0, 1, 2], ",")
     exact = [
         convert(feature, column)
-        for feature, column in zip(known, rows_module._texts(data, [0, 1, 2], ","), strict=True)
+        for feature, column in zip(known, columns_module._texts(data, [0, 1, 2], ","), strict=True)
     ]
     if quick is not None:
         for one, (other, misfits) in zip(quick, exact, strict=True):

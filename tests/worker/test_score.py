@@ -241,6 +241,17 @@ def test_rows_are_counted_over_the_whole_file_and_long_values_are_cut(models: Ma
     assert errors == b"100,b," + b"z" * 200 + b",not a number\n"
 
 
+def test_bad_cells_far_apart_cost_their_own_rows_alone(models: Mapping[str, LoadedModel], table: pd.DataFrame) -> None:
+    model = models["amount"]
+    rows = table.iloc[np.arange(9000) % len(table)].astype("object").reset_index(drop=True)
+    expected = [repr(value) for value in model.estimator.predict(rows.astype("float64")).tolist()]
+    for row, cell in {0: "x", 4000: "1_0", 4001: "inf", 8999: ""}.items():
+        rows.loc[row, "b"], expected[row] = cell, ""
+    result, errors, _ = run(rows.to_csv(index=False).encode(), model, chunk_bytes=10**7, chunk_rows=10**7)
+    assert [line.split(",")[3] for line in result.decode().splitlines()[1:]] == expected
+    assert [line.split(",")[0] for line in errors.decode().splitlines()] == ["1", "4001", "4002", "9000"]
+
+
 def test_a_byte_order_mark_inside_the_file_is_no_mark(models: Mapping[str, LoadedModel]) -> None:
     """pandas would take it off a chunk's first cell."""
     model = models["nameless"]
