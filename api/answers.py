@@ -12,6 +12,7 @@ from api.services import Services, services
 from rowcast.errors import NotFound
 from rowcast.jobs.job import Job
 from rowcast.jobs.states import Status
+from rowcast.problem import problem
 
 ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 """A UUIDv7 as we write it; anything else never was a job, and no key is ever made of it."""
@@ -35,8 +36,8 @@ def single_response(job: Job) -> Response:
     """The bare answer of a single job that has ended: the prediction, or the problem that came of it."""
     if job.status is Status.SUCCEEDED and job.result is not None:
         return jsonify(job.result | {"job": job.id})
-    problem: dict[str, Any] = job.error or {"type": "about:blank", "title": "Cancelled", "status": 409}
-    return problem_response(problem | {"job": job.id})
+    document: dict[str, Any] = job.error or problem(409, "Cancelled", "The job was cancelled.")
+    return problem_response(document | {"job": job.id})
 
 
 def own_job(id: str) -> Job:
@@ -50,14 +51,17 @@ def own_job(id: str) -> Job:
     return services().records.get(id, g.scope)
 
 
-def wait_for_end(at_hand: Services, id: str, ended: threading.Event, seconds: float) -> Job:
-    """The job at its end, or after so many seconds. `ended` comes from `Waiting.expecting`, entered before."""
+def wait_for_end(at_hand: Services, id: str, ended: threading.Event, seconds: float, *, is_new: bool = False) -> Job:
+    """The job at its end, or after so many seconds.
+
+    `ended` comes from `Waiting.expecting`, entered before. A job that is new has not ended: it is not looked at first.
+    """
     until = time.monotonic() + seconds
-    if seconds > 0:
+    if is_new and seconds > 0:
         ended.wait(min(seconds, _DOUBT_SECONDS))
     job = at_hand.records.get(id)
     while not job.status.is_terminal and (left := until - time.monotonic()) > 0:
-        ended.clear()
         ended.wait(min(left, _DOUBT_SECONDS))
+        ended.clear()
         job = at_hand.records.get(id)
     return job

@@ -14,7 +14,9 @@ from api.options import preferred_wait, query_wait, read_options
 from api.rows import instances_csv, ndjson_csv, parse
 from api.services import Services, services
 from rowcast.errors import Unprocessable, Unreadable, UnsupportedType
+from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options
+from rowcast.jobs.states import Status
 from rowcast.jobs.submit import Request, Submitted, new_id
 from rowcast.logs import logger
 from rowcast.models.values import row_values
@@ -33,29 +35,31 @@ def predict() -> Response:
     id = new_id()
     with at_hand.waiting.expecting(id) as ended:
         submitted = _form_of_body()(at_hand, id)
-        if submitted.replayed:
-            job = at_hand.records.get(submitted.id)
-        else:
+        if not submitted.replayed:
+            job = wait_for_end(at_hand, submitted.id, ended, wait, is_new=True)
+    if submitted.replayed:
+        with at_hand.waiting.expecting(submitted.id) as ended:
             job = wait_for_end(at_hand, submitted.id, ended, wait)
+    _log(job, submitted.replayed)
+    done = wait > 0 and job.status.is_terminal and job.status is not Status.EXPIRED
+    response = single_response(job) if done and job.is_single else job_response(job, 200 if done else 202)
+    if submitted.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+        response.status_code = 200 if response.status_code == 202 else response.status_code
+    if preferred is not None and asked is None:
+        response.headers["Preference-Applied"] = f"wait={preferred:g}"
+    return response
+
+
+def _log(job: Job, replayed: bool) -> None:
     logger("gateway").info(
         "job_taken",
         job=job.id,
         kind=job.spec.kind,
         model=str(job.spec.model),
         rows=job.rows_total,
-        replayed=submitted.replayed,
+        replayed=replayed,
     )
-    done = wait > 0 and job.status.is_terminal
-    response = (
-        single_response(job)
-        if done and job.is_single
-        else job_response(job, 200 if done or submitted.replayed else 202)
-    )
-    if submitted.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    if preferred is not None and asked is None:
-        response.headers["Preference-Applied"] = f"wait={preferred:g}"
-    return response
 
 
 def _form_of_body() -> Callable[[Services, str], Submitted]:

@@ -1,5 +1,6 @@
 """The gateway's server: gunicorn with gevent; one process holds a thousand waiting callers and slow uploads alike."""
 
+import html
 import json
 import re
 import socket
@@ -86,7 +87,7 @@ class _ProblemSocket:
 
 
 def _page(page: re.Match[bytes]) -> bytes:
-    status, reason, detail = page[1].decode(), page[2].decode(), page[3].decode("latin-1")
+    status, reason, detail = page[1].decode(), page[2].decode(), html.unescape(page[3].decode("latin-1"))
     id = str(uuid_utils.uuid7())
     body = json.dumps(problem(int(status), reason, detail or reason) | {"request_id": id}).encode()
     head = (

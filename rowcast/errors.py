@@ -7,13 +7,14 @@
     │   ├── Unprocessable           readable but wrong: columns, values, options
     │   │   ├── MissingColumns(columns, nearest)
     │   │   └── NotUtf8(offset)
-    │   ├── TooLarge(what, limit)
+    │   ├── TooLarge(what, limit, setting)
     │   └── UnsupportedType(content_type)
     ├── NotFound                    there never was such a job, model or version
     ├── Gone                        there was, and it has expired or was deleted
     ├── NotAcceptable               the caller accepts no form that there is
     ├── WrongState                  the job is not in a state for this
-    ├── Unavailable                 Redis or the store is away, or the queue is full; try again later
+    ├── Unavailable                 Redis or the store is away; try again later
+    │   └── QueueFull
     └── ModelRefused                a model file that must not be opened: digest, signature or library version
 
 None of them knows HTTP: `api/errors.py` maps each to its status.
@@ -130,6 +131,10 @@ class Unavailable(RowcastError):
     def __init__(self, detail: str, retry_after_seconds: int = 5) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class QueueFull(Unavailable):
+    """There are as many jobs as may be that have not ended yet."""
 
 
 class ModelRefused(RowcastError):

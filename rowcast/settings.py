@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     chunk_rows: Count = Field(default=50_000, description="or after so many rows, whichever comes first.")
     lease_seconds: Seconds = Field(
         default=15,
-        description="How long a worker that has gone silent keeps its chunk; it renews three times as often.",
+        description="How long a worker that has gone silent keeps its chunk; it renews at least three times as often.",
     )
     chunk_timeout: Seconds = Field(
         default=90,

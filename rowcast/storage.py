@@ -103,6 +103,7 @@ class Storage:
         self.put(".check", b"ok")
         if self.get(".check") != b"ok":
             raise Unavailable(f"The store {self.location} does not give back what it was given.")
+        self.delete(".check")
 
 
 def _open(location: str) -> ObjectStore:

@@ -1,8 +1,10 @@
 """Starts a worker: `python -m worker [--concurrency N]`. Everything else comes from the settings."""
 
 import argparse
+import gc
 import os
 import sys
+import warnings
 
 from rowcast.errors import BadSetting
 from rowcast.settings import Settings
@@ -28,10 +30,13 @@ def main() -> int:
 
     app = make_worker(settings)
     app.conf.worker_soft_shutdown_timeout = options.grace
+    # Messages are JSON alone, so being root is no more of a risk here than anywhere.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+    gc.freeze()  # what is there now is shared with the pool processes for as long as nobody touches it
     try:
         app.worker_main(
             [
-                *("worker", "--concurrency", str(options.concurrency), "--pool", "prefork"),
+                *("--quiet", "worker", "--concurrency", str(options.concurrency), "--pool", "prefork"),
                 *("--loglevel", settings.log_level, "--without-mingle", "--without-gossip", "--without-heartbeat"),
             ]
         )

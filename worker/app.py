@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, bootsteps
@@ -14,19 +15,20 @@ from rowcast.jobs.connection import connect
 from rowcast.jobs.crew import BEAT_SECONDS, Crew
 from rowcast.jobs.leases import Leases
 from rowcast.jobs.queue import CHUNK_TASK, SINGLES_TASK, make_app
+from rowcast.jobs.scripts import STRIKES_OF_DEATH
 from rowcast.logs import logger, set_up
-from rowcast.problem import problem
 from rowcast.settings import Settings
+from worker.process import Process
 
 _ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-_LOST = problem(500, "Worker lost", "The process that worked on it died, as often as it may.")
 
 
 def make_worker(settings: Settings) -> Celery:
     """The application with its tasks.
 
-    What a task needs is made in each pool process, after the fork: neither Redis connections, nor obstore's and BLAS'
-    threads survive one, and a lean main process starts and forks fast.
+    The main process imports what its pool processes will need, so that they start at once and share its memory, but
+    opens nothing: neither connections nor the threads of obstore, BLAS and OpenMP survive a fork, and all of these
+    start with the first use, not with the import (tests/worker/test_fork.py holds them to it).
     """
     app = make_app(settings)
     node = _node()
@@ -45,7 +47,7 @@ def hand_back(settings: Settings) -> None:
 
     Celery's signal `worker_shutdown` is of no use here: a cold shutdown, which breaks work off, does not send it.
     """
-    _give_back(settings, _node(), lambda pid: True)
+    _give_back(settings, _node(), lambda pid: True, strikes=0)
 
 
 def _node() -> str:
@@ -57,26 +59,30 @@ def _register_tasks(app: Celery, settings: Settings, node: str) -> None:
 
     @worker_process_init.connect(weak=False)
     def _start(**_: Any) -> None:
-        from worker.process import Process  # pandas and scikit-learn are loaded here, after the fork
-
         process = at_hand["process"] = Process(settings, node)
         # A sibling that died holds leases still: its work goes on at once, not when they run out.
-        _give_back(settings, node, lambda pid: not _lives(pid))
+        _give_back(settings, node, lambda pid: not _lives(pid), strikes=STRIKES_OF_DEATH)
         process.warm_up(settings.default_model)
 
     @app.task(name=CHUNK_TASK)
-    def score_chunk(id: str, chunk: int) -> None:
-        if not _ID.match(str(id)) or type(chunk) is not int or chunk < 0:
-            logger("worker").error("message_refused", task=CHUNK_TASK, job=repr(id)[:100], chunk=repr(chunk)[:100])
-            return
-        at_hand["process"].score_chunk(id, chunk)
+    def score_chunk(*arguments: Any) -> None:
+        match arguments:
+            case (str(id), int(chunk)) if _ID.match(id) and chunk >= 0:
+                at_hand["process"].score_chunk(id, chunk)
+            case _:
+                _refuse(CHUNK_TASK, arguments)
 
     @app.task(name=SINGLES_TASK)
-    def score_singles(model: str) -> None:
-        if not isinstance(model, str) or "@" not in model:
-            logger("worker").error("message_refused", task=SINGLES_TASK, model=repr(model)[:100])
-            return
-        at_hand["process"].predict_waiting(model)
+    def score_singles(*arguments: Any) -> None:
+        match arguments:
+            case (str(model),) if "@" in model:
+                at_hand["process"].predict_waiting(model)
+            case _:
+                _refuse(SINGLES_TASK, arguments)
+
+
+def _refuse(task: str, arguments: tuple[Any, ...]) -> None:
+    logger("worker").error("message_refused", task=task, arguments=repr(arguments)[:200])
 
 
 def _heartbeat(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
@@ -108,7 +114,7 @@ def _heartbeat(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
     return Heartbeat
 
 
-def _give_back(settings: Settings, node: str, is_gone: Any) -> None:
+def _give_back(settings: Settings, node: str, is_gone: Callable[[int], bool], *, strikes: int) -> None:
     """Ends the leases of this worker's processes for which `is_gone(pid)` holds."""
 
     def of_ours(holder: str) -> bool:
@@ -116,7 +122,7 @@ def _give_back(settings: Settings, node: str, is_gone: Any) -> None:
         return name == node and is_gone(int(pid))
 
     try:
-        given = Leases(connect(settings.redis_url), settings, node).give_back_of(of_ours, _LOST)
+        given = Leases(connect(settings.redis_url), settings, node).give_back_of(of_ours, strikes=strikes)
     except Unavailable as error:
         logger("worker").warning("leases_not_given_back", reason=error.detail)
         return

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.leases import ChunkLease, Leases, RowLease
+from rowcast.jobs.scripts import STRIKES_OF_ERROR
 from rowcast.logs import logger
 from rowcast.problem import problem
 
@@ -78,7 +79,7 @@ class Keeper:
             document = problem(
                 500, "Timed out", f"It took longer than {self._timeout_seconds:g} s (ROWCAST_CHUNK_TIMEOUT)."
             )
-            self._leases.give_back(hold.leases, document)
+            self._leases.give_back(hold.leases, document, strikes=STRIKES_OF_ERROR)
             self._end_process(hold, "work_took_too_long")
 
     def _end_process(self, hold: _Hold, event: str) -> None:

@@ -5,12 +5,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rowcast.errors import ModelRefused, NotFound, RowcastError, Unavailable
+from rowcast.errors import Gone, ModelRefused, NotFound, RowcastError, Unavailable
 from rowcast.jobs.connection import connect
 from rowcast.jobs.files import Files
-from rowcast.jobs.leases import MAX_ATTEMPTS, ChunkLease, Exhausted, Leases, Outcome, RowLease
+from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease
 from rowcast.jobs.packed import Stored
 from rowcast.jobs.records import Records
+from rowcast.jobs.scripts import STRIKES_OF_ERROR
 from rowcast.logs import logger
 from rowcast.models.registry import Registry
 from rowcast.problem import problem
@@ -24,11 +25,8 @@ from worker.score import ChunkSpec, Part, score
 GATHER_ROWS = 256
 """Single rows predicted in one call: it costs hardly more than one row does."""
 
-PATIENT_ATTEMPTS = 100
-"""Attempts where only the store or Redis is away; the pause between them grows to half a minute."""
-
-RAISING_ATTEMPTS = 3
-"""Attempts of a chunk that raises an error of its own."""
+_LONGEST_PAUSE_SECONDS = 30.0
+"""Between attempts where the store, the registry or Redis is away."""
 
 
 class Process:
@@ -54,14 +52,7 @@ class Process:
 
     def score_chunk(self, id: str, chunk: int) -> None:
         """Scores one chunk, if it still needs to be."""
-        try:
-            lease = self._leases.chunk(id, chunk)
-        except Exhausted as exhausted:
-            self._fail(
-                exhausted.lease,
-                f"was tried {MAX_ATTEMPTS} times, and its process died or fell silent each time",
-            )
-            return
+        lease = self._leases.chunk(id, chunk)
         if isinstance(lease, str):
             self._log.info("hint_not_needed", job=id, chunk=chunk, reason=lease)
             return
@@ -70,27 +61,29 @@ class Process:
             try:
                 self._score(lease, log)
             except Unavailable as error:
-                pause = min(30, 2 ** min(lease.attempt, 5) / 2)
-                log.warning("chunk_put_off", reason=error.detail, pause_seconds=pause)
-                document = problem(503, "Unavailable", f"Chunk {chunk} ({lease.rows}): {error.detail}")
-                self._leases.give_back([lease], document, attempts=PATIENT_ATTEMPTS, delay_seconds=pause)
+                self._put_off([lease], error, log)
             except (ModelRefused, NotFound) as error:
                 self._fail(lease, f"cannot be scored: {error.detail}")
             except Exception as error:
                 log.exception("chunk_raised")
                 detail = f"Chunk {chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
                 document = problem(500, "Scoring failed", detail)
-                self._leases.give_back([lease], document, attempts=RAISING_ATTEMPTS, delay_seconds=lease.attempt)
+                self._leases.give_back([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
 
     def predict_waiting(self, model: str) -> None:
         """Predicts the single rows that wait for `NAME@VERSION` until none waits."""
         while rows := self._leases.rows(model, GATHER_ROWS):
-            started = time.perf_counter()
+            log = self._log.bind(model=model, jobs=[row.id for row in rows])
             with self._keeper.holding(rows):
-                outcomes = self._predict(model, rows)
-                counted = self._leases.commit_rows(outcomes)
-            seconds = round(time.perf_counter() - started, 6)
-            self._log.info("rows_predicted", model=model, rows=counted, seconds=seconds, jobs=[row.id for row in rows])
+                try:
+                    self._predict_and_commit(model, rows, log)
+                except Unavailable as error:
+                    self._put_off(rows, error, log)
+                    return
+                except Exception as error:
+                    log.exception("rows_raised")
+                    document = problem(500, "Predicting failed", f"{type(error).__name__}: {error}")
+                    self._leases.give_back(rows, document, strikes=STRIKES_OF_ERROR)
 
     def _score(self, lease: ChunkLease, log: Any) -> None:
         started = time.perf_counter()
@@ -110,12 +103,26 @@ class Process:
         outcome = self._leases.commit(lease, stored, part.summary.to_json())
         seconds = round(time.perf_counter() - started, 6)
         log.info("chunk_scored", rows=part.rows, rows_failed=part.rows_failed, seconds=seconds, outcome=outcome)
+        if outcome == "stale":
+            self._sweep_if_deleted(lease.id)
+
+    def _sweep_if_deleted(self, id: str) -> None:
+        """A part that was stored after its job's files were removed must not stay."""
+        try:
+            self._records.get(id)
+        except (Gone, NotFound):
+            self._files.delete(id)
+
+    def _predict_and_commit(self, model: str, rows: Sequence[RowLease], log: Any) -> None:
+        started = time.perf_counter()
+        counted = self._leases.commit_rows(self._predict(model, rows))
+        log.info("rows_predicted", rows=counted, seconds=round(time.perf_counter() - started, 6))
 
     def _predict(self, model: str, rows: Sequence[RowLease]) -> list[Outcome]:
         name, _, version = model.rpartition("@")
         try:
             loaded = self._models.get(name, version)
-        except RowcastError as error:
+        except (ModelRefused, NotFound) as error:
             document = problem(500, "Model refused", error.detail)
             return [Outcome(row, "failed", document) for row in rows]
         wanted = any(row.probabilities for row in rows)
@@ -128,6 +135,13 @@ class Process:
                     answer.pop("probabilities", None)
                 outcomes.append(Outcome(row, "succeeded", answer))
         return outcomes
+
+    def _put_off(self, leases: Sequence[ChunkLease | RowLease], error: Unavailable, log: Any) -> None:
+        """Tries again later, as often as it takes: nothing is wrong with the rows."""
+        pause = min(_LONGEST_PAUSE_SECONDS, 2 ** min(max(lease.attempt for lease in leases), 8) / 2)
+        log.warning("put_off", reason=error.detail, pause_seconds=pause)
+        document = problem(503, "Unavailable", error.detail)
+        self._leases.give_back(leases, document, strikes=0, delay_seconds=pause)
 
     def _fail(self, lease: ChunkLease, reason: str) -> None:
         detail = f"Chunk {lease.chunk} ({lease.rows}) {reason}."

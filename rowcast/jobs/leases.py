@@ -16,9 +16,6 @@ from rowcast.jobs.packed import Planned, Stored, pack_stored, unpack_planned
 from rowcast.jobs.scripts import Scripts
 from rowcast.settings import Settings
 
-MAX_ATTEMPTS = 5
-"""Leases that one chunk or row may take before its job fails."""
-
 
 @dataclass(frozen=True)
 class ChunkLease:
@@ -29,6 +26,8 @@ class ChunkLease:
     attempt: int
     planned: Planned
     spec: Spec
+    strikes: int
+    """What stands against the chunk: leases that ended with a death or an error."""
 
     @property
     def member(self) -> str:
@@ -66,14 +65,6 @@ class Outcome:
     document: Mapping[str, Any]
 
 
-class Exhausted(Exception):
-    """A chunk whose process died, or fell silent, as often as may be."""
-
-    def __init__(self, lease: ChunkLease) -> None:
-        super().__init__(lease.member)
-        self.lease = lease
-
-
 class Leases:
     """Leases of one holder, `NODE/PID`.
 
@@ -91,19 +82,15 @@ class Leases:
         """Asks for one chunk.
 
         `busy`: somebody has it. `idle`: it needs nobody (done, of a job that has ended, or never sent).
-
-        Raises:
-            Exhausted: it has used up its attempts; the lease that it carries is nobody's.
         """
         with speaking():
-            answer = self._scripts("lease_chunk", id, chunk, self.holder, self._lease_ms, MAX_ATTEMPTS)
-        outcome: Literal["leased", "exhausted", "busy", "idle"] = answer[0].decode()
-        if outcome in ("busy", "idle"):
+            answer = self._scripts("lease_chunk", id, chunk, self.holder, self._lease_ms)
+        outcome: Literal["leased", "busy", "idle"] = answer[0].decode()
+        if outcome != "leased":
             return outcome
-        lease = ChunkLease(id, chunk, int(answer[1]), unpack_planned(answer[2]), Spec.model_validate_json(answer[3]))
-        if outcome == "exhausted":
-            raise Exhausted(lease)
-        return lease
+        attempt, planned, spec, strikes = answer[1:]
+        spec = Spec.model_validate_json(spec)
+        return ChunkLease(id, chunk, int(attempt), unpack_planned(planned), spec, int(strikes))
 
     def rows(self, model: str, most: int) -> list[RowLease]:
         """Takes what waits for the model version `NAME@VERSION`, at most `most` rows."""
@@ -158,17 +145,14 @@ class Leases:
         leases: Sequence[ChunkLease | RowLease],
         problem: Mapping[str, Any],
         *,
-        attempts: int = MAX_ATTEMPTS,
+        strikes: int,
         delay_seconds: float = 0,
-    ) -> list[str]:
-        """Ends leases early; the work is tried again after the delay, or, with `attempts` used up, its job fails.
-
-        Answers the ids of the jobs that have failed by it.
-        """
+    ) -> None:
+        """Ends leases early; the work is tried again after the delay, or, with too many strikes, its job fails."""
         arguments = [item for lease in leases for item in (lease.member, lease.attempt)]
-        return self._give_back(arguments, problem, attempts, delay_seconds)
+        self._give_back(arguments, json.dumps(problem), strikes, delay_seconds)
 
-    def give_back_of(self, is_gone: Callable[[str], bool], problem: Mapping[str, Any]) -> int:
+    def give_back_of(self, is_gone: Callable[[str], bool], *, strikes: int) -> int:
         """Ends every lease whose holder is gone and answers how many there were."""
         with speaking():
             held = self._redis.hgetall(key("leases"))
@@ -178,12 +162,9 @@ class Leases:
             if is_gone(holder):
                 arguments += [member.decode(), attempt]
         if arguments:
-            self._give_back(arguments, problem, MAX_ATTEMPTS, 0)
+            self._give_back(arguments, "", strikes, 0)
         return len(arguments) // 2
 
-    def _give_back(
-        self, arguments: Sequence[str | int], problem: Mapping[str, Any], attempts: int, delay_seconds: float
-    ) -> list[str]:
+    def _give_back(self, arguments: Sequence[str | int], problem: str, strikes: int, delay_seconds: float) -> None:
         with speaking():
-            failed = self._scripts("give_back", attempts, int(delay_seconds * 1000), json.dumps(problem), *arguments)
-        return [id.decode() for id in failed]
+            self._scripts("give_back", strikes, int(delay_seconds * 1000), problem, *arguments)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, WrongState
+from rowcast.errors import Gone, NotFound, QueueFull, Unprocessable, WrongState
 from rowcast.jobs.connection import Connection, speaking
 from rowcast.jobs.job import Job, Spec
 from rowcast.jobs.keys import key
@@ -15,6 +15,11 @@ from rowcast.settings import Settings
 
 IDEMPOTENCY_SECONDS = 86_400
 DELETED = b"deleted"
+
+UPLOAD_SILENCE_MS = 10 * 60_000
+"""An upload that stores no chunk for so long is taken for dead; one that stalls is refused long before."""
+
+_ANY_NUMBER = 2**53
 _SCAN = 200
 """Records looked at in one round trip where a list is filtered by status."""
 
@@ -78,7 +83,7 @@ class Records:
 
         Raises:
             Unprocessable: the Idempotency-Key was used with a different request.
-            Unavailable: there are as many live jobs as may be.
+            QueueFull: there are as many live jobs as may be.
         """
         repeat = new.repeat or Repeat("", "")
         most = self._settings.max_jobs
@@ -88,7 +93,7 @@ class Records:
             answer = self._scripts("submit", *head, new.plan or "", str(new.spec.model), *fields)
         outcome = answer[0].decode()
         if outcome == "full":
-            raise Unavailable(f"There are {most} jobs that have not ended yet (ROWCAST_MAX_JOBS).", 10)
+            raise self._full()
         if outcome == "conflict":
             raise Unprocessable(
                 "This Idempotency-Key was used with a different request.",
@@ -135,6 +140,23 @@ class Records:
                 return found, None
             cursor = f"({ids[-1]}"
 
+    def expect(self, id: str) -> None:
+        """Announces an upload; if it falls silent, upkeep sweeps what it stored.
+
+        Raises:
+            QueueFull: there are as many live jobs as may be.
+        """
+        self._expect(id, self._settings.max_jobs)
+
+    def still_expect(self, id: str) -> None:
+        """Tells that an announced upload goes on."""
+        self._expect(id, _ANY_NUMBER)
+
+    def unexpect(self, id: str) -> None:
+        """Takes an announced upload back: nothing of it is left."""
+        with speaking():
+            self._redis.zrem(key("sweeping"), id)
+
     def cancel(self, id: str) -> None:
         """Cancels a job that has not ended.
 
@@ -155,11 +177,12 @@ class Records:
             NotFound: there is no such record.
         """
         with speaking():
-            if not self._scripts("delete", id, 2 * self._retention_ms // 1000):
+            sweep_ms = int(2000 * self._settings.lease_seconds)
+            if not self._scripts("delete", id, 2 * self._retention_ms // 1000, sweep_ms):
                 raise NotFound(f"There is no job {id}.")
 
     def parts(self, id: str, first: int, count: int) -> bytes:
-        """The packed entries of `count` parts from number `first` on (`parts.py` reads them)."""
+        """The packed entries of `count` parts from number `first` on (`packed.py` reads them)."""
         with speaking():
             table: bytes = self._redis.getrange(key("parts", id), first * 32, (first + count) * 32 - 1)
         return table
@@ -174,6 +197,15 @@ class Records:
         with speaking():
             seconds, microseconds = self._redis.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def _expect(self, id: str, most: int) -> None:
+        with speaking():
+            if not self._scripts("expect", id, UPLOAD_SILENCE_MS, most):
+                raise self._full()
+
+    def _full(self) -> QueueFull:
+        most = self._settings.max_jobs
+        return QueueFull(f"There are {most} jobs that have not ended yet (ROWCAST_MAX_JOBS).", 10)
 
     def _end(self, id: str, status: Status, problem: str) -> None:
         with speaking():

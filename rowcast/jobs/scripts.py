@@ -18,6 +18,15 @@ RESEND_MS = 5_000
 LOST_MS = 120_000
 """When it sends a hint again although the queue is not empty: longer than any queue should make a hint wait."""
 
+STRIKES_ALLOWED = 10
+"""Strikes against one chunk or row that fail its job: what kills whoever touches it must end, too."""
+
+STRIKES_OF_DEATH = 1
+"""For a lease whose holder died or fell silent: mostly that is not the chunk's fault."""
+
+STRIKES_OF_ERROR = 4
+"""For a lease that ended with an error of the chunk's own; the third one is the last."""
+
 
 class Scripts:
     """`scripts("submit", *arguments)` runs `lua/submit.lua` on the server, atomically."""
@@ -31,6 +40,7 @@ class Scripts:
                 f"local HINT_BATCH = {_literal(hint(app, CHUNK_TASK, BATCH, 'JOB', 'CHUNK'))}",
                 f"local HINT_SINGLE = {_literal(hint(app, SINGLES_TASK, SINGLE, 'MODEL'))}",
                 f"local RESEND_MS, LOST_MS = {RESEND_MS}, {LOST_MS}",
+                f"local STRIKES_ALLOWED, STRIKES_OF_DEATH = {STRIKES_ALLOWED}, {STRIKES_OF_DEATH}",
                 f"local RETENTION_MS = {int(settings.retention * 1000)}",
                 _source("prelude"),
             ]

@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import uuid_utils
 
+from rowcast.errors import QueueFull, Refused, Unavailable
 from rowcast.jobs.files import Files
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.options import Options
@@ -80,14 +82,27 @@ class Submit:
     def batch(self, request: Request, blocks: Iterable[bytes], id: str | None = None) -> Submitted:
         """A CSV that arrives in blocks of any size; it is cut, stored and counted as it goes by."""
         id = id or new_id()
+        self._records.expect(id)
         try:
-            submitted = self._make(self._receive(id, request, blocks))
+            new = self._receive(id, request, blocks)
         except BaseException:  # also a caller that hangs up, or a greenlet that is killed
-            self._files.delete(id)
+            self._drop(id)
             raise
+        try:
+            submitted = self._make(new)
+        except (Refused, QueueFull):
+            self._drop(id)
+            raise
+        # Any other fault leaves open whether the job was made: its files stay, and upkeep sweeps them if it was not.
         if submitted.id != id:
-            self._files.delete(id)
+            self._drop(id)
         return submitted
+
+    def _drop(self, id: str) -> None:
+        """Removes what was stored; where Redis is away just now, upkeep looks at it once more."""
+        self._files.delete(id)
+        with suppress(Unavailable):
+            self._records.unexpect(id)
 
     def _receive(self, id: str, request: Request, blocks: Iterable[bytes]) -> NewJob:
         settings, options = self._settings, request.options
@@ -101,7 +116,10 @@ class Submit:
             on_header=_checker(request),
         )
         plan = []
+        if not options.header:
+            _checker(request)(Header(b"", tuple(request.manifest.feature_names)))
         for chunk in _chunks(planner, blocks):
+            self._records.still_expect(id)
             self._files.put_input(id, chunk.number, chunk.data)
             plan.append(Planned(chunk.first_row, chunk.rows, len(chunk.data)))
         columns = planner.header.columns if planner.header else tuple(request.manifest.feature_names)

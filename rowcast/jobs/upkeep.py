@@ -6,9 +6,10 @@ Any number of these may run: every step is one atomic script, or safe to repeat.
 """
 
 import signal
+import sys
 import threading
 
-from rowcast.errors import Unavailable
+from rowcast.errors import RowcastError, Unavailable
 from rowcast.jobs.alive import show_alive
 from rowcast.jobs.connection import Connection, connect, speaking
 from rowcast.jobs.files import Files
@@ -44,28 +45,42 @@ class Upkeep:
         if put_back:
             self._log.warning("hints_sent_again", hints=put_back)
         self._expire()
+        self._sweep()
 
     def _expire(self) -> None:
         with speaking():
             seconds, _ = self._redis.time()
             ids = self._redis.zrangebyscore(key("expiring"), "-inf", int(seconds) * 1000, start=0, num=_AT_ONCE)
-        for id in ids:
-            # The record first: from then on nobody is sent to files that are going.
-            with speaking():
+            for id in ids:
                 self._scripts("expire", id, self._retention_seconds)
-            files = self._files.delete(id.decode())
-            self._log.info("job_expired", job=id.decode(), files=files)
+                self._log.info("job_expired", job=id.decode())
+
+    def _sweep(self) -> None:
+        """Removes the files of jobs that expired, were deleted, or whose upload died with its gateway."""
+        with speaking():
+            ids = [id.decode() for id in self._scripts("swept", _AT_ONCE)]
+        for id in ids:
+            files = self._files.delete(id)  # where the store is away, the next round goes on from here
+            with speaking():
+                self._redis.zrem(key("sweeping"), id)
+            if files:
+                self._log.info("files_swept", job=id, files=files)
 
 
 def main() -> None:
     """Runs until SIGTERM or SIGINT."""
-    settings = Settings.read()
+    try:
+        settings = Settings.read()
+        files = Files(Storage(settings.store))
+    except RowcastError as error:
+        print(error.detail, file=sys.stderr)
+        sys.exit(2)
     set_up(settings, "upkeep")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     log = logger("upkeep")
-    upkeep = Upkeep(connect(settings.redis_url), Files(Storage(settings.store)), settings)
+    upkeep = Upkeep(connect(settings.redis_url), files, settings)
     log.info("started")
     while not stop.wait(TICK_SECONDS):
         try:

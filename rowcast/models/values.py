@@ -22,14 +22,10 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
     if isinstance(features, Mapping):
         return _checked(_by_name(features, manifest, where), manifest, where)
     if not isinstance(features, Sequence) or isinstance(features, str):
-        raise Unprocessable.at(
-            where, "takes a list in the model's order, or an object by the features' names"
-        )
+        raise Unprocessable.at(where, "takes a list in the model's order, or an object by the features' names")
     if len(features) != len(manifest.features):
         names = ", ".join(manifest.feature_names)
-        raise Unprocessable.at(
-            where, f"has {len(features)} values, the model takes {len(manifest.features)}: {names}"
-        )
+        raise Unprocessable.at(where, f"has {len(features)} values, the model takes {len(manifest.features)}: {names}")
     return _checked(list(features), manifest, where)
 
 
@@ -80,6 +76,4 @@ def _fault(where: str, name: str, message: str) -> dict[str, str]:
 
 def _raise(faults: list[dict[str, str]]) -> None:
     if faults:
-        raise Unprocessable(
-            "; ".join(f"{fault['where']} {fault['message']}" for fault in faults[:5]) + ".", faults
-        )
+        raise Unprocessable("; ".join(f"{fault['where']} {fault['message']}" for fault in faults[:5]) + ".", faults)

@@ -176,7 +176,6 @@ def test_a_message_that_nobody_of_ours_sent_is_refused_and_the_worker_goes_on(
         redis.lpush(key("batch"), template[:start] + arguments + template[stop:])
     redis.lpush(key("batch"), template.replace(b"rowcast.score_chunk", b"os.system"))
     redis.lpush(key("batch"), template.replace(b"application/json", b"application/x-python-serialize"))
-    redis.lpush(key("batch"), b"no message at all")
     assert_whole(own_stack, http, id)
 
 

@@ -127,8 +127,13 @@ def test_titanic_joined_is_the_inputs_bytes_and_the_models_predictions(
     assert_joined(data, result, columns)
     assert job["input"]["sha256"] == hashlib.sha256(data).hexdigest()
     assert job["progress"] | {"rows_per_second": None} == {
-        "rows_total": 1309, "rows_done": 1309, "rows_failed": 0, "fraction": 1.0, "rows_per_second": None, "eta_seconds": None,
-    }  # fmt: skip
+        "rows_total": 1309,
+        "rows_done": 1309,
+        "rows_failed": 0,
+        "fraction": 1.0,
+        "rows_per_second": None,
+        "eta_seconds": None,
+    }
     counts = {label: columns["prediction"].count(label) for label in ("0", "1")}
     assert job["result"] == {"rows": 1309, "bytes": len(result), "summary": {"classes": counts}}
 

@@ -1,5 +1,6 @@
--- Leaves a tombstone where a record was. ARGV: id, life of the tombstone (s). Answers 1, or 0 where there was none.
-local id, life = unpack(ARGV)
+-- Leaves a tombstone where a record was. ARGV: id, life of the tombstone (s), when its files are swept once more (ms from
+-- now): a worker may be storing a part just now. Answers 1, or 0 where there was none.
+local id, life, sweep_ms = unpack(ARGV)
 local status = redis.call('HGET', K.job(id), 'status')
 if not status or status == 'deleted' then return 0 end
 local job = redis.call('HMGET', K.job(id), 'owner', 'waits_for')
@@ -11,5 +12,6 @@ redis.call('ZREM', K.owned(job[1]), id)
 redis.call('ZREM', K.expiring(), id)
 redis.call('HSET', K.job(id), 'status', 'deleted', 'owner', job[1])
 redis.call('EXPIRE', K.job(id), life)
+redis.call('ZADD', K.sweeping(), text(now_ms() + tonumber(sweep_ms)), id)
 tell({id})
 return 1

@@ -1,24 +1,25 @@
 -- Gives a chunk in flight to one worker process for a while.
--- ARGV: id, chunk, holder, lease (ms), attempts allowed.
--- Answers {'leased', attempt, plan entry, spec} | {'exhausted', attempt, plan entry, spec} | {'busy'} | {'idle'}; 'idle' is a chunk that is done, of a
--- job that has ended, or that was never sent.
-local id, chunk, holder, lease_ms, allowed = unpack(ARGV)
+-- ARGV: id, chunk, holder, lease (ms).
+-- Answers {'leased', attempt, plan entry, spec, strikes} | {'busy'} | {'idle'}; 'idle' is a chunk that is done, of a job
+-- that has ended, or that was never sent.
+local id, chunk, holder, lease_ms = unpack(ARGV)
 local status = redis.call('HGET', K.job(id), 'status')
 local flight = redis.call('HGET', K.open(id), chunk)
 if not status or ENDED[status] or not MAY[status] or not flight then return {'idle'} end
-local attempts, hinted = string.match(flight, '^(%d+) (%d+)$')
+local attempt, strikes, hinted = unpack_flight(flight)
 local now, this = now_ms(), member(id, chunk)
 local held_attempt, held_by = unpack_lease(redis.call('HGET', K.leases(), this))
-local attempt = tonumber(attempts)
-if held_by and held_by ~= holder and tonumber(redis.call('ZSCORE', K.due(), this) or 0) > now then return {'busy'} end
-local entry = redis.call('GETRANGE', K.plan(id), chunk * 16, chunk * 16 + 15)
-local spec = redis.call('HGET', K.job(id), 'spec')
+if held_by and held_by ~= holder then
+  if tonumber(redis.call('ZSCORE', K.due(), this) or 0) > now then return {'busy'} end
+  if strike(id, chunk, STRIKES_OF_DEATH) then return {'idle'} end -- it ran out, and upkeep had not looked
+  strikes = strikes + STRIKES_OF_DEATH
+end
 if held_by ~= holder then -- else: the same process asks again, as its first answer was lost
-  if attempt >= tonumber(allowed) then return {'exhausted', attempt, entry, spec} end
   attempt = attempt + 1
-  redis.call('HSET', K.open(id), chunk, attempt .. ' ' .. hinted)
+  redis.call('HSET', K.open(id), chunk, pack_flight(attempt, strikes, hinted))
   redis.call('HSET', K.leases(), this, attempt .. ' ' .. holder)
 end
 redis.call('ZADD', K.due(), text(now + tonumber(lease_ms)), this)
 if status == 'queued' then move(id, 'running') end
-return {'leased', attempt, entry, spec}
+local entry = redis.call('GETRANGE', K.plan(id), chunk * 16, chunk * 16 + 15)
+return {'leased', attempt, entry, redis.call('HGET', K.job(id), 'spec'), strikes}

@@ -47,6 +47,14 @@ end
 
 local function member(id, chunk) return id .. '/' .. chunk end
 
+-- A chunk in flight: attempts so far, strikes against it, when it was hinted (ms; 0 is parked).
+local function pack_flight(attempt, strikes, hinted) return attempt .. ' ' .. strikes .. ' ' .. text(hinted) end
+
+local function unpack_flight(flight)
+  local attempt, strikes, hinted = string.match(flight, '^(%d+) (%d+) (%d+)$')
+  return tonumber(attempt), tonumber(strikes), tonumber(hinted)
+end
+
 -- Sends hints for the next chunks of a batch until its window is full.
 local function top_up(id)
   local job = redis.call('HMGET', K.job(id), 'next', 'chunks')
@@ -54,7 +62,7 @@ local function top_up(id)
   local room = window() - redis.call('HLEN', K.open(id))
   local now = now_ms()
   while room > 0 and next_chunk < chunks do
-    redis.call('HSET', K.open(id), next_chunk, '0 ' .. text(now))
+    redis.call('HSET', K.open(id), next_chunk, pack_flight(0, 0, now))
     redis.call('ZADD', K.due(), text(now + RESEND_MS), member(id, next_chunk))
     hint_chunk(id, next_chunk)
     next_chunk, room = next_chunk + 1, room - 1
@@ -106,4 +114,40 @@ end
 local function unpack_lease(lease)
   local attempt, holder = string.match(lease or '', '^(%d+) (.*)$')
   return tonumber(attempt), holder
+end
+
+local function worker_lost(id, chunk)
+  local what = 'The row'
+  local planned = redis.call('GETRANGE', K.plan(id), chunk * 16, chunk * 16 + 15)
+  if #planned == 16 then
+    local first, rows = struct.unpack('<I8I4', planned)
+    what = string.format('Chunk %s (rows %.0f to %.0f)', chunk, first, first + rows - 1)
+  end
+  return problem('Worker lost', what .. ': the processes that worked on it died, as often as they may.', 500)
+end
+
+-- Counts strikes against a chunk or a single row. Answers whether that was one too many, and its job has failed by it.
+-- Without an error it is the strike of a death.
+local function strike(id, chunk, strikes, err)
+  if strikes == 0 then return false end
+  local total
+  if redis.call('HEXISTS', K.job(id), 'waits_for') == 1 then
+    total = redis.call('HINCRBY', K.job(id), 'strikes', strikes)
+  else
+    local attempt, before, hinted = unpack_flight(redis.call('HGET', K.open(id), chunk))
+    total = before + strikes
+    redis.call('HSET', K.open(id), chunk, pack_flight(attempt, total, hinted))
+  end
+  if total < STRIKES_ALLOWED then return false end
+  if finish(id, 'failed', err or worker_lost(id, chunk)) then tell({id}) end
+  return true
+end
+
+-- Lets a chunk or a row wait for its time to come (`due`), without a hint.
+local function park(id, chunk, model)
+  if model then redis.call('HSET', K.job(id), 'parked', 1)
+  else
+    local attempt, strikes = unpack_flight(redis.call('HGET', K.open(id), chunk))
+    redis.call('HSET', K.open(id), chunk, pack_flight(attempt, strikes, 0))
+  end
 end

@@ -1,35 +1,37 @@
 -- Upkeep: looks at what is due and puts back what was lost on the way. ARGV: most to look at. Answers how many were put back.
---   A lease has run out: its worker is gone; the chunk, or the single row, is hinted again.
+--   A lease has run out: its worker is gone; the chunk, or the single row, is hinted again, with a strike against it.
+--   It was parked: its pause is over.
 --   A hint brought nobody: if the queue is empty it was lost; if not, it may only be waiting (and is not doubled before
 --   LOST_MS have passed).
 local now, put_back = now_ms(), 0
 
-local function look(this, id, chunk)
-  local job = redis.call('HMGET', K.job(id), 'status', 'waits_for')
-  local status, model = job[1], job[2]
-  if not status or ENDED[status] or not MAY[status] then
-    close(id, chunk)
-    return
+local function look_at_row(id, model, run_out)
+  if run_out or redis.call('HDEL', K.job(id), 'parked') == 1 then redis.call('RPUSH', K.waiting(model), id) end
+  local since = tonumber(redis.call('HGET', K.hinted(), model) or 0)
+  if redis.call('LLEN', K.single()) == 0 or now - since > LOST_MS then
+    hint_single(model, true)
+    put_back = put_back + 1
   end
-  local expired = redis.call('HDEL', K.leases(), this) == 1
-  redis.call('ZADD', K.due(), text(now + RESEND_MS), this)
-  if model then
-    if expired then redis.call('RPUSH', K.waiting(model), id) end
-    local since = tonumber(redis.call('HGET', K.hinted(), model) or 0)
-    if since == 0 or redis.call('LLEN', K.single()) == 0 or now - since > LOST_MS then
-      hint_single(model, true)
-      put_back = put_back + 1
-    end
-    return
-  end
-  local flight = redis.call('HGET', K.open(id), chunk)
-  if not flight then return close(id, chunk) end
-  local attempts, hinted = string.match(flight, '^(%d+) (%d+)$')
-  if expired or redis.call('LLEN', K.batch()) == 0 or now - tonumber(hinted) > LOST_MS then
-    redis.call('HSET', K.open(id), chunk, attempts .. ' ' .. text(now))
+end
+
+local function look_at_chunk(id, chunk, run_out)
+  local attempt, strikes, hinted = unpack_flight(redis.call('HGET', K.open(id), chunk))
+  if run_out or redis.call('LLEN', K.batch()) == 0 or now - hinted > LOST_MS then
+    redis.call('HSET', K.open(id), chunk, pack_flight(attempt, strikes, now))
     hint_chunk(id, chunk)
     put_back = put_back + 1
   end
+end
+
+local function look(this, id, chunk)
+  local job = redis.call('HMGET', K.job(id), 'status', 'waits_for')
+  local status, model = job[1], job[2]
+  if not status or ENDED[status] or not MAY[status] then return close(id, chunk) end
+  if not model and redis.call('HEXISTS', K.open(id), chunk) == 0 then return close(id, chunk) end
+  local run_out = redis.call('HDEL', K.leases(), this) == 1
+  if run_out and strike(id, chunk, STRIKES_OF_DEATH) then return end
+  redis.call('ZADD', K.due(), text(now + RESEND_MS), this)
+  if model then look_at_row(id, model, run_out) else look_at_chunk(id, chunk, run_out) end
 end
 
 for _, this in ipairs(redis.call('ZRANGEBYSCORE', K.due(), '-inf', text(now), 'LIMIT', 0, ARGV[1])) do

@@ -6,8 +6,9 @@ local id, owner, most, most_owned, digest, fingerprint, life, plan, model = unpa
 if redis.call('EXISTS', K.job(id)) == 1 then return {'made'} end -- the client's own retry of a lost answer
 if digest ~= '' then
   local earlier = redis.call('GET', K.idempotency(digest))
-  if earlier then
-    local earlier_id, earlier_fingerprint = string.match(earlier, '^(%S+) (%S+)$')
+  local earlier_id, earlier_fingerprint = string.match(earlier or '', '^(%S+) (%S+)$')
+  local status = earlier_id and redis.call('HGET', K.job(earlier_id), 'status')
+  if status and status ~= 'deleted' then -- else: forgotten, so the request makes a job again
     return {earlier_fingerprint == fingerprint and 'replayed' or 'conflict', earlier_id}
   end
 end
@@ -20,6 +21,7 @@ redis.call('HINCRBY', K.live(), owner, 1)
 redis.call('ZADD', K.jobs(), 0, id)
 if owner ~= '' then redis.call('ZADD', K.owned(owner), 0, id) end
 if digest ~= '' then redis.call('SET', K.idempotency(digest), id .. ' ' .. fingerprint, 'EX', life) end
+redis.call('ZREM', K.sweeping(), id)
 add_total('jobs_taken', 1)
 add_total('rows_taken', tonumber(redis.call('HGET', K.job(id), 'rows')))
 if plan ~= '' then

@@ -1,20 +1,25 @@
 """The records and the leases, against a real server."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, WrongState
 from rowcast.jobs.connection import Connection
+from rowcast.jobs.files import Files
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.keys import TABLE, key
-from rowcast.jobs.leases import MAX_ATTEMPTS, ChunkLease, Exhausted, Leases, Outcome
+from rowcast.jobs.leases import ChunkLease, Leases, Outcome
 from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, Stored, pack_plan, unpack_stored
 from rowcast.jobs.records import NewJob, Records, Repeat
+from rowcast.jobs.scripts import STRIKES_ALLOWED, STRIKES_OF_DEATH
 from rowcast.jobs.states import TRANSITIONS, Status
 from rowcast.jobs.submit import new_id
+from rowcast.jobs.upkeep import Upkeep
 from rowcast.settings import Settings
+from rowcast.storage import Storage
 
 MODEL = ModelRef(name="titanic", version="1")
 PROBLEM = {"type": "about:blank", "title": "Lost", "status": 500, "detail": "it was lost"}
@@ -100,17 +105,20 @@ def test_a_chunk_has_one_holder_and_a_zombie_counts_nothing(
     assert records.get(new.id).rows_done == 10
 
 
-def test_a_chunk_whose_holders_all_die_is_given_up_with_its_rows(
+def test_a_chunk_whose_holders_all_die_fails_its_job_and_names_its_rows(
     records: Records, leases: Leases, other: Leases, redis: Connection
 ) -> None:
     new = batch()
     records.make(new)
-    for attempt in range(MAX_ATTEMPTS):
-        lease = lease_of((leases, other)[attempt % 2], new.id, 3)
+    for death in range(STRIKES_ALLOWED // STRIKES_OF_DEATH):
+        lease = lease_of((leases, other)[death % 2], new.id, 3)
+        assert lease.strikes == death * STRIKES_OF_DEATH
         redis.zadd(key("due"), {lease.member: 1})
-    with pytest.raises(Exhausted) as exhausted:
-        (leases, other)[MAX_ATTEMPTS % 2].chunk(new.id, 3)
-    assert exhausted.value.lease.rows == "rows 31 to 40"
+    assert leases.chunk(new.id, 3) == "idle"
+    job = records.get(new.id)
+    assert job.status is Status.FAILED
+    assert job.error
+    assert "Chunk 3 (rows 31 to 40)" in job.error["detail"]
 
 
 def test_what_is_given_back_is_hinted_again_at_once(records: Records, leases: Leases, redis: Connection) -> None:
@@ -118,16 +126,17 @@ def test_what_is_given_back_is_hinted_again_at_once(records: Records, leases: Le
     records.make(new)
     lease = lease_of(leases, new.id, 1)
     queued = redis.llen(key("batch"))
-    assert leases.give_back([lease], PROBLEM) == []
+    leases.give_back([lease], PROBLEM, strikes=0)
     assert redis.llen(key("batch")) == queued + 1
     assert lease_of(leases, new.id, 1).attempt == 2
 
 
-def test_the_last_attempt_given_back_fails_the_job_with_its_problem(records: Records, leases: Leases) -> None:
+def test_one_strike_too_many_fails_the_job_with_its_problem(records: Records, leases: Leases) -> None:
     new = batch()
     records.make(new)
-    lease = lease_of(leases, new.id, 1)
-    assert leases.give_back([lease], PROBLEM, attempts=1) == [new.id]
+    leases.give_back([lease_of(leases, new.id, 1)], PROBLEM, strikes=STRIKES_ALLOWED - 1)
+    assert records.get(new.id).status is Status.RUNNING
+    leases.give_back([lease_of(leases, new.id, 1)], PROBLEM, strikes=1)
     job = records.get(new.id)
     assert (job.status, job.error) == (Status.FAILED, PROBLEM)
 
@@ -137,7 +146,7 @@ def test_leases_of_holders_that_are_gone_are_given_back(records: Records, leases
     records.make(new)
     lease_of(leases, new.id, 0)
     lease_of(other, new.id, 1)
-    assert other.give_back_of(lambda holder: holder == "node/1", PROBLEM) == 1
+    assert other.give_back_of(lambda holder: holder == "node/1", strikes=0) == 1
     assert isinstance(other.chunk(new.id, 0), ChunkLease)
 
 
@@ -182,7 +191,7 @@ def test_waiting_rows_are_taken_together_and_end_each_with_its_own_outcome(
     outcomes = [Outcome(rows[0], "succeeded", {"prediction": 0}), Outcome(rows[1], "failed", PROBLEM)]
     assert leases.commit_rows(outcomes) == 2
     assert leases.commit_rows(outcomes) == 0
-    assert leases.give_back(rows[2:], PROBLEM) == []
+    leases.give_back(rows[2:], PROBLEM, strikes=0)
     assert [row.id for row in leases.rows("titanic@1", 10)] == [jobs[2].id]
     done, failed, running = (records.get(new.id) for new in jobs)
     assert (done.status, done.result, done.rows_done) == (Status.SUCCEEDED, {"prediction": 0}, 1)
@@ -257,7 +266,7 @@ def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(records: Records, lea
     assert redis.hgetall(key("job", new.id)) == {b"status": b"deleted", b"owner": b""}
     assert redis.ttl(key("job", new.id)) > 0
     left = {name for name in TABLE if redis.exists(key(name, new.id))}
-    assert left <= {"job", "totals", "live", "batch"}
+    assert left <= {"job", "totals", "live", "batch", "sweeping"}
     with pytest.raises(NotFound):
         records.get(new_id())
 
@@ -268,7 +277,7 @@ def test_counts_of_live_jobs_add_up_after_every_way_to_end(records: Records, lea
         records.make(new)
     records.cancel(jobs[0].id)
     records.delete(jobs[1].id)
-    leases.give_back([lease_of(leases, jobs[2].id, 0)], PROBLEM, attempts=1)
+    leases.give_back([lease_of(leases, jobs[2].id, 0)], PROBLEM, strikes=STRIKES_ALLOWED)
     assert redis.hget(key("live"), "*") == b"1"
     leases.commit(lease_of(leases, jobs[3].id, 0), part(), {})
     assert redis.hget(key("live"), "*") == b"0"
@@ -303,3 +312,66 @@ def test_many_holders_at_once_count_every_chunk_once(redis: Connection, redis_ur
 def test_every_status_has_its_row_in_the_table_of_states() -> None:
     assert set(TRANSITIONS) == set(Status)
     assert all(status.is_terminal or targets for status, targets in TRANSITIONS.items())
+
+
+def test_a_row_with_a_strike_against_it_goes_alone(records: Records, leases: Leases) -> None:
+    jobs = [single() for _ in range(4)]
+    for new in jobs:
+        records.make(new)
+    leases.give_back(leases.rows("titanic@1", 10), PROBLEM, strikes=1)
+    assert [len(leases.rows("titanic@1", 10)) for _ in range(5)] == [1, 1, 1, 1, 0]
+
+
+def test_what_is_put_off_comes_back_when_its_time_has_come(
+    redis: Connection, settings: Settings, records: Records, leases: Leases, tmp_path: Path
+) -> None:
+    upkeep = Upkeep(redis, Files(Storage(str(tmp_path))), settings)
+    new, row = batch(), single()
+    records.make(new)
+    records.make(row)
+    leases.give_back([lease_of(leases, new.id, 0), *leases.rows("titanic@1", 1)], PROBLEM, strikes=0, delay_seconds=60)
+    hints, asked = redis.llen(key("batch")), redis.llen(key("single"))
+    upkeep.tick()
+    assert (redis.llen(key("batch")), redis.llen(key("single"))) == (hints, asked), "it is not time yet"
+    assert leases.rows("titanic@1", 1) == []
+    redis.zadd(key("due"), {f"{new.id}/0": 1, f"{row.id}/0": 1})
+    redis.delete(key("single"))
+    upkeep.tick()
+    assert (redis.llen(key("batch")), redis.llen(key("single"))) == (hints + 1, 1)
+    assert [lease.id for lease in leases.rows("titanic@1", 1)] == [row.id]
+
+
+def test_files_of_an_upload_that_fell_silent_and_of_a_deleted_job_are_swept(
+    redis: Connection, settings: Settings, records: Records, tmp_path: Path
+) -> None:
+    files = Files(Storage(str(tmp_path)))
+    upkeep = Upkeep(redis, files, settings)
+    silent, deleted, alive = new_id(), batch(), batch()
+    for id in (silent, deleted.id, alive.id):
+        records.expect(id)
+        files.put_input(id, 0, b"25,3\n")
+    records.make(deleted)
+    records.make(alive)
+    records.delete(deleted.id)
+    upkeep.tick()
+    assert len(files.jobs()) == 3
+    for id in (silent, deleted.id, alive.id):
+        redis.zadd(key("sweeping"), {id: 1})
+    upkeep.tick()
+    assert files.jobs() == [alive.id]
+    assert not redis.exists(key("sweeping"))
+
+
+def test_an_ended_job_expires_and_its_files_go(
+    redis: Connection, settings: Settings, records: Records, tmp_path: Path
+) -> None:
+    files = Files(Storage(str(tmp_path)))
+    new = batch()
+    records.make(new)
+    files.put_input(new.id, 0, b"25,3\n")
+    records.cancel(new.id)
+    redis.zadd(key("expiring"), {new.id: 1})
+    Upkeep(redis, files, settings).tick()
+    assert records.get(new.id).status is Status.EXPIRED
+    assert files.jobs() == []
+    assert redis.ttl(key("job", new.id)) > 0

@@ -1,0 +1,8 @@
+-- Names the jobs whose files are to be swept now. ARGV: most. Those that live after all are taken off the list.
+local found = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', K.sweeping(), '-inf', text(now_ms()), 'LIMIT', 0, ARGV[1])) do
+  local status = redis.call('HGET', K.job(id), 'status')
+  if not status or status == 'deleted' or status == 'expired' then found[#found + 1] = id
+  else redis.call('ZREM', K.sweeping(), id) end
+end
+return found

@@ -1,0 +1,10 @@
+"""The worker's main process may be forked: importing what the tasks need starts no thread."""
+
+import subprocess
+import sys
+
+
+def test_importing_the_tasks_starts_no_thread() -> None:
+    code = "import worker.app, os; print(len(os.listdir('/proc/self/task')))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "1\n"
