@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
-
-from rowcast.cli.progress import size
 
 if TYPE_CHECKING:
     from rowcast.client import Job
@@ -45,7 +44,7 @@ class _Amount(ProgressColumn):
     def render(self, task: Task) -> Text:
         done, total = int(task.completed), None if task.total is None else int(task.total)
         if task.fields["unit"] == "bytes":
-            return Text(size(done) + (f" of {size(total)}" if total else ""))
+            return Text(filesize.decimal(done) + (f" of {filesize.decimal(total)}" if total else ""))
         return Text(f"{done:,}" + (f" of {total:,} rows" if total else " rows"))
 
 

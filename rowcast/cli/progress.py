@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from rich import filesize
+
 from rowcast.cli.output import say
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Lines:
 
     def uploaded(self, done: int, total: int | None) -> None:
         """See `Progress`."""
-        self._say(f"Sent {size(done)}" + (f" of {size(total)}" if total else ""), done == total)
+        self._say(f"Sent {filesize.decimal(done)}" + (f" of {filesize.decimal(total)}" if total else ""), done == total)
 
     def predicted(self, job: "Job") -> None:
         """See `Progress`."""
@@ -57,17 +59,11 @@ class Lines:
 
     def downloaded(self, done: int, total: int | None) -> None:
         """See `Progress`."""
-        self._say(f"Fetched {size(done)}" + (f" of {size(total)}" if total else ""), done == total)
+        self._say(
+            f"Fetched {filesize.decimal(done)}" + (f" of {filesize.decimal(total)}" if total else ""), done == total
+        )
 
     def _say(self, sentence: str, ends: bool) -> None:
         if ends or monotonic() - self._said_at >= _LINE_SECONDS:
             self._said_at = monotonic()
             say(sentence + ".")
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= length:
-            return f"{count / length:.1f} {unit}"
-    return f"{count} bytes"

@@ -1,0 +1,38 @@
+"""The command that a newcomer types first, on a fresh clone, with an empty environment, in a folder with a space."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+from programs import ROOT
+
+PASSED_ON = ("HOME", "PATH", "PIP_CERT", "SSL_CERT_FILE", "PIP_INDEX_URL")
+
+
+@pytest.mark.skipif("CI" not in os.environ, reason="installs every dependency anew; CI=true runs it")
+@pytest.mark.timeout(400)
+def test_make_demo_on_a_fresh_clone(tmp_path: Path) -> None:
+    clone = tmp_path / "with a space"
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    for _ in ("the first time", "a second time"):
+        done = subprocess.run(
+            ["make", "demo"], check=False, cwd=clone, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "name,sex,age,pclass,sibsp,parch,survived,prediction\n" in done.stdout
+        assert ".rowcast/titanic-predictions.csv" in done.stdout
+        assert len((clone / ".rowcast" / "titanic-predictions.csv").read_text().splitlines()) == 1310
+        assert not processes_of(clone), "something was left running"
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of processes that run what lies in the folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if str(folder) in line:
+            found.append(line)
+    return found
