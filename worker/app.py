@@ -4,6 +4,8 @@ import os
 import re
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from celery import Celery, bootsteps
@@ -131,8 +133,12 @@ def _give_back(settings: Settings, node: str, is_gone: Callable[[int], bool], *,
 
 
 def _lives(pid: int) -> bool:
+    """Whether the process is there and no zombie: a new pool process may start before its dead sibling is reaped."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    with suppress(OSError):  # no such file outside Linux: there a lease's end has to do
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
     return True
