@@ -49,6 +49,8 @@ class RowLease:
     attempt: int
     values: list[Any]
     probabilities: bool
+    strikes: int
+    """As of a chunk; a row that has any comes alone."""
 
     @property
     def member(self) -> str:
@@ -97,8 +99,8 @@ class Leases:
         with speaking():
             answer = self._scripts("lease_singles", model, self.holder, self._lease_ms, most)
         return [
-            RowLease(id.decode(), int(attempt), json.loads(values), probabilities == b"1")
-            for id, attempt, values, probabilities in answer
+            RowLease(id.decode(), int(attempt), json.loads(values), probabilities == b"1", int(strikes))
+            for id, attempt, values, probabilities, strikes in answer
         ]
 
     def renew(self, members: Iterable[str]) -> set[str]:

@@ -1,6 +1,6 @@
 -- Gives all that waits for one model version, up to a number of rows, to one worker process. A row that has a strike
 -- against it goes alone: it may be what kills those who touch it.
--- ARGV: NAME@VERSION, holder, lease (ms), rows at most. Answers {id, attempt, values, probabilities} for each.
+-- ARGV: NAME@VERSION, holder, lease (ms), rows at most. Answers {id, attempt, values, probabilities, strikes} for each.
 local model, holder, lease_ms, most = unpack(ARGV)
 redis.call('HDEL', K.hinted(), model)
 local until_ms = text(now_ms() + tonumber(lease_ms))
@@ -20,7 +20,7 @@ while #leased < tonumber(most) and not alone do
     redis.call('HSET', K.leases(), this, attempt .. ' ' .. holder)
     redis.call('ZADD', K.due(), until_ms, this)
     move(id, 'running')
-    leased[#leased + 1] = {id, attempt, job[2], job[3] or ''}
+    leased[#leased + 1] = {id, attempt, job[2], job[3] or '', job[4] or '0'}
   end
 end
 if redis.call('LLEN', K.waiting(model)) > 0 then hint_single(model, false) end
