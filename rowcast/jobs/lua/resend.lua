@@ -4,6 +4,7 @@
 --   A hint brought nobody: if the queue is empty it was lost; if not, it may only be waiting (and is not doubled before
 --   LOST_MS have passed).
 local now, put_back = now_ms(), 0
+local no_chunk_is_hinted = redis.call('LLEN', K.batch()) == 0
 
 local function look_at_row(id, model, run_out)
   if run_out or redis.call('HDEL', K.job(id), 'parked') == 1 then redis.call('RPUSH', K.waiting(model), id) end
@@ -16,7 +17,7 @@ end
 
 local function look_at_chunk(id, chunk, run_out)
   local attempt, strikes, hinted = unpack_flight(redis.call('HGET', K.open(id), chunk))
-  if run_out or redis.call('LLEN', K.batch()) == 0 or now - hinted > LOST_MS then
+  if run_out or no_chunk_is_hinted or now - hinted > LOST_MS then
     redis.call('HSET', K.open(id), chunk, pack_flight(attempt, strikes, now))
     hint_chunk(id, chunk)
     put_back = put_back + 1

@@ -1,0 +1,87 @@
+"""What a worker's main process does beside Celery's work: it shows that it lives, and notices when a process died."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from celery import bootsteps
+
+from rowcast.errors import Unavailable
+from rowcast.jobs.alive import show_alive
+from rowcast.jobs.connection import connect
+from rowcast.jobs.crew import BEAT_SECONDS, Crew
+from rowcast.jobs.leases import Leases
+from rowcast.jobs.scripts import STRIKES_OF_DEATH
+from rowcast.logs import logger
+from rowcast.settings import Settings
+
+LOOK_SECONDS = 0.5
+"""How soon the death of a pool process is noticed; Celery's alarm may fail, and its own look comes every five."""
+
+
+def watch(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
+    """A step of the main process, on its event loop's timer: no thread, so that it may go on forking."""
+
+    class Watch(bootsteps.StartStopStep):
+        requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
+
+        def start(self, worker: Any) -> None:
+            redis = connect(settings.redis_url)
+            self._crew, self._slots = Crew(redis), worker.concurrency
+            self._leases = Leases(redis, settings, node)
+            self._pool = worker.pool._pool
+            self._timers = [
+                worker.timer.call_repeatedly(BEAT_SECONDS, self._beat, priority=10),
+                worker.timer.call_repeatedly(LOOK_SECONDS, self._look, priority=10),
+            ]
+            self._beat()
+
+        def stop(self, worker: Any) -> None:
+            for timer in self._timers:
+                timer.cancel()
+            with suppress(Unavailable):  # it is forgotten after ten seconds anyway
+                self._crew.leave(node, self._slots)
+
+        def _beat(self) -> None:
+            show_alive(settings)
+            try:
+                self._crew.beat(node, self._slots)
+            except Unavailable as error:
+                logger("worker").warning("no_sign_of_life", reason=error.detail)
+
+        def _look(self) -> None:
+            if give_back(self._leases, lambda pid: not _lives(pid), strikes=STRIKES_OF_DEATH):
+                self._pool.maintain_pool()
+
+    return Watch
+
+
+def give_back(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:
+    """Ends the leases of those of this worker's processes for which `is_gone(pid)`; answers how many there were."""
+
+    def of_ours(holder: str) -> bool:
+        name, _, pid = holder.rpartition("/")
+        return name == leases.holder and is_gone(int(pid))
+
+    try:
+        given = leases.give_back_of(of_ours, strikes=strikes)
+    except Unavailable as error:
+        logger("worker").warning("leases_not_given_back", reason=error.detail)
+        return 0
+    if given:
+        logger("worker").warning("leases_given_back", leases=given)
+    return given
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process is there, and is no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with suppress(OSError):  # no such file outside Linux: there Celery reaps it soon enough
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
+    return True
