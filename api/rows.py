@@ -4,23 +4,23 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rowcast.jobs.cells import csv_row
-
 from rowcast.errors import TooLarge, Unprocessable, Unreadable
+from rowcast.jobs.cells import csv_row
 from rowcast.models.manifest import Manifest
 from rowcast.models.values import row_values
 
 MAX_INSTANCES = 10_000
 
 
-def parse(text: bytes | str, where: str = "The body") -> Any:
-    """Strict JSON: UTF-8, no NaN, no Infinity, no key twice in one object.
+def parse(text: bytes, where: str = "The body") -> Any:
+    """Strict JSON: UTF-8, no NaN, no Infinity, no key twice in one object, no half of a surrogate pair.
 
     Raises:
         Unreadable: it is none, or nested deeper than Python can follow.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+        return _of_whole_characters(value) if b"\\u" in text else value
     except UnicodeDecodeError as error:
         raise Unreadable(f"{where} is not UTF-8: the byte at offset {error.start} does not fit.") from None
     except RecursionError:
@@ -81,6 +81,16 @@ def _lines(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _of_whole_characters(value: Any) -> Any:
+    """The value itself; JSON can write half of a surrogate pair (RFC 8259 §8.2), which UTF-8 cannot."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"{error.object[error.start]!r} is half of a surrogate pair and no character"
+        raise ValueError(half) from None
+    return value
 
 
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

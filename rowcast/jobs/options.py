@@ -29,7 +29,7 @@ class Options(BaseModel):
         default=(), description="Input columns that `output=predictions` carries along."
     )
     probabilities: bool = Field(default=False, description="Adds `probability_CLASS` for each class.")
-    prediction_column: str = Field(default="prediction", min_length=1, max_length=256)
+    prediction_column: str = Field(default="prediction", min_length=1, max_length=256, pattern=r"^[^\x00]*$")
     on_error: Literal["skip", "fail"] = Field(default="skip", description="What a bad row does to its job.")
     max_errors: int | None = Field(
         default=None, ge=0, description="The job fails as soon as more rows than this are bad."

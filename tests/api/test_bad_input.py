@@ -175,6 +175,9 @@ def test_another_content_type_is_refused_with_those_that_are_taken(
         (b'{"features": [25, 3], "probabilities": "maybe"}', 422),
         (b'{"features": [25, 3], "max_errors": -1}', 422),
         (b'{"features": [25, 3], "output": "all"}', 422),
+        (b'{"features": [25, 3], "\\ud800": 1}', 400),
+        (b'{"features": [25, 3], "model": "\\ud800"}', 400),
+        (b'{"instances": [[25, 3]], "prediction_column": "a\\u0000"}', 422),
     ],
 )
 def test_json_that_does_not_fit_is_refused(http: httpx.Client, body: bytes, status: int) -> None:
