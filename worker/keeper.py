@@ -1,10 +1,12 @@
 """The keeper: a thread of each worker process that renews its leases, and ends the process where work must not go on.
 
 `predict` cannot be interrupted from Python. A chunk whose job was cancelled, or that takes longer than it may, is
-therefore ended with its process; Celery starts a new one in its place.
+therefore ended with its process; Celery starts a new one in its place. Where `predict` does not even let another thread
+run, the kernel's alarm ends the process, a little later.
 """
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,10 +24,14 @@ GRACE_SECONDS = 0.5
 
 EXIT_CODE = 70
 
+_ALARM_SECONDS = 15
+"""How much later than our own limit the alarm goes off."""
+
 
 @dataclass
 class _Hold:
     leases: Sequence[ChunkLease | RowLease]
+    seconds: float
     deadline: float
     lost: set[str] = field(default_factory=set)
     lost_at: float | None = None
@@ -41,17 +47,22 @@ class Keeper:
         self._hold: _Hold | None = None
         self._changed = threading.Event()
         self._log = logger("keeper")
+        # billiard may have made it an exception, which is raised only when `predict` comes back.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
         threading.Thread(target=self._run, name="keeper", daemon=True).start()
 
     @contextmanager
-    def holding(self, leases: Sequence[ChunkLease | RowLease]) -> Iterator[None]:
-        """Renews the leases until the block is left."""
-        self._hold = _Hold(leases, time.monotonic() + self._timeout_seconds)
+    def holding(self, leases: Sequence[ChunkLease | RowLease], seconds: float | None = None) -> Iterator[None]:
+        """Renews the leases until the block is left; for so many seconds at most, or as long as a chunk may take."""
+        seconds = seconds or self._timeout_seconds
+        signal.setitimer(signal.ITIMER_REAL, seconds + _ALARM_SECONDS)
+        self._hold = _Hold(leases, seconds, time.monotonic() + seconds)
         self._changed.set()
         try:
             yield
         finally:
             self._hold = None
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _run(self) -> None:
         while True:
@@ -76,9 +87,7 @@ class Keeper:
         if hold.lost_at is not None and now - hold.lost_at >= GRACE_SECONDS:
             self._end_process(hold, "work_is_no_longer_wanted")
         elif now > hold.deadline:
-            document = problem(
-                500, "Timed out", f"It took longer than {self._timeout_seconds:g} s (ROWCAST_CHUNK_TIMEOUT)."
-            )
+            document = problem(500, "Timed out", f"It took longer than {hold.seconds:g} s (ROWCAST_CHUNK_TIMEOUT).")
             self._leases.give_back(hold.leases, document, strikes=STRIKES_OF_ERROR)
             self._end_process(hold, "work_took_too_long")
 

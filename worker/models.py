@@ -33,6 +33,10 @@ class Models:
         self._open.move_to_end(wanted)
         return self._open[wanted]
 
+    def file(self, model: LoadedModel) -> bytes:
+        """The file of an open model, checked again; for a process of its own to open."""
+        return self._registry.model_bytes(model.manifest)
+
     def preload(self, reference: str) -> None:
         """Opens the model that `reference` means now, so that the first job need not wait for it."""
         manifest = self._registry.resolve(reference)

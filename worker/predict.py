@@ -1,7 +1,7 @@
 """Predicting: a table in, values out, as arrays, as cells of a CSV, or as JSON."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,21 +71,29 @@ def predict_good(model: "LoadedModel", table: Table, probabilities: bool) -> Out
     """
     rows = len(table)
     if not rows:
-        shares = np.empty((0, len(model.manifest.classes or []))) if probabilities else None
-        return Outcome(Values(np.empty(0), shares), np.arange(0), {})
+        return Outcome(no_values(model, probabilities), np.arange(0), {})
     try:
         return Outcome(predict(model, table, probabilities), np.arange(rows), {})
     except (MemoryError, RowcastError):
         raise
     except Exception as error:
-        faults = {0: _one_line(error)} if rows == 1 else _raising(model, table, probabilities, 0, rows)
+        faults = {0: one_line(error)} if rows == 1 else _raising(model, table, probabilities, 0, rows)
         if not faults:
             raise
     good = np.setdiff1d(np.arange(rows), np.array(list(faults)), assume_unique=True)
-    rest = predict_good(model, _rows_of(table, good), probabilities)
+    rest = predict_good(model, rows_of(table, good), probabilities)
     if rest.faults:
         raise RuntimeError(f"a row raises beside others, but not alone: {next(iter(rest.faults.values()))}")
     return Outcome(rest.values, good, faults)
+
+
+def no_values(model: "LoadedModel", probabilities: bool) -> Values:
+    """The values of no rows, for which no estimator need be asked."""
+    return Values(np.empty(0), np.empty((0, len(model.manifest.classes or []))) if probabilities else None)
+
+
+Predict = Callable[["LoadedModel", Table, bool], Outcome]
+"""`predict_good`, or what gives the same in another way."""
 
 
 def predict_values(model: "LoadedModel", table: Table, probabilities: bool) -> list[dict[str, Any]]:
@@ -94,11 +102,14 @@ def predict_values(model: "LoadedModel", table: Table, probabilities: bool) -> l
 
 
 def predict_rows(
-    model: "LoadedModel", rows: Sequence[Sequence[object]], probabilities: bool
+    model: "LoadedModel",
+    rows: Sequence[Sequence[object]],
+    probabilities: bool,
+    predict: Predict = predict_good,
 ) -> list[dict[str, Any] | str]:
     """Predicts rows of checked JSON values in one call: for each a document as above, or why it cannot be predicted."""
     table = table_of_values(rows, model.manifest, named=takes_names(model))
-    outcome = predict_good(model, table, probabilities)
+    outcome = predict(model, table, probabilities)
     answers: dict[int, dict[str, Any] | str] = dict(outcome.faults)
     answers |= zip(outcome.good.tolist(), _documents(model, outcome.values), strict=True)
     return [answers[row] for row in range(len(rows))]
@@ -124,12 +135,12 @@ def counts(values: NDArray[Any]) -> dict[str, int]:
 def _raising(model: "LoadedModel", table: Table, probabilities: bool, start: int, stop: int) -> dict[int, str]:
     """The rows from `start` to before `stop` that raise, by halving what raises."""
     try:
-        predict(model, _rows_of(table, slice(start, stop)), probabilities)
+        predict(model, rows_of(table, slice(start, stop)), probabilities)
     except (MemoryError, RowcastError):
         raise
     except Exception as error:
         if stop - start == 1:
-            return {start: _one_line(error)}
+            return {start: one_line(error)}
         middle = (start + stop) // 2
         return _raising(model, table, probabilities, start, middle) | _raising(
             model, table, probabilities, middle, stop
@@ -137,7 +148,8 @@ def _raising(model: "LoadedModel", table: Table, probabilities: bool, start: int
     return {}
 
 
-def _rows_of(table: Table, which: slice | NDArray[np.int64]) -> Table:
+def rows_of(table: Table, which: slice | NDArray[np.int64]) -> Table:
+    """Some rows of a table, as a table."""
     return table.iloc[which] if isinstance(table, pd.DataFrame) else table[which]
 
 
@@ -183,5 +195,6 @@ def _json(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an exception says, as the message of a bad row."""
     return " ".join(str(error).split())[:_MESSAGE_CHARACTERS] or type(error).__name__

@@ -17,9 +17,11 @@ from rowcast.models.registry import Registry
 from rowcast.problem import problem
 from rowcast.settings import Settings
 from rowcast.storage import Storage
+from worker.halving import GivenUp
+from worker.isolate import Isolated, is_suspect
 from worker.keeper import Keeper
 from worker.models import Models
-from worker.predict import predict_rows
+from worker.predict import Predict, predict_good, predict_rows
 from worker.score import ChunkSpec, Part, score
 
 GATHER_ROWS = 256
@@ -39,6 +41,7 @@ class Process:
         self._records = Records(redis, settings)
         self._files = Files(Storage(settings.store))
         self._models = Models(Registry(Storage(settings.models), settings.model_key), settings.model_versions)
+        self._isolated = Isolated(self._models.file, settings.chunk_timeout)
         self._keeper = Keeper(self._leases, settings.lease_seconds, settings.chunk_timeout)
         self._log = logger("worker").bind(worker=self.holder)
 
@@ -57,33 +60,42 @@ class Process:
             self._log.info("hint_not_needed", job=id, chunk=chunk, reason=lease)
             return
         log = self._log.bind(job=id, chunk=chunk, attempt=lease.attempt, request_id=lease.spec.request_id)
-        with self._keeper.holding([lease]):
+        with self._keeper.holding([lease], self._longest_seconds(lease)):
             try:
                 self._score(lease, log)
             except Unavailable as error:
                 self._put_off([lease], error, log)
-            except (ModelRefused, NotFound) as error:
+            except (ModelRefused, NotFound, GivenUp) as error:
                 self._fail(lease, f"cannot be scored: {error.detail}")
             except Exception as error:
                 log.exception("chunk_raised")
                 detail = f"Chunk {chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
                 document = problem(500, "Scoring failed", detail)
                 self._leases.give_back([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
+            finally:
+                self._isolated.close()
 
     def predict_waiting(self, model: str) -> None:
         """Predicts the single rows that wait for `NAME@VERSION` until none waits."""
         while rows := self._leases.rows(model, GATHER_ROWS):
             log = self._log.bind(model=model, jobs=[row.id for row in rows])
-            with self._keeper.holding(rows):
+            with self._keeper.holding(rows, self._longest_seconds(rows[0])):
                 try:
                     self._predict_and_commit(model, rows, log)
                 except Unavailable as error:
                     self._put_off(rows, error, log)
-                    return
+                    break
                 except Exception as error:
                     log.exception("rows_raised")
                     document = problem(500, "Predicting failed", f"{type(error).__name__}: {error}")
                     self._leases.give_back(rows, document, strikes=STRIKES_OF_ERROR)
+        self._isolated.close()
+
+    def _longest_seconds(self, lease: ChunkLease | RowLease) -> float | None:
+        return self._isolated.longest_seconds if is_suspect(lease) else None
+
+    def _way_to_predict(self, lease: ChunkLease | RowLease) -> Predict:
+        return self._isolated.predict_good if is_suspect(lease) else predict_good
 
     def _score(self, lease: ChunkLease, log: Any) -> None:
         started = time.perf_counter()
@@ -91,7 +103,8 @@ class Process:
         model = self._models.get(spec.model.name, spec.model.version)
         data = self._files.get_input(lease.id, lease.chunk)
         columns = spec.input.columns if spec.input else ()
-        part = score(data, lease.planned.first_row, model, ChunkSpec(columns, spec.line_end.encode(), spec.options))
+        chunk = ChunkSpec(columns, spec.line_end.encode(), spec.options)
+        part = score(data, lease.planned.first_row, model, chunk, self._way_to_predict(lease))
         if part.rows != lease.planned.rows:
             raise RuntimeError(f"the plan says {lease.planned.rows} rows, scoring found {part.rows}")
         if part.rows_failed and spec.options.on_error == "fail":
@@ -102,7 +115,14 @@ class Process:
         stored = Stored(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
         outcome = self._leases.commit(lease, stored, part.summary.to_json())
         seconds = round(time.perf_counter() - started, 6)
-        log.info("chunk_scored", rows=part.rows, rows_failed=part.rows_failed, seconds=seconds, outcome=outcome)
+        log.info(
+            "chunk_scored",
+            rows=part.rows,
+            rows_failed=part.rows_failed,
+            isolated=is_suspect(lease),
+            seconds=seconds,
+            outcome=outcome,
+        )
         if outcome == "stale":
             self._sweep_if_deleted(lease.id)
 
@@ -126,8 +146,9 @@ class Process:
             document = problem(500, "Model refused", error.detail)
             return [Outcome(row, "failed", document) for row in rows]
         wanted = any(row.probabilities for row in rows)
+        answers = predict_rows(loaded, [row.values for row in rows], wanted, self._way_to_predict(rows[0]))
         outcomes = []
-        for row, answer in zip(rows, predict_rows(loaded, [row.values for row in rows], wanted), strict=True):
+        for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, str):
                 outcomes.append(Outcome(row, "failed", problem(422, "The row cannot be predicted", answer)))
             else:

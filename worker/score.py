@@ -9,7 +9,8 @@ from rowcast.jobs import csvcut
 from rowcast.jobs.cells import csv_row
 from rowcast.jobs.options import Options
 from rowcast.jobs.summary import Numbers, Summary
-from worker.predict import Outcome, added_cells, counts, predict_good, takes_names
+from worker.halving import GivenUp
+from worker.predict import Outcome, Predict, added_cells, counts, predict_good, takes_names
 from worker.rows import Fault, Rows, read
 
 if TYPE_CHECKING:
@@ -45,15 +46,19 @@ class Part:
         return self.faults[0]
 
 
-def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec) -> Part:
+def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, predict: Predict = predict_good) -> Part:
     """Scores whole rows, of which the first is the job's data row `first_row`, counted from 1.
 
     Raises:
         MemoryError, ModelRefused: no row's fault. Exception: see `predict_good`.
+        GivenUp: an isolated `predict` found too many rows at fault; it names them.
     """
     options = spec.options
     rows = read(data, spec.columns, model.manifest, options, named=takes_names(model))
-    outcome = predict_good(model, rows.table, options.probabilities)
+    try:
+        outcome = predict(model, rows.table, options.probabilities)
+    except GivenUp as error:
+        raise error.numbered(lambda index: first_row + int(rows.good[index])) from None
     raising = [Fault(int(rows.good[index]), "", "", message) for index, message in outcome.faults.items()]
     faults = tuple(
         Fault(first_row + fault.row, fault.column, fault.value[:_VALUE_CHARACTERS], fault.message)

@@ -23,8 +23,8 @@ SINGLES_TASK = "rowcast.score_singles"
 MARK = "@{}@"
 """What a hint's message has in place of an argument until a script fills it in."""
 
-_BACKUP_SECONDS = 15
-"""How much later than our own limit of a chunk Celery's ends the process: only where that one could not act."""
+_LATE_SECONDS = 30
+"""How much later than a chunk's own limit its hint is sent again; where the chunk is busy, that does nothing."""
 
 
 def make_app(settings: Settings) -> Celery:
@@ -53,7 +53,7 @@ def make_app(settings: Settings) -> Celery:
             "queue_order_strategy": "priority",
             "priority_steps": [0],
             # Our leases bring work back in seconds; this only catches a hint that a dead worker held.
-            "visibility_timeout": int(settings.chunk_timeout) + 2 * _BACKUP_SECONDS,
+            "visibility_timeout": int(settings.chunk_timeout) + _LATE_SECONDS,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "unacked_mutex_expire": 10,
@@ -64,8 +64,8 @@ def make_app(settings: Settings) -> Celery:
             "health_check_interval": 10,
             "retry_on_timeout": False,
         },
-        visibility_timeout=int(settings.chunk_timeout) + 2 * _BACKUP_SECONDS,
-        task_time_limit=settings.chunk_timeout + _BACKUP_SECONDS,
+        visibility_timeout=int(settings.chunk_timeout) + _LATE_SECONDS,
+        # No time limit here: each piece of work has its own (worker/keeper.py), and a task may do many of them.
         # A model may take long to load; the default of 4 s makes an endless loop of kills.
         worker_proc_alive_timeout=120,
         # Remote control and events leave lists behind in Redis and take part in its reconnect bugs.

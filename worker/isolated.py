@@ -1,0 +1,126 @@
+"""The isolated process, `python -m worker.isolated`: predicts for a worker process, each call in a fork of its own.
+
+It has one thread, no connection, and the model, which it never calls itself: so its forks find OpenMP and BLAS
+untouched, start in milliseconds, and may die or hang without a loss. Messages are frames (`frames.py`).
+
+Standard input: the manifest as JSON and the model's file; then, for each call, its limit in seconds and a pickle of
+table and whether probabilities are wanted; it ends with the process that asks. Standard output: an empty frame when
+the model is open; then, for each call, a pickle of an `Answer`.
+"""
+
+import faulthandler
+import os
+import pickle
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from rowcast.errors import RowcastError
+from rowcast.logs import set_up
+from rowcast.models.load import LoadedModel, predict_in_one_thread, unpickle
+from rowcast.models.manifest import Manifest
+from rowcast.settings import Settings
+from worker.frames import receive, send
+from worker.predict import one_line, predict
+
+Answer = tuple[Literal["values", "raised", "refused", "memory", "fatal"], Any]
+"""How a call ended, and its `Values` or what to say of it."""
+
+_ORPHANED_SECONDS = 5
+"""How much longer than its limit a fork may live if nobody is left to end it."""
+
+
+def main() -> int:
+    """Serves until standard input ends."""
+    requests, answers = _channels()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which then lets go of us
+    faulthandler.enable()  # a crash in a library's own code says where
+    set_up(Settings.read(), "isolated")
+    model = _open(receive(requests), receive(requests))
+    send(answers, b"")
+    while True:
+        try:
+            limit_seconds, request = float(receive(requests)), receive(requests)
+            send(answers, _attempt(model, request, limit_seconds, requests))
+        except (EOFError, ConnectionAbortedError, BrokenPipeError):
+            return 0
+
+
+def _channels() -> tuple[int, int]:
+    """Standard input and output for us alone: what a model reads is empty, and what it prints goes to the log."""
+    requests, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def _open(manifest: bytes, file: bytes) -> LoadedModel:
+    """The model, as `load` prepares it; the process that sent it has checked it so, too."""
+    estimator, _ = unpickle(file)
+    predict_in_one_thread(estimator)
+    return LoadedModel(Manifest.model_validate_json(manifest), estimator)
+
+
+def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests: int) -> bytes:
+    """The answer of one fork, or what became of it."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        _predict_and_exit(model, request, limit_seconds, writing)
+    os.close(writing)
+    answer = None
+    try:
+        answer = receive(reading, limit_seconds, leaving=requests)
+    except TimeoutError:
+        answer = _packed("fatal", f"predict took longer than {limit_seconds:g} s")
+    except EOFError:
+        pass  # its status says how it ended
+    finally:
+        os.close(reading)
+        os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return answer or _packed("fatal", f"predict ended its process ({ending(code)})")
+
+
+def ending(code: int) -> str:
+    """How a process ended, by its exit code as `subprocess` counts."""
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _predict_and_exit(model: LoadedModel, request: bytes, limit_seconds: float, writing: int) -> NoReturn:
+    code = 1
+    try:
+        signal.setitimer(signal.ITIMER_REAL, limit_seconds + _ORPHANED_SECONDS)
+        _be_the_first_to_go()
+        send(writing, _predicted(model, request))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _be_the_first_to_go() -> None:
+    """Where memory runs out, the kernel shall end this process before any other."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _predicted(model: LoadedModel, request: bytes) -> bytes:
+    try:
+        table, probabilities = pickle.loads(request)
+        return _packed("values", predict(model, table, probabilities))
+    except MemoryError:
+        return _packed("memory", "predict ran out of memory")
+    except RowcastError as error:
+        return _packed("refused", error.detail)
+    except Exception as error:
+        return _packed("raised", one_line(error))
+
+
+def _packed(*answer: Any) -> bytes:
+    return pickle.dumps(answer)
+
+
+if __name__ == "__main__":
+    os._exit(main())  # there is nothing to put in order, and somebody waits
