@@ -2,7 +2,9 @@
 
 import argparse
 import ipaddress
+import resource
 import sys
+from contextlib import suppress
 
 from api.server import Server
 from rowcast.errors import RowcastError
@@ -28,11 +30,19 @@ def main() -> int:
         logger("gateway").warning(
             "gateway_is_open", detail="There are no API keys: whoever reaches the port may use it."
         )
+        _allow_open_files()
         Server(settings, bind).run()
     except RowcastError as error:
         print(error.detail, file=sys.stderr)
         return 2
     return 0
+
+
+def _allow_open_files() -> None:
+    """As many connections as the system grants: the usual soft limit of 1,024 is less than we promise to hold."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS names a limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _is_loopback(host: str) -> bool:

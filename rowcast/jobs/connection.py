@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from redis import Redis
+from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
@@ -16,14 +16,24 @@ TIMEOUT_SECONDS = 2.0
 """How long one command may take. Every script is safe to repeat, so a lost answer costs one retry, not a job."""
 
 
+MAX_CONNECTIONS = 32
+
+TURN_SECONDS = 4.0
+"""How long one waits for its turn: with a command's timeout it stays below the five seconds in which we answer."""
+
 Connection = Any
 """A redis-py client. Its stubs promise `bytes | str` for every reply; ours are bytes, as nothing is decoded."""
 
 
 def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Connection:
-    """A client with a pool; connects at the first command."""
-    return Redis.from_url(
+    """A client with a pool; connects at the first command.
+
+    The pool is bounded: a thousand callers that are woken at once take turns, and do not open a thousand connections.
+    """
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=TURN_SECONDS,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
         socket_keepalive=True,
@@ -31,6 +41,7 @@ def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Connection:
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         protocol=2,
     )
+    return Redis(connection_pool=pool)
 
 
 @contextmanager
