@@ -110,7 +110,7 @@ def _multipart(at_hand: Services, id: str) -> Submitted:
     form = read_form(read_blocks(at_hand.settings), boundary.encode())
     asked = _request(at_hand, read_options(form.fields), filename=form.filename)
     content: Iterator[bytes] = form.content
-    if form.filename and form.filename.endswith(".gz"):
+    if form.filename and form.filename.lower().endswith(".gz"):
         content = gunzip(content, at_hand.settings.max_upload_bytes)
     return at_hand.submit.batch(asked, content, id)
 

@@ -1,22 +1,28 @@
 """`/jobs/ID/result` and `/jobs/ID/errors`: the parts in order, streamed, with ranges for broken downloads."""
 
+import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import PurePath
+from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request
-from rowcast.jobs.result import ERRORS_HEADER
+from werkzeug.http import dump_options_header
 
 from api.answers import POLL_AFTER_SECONDS, own_job
 from api.services import Services, services
 from rowcast.errors import Gone, NotAcceptable, WrongState
 from rowcast.jobs.job import Job
 from rowcast.jobs.packed import Stored, unpack_stored
+from rowcast.jobs.result import ERRORS_HEADER
 from rowcast.jobs.states import Status
 
 blueprint = Blueprint("results", __name__, url_prefix="/jobs")
 
 _CSV = "text/csv; charset=utf-8"
 _BLOCK_BYTES = 1024 * 1024
+_STEM_CHARACTERS = 200
+_ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)")
 
 
 @blueprint.get("/<id>/result")
@@ -50,7 +56,7 @@ def get_errors(id: str) -> Response:
 
     response = Response(stream(), content_type=_CSV)
     response.content_length = len(head) + sum(part.error_bytes for part in parts)
-    response.headers.set("Content-Disposition", "attachment", filename=f"{_stem(job)}-errors.csv")
+    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-errors.csv")
     return response
 
 
@@ -74,8 +80,11 @@ def _file(job: Job) -> Response:
     response = Response(content, content_type=_CSV, direct_passthrough=True)
     response.content_length = job.result_bytes
     response.set_etag(job.id)
-    response.headers.set("Content-Disposition", "attachment", filename=f"{_stem(job)}-predictions.csv")
-    return response.make_conditional(request, accept_ranges=True, complete_length=job.result_bytes)  # type: ignore[return-value]
+    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.csv")
+    response.headers["Accept-Ranges"] = "bytes"
+    # Several ranges, or what is none, are answered with the whole: RFC 9110 §14.2 allows the one, asks for the other.
+    is_one = bool(_ONE_RANGE.fullmatch(request.headers.get("Range", "")))
+    return response.make_conditional(request, accept_ranges=is_one, complete_length=job.result_bytes)  # type: ignore[return-value]
 
 
 class ResultBytes:
@@ -137,6 +146,15 @@ def _parts(at_hand: Services, job: Job) -> list[Stored]:
 
 
 def _stem(job: Job) -> str:
-    """The input's name without folders and endings, or the job's id where it had none."""
-    name = job.spec.input.filename if job.spec.input else None
-    return PurePath((name or job.id).replace("\\", "/")).name.removesuffix(".gz").rsplit(".", 1)[0] or job.id
+    """The input's name without folders, endings and what a header cannot carry, or the job's id where it had none."""
+    name = (job.spec.input.filename if job.spec.input else None) or ""
+    stem = PurePath(name.replace("\\", "/")).name
+    stem = re.sub(r"(\.[^.]*)?(\.gz)?$", "", stem, count=1, flags=re.IGNORECASE)
+    return "".join(filter(str.isprintable, stem))[:_STEM_CHARACTERS].strip(". ") or job.id
+
+
+def _attachment(name: str) -> str:
+    """The value of Content-Disposition (RFC 6266 §4.3): a name beyond ASCII goes beside what ASCII has of it."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    names = {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"}
+    return dump_options_header("attachment", names)

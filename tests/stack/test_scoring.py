@@ -207,13 +207,6 @@ def test_every_form_of_a_body_gives_the_same_predictions(client: httpx.Client) -
         assert client.get(f"/jobs/{made.json()['id']}/result").content == wanted, name
 
 
-def test_a_forms_file_name_names_the_result(client: httpx.Client) -> None:
-    made = client.post("/predict", files={"file": ("my trip.csv", b"age,pclass\n25,3\n")}, params={"wait": 30}).json()
-    assert made["input"]["filename"] == "my trip.csv"
-    result = client.get(f"/jobs/{made['id']}/result")
-    assert "my trip-predictions.csv" in result.headers["Content-Disposition"]
-
-
 def test_bad_rows_keep_their_place_and_are_listed(client: httpx.Client) -> None:
     data = b'id,age,pclass\r\n007,25,3\r\n008,old,3\r\n\r\n009,30\r\n010,,2\r\n"0\n11",1e3,1\r\n012,5,1,9'
     job, result = score(client, data)
@@ -254,24 +247,6 @@ def test_other_delimiters_no_header_and_a_byte_order_mark(client: httpx.Client) 
     assert result == b"25\t3\t0\n2\t1\t1\n"
     _, result = score(client, b"age,pclass\n25,3\n", output="predictions", prediction_column="it, says")
     assert result == b'"it, says"\n0\n'
-
-
-def test_a_broken_download_goes_on_where_it_stopped(client: httpx.Client) -> None:
-    job, whole = score(client, TITANIC.read_bytes())
-    here = f"/jobs/{job['id']}/result"
-    first = client.get(here)
-    assert first.headers["Accept-Ranges"] == "bytes"
-    assert int(first.headers["Content-Length"]) == len(whole) == job["result"]["bytes"]
-    for start in (0, 10, 40, 1_000, len(whole) - 1):
-        rest = client.get(here, headers={"Range": f"bytes={start}-", "If-Range": first.headers["ETag"]})
-        assert (rest.status_code, rest.content) == (206, whole[start:])
-    assert client.get(here, headers={"Range": "bytes=5-9"}).content == whole[5:10]
-    assert client.get(here, headers={"Range": "bytes=-7"}).content == whole[-7:]
-    assert client.get(here, headers={"Range": "bytes=5-", "If-Range": '"another"'}).status_code == 200
-    assert client.get(here, headers={"Range": f"bytes={len(whole)}-"}).status_code == 416
-    assert client.get(here, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
-    assert client.head(here).headers["Content-Length"] == str(len(whole))
-    assert client.get(here, headers={"Accept": "application/json"}).status_code == 406
 
 
 def test_the_same_key_gives_the_same_job(client: httpx.Client) -> None:

@@ -1,0 +1,77 @@
+"""Fetching what a job made: under which name, whole, in ranges, or not at all."""
+
+import gzip
+
+import httpx
+import pytest
+from programs import ROOT
+from werkzeug.http import parse_options_header
+
+CSV = {"Content-Type": "text/csv"}
+ROW = b"age,pclass\n25,3\n"
+
+
+def scored(client: httpx.Client, **request: object) -> dict:
+    """The job of a request, at its end."""
+    made = client.post("/predict", params={"wait": 60}, **request)  # type: ignore[arg-type]
+    assert made.status_code == 200, made.text
+    assert made.json()["status"] == "succeeded"
+    return made.json()
+
+
+def name_of(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    return parse_options_header(response.headers["Content-Disposition"])[1]["filename"]
+
+
+def test_a_forms_file_name_names_the_result(client: httpx.Client) -> None:
+    job = scored(client, files={"file": ("my trip.csv", ROW)})
+    assert job["input"]["filename"] == "my trip.csv"
+    assert name_of(client.get(f"/jobs/{job['id']}/result")) == "my trip-predictions.csv"
+    job = scored(client, files={"file": ("MY TRIP.CSV.GZ", gzip.compress(ROW))})
+    assert name_of(client.get(f"/jobs/{job['id']}/result")) == "MY TRIP-predictions.csv"
+
+
+@pytest.mark.parametrize(
+    ("sent", "stem"),
+    [
+        ("UTF-8''%E4%B9%98%E5%AE%A2%20%E2%82%AC.csv", "乘客 €"),
+        ("UTF-8''f%C3%BCr%20alle.CSV.GZ", "für alle"),
+        ("UTF-8''a%0D%0AX-Forged%3A%20b%00.csv", "aX-Forged: b"),
+        ("UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd"),
+        ("UTF-8''" + 300 * "x", 200 * "x"),
+        ("UTF-8''..", None),
+        ("UTF-8''%0A", None),
+    ],
+)
+def test_whatever_a_file_is_called_its_result_can_be_fetched(client: httpx.Client, sent: str, stem: str | None) -> None:
+    job = scored(client, content=ROW, headers=CSV | {"Content-Disposition": f"attachment; filename*={sent}"})
+    for kind, name in (("result", "predictions"), ("errors", "errors")):
+        assert name_of(client.get(f"/jobs/{job['id']}/{kind}")) == f"{stem or job['id']}-{name}.csv"
+
+
+def test_a_broken_download_goes_on_where_it_stopped(client: httpx.Client) -> None:
+    data = (ROOT / "training" / "data" / "titanic.csv").read_bytes()
+    job = scored(client, content=data, headers=CSV)
+    here = f"/jobs/{job['id']}/result"
+    first = client.get(here)
+    whole = first.content
+    assert first.headers["Accept-Ranges"] == "bytes"
+    assert int(first.headers["Content-Length"]) == len(whole) == job["result"]["bytes"]
+    for start in (0, 10, 40, 1_000, len(whole) - 1):
+        rest = client.get(here, headers={"Range": f"bytes={start}-", "If-Range": first.headers["ETag"]})
+        assert (rest.status_code, rest.content) == (206, whole[start:])
+    assert client.get(here, headers={"Range": "bytes=5-9"}).content == whole[5:10]
+    assert client.get(here, headers={"Range": "bytes=-7"}).content == whole[-7:]
+    assert client.get(here, headers={"Range": "bytes=5-", "If-Range": '"another"'}).status_code == 200
+    assert client.get(here, headers={"Range": f"bytes={len(whole)}-"}).status_code == 416
+    assert client.get(here, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+    assert client.head(here).headers["Content-Length"] == str(len(whole))
+    assert client.get(here, headers={"Accept": "application/json"}).status_code == 406
+
+
+@pytest.mark.parametrize("ranges", ["bytes=0-1,4-5", "rows=0-1", "bytes=abc", "bytes=-"])
+def test_a_range_that_is_not_one_range_of_bytes_is_answered_with_the_whole(client: httpx.Client, ranges: str) -> None:
+    here = f"/jobs/{scored(client, content=ROW, headers=CSV)['id']}/result"
+    answer = client.get(here, headers={"Range": ranges})
+    assert (answer.status_code, answer.content) == (200, client.get(here).content)
