@@ -40,6 +40,9 @@ _LEAST_SECONDS = 1.0
 _SLACK_SECONDS = 10.0
 """How much longer than a call's limit we wait for the answer."""
 
+_START_SECONDS = 120.0
+"""For the process to come up and open the model: as long as Celery gives a worker process (rowcast/jobs/queue.py)."""
+
 _END_SECONDS = 3.0
 
 
@@ -63,7 +66,7 @@ class Isolated:
         self._file_of = file_of
         self._limit_seconds = limit_seconds
         self._child: _Child | None = None
-        self.longest_seconds = (_SEARCH_LIMITS + 3) * limit_seconds
+        self.longest_seconds = _START_SECONDS + (_SEARCH_LIMITS + 2) * limit_seconds
         """What `predict_good` may take in all, with the start, the last call of a search, and some room."""
 
     def predict_good(self, model: "LoadedModel", table: Table, probabilities: bool) -> Outcome:
@@ -98,14 +101,14 @@ class Isolated:
         if self._child and (self._child.model is not model or not self._child.lives):
             self.close()
         if not self._child:
-            self._child = _Child(model, self._file_of(model), self._limit_seconds)
+            self._child = _Child(model, self._file_of(model))
         return self._child
 
 
 class _Child:
-    """An isolated process with its model open (`isolated.py`)."""
+    """An isolated process with its model open (`isolated.py`). NotStarted where it does not come up."""
 
-    def __init__(self, model: "LoadedModel", file: bytes, limit_seconds: float) -> None:
+    def __init__(self, model: "LoadedModel", file: bytes) -> None:
         self.model = model
         theirs_in, self._input = os.pipe()
         self._output, theirs_out = os.pipe()
@@ -120,11 +123,11 @@ class _Child:
         try:
             send(self._input, model.manifest.model_dump_json().encode())
             send(self._input, file)
-            receive(self._output, limit_seconds)
+            receive(self._output, _START_SECONDS)
         except (BrokenPipeError, EOFError, TimeoutError) as error:
             why = "took too long" if isinstance(error, TimeoutError) else self._ending()
             self.close()
-            raise NotStarted(f"The process that should predict alone did not start ({why}).") from None
+            raise NotStarted(f"the isolated process did not start ({why})") from None
 
     @property
     def lives(self) -> bool:

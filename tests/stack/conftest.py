@@ -34,6 +34,8 @@ def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
         estimators.Picky,
         estimators.Failing,
         estimators.Dying,
+        estimators.Deadly,
+        estimators.Hanging,
     ):
         model = kind(str(stack.folder)).fit(np.zeros((2, 1)), [0, 1])
         draft = Draft(

@@ -141,6 +141,37 @@ def test_a_row_that_makes_predict_raise_is_found_and_the_others_are_scored(
     assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
 
 
+def test_a_row_that_kills_its_process_is_found_and_the_others_are_scored(own_stack: Stack, http: httpx.Client) -> None:
+    own_stack.start_worker()
+    id = submit(http, "deadly", CSV.replace(b"\n17\n", b"\n66\n", 1))
+    job = wait(http, id)
+    assert (job["status"], job["progress"]["rows_failed"]) == ("succeeded", 1), job
+    errors = http.get(f"/jobs/{id}/errors").text
+    assert errors == "row,column,value,message\n18,,,predict ended its process (signal 9)\n"
+    assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
+
+
+def test_a_row_at_which_predict_hangs_is_found_and_the_others_are_scored(own_stack: Stack, http: httpx.Client) -> None:
+    own_stack.environment["ROWCAST_CHUNK_TIMEOUT"] = "2"
+    own_stack.start_worker()
+    id = submit(http, "hanging", b"age\n20\n40\n66\n40\n")
+    assert wait(http, id)["status"] == "succeeded"
+    assert http.get(f"/jobs/{id}/errors").text.endswith("\n3,,,predict took longer than 1 s\n")
+    assert http.get(f"/jobs/{id}/result").content == b"age,prediction\n20,0\n40,1\n66,\n40,1\n"
+
+
+def test_a_single_row_that_kills_its_process_fails_alone(own_stack: Stack, http: httpx.Client) -> None:
+    def ask(age: int) -> str:
+        return http.post("/predict", json={"features": [age], "model": "deadly"}).json()["id"]
+
+    before, deadly, after = [ask(20), ask(40)], ask(66), [ask(20), ask(40)]
+    own_stack.start_worker()  # it finds them together
+    assert [wait(http, id)["result"] for id in before + after] == [{"prediction": 0}, {"prediction": 1}] * 2
+    job = wait(http, deadly)
+    assert (job["status"], job["error"]["status"]) == ("failed", 422)
+    assert job["error"]["detail"] == "predict ended its process (signal 9)"
+
+
 def test_a_chunk_that_keeps_raising_fails_the_job_and_names_its_rows(own_stack: Stack, http: httpx.Client) -> None:
     own_stack.start_worker()
     (own_stack.folder / "failing").touch()

@@ -68,3 +68,41 @@ class Dying(Fixed):
             mark.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().predict(table)
+
+
+class Deadly(Fixed):
+    """Kills its process for a batch that holds the value 66, and talks while it works."""
+
+    def predict(self, table):
+        print("predicting", flush=True)
+        if (np.asarray(table, dtype=float)[:, 0] == 66).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict(table)
+
+
+class Hanging(Fixed):
+    """Does not come back from a batch that holds the value 66; the file `hangs` in its folder says which process."""
+
+    def predict(self, table):
+        if (np.asarray(table, dtype=float)[:, 0] == 66).any():
+            (Path(self.folder) / "hangs").write_text(str(os.getpid()))
+            time.sleep(10**6)
+        return super().predict(table)
+
+
+class Greedy(Fixed):
+    """Needs more memory than there is for a batch that holds the value 66."""
+
+    def predict(self, table):
+        if (np.asarray(table, dtype=float)[:, 0] == 66).any():
+            np.empty(1 << 60, np.uint8)
+        return super().predict(table)
+
+
+class Nosy(Fixed):
+    """Predicts how many threads and sockets its process has."""
+
+    def predict(self, table):
+        threads = len(list(Path("/proc/self/task").iterdir()))
+        sockets = sum(file.is_socket() for file in Path("/proc/self/fd").iterdir())
+        return np.full(len(table), threads + sockets)

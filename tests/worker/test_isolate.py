@@ -1,0 +1,221 @@
+"""Isolation: what kills, hangs or needs too much memory is found, and costs its neighbours nothing, not even a bit."""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+import estimators
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+from loaded_models import loaded, numbers
+from programs import ROOT, SUPPORT, until
+
+from rowcast.errors import ModelRefused
+from rowcast.jobs.options import Options
+from rowcast.models.load import LoadedModel
+from worker.halving import MOST_FATAL_ROWS, Fatal, GivenUp, search
+from worker.isolate import Isolated, NotStarted
+from worker.predict import Values, predict_good
+from worker.score import ChunkSpec, score
+
+KILLED = "predict ended its process (signal 9)"
+
+
+def file_of(model: LoadedModel) -> bytes:
+    return pickle.dumps(model.estimator)
+
+
+@pytest.fixture(scope="module")
+def isolated() -> Iterator[Isolated]:
+    """One for all tests, as its process takes a second to start; it stays while the model does."""
+    with closing(Isolated(file_of, 30)) as isolated:
+        yield isolated
+
+
+@pytest.fixture
+def impatient() -> Iterator[Isolated]:
+    with closing(Isolated(file_of, 0.5)) as isolated:
+        yield isolated
+
+
+@cache
+def misbehaving(kind: type[estimators.Fixed], folder: object = "") -> LoadedModel:
+    return loaded(kind(str(folder)).fit(np.zeros((2, 1)), [0, 1]), numbers("age"), [0, 1])
+
+
+def column(*values: float) -> np.ndarray:
+    return np.array(values, float).reshape(-1, 1)
+
+
+def spec(*columns: str, **options: object) -> ChunkSpec:
+    return ChunkSpec(columns, b"\n", Options(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "options"), [("logistic", {"probabilities": True}), ("nameless", {})])
+def test_isolated_scoring_gives_the_same_part_to_the_last_bit(
+    models: Mapping[str, LoadedModel], training: pd.DataFrame, isolated: Isolated, name: str, options: dict
+) -> None:
+    data = training.to_csv(index=False, header=False).encode() + b"1,x,2\n1,2\n"
+    arguments = (data, 1, models[name], spec("a", "b", "c", **options))
+    assert score(*arguments, isolated.predict_good) == score(*arguments)
+
+
+def test_isolated_scoring_takes_text_and_missing_values_too(
+    models: Mapping[str, LoadedModel], isolated: Isolated
+) -> None:
+    arguments = (b"1,Aix,true\n,,\n0.5,Bonn,0\n", 1, models["mixed"], spec("a", "town", "flag"))
+    assert score(*arguments, isolated.predict_good) == score(*arguments)
+
+
+def test_rows_that_kill_are_found_among_other_bad_rows_and_the_rest_is_scored(isolated: Isolated) -> None:
+    cells = [str(number % 60) for number in range(500)]
+    innocent = score("\n".join(cells).encode(), 1001, misbehaving(estimators.Fixed), spec("age"))
+    for row in (3, 4, 250, 499):
+        cells[row] = "66"
+    cells[5] = "x"
+    part = score("\n".join(cells).encode(), 1001, misbehaving(estimators.Deadly), spec("age"), isolated.predict_good)
+    assert [(fault.row, fault.message) for fault in part.faults] == [
+        (1004, KILLED),
+        (1005, KILLED),
+        (1006, "not a number"),
+        (1251, KILLED),
+        (1500, KILLED),
+    ]
+    wanted = innocent.data.splitlines()
+    for row in (3, 4, 5, 250, 499):
+        wanted[row] = f"{cells[row]},".encode()
+    assert part.data.splitlines() == wanted
+
+
+def test_a_lone_row_that_kills_is_its_own_fault(isolated: Isolated) -> None:
+    outcome = isolated.predict_good(misbehaving(estimators.Deadly), column(66), False)
+    assert outcome.faults == {0: KILLED}
+    assert len(outcome.values.predictions) == len(outcome.good) == 0
+
+
+def test_too_many_rows_that_kill_end_the_search_and_are_named_by_their_numbers(isolated: Isolated) -> None:
+    data = b"1\n66\n" * 80
+    with pytest.raises(GivenUp, match=r"more than 64, after these rows: 12, 14, 16, .*, 140$") as caught:
+        score(data, 11, misbehaving(estimators.Deadly), spec("age"), isolated.predict_good)
+    assert len(caught.value.rows) == MOST_FATAL_ROWS + 1
+
+
+def test_a_model_that_kills_at_every_row_is_no_rows_fault(isolated: Isolated) -> None:
+    with pytest.raises(Fatal, match="ended its process"):
+        isolated.predict_good(misbehaving(estimators.Deadly), column(*[66] * 100), False)
+    with pytest.raises(MemoryError, match="ran out of memory"):
+        isolated.predict_good(misbehaving(estimators.Greedy), column(*[66] * 100), False)
+
+
+def test_a_row_that_needs_more_memory_than_there_is_is_found(isolated: Isolated) -> None:
+    outcome = isolated.predict_good(misbehaving(estimators.Greedy), column(20, 66, 40), False)
+    assert outcome.faults == {1: "predict ran out of memory"}
+    assert outcome.values.predictions.tolist() == [0, 1]
+
+
+def test_a_row_that_raises_is_a_bad_row_with_the_message_that_it_has_elsewhere(isolated: Isolated) -> None:
+    model, table = misbehaving(estimators.Picky), column(1, 66, 40)
+    outcome = isolated.predict_good(model, table, False)
+    assert outcome.faults == predict_good(model, table, False).faults == {1: "66 is not for me"}
+    assert outcome.values.predictions.tolist() == [0, 1]
+
+
+def test_a_row_at_which_predict_hangs_is_found(impatient: Isolated, tmp_path: Path) -> None:
+    outcome = impatient.predict_good(misbehaving(estimators.Hanging, tmp_path), column(20, 40, 66), False)
+    assert outcome.faults == {2: "predict took longer than 0.5 s"}
+    assert outcome.values.predictions.tolist() == [0, 1]
+    assert not psutil.pid_exists(int((tmp_path / "hangs").read_text()))
+
+
+def test_a_model_that_breaks_its_promise_is_refused(isolated: Isolated) -> None:
+    with pytest.raises(ModelRefused, match="no probabilities"):
+        isolated.predict_good(misbehaving(estimators.Fixed), column(1, 2), True)
+
+
+def test_a_file_that_cannot_be_opened_is_no_rows_fault() -> None:
+    with closing(Isolated(lambda model: b"no pickle", 30)) as broken, pytest.raises(NotStarted, match="exit code 1"):
+        broken.predict_good(misbehaving(estimators.Fixed), column(1), False)
+
+
+def test_the_process_has_one_thread_no_sockets_and_another_model_when_another_is_asked(isolated: Isolated) -> None:
+    for model, answer in ((misbehaving(estimators.Nosy), 1), (misbehaving(estimators.Fixed), 0)):
+        assert isolated.predict_good(model, column(7), False).values.predictions.tolist() == [answer]
+
+
+def test_an_isolated_process_that_was_killed_is_started_again(isolated: Isolated) -> None:
+    model = misbehaving(estimators.Fixed)
+    isolated.predict_good(model, column(1), False)
+    for child in psutil.Process().children():
+        if "worker.isolated" in child.cmdline():
+            child.kill()
+    assert isolated.predict_good(model, column(*range(20)), False).faults == {}
+
+
+def test_nothing_of_it_outlives_the_process_that_asks(tmp_path: Path) -> None:
+    code = f"""
+import sys; sys.path[:0] = [{str(SUPPORT)!r}]
+from test_isolate import *
+Isolated(file_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), False)
+"""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as asking:
+        until(lambda: (tmp_path / "hangs").exists() and (tmp_path / "hangs").read_text(), "predict hangs")
+        processes = psutil.Process(asking.pid).children(recursive=True)
+        assert len(processes) == 2
+        asking.kill()
+    psutil.wait_procs(processes, timeout=10)
+    assert not any(process.is_running() for process in processes)
+
+
+def blocks(most: int, fatal: frozenset[int] = frozenset()) -> Callable[[np.ndarray], Values]:
+    """A call that survives at most so many rows, and none of the fatal ones; `.sizes` are those that it survived."""
+
+    def call(which: np.ndarray) -> Values:
+        if len(which) > most or fatal & set(which.tolist()):
+            raise Fatal("it died")
+        call.sizes.append(len(which))  # type: ignore[attr-defined]
+        return Values(which * 10, np.stack([which, -which], axis=1))
+
+    call.sizes = []  # type: ignore[attr-defined]
+    return call
+
+
+def test_rows_that_are_fatal_together_alone_are_predicted_in_whole_blocks() -> None:
+    call = blocks(most=300)
+    outcome = search(call, 1000, 60)
+    assert not outcome.faults
+    assert outcome.values.predictions.tolist() == [row * 10 for row in range(1000)]
+    assert outcome.values.probabilities is not None
+    assert outcome.values.probabilities.shape == (1000, 2)
+    assert call.sizes[1:] == [256, 256, 256, 232]  # type: ignore[attr-defined]
+
+
+def test_the_rest_comes_from_one_call_where_that_is_possible_and_else_from_several() -> None:
+    for most, last in ((1000, 998), (998, 998), (500, 1)):
+        call = blocks(most, frozenset({0, 999}))
+        outcome = search(call, 1000, 60)
+        assert outcome.faults == {0: "it died", 999: "it died"}
+        assert outcome.values.predictions.tolist() == [row * 10 for row in range(1, 999)]
+        assert call.sizes[-1] == last  # type: ignore[attr-defined]
+
+
+def test_a_search_that_takes_too_long_is_given_up() -> None:
+    with pytest.raises(GivenUp, match="when it had taken 0 s"):
+        search(blocks(most=1), 100, 0)
+
+
+def test_rows_that_raise_together_but_not_alone_raise() -> None:
+    def call(which: np.ndarray) -> Values:
+        if len(which) > 1:
+            raise ValueError("one at a time")
+        return Values(which, None)
+
+    with pytest.raises(ValueError, match="one at a time"):
+        search(call, 20, 60)
