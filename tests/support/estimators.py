@@ -100,9 +100,9 @@ class Greedy(Fixed):
 
 
 class Nosy(Fixed):
-    """Predicts how many threads and sockets its process has."""
+    """Predicts how many sockets its process has, and how many threads the process that forked it."""
 
     def predict(self, table):
-        threads = len(list(Path("/proc/self/task").iterdir()))
+        threads = len(list(Path(f"/proc/{os.getppid()}/task").iterdir()))
         sockets = sum(file.is_socket() for file in Path("/proc/self/fd").iterdir())
         return np.full(len(table), threads + sockets)
