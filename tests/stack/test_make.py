@@ -23,7 +23,7 @@ def test_make_demo_on_a_fresh_clone(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert "name,sex,age,pclass,sibsp,parch,survived,prediction\n" in done.stdout
-        assert ".rowcast/titanic-predictions.csv" in done.stdout
+        assert ".rowcast/titanic-predictions.csv" in done.stderr
         assert len((clone / ".rowcast" / "titanic-predictions.csv").read_text().splitlines()) == 1310
         assert not processes_of(clone), "something was left running"
 
