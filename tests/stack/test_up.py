@@ -152,8 +152,12 @@ def test_a_part_that_dies_is_started_again_at_its_place(start: Start, data: Path
         done = client.submit_csv(ROWS).wait()
         for name in ("redis", "gateway", "worker", "upkeep"):
             before[name].kill()
-        until(lambda: set(up.parts()) == set(before), "all parts run again")
-        assert all(process.pid != before[name].pid for name, process in up.parts().items())
+
+        def is_renewed() -> bool:
+            now = up.parts()
+            return set(now) == set(before) and all(now[name].pid != before[name].pid for name in now)
+
+        until(is_renewed, "all parts run again")
         assert client.predict([25, 3]).prediction == 0
         assert client.job(done.id).status == "succeeded"
     errors = up.errors.read_text()
