@@ -12,6 +12,7 @@ from rowcast.errors import TooLarge, Unreadable, UnsupportedType
 from rowcast.settings import Settings
 
 BLOCK_BYTES = 1024 * 1024
+STEP_BYTES = 16 * 1024
 STALL_SECONDS = 30.0
 """How long a caller may send nothing in the middle of a body."""
 
@@ -83,6 +84,14 @@ def gunzip(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
                 data, member = member.unused_data, None
     if member is not None or not taken:
         raise Unreadable("The gzip ends too early.")
+
+
+def in_steps(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in small blocks, for work that takes so long on each that others would notice."""
+    for block in blocks:
+        for start in range(0, len(block), STEP_BYTES):
+            yield block[start : start + STEP_BYTES]
+            _let_others_on()
 
 
 def _let_others_on() -> None:

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
 from api.answers import job_response, single_response, wait_for_end
-from api.bodies import gunzip, read_blocks, read_whole
+from api.bodies import gunzip, in_steps, read_blocks, read_whole
 from api.multipart import read_form
 from api.options import preferred_wait, query_wait, read_options
 from api.rows import instances_csv, ndjson_csv, parse
@@ -93,7 +93,7 @@ def _json(at_hand: Services, id: str) -> Submitted:
 def _ndjson(at_hand: Services, id: str) -> Submitted:
     asked = _request(at_hand, read_options(), filename=_filename())
     _refuse_dialect(asked.options)
-    rows = ndjson_csv(read_blocks(at_hand.settings), at_hand.settings.max_row_bytes)
+    rows = ndjson_csv(in_steps(read_blocks(at_hand.settings)), at_hand.settings.max_row_bytes)
     return at_hand.submit.batch(asked, rows, id)
 
 

@@ -7,9 +7,12 @@ from typing import Any
 from rowcast.errors import TooLarge, Unprocessable, Unreadable
 from rowcast.jobs.cells import csv_row
 from rowcast.models.manifest import Manifest
+from rowcast.models.names import shown
 from rowcast.models.values import row_values
 
 MAX_INSTANCES = 10_000
+
+_BOM = b"\xef\xbb\xbf"
 
 
 def parse(text: bytes, where: str = "The body") -> Any:
@@ -19,7 +22,7 @@ def parse(text: bytes, where: str = "The body") -> Any:
         Unreadable: it is none, or nested deeper than Python can follow.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+        value = _STRICT.decode(text.removeprefix(_BOM).decode())
         return _of_whole_characters(value) if b"\\u" in text else value
     except UnicodeDecodeError as error:
         raise Unreadable(f"{where} is not UTF-8: the byte at offset {error.start} does not fit.") from None
@@ -45,38 +48,53 @@ def instances_csv(instances: Any, manifest: Manifest) -> bytes:
 def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
     """One object a line, as a CSV: the first object's keys are its columns, a key missing later is an empty cell.
 
+    Gives the rows of each block together: to cut a file by single rows takes longer than to read them.
+
     Raises:
         Unreadable: a line is no JSON object. Unprocessable: a line has a key that the first had not.
         TooLarge: a line is over the limit.
     """
     columns: dict[str, None] = {}
-    for number, line in enumerate(_lines(blocks, max_row_bytes), 1):
-        if not line.strip():
-            continue
-        row = parse(line, f"Line {number}")
-        if not isinstance(row, Mapping) or not row:
-            raise Unreadable(f"Line {number} is not a JSON object with keys.")
-        if not columns:
-            columns = dict.fromkeys(row)
-            yield csv_row(list(columns))
-        unknown = [name for name in row if name not in columns]
-        if unknown:
-            raise Unprocessable.at(f"line {number}", f"has the key {unknown[0]!r}, which the first line has not")
-        yield csv_row([row.get(name) for name in columns])
+    number = 0
+    for lines in _lines(blocks, max_row_bytes):
+        rows = []
+        for line in lines:
+            number += 1
+            if not line.strip():
+                continue
+            row = _ndjson_row(line, number)
+            if not columns:
+                columns = dict.fromkeys(row)
+                rows.append(csv_row(list(columns)))
+            if not row.keys() <= columns.keys():
+                unknown = next(name for name in row if name not in columns)
+                message = f"has the key {shown(unknown)}, which the first line has not"
+                raise Unprocessable.at(f"line {number}", message)
+            rows.append(csv_row([row.get(name) for name in columns]))
+        if rows:
+            yield b"".join(rows)
 
 
-def _lines(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
+def _ndjson_row(line: bytes, number: int) -> Mapping[str, Any]:
+    row = parse(line, f"Line {number}")
+    if not isinstance(row, Mapping) or not row:
+        raise Unreadable(f"Line {number} is not a JSON object with keys.")
+    return row
+
+
+def _lines(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[list[bytes]]:
+    """The lines that end in each block, without their ends."""
     rest = bytearray()
     for block in blocks:
         first, *others = block.split(b"\n")
         rest += first
         if len(rest) > max_row_bytes:
             raise TooLarge("A line", max_row_bytes, "ROWCAST_MAX_ROW_BYTES")
-        for other in others:
-            yield bytes(rest)
-            rest = bytearray(other)
+        if others:
+            yield [bytes(rest), *others[:-1]]
+            rest = bytearray(others[-1])
     if rest:
-        yield bytes(rest)
+        yield [bytes(rest)]
 
 
 def _refuse_constant(name: str) -> Any:
@@ -98,3 +116,7 @@ def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key stands twice in one object")
     return found
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+"""Made once: `json.loads` would make one for each line."""

@@ -1,0 +1,48 @@
+"""JSON into CSV: whatever blocks the lines come in, and what is told of names beyond number and length."""
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from api.rows import ndjson_csv, parse
+from rowcast.errors import TooLarge, Unprocessable, Unreadable
+
+LINES = b'{"age": 25, "name": "a, b"}\r\n\n{"name": "\xc3\xbc", "age": null}\n{"age": 1.5}'
+CSV = b'age,name\n25,"a, b"\n,\xc3\xbc\n1.5,\n'
+
+
+def test_lines_may_be_cut_anywhere() -> None:
+    for size in range(1, len(LINES) + 1):
+        cuts = [*range(0, len(LINES), size), len(LINES)]
+        blocks = [LINES[start:stop] for start, stop in pairwise(cuts)]
+        assert b"".join(ndjson_csv(blocks, 100)) == CSV
+
+
+def test_the_rows_of_a_block_come_together() -> None:
+    assert list(ndjson_csv([LINES + b"\n", b"\n\n", b'{"age": 2}\n'], 100)) == [CSV, b"2,\n"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_line_over_the_limit_is_refused_however_it_comes(size: int) -> None:
+    line = b'{"age": ' + b" " * 100 + b"1}"
+    with pytest.raises(TooLarge):
+        list(ndjson_csv([line[start : start + size] for start in range(0, len(line), size)], 100))
+
+
+def test_a_key_that_the_first_line_has_not_is_named_in_part() -> None:
+    with pytest.raises(Unprocessable) as caught:
+        list(ndjson_csv([b'{"age": 1}\n' + json.dumps({"x" * 5_000: 1}).encode()], 10_000))
+    assert caught.value.errors[0]["where"] == "line 2"
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("text", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b' {"a":\n1}\n'])
+def test_json_is_read_with_a_byte_order_mark_too(text: bytes) -> None:
+    assert parse(text) == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}'.encode("utf-16"), b'"\xed\xa0\x80"', b'"\\udc00"', b'{"a": 1, "a": 1}'])
+def test_json_that_is_not_utf8_or_has_half_a_character_or_a_key_twice_is_refused(text: bytes) -> None:
+    with pytest.raises(Unreadable):
+        parse(text)
