@@ -1,6 +1,7 @@
 """What a request asks for beside its rows: the options, and how long the caller would wait."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from flask import request
@@ -12,6 +13,12 @@ from rowcast.jobs.options import Options
 from rowcast.nearest import nearest
 
 MAX_WAIT_SECONDS = 60.0
+_MOST_NAMES = 100
+"""Of more names than this most are unknown, and the first tell enough."""
+
+_NAME_CHARACTERS = 200
+"""How much of a name is told back."""
+
 _NOT_OPTIONS = {"wait"}
 """Query parameters of `POST /predict` that are no options of the job."""
 
@@ -34,14 +41,14 @@ def read_options(body: Mapping[str, Any] | None = None) -> Options:
             raise Unprocessable.at(name, "given more than once")
         given[name] = value
     try:
-        return Options(**given)
+        return Options(**dict(islice(given.items(), _MOST_NAMES)))
     except ValidationError as error:
         faults = [_fault(fault) for fault in error.errors()]
         raise Unprocessable("; ".join(f"{f['where']}: {f['message']}" for f in faults) + ".", faults) from None
 
 
 def _fault(fault: Any) -> dict[str, str]:
-    name = str(fault["loc"][0])
+    name = str(fault["loc"][0])[:_NAME_CHARACTERS]
     if fault["type"] == "extra_forbidden":
         close = nearest(name, Options.model_fields)
         return {"where": name, "message": "unknown option" + (f"; the nearest is {close!r}" if close else "")}

@@ -3,10 +3,15 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_CHARACTERS = 100
+"""Longer names have no nearest: the search compares letters, and takes the longer the more there are."""
+
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name closest to `name`, or None where none is close. Case and outer blanks do not count."""
-    folded = {_fold(candidate): candidate for candidate in names}
+    if len(name) > _CHARACTERS:
+        return None
+    folded = {_fold(candidate): candidate for candidate in names if len(candidate) <= _CHARACTERS}
     close = get_close_matches(_fold(name), folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else None
 

@@ -11,7 +11,6 @@ _NEAREST_FOR = 20
 """So many missing columns are told their nearest name: the search compares letters, and a header may have thousands."""
 
 _NEAREST_AMONG = 500
-_NEAREST_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,7 @@ def _nearest(name: str, columns: Sequence[str]) -> str | None:
     for column in columns:
         if _letters(column) == _letters(name):
             return column
-    if len(name) > _NEAREST_CHARACTERS:
-        return None
-    return nearest(name, [column for column in columns if len(column) <= _NEAREST_CHARACTERS][:_NEAREST_AMONG])
+    return nearest(name, columns[:_NEAREST_AMONG])
 
 
 def _letters(name: str) -> str:

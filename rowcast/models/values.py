@@ -2,11 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from rowcast.errors import Unprocessable
 from rowcast.models.manifest import Feature, Manifest
 from rowcast.nearest import nearest
+
+_UNKNOWN_TOLD = 20
+_NAME_CHARACTERS = 200
+"""How much of a name is told back, which may be as long as the body."""
 
 _TAKES = {"number": "a number", "text": "text", "boolean": "true or false"}
 
@@ -31,14 +36,18 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
 
 def _by_name(features: Mapping[str, Any], manifest: Manifest, where: str) -> list[Any]:
     known = manifest.feature_names
-    faults = []
-    for name in features:
-        if name not in known:
-            close = nearest(name, known)
-            faults.append(_fault(where, name, f"unknown; the nearest is {close!r}" if close else "unknown"))
-    faults += [_fault(where, name, "missing") for name in known if name not in features]
-    _raise(faults)
+    if features.keys() != set(known):
+        _raise(_names_amiss(features, known, where))
     return [features[name] for name in known]
+
+
+def _names_amiss(features: Mapping[str, Any], known: Sequence[str], where: str) -> list[dict[str, str]]:
+    """Faults: the first of the unknown names, each missing one. `features` may have any number of names."""
+    expected, faults = set(known), []
+    for name in islice((name for name in features if name not in expected), _UNKNOWN_TOLD):
+        close = nearest(name, known)
+        faults.append(_fault(where, name, f"unknown; the nearest is {close!r}" if close else "unknown"))
+    return faults + [_fault(where, name, "missing") for name in known if name not in features]
 
 
 def _checked(values: list[Any], manifest: Manifest, where: str) -> list[Any]:
@@ -71,7 +80,7 @@ def _is_finite(value: float) -> bool:
 
 
 def _fault(where: str, name: str, message: str) -> dict[str, str]:
-    return {"where": f"{where}.{name}", "message": message}
+    return {"where": f"{where}.{name[:_NAME_CHARACTERS]}", "message": message}
 
 
 def _raise(faults: list[dict[str, str]]) -> None:

@@ -191,6 +191,16 @@ def test_a_fault_in_json_says_where(http: httpx.Client) -> None:
     assert {"where": "features.pclas", "message": "unknown; the nearest is 'pclass'"} in problem["errors"]
 
 
+@pytest.mark.parametrize("body", [{"features": [25, 3]}, {"features": {}}], ids=["options", "features"])
+def test_of_any_number_of_unknown_names_the_first_are_told(http: httpx.Client, body: dict) -> None:
+    unknown = {f"agee{number}": 1 for number in range(30_000)}
+    many = body | unknown if body["features"] else {"features": unknown}
+    assert len(refused(http.post("/predict", json=many), 422, "agee0")["errors"]) <= 100
+    one = {"a" * 500_000: 1}
+    long = body | one if body["features"] else {"features": one}
+    assert len(refused(http.post("/predict", json=long), 422)["errors"][0]["where"]) < 250
+
+
 def test_too_many_instances_and_too_large_json_are_refused(http: httpx.Client) -> None:
     refused(http.post("/predict", json={"instances": [[25, 3]] * 10_001}), 422, "10000")
     refused(http.post("/predict", json={"features": ["x" * 1_100_000, 3]}), 413, "ROWCAST_MAX_JSON_BYTES")
