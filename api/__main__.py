@@ -3,9 +3,11 @@
 import argparse
 import ipaddress
 import sys
+from pathlib import Path
 
 from api.server import Server
 from rowcast.errors import RowcastError
+from rowcast.keys import KeyRing
 from rowcast.logs import logger, set_up
 from rowcast.settings import Settings
 
@@ -19,20 +21,29 @@ def main() -> int:
     options = parser.parse_args()
     try:
         settings = Settings.read()
-        if options.fd is None and not settings.open and not _is_loopback(options.host):
+        keys = len(KeyRing(Path(settings.api_keys_file))) if settings.api_keys_file else None
+        if options.fd is None and keys is None and not settings.open and not _is_loopback(options.host):
             raise RowcastError(
                 f"A gateway without keys listens on loopback only, not on {options.host}, unless ROWCAST_OPEN=true."
             )
         set_up(settings, "gateway")
         bind = f"fd://{options.fd}" if options.fd is not None else f"{options.host}:{options.port}"
-        logger("gateway").warning(
-            "gateway_is_open", detail="There are no API keys: whoever reaches the port may use it."
-        )
+        _say_who_may(keys)
         Server(settings, bind).run()
     except RowcastError as error:
         print(error.detail, file=sys.stderr)
         return 2
     return 0
+
+
+def _say_who_may(keys: int | None) -> None:
+    log = logger("gateway")
+    if keys is None:
+        log.warning("gateway_is_open", detail="There are no API keys: whoever reaches the port may use it.")
+    elif keys == 0:
+        log.warning("no_keys", detail="The file of API keys has none: every call is refused until it has one.")
+    else:
+        log.info("gateway_has_keys", keys=keys)
 
 
 def _is_loopback(host: str) -> bool:
