@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -153,11 +153,7 @@ def remove(file: Path, name: str) -> None:
             raise NotFound(f"There is no key {name!r} in {file}.")
         lines = file.read_text("utf-8").splitlines(keepends=True)
         kept = [line for line in lines if not _is_key(line) or _parse(line.strip()).name != name]
-        beside = file.with_name(f".{file.name}.new")
-        beside.touch(0o600)
-        beside.chmod(file.stat().st_mode & 0o777)
-        beside.write_text("".join(kept), "utf-8")
-        beside.replace(file)
+        _replace(file, "".join(kept))
 
 
 def _is_key(line: str) -> bool:
@@ -180,6 +176,19 @@ def _parse(line: str) -> Key:
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+def _replace(file: Path, text: str) -> None:
+    """Writes the file anew in one step, for the same reader: its mode and its owner stay, as far as we may."""
+    before = file.stat()
+    beside = file.with_name(f".{file.name}.new")
+    beside.touch(0o600)
+    beside.write_text(text, "utf-8")
+    if hasattr(os, "chown"):  # not on Windows
+        with suppress(PermissionError):
+            os.chown(beside, before.st_uid, before.st_gid)
+    beside.chmod(before.st_mode & 0o777)
+    beside.replace(file)
 
 
 def _state(file: Path) -> tuple[int, int, int] | None:

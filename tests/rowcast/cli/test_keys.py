@@ -50,7 +50,9 @@ def test_keys_are_listed_and_removed_and_the_rest_of_the_file_stays(rowcast, fil
     assert secret not in json.dumps(listed)
     assert rowcast("keys", "list", "--file", file).stdout.startswith(f"old\tuser\t{DIGEST[:12]}\n".encode())
 
+    file.chmod(0o640)
     assert rowcast("keys", "remove", "old", "--file", file).returncode == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
     text = file.read_text()
     assert text.startswith("# ours\n\nann:admin:")
     assert text.count("\n") == 3
