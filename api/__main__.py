@@ -5,9 +5,11 @@ import ipaddress
 import resource
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from api.server import Server
 from rowcast.errors import RowcastError
+from rowcast.keys import KeyRing
 from rowcast.logs import logger, set_up
 from rowcast.settings import Settings
 
@@ -21,15 +23,14 @@ def main() -> int:
     options = parser.parse_args()
     try:
         settings = Settings.read()
-        if options.fd is None and not settings.open and not _is_loopback(options.host):
+        keys = len(KeyRing(Path(settings.api_keys_file))) if settings.api_keys_file else None
+        if options.fd is None and keys is None and not settings.open and not _is_loopback(options.host):
             raise RowcastError(
                 f"A gateway without keys listens on loopback only, not on {options.host}, unless ROWCAST_OPEN=true."
             )
         set_up(settings, "gateway")
         bind = f"fd://{options.fd}" if options.fd is not None else f"{options.host}:{options.port}"
-        logger("gateway").warning(
-            "gateway_is_open", detail="There are no API keys: whoever reaches the port may use it."
-        )
+        _say_who_may(keys)
         _allow_open_files()
         Server(settings, bind).run()
     except RowcastError as error:
@@ -43,6 +44,16 @@ def _allow_open_files() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # macOS names a limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _say_who_may(keys: int | None) -> None:
+    log = logger("gateway")
+    if keys is None:
+        log.warning("gateway_is_open", detail="There are no API keys: whoever reaches the port may use it.")
+    elif keys == 0:
+        log.warning("no_keys", detail="The file of API keys has none: every call is refused until it has one.")
+    else:
+        log.info("gateway_has_keys", keys=keys)
 
 
 def _is_loopback(host: str) -> bool:

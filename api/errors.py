@@ -13,6 +13,8 @@ from rowcast.problem import problem
 
 STATUS: dict[type[errors.RowcastError], tuple[int, str]] = {
     errors.Unreadable: (400, "Unreadable request"),
+    errors.NoKey: (401, "Unauthorized"),
+    errors.Forbidden: (403, "Forbidden"),
     errors.NotFound: (404, "Not found"),
     errors.NotAcceptable: (406, "Not acceptable"),
     errors.WrongState: (409, "Wrong state"),
@@ -20,6 +22,7 @@ STATUS: dict[type[errors.RowcastError], tuple[int, str]] = {
     errors.TooLarge: (413, "Too large"),
     errors.UnsupportedType: (415, "Unsupported type"),
     errors.Unprocessable: (422, "Unprocessable request"),
+    errors.RateLimited: (429, "Too many requests"),
     errors.ModelRefused: (500, "Model refused"),
     errors.Unavailable: (503, "Unavailable"),
 }
@@ -49,17 +52,26 @@ def problem_response(document: dict[str, Any], headers: dict[str, str] | None = 
 
 def _ours(error: errors.RowcastError) -> Response:
     status, title = status_of(error)
-    headers = {}
-    if isinstance(error, errors.Unavailable) or (
-        isinstance(error, errors.WrongState) and error.retry_after_seconds is not None
-    ):
-        headers["Retry-After"] = str(error.retry_after_seconds)
     document = problem(status, title, error.detail, getattr(error, "errors", ()))
     if isinstance(error, errors.WrongState) and error.problem:
         document["error"] = dict(error.problem)
     if status >= 500:
         logger("gateway").warning("request_failed", reason=error.detail, status=status)
-    return problem_response(document, headers)
+    return problem_response(document, _headers(error))
+
+
+def _headers(error: errors.RowcastError) -> dict[str, str]:
+    """What the status asks for beside the document."""
+    headers = {}
+    seconds = getattr(error, "retry_after_seconds", None)
+    if seconds is not None:
+        headers["Retry-After"] = str(seconds)
+    if isinstance(error, errors.NoKey):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, errors.RateLimited):  # draft-ietf-httpapi-ratelimit-headers
+        headers["RateLimit-Policy"] = f'"requests";q={error.limit};w=60'
+        headers["RateLimit"] = f'"requests";r=0;t={seconds}'
+    return headers
 
 
 def _flasks(error: HTTPException) -> Response:

@@ -1,11 +1,15 @@
-"""`/models`: what can be asked for."""
+"""`/models`: what can be asked for, and which version an alias means."""
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
+from api.bodies import read_whole
+from api.keys import require_admin
+from api.rows import parse
 from api.services import services
-from rowcast.errors import NotFound
+from rowcast.errors import NotFound, Unprocessable, UnsupportedType
+from rowcast.logs import logger
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 
@@ -29,6 +33,25 @@ def get_model(name: str) -> Response:
 def get_version(name: str, version: str) -> Response:
     """One version: its manifest, less the signature."""
     return jsonify(services().registry.manifest(name, version).model_dump(mode="json", exclude={"signature"}))
+
+
+@blueprint.put("/<name>/aliases/<alias>")
+def put_alias(name: str, alias: str) -> Response:
+    """Lets the alias mean a version: new jobs use it at once, running jobs keep theirs."""
+    require_admin()
+    version = _version_of_body()
+    services().registry.set_alias(name, alias, version)
+    logger("gateway").info("alias_moved", model=name, alias=alias, version=version)
+    return jsonify(_model(name))
+
+
+def _version_of_body() -> str:
+    if request.mimetype != "application/json":
+        raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not taken here; send application/json.")
+    body = parse(read_whole(services().settings))
+    if not isinstance(body, dict) or body.keys() != {"version"} or not isinstance(body["version"], str):
+        raise Unprocessable.at("body", 'takes {"version": "2"}, the version as text')
+    return body["version"]
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its log line, its headers."""
+"""What happens around every request: its id, its key, its log line, its headers."""
 
 import re
 import time
@@ -6,6 +6,7 @@ import time
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from api.keys import admit
 from rowcast.jobs.submit import new_id
 from rowcast.logs import logger
 
@@ -22,10 +23,9 @@ def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
     g.started = time.perf_counter()
-    # Without keys there is one owner, and everybody sees everything.
-    g.owner, g.scope = "", None
     clear_contextvars()
     bind_contextvars(request_id=g.request_id)
+    admit()
 
 
 def _end(response: Response) -> Response:

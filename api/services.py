@@ -1,16 +1,19 @@
 """What the gateway's calls have at hand, built once by `create_app` and reached through `services()`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from flask import current_app
 
+from api.limiter import Limiter
 from api.waiting import Waiting
 from rowcast.jobs.connection import connect
 from rowcast.jobs.crew import Crew
 from rowcast.jobs.files import Files
 from rowcast.jobs.records import Records
 from rowcast.jobs.submit import Submit
+from rowcast.keys import KeyRing
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -18,7 +21,7 @@ from rowcast.storage import Storage
 
 @dataclass(frozen=True)
 class Services:
-    """The gateway's dependencies."""
+    """The gateway's dependencies. `keys` is None where the gateway is open."""
 
     settings: Settings
     records: Records
@@ -27,6 +30,8 @@ class Services:
     crew: Crew
     submit: Submit
     waiting: Waiting
+    keys: KeyRing | None
+    limiter: Limiter
 
 
 def build(settings: Settings) -> Services:
@@ -42,6 +47,8 @@ def build(settings: Settings) -> Services:
         crew=Crew(redis),
         submit=Submit(records, files, settings),
         waiting=Waiting(settings.redis_url),
+        keys=KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None,
+        limiter=Limiter(settings.redis_url, settings.rate_limit),
     )
 
 

@@ -2,6 +2,7 @@
 
     RowcastError
     ├── BadSetting(name, value, takes)
+    ├── BadKeysFile(file, line, takes)
     ├── Refused                     the request is wrong; the caller can mend it
     │   ├── Unreadable              it could not be read at all: broken JSON, gzip, multipart, a body cut short
     │   ├── Unprocessable           readable but wrong: columns, values, options
@@ -9,6 +10,9 @@
     │   │   └── NotUtf8(offset)
     │   ├── TooLarge(what, limit, setting)
     │   └── UnsupportedType(content_type)
+    ├── NoKey                       no API key came, or none that is known
+    ├── Forbidden                   the key is known, and may not do this
+    ├── RateLimited(limit, retry_after_seconds)
     ├── NotFound                    there never was such a job, model or version
     ├── Gone                        there was, and it has expired or was deleted
     ├── NotAcceptable               the caller accepts no form that there is
@@ -38,6 +42,14 @@ class BadSetting(RowcastError):
     def __init__(self, name: str, value: object, takes: str) -> None:
         super().__init__(f"{name}={value!s} does not fit: {takes}")
         self.name, self.value, self.takes = name, value, takes
+
+
+class BadKeysFile(RowcastError):
+    """The file of API keys does not fit; one line that names the file, its line (None: all of it) and what it takes."""
+
+    def __init__(self, file: object, line: int | None, takes: str) -> None:
+        super().__init__(f"{file}{'' if line is None else f', line {line}'}: {takes}")
+        self.file, self.line, self.takes = file, line, takes
 
 
 class Refused(RowcastError):
@@ -98,6 +110,22 @@ class TooLarge(Refused):
 
 class UnsupportedType(Refused):
     """A content type or encoding that this call does not take."""
+
+
+class NoKey(RowcastError):
+    """No API key came with the request, or none that is known."""
+
+
+class Forbidden(RowcastError):
+    """The key is known, and may not do this."""
+
+
+class RateLimited(RowcastError):
+    """More requests than a key may make in a minute; `retry_after_seconds` says when the next may come."""
+
+    def __init__(self, limit: int, retry_after_seconds: int) -> None:
+        super().__init__(f"Over {limit} requests a minute with this key (ROWCAST_RATE_LIMIT).")
+        self.limit, self.retry_after_seconds = limit, retry_after_seconds
 
 
 class NotFound(RowcastError):

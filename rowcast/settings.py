@@ -49,11 +49,18 @@ class Settings(BaseSettings):
     open: bool = Field(
         default=False, description="`true`: an open gateway (one without keys) may listen beyond loopback."
     )
+    api_keys_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The file of API keys (`rowcast keys new NAME`); with it every call needs one.",
+    )
+    rate_limit: int = Field(default=600, ge=0, description="Requests a minute with one key; 0 for no limit.")
     max_upload_bytes: Count = Field(default=50 * GIB, description="Bytes of one file, as sent and when decompressed.")
     max_row_bytes: Count = Field(default=1 * MIB, description="Bytes of one row of a file, the header line too.")
     max_json_bytes: Count = Field(default=16 * MIB, description="Bytes of one JSON body.")
     max_columns: Count = Field(default=10_000, description="Columns of one file.")
     max_jobs: Count = Field(default=10_000, description="Jobs that have not ended yet; more are refused with 503.")
+    max_jobs_per_key: Count = Field(default=1_000, description="The same, of one key.")
     chunk_bytes: Count = Field(default=4 * MIB, description="A chunk ends at the record end before so many bytes,")
     chunk_rows: Count = Field(default=50_000, description="or after so many rows, whichever comes first.")
     lease_seconds: Seconds = Field(

@@ -17,9 +17,9 @@ from rowcast.jobs.options import Options
 from rowcast.settings import Settings
 
 DOCS = ROOT / "docs"
-MINE = ["api.md", "design.md", "faults.md", "models.md"]
+MINE = ["api.md", "design.md", "faults.md", "keys.md", "models.md"]
 
-VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION"}
+VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION", "<alias>": "ALIAS"}
 """How the documents write the variables of a route."""
 
 
@@ -85,6 +85,12 @@ def test_the_examples_of_models_work(stack: Stack, tmp_path: Path) -> None:
     assert (stack.models / "mine" / "1" / "manifest.json").exists()
 
 
+def test_the_examples_of_keys_work(stack: Stack, tmp_path: Path) -> None:
+    done = session(examples("keys.md"), stack, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "keys.txt").read_text().startswith("alice:user:")
+
+
 def test_the_table_of_calls_is_that_of_the_gateway(settings: Settings) -> None:
     calls = set()
     for rule in create_app(settings).url_map.iter_rules():
@@ -117,7 +123,7 @@ def test_every_fault_names_a_test_that_there_is() -> None:
 
 @pytest.mark.parametrize("name", MINE)
 def test_every_setting_that_a_document_names_is_one(name: str) -> None:
-    known = {f"ROWCAST_{field.upper()}" for field in Settings.model_fields} | {"ROWCAST_URL"}
+    known = {f"ROWCAST_{field.upper()}" for field in Settings.model_fields} | {"ROWCAST_URL", "ROWCAST_API_KEY"}
     assert set(re.findall(r"ROWCAST_[A-Z_]+", text(name))) <= known
 
 

@@ -33,7 +33,7 @@ def run(up: Up) -> None:
     """
     settings = read_settings()
     set_up(settings, "demo")
-    with _interruptible(), Service(_on_free_port(up), _quiet(settings), open_to_all=settings.open) as service:
+    with _interruptible(), Service(_on_free_port(up), _environment(settings)) as service:
         say(f"Starting Rowcast at {service.url} ...")
         trained(service, _pause)
         service.wait_ready(_pause)
@@ -70,10 +70,10 @@ def _on_free_port(up: Up) -> Up:
     return up
 
 
-def _quiet(settings: Settings) -> dict[str, str]:
-    """The demo's own words are few; the parts' everyday lines would bury them."""
+def _environment(settings: Settings) -> dict[str, str]:
+    """Few lines of the parts, which would bury the demo's own words; no keys: it listens on loopback, for itself."""
     level = {"ROWCAST_LOG_LEVEL": "warning"} if settings.log_level == "info" else {}
-    return dict(os.environ) | level
+    return {name: value for name, value in os.environ.items() if name != "ROWCAST_API_KEYS_FILE"} | level
 
 
 def _pause(seconds: float) -> bool:

@@ -13,7 +13,7 @@ import sys
 import typer
 from typer.exceptions import Abort
 
-from rowcast.cli import jobs, models, service
+from rowcast.cli import jobs, keys, models, service
 from rowcast.cli.output import fail, say
 
 DONE, FAILED, WRONG_USE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 jobs.add_to(app)
 models.add_to(app)
+keys.add_to(app)
 service.add_to(app)
 
 

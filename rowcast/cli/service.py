@@ -8,7 +8,9 @@ import typer
 
 from rowcast.cli.output import say
 
-Host = Annotated[str, typer.Option("--host", help="The address to listen on; beyond loopback with ROWCAST_OPEN=true.")]
+Host = Annotated[
+    str, typer.Option("--host", help="The address to listen on; beyond loopback with API keys or ROWCAST_OPEN=true.")
+]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that predict.")]
 DataFolder = Annotated[Path, typer.Option("--data", help="The folder for everything that it keeps.")]

@@ -32,6 +32,7 @@ TABLE = {
     "totals": Key("rowcast:totals", "hash", "what was taken in and how it ended, in jobs and rows", "for ever"),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → last sign of life (ms)", "for ever"),
     "idempotency": Key("rowcast:idempotency:{}", "string", "job's id and the request's fingerprint", "24 hours"),
+    "requests": Key("rowcast:requests:{}", "string", "requests of one API key, by the library limits", "2 minutes"),
     "batch": Key("rowcast.batch", "list", "Celery's queue of chunk hints", "for ever"),
     "single": Key("rowcast.single", "list", "Celery's queue of single-row hints", "for ever"),
 }

@@ -83,17 +83,17 @@ class Records:
 
         Raises:
             Unprocessable: the Idempotency-Key was used with a different request.
-            QueueFull: there are as many live jobs as may be.
+            QueueFull: there are as many live jobs as may be, in all or of this owner.
         """
         repeat = new.repeat or Repeat("", "")
-        most = self._settings.max_jobs
-        head: list[str | int] = [new.id, new.owner, most, most, repeat.digest, repeat.fingerprint, IDEMPOTENCY_SECONDS]
+        most = self._most(new.owner)
+        head: list[str | int] = [new.id, new.owner, *most, repeat.digest, repeat.fingerprint, IDEMPOTENCY_SECONDS]
         fields: list[str | int] = [item for pair in new.fields().items() for item in pair]
         with speaking():
             answer = self._scripts("submit", *head, new.plan or "", str(new.spec.model), *fields)
         outcome = answer[0].decode()
         if outcome == "full":
-            raise self._full()
+            raise self._full(answer[1])
         if outcome == "conflict":
             raise Unprocessable(
                 "This Idempotency-Key was used with a different request.",
@@ -140,17 +140,17 @@ class Records:
                 return found, None
             cursor = f"({ids[-1]}"
 
-    def expect(self, id: str) -> None:
+    def expect(self, id: str, owner: str = "") -> None:
         """Announces an upload; if it falls silent, upkeep sweeps what it stored.
 
         Raises:
-            QueueFull: there are as many live jobs as may be.
+            QueueFull: there are as many live jobs as may be, in all or of this owner.
         """
-        self._expect(id, self._settings.max_jobs)
+        self._expect(id, owner, *self._most(owner))
 
     def still_expect(self, id: str) -> None:
         """Tells that an announced upload goes on."""
-        self._expect(id, _ANY_NUMBER)
+        self._expect(id, "", _ANY_NUMBER, _ANY_NUMBER)
 
     def unexpect(self, id: str) -> None:
         """Takes an announced upload back: nothing of it is left."""
@@ -198,14 +198,22 @@ class Records:
             seconds, microseconds = self._redis.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
 
-    def _expect(self, id: str, most: int) -> None:
+    def _expect(self, id: str, owner: str, most: int, most_owned: int) -> None:
         with speaking():
-            if not self._scripts("expect", id, UPLOAD_SILENCE_MS, most):
-                raise self._full()
+            full = self._scripts("expect", id, UPLOAD_SILENCE_MS, owner, most, most_owned)
+        if full:
+            raise self._full(full)
 
-    def _full(self) -> QueueFull:
-        most = self._settings.max_jobs
-        return QueueFull(f"There are {most} jobs that have not ended yet (ROWCAST_MAX_JOBS).", 10)
+    def _most(self, owner: str) -> tuple[int, int]:
+        """How many jobs may live, in all and of the owner; without keys there is one owner, who may have all."""
+        settings = self._settings
+        return settings.max_jobs, settings.max_jobs_per_key if owner else settings.max_jobs
+
+    def _full(self, whose: bytes) -> QueueFull:
+        if whose == b"owner":
+            most = self._settings.max_jobs_per_key
+            return QueueFull(f"This key has {most} jobs that have not ended yet (ROWCAST_MAX_JOBS_PER_KEY).", 10)
+        return QueueFull(f"There are {self._settings.max_jobs} jobs that have not ended yet (ROWCAST_MAX_JOBS).", 10)
 
     def _end(self, id: str, status: Status, problem: str) -> None:
         with speaking():

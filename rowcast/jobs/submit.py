@@ -82,7 +82,7 @@ class Submit:
     def batch(self, request: Request, blocks: Iterable[bytes], id: str | None = None) -> Submitted:
         """A CSV that arrives in blocks of any size; it is cut, stored and counted as it goes by."""
         id = id or new_id()
-        self._records.expect(id)
+        self._records.expect(id, request.owner)
         try:
             new = self._receive(id, request, blocks)
         except BaseException:  # also a caller that hangs up, or a greenlet that is killed

@@ -53,13 +53,13 @@ class Up:
 class Service:
     """A context: inside it the parts run. Only one process can have it on a data folder."""
 
-    def __init__(self, up: Up, environment: dict[str, str], *, open_to_all: bool = False) -> None:
+    def __init__(self, up: Up, environment: dict[str, str], *, beyond_loopback: bool = False) -> None:
         """`environment` is that of the parts; what names where things lie is filled in where it is missing.
 
         Raises:
-            RowcastError: the host is not loopback and the gateway is not meant to be open to all.
+            RowcastError: the host is not loopback, and the gateway has neither keys nor is it meant to be open to all.
         """
-        if not is_loopback(up.host) and not open_to_all:
+        if not is_loopback(up.host) and not beyond_loopback:
             raise RowcastError(
                 f"A gateway without keys listens on loopback only, not on {up.host}, unless ROWCAST_OPEN=true."
             )

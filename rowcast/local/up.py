@@ -4,7 +4,9 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
+from rowcast.keys import read as read_keys
 from rowcast.local.ready import Readiness
 from rowcast.local.service import Service, StartFailed, Up
 from rowcast.local.signals import Signals
@@ -27,7 +29,7 @@ def run(up: Up, *, example: bool = False) -> None:
     settings = read_settings()
     set_up(settings, "up")
     with Signals() as signals, ExitStack() as stack:
-        service = Service(up, dict(os.environ), open_to_all=settings.open)
+        service = Service(up, dict(os.environ), beyond_loopback=has_keys(settings) or settings.open)
         signals.call_again(service.hurry)
         stack.enter_context(service)
         if example and not trained(service, signals.wait):
@@ -42,6 +44,18 @@ def read_settings() -> Settings:
     """The settings of the supervisor itself: a console's logs where somebody watches."""
     default = {} if "ROWCAST_LOG_FORMAT" in os.environ else {"log_format": "console" if os.isatty(2) else "json"}
     return Settings.read(**default)
+
+
+def has_keys(settings: Settings) -> bool:
+    """Whether the gateway will ask for keys. They are read here, too: a bad line is told once, before anything starts.
+
+    Raises:
+        BadKeysFile: they cannot be read.
+    """
+    if settings.api_keys_file is None:
+        return False
+    read_keys(Path(settings.api_keys_file))
+    return True
 
 
 def trained(service: Service, pause: Callable[[float], bool]) -> bool:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from programs import ROOT, until
 
-from rowcast import Client
+from rowcast import Client, keys
 from rowcast.client import StillRunning
 from rowcast.local.leftovers import VARIABLE
 
@@ -226,6 +226,27 @@ def test_beyond_loopback_it_wants_a_word(start: Start, data: Path) -> None:
     up = start(data, "--port", "0", "--host", "0.0.0.0", ready=False)
     assert up.process.wait() == 2
     assert "ROWCAST_OPEN=true" in up.errors.read_text()
+
+
+def test_with_keys_it_may_listen_beyond_loopback(start: Start, data: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("ROWCAST_API_KEYS_FILE", str(tmp_path / "keys"))
+    secret = keys.new(tmp_path / "keys", "alice")
+    up = start(data, "--port", "0", "--host", "0.0.0.0")
+    assert httpx.get(f"{up.url}/jobs").status_code == 401
+    with Client(up.url, secret) as client:
+        assert client.predict([25, 3]).prediction == 0
+
+
+def test_a_bad_line_among_the_keys_stops_the_start_and_is_told_once(
+    start: Start, data: Path, tmp_path: Path, monkeypatch
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text("alice\n")
+    monkeypatch.setenv("ROWCAST_API_KEYS_FILE", str(file))
+    up = start(data, "--port", "0", ready=False)
+    assert up.process.wait() == 2
+    assert up.errors.read_text() == f"rowcast: {file}, line 1: takes NAME:ROLE:SHA256\n"
+    assert not up.running()
 
 
 def test_a_redis_of_ones_own_is_used_and_left_alone(

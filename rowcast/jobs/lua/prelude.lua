@@ -82,6 +82,13 @@ local function close_all(id)
   close(id, '0') -- a single job's only chunk stands in no `open`
 end
 
+-- Whether there are as many live jobs as may be: '', 'all', or 'owner' where it is the owner's own limit.
+local function limit_reached(owner, most, most_owned)
+  local live = redis.call('HMGET', K.live(), '*', owner)
+  if tonumber(live[1] or 0) >= tonumber(most) then return 'all' end
+  return tonumber(live[2] or 0) >= tonumber(most_owned) and 'owner' or ''
+end
+
 -- The one place that changes a status. Answers whether the table of states allowed it.
 local function move(id, to)
   local from = redis.call('HGET', K.job(id), 'status')

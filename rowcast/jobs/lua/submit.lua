@@ -1,7 +1,7 @@
 -- Makes a job: record, indexes, counts, first hints, all or nothing.
 -- ARGV: id, owner, limit of live jobs, limit of the owner's, idempotency digest or '', fingerprint, its life (s),
 --       plan ('' for a single), NAME@VERSION, then the record's fields and values.
--- Answers {'made'} | {'replayed', id} | {'conflict', id} | {'full'}.
+-- Answers {'made'} | {'replayed', id} | {'conflict', id} | {'full', 'all' or 'owner'}.
 local id, owner, most, most_owned, digest, fingerprint, life, plan, model = unpack(ARGV, 1, 9)
 if redis.call('EXISTS', K.job(id)) == 1 then return {'made'} end -- the client's own retry of a lost answer
 if digest ~= '' then
@@ -12,8 +12,8 @@ if digest ~= '' then
     return {earlier_fingerprint == fingerprint and 'replayed' or 'conflict', earlier_id}
   end
 end
-local live = redis.call('HMGET', K.live(), '*', owner)
-if tonumber(live[1] or 0) >= tonumber(most) or tonumber(live[2] or 0) >= tonumber(most_owned) then return {'full'} end
+local full = limit_reached(owner, most, most_owned)
+if full ~= '' then return {'full', full} end
 
 redis.call('HSET', K.job(id), 'status', 'queued', 'owner', owner, unpack(ARGV, 10))
 redis.call('HINCRBY', K.live(), '*', 1)

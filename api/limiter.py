@@ -1,0 +1,48 @@
+"""The limiter: how many requests a minute one key may make, counted on Redis by all gateways together."""
+
+import math
+import time
+
+from limits import RateLimitItemPerMinute
+from limits.storage import RedisStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from redis.exceptions import RedisError
+
+from rowcast.errors import RateLimited
+from rowcast.jobs.connection import connect
+from rowcast.jobs.keys import key
+from rowcast.logs import logger
+
+_TIMEOUT_SECONDS = 0.5
+_PAUSE_SECONDS = 5.0
+"""Where Redis is away nobody is refused because of it, and it is asked again only after so long."""
+
+
+class Limiter:
+    """Counts by a sliding window: two counters a key, and no burst of twice the limit where two minutes meet."""
+
+    def __init__(self, redis_url: str, per_minute: int) -> None:
+        """Connects at the first count. `per_minute` 0 is no limit."""
+        pool = connect(redis_url, _TIMEOUT_SECONDS).connection_pool
+        storage = RedisStorage("redis://", connection_pool=pool, key_prefix=key("requests").removesuffix(":"))
+        self._window = SlidingWindowCounterRateLimiter(storage)
+        self._limit = RateLimitItemPerMinute(per_minute, namespace="requests") if per_minute else None
+        self._asks_from = 0.0
+
+    def count(self, name: str) -> None:
+        """Counts a request of the key called `name`.
+
+        Raises:
+            RateLimited: it is over the limit, and was not counted.
+        """
+        if self._limit is None or time.monotonic() < self._asks_from:
+            return
+        try:
+            if self._window.hit(self._limit, name):
+                return
+            reset_at = self._window.get_window_stats(self._limit, name).reset_time
+        except RedisError as error:
+            self._asks_from = time.monotonic() + _PAUSE_SECONDS
+            logger("limiter").warning("not_counted", reason=str(error), pause_seconds=_PAUSE_SECONDS)
+            return
+        raise RateLimited(self._limit.amount, max(1, math.ceil(reset_at - time.time())))

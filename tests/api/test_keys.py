@@ -1,0 +1,289 @@
+"""Keys, roles and limits: real gateways with a file of keys, and one without."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from programs import Stack, free_port, until
+
+from api.app import create_app
+from rowcast import Client
+from rowcast import keys as keys_file
+from rowcast.client import errors
+from rowcast.jobs.submit import new_id
+from rowcast.keys import Role
+from rowcast.settings import Settings
+
+ROW = {"features": [25, 3]}
+CSV = {"Content-Type": "text/csv"}
+GOOD = b"age,pclass\n25,3\n"
+
+
+class Guarded:
+    """A gateway with keys, and a client of it for each."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack, self.file = stack, stack.folder / "keys"
+        self.secrets: dict[str, str] = {}
+        for name, role in (("alice", Role.USER), ("bob", Role.USER), ("root", Role.ADMIN)):
+            self.secrets[name] = keys_file.new(self.file, name, role)
+        stack.environment["ROWCAST_API_KEYS_FILE"] = str(self.file)
+        stack.start_gateway()
+
+    def client(self, name: str | None = None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.secrets[name]}"} if name else {}
+        return httpx.Client(base_url=self.stack.url, headers=headers, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def guarded(make_stack: Callable[..., Stack]) -> Guarded:
+    return Guarded(make_stack(ROWCAST_LOG_LEVEL="debug", ROWCAST_MAX_JOBS_PER_KEY="40"))
+
+
+@pytest.fixture
+def nobody(guarded: Guarded) -> Iterator[httpx.Client]:
+    with guarded.client() as client:
+        yield client
+
+
+@pytest.fixture
+def alice(guarded: Guarded) -> Iterator[httpx.Client]:
+    with guarded.client("alice") as client:
+        yield client
+
+
+@pytest.fixture
+def bob(guarded: Guarded) -> Iterator[httpx.Client]:
+    with guarded.client("bob") as client:
+        yield client
+
+
+@pytest.fixture
+def root(guarded: Guarded) -> Iterator[httpx.Client]:
+    with guarded.client("root") as client:
+        yield client
+
+
+def made(client: httpx.Client) -> str:
+    """The id of a new job."""
+    response = client.post("/predict", content=GOOD, headers=CSV)
+    assert response.status_code == 202, response.text
+    return str(response.json()["id"])
+
+
+def problem_of(response: httpx.Response, status: int) -> dict:
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["request_id"] == response.headers["X-Request-ID"]
+    return problem
+
+
+def test_every_call_but_those_of_probes_asks_for_a_key(nobody: httpx.Client, settings: Settings) -> None:
+    asked = 0
+    for rule in create_app(settings).url_map.iter_rules():
+        path = rule.rule.replace("<id>", new_id())
+        if re.fullmatch(r"/|/(health|ready|metrics|docs|(docs|static)/.*)", path):
+            continue
+        for method in rule.methods or set():
+            response = nobody.request(method, path)
+            assert response.status_code == 401, (method, path)
+            assert response.headers["WWW-Authenticate"] == "Bearer"
+            asked += 1
+    assert asked > 20
+    assert nobody.get("/health").status_code == 200
+    assert nobody.get("/ready").json()["checks"]["redis"]["ok"]
+    problem_of(nobody.get("/what/there/never/was"), 401)
+
+
+def test_either_header_carries_the_key(nobody: httpx.Client, guarded: Guarded) -> None:
+    key = guarded.secrets["alice"]
+    for headers in (
+        {"Authorization": f"Bearer {key}"},
+        {"Authorization": f"bearer {key}"},
+        {"X-API-Key": key},
+        {"X-API-Key": key, "Authorization": "Basic YTpi"},
+    ):
+        assert nobody.get("/jobs", headers=headers).status_code == 200, headers
+
+
+def test_nothing_else_is_a_key(nobody: httpx.Client, guarded: Guarded) -> None:
+    key = guarded.secrets["alice"]
+    digest = guarded.file.read_text().splitlines()[0].rsplit(":", 1)[1]
+    for value in (
+        "", "Bearer", "Bearer:", key, f"Basic {key}", f"Bearer {key}x", f"Bearer {key[:-1]}", f"Bearer {key.upper()}",
+        f"Bearer {digest}", "Bearer alice", f"Bearer {key} {key}", f"Bearer {key}, Bearer {key}", b"Bearer \xff\xc3",
+    ):  # fmt: skip
+        response = nobody.get("/jobs", headers={"Authorization": value})
+        assert key not in problem_of(response, 401)["detail"]
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert nobody.get("/jobs", params={"api_key": key}).status_code == 401
+    twice = [("X-API-Key", key), ("X-API-Key", key)]
+    assert nobody.get("/jobs", headers=twice).status_code == 401
+
+
+def test_an_upload_without_a_key_is_refused_and_leaves_no_file(nobody: httpx.Client, guarded: Guarded) -> None:
+    before = guarded.stack.files()
+
+    def large() -> Iterator[bytes]:
+        yield b"age,pclass\n"
+        yield from [b"25,3\n" * 10_000] * 400
+
+    problem_of(nobody.post("/predict", content=large(), headers=CSV), 401)
+    assert guarded.stack.files() == before
+
+
+def test_a_user_sees_its_own_jobs_and_nobody_elses(alice: httpx.Client, bob: httpx.Client, root: httpx.Client) -> None:
+    ids = {"alice": made(alice), "bob": made(bob), "root": made(root)}
+    for client, own in ((alice, {"alice"}), (bob, {"bob"}), (root, set(ids))):
+        for owner, id in ids.items():
+            assert client.get(f"/jobs/{id}").status_code == (200 if owner in own else 404)
+        listed = {job["id"] for job in client.get("/jobs", params={"limit": 200}).json()["jobs"]}
+        assert listed & set(ids.values()) == {ids[owner] for owner in own}
+    others, never = f"/jobs/{ids['bob']}", f"/jobs/{new_id()}"
+    calls = ["GET ", "GET ?wait=1", "GET /result", "GET /errors", "POST /cancel", "DELETE "]
+    for method, rest in (call.split(" ") for call in calls):
+        theirs, unknown = (problem_of(alice.request(method, place + rest), 404) for place in (others, never))
+        assert theirs["detail"].replace(others[6:], "") == unknown["detail"].replace(never[6:], "")
+    assert bob.get(others).json()["status"] == "queued"
+    assert root.post(f"{others}/cancel").json()["status"] == "cancelled"
+    assert bob.delete(others).status_code == 204
+    assert (bob.get(others).status_code, root.get(others).status_code, alice.get(others).status_code) == (410, 410, 404)
+
+
+def test_an_idempotency_key_is_its_owners(alice: httpx.Client, bob: httpx.Client) -> None:
+    first, again, others = (
+        client.post("/predict", json=ROW, headers={"Idempotency-Key": "trip"}) for client in (alice, alice, bob)
+    )
+    assert first.json()["id"] == again.json()["id"] != others.json()["id"]
+    assert (again.status_code, others.status_code) == (200, 202)
+
+
+def test_an_admin_moves_an_alias_and_a_user_may_not(alice: httpx.Client, root: httpx.Client) -> None:
+    place, body = "/models/titanic/aliases/champion", {"version": "1"}
+    assert "admin" in problem_of(alice.put(place, json=body), 403)["detail"]
+    assert "champion" not in alice.get("/models/titanic").json()["aliases"]
+    response = root.put(place, json=body)
+    assert response.status_code == 200, response.text
+    assert response.json()["aliases"]["champion"] == "1"
+    assert alice.post("/predict?model=titanic@champion", json=ROW).json()["model"]["version"] == "1"
+
+
+def test_where_the_gateway_is_open_anybody_moves_an_alias(http: httpx.Client) -> None:
+    place = "/models/titanic/aliases/champion"
+    assert http.put(place, json={"version": "1"}).json()["aliases"]["champion"] == "1"
+    for body in ({}, {"version": 1}, {"version": "1", "more": 1}, [], "1"):
+        problem_of(http.put(place, json=body), 422)
+    problem_of(http.put(place, content=b"{", headers={"Content-Type": "application/json"}), 400)
+    problem_of(http.put(place, content=b"1", headers={"Content-Type": "text/plain"}), 415)
+    problem_of(http.put(place, json={"version": "2"}), 404)
+    problem_of(http.put("/models/nothing/aliases/champion", json={"version": "1"}), 404)
+    problem_of(http.put("/models/titanic/aliases/7", json={"version": "1"}), 422)
+    problem_of(http.put("/models/titanic/aliases/..%2fx", json={"version": "1"}), 404)
+
+
+def test_a_key_that_is_made_while_the_gateway_runs_works_and_one_that_is_removed_does_not(guarded: Guarded) -> None:
+    secret = keys_file.new(guarded.file, "late")
+    with httpx.Client(base_url=guarded.stack.url, headers={"X-API-Key": secret}) as late:
+        until(lambda: late.get("/jobs").status_code == 200, "the new key is known")
+        keys_file.remove(guarded.file, "late")
+        until(lambda: late.get("/jobs").status_code == 401, "the old key is forgotten")
+
+
+def test_a_file_that_is_spoilt_while_the_gateway_runs_changes_no_key(guarded: Guarded, alice: httpx.Client) -> None:
+    text = guarded.file.read_text()
+    guarded.file.write_text(text + "nonsense\n")
+
+    def is_told() -> bool:
+        assert alice.get("/models").status_code == 200
+        return "keys_kept" in guarded.stack.log("gateway")
+
+    until(is_told, "the log tells of the bad line")
+    guarded.file.write_text(text)
+
+
+def test_a_key_has_its_own_limit_of_live_jobs(guarded: Guarded, make_stack: Callable[..., Stack]) -> None:
+    few = Guarded(make_stack(ROWCAST_MAX_JOBS_PER_KEY="2"))
+    with few.client("alice") as alice, few.client("bob") as bob:
+        first, _ = made(alice), made(alice)
+        files = few.stack.files()
+        for response in (alice.post("/predict", json=ROW), alice.post("/predict", content=GOOD, headers=CSV)):
+            assert "ROWCAST_MAX_JOBS_PER_KEY" in problem_of(response, 503)["detail"]
+            assert response.headers["Retry-After"] == "10"
+        assert few.stack.files() == files
+        made(bob)
+        alice.post(f"/jobs/{first}/cancel")
+        made(alice)
+
+
+def test_over_the_rate_limit_a_key_waits_and_others_do_not(make_stack: Callable[..., Stack]) -> None:
+    slow = Guarded(make_stack(ROWCAST_RATE_LIMIT="5"))
+    with slow.client("alice") as alice, slow.client("bob") as bob, slow.client() as nobody:
+        for _ in range(10):  # requests that no key pays for
+            assert nobody.get("/jobs").status_code == 401
+            assert alice.get("/health").status_code == 200
+        answers = [alice.get("/models") for _ in range(7)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+        refused = answers[-1]
+        assert "ROWCAST_RATE_LIMIT" in problem_of(refused, 429)["detail"]
+        seconds = int(refused.headers["Retry-After"])
+        assert 1 <= seconds <= 60
+        assert refused.headers["RateLimit-Policy"] == '"requests";q=5;w=60'
+        assert refused.headers["RateLimit"] == f'"requests";r=0;t={seconds}'
+        problem_of(alice.post("/predict", json=ROW), 429)
+        assert bob.get("/models").status_code == 200
+        assert slow.stack.redis.keys("rowcast:requests:*")
+        assert all(0 < slow.stack.redis.ttl(name) <= 120 for name in slow.stack.redis.keys("rowcast:requests:*"))
+
+
+def test_where_redis_is_away_nobody_is_over_the_limit(tmp_path: Path, trained: Path) -> None:
+    stack = Stack(f"redis://127.0.0.1:{free_port()}/0", tmp_path, trained, {"ROWCAST_RATE_LIMIT": "1"})
+    try:
+        lone = Guarded(stack)
+        with lone.client("alice") as alice:
+            assert [alice.get("/models").status_code for _ in range(3)] == [200] * 3
+            assert alice.post("/predict", json=ROW).status_code == 503
+        assert stack.log("gateway").count("not_counted") == 1
+    finally:
+        stack.stop_all()
+
+
+def test_the_client_sends_its_key(guarded: Guarded) -> None:
+    with Client(guarded.stack.url, guarded.secrets["alice"]) as client:
+        assert client.models()
+    with Client(guarded.stack.url, "wrong") as client, pytest.raises(errors.Unauthorized):
+        client.models()
+
+
+def test_a_bad_line_stops_the_start_with_one_line(make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack()
+    file = stack.folder / "keys"
+    file.write_text("# keys\nalice:user:rc_0123456789\n")
+    process = stack.start("gateway", "api", "--port", str(stack.port), ROWCAST_API_KEYS_FILE=str(file))
+    assert process.wait(timeout=30) == 2
+    assert stack.log("gateway") == f"{file}, line 2: takes NAME:ROLE:SHA256; SHA256 is 64 hexadecimal digits\n"
+
+
+def test_beyond_loopback_it_takes_keys(make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack()
+    host = ["api", "--host", "0.0.0.0", "--port", str(stack.port)]
+    assert stack.start("gateway", *host).wait(timeout=30) == 2
+    assert "without keys" in stack.log("gateway")
+    keys_file.new(stack.folder / "keys", "alice")
+    stack.start("gateway", *host, ROWCAST_API_KEYS_FILE=str(stack.folder / "keys"))
+    until(lambda: "gateway_has_keys" in stack.log("gateway"), "the gateway starts")
+    until(stack._healthy, "the gateway answers")
+    assert httpx.get(f"{stack.url}/jobs").status_code == 401
+
+
+def test_no_key_is_in_the_log_and_its_name_is(guarded: Guarded, alice: httpx.Client, nobody: httpx.Client) -> None:
+    wrong = "rc_this-is-no-key-that-there-is"
+    for headers in ({"Authorization": f"Bearer {wrong}"}, {"X-API-Key": wrong}):
+        assert nobody.get("/jobs", headers=headers).status_code == 401
+    id = made(alice)
+    log = guarded.stack.log("gateway")
+    assert id in log
+    assert '"key": "alice"' in log
+    assert not [secret for secret in (*guarded.secrets.values(), wrong) if secret in log]
