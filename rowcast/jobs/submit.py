@@ -21,7 +21,6 @@ from rowcast.jobs.result import result_header
 from rowcast.models.manifest import Manifest
 from rowcast.settings import Settings
 
-
 _TELL_SECONDS = 60.0
 """How often an upload that goes on says so: far more often than it is taken for dead (records.py)."""
 
