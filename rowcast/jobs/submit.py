@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from rowcast.jobs.records import NewJob, Records, Repeat
 from rowcast.jobs.result import result_header
 from rowcast.models.manifest import Manifest
 from rowcast.settings import Settings
+
+_TELL_SECONDS = 60.0
+"""How often an upload that goes on says so: far more often than it is taken for dead (records.py)."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +119,13 @@ class Submit:
             max_columns=settings.max_columns,
             on_header=_checker(request),
         )
-        plan = []
+        plan, told_at = [], time.monotonic()
         if not options.header:
             _checker(request)(Header(b"", tuple(request.manifest.feature_names)))
         for chunk in _chunks(planner, blocks):
-            self._records.still_expect(id)
+            if time.monotonic() - told_at > _TELL_SECONDS:
+                self._records.still_expect(id)
+                told_at = time.monotonic()
             self._files.put_input(id, chunk.number, chunk.data)
             plan.append(Planned(chunk.first_row, chunk.rows, len(chunk.data)))
         columns = planner.header.columns if planner.header else tuple(request.manifest.feature_names)
