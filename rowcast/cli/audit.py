@@ -50,5 +50,11 @@ def audit(data: Data = None, json: Json = False) -> int:
         show_table(["", "jobs", "rows"], ([name, count.jobs, count.rows] for name, count in report.table.items()))
         for finding in report.findings:
             print(finding)
-        say(f"{len(report.findings)} things do not add up." if report.findings else "Everything adds up.")
+        say(_verdict(len(report.findings)))
     return 1 if report.findings else 0
+
+
+def _verdict(findings: int) -> str:
+    if not findings:
+        return "Everything adds up."
+    return "1 thing does not add up." if findings == 1 else f"{findings} things do not add up."
