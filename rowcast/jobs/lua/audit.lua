@@ -1,5 +1,5 @@
 -- What the books say, all at one moment. Answers {totals, live counts, (status, jobs, rows) of the records, (owner, live
--- jobs) of the records, what is in flight though no live job has it}. It looks at every record: 0.1 s for some 50,000.
+-- jobs) of the records, what is in flight though no live job has it}. It looks at every record: 0.1 s for some 10,000.
 local jobs, rows, owners = {}, {}, {}
 for _, id in ipairs(redis.call('ZRANGE', K.jobs(), 0, -1)) do
   local job = redis.call('HMGET', K.job(id), 'status', 'rows', 'owner')
