@@ -8,13 +8,13 @@ whole audit, the store's files too, finds nothing.
 import json
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from store_model import ROWS, Held, Model, Work, can_follow
 
 from rowcast.errors import Gone, NotFound, Unprocessable, WrongState
 from rowcast.jobs.auditor import Auditor
@@ -27,7 +27,7 @@ from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, Stored, pack_plan
 from rowcast.jobs.records import NewJob, Records, Repeat
 from rowcast.jobs.scripts import STRIKES_ALLOWED
-from rowcast.jobs.states import TRANSITIONS, Status
+from rowcast.jobs.states import Status
 from rowcast.jobs.submit import new_id
 from rowcast.jobs.upkeep import Upkeep
 from rowcast.settings import Settings
@@ -36,70 +36,10 @@ from rowcast.storage import Storage
 MODEL = ModelRef(name="m", version="1")
 PROBLEM = {"type": "about:blank", "title": "Lost", "status": 500, "detail": "it was lost"}
 HOLDERS = ("a/1", "a/2", "b/1")
-ROWS = 3
-WINDOW = 4
 PAUSE_SECONDS = 600
 
 some = st.integers(0, 1000)
 holders = st.sampled_from(HOLDERS)
-
-
-@dataclass
-class Held:
-    """A lease as the model knows it."""
-
-    holder: str
-    attempt: int
-    run_out: bool = False
-
-
-@dataclass
-class Work:
-    """A chunk, or a single row, that is not done."""
-
-    attempts: int = 0
-    strikes: int = 0
-    held: Held | None = None
-    parked: bool = False
-
-
-@dataclass
-class Model:
-    """A job as it should be. Of a single job, `open` has the one entry 0."""
-
-    chunks: int
-    is_single: bool
-    max_errors: int | None
-    open: dict[int, Work] = field(default_factory=dict)
-    next: int = 0
-    status: str = "queued"
-    done: set[int] = field(default_factory=set)
-    failed: int = 0
-
-    @property
-    def is_live(self) -> bool:
-        return self.status in ("queued", "running")
-
-    @property
-    def rows_done(self) -> int:
-        return len(self.done) * (1 if self.is_single else ROWS)
-
-    def top_up(self) -> None:
-        while len(self.open) < WINDOW and self.next < self.chunks:
-            self.open[self.next] = Work()
-            self.next += 1
-
-    def end(self, status: str) -> None:
-        self.status = status
-        self.open.clear()
-
-    def strike(self, chunk: int, strikes: int) -> bool:
-        """Whether that ended the job."""
-        self.open[chunk].strikes += strikes
-        if strikes and self.open[chunk].strikes >= STRIKES_ALLOWED:
-            self.end("failed")
-            return True
-        return False
 
 
 class Machine(RuleBasedStateMachine):
@@ -150,7 +90,7 @@ class Machine(RuleBasedStateMachine):
         self.files.put_head(id, b"h\n")
         for chunk in range(chunks):
             self.files.put_input(id, chunk, b"x" * ROWS)
-        new = NewJob(id, "", spec, ROWS * chunks, chunks, plan=plan, max_errors=max_errors)
+        new = NewJob(id, "me" * (chunks % 2), spec, ROWS * chunks, chunks, plan=plan, max_errors=max_errors)
         if self.make(new, Model(chunks, False, max_errors), repeat, f"{chunks}/{max_errors}"):
             self.jobs[id].top_up()
         else:
@@ -494,11 +434,6 @@ class Machine(RuleBasedStateMachine):
         assert not any(model.is_live for model in self.jobs.values())
         assert not self.redis.exists(key("due"), key("leases"), key("waiting", str(MODEL)))
         assert self.auditor.report().findings == ()
-
-
-def can_follow(before: Status, after: Status) -> bool:
-    """By one transition or more: a step of the machine may make two."""
-    return any(after == then or can_follow(then, after) for then in TRANSITIONS[before] if then is not Status.QUEUED)
 
 
 def test_whatever_happens_in_whatever_order_the_records_are_as_a_small_model_says(
