@@ -1,7 +1,7 @@
 """The entry point: the commands, and the one place where an error becomes a sentence and an exit code.
 
 0    done
-1    the job failed or was cancelled, or a part of the service cannot be kept running
+1    the job failed or was cancelled, a part of the service cannot be kept running, or the audit found something
 2    wrong use, or a request that was refused
 3    the service cannot be reached
 130  Ctrl-C
@@ -13,7 +13,7 @@ import sys
 import typer
 from typer.exceptions import Abort
 
-from rowcast.cli import jobs, keys, models, service
+from rowcast.cli import audit, jobs, keys, models, service
 from rowcast.cli.output import fail, say
 
 DONE, FAILED, WRONG_USE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -30,6 +30,7 @@ jobs.add_to(app)
 models.add_to(app)
 keys.add_to(app)
 service.add_to(app)
+audit.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> int:

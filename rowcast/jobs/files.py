@@ -58,9 +58,19 @@ class Files:
         """The ids of the jobs that have files."""
         return self._storage.folders("jobs")
 
+    def sizes(self, id: str) -> dict[str, int]:
+        """Every file of the job as `FOLDER/CHUNK` or `head`, and its bytes."""
+        top = f"jobs/{id}/"
+        return {path.removeprefix(top): size for path, size in self._storage.entries(top.rstrip("/"))}
+
     def check(self) -> None:
         """Asks whether the store can be written and read."""
         self._storage.check()
+
+
+def name_of(folder: str, chunk: int) -> str:
+    """A file's name below its job's folder, as `sizes` gives it."""
+    return f"{folder}/{chunk:07d}"
 
 
 def digest(data: bytes) -> bytes:
@@ -69,4 +79,4 @@ def digest(data: bytes) -> bytes:
 
 
 def _object(id: str, folder: str, chunk: int) -> str:
-    return f"jobs/{id}/{folder}/{chunk:07d}"
+    return f"jobs/{id}/{name_of(folder, chunk)}"

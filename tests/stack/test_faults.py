@@ -1,4 +1,4 @@
-"""What happens when something dies or misbehaves in the middle: the job ends with every row, once."""
+"""What happens when something dies or misbehaves in the middle: the job ends with every row, once, and all adds up."""
 
 import threading
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ def http(own_stack: Stack) -> Iterator[httpx.Client]:
     own_stack.start_upkeep()
     with httpx.Client(base_url=own_stack.url, timeout=90) as client:
         yield client
+    own_stack.audit()  # however a test ends what it broke
 
 
 def submit(http: httpx.Client, model: str, body: bytes = CSV, **options: object) -> str:

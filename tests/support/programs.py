@@ -82,20 +82,24 @@ class Stack:
     def redis(self) -> Connection:
         return connect(self.redis_url)
 
-    def start(self, name: str, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
-        """Starts `python -m COMMAND`, logging to NAME.log, in a process group of its own."""
-        variables = {
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of every program."""
+        return {
+            **os.environ,
             "ROWCAST_REDIS_URL": self.redis_url,
             "ROWCAST_STORE": str(self.store),
             "ROWCAST_MODELS": str(self.models),
             **self.environment,
-            **environment,
         }
+
+    def start(self, name: str, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Starts `python -m COMMAND`, logging to NAME.log, in a process group of its own."""
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=ROOT,
-                env={**os.environ, **variables},
+                env={**self.variables, **environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -132,6 +136,12 @@ class Stack:
         for process in self.processes.values():
             kill_group(process)
         self.processes.clear()
+
+    def audit(self) -> None:
+        """Fails where `rowcast audit` finds that something does not add up."""
+        command = [sys.executable, "-m", "rowcast.cli", "audit"]
+        done = subprocess.run(command, cwd=ROOT, env=self.variables, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def files(self) -> list[str]:
         """What lies in the store below `jobs/`."""

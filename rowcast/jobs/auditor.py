@@ -1,0 +1,110 @@
+"""The auditor: reads the books in Redis and the shelves in the store for the audit (`audit.py`)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rowcast.jobs.audit import Books, Count, Finding, Totals
+from rowcast.jobs.connection import Connection, speaking
+from rowcast.jobs.files import Files
+from rowcast.jobs.job import Job
+from rowcast.jobs.keys import key
+from rowcast.jobs.scripts import Scripts
+from rowcast.jobs.states import Status
+from rowcast.settings import Settings
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was taken in and what came of it, and what of that does not add up."""
+
+    table: dict[str, Count]
+    findings: tuple[Finding, ...]
+
+
+class Auditor:
+    """Reads and compares; changes nothing, and may run beside the service.
+
+    Raises:
+        Unavailable: from any call, where Redis or the store is away.
+    """
+
+    def __init__(self, redis: Connection, files: Files, settings: Settings) -> None:
+        self._redis = redis
+        self._files = files
+        self._scripts = Scripts(redis, settings)
+        self._retention_ms = int(settings.retention * 1000)
+
+    def report(self) -> Report:
+        """Audits everything. It takes a round trip and a listing in the store for each job that has files."""
+        totals = self.totals()
+        findings = [*totals.findings(), *self._jobs(), *self._orphans()]
+        return Report(totals.table(), tuple(findings))
+
+    def totals(self) -> Totals:
+        """The counts of this moment."""
+        with speaking():
+            totals, live, by_status, by_owner, strays = self._scripts("audit")
+        counted = [item.decode() for item in by_status]
+        return Totals(
+            totals=_numbers(totals),
+            live=_numbers(live),
+            records={
+                Status(status): Count(int(jobs), int(rows))
+                for status, jobs, rows in zip(counted[::3], counted[1::3], counted[2::3], strict=True)
+            },
+            owners=_numbers(by_owner),
+            strays=tuple(stray.decode() for stray in strays),
+        )
+
+    def books(self, id: str) -> Books | None:
+        """The books of one job; None where it has no record, or a tombstone."""
+        with speaking():
+            record, plan, parts, flying, watched, taken, expires = self._scripts("audit_job", id)
+        fields = dict(zip(record[::2], record[1::2], strict=True))
+        if not fields or fields[b"status"] == b"deleted":
+            return None
+        return Books(
+            job=Job.from_record(id, fields, {}, self._retention_ms),
+            plan=plan,
+            parts=parts,
+            open=frozenset(int(chunk) for chunk in flying),
+            watched=frozenset(int(chunk) for chunk in watched),
+            is_taken=bool(taken),
+            expires=bool(expires),
+        )
+
+    def _jobs(self) -> Iterator[Finding]:
+        with speaking():
+            ids = [id.decode() for id in self._redis.zrange(key("jobs"), 0, -1)]
+        for id in ids:
+            books = self.books(id)
+            if books is None:
+                continue
+            yield from books.findings()
+            if books.job.is_single or books.job.status is Status.EXPIRED:
+                continue
+            missing = list(books.shelf_findings(self._files.sizes(id)))
+            if missing and self._still_has_files(id):
+                yield from missing
+
+    def _orphans(self) -> Iterator[Finding]:
+        """Files of nobody. Those that upkeep is going to sweep, of an upload under way too, are somebody's."""
+        for id in self._files.jobs():
+            if not self._is_expected(id) and (files := len(self._files.sizes(id))):
+                yield Finding(id, f"it has {files} files in the store, and no record that needs them.")
+
+    def _still_has_files(self, id: str) -> bool:
+        """It may have been deleted, or have expired, between two looks."""
+        books = self.books(id)
+        return books is not None and books.job.status is not Status.EXPIRED
+
+    def _is_expected(self, id: str) -> bool:
+        with speaking(), self._redis.pipeline() as pipe:
+            pipe.zscore(key("sweeping"), id)
+            pipe.hget(key("job", id), "status")
+            swept, status = pipe.execute()
+        return swept is not None or status not in (None, b"deleted", b"expired")
+
+
+def _numbers(pairs: Sequence[bytes]) -> dict[str, int]:
+    return {name.decode(): int(value) for name, value in zip(pairs[::2], pairs[1::2], strict=True)}

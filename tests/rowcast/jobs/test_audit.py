@@ -1,0 +1,124 @@
+"""The audit, on books and shelves that somebody has tampered with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from rowcast.jobs.auditor import Auditor
+from rowcast.jobs.connection import Connection
+from rowcast.jobs.files import Files
+from rowcast.jobs.job import InputInfo, ModelRef, Spec
+from rowcast.jobs.keys import key
+from rowcast.jobs.leases import ChunkLease, Leases
+from rowcast.jobs.options import Options
+from rowcast.jobs.packed import Planned, Stored, pack_plan
+from rowcast.jobs.records import NewJob, Records
+from rowcast.jobs.submit import new_id
+from rowcast.settings import Settings
+from rowcast.storage import Storage
+
+MODEL = ModelRef(name="m", version="1")
+
+
+@dataclass
+class Place:
+    """A succeeded batch of 2 chunks with 3 rows each, one that runs with one chunk done, and a row that waits."""
+
+    redis: Connection
+    storage: Storage
+    auditor: Auditor
+    done: str
+    running: str
+    row: str
+
+    def findings(self) -> list[str]:
+        return [str(finding) for finding in self.auditor.report().findings]
+
+
+@pytest.fixture
+def place(redis: Connection, settings: Settings) -> Place:
+    storage = Storage(settings.store)
+    files, records, leases = Files(storage), Records(redis, settings), Leases(redis, settings, "node/1")
+
+    def batch(chunks_done: int) -> str:
+        columns = InputInfo(bytes=6, sha256="ab", filename=None, columns=("x",))
+        spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=2)
+        new = NewJob(new_id(), "me", spec, 6, 2, plan=pack_plan([Planned(1, 3, 3), Planned(4, 3, 3)]))
+        files.put_head(new.id, b"h\n")
+        for chunk in range(2):
+            files.put_input(new.id, chunk, b"xxx")
+        records.make(new)
+        for chunk in range(chunks_done):
+            lease = leases.chunk(new.id, chunk)
+            assert isinstance(lease, ChunkLease)
+            digest = files.put_part(new.id, chunk, b"yyyy", b"e")
+            leases.commit(lease, Stored(digest, 3, 1, 4, 1), {})
+        return new.id
+
+    row = NewJob(new_id(), "", Spec(kind="single", model=MODEL, options=Options()), 1, 1, values=[1])
+    records.make(row)
+    return Place(redis, storage, Auditor(redis, files, settings), batch(2), batch(1), row.id)
+
+
+def test_everything_adds_up_and_is_counted_by_jobs_and_rows(place: Place) -> None:
+    assert place.findings() == []
+    table = {name: tuple(count) for name, count in place.auditor.report().table.items()}
+    ended = {"succeeded": (1, 6), "failed": (0, 0), "cancelled": (0, 0)}
+    assert table == {"taken": (3, 13), **ended, "queued": (1, 1), "running": (1, 6)}
+
+
+def test_nothing_at_all_adds_up(redis: Connection, settings: Settings) -> None:
+    assert Auditor(redis, Files(Storage(settings.store)), settings).report().findings == ()
+
+
+def test_what_is_deleted_stays_counted(place: Place, redis: Connection, settings: Settings) -> None:
+    for id in (place.done, place.running, place.row):
+        Records(redis, settings).delete(id)
+    assert place.findings() == []
+    table = place.auditor.report().table
+    assert (table["succeeded"].jobs, table["cancelled"].jobs) == (1, 2)
+
+
+DAMAGES: list[tuple[Callable[[Place], object], str]] = [
+    (lambda at: at.redis.hincrby(key("totals"), "jobs_taken", 1), "4 jobs (13 rows) were taken in, and 3 jobs"),
+    (lambda at: at.redis.delete(key("job", at.running)), "3 jobs (13 rows) were taken in, and 2 jobs (7 rows)"),
+    (lambda at: at.redis.hincrby(key("live"), "*", 1), "2 jobs have not ended, and 3 are counted as live"),
+    (lambda at: at.redis.hincrby(key("live"), "me", 1), "1 jobs of me have not ended; 2 are counted"),
+    (lambda at: at.redis.hset(key("totals"), "jobs_succeeded", 0), "a record that says succeeded, and only 0 jobs"),
+    (lambda at: at.redis.hincrby(key("job", at.done), "done", 1), "7 rows are done, of 6"),
+    (lambda at: at.redis.hincrby(key("job", at.running), "done", -1), "table of parts has 3 rows, and 2 are counted"),
+    (lambda at: at.redis.hincrby(key("job", at.running), "failed", 3), "4 rows are bad, of 3 that are done"),
+    (lambda at: at.redis.delete(key("parts", at.done)), "table of parts has 0 parts, and 2 are counted"),
+    (lambda at: at.redis.setrange(key("plan", at.done), 8, b"\x04"), "part 0 has 3 rows, and its chunk 4"),
+    (lambda at: at.redis.append(key("plan", at.done), bytes(16)), "3 chunks are planned, of 2"),
+    (lambda at: at.redis.zadd(key("due"), {f"{at.done}/1": 1}), "chunk 1 is leased or watched, and is not in flight"),
+    (lambda at: at.redis.hset(key("leases"), f"{at.done}/1", "1 a/1"), "chunk 1 is leased or watched"),
+    (lambda at: at.redis.hset(key("open", at.done), 1, "0 0 0"), "it has ended, and chunks [1] are in flight"),
+    (lambda at: at.redis.zrem(key("expiring"), at.done), "will never expire"),
+    (lambda at: at.redis.delete(key("due")), "upkeep does not watch chunks [1]"),
+    (lambda at: at.redis.delete(key("open", at.running)), "it has not ended, and no chunk is in flight"),
+    (lambda at: at.redis.delete(key("waiting", str(MODEL))), "nobody has it, and nobody will take it"),
+    (lambda at: at.storage.delete(f"jobs/{at.done}/parts/0000001"), "its file parts/0000001 is gone"),
+    (lambda at: at.storage.put(f"jobs/{at.done}/parts/0000001", b"yy"), "has 2 bytes, and should have 4"),
+    (lambda at: at.storage.delete(f"jobs/{at.done}/errors/0000000"), "its file errors/0000000 is gone"),
+    (lambda at: at.storage.delete(f"jobs/{at.running}/input/0000001"), "its file input/0000001 is gone"),
+    (lambda at: at.storage.delete_folder(f"jobs/{at.done}"), "its file head is gone"),
+    (lambda at: at.storage.put(f"jobs/{new_id()}/head", b"h"), "1 files in the store, and no record that needs them"),
+]
+
+
+@pytest.mark.parametrize(("damage", "said"), DAMAGES, ids=[said for _, said in DAMAGES])
+def test_what_does_not_add_up_is_said(place: Place, damage: Callable[[Place], object], said: str) -> None:
+    damage(place)
+    assert any(said in finding for finding in place.findings()), place.findings()
+
+
+def test_files_of_an_upload_under_way_and_of_a_deleted_job_are_no_orphans(
+    place: Place, redis: Connection, settings: Settings
+) -> None:
+    uploading = new_id()
+    Records(redis, settings).expect(uploading)
+    place.storage.put(f"jobs/{uploading}/input/0000000", b"xxx")
+    Records(redis, settings).delete(place.done)
+    assert place.findings() == []

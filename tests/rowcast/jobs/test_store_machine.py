@@ -1,0 +1,446 @@
+"""The records under random interleavings, against a small model in Python, on the real server.
+
+A job's input is `x` for each row, its part `y`. After every step each record is what the model says, every change of
+status is one that the table of states allows, and the books add up; at the end, all that lives is worked off, and the
+whole audit, the store's files too, finds nothing.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from store_model import ROWS, Held, Model, Work, can_follow
+
+from rowcast.errors import Gone, NotFound, Unprocessable, WrongState
+from rowcast.jobs.auditor import Auditor
+from rowcast.jobs.connection import Connection
+from rowcast.jobs.files import Files
+from rowcast.jobs.job import InputInfo, ModelRef, Spec
+from rowcast.jobs.keys import key
+from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease
+from rowcast.jobs.options import Options
+from rowcast.jobs.packed import Planned, Stored, pack_plan
+from rowcast.jobs.records import NewJob, Records, Repeat
+from rowcast.jobs.scripts import STRIKES_ALLOWED
+from rowcast.jobs.states import Status
+from rowcast.jobs.submit import new_id
+from rowcast.jobs.upkeep import Upkeep
+from rowcast.settings import Settings
+from rowcast.storage import Storage
+
+MODEL = ModelRef(name="m", version="1")
+PROBLEM = {"type": "about:blank", "title": "Lost", "status": 500, "detail": "it was lost"}
+HOLDERS = ("a/1", "a/2", "b/1")
+PAUSE_SECONDS = 600
+
+some = st.integers(0, 1000)
+holders = st.sampled_from(HOLDERS)
+
+
+class Machine(RuleBasedStateMachine):
+    """Each rule does to the store what it does to the model. The fixtures come in by a subclass."""
+
+    redis: Connection
+    options: Settings
+    folder: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redis.flushall()
+        self.records = Records(self.redis, self.options)
+        self.files = Files(Storage(str(self.folder)))
+        for id in self.files.jobs():
+            self.files.delete(id)
+        self.upkeep = Upkeep(self.redis, self.files, self.options)
+        self.auditor = Auditor(self.redis, self.files, self.options)
+        self.workers = {name: Leases(self.redis, self.options, name) for name in HOLDERS}
+        self.jobs: dict[str, Model] = {}
+        self.waiting: deque[str] = deque()
+        self.chunk_leases: list[ChunkLease] = []
+        self.row_leases: list[RowLease] = []
+        self.keyed: dict[str, tuple[str, str]] = {}
+        self.hints: list[bytes] = []
+        self.seen: dict[str, tuple[str, int]] = {}
+
+    def job(self, number: int) -> str:
+        """Any job, a live one more often than not."""
+        live = [id for id, model in self.jobs.items() if model.is_live]
+        among = live if live and number % 4 else list(self.jobs)
+        return among[number // 4 % len(among)]
+
+    def has_room(self) -> bool:
+        """Few live jobs at a time meet more often than many would."""
+        return sum(model.is_live for model in self.jobs.values()) < 3
+
+    # Submitting
+
+    @precondition(has_room)
+    @rule(chunks=st.integers(1, 7), max_errors=st.none() | st.integers(0, 2), repeat=st.none() | st.sampled_from("kl"))
+    def submit_batch(self, chunks: int, max_errors: int | None, repeat: str | None) -> None:
+        columns = InputInfo(bytes=ROWS * chunks, sha256="ab", filename=None, columns=("x",))
+        spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=2)
+        plan = pack_plan(Planned(1 + ROWS * chunk, ROWS, ROWS) for chunk in range(chunks))
+        id = new_id()
+        self.records.expect(id)
+        self.files.put_head(id, b"h\n")
+        for chunk in range(chunks):
+            self.files.put_input(id, chunk, b"x" * ROWS)
+        new = NewJob(id, "me" * (chunks % 2), spec, ROWS * chunks, chunks, plan=plan, max_errors=max_errors)
+        if self.make(new, Model(chunks, False, max_errors), repeat, f"{chunks}/{max_errors}"):
+            self.jobs[id].top_up()
+        else:
+            self.files.delete(id)
+            self.records.unexpect(id)
+
+    @precondition(has_room)
+    @rule(repeat=st.none() | st.sampled_from("kl"), again=st.booleans())
+    def submit_single(self, repeat: str | None, again: bool) -> None:
+        spec = Spec(kind="single", model=MODEL, options=Options())
+        new = NewJob(new_id(), "", spec, 1, 1, values=[1])
+        if self.make(new, Model(1, True, None), repeat, "single"):
+            self.jobs[new.id].open[0] = Work()
+            self.waiting.append(new.id)
+            if again:  # the answer was lost on the way
+                assert self.records.make(new) == (new.id, "made")
+
+    def make(self, new: NewJob, model: Model, repeat: str | None, fingerprint: str) -> bool:
+        earlier = self.keyed.get(repeat or "")
+        known = self.jobs.get(earlier[0]) if earlier else None
+        if repeat:
+            new = NewJob(**{**vars(new), "repeat": Repeat(repeat, fingerprint)})
+        if not earlier or known is None or known.status == "deleted":
+            assert self.records.make(new) == (new.id, "made")
+            self.jobs[new.id] = model
+            if repeat:
+                self.keyed[repeat] = (new.id, fingerprint)
+            return True
+        if earlier[1] == fingerprint:
+            assert self.records.make(new) == (earlier[0], "replayed")
+        else:
+            with pytest.raises(Unprocessable):
+                self.records.make(new)
+        return False
+
+    # Working on chunks
+
+    @precondition(lambda self: self.jobs)
+    @rule(number=some, chunk=st.integers(0, 7), holder=holders)
+    def lease_chunk(self, number: int, chunk: int, holder: str) -> None:
+        id = self.job(number)
+        if not self.jobs[id].is_single:  # a hint names the jobs of batches alone
+            self.lease(id, chunk, holder)
+
+    @precondition(lambda self: any(work.held for _, _, work in self.flying_chunks()))
+    @rule(number=some, is_late=st.booleans())
+    def take_over(self, number: int, is_late: bool) -> None:
+        """A process falls silent, another takes its chunk, and the first comes back with a part."""
+        held = [(id, chunk, work.held) for id, chunk, work in self.flying_chunks() if work.held]
+        id, chunk, lease = held[number % len(held)]
+        zombie = next(one for one in reversed(self.chunk_leases) if (one.id, one.chunk) == (id, chunk))
+        self.redis.zadd(key("due"), {f"{id}/{chunk}": 1})
+        lease.run_out = True
+        self.lease(id, chunk, next(name for name in HOLDERS if name != lease.holder))
+        if is_late:
+            self.commit(zombie)
+
+    def lease(self, id: str, chunk: int, holder: str) -> ChunkLease | None:
+        lease, wanted = self.workers[holder].chunk(id, chunk), self.lease_wanted(id, chunk, holder)
+        if isinstance(lease, ChunkLease):
+            assert (lease.attempt, lease.strikes) == wanted
+            self.chunk_leases.append(lease)
+            return lease
+        assert lease == wanted
+        return None
+
+    def lease_wanted(self, id: str, chunk: int, holder: str) -> str | tuple[int, int]:
+        model = self.jobs[id]
+        work = model.open.get(chunk)
+        if not model.is_live or work is None:
+            return "idle"
+        if work.held and work.held.holder != holder:
+            if not work.held.run_out:
+                return "busy"
+            if model.strike(chunk, 1):
+                return "idle"
+            work.held = None
+        if work.held is None:
+            work.attempts += 1
+            work.held = Held(holder, work.attempts)
+        work.held.run_out = work.parked = False
+        model.status = "running"
+        return work.attempts, work.strikes
+
+    @precondition(lambda self: self.chunk_leases)
+    @rule(number=some, failed=st.sampled_from([0, 0, 0, 1]))
+    def commit_chunk(self, number: int, failed: int) -> None:
+        self.commit(self.chunk_leases[-1 - number % min(len(self.chunk_leases), 6)], failed)
+
+    def commit(self, lease: ChunkLease, failed: int = 0) -> None:
+        model, work = self.jobs[lease.id], self.jobs[lease.id].open.get(lease.chunk)
+        errors = b"e" * failed
+        if model.status not in ("deleted", "expired"):  # a worker looks for that (worker/process.py)
+            self.files.put_part(lease.id, lease.chunk, b"y" * ROWS, b"e" if lease.chunk in model.done else errors)
+        part = Stored(b"d" * 16, ROWS, failed, ROWS, failed)
+        outcome = self.workers[HOLDERS[0]].commit(lease, part, {"classes": {"0": ROWS}})
+        if not work or not work.held or work.held.attempt != lease.attempt:
+            assert outcome == "stale"
+            return
+        del model.open[lease.chunk]
+        model.done.add(lease.chunk)
+        model.failed += failed
+        if model.max_errors is not None and model.failed > model.max_errors:
+            model.end("failed")
+        elif len(model.done) == model.chunks:
+            model.end("succeeded")
+        model.top_up() if model.is_live else None
+        assert outcome == ("counted" if model.is_live else "ended")
+
+    @precondition(lambda self: self.jobs)
+    @rule(number=some, redelivered=st.booleans(), holder=holders, commits=st.booleans())
+    def deliver_hint(self, number: int, redelivered: bool, holder: str, commits: bool) -> None:
+        hint = self.hints[number % len(self.hints)] if redelivered and self.hints else self.redis.rpop(key("batch"))
+        if hint:
+            self.take(hint, holder, commits)
+
+    def take(self, hint: bytes, holder: str, commits: bool) -> None:
+        self.hints.append(hint)
+        (id, chunk), _, _ = json.loads(json.loads(hint)["body"])
+        lease = self.lease(id, chunk, holder)
+        if lease and commits:
+            self.commit(lease)
+
+    # Working on rows
+
+    @rule(holder=holders, most=st.integers(1, 4))
+    def lease_rows(self, holder: str, most: int) -> None:
+        leased = self.workers[holder].rows(str(MODEL), most)
+        wanted: list[tuple[str, int, int]] = []
+        while len(wanted) < most and self.waiting:
+            id = self.waiting.popleft()
+            work = self.jobs[id].open[0]
+            if work.strikes and wanted:
+                self.waiting.appendleft(id)
+                break
+            work.attempts += 1
+            work.held = Held(holder, work.attempts)
+            self.jobs[id].status = "running"
+            wanted.append((id, work.attempts, work.strikes))
+            if work.strikes:
+                break
+        assert [(row.id, row.attempt, row.strikes) for row in leased] == wanted
+        self.row_leases += leased
+
+    @precondition(lambda self: self.row_leases)
+    @rule(numbers=st.lists(some, min_size=1, max_size=3), status=st.sampled_from(["succeeded", "failed"]))
+    def commit_rows(self, numbers: list[int], status: str) -> None:
+        leases = [self.row_leases[-1 - number % min(len(self.row_leases), 6)] for number in numbers]
+        document = {"prediction": 0} if status == "succeeded" else PROBLEM
+        counted = 0
+        outcomes = [Outcome(lease, status, document) for lease in leases]  # type: ignore[arg-type]
+        for lease in leases:
+            model, work = self.jobs[lease.id], self.jobs[lease.id].open.get(0)
+            if work and work.held and work.held.attempt == lease.attempt:
+                model.done.add(0)
+                model.failed = int(status == "failed")
+                model.end(status)
+                counted += 1
+        assert self.workers[HOLDERS[0]].commit_rows(outcomes) == counted
+
+    # Losing leases
+
+    def every_lease(self) -> list[ChunkLease | RowLease]:
+        return [*self.chunk_leases, *self.row_leases]
+
+    @precondition(lambda self: self.every_lease())
+    @rule(number=some, strikes=st.sampled_from([0, 1, 4, STRIKES_ALLOWED]), delay=st.sampled_from([0, PAUSE_SECONDS]))
+    def give_back(self, number: int, strikes: int, delay: int) -> None:
+        lease = self.every_lease()[-1 - number % len(self.every_lease())]
+        chunk = getattr(lease, "chunk", 0)
+        self.workers[HOLDERS[0]].give_back([lease], PROBLEM, strikes=strikes, delay_seconds=delay)
+        work = self.jobs[lease.id].open.get(chunk)
+        if work and work.held and work.held.attempt == lease.attempt:
+            self.put_back(lease.id, chunk, strikes, delay)
+
+    def put_back(self, id: str, chunk: int, strikes: int, delay: int) -> None:
+        model = self.jobs[id]
+        if model.strike(chunk, strikes):
+            return
+        work = model.open[chunk]
+        work.held = None
+        work.parked = delay > 0
+        if model.is_single and not delay:
+            self.waiting.appendleft(id)
+
+    @rule(holder=holders, strikes=st.sampled_from([0, 1]))
+    def die_and_be_noticed(self, holder: str, strikes: int) -> None:
+        held = [(id, chunk) for id, chunk, work in self.flying() if work.held and work.held.holder == holder]
+        order = [member.decode() for member in self.redis.hkeys(key("leases"))]
+        other = self.workers[HOLDERS[0]]
+        assert other.give_back_of(lambda name: name == holder, strikes=strikes) == len(held)
+        for id, chunk in sorted(held, key=lambda pair: order.index(f"{pair[0]}/{pair[1]}")):
+            if chunk in self.jobs[id].open:  # else: the job ended by another strike
+                self.put_back(id, chunk, strikes, 0)
+
+    def flying(self) -> Iterator[tuple[str, int, Work]]:
+        for id, model in self.jobs.items():
+            yield from ((id, chunk, work) for chunk, work in list(model.open.items()))
+
+    def flying_chunks(self) -> Iterator[tuple[str, int, Work]]:
+        return (entry for entry in self.flying() if not self.jobs[entry[0]].is_single)
+
+    @precondition(lambda self: any(work.held for _, _, work in self.flying()))
+    @rule(number=some)
+    def die_silently(self, number: int) -> None:
+        held = [(id, chunk, work.held) for id, chunk, work in self.flying() if work.held]
+        id, chunk, lease = held[number % len(held)]
+        assert self.redis.zadd(key("due"), {f"{id}/{chunk}": 1}, xx=True, ch=True) <= 1
+        lease.run_out = True
+
+    @precondition(lambda self: self.every_lease())
+    @rule(number=some, holder=holders)
+    def renew(self, number: int, holder: str) -> None:
+        lease = self.every_lease()[-1 - number % len(self.every_lease())]
+        work = self.jobs[lease.id].open.get(getattr(lease, "chunk", 0))
+        lost = self.workers[holder].renew([lease.member])
+        if work and work.held and work.held.holder == holder:
+            assert not lost
+            work.held.run_out = False
+        else:
+            assert lost == {lease.member}
+
+    @rule(queue=st.sampled_from(["batch", "single"]))
+    def lose_hints(self, queue: str) -> None:
+        self.redis.delete(key(queue))
+
+    # Upkeep
+
+    @rule(everything_is_due=st.booleans())
+    def tick(self, everything_is_due: bool) -> None:
+        if everything_is_due:
+            for _, _, work in self.flying():
+                if work.held:
+                    work.held.run_out = True
+            members = dict.fromkeys(self.redis.zrange(key("due"), 0, -1), 1)
+            if members:
+                self.redis.zadd(key("due"), members)
+        self.upkeep.tick()
+        flying = sorted((f"{id}/{chunk}", id, chunk, work) for id, chunk, work in self.flying())
+        for _, id, chunk, work in flying:
+            model = self.jobs[id]
+            if not model.is_live:
+                continue
+            run_out = bool(work.held and work.held.run_out)
+            if run_out and model.strike(chunk, 1):
+                continue
+            if run_out:
+                work.held = None
+            if model.is_single and (run_out or (work.parked and everything_is_due)):
+                self.waiting.append(id)
+                work.parked = False
+
+    @precondition(lambda self: self.jobs)
+    @rule(number=some)
+    def expire(self, number: int) -> None:
+        id = self.job(number)
+        if self.redis.zadd(key("expiring"), {id: 1}, xx=True, ch=True):
+            assert self.jobs[id].status in ("succeeded", "failed", "cancelled")
+            self.tick(everything_is_due=False)
+            self.jobs[id].status = "expired"
+            assert id not in self.files.jobs()
+
+    @rule()
+    def sweep(self) -> None:
+        pending = dict.fromkeys(self.redis.zrange(key("sweeping"), 0, -1), 1)
+        if pending:
+            self.redis.zadd(key("sweeping"), pending)
+            self.tick(everything_is_due=False)
+
+    # Ending
+
+    @precondition(lambda self: self.jobs)
+    @rule(number=some)
+    def cancel(self, number: int) -> None:
+        id = self.job(number)
+        if not self.jobs[id].is_live:
+            with pytest.raises(WrongState):
+                self.records.cancel(id)
+            return
+        self.records.cancel(id)
+        self.end(id, "cancelled")
+
+    @precondition(lambda self: self.jobs)
+    @rule(number=some)
+    def delete(self, number: int) -> None:
+        id = self.job(number)
+        if self.jobs[id].status == "deleted":
+            with pytest.raises(NotFound):
+                self.records.delete(id)
+            return
+        self.records.delete(id)
+        self.files.delete(id)
+        self.end(id, "deleted")
+
+    def end(self, id: str, status: str) -> None:
+        self.jobs[id].end(status)
+        if id in self.waiting:
+            self.waiting.remove(id)
+
+    # What holds
+
+    @invariant()
+    def records_are_as_the_model_says(self) -> None:
+        for id, model in self.jobs.items():
+            if model.status == "deleted":
+                with pytest.raises(Gone):
+                    self.records.get(id)
+                continue
+            job = self.records.get(id)
+            assert (job.status.value, job.rows_done, job.rows_failed) == (model.status, model.rows_done, model.failed)
+            before, rows_before = self.seen.get(id, ("queued", 0))
+            assert job.rows_done >= rows_before
+            assert before == job.status or can_follow(Status(before), job.status)
+            self.seen[id] = (job.status.value, job.rows_done)
+
+    @invariant()
+    def the_books_add_up(self) -> None:
+        totals = self.auditor.totals()
+        assert list(totals.findings()) == []
+        for id in self.jobs:
+            books = self.auditor.books(id)
+            assert books is None or list(books.findings()) == []
+
+    @invariant()
+    def leases_are_those_of_the_model(self) -> None:
+        held = {f"{id}/{chunk}" for id, chunk, work in self.flying() if work.held}
+        assert {member.decode() for member in self.redis.hkeys(key("leases"))} == held
+        assert [id.decode() for id in self.redis.lrange(key("waiting", str(MODEL)), 0, -1)] == list(self.waiting)
+
+    def teardown(self) -> None:
+        """Whatever was lost: with upkeep and one worker all that lives comes to an end, and adds up."""
+        for _ in range(20):
+            self.tick(everything_is_due=True)
+            while hint := self.redis.rpop(key("batch")):
+                self.take(hint, HOLDERS[1], commits=True)
+            while self.redis.rpop(key("single")):
+                self.lease_rows(HOLDERS[1], 1)
+                if self.row_leases:
+                    self.commit_rows([0], "succeeded")
+        self.records_are_as_the_model_says()
+        assert not any(model.is_live for model in self.jobs.values())
+        assert not self.redis.exists(key("due"), key("leases"), key("waiting", str(MODEL)))
+        assert self.auditor.report().findings == ()
+
+
+def test_whatever_happens_in_whatever_order_the_records_are_as_a_small_model_says(
+    redis: Connection, settings: Settings, tmp_path: Path
+) -> None:
+    given = {"redis": redis, "options": settings.model_copy(update={"lease_seconds": 600.0}), "folder": tmp_path}
+    run_state_machine_as_test(
+        type("Given", (Machine,), given),
+        settings=hypothesis_settings(max_examples=40, stateful_step_count=50, deadline=None),
+    )

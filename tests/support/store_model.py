@@ -1,0 +1,75 @@
+"""A job as its record should be: the small model that tests/rowcast/jobs/test_store_machine.py holds the records to."""
+
+from dataclasses import dataclass, field
+
+from rowcast.jobs.scripts import STRIKES_ALLOWED
+from rowcast.jobs.states import TRANSITIONS, Status
+
+ROWS = 3
+"""Of each chunk."""
+
+WINDOW = 4
+"""Chunks in flight where no worker has shown itself."""
+
+
+@dataclass
+class Held:
+    """A lease as the model knows it."""
+
+    holder: str
+    attempt: int
+    run_out: bool = False
+
+
+@dataclass
+class Work:
+    """A chunk, or a single row, that is not done."""
+
+    attempts: int = 0
+    strikes: int = 0
+    held: Held | None = None
+    parked: bool = False
+
+
+@dataclass
+class Model:
+    """A job as it should be. Of a single job, `open` has the one entry 0."""
+
+    chunks: int
+    is_single: bool
+    max_errors: int | None
+    open: dict[int, Work] = field(default_factory=dict)
+    next: int = 0
+    status: str = "queued"
+    done: set[int] = field(default_factory=set)
+    failed: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in ("queued", "running")
+
+    @property
+    def rows_done(self) -> int:
+        return len(self.done) * (1 if self.is_single else ROWS)
+
+    def top_up(self) -> None:
+        while len(self.open) < WINDOW and self.next < self.chunks:
+            self.open[self.next] = Work()
+            self.next += 1
+
+    def end(self, status: str) -> None:
+        self.status = status
+        self.open.clear()
+
+    def strike(self, chunk: int, strikes: int) -> bool:
+        """Whether that ended the job."""
+        self.open[chunk].strikes += strikes
+        if strikes and self.open[chunk].strikes >= STRIKES_ALLOWED:
+            self.end("failed")
+            return True
+        return False
+
+
+def can_follow(before: Status, after: Status) -> bool:
+    """By one transition or more: a step of the machine may make two."""
+    return any(after == then or can_follow(then, after) for then in TRANSITIONS[before] if then is not Status.QUEUED)
