@@ -12,9 +12,11 @@ from rowcast.errors import TooLarge, Unreadable, UnsupportedType
 from rowcast.settings import Settings
 
 BLOCK_BYTES = 1024 * 1024
-STEP_BYTES = 16 * 1024
+STEP_BYTES = 32 * 1024
 STALL_SECONDS = 30.0
 """How long a caller may send nothing in the middle of a body."""
+
+_TURN_SECONDS = 0.0001
 
 _FIRST_BYTES = 1024
 """The first block is small, so that a header line is looked at as soon as it has arrived."""
@@ -95,8 +97,11 @@ def in_steps(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _let_others_on() -> None:
-    """Under gevent a socket that always has data never waits, and would keep the process for itself."""
-    time.sleep(0)
+    """Under gevent a socket that always has data never waits, and would keep the process for itself.
+
+    A sleep of 0 would not do: gevent lets 50 of those pass before it looks at the other callers' sockets.
+    """
+    time.sleep(_TURN_SECONDS)
 
 
 def _raw_blocks(max_bytes: int) -> Iterator[bytes]:
