@@ -5,10 +5,11 @@ counted as being worked on for ever, and with as many of them as there are proce
 """
 
 from dataclasses import dataclass
-from time import monotonic
 
-DEAF_SECONDS = 4.0
-"""A hint that waits while a process is free is taken within milliseconds; so long says that nobody listens."""
+DEAF_LOOKS = 6
+"""So many looks in a row with a hint that waits, a process that is free, and none received: nobody listens. A hint is
+taken within milliseconds. Looks and not seconds: between two of them the consumer had its turn, however busy the
+machine is."""
 
 CURES_BEFORE_EXIT = 2
 """Reconnections that changed nothing, after which only a new process helps."""
@@ -16,37 +17,31 @@ CURES_BEFORE_EXIT = 2
 
 @dataclass(frozen=True)
 class Sounds:
-    """What is to be seen at one moment."""
+    """What one look shows: hints in the queues, hints that this worker is not done with, hints taken since its start."""
 
     waiting: int
-    """Hints in the queues."""
     reserved: int
-    """Hints that this worker has and is not done with."""
     received: int
-    """Hints that its processes took since it started."""
 
 
 class Hearing:
-    """Fed with `Sounds` now and then, it says when the worker is deaf; each time it is given so long anew."""
+    """Fed with what each look shows, it says when the worker is deaf."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._received = 0
-        self._silent_since: float | None = None
+        self._looks = 0
         self.cures = 0
         """How often in a row it was found deaf without a hint in between."""
 
-    def is_deaf(self, sounds: Sounds, now: float | None = None) -> bool:
-        """Whether hints have been waiting for too long although a process is free and none was received."""
-        now = monotonic() if now is None else now
+    def is_deaf(self, sounds: Sounds) -> bool:
+        """Whether it is high time to do something; then it takes as many looks until it says so again."""
         if sounds.received != self._received:
-            self._received, self._silent_since, self.cures = sounds.received, None, 0
-        if not sounds.waiting or sounds.reserved >= self._slots:
-            self._silent_since = None
-        elif self._silent_since is None:
-            self._silent_since = now
-        elif now - self._silent_since >= DEAF_SECONDS:
-            self._silent_since = None
-            self.cures += 1
-            return True
-        return False
+            self._received, self._looks, self.cures = sounds.received, 0, 0
+        is_suspect = sounds.waiting > 0 and sounds.reserved < self._slots
+        self._looks = self._looks + 1 if is_suspect else 0
+        if self._looks < DEAF_LOOKS:
+            return False
+        self._looks = 0
+        self.cures += 1
+        return True
