@@ -9,7 +9,8 @@ from flask import Response, g, jsonify
 
 from api.errors import problem_response
 from api.services import Services, services
-from rowcast.errors import NotFound
+from rowcast.errors import NotFound, Unavailable
+from rowcast.jobs import manifest
 from rowcast.jobs.job import Job
 from rowcast.jobs.states import Status
 from rowcast.problem import problem
@@ -45,10 +46,19 @@ def own_job(id: str) -> Job:
 
     Raises:
         NotFound, Gone: as `Records.get`.
+        Unavailable: Redis was emptied, and the job will come back.
     """
     if not ID.fullmatch(id):
         raise NotFound("There is no such job: that is no id of ours.")
-    return services().records.get(id, g.scope)
+    at_hand = services()
+    try:
+        return at_hand.records.get(id, g.scope)
+    except NotFound:
+        document = at_hand.files.get_manifest(id)
+        job = manifest.read(id, document) if document is not None else None
+        if job is None or g.scope not in (None, job.owner):
+            raise
+        raise Unavailable(f"The record of job {id} is lost; it is being made again from the store.") from None
 
 
 def wait_for_end(at_hand: Services, id: str, ended: threading.Event, seconds: float, *, is_new: bool = False) -> Job:

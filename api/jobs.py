@@ -57,6 +57,7 @@ def cancel_job(id: str) -> Response:
 def delete_job(id: str) -> Response:
     """Removes the job and every file of it; its calls answer 410 from then on."""
     own_job(id)
+    services().files.forget(id)  # first: from here on nothing can bring it back
     services().records.delete(id)
     files = services().files.delete(id)
     logger("gateway").info("job_deleted", job=id, files=files)

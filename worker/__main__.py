@@ -32,6 +32,8 @@ def main() -> int:
     app.conf.worker_soft_shutdown_timeout = options.grace
     # Messages are JSON alone, so being root is no more of a risk here than anywhere.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+    # What it asks about is decided in rowcast/jobs/queue.py.
+    warnings.filterwarnings("ignore", message=r"\s*In Celery 5.1 we introduced an optional breaking change")
     gc.freeze()  # what is there now is shared with the pool processes for as long as nobody touches it
     try:
         app.worker_main(

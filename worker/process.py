@@ -127,11 +127,16 @@ class Process:
             self._sweep_if_deleted(lease.id)
 
     def _sweep_if_deleted(self, id: str) -> None:
-        """A part that was stored after its job's files were removed must not stay."""
+        """A part that was stored after its job's files were removed must not stay.
+
+        A job that Redis does not know at all was not deleted: Redis was emptied, and the job will come back.
+        """
         try:
             self._records.get(id)
-        except (Gone, NotFound):
+        except Gone:
             self._files.delete(id)
+        except NotFound:
+            self._log.warning("job_unknown", job=id)
 
     def _predict_and_commit(self, model: str, rows: Sequence[RowLease], log: Any) -> None:
         started = time.perf_counter()

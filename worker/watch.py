@@ -1,4 +1,7 @@
-"""What a worker's main process does beside Celery's work: it shows that it lives, and notices when a process died."""
+"""What a worker's main process does beside Celery's work.
+
+It shows that it lives, and notices when a process died or its consumer went deaf.
+"""
 
 import os
 from collections.abc import Callable
@@ -7,15 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from celery import bootsteps
+from celery.worker import state
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.alive import show_alive
-from rowcast.jobs.connection import connect
+from rowcast.jobs.connection import Connection, connect, speaking
 from rowcast.jobs.crew import BEAT_SECONDS, Crew
 from rowcast.jobs.leases import Leases
+from rowcast.jobs.queue import BATCH, SINGLE
 from rowcast.jobs.scripts import STRIKES_OF_DEATH
 from rowcast.logs import logger
 from rowcast.settings import Settings
+from worker.hearing import CURES_BEFORE_EXIT, Hearing, Sounds
+
+EXIT_CODE = 70
+"""Of a worker that stays deaf: whatever runs it starts it again."""
 
 LOOK_SECONDS = 0.5
 """How soon the death of a pool process is noticed; Celery's alarm may fail, and its own look comes every five."""
@@ -32,9 +42,11 @@ def watch(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
             self._crew, self._slots = Crew(redis), worker.concurrency
             self._leases = Leases(redis, settings, node)
             self._pool = worker.pool._pool
+            self._redis, self._hearing = redis, Hearing(worker.concurrency)
             self._timers = [
                 worker.timer.call_repeatedly(BEAT_SECONDS, self._beat, priority=10),
                 worker.timer.call_repeatedly(LOOK_SECONDS, self._look, priority=10),
+                worker.timer.call_repeatedly(LOOK_SECONDS, self._listen, priority=10),
             ]
             self._beat()
 
@@ -55,7 +67,27 @@ def watch(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
             if give_back(self._leases, lambda pid: not _lives(pid), strikes=STRIKES_OF_DEATH):
                 self._pool.maintain_pool()
 
+        def _listen(self) -> None:
+            """Where the consumer is deaf, does as if its connection had broken, so that Celery makes a new one."""
+            sounds = _sounds(self._redis)
+            if sounds is None or not self._hearing.is_deaf(sounds):
+                return
+            logger("worker").warning("deaf", waiting=sounds.waiting, times=self._hearing.cures)
+            if self._hearing.cures > CURES_BEFORE_EXIT:
+                state.should_stop = EXIT_CODE
+            else:
+                raise RedisConnectionError("hints wait, and none is received")
+
     return Watch
+
+
+def _sounds(redis: Connection) -> Sounds | None:
+    try:
+        with speaking():
+            waiting = redis.llen(BATCH) + redis.llen(SINGLE)
+    except Unavailable:
+        return None
+    return Sounds(waiting, len(state.reserved_requests), state.all_total_count[0])
 
 
 def give_back(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:

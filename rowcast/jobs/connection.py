@@ -7,7 +7,7 @@ from typing import Any
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import MasterDownError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.retry import Retry
 
 from rowcast.errors import Unavailable
@@ -49,8 +49,10 @@ def speaking() -> Iterator[None]:
     """Turns what redis-py raises into `Unavailable`; a fault of ours in a script stays what it is."""
     try:
         yield
+    except (OutOfMemoryError, ReadOnlyError, MasterDownError) as error:
+        raise Unavailable(f"Redis refuses work: {error}") from error
     except ResponseError as error:
-        if str(error).startswith(("OOM", "LOADING", "BUSY", "READONLY", "MISCONF", "NOAUTH", "MASTERDOWN")):
+        if str(error).startswith(("BUSY", "MISCONF")):  # those for which redis-py has no class
             raise Unavailable(f"Redis refuses work: {error}") from error
         raise
     except RedisError as error:

@@ -4,6 +4,7 @@
     jobs/ID/head            the result's header line
     jobs/ID/parts/0000000   the chunk's rows with their predictions
     jobs/ID/errors/0000000  the chunk's bad rows, only where there are any
+    jobs/ID/job.json        the job itself: what Redis needs to know of it, should it be emptied (`manifest.py`)
 
 An object a chunk needs no multipart upload, can be read while later ones still arrive, and is never seen half.
 """
@@ -46,12 +47,28 @@ class Files:
         """Reads a range of one part."""
         return self._storage.get_range(_object(id, "parts", chunk), start, length)
 
+    def put_manifest(self, id: str, document: bytes) -> None:
+        """Stores the job itself, the last of its files to come."""
+        self._storage.put(_manifest(id), document)
+
+    def get_manifest(self, id: str) -> bytes | None:
+        """Reads the job itself; None where there is none, or none any more."""
+        try:
+            return self._storage.get(_manifest(id))
+        except FileNotFoundError:
+            return None
+
+    def forget(self, id: str) -> None:
+        """Removes the job itself, so that it does not come back where Redis is emptied."""
+        self._storage.delete(_manifest(id))
+
     def get_errors(self, id: str, chunk: int) -> bytes:
         """Reads the bad rows of one chunk."""
         return self._storage.get(_object(id, "errors", chunk))
 
     def delete(self, id: str) -> int:
-        """Removes every file of the job and answers how many there were."""
+        """Removes every file of the job, its manifest first, and answers how many others there were."""
+        self.forget(id)
         return self._storage.delete_folder(f"jobs/{id}")
 
     def jobs(self) -> list[str]:
@@ -76,6 +93,10 @@ def name_of(folder: str, chunk: int) -> str:
 def digest(data: bytes) -> bytes:
     """The first 16 bytes of the SHA-256."""
     return hashlib.sha256(data).digest()[:16]
+
+
+def _manifest(id: str) -> str:
+    return f"jobs/{id}/job.json"
 
 
 def _object(id: str, folder: str, chunk: int) -> str:

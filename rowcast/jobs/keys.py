@@ -30,6 +30,7 @@ TABLE = {
     "sweeping": Key("rowcast:sweeping", "zset", "ids whose files are removed then (ms)", "until they are"),
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
     "totals": Key("rowcast:totals", "hash", "what was taken in and how it ended, in jobs and rows", "for ever"),
+    "known": Key("rowcast:known", "string", "`whole`: all jobs of the store have records here", "for ever"),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → last sign of life (ms)", "for ever"),
     "idempotency": Key("rowcast:idempotency:{}", "string", "job's id and the request's fingerprint", "24 hours"),
     "requests": Key("rowcast:requests:{}", "string", "requests of one API key, by the library limits", "2 minutes"),

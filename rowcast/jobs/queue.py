@@ -73,6 +73,8 @@ def make_app(settings: Settings) -> Celery:
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A Redis that is full, or still reads its file, refuses commands: as good as a lost connection.
+        broker_channel_error_retry=True,
         # A running chunk outlives a lost connection: its commit does not go through the broker.
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,

@@ -85,8 +85,14 @@ class Records:
             Unprocessable: the Idempotency-Key was used with a different request.
             QueueFull: there are as many live jobs as may be, in all or of this owner.
         """
+        return self._make(new, self._most(new.owner))
+
+    def make_again(self, new: NewJob) -> tuple[str, Literal["made", "replayed"]]:
+        """As `make`, for a job that was taken before: however many there are."""
+        return self._make(new, (_ANY_NUMBER, _ANY_NUMBER))
+
+    def _make(self, new: NewJob, most: tuple[int, int]) -> tuple[str, Literal["made", "replayed"]]:
         repeat = new.repeat or Repeat("", "")
-        most = self._most(new.owner)
         head: list[str | int] = [new.id, new.owner, *most, repeat.digest, repeat.fingerprint, IDEMPOTENCY_SECONDS]
         fields: list[str | int] = [item for pair in new.fields().items() for item in pair]
         with speaking():

@@ -11,6 +11,7 @@ from typing import Any
 import uuid_utils
 
 from rowcast.errors import QueueFull, Refused, Unavailable
+from rowcast.jobs import manifest
 from rowcast.jobs.files import Files
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.options import Options
@@ -89,6 +90,8 @@ class Submit:
         self._records.expect(id, request.owner)
         try:
             new = self._receive(id, request, blocks)
+            self._records.still_expect(id)
+            self._files.put_manifest(id, manifest.write(new))
         except BaseException:  # also a caller that hangs up, or a greenlet that is killed
             self._drop(id)
             raise

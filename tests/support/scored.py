@@ -1,0 +1,35 @@
+"""A CSV of ten chunks, its right answer, and what the fault tests ask of a job that had to live through something."""
+
+import httpx
+from programs import Stack, until
+
+from rowcast.jobs.keys import key
+
+ROWS = 640
+CSV = b"age\n" + b"".join(b"%d\n" % (number % 60) for number in range(ROWS))
+WANTED = b"age,prediction\n" + b"".join(b"%d,%d\n" % (number % 60, number % 60 > 30) for number in range(ROWS))
+
+
+def submit(http: httpx.Client, model: str, body: bytes = CSV, **options: object) -> str:
+    response = http.post(
+        "/predict", content=body, headers={"Content-Type": "text/csv"}, params={"model": model, **options}
+    )
+    assert response.status_code == 202, response.text
+    return response.json()["id"]
+
+
+def wait(http: httpx.Client, id: str, seconds: int = 60) -> dict:
+    return http.get(f"/jobs/{id}", params={"wait": seconds}).json()
+
+
+def assert_whole(own_stack: Stack, http: httpx.Client, id: str) -> None:
+    job = wait(http, id)
+    assert job["status"] == "succeeded", job
+    assert job["progress"]["rows_done"] == job["progress"]["rows_total"] == ROWS
+    assert http.get(f"/jobs/{id}/result").content == WANTED
+    assert not [file for file in own_stack.files() if "#" in file], "half-written files were left"
+    until(lambda: not own_stack.redis.exists(key("leases"), key("due")), "nothing is in flight any more")
+
+
+def begun(http: httpx.Client, id: str) -> None:
+    until(lambda: http.get(f"/jobs/{id}").json()["status"] == "running", "the job runs")

@@ -1,0 +1,47 @@
+"""Hearing: whether this worker still gets what waits in its queues.
+
+kombu's consumer may go deaf without any error: an acknowledgement that fails because Redis is away leaves its message
+counted as being worked on for ever, and with as many of them as there are processes nothing is asked for any more.
+"""
+
+from dataclasses import dataclass
+
+DEAF_LOOKS = 6
+"""So many looks in a row with a hint that waits, a process that is free, and none received: nobody listens. A hint is
+taken within milliseconds. Looks and not seconds: between two of them the consumer had its turn, however busy the
+machine is."""
+
+CURES_BEFORE_EXIT = 2
+"""Reconnections that changed nothing, after which only a new process helps."""
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """What one look shows: hints in the queues, hints that this worker is not done with, hints taken since its start."""
+
+    waiting: int
+    reserved: int
+    received: int
+
+
+class Hearing:
+    """Fed with what each look shows, it says when the worker is deaf."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._received = 0
+        self._looks = 0
+        self.cures = 0
+        """How often in a row it was found deaf without a hint in between."""
+
+    def is_deaf(self, sounds: Sounds) -> bool:
+        """Whether it is high time to do something; then it takes as many looks until it says so again."""
+        if sounds.received != self._received:
+            self._received, self._looks, self.cures = sounds.received, 0, 0
+        is_suspect = sounds.waiting > 0 and sounds.reserved < self._slots
+        self._looks = self._looks + 1 if is_suspect else 0
+        if self._looks < DEAF_LOOKS:
+            return False
+        self._looks = 0
+        self.cures += 1
+        return True
