@@ -17,7 +17,7 @@ CURES_BEFORE_EXIT = 2
 
 @dataclass(frozen=True)
 class Sounds:
-    """What one look shows: hints in the queues, hints that this worker is not done with, hints taken since its start."""
+    """What one look shows: hints in the queues, hints that this worker is not done with, hints taken so far."""
 
     waiting: int
     reserved: int
