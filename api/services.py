@@ -7,6 +7,7 @@ from typing import cast
 from flask import current_app
 
 from api.limiter import Limiter
+from api.storing import StorageAside
 from api.waiting import Waiting
 from rowcast.jobs.connection import connect
 from rowcast.jobs.crew import Crew
@@ -38,7 +39,7 @@ def build(settings: Settings) -> Services:
     """Opens the store and the registry; Redis is connected to at the first call."""
     redis = connect(settings.redis_url)
     records = Records(redis, settings)
-    files = Files(Storage(settings.store))
+    files = Files(StorageAside(settings.store))
     return Services(
         settings=settings,
         records=records,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from programs import Stack, free_port, until
+from programs import RedisServer, Stack, until
 
 from api.app import create_app
 from rowcast import Client
@@ -239,7 +239,10 @@ def test_over_the_rate_limit_a_key_waits_and_others_do_not(make_stack: Callable[
 
 
 def test_where_redis_is_away_nobody_is_over_the_limit(tmp_path: Path, trained: Path) -> None:
-    stack = Stack(f"redis://127.0.0.1:{free_port()}/0", tmp_path, trained, {"ROWCAST_RATE_LIMIT": "1"})
+    (tmp_path / "redis").mkdir()
+    server = RedisServer(tmp_path / "redis")
+    server.stop()
+    stack = Stack(server, tmp_path, trained, {"ROWCAST_RATE_LIMIT": "1"})
     try:
         lone = Guarded(stack)
         with lone.client("alice") as alice:
