@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from rowcast.errors import Gone, NotFound, QueueFull, Unprocessable, WrongState
@@ -44,7 +44,7 @@ class NewJob:
     plan: bytes | None = None
     values: list[Any] | None = None
     repeat: Repeat | None = None
-    max_errors: int | None = field(default=None)
+    max_errors: int | None = None
 
     def fields(self) -> dict[str, str | int]:
         """What the record starts with, beside its status and owner."""

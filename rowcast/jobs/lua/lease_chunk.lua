@@ -8,7 +8,7 @@ local flight = redis.call('HGET', K.open(id), chunk)
 if not status or ENDED[status] or not MAY[status] or not flight then return {'idle'} end
 local attempt, strikes, hinted = unpack_flight(flight)
 local now, this = now_ms(), member(id, chunk)
-local held_attempt, held_by = unpack_lease(redis.call('HGET', K.leases(), this))
+local _, held_by = unpack_lease(redis.call('HGET', K.leases(), this))
 if held_by and held_by ~= holder then
   if tonumber(redis.call('ZSCORE', K.due(), this) or 0) > now then return {'busy'} end
   if strike(id, chunk, STRIKES_OF_DEATH) then return {'idle'} end -- it ran out, and upkeep had not looked
