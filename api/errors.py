@@ -23,6 +23,7 @@ STATUS: dict[type[errors.RowcastError], tuple[int, str]] = {
     errors.UnsupportedType: (415, "Unsupported type"),
     errors.Unprocessable: (422, "Unprocessable request"),
     errors.RateLimited: (429, "Too many requests"),
+    errors.ResultLost: (500, "Result lost"),
     errors.ModelRefused: (500, "Model refused"),
     errors.Unavailable: (503, "Unavailable"),
 }

@@ -1,4 +1,4 @@
-"""`/jobs`: list, look, wait, cancel, delete."""
+"""`/jobs`: list, look, wait, cancel, retry, delete."""
 
 import re
 
@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from api.answers import ID, job_response, own_job, wait_for_end
 from api.options import query_wait
 from api.services import services
-from rowcast.errors import Unprocessable
+from rowcast.errors import Gone, Unprocessable
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
 
@@ -50,6 +50,16 @@ def cancel_job(id: str) -> Response:
     own_job(id)
     services().records.cancel(id)
     logger("gateway").info("job_cancelled", job=id)
+    return job_response(own_job(id), 202)
+
+
+@blueprint.post("/<id>/retry")
+def retry_job(id: str) -> Response:
+    """Lets a failed or cancelled batch go on with the chunks that are not done."""
+    if own_job(id).status is Status.EXPIRED:
+        raise Gone(f"The files of job {id} have expired.")
+    services().records.retry(id)
+    logger("gateway").info("job_retried", job=id)
     return job_response(own_job(id), 202)
 
 

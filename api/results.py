@@ -10,17 +10,16 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
 from api.answers import POLL_AFTER_SECONDS, own_job
+from api.parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts
 from api.services import Services, services
-from rowcast.errors import Gone, NotAcceptable, WrongState
+from rowcast.errors import Gone, NotAcceptable, ResultLost, WrongState
 from rowcast.jobs.job import Job
-from rowcast.jobs.packed import Stored, unpack_stored
 from rowcast.jobs.result import ERRORS_HEADER
 from rowcast.jobs.states import Status
 
 blueprint = Blueprint("results", __name__, url_prefix="/jobs")
 
 _CSV = "text/csv; charset=utf-8"
-_BLOCK_BYTES = 1024 * 1024
 _STEM_CHARACTERS = 200
 _ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)")
 
@@ -44,18 +43,17 @@ def get_errors(id: str) -> Response:
         raise WrongState(f"Job {id} is {job.status}; its errors are complete at its end.", None, POLL_AFTER_SECONDS)
     if job.status is Status.EXPIRED:
         raise Gone(f"The files of job {id} have expired.")
-    at_hand = services()
-    parts = _parts(at_hand, job)
+    parts = Parts(services(), job)
     head = ERRORS_HEADER
 
     def stream() -> Iterator[bytes]:
         yield head
-        for number, part in enumerate(parts):
+        for number, part in enumerate(parts.stored):
             if part.error_bytes:
-                yield at_hand.files.get_errors(job.id, number)
+                yield parts.errors(number, PATIENCE_IN_STREAM_SECONDS)
 
     response = Response(stream(), content_type=_CSV)
-    response.content_length = len(head) + sum(part.error_bytes for part in parts)
+    response.content_length = len(head) + sum(part.error_bytes for part in parts.stored)
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-errors.csv")
     return response
 
@@ -93,20 +91,22 @@ class ResultBytes:
     def __init__(self, at_hand: Services, job: Job) -> None:
         self._files = at_hand.files
         self._id = job.id
-        self._sizes = [job.spec.head_bytes, *(part.bytes for part in _parts(at_hand, job))]
+        self._parts = Parts(at_hand, job)
+        self._sizes = [job.spec.head_bytes, *(part.bytes for part in self._parts.stored)]
         self._piece = self._offset = 0
         """Where the next block begins: the head is piece 0, part n is piece n + 1."""
-        self._ready: bytes | None = None
+        self._blocks: Iterator[bytes] = iter(())
+        self._ready: list[bytes] = []
 
     def prefetch(self) -> None:
-        """Reads the first block now, so that a fault shows before the answer begins."""
-        self._ready = self._read()
+        """Reads the head and the first part now, so that a fault shows before the answer begins."""
+        self._ready = [self._read(PATIENCE_SECONDS) for _ in self._sizes[:2]]
 
     def __iter__(self) -> "ResultBytes":
         return self
 
     def __next__(self) -> bytes:
-        block, self._ready = self._ready or self._read(), None
+        block = self._ready.pop(0) if self._ready else self._read(PATIENCE_IN_STREAM_SECONDS)
         if not block:
             raise StopIteration
         return block
@@ -117,7 +117,7 @@ class ResultBytes:
 
     def seek(self, position: int) -> None:
         """Goes to an offset from the beginning."""
-        self._ready, self._piece = None, 0
+        self._ready, self._blocks, self._piece = [], iter(()), 0
         while self._piece < len(self._sizes) and position >= self._sizes[self._piece]:
             position -= self._sizes[self._piece]
             self._piece += 1
@@ -125,24 +125,25 @@ class ResultBytes:
 
     def tell(self) -> int:
         """The offset of the next byte."""
-        return sum(self._sizes[: self._piece]) + self._offset
+        return sum(self._sizes[: self._piece]) + self._offset - sum(map(len, self._ready))
 
-    def _read(self) -> bytes:
-        while self._piece < len(self._sizes) and self._offset >= self._sizes[self._piece]:
-            self._piece, self._offset = self._piece + 1, 0
-        if self._piece == len(self._sizes):
-            return b""
-        size = min(_BLOCK_BYTES, self._sizes[self._piece] - self._offset)
-        if self._piece == 0:
-            block = self._files.get_head(self._id)[self._offset :]
-        else:
-            block = self._files.get_part(self._id, self._piece - 1, self._offset, size)
+    def _read(self, patience_seconds: float) -> bytes:
+        while not (block := next(self._blocks, b"")):
+            while self._piece < len(self._sizes) and self._offset >= self._sizes[self._piece]:
+                self._piece, self._offset = self._piece + 1, 0
+            if self._piece == len(self._sizes):
+                return b""
+            self._blocks = self._piece_from(self._piece, self._offset, patience_seconds)
         self._offset += len(block)
         return block
 
-
-def _parts(at_hand: Services, job: Job) -> list[Stored]:
-    return list(unpack_stored(at_hand.records.parts(job.id, 0, job.chunks_total), job.chunks_total))
+    def _piece_from(self, piece: int, start: int, patience_seconds: float) -> Iterator[bytes]:
+        if piece == 0:
+            try:
+                return iter([self._files.get_head(self._id)[start:]])
+            except FileNotFoundError:
+                raise ResultLost(f"The header line of job {self._id}'s result is lost: send the file again.") from None
+        return self._parts.read(piece - 1, start, patience_seconds)
 
 
 def _stem(job: Job) -> str:

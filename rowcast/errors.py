@@ -19,6 +19,7 @@
     ├── WrongState                  the job is not in a state for this
     ├── Unavailable                 Redis or the store is away; try again later
     │   └── QueueFull
+    ├── ResultLost                  a part of a result cannot be made again
     └── ModelRefused                a model file that must not be opened: digest, signature or library version
 
 None of them knows HTTP: `api/errors.py` maps each to its status.
@@ -163,6 +164,10 @@ class Unavailable(RowcastError):
 
 class QueueFull(Unavailable):
     """There are as many jobs as may be that have not ended yet."""
+
+
+class ResultLost(RowcastError):
+    """A part of a result is gone or damaged, and cannot be made again."""
 
 
 class ModelRefused(RowcastError):

@@ -11,7 +11,7 @@ from rowcast.jobs.files import Files
 from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease
 from rowcast.jobs.packed import Stored
 from rowcast.jobs.records import Records
-from rowcast.jobs.scripts import STRIKES_OF_ERROR
+from rowcast.jobs.scripts import STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.logs import logger
 from rowcast.models.registry import Registry
 from rowcast.problem import problem
@@ -29,6 +29,10 @@ GATHER_ROWS = 256
 
 _LONGEST_PAUSE_SECONDS = 30.0
 """Between attempts where the store, the registry or Redis is away."""
+
+
+class InputLost(Exception):
+    """A chunk's input is not in the store as it was put there; the text says how."""
 
 
 class Process:
@@ -67,6 +71,8 @@ class Process:
                 self._put_off([lease], error, log)
             except (ModelRefused, NotFound, GivenUp) as error:
                 self._fail(lease, f"cannot be scored: {error.detail}")
+            except InputLost as error:
+                self._fail(lease, f"cannot be scored: {error}. Send the file again")
             except Exception as error:
                 log.exception("chunk_raised")
                 detail = f"Chunk {chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
@@ -101,7 +107,7 @@ class Process:
         started = time.perf_counter()
         spec = lease.spec
         model = self._models.get(spec.model.name, spec.model.version)
-        data = self._files.get_input(lease.id, lease.chunk)
+        data = self._input(lease)
         columns = spec.input.columns if spec.input else ()
         chunk = ChunkSpec(columns, spec.line_end.encode(), spec.options)
         part = score(data, lease.planned.first_row, model, chunk, self._way_to_predict(lease))
@@ -125,6 +131,17 @@ class Process:
         )
         if outcome == "stale":
             self._sweep_if_deleted(lease.id)
+        elif outcome == "lost":
+            log.error("part_is_not_what_it_was")
+
+    def _input(self, lease: ChunkLease) -> bytes:
+        try:
+            data = self._files.get_input(lease.id, lease.chunk)
+        except FileNotFoundError:
+            raise InputLost("its input is gone from the store") from None
+        if len(data) != lease.planned.bytes:
+            raise InputLost(f"its input has {len(data)} bytes in the store, and had {lease.planned.bytes}")
+        return data
 
     def _sweep_if_deleted(self, id: str) -> None:
         """A part that was stored after its job's files were removed must not stay.
@@ -172,7 +189,7 @@ class Process:
     def _fail(self, lease: ChunkLease, reason: str) -> None:
         detail = f"Chunk {lease.chunk} ({lease.rows}) {reason}."
         self._log.error("job_failed", job=lease.id, reason=detail)
-        self._records.fail(lease.id, problem(500, "Scoring failed", detail))
+        self._leases.give_back([lease], problem(500, "Scoring failed", detail), strikes=STRIKES_ALLOWED)
 
 
 def _bad_row(part: Part) -> dict[str, Any]:

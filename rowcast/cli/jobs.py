@@ -1,4 +1,4 @@
-"""The commands for jobs: predict, submit, status, result, errors, cancel, jobs."""
+"""The commands for jobs: predict, submit, status, result, errors, cancel, retry, jobs."""
 
 import shlex
 import sys
@@ -52,7 +52,7 @@ Column = Annotated[str | None, typer.Option("--prediction-column", help="Its nam
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (predict, submit, status, result, errors, cancel):
+    for command in (predict, submit, status, result, errors, cancel, retry):
         app.command()(command)
     app.command("jobs")(list_jobs)
 
@@ -187,6 +187,13 @@ def cancel(job_id: JobId, url: Url = None, api_key: ApiKey = None, json: Json = 
     """End a job without a result."""
     with client(url, api_key) as service:
         job = service.job(job_id).cancel()
+    show_json(job.raw) if json else say(f"{job.id} is {job.status}.")
+
+
+def retry(job_id: JobId, url: Url = None, api_key: ApiKey = None, json: Json = False) -> None:
+    """Let a failed or cancelled job go on with what is not done."""
+    with client(url, api_key) as service:
+        job = service.job(job_id).retry()
     show_json(job.raw) if json else say(f"{job.id} is {job.status}.")
 
 

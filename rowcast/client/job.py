@@ -147,6 +147,15 @@ class Job:
         self.raw = plain(self._transport.call("POST", f"/jobs/{self.id}/cancel"))
         return self
 
+    def retry(self) -> "Job":
+        """Lets a failed or cancelled batch go on with the chunks that are not done.
+
+        Raises:
+            Conflict: there is nothing to go on with.
+        """
+        self.raw = plain(self._transport.call("POST", f"/jobs/{self.id}/retry"))
+        return self
+
     def delete(self) -> None:
         """Removes the job and its files; it is cancelled first where it still runs."""
         try:

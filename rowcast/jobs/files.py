@@ -47,6 +47,10 @@ class Files:
         """Reads a range of one part."""
         return self._storage.get_range(_object(id, "parts", chunk), start, length)
 
+    def get_whole_part(self, id: str, chunk: int) -> bytes:
+        """Reads one part."""
+        return self._storage.get(_object(id, "parts", chunk))
+
     def put_manifest(self, id: str, document: bytes) -> None:
         """Stores the job itself, the last of its files to come."""
         self._storage.put(_manifest(id), document)

@@ -73,6 +73,8 @@ class Job:
     result: dict[str, Any] | None
     error: dict[str, Any] | None
     summary: dict[str, Any] | None
+    lost_chunk: int | None
+    """Of a job that has succeeded: its part is gone or damaged, and could not be made again."""
 
     @classmethod
     def from_record(
@@ -83,13 +85,13 @@ class Job:
         def number(name: bytes) -> int:
             return int(record.get(name, 0))
 
-        def time(name: bytes) -> int | None:
+        def optional(name: bytes) -> int | None:
             return int(record[name]) if name in record else None
 
         def document(name: bytes) -> dict[str, Any] | None:
             return json.loads(record[name]) if name in record else None
 
-        finished = time(b"finished")
+        finished = optional(b"finished")
         return cls(
             id=id,
             owner=record[b"owner"].decode(),
@@ -100,7 +102,7 @@ class Job:
             rows_failed=number(b"failed"),
             chunks_total=number(b"chunks"),
             chunks_done=number(b"chunks_done"),
-            started_ms=time(b"started"),
+            started_ms=optional(b"started"),
             finished_ms=finished,
             expires_ms=None if finished is None else finished + retention_ms,
             part_bytes=number(b"bytes"),
@@ -108,6 +110,7 @@ class Job:
             result=document(b"result"),
             error=document(b"error"),
             summary=render_fields(summary) if summary else None,
+            lost_chunk=optional(b"lost"),
         )
 
     @property

@@ -110,10 +110,11 @@ class Leases:
 
     def commit(
         self, lease: ChunkLease, part: Stored, summary: Mapping[str, Any]
-    ) -> Literal["counted", "ended", "stale"]:
+    ) -> Literal["counted", "ended", "stale", "mended", "lost"]:
         """Counts a part that is in the store.
 
-        `ended`: with it the job has ended. `stale`: nothing was counted, as the chunk is no longer ours.
+        `ended`: with it the job has ended. `stale`: nothing was counted, as the chunk is no longer ours. `mended`: the
+        part of a job that had succeeded is there again. `lost`: likewise, and it is not what it was.
         """
         figures = (part.rows, part.rows_failed, part.bytes, part.error_bytes)
         with speaking():
@@ -126,7 +127,7 @@ class Leases:
                 *figures,
                 json.dumps(summary),
             )
-        outcome: Literal["counted", "ended", "stale"] = answer.decode()  # type: ignore[assignment]
+        outcome: Literal["counted", "ended", "stale", "mended", "lost"] = answer.decode()  # type: ignore[assignment]
         return outcome
 
     def commit_rows(self, outcomes: Sequence[Outcome]) -> int:

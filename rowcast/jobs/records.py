@@ -99,7 +99,7 @@ class Records:
             answer = self._scripts("submit", *head, new.plan or "", str(new.spec.model), *fields)
         outcome = answer[0].decode()
         if outcome == "full":
-            raise self._full(answer[1])
+            raise self._full(answer[1].decode())
         if outcome == "conflict":
             raise Unprocessable(
                 "This Idempotency-Key was used with a different request.",
@@ -171,6 +171,29 @@ class Records:
         """
         self._end(id, Status.CANCELLED, "")
 
+    def retry(self, id: str) -> None:
+        """Lets a failed or cancelled batch go on with the chunks that are not done.
+
+        Raises:
+            WrongState: there is nothing to go on with.
+            QueueFull: as `make`.
+        """
+        job = self.get(id)
+        with speaking():
+            answer = [word.decode() for word in self._scripts("retry", id, *self._most(job.owner))]
+        if answer[0] == "full":
+            raise self._full(answer[1])
+        if answer[0] == "done":
+            raise WrongState(f"Every chunk of job {id} is done; a retry would change nothing.")
+        if answer[0] == "over":
+            kind = "a single job" if job.is_single else job.status
+            raise WrongState(f"Job {id} is {kind}; a batch that failed or was cancelled can be retried.")
+
+    def mend(self, id: str, chunk: int) -> bool:
+        """Has a part of a job that succeeded made again; answers whether that is under way."""
+        with speaking():
+            return bool(self._scripts("mend", id, chunk))
+
     def fail(self, id: str, problem: Mapping[str, Any]) -> None:
         """Ends a job as failed; one that has ended already stays as it is."""
         with speaking():
@@ -208,15 +231,15 @@ class Records:
         with speaking():
             full = self._scripts("expect", id, UPLOAD_SILENCE_MS, owner, most, most_owned)
         if full:
-            raise self._full(full)
+            raise self._full(full.decode())
 
     def _most(self, owner: str) -> tuple[int, int]:
         """How many jobs may live, in all and of the owner; without keys there is one owner, who may have all."""
         settings = self._settings
         return settings.max_jobs, settings.max_jobs_per_key if owner else settings.max_jobs
 
-    def _full(self, whose: bytes) -> QueueFull:
-        if whose == b"owner":
+    def _full(self, whose: str) -> QueueFull:
+        if whose == "owner":
             most = self._settings.max_jobs_per_key
             return QueueFull(f"This key has {most} jobs that have not ended yet (ROWCAST_MAX_JOBS_PER_KEY).", 10)
         return QueueFull(f"There are {self._settings.max_jobs} jobs that have not ended yet (ROWCAST_MAX_JOBS).", 10)

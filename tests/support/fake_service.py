@@ -120,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
     def _post(self, words: list[str]) -> None:
         if words[0] == "jobs":
             raw = self.server.jobs[words[1]]
-            raw["status"] = "cancelled"
+            raw["status"] = "cancelled" if words[2] == "cancel" else "queued"
             self.answer_json(202, raw)
             return
         key = self.headers["Idempotency-Key"]

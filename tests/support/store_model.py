@@ -43,6 +43,8 @@ class Model:
     status: str = "queued"
     done: set[int] = field(default_factory=set)
     failed: int = 0
+    unfinished: dict[int, int] = field(default_factory=dict)
+    """What was in flight at the end, and how often it had been leased."""
 
     @property
     def is_live(self) -> bool:
@@ -59,7 +61,13 @@ class Model:
 
     def end(self, status: str) -> None:
         self.status = status
+        self.unfinished = {chunk: work.attempts for chunk, work in self.open.items()}
         self.open.clear()
+
+    def retry(self) -> None:
+        self.status = "queued"
+        self.open = {chunk: Work(attempts) for chunk, attempts in self.unfinished.items()}
+        self.top_up()
 
     def strike(self, chunk: int, strikes: int) -> bool:
         """Whether that ended the job."""
@@ -72,4 +80,6 @@ class Model:
 
 def can_follow(before: Status, after: Status) -> bool:
     """By one transition or more: a step of the machine may make two."""
-    return any(after == then or can_follow(then, after) for then in TRANSITIONS[before] if then is not Status.QUEUED)
+    if after in TRANSITIONS[before]:
+        return True
+    return any(can_follow(then, after) for then in TRANSITIONS[before] if then is not Status.QUEUED)

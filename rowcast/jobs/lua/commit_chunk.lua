@@ -1,9 +1,15 @@
 -- Counts a stored part, once, and sends the next chunks.
 -- ARGV: id, chunk, attempt, part's 32 bytes, rows, rows failed, part's bytes, errors' bytes, summary as JSON.
--- Answers 'counted' | 'ended' (it was the last, or one bad row too many) | 'stale' (not the lease's attempt any more).
+-- Answers 'counted' | 'ended' (it was the last, or one bad row too many) | 'stale' (not the lease's attempt any more) |
+-- 'mended' (the part of a job that had succeeded, made again) | 'lost' (likewise, and it is not what it was).
 local id, chunk, attempt, part, rows, failed, bytes, error_bytes, summary = unpack(ARGV)
 local held = unpack_lease(redis.call('HGET', K.leases(), member(id, chunk)))
-if held ~= tonumber(attempt) or redis.call('HGET', K.job(id), 'status') ~= 'running' then return 'stale' end
+if held ~= tonumber(attempt) then return 'stale' end
+if redis.call('HGET', K.job(id), 'status') == 'succeeded' then
+  local is_same = redis.call('GETRANGE', K.parts(id), chunk * 32, chunk * 32 + 31) == part
+  if is_same then close(id, chunk) else give_up_mending(id, chunk) end
+  return is_same and 'mended' or 'lost'
+end
 redis.call('SETRANGE', K.parts(id), chunk * 32, part)
 close(id, chunk)
 redis.call('HINCRBY', K.job(id), 'done', rows)

@@ -1,11 +1,11 @@
 -- Gives a chunk in flight to one worker process for a while.
 -- ARGV: id, chunk, holder, lease (ms).
--- Answers {'leased', attempt, plan entry, spec, strikes} | {'busy'} | {'idle'}; 'idle' is a chunk that is done, of a job
--- that has ended, or that was never sent.
+-- Answers {'leased', attempt, plan entry, spec, strikes} | {'busy'} | {'idle'}; 'idle' is a chunk that is not in flight:
+-- done, of a job that has ended, or never sent.
 local id, chunk, holder, lease_ms = unpack(ARGV)
 local status = redis.call('HGET', K.job(id), 'status')
 local flight = redis.call('HGET', K.open(id), chunk)
-if not status or ENDED[status] or not MAY[status] or not flight then return {'idle'} end
+if not status or not flight then return {'idle'} end
 local attempt, strikes, hinted = unpack_flight(flight)
 local now, this = now_ms(), member(id, chunk)
 local _, held_by = unpack_lease(redis.call('HGET', K.leases(), this))

@@ -98,11 +98,23 @@ local function move(id, to)
   return true
 end
 
+-- The chunks in flight and their attempts, `3 1 4 2`: what a retry has to go on with, beside those never sent.
+local function in_flight(id)
+  local chunks = {}
+  local open = redis.call('HGETALL', K.open(id))
+  for index = 1, #open, 2 do
+    chunks[#chunks + 1] = open[index] .. ' ' .. unpack_flight(open[index + 1])
+  end
+  return table.concat(chunks, ' ')
+end
+
 -- Ends a job: status, times, counts, nothing left in flight. The caller publishes.
 local function finish(id, to, err)
   if not move(id, to) then return false end
   local now = now_ms()
   redis.call('HSET', K.job(id), 'finished', text(now))
+  local unfinished = in_flight(id)
+  if unfinished ~= '' then redis.call('HSET', K.job(id), 'unfinished', unfinished) end
   if err then redis.call('HSET', K.job(id), 'error', err) end
   close_all(id)
   local job = redis.call('HMGET', K.job(id), 'owner', 'rows')
@@ -133,6 +145,12 @@ local function worker_lost(id, chunk)
   return problem('Worker lost', what .. ': the processes that worked on it died, as often as they may.', 500)
 end
 
+-- A part of a job that has succeeded cannot be made again.
+local function give_up_mending(id, chunk)
+  redis.call('HSET', K.job(id), 'lost', chunk)
+  close(id, chunk)
+end
+
 -- Counts strikes against a chunk or a single row. Answers whether that was one too many, and its job has failed by it.
 -- Without an error it is the strike of a death.
 local function strike(id, chunk, strikes, err)
@@ -146,7 +164,8 @@ local function strike(id, chunk, strikes, err)
     redis.call('HSET', K.open(id), chunk, pack_flight(attempt, total, hinted))
   end
   if total < STRIKES_ALLOWED then return false end
-  if finish(id, 'failed', err or worker_lost(id, chunk)) then tell({id}) end
+  if finish(id, 'failed', err or worker_lost(id, chunk)) then tell({id})
+  else give_up_mending(id, chunk) end
   return true
 end
 

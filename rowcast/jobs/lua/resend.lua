@@ -27,7 +27,7 @@ end
 local function look(this, id, chunk)
   local job = redis.call('HMGET', K.job(id), 'status', 'waits_for')
   local status, model = job[1], job[2]
-  if not status or ENDED[status] or not MAY[status] then return close(id, chunk) end
+  if not status or (model and ENDED[status]) then return close(id, chunk) end
   if not model and redis.call('HEXISTS', K.open(id), chunk) == 0 then return close(id, chunk) end
   local run_out = redis.call('HDEL', K.leases(), this) == 1
   if run_out and strike(id, chunk, STRIKES_OF_DEATH) then return end

@@ -174,6 +174,11 @@ def test_a_job_is_cancelled(rowcast, service: FakeService, job: str) -> None:
     assert service.jobs[job]["status"] == "cancelled"
 
 
+def test_a_job_is_retried(rowcast, service: FakeService, job: str) -> None:
+    assert b"is queued" in rowcast("retry", job).stderr
+    assert f"/jobs/{job}/retry" in vars(service.seen[-1]).values()
+
+
 def test_jobs_are_listed_for_people_and_for_machines(rowcast, service: FakeService, job: str) -> None:
     assert rowcast("jobs").stdout.decode().startswith(f"{job}\tqueued\ttitanic@1\t40000\t1")
     assert [entry["id"] for entry in json.loads(rowcast("jobs", "--json").stdout)] == [job]

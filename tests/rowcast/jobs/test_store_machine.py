@@ -373,6 +373,19 @@ class Machine(RuleBasedStateMachine):
         self.records.cancel(id)
         self.end(id, "cancelled")
 
+    @precondition(lambda self: any(model.status in ("failed", "cancelled") for model in self.jobs.values()))
+    @rule(number=some)
+    def retry(self, number: int) -> None:
+        ended = [id for id, model in self.jobs.items() if model.status in ("failed", "cancelled")]
+        id = ended[number % len(ended)]
+        model = self.jobs[id]
+        if model.is_single or len(model.done) == model.chunks:
+            with pytest.raises(WrongState):
+                self.records.retry(id)
+            return
+        self.records.retry(id)
+        model.retry()
+
     @precondition(lambda self: self.jobs)
     @rule(number=some)
     def delete(self, number: int) -> None:

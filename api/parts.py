@@ -1,0 +1,103 @@
+"""The parts of a result as the store has them: checked as they are read, and made again where they are bad.
+
+A part that is gone, cut short or changed does not fit the digest that its record has. Scoring gives the same bytes
+again, so a worker is asked to make it anew; meanwhile the reader waits a little.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+
+from api.services import Services
+from api.storing import aside
+from rowcast.errors import ResultLost, Unavailable
+from rowcast.jobs.files import digest
+from rowcast.jobs.job import Job
+from rowcast.jobs.packed import Stored, unpack_stored
+from rowcast.logs import logger
+
+PATIENCE_SECONDS = 3.0
+"""How long an answer that has not begun waits for a part to be made again, before it becomes 503."""
+
+PATIENCE_IN_STREAM_SECONDS = 30.0
+"""The same in the middle of an answer, which can only be cut off."""
+
+_LOOK_SECONDS = 0.1
+_WHOLE_BYTES = 16 * 1024 * 1024
+"""A part up to here is read in one go; a longer one, of a model with thousands of classes, in blocks of this size."""
+
+
+class Parts:
+    """The parts of one job that has ended."""
+
+    def __init__(self, at_hand: Services, job: Job) -> None:
+        self._at_hand = at_hand
+        self._job = job
+        table = at_hand.records.parts(job.id, 0, job.chunks_total)
+        self.stored: list[Stored] = list(unpack_stored(table, job.chunks_total))
+        """What is recorded of each part, by its number."""
+
+    def read(self, number: int, start: int, patience_seconds: float) -> Iterator[bytes]:
+        """A part from the offset `start` on, in blocks; nothing is given before the whole part is known to be good.
+
+        Raises:
+            Unavailable: it is bad, and was not made again in time.
+            ResultLost: it cannot be made again.
+        """
+        part = self.stored[number]
+        if part.bytes <= _WHOLE_BYTES:
+            yield self._good(number, patience_seconds, lambda: self._whole(number))[start:]
+            return
+        self._good(number, patience_seconds, lambda: self._hashed_in_blocks(number))
+        for begin in range(start, part.bytes, _WHOLE_BYTES):
+            yield self._block(number, begin)
+
+    def errors(self, number: int, patience_seconds: float) -> bytes:
+        """The list of a part's bad rows; raises as `read`. There is no digest of it, but its size is known."""
+
+        def read() -> bytes | None:
+            data = self._at_hand.files.get_errors(self._job.id, number)
+            return data if len(data) == self.stored[number].error_bytes else None
+
+        return self._good(number, patience_seconds, read)
+
+    def _good(self, number: int, patience_seconds: float, read: Callable[[], bytes | None]) -> bytes:
+        """What `read` gives; where that is None or missing, the part is made again."""
+        until, is_asked = time.monotonic() + patience_seconds, False
+        while True:
+            try:
+                data = read()
+            except FileNotFoundError:
+                data = None
+            if data is not None:
+                return data
+            if not is_asked:
+                is_asked = self._ask_for(number)
+            elif self._at_hand.records.get(self._job.id).lost_chunk is not None:
+                raise ResultLost(f"Part {number} of the result of job {self._job.id} is lost: send the file again.")
+            if time.monotonic() > until:
+                raise Unavailable(f"Part {number} of the result is damaged and is being made again.")
+            time.sleep(_LOOK_SECONDS)
+
+    def _ask_for(self, number: int) -> bool:
+        logger("gateway").error("part_damaged", job=self._job.id, part=number)
+        if not self._at_hand.records.mend(self._job.id, number):
+            raise ResultLost(f"A part of job {self._job.id}, which is {self._job.status}, is lost.")
+        return True
+
+    def _whole(self, number: int) -> bytes | None:
+        data = self._at_hand.files.get_whole_part(self._job.id, number)
+        return data if aside(digest, data) == self.stored[number].digest else None
+
+    def _hashed_in_blocks(self, number: int) -> bytes | None:
+        part, seen = self.stored[number], hashlib.sha256()
+        try:
+            for begin in range(0, part.bytes, _WHOLE_BYTES):
+                aside(seen.update, self._block(number, begin))
+        except Unavailable:  # a range beyond the end of a part that was cut short is one of the store's many errors
+            return None
+        return b"" if seen.digest()[:16] == part.digest else None
+
+    def _block(self, number: int, begin: int) -> bytes:
+        size = min(_WHOLE_BYTES, self.stored[number].bytes - begin)
+        return self._at_hand.files.get_part(self._job.id, number, begin, size)

@@ -1,0 +1,26 @@
+-- Lets a failed or cancelled batch go on with the chunks that are not done. ARGV: id, limit of live jobs, of the owner's.
+-- Answers {'retried'} | {'over'} (the table of states says no) | {'done'} (no chunk is left) | {'full', 'all' or 'owner'}.
+local id, most, most_owned = unpack(ARGV)
+local job = redis.call('HMGET', K.job(id), 'status', 'owner', 'rows', 'chunks', 'chunks_done', 'unfinished', 'waits_for')
+local status, owner, rows, chunks, done, unfinished, is_single = unpack(job, 1, 7)
+if not status or not MAY[status] or not MAY[status].queued or is_single then return {'over'} end
+if tonumber(done or 0) >= tonumber(chunks) then return {'done'} end
+local full = limit_reached(owner, most, most_owned)
+if full ~= '' then return {'full', full} end
+
+move(id, 'queued')
+redis.call('HDEL', K.job(id), 'finished', 'error', 'unfinished')
+redis.call('ZREM', K.expiring(), id)
+redis.call('HINCRBY', K.live(), '*', 1)
+redis.call('HINCRBY', K.live(), owner, 1)
+add_total('jobs_' .. status, -1)
+add_total('rows_' .. status, -tonumber(rows))
+local now = now_ms()
+-- Attempts go on from where they were, so that a holder from before the end is told apart from the next.
+for chunk, attempt in string.gmatch(unfinished or '', '(%d+) (%d+)') do
+  redis.call('HSET', K.open(id), chunk, pack_flight(attempt, 0, now))
+  redis.call('ZADD', K.due(), text(now + RESEND_MS), member(id, chunk))
+  hint_chunk(id, chunk)
+end
+top_up(id)
+return {'retried'}

@@ -1,0 +1,160 @@
+"""What happens when the store loses what it was given, is full, or cannot be written: no row is lost or wrong."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from programs import Stack, until
+from scored import CSV, WANTED, assert_whole, submit, wait
+
+
+@pytest.fixture
+def http(own_stack: Stack) -> Iterator[httpx.Client]:
+    own_stack.start_gateway()
+    own_stack.start_upkeep()
+    with httpx.Client(base_url=own_stack.url, timeout=90) as client:
+        yield client
+    own_stack.audit()
+
+
+def file_of(own_stack: Stack, id: str, name: str) -> Path:
+    return own_stack.store / "jobs" / id / name
+
+
+def done(own_stack: Stack, http: httpx.Client, body: bytes = CSV, model: str = "fixed") -> str:
+    """A job that has ended, after its worker was started."""
+    own_stack.start_worker()
+    id = submit(http, model, body)
+    assert wait(http, id)["status"] == "succeeded"
+    return id
+
+
+def spoil(file: Path, how: str) -> None:
+    content = file.read_bytes()
+    if how == "gone":
+        file.unlink()
+    else:
+        file.write_bytes({"cut": content[:-3], "changed": content[:-2] + b"x\n"}[how])
+
+
+def test_parts_that_are_bad_are_made_again(own_stack: Stack, http: httpx.Client) -> None:
+    id = done(own_stack, http)
+    before = http.get(f"/jobs/{id}").json()
+    for number, how in ((0, "gone"), (0, "changed"), (5, "cut"), (9, "gone")):
+        spoil(file_of(own_stack, id, f"parts/{number:07d}"), how)
+        assert http.get(f"/jobs/{id}/result").content == WANTED
+    assert http.get(f"/jobs/{id}").json() == before, "nothing was counted again"
+    assert_whole(own_stack, http, id)
+
+
+def test_a_part_that_no_worker_makes_again_is_503_and_never_wrong(own_stack: Stack, http: httpx.Client) -> None:
+    id = done(own_stack, http)
+    own_stack.stop("worker")
+    spoil(file_of(own_stack, id, "parts/0000000"), "changed")
+    answer = http.get(f"/jobs/{id}/result")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    own_stack.start_worker("second")
+    until(lambda: http.get(f"/jobs/{id}/result").status_code == 200, "it was made again")
+    assert_whole(own_stack, http, id)
+
+
+def test_a_list_of_bad_rows_that_is_gone_is_made_again(own_stack: Stack, http: httpx.Client) -> None:
+    id = done(own_stack, http, CSV.replace(b"\n17\n", b"\nx\n", 1))
+    errors = http.get(f"/jobs/{id}/errors").content
+    assert errors.count(b"\n") == 2
+    spoil(file_of(own_stack, id, "errors/0000000"), "gone")
+    assert http.get(f"/jobs/{id}/errors").content == errors
+
+
+def test_a_part_whose_input_is_gone_too_is_lost_and_says_so(own_stack: Stack, http: httpx.Client) -> None:
+    id = done(own_stack, http)
+    for folder in ("parts", "input"):
+        file_of(own_stack, id, f"{folder}/0000000").unlink()
+    answer = http.get(f"/jobs/{id}/result")
+    assert (answer.status_code, answer.json()["title"]) == (500, "Result lost")
+    assert "send the file again" in answer.json()["detail"]
+    http.delete(f"/jobs/{id}")
+
+
+def test_an_input_that_is_bad_fails_the_job_and_names_the_rows(own_stack: Stack, http: httpx.Client) -> None:
+    ids = [submit(http, "fixed"), submit(http, "fixed")]
+    for id, how in zip(ids, ("gone", "cut"), strict=True):
+        spoil(file_of(own_stack, id, "input/0000003"), how)
+    own_stack.start_worker()
+    for id in ids:
+        job = wait(http, id)
+        assert job["status"] == "failed"
+        assert "(rows 193 to 256)" in job["error"]["detail"]
+        http.delete(f"/jobs/{id}")
+
+
+@pytest.fixture
+def small_disk(own_stack: Stack) -> Iterator[Path]:
+    """The store on a file system of its own, of one MiB."""
+    own_stack.store.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(own_stack.store)], check=True)
+    yield own_stack.store
+    own_stack.stop_all()
+    subprocess.run(["umount", str(own_stack.store)], check=True)
+
+
+def fill(folder: Path, leave_bytes: int = 0) -> Path:
+    """Takes all the room on the disk but so much."""
+    file = folder / "ballast"
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    file.write_bytes(bytes(free - leave_bytes))
+    return file
+
+
+def test_a_full_disk_refuses_uploads_and_leaves_nothing_behind(
+    own_stack: Stack, small_disk: Path, http: httpx.Client
+) -> None:
+    own_stack.start_worker()
+    ballast = fill(small_disk, leave_bytes=16 * 1024)
+    answer = http.post("/predict?model=fixed", content=CSV, headers={"Content-Type": "text/csv"})
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), answer.text
+    assert own_stack.files() == []
+    assert http.get("/jobs").json()["jobs"] == []
+    assert http.get("/health").status_code == 200
+    ballast.unlink()
+    assert_whole(own_stack, http, submit(http, "fixed"))
+
+
+def test_a_disk_that_fills_while_a_job_runs_puts_its_chunks_off(
+    own_stack: Stack, small_disk: Path, http: httpx.Client
+) -> None:
+    id = submit(http, "fixed")
+    ballast = fill(small_disk)
+    own_stack.start_worker()
+    until(lambda: "put_off" in own_stack.log("worker"), "a part cannot be stored")
+    assert http.get("/ready").json()["checks"]["store"]["ok"] is False
+    ballast.unlink()
+    assert_whole(own_stack, http, id)
+
+
+def test_a_store_that_may_only_be_read_puts_chunks_off_and_still_gives_results(
+    own_stack: Stack, small_disk: Path, http: httpx.Client
+) -> None:
+    id = submit(http, "fixed")
+    earlier = submit(http, "fixed")
+    own_stack.start_worker()
+    assert_whole(own_stack, http, earlier)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert http.get(f"/jobs/{id}/result").status_code == 200
+    assert http.post("/predict?model=fixed", content=CSV, headers={"Content-Type": "text/csv"}).status_code == 503
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    assert_whole(own_stack, http, submit(http, "fixed"))
+
+
+def test_a_store_whose_folder_is_gone_loses_no_record_and_takes_new_work(own_stack: Stack, http: httpx.Client) -> None:
+    id = submit(http, "fixed")
+    shutil.rmtree(own_stack.store)
+    own_stack.start_worker()
+    job = wait(http, id)
+    assert (job["status"], "gone from the store" in job["error"]["detail"]) == ("failed", True)
+    http.delete(f"/jobs/{id}")
+    assert_whole(own_stack, http, submit(http, "fixed"))
