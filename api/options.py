@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import request
 from pydantic import ValidationError
-from werkzeug.http import parse_dict_header
+from werkzeug.http import parse_list_header
 
 from rowcast.errors import Unprocessable
 from rowcast.jobs.options import Options
@@ -73,9 +73,12 @@ def query_wait() -> float | None:
 
 def preferred_wait() -> float | None:
     """`Prefer: wait=SECONDS` (RFC 7240), at most 60, or None; one that makes no sense is ignored, as the RFC wants."""
-    wait = parse_dict_header(request.headers.get("Prefer", "")).get("wait")
-    seconds = _seconds(wait) if wait else None
-    return None if seconds is None else min(seconds, MAX_WAIT_SECONDS)
+    for preference in parse_list_header(request.headers.get("Prefer", "")):
+        name, _, value = preference.partition(";")[0].partition("=")  # behind a semicolon stand its parameters
+        if name.strip().lower() == "wait":
+            seconds = _seconds(value.strip().strip('"'))
+            return None if seconds is None else min(seconds, MAX_WAIT_SECONDS)
+    return None
 
 
 def _seconds(text: str) -> float | None:

@@ -155,11 +155,15 @@ class NotAcceptable(RowcastError):
 
 
 class Unavailable(RowcastError):
-    """Redis or the store is away, or the queue is full; `retry_after_seconds` says when to come back."""
+    """Redis or the store is away, or the queue is full; `retry_after_seconds` says when to come back.
 
-    def __init__(self, detail: str, retry_after_seconds: int = 5) -> None:
+    `public` is for callers, where the detail names addresses or folders.
+    """
+
+    def __init__(self, detail: str, retry_after_seconds: int = 5, *, public: str | None = None) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+        self.public = public or detail
 
 
 class QueueFull(Unavailable):

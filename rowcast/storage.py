@@ -31,7 +31,8 @@ class Storage:
         try:
             self._store = _open(location)
         except (BaseError, OSError) as error:
-            raise Unavailable(f"The store {location} cannot be opened: {error}") from error
+            detail = f"The store {location} cannot be opened: {error}"
+            raise Unavailable(detail, public="The store cannot be opened.") from error
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Writes the object whole, over one that is there."""
@@ -123,4 +124,5 @@ def _speaking(location: str, key: str) -> Iterator[None]:
         raise FileNotFoundError(key) from None
     except (BaseError, OSError) as error:
         reason = str(error).split("\n", 1)[0]
-        raise Unavailable(f"The store {location} failed at {key!r}: {reason}") from error
+        detail = f"The store {location} failed at {key!r}: {reason}"
+        raise Unavailable(detail, public="The store cannot be reached, read or written.") from error

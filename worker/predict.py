@@ -16,6 +16,7 @@ from worker.rows import Table, table_of_values
 if TYPE_CHECKING:
     from rowcast.models.load import LoadedModel
 
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _MESSAGE_CHARACTERS = 300
 
 
@@ -115,9 +116,13 @@ def predict_rows(
     return [answers[row] for row in range(len(rows))]
 
 
-def added_cells(model: "LoadedModel", values: Values, delimiter: str) -> list[bytes]:
-    """The cells that a result adds to each row: the prediction and the probabilities, joined by the delimiter."""
-    columns = [_cells(values.predictions, delimiter, few=model.manifest.task == "classification")]
+def added_cells(model: "LoadedModel", values: Values, delimiter: str, *, guard_formulas: bool = False) -> list[bytes]:
+    """The cells that a result adds to each row: the prediction and the probabilities, joined by the delimiter.
+
+    `guard_formulas`: text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    is_few = model.manifest.task == "classification"
+    columns = [_cells(values.predictions, delimiter, few=is_few, guard_formulas=guard_formulas)]
     if values.probabilities is not None:
         columns += [_cells(share, delimiter, few=False) for share in values.probabilities.T]
     if len(columns) == 1:
@@ -161,14 +166,21 @@ def _require(model: "LoadedModel", method: str, values: NDArray[Any], shape: tup
         )
 
 
-def _cells(values: NDArray[Any], delimiter: str, few: bool) -> list[bytes]:
+def _cells(values: NDArray[Any], delimiter: str, *, few: bool, guard_formulas: bool = False) -> list[bytes]:
     """Each value as a field. `few`: there are few different ones, so that each is written once."""
     if few or values.dtype.kind not in "iuf":
         codes, labels = pd.factorize(values, use_na_sentinel=False)
-        written = [csv_cell(label_text(label), delimiter) for label in _scalars(np.asarray(labels))]
+        texts = map(_guarded if guard_formulas else label_text, _scalars(np.asarray(labels)))
+        written = [csv_cell(text, delimiter) for text in texts]
         return [written[code] for code in codes.tolist()]
     # A list writes its numbers as `repr` does each, the shortest form that reads back the same, but in one go.
     return repr(_scalars(values))[1:-1].encode().split(b", ") if len(values) else []
+
+
+def _guarded(label: object) -> str:
+    """A text that begins like a formula (OWASP, "CSV Injection") with an apostrophe; numbers are never touched."""
+    text = label_text(label)
+    return f"'{text}" if isinstance(label, str) and text.startswith(_FORMULA_STARTS) else text
 
 
 def _scalars(values: NDArray[Any]) -> list[Any]:

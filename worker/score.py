@@ -76,7 +76,7 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
 
 def _added(rows: Rows, outcome: Outcome, model: "LoadedModel", options: Options) -> list[bytes]:
     """The added cells of every row; a bad row's are empty."""
-    cells = added_cells(model, outcome.values, options.delimiter)
+    cells = added_cells(model, outcome.values, options.delimiter, guard_formulas=options.guard_formulas)
     count = len(rows.fields.lines)
     if len(cells) == count:
         return cells

@@ -49,6 +49,8 @@ Delimiter = Annotated[str | None, typer.Option("--delimiter", help="One of , ; |
 NoHeader = Annotated[bool, typer.Option("--no-header", help="The columns are the model's features, in order.")]
 Column = Annotated[str | None, typer.Option("--prediction-column", help="Its name.", show_default="prediction")]
 
+Guard = Annotated[bool, typer.Option("--guard-formulas", help="Put ' before predicted text like =1+1.")]
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -70,6 +72,7 @@ def predict(
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
     prediction_column: Column = None,
+    guard_formulas: Guard = False,
     url: Url = None,
     api_key: ApiKey = None,
     json: Annotated[
@@ -92,6 +95,7 @@ def predict(
         delimiter=delimiter,
         no_header=no_header,
         prediction_column=prediction_column,
+        guard_formulas=guard_formulas,
     )
     job: Job | None = None
     try:
@@ -122,6 +126,7 @@ def submit(
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
     prediction_column: Column = None,
+    guard_formulas: Guard = False,
     url: Url = None,
     api_key: ApiKey = None,
     json: Json = False,
@@ -137,6 +142,7 @@ def submit(
         delimiter=delimiter,
         no_header=no_header,
         prediction_column=prediction_column,
+        guard_formulas=guard_formulas,
     )
     with client(url, api_key) as service, progress() as shown:
         job = service.submit_csv(source, on_progress=shown.uploaded, **options)
@@ -272,6 +278,7 @@ def _options(
     delimiter: str | None,
     no_header: bool,
     prediction_column: str | None,
+    guard_formulas: bool,
 ) -> "CsvOptions":
     """What was said on the command line; the service knows the defaults."""
     options: CsvOptions = {
@@ -285,6 +292,8 @@ def _options(
     }
     if probabilities:
         options["probabilities"] = True
+    if guard_formulas:
+        options["guard_formulas"] = True
     if no_header:
         options["header"] = False
     return options

@@ -34,6 +34,7 @@ class CsvOptions(TypedDict, total=False):
     max_errors: int | None
     delimiter: str | None
     header: bool
+    guard_formulas: bool
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,10 @@ def speaking() -> Iterator[None]:
     try:
         yield
     except (OutOfMemoryError, ReadOnlyError, MasterDownError) as error:
-        raise Unavailable(f"Redis refuses work: {error}") from error
+        raise Unavailable(f"Redis refuses work: {error}", public="Redis refuses work.") from error
     except ResponseError as error:
         if str(error).startswith(("BUSY", "MISCONF")):  # those for which redis-py has no class
-            raise Unavailable(f"Redis refuses work: {error}") from error
+            raise Unavailable(f"Redis refuses work: {error}", public="Redis refuses work.") from error
         raise
     except RedisError as error:
-        raise Unavailable(f"Redis is away: {error}") from error
+        raise Unavailable(f"Redis is away: {error}", public="Redis is away.") from error

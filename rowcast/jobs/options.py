@@ -39,6 +39,11 @@ class Options(BaseModel):
         default=True, description="False: no header line; the columns are the model's features in order."
     )
 
+    guard_formulas: bool = Field(
+        default=False,
+        description="Predicted text that a spreadsheet would take for a formula gets an apostrophe in front.",
+    )
+
     def added_columns(self, classes: list[str] | None) -> list[str]:
         """The columns that the result adds: the prediction, then one probability for each of `classes`."""
         probabilities = [f"probability_{name}" for name in classes or []] if self.probabilities else []

@@ -179,3 +179,14 @@ def test_json_has_no_word_for_what_is_no_number() -> None:
     ]
     narrow = loaded(Answering(np.array([0.1], np.float32)), numbers("a"))
     assert predict_rows(narrow, [[1]], False) == [{"prediction": 0.1}]
+
+
+def test_formulas_are_guarded_where_that_is_asked_for() -> None:
+    labels = ["=1+1", "+x", "-x", "@a", "a=b", "'q"]
+    values = Values(np.array(labels, dtype=object), None)
+    model = loaded(None, numbers("a"), labels)
+    assert added_cells(model, values, ",") == [label.encode() for label in labels]
+    guarded = [b"'=1+1", b"'+x", b"'-x", b"'@a", b"a=b", b"'q"]
+    assert added_cells(model, values, ",", guard_formulas=True) == guarded
+    minus = Values(np.array([-1, 2]), None)
+    assert added_cells(loaded(None, numbers("a"), [-1, 2]), minus, ",", guard_formulas=True) == [b"-1", b"2"]
