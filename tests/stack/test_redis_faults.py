@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 import httpx
 import pytest
 from programs import Stack, kill_group, until
+from proxy import Proxy
 from scored import CSV, assert_whole, begun, submit
 
 from rowcast.jobs.keys import key
@@ -222,3 +223,26 @@ def test_the_gateway_dies_between_the_upload_and_the_answer(own_stack: Stack, ht
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
     assert jobs(http) == {again.json()["id"]}
     assert_whole(own_stack, http, again.json()["id"])
+
+
+def test_packets_to_redis_are_swallowed(own_stack: Stack) -> None:
+    proxy = Proxy(int(own_stack.redis_url.rpartition(":")[2].partition("/")[0]))
+    own_stack.environment["ROWCAST_REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
+    own_stack.start_gateway()
+    own_stack.start_upkeep()
+    own_stack.keep_worker()
+    with httpx.Client(base_url=own_stack.url, timeout=90) as http:
+        id = submit(http, "slow")
+        begun(http, id)
+        proxy.swallow()
+        answer = http.get(f"/jobs/{id}", timeout=ANSWER_SECONDS)
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+        assert http.get("/health").status_code == 200
+        proxy.forward()
+        body = {"features": [40], "model": "fixed"}
+        answer = http.post("/predict", json=body, headers={"Prefer": f"wait={BACK_SECONDS}"})
+        assert answer.json()["prediction"] == 1
+        assert_whole(own_stack, http, id)
+    own_stack.environment.pop("ROWCAST_REDIS_URL")
+    own_stack.audit()
+    proxy.close()

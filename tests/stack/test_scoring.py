@@ -76,7 +76,9 @@ def assert_joined(data: bytes, result: bytes, columns: dict[str, list[str]]) -> 
 
 
 def test_one_row_is_answered_with_its_prediction(client: httpx.Client) -> None:
-    answer = client.post("/predict", json={"features": [25, 3]}, headers={"Prefer": "handling=strict, wait=30; foo=bar"})
+    answer = client.post(
+        "/predict", json={"features": [25, 3]}, headers={"Prefer": "handling=strict, wait=30; foo=bar"}
+    )
     assert (answer.status_code, answer.json()["prediction"]) == (200, 0)
     assert answer.headers["Preference-Applied"] == "wait=30"
     job = client.get(f"/jobs/{answer.json()['job']}").json()

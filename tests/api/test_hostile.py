@@ -1,0 +1,178 @@
+"""Clients that mean harm, over bare sockets: none gets a 5xx, or holds the others up, or smuggles a request in."""
+
+import json
+import re
+import socket
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from programs import Stack
+
+BODY = b'{"features": [25, 3]}'
+
+
+def send(gateway: Stack, *pieces: bytes) -> bytes:
+    """Sends bytes as they are, and reads until the gateway closes or has said all that it will."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
+        try:
+            for piece in pieces:
+                connection.sendall(piece)
+            connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while block := connection.recv(65536):
+                answer += block
+        except OSError:  # the gateway has closed already
+            return b""
+        return answer
+
+
+def request(*lines: bytes, body: bytes = BODY, start: bytes = b"POST /predict HTTP/1.1") -> bytes:
+    head = [start, b"Host: x", b"Content-Type: application/json", *lines]
+    return b"\r\n".join(head) + b"\r\n\r\n" + body
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3})", answer)]
+
+
+LENGTH = b"Content-Length: %d" % len(BODY)
+AMBIGUOUS = {
+    "no length": request(),
+    "two lengths": request(LENGTH, b"Content-Length: 5"),
+    "the same length twice": request(LENGTH, LENGTH),
+    "negative length": request(b"Content-Length: -5"),
+    "length with plus": request(b"Content-Length: +21"),
+    "length in hex": request(b"Content-Length: 0x15"),
+    "length and chunks": request(LENGTH, b"Transfer-Encoding: chunked"),
+    "chunked twice": request(b"Transfer-Encoding: chunked, chunked"),
+    "unknown coding": request(b"Transfer-Encoding: chunked, x"),
+    "coding with a tab": request(b"Transfer-Encoding:\tchunked\x0b"),
+    "blank before colon": request(b"Content-Length : 21"),
+    "folded header": request(LENGTH, b"X-A: b", b" c"),
+    "bare line feed in a header": request(LENGTH, b"X-A: b\nX-C: d"),
+    "bare carriage return in a header": request(LENGTH, b"X-A: b\rX-C: d"),
+    "nul in a header": request(LENGTH, b"X-A: \x00"),
+    "header without name": request(LENGTH, b": x"),
+    "no colon": request(LENGTH, b"nonsense"),
+    "bad chunk size": request(b"Transfer-Encoding: chunked", body=b"zz\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    "huge chunk size": request(b"Transfer-Encoding: chunked", body=b"f" * 40 + b"\r\n" + BODY),
+    "negative chunk size": request(b"Transfer-Encoding: chunked", body=b"-1\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    "chunks that break off": request(b"Transfer-Encoding: chunked", body=b"15\r\n" + BODY),
+    "body shorter than its length": request(b"Content-Length: 100"),
+    "long request line": request(LENGTH, start=b"POST /" + b"a" * 100_000 + b" HTTP/1.1"),
+    "long header": request(LENGTH, b"X-A: " + b"b" * 100_000),
+    "many headers": request(LENGTH, *(b"X-%d: a" % number for number in range(1000))),
+    "no version": request(LENGTH, start=b"POST /predict"),
+    "unknown version": request(LENGTH, start=b"POST /predict HTTP/9.9"),
+    "no request at all": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" * 50,
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_a_request_that_can_be_read_in_two_ways_is_refused(gateway: Stack, http: httpx.Client, name: str) -> None:
+    jobs = len(http.get("/jobs", params={"limit": 200}).json()["jobs"])
+    answer = send(gateway, AMBIGUOUS[name])
+    # A coding that a server does not know is 501: RFC 9112 section 6.1.
+    assert all(400 <= status < 500 or (status, name) == (501, "unknown coding") for status in statuses(answer)), answer
+    assert b"Traceback" not in answer
+    if b"\r\n\r\n" in answer:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b"application/problem+json" in head
+        assert json.loads(body)["status"] == statuses(answer)[0]
+    assert len(http.get("/jobs", params={"limit": 200}).json()["jobs"]) == jobs, "nothing was taken"
+
+
+def test_a_refused_body_is_never_read_as_a_request(gateway: Stack) -> None:
+    body = b"{nonsense DELETE /jobs/00000000-0000-7000-8000-000000000000 HTTP/1.1\r\nHost: x\r\n\r\n"
+    length = b"Content-Length: %d" % len(body)
+    chunked = b"Transfer-Encoding: chunked"
+    for start, line in (
+        (b"/predict", length),
+        (b"/predict?x=1", length),
+        (b"/nowhere", length),
+        (b"/predict", chunked),
+    ):
+        sent = request(line, body=body, start=b"POST %s HTTP/1.1" % start).replace(b"application/json", b"text/odd")
+        assert len(statuses(send(gateway, sent))) <= 1
+        assert len(statuses(send(gateway, request(line, body=body, start=b"POST %s HTTP/1.1" % start)))) <= 1
+
+
+def test_header_values_are_never_repeated_raw(gateway: Stack, http: httpx.Client) -> None:
+    odd = 'a\\"; x="../../é\u202e.csv'.encode()
+    for name in (b"X-Request-ID", b"Idempotency-Key", b"Prefer", b"Accept", b"Content-Disposition"):
+        answer = send(gateway, request(LENGTH, name + b": " + odd, b"Connection: close"))
+        assert all(status < 500 for status in statuses(answer)), answer
+        assert odd not in answer.partition(b"\r\n\r\n")[0]
+
+
+IDS = [
+    "../x",
+    "..%2f..%2fetc",
+    "%2e%2e",
+    "%00",
+    "a%0d%0aX-Evil:%201",
+    "%5c..%5c",
+    "a" * 3000,
+    "%ff%fe",
+    "*",
+    "[a]",
+    "{id}",
+]
+
+
+@pytest.mark.parametrize("odd", IDS)
+def test_odd_names_in_paths_are_not_found(gateway: Stack, odd: str) -> None:
+    for path in ("/jobs/%s", "/jobs/%s/result", "/models/%s", "/models/titanic/versions/%s", "/%s"):
+        answer = send(gateway, f"GET {path % odd} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert statuses(answer) in ([404], [400], [405]), answer
+        assert b"X-Evil" not in answer.partition(b"\r\n\r\n")[0]
+    for model in (odd, f"titanic@{odd}"):
+        query = f"POST /predict?model={model} HTTP/1.1".encode()
+        answer = send(gateway, request(LENGTH, b"Connection: close", start=query))
+        assert statuses(answer) in ([404], [422], [400]), answer
+
+
+@pytest.mark.parametrize(
+    "filename", ["../../etc/passwd", "a\\..\\b.csv", "x" * 5000, "\u202egnp.csv", "a;b=c.csv", ".", ""]
+)
+def test_a_file_name_goes_nowhere_but_into_the_record(gateway: Stack, http: httpx.Client, filename: str) -> None:
+    files = {"file": (filename, b"age,pclass\n25,3\n", "text/csv")}
+    answer = http.post("/predict", files=files)
+    assert answer.status_code in (202, 422), answer.text
+    if answer.status_code == 202:
+        id = answer.json()["id"]
+        assert all(file.startswith(f"jobs/{id}/") for file in gateway.files() if id in file)
+        assert not [file for file in gateway.files() if "passwd" in file]
+        http.delete(f"/jobs/{id}")
+
+
+def test_a_log_line_stays_one_line_and_holds_no_secret(gateway: Stack, http: httpx.Client) -> None:
+    before = len(gateway.log("gateway").splitlines())
+    http.get("/jobs/a%0aFAKE%20line%1b[31m", headers={"Authorization": "Bearer top-secret-key"})
+    http.get("/models/a%0d%0aFAKE", headers={"X-API-Key": "top-secret-key"})
+    http.post("/predict?model=x%0aFAKE", json={"features": [1]}, headers={"User-Agent": "a\\nFAKE"})
+    lines = gateway.log("gateway").splitlines()[before:]
+    assert lines
+    assert all(isinstance(json.loads(line), dict) for line in lines)
+    assert "top-secret-key" not in gateway.log("gateway")
+    assert "\x1b" not in gateway.log("gateway")
+
+
+def test_a_hundred_slow_clients_hold_nobody_up(gateway: Stack, http: httpx.Client) -> None:
+    slow = [request(LENGTH), request(b"Content-Length: 500", body=b"a" * 300)]
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), timeout=20)) for _ in range(100)
+        ]
+        for step in range(12):
+            for number, client in enumerate(clients):
+                message = slow[number % 2]
+                # A few bytes of the head; or all of the head, and then the body byte by byte.
+                start = 0 if number % 2 == 0 else len(message) - 300
+                client.sendall(message[:start] + message[:1] if step == 0 else message[start + step : start + step + 1])
+            assert http.get("/health").status_code == 200
+            answer = http.post("/predict", json={"features": [25, 3]})
+            assert answer.status_code == 202
+            http.delete(f"/jobs/{answer.json()['id']}")
+    assert http.get("/health").status_code == 200

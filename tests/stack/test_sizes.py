@@ -1,0 +1,83 @@
+"""Many jobs, and one of very many chunks: the counts are right, and what each costs in Redis stays small."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from programs import Stack, until
+
+from rowcast.errors import QueueFull
+from rowcast.jobs.job import InputInfo, ModelRef, Spec
+from rowcast.jobs.keys import key
+from rowcast.jobs.leases import ChunkLease, Leases
+from rowcast.jobs.options import Options
+from rowcast.jobs.packed import Planned, Stored, pack_plan
+from rowcast.jobs.records import NewJob, Records
+from rowcast.jobs.submit import new_id
+from rowcast.settings import Settings
+
+JOBS = 10_000
+CHUNKS = 100_000
+
+
+@pytest.fixture
+def http(own_stack: Stack) -> Iterator[httpx.Client]:
+    own_stack.start_gateway()
+    own_stack.start_upkeep()
+    with httpx.Client(base_url=own_stack.url, timeout=90) as client:
+        yield client
+    own_stack.audit()
+
+
+def test_ten_thousand_rows_wait_for_a_worker_and_one_more_is_refused(own_stack: Stack, http: httpx.Client) -> None:
+    records = Records(own_stack.redis, Settings.read(redis_url=own_stack.redis_url))
+    spec = Spec(kind="single", model=ModelRef(name="fixed", version="1"), options=Options())
+    for number in range(JOBS):
+        records.make(NewJob(new_id(), "", spec, 1, 1, values=[number % 60]))
+    refused = http.post("/predict", json={"features": [1], "model": "fixed"})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
+    own_stack.start_worker()
+    until(lambda: own_stack.redis.hget(key("live"), "*") == b"0", "all have ended")
+    totals = own_stack.redis.hgetall(key("totals"))
+    assert (totals[b"jobs_taken"], totals[b"jobs_succeeded"]) == (b"%d" % JOBS, b"%d" % JOBS)
+    assert http.post("/predict", json={"features": [1], "model": "fixed"}).status_code == 202
+
+
+def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(own_stack: Stack) -> None:
+    redis = own_stack.redis
+    settings = Settings.read(redis_url=own_stack.redis_url)
+    records, leases = Records(redis, settings), Leases(redis, settings, "a/1")
+    columns = InputInfo(bytes=CHUNKS, sha256="ab", filename=None, columns=("age",))
+    spec = Spec(kind="batch", model=ModelRef(name="fixed", version="1"), options=Options(), input=columns)
+    new = NewJob(new_id(), "", spec, CHUNKS, CHUNKS, plan=pack_plan(Planned(n + 1, 1, 1) for n in range(CHUNKS)))
+    before = redis.info("memory")["used_memory"]
+    records.make(new)
+    for chunk in range(2_000):
+        assert redis.hlen(key("open", new.id)) == redis.llen(key("batch")) == 4
+        redis.rpop(key("batch"))
+        lease = leases.chunk(new.id, chunk)
+        assert isinstance(lease, ChunkLease)
+        assert leases.commit(lease, Stored(b"d" * 16, 1, 0, 1, 0), {"classes": {"0": 1}}) == "counted"
+    assert (redis.info("memory")["used_memory"] - before) / CHUNKS < 100, "bytes a chunk"
+    assert records.get(new.id).rows_done == 2_000
+    records.cancel(new.id)
+    records.retry(new.id)
+    assert redis.hlen(key("open", new.id)) == 4
+    records.delete(new.id)
+    assert not redis.exists(key("open", new.id), key("plan", new.id), key("parts", new.id), key("due"))
+
+
+def test_more_jobs_than_may_be_are_refused_one_key_at_a_time(own_stack: Stack) -> None:
+    settings = Settings.read(redis_url=own_stack.redis_url, max_jobs=3, max_jobs_per_key=2)
+    records = Records(own_stack.redis, settings)
+    spec = Spec(kind="single", model=ModelRef(name="fixed", version="1"), options=Options())
+
+    def make(owner: str) -> None:
+        records.make(NewJob(new_id(), owner, spec, 1, 1, values=[1]))
+
+    make("a"), make("a")
+    with pytest.raises(QueueFull, match="ROWCAST_MAX_JOBS_PER_KEY"):
+        make("a")
+    make("b")
+    with pytest.raises(QueueFull, match=r"ROWCAST_MAX_JOBS\b"):
+        make("c")
