@@ -5,6 +5,7 @@ holds outlives a killed process; it is as safe from a power cut as the file syst
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ class Storage:
     def __init__(self, location: str) -> None:
         """`location`: a folder (made where it is missing) or a URL that obstore knows (`s3://bucket/prefix`)."""
         self.location = location
+        self._folder = None if _URL.match(location) else Path(location).absolute()
         try:
             self._store = _open(location)
         except (BaseError, OSError) as error:
@@ -93,7 +95,19 @@ class Storage:
         keys = [key for key, _ in self.entries(prefix)]
         for key in keys:
             self.delete(key)
+        if self._folder:  # what a process left that was killed while it wrote is in no listing
+            shutil.rmtree(self._folder / prefix, ignore_errors=True)
         return len(keys)
+
+    def drop_halves(self, key: str) -> None:
+        """Removes what is left of puts of this object whose process was killed: in a folder, `KEY#1` and so on.
+
+        A put that still goes on fails by it.
+        """
+        if self._folder:
+            with _speaking(self.location, key):
+                for file in (self._folder / key).parent.glob(f"{Path(key).name}#*"):
+                    file.unlink(missing_ok=True)
 
     def check(self) -> None:
         """Writes, reads and removes a small object.

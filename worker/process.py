@@ -117,6 +117,8 @@ class Process:
             self._records.fail(lease.id, _bad_row(part))
             log.info("job_failed_at_bad_row")
             return
+        if lease.attempt > 1:
+            self._files.drop_halves(lease.id, lease.chunk)
         digest = self._files.put_part(lease.id, lease.chunk, part.data, part.errors)
         stored = Stored(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
         outcome = self._leases.commit(lease, stored, part.summary.to_json())

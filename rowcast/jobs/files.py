@@ -43,6 +43,11 @@ class Files:
         self._storage.put(_object(id, "parts", chunk), data)
         return digest(data)
 
+    def drop_halves(self, id: str, chunk: int) -> None:
+        """Removes what somebody left who was killed while storing this part."""
+        for folder in ("parts", "errors"):
+            self._storage.drop_halves(_object(id, folder, chunk))
+
     def get_part(self, id: str, chunk: int, start: int, length: int) -> bytes:
         """Reads a range of one part."""
         return self._storage.get_range(_object(id, "parts", chunk), start, length)

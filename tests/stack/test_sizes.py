@@ -75,7 +75,8 @@ def test_more_jobs_than_may_be_are_refused_one_key_at_a_time(own_stack: Stack) -
     def make(owner: str) -> None:
         records.make(NewJob(new_id(), owner, spec, 1, 1, values=[1]))
 
-    make("a"), make("a")
+    make("a")
+    make("a")
     with pytest.raises(QueueFull, match="ROWCAST_MAX_JOBS_PER_KEY"):
         make("a")
     make("b")
