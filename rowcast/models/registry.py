@@ -181,7 +181,12 @@ class Registry:
         versions = self.versions(name)
         if not versions:
             return self._no_model(name)
-        there = or_nearest(version, [*versions, *(aliases or self.aliases(name))])
+        aliases = self.aliases(name) if aliases is None else aliases
+        if version in aliases:
+            return NotFound(
+                f"{version!r} is an alias of the model {name!r}; it means version {aliases[version]!r} now."
+            )
+        there = or_nearest(version, [*versions, *aliases])
         return NotFound(f"The model {name!r} has no version or alias {shown(version)}; {there}.")
 
     def _no_model(self, name: str) -> NotFound:

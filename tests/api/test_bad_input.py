@@ -372,6 +372,11 @@ def test_what_never_was_is_404(http: httpx.Client, path: str) -> None:
     refused(http.get(path), 404)
 
 
+def test_an_alias_in_the_place_of_a_version_says_what_it_means(http: httpx.Client) -> None:
+    answer = http.get("/models/titanic/versions/production")
+    refused(answer, 404, "is an alias of the model 'titanic'; it means version '1' now")
+
+
 def test_another_method_is_405_with_those_that_there_are(http: httpx.Client) -> None:
     response = http.put("/jobs")
     refused(response, 405)
