@@ -11,12 +11,17 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import httpx
 import pytest
+from hypothesis import settings as hypothesis_settings
 from programs import Stack, serving
 
 from rowcast.jobs.connection import Connection, connect
 from rowcast.models.registry import Registry
 from rowcast.settings import PREFIX, Settings
 from rowcast.storage import Storage
+
+# No test asserts a time, and on a busy machine one example of a property may take a while.
+hypothesis_settings.register_profile("rowcast", deadline=None)
+hypothesis_settings.load_profile("rowcast")
 
 
 @pytest.fixture(autouse=True)
