@@ -53,7 +53,7 @@ def problem_response(document: dict[str, Any], headers: dict[str, str] | None = 
 
 def _ours(error: errors.RowcastError) -> Response:
     status, title = status_of(error)
-    document = problem(status, title, getattr(error, "public", error.detail), getattr(error, "errors", ()))
+    document = problem(status, title, error.public, getattr(error, "errors", ()))
     if isinstance(error, errors.WrongState) and error.problem:
         document["error"] = dict(error.problem)
     if status >= 500:

@@ -35,7 +35,7 @@ def _check(ask: Callable[[], Any]) -> dict[str, Any]:
     try:
         found = ask() or {}
     except RowcastError as error:
-        return {"ok": False, "detail": getattr(error, "public", error.detail)}
+        return {"ok": False, "detail": error.public}
     return {"ok": True} | found
 
 

@@ -30,11 +30,15 @@ from typing import Any, Self
 
 
 class RowcastError(Exception):
-    """The root of all errors that Rowcast raises on purpose."""
+    """The root of all errors that Rowcast raises on purpose.
 
-    def __init__(self, detail: str) -> None:
+    `public` is the detail for callers from outside, where `detail` names addresses or folders.
+    """
+
+    def __init__(self, detail: str, *, public: str | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.public = public or detail
 
 
 class BadSetting(RowcastError):
@@ -155,15 +159,11 @@ class NotAcceptable(RowcastError):
 
 
 class Unavailable(RowcastError):
-    """Redis or the store is away, or the queue is full; `retry_after_seconds` says when to come back.
-
-    `public` is for callers, where the detail names addresses or folders.
-    """
+    """Redis or the store is away, or the queue is full; `retry_after_seconds` says when to come back."""
 
     def __init__(self, detail: str, retry_after_seconds: int = 5, *, public: str | None = None) -> None:
-        super().__init__(detail)
+        super().__init__(detail, public=public)
         self.retry_after_seconds = retry_after_seconds
-        self.public = public or detail
 
 
 class QueueFull(Unavailable):

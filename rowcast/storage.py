@@ -31,7 +31,7 @@ class Storage:
         self.location = location
         self._folder = None if _URL.match(location) else Path(location).absolute()
         try:
-            self._store = _open(location)
+            self._store = _open(location, self._folder)
         except (BaseError, OSError) as error:
             detail = f"The store {location} cannot be opened: {error}"
             raise Unavailable(detail, public="The store cannot be opened.") from error
@@ -121,10 +121,10 @@ class Storage:
         self.delete(".check")
 
 
-def _open(location: str) -> ObjectStore:
-    if _URL.match(location):
+def _open(location: str, folder: Path | None) -> ObjectStore:
+    if folder is None:
         return from_url(location)
-    return LocalStore(Path(location).absolute(), mkdir=True, automatic_cleanup=True)
+    return LocalStore(folder, mkdir=True, automatic_cleanup=True)
 
 
 @contextmanager

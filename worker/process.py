@@ -31,8 +31,11 @@ _LONGEST_PAUSE_SECONDS = 30.0
 """Between attempts where the store, the registry or Redis is away."""
 
 
-class InputLost(Exception):
+class InputLost(RowcastError):
     """A chunk's input is not in the store as it was put there; the text says how."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"{how}. Send the file again")
 
 
 class Process:
@@ -69,10 +72,8 @@ class Process:
                 self._score(lease, log)
             except Unavailable as error:
                 self._put_off([lease], error, log)
-            except (ModelRefused, NotFound, GivenUp) as error:
+            except (ModelRefused, NotFound, GivenUp, InputLost) as error:
                 self._fail(lease, f"cannot be scored: {error.detail}")
-            except InputLost as error:
-                self._fail(lease, f"cannot be scored: {error}. Send the file again")
             except Exception as error:
                 log.exception("chunk_raised")
                 detail = f"Chunk {chunk} ({lease.rows}) raised {type(error).__name__}: {error}"

@@ -48,7 +48,6 @@ MaxErrors = Annotated[int | None, typer.Option("--max-errors", min=0, help="The 
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="One of , ; | or tab.")]
 NoHeader = Annotated[bool, typer.Option("--no-header", help="The columns are the model's features, in order.")]
 Column = Annotated[str | None, typer.Option("--prediction-column", help="Its name.", show_default="prediction")]
-
 Guard = Annotated[bool, typer.Option("--guard-formulas", help="Put ' before predicted text like =1+1.")]
 
 

@@ -38,7 +38,6 @@ class Options(BaseModel):
     header: bool = Field(
         default=True, description="False: no header line; the columns are the model's features in order."
     )
-
     guard_formulas: bool = Field(
         default=False,
         description="Predicted text that a spreadsheet would take for a formula gets an apostrophe in front.",

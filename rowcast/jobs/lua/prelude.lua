@@ -55,16 +55,21 @@ local function unpack_flight(flight)
   return tonumber(attempt), tonumber(strikes), tonumber(hinted)
 end
 
+-- Puts a chunk in flight, with the attempts that it had before.
+local function send(id, chunk, attempts)
+  local now = now_ms()
+  redis.call('HSET', K.open(id), chunk, pack_flight(attempts, 0, now))
+  redis.call('ZADD', K.due(), text(now + RESEND_MS), member(id, chunk))
+  hint_chunk(id, chunk)
+end
+
 -- Sends hints for the next chunks of a batch until its window is full.
 local function top_up(id)
   local job = redis.call('HMGET', K.job(id), 'next', 'chunks')
   local next_chunk, chunks = tonumber(job[1]), tonumber(job[2])
   local room = window() - redis.call('HLEN', K.open(id))
-  local now = now_ms()
   while room > 0 and next_chunk < chunks do
-    redis.call('HSET', K.open(id), next_chunk, pack_flight(0, 0, now))
-    redis.call('ZADD', K.due(), text(now + RESEND_MS), member(id, next_chunk))
-    hint_chunk(id, next_chunk)
+    send(id, next_chunk, 0)
     next_chunk, room = next_chunk + 1, room - 1
   end
   redis.call('HSET', K.job(id), 'next', next_chunk)
@@ -87,6 +92,11 @@ local function limit_reached(owner, most, most_owned)
   local live = redis.call('HMGET', K.live(), '*', owner)
   if tonumber(live[1] or 0) >= tonumber(most) then return 'all' end
   return tonumber(live[2] or 0) >= tonumber(most_owned) and 'owner' or ''
+end
+
+local function count_live(owner, by)
+  redis.call('HINCRBY', K.live(), '*', by)
+  redis.call('HINCRBY', K.live(), owner, by)
 end
 
 -- The one place that changes a status. Answers whether the table of states allowed it.
@@ -118,8 +128,7 @@ local function finish(id, to, err)
   if err then redis.call('HSET', K.job(id), 'error', err) end
   close_all(id)
   local job = redis.call('HMGET', K.job(id), 'owner', 'rows')
-  redis.call('HINCRBY', K.live(), '*', -1)
-  redis.call('HINCRBY', K.live(), job[1], -1)
+  count_live(job[1], -1)
   redis.call('ZADD', K.expiring(), text(now + RETENTION_MS), id)
   add_total('jobs_' .. to, 1)
   add_total('rows_' .. to, tonumber(job[2]))

@@ -11,16 +11,12 @@ if full ~= '' then return {'full', full} end
 move(id, 'queued')
 redis.call('HDEL', K.job(id), 'finished', 'error', 'unfinished')
 redis.call('ZREM', K.expiring(), id)
-redis.call('HINCRBY', K.live(), '*', 1)
-redis.call('HINCRBY', K.live(), owner, 1)
+count_live(owner, 1)
 add_total('jobs_' .. status, -1)
 add_total('rows_' .. status, -tonumber(rows))
-local now = now_ms()
 -- Attempts go on from where they were, so that a holder from before the end is told apart from the next.
 for chunk, attempt in string.gmatch(unfinished or '', '(%d+) (%d+)') do
-  redis.call('HSET', K.open(id), chunk, pack_flight(attempt, 0, now))
-  redis.call('ZADD', K.due(), text(now + RESEND_MS), member(id, chunk))
-  hint_chunk(id, chunk)
+  send(id, chunk, attempt)
 end
 top_up(id)
 return {'retried'}

@@ -16,8 +16,7 @@ local full = limit_reached(owner, most, most_owned)
 if full ~= '' then return {'full', full} end
 
 redis.call('HSET', K.job(id), 'status', 'queued', 'owner', owner, unpack(ARGV, 10))
-redis.call('HINCRBY', K.live(), '*', 1)
-redis.call('HINCRBY', K.live(), owner, 1)
+count_live(owner, 1)
 redis.call('ZADD', K.jobs(), 0, id)
 if owner ~= '' then redis.call('ZADD', K.owned(owner), 0, id) end
 if digest ~= '' then redis.call('SET', K.idempotency(digest), id .. ' ' .. fingerprint, 'EX', life) end
