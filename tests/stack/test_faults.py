@@ -1,24 +1,13 @@
 """What happens when something dies or misbehaves in the middle: the job ends with every row, once, and all adds up."""
 
 import threading
-from collections.abc import Iterator
 
 import httpx
 import psutil
-import pytest
 from programs import Stack, kill_group, until
 from scored import CSV, ROWS, WANTED, assert_whole, begun, submit, wait
 
 from rowcast.jobs.keys import key
-
-
-@pytest.fixture
-def http(own_stack: Stack) -> Iterator[httpx.Client]:
-    own_stack.start_gateway()
-    own_stack.start_upkeep()
-    with httpx.Client(base_url=own_stack.url, timeout=90) as client:
-        yield client
-    own_stack.audit()  # however a test ends what it broke
 
 
 def pool_processes(own_stack: Stack, name: str = "worker") -> list[psutil.Process]:

@@ -1,23 +1,13 @@
 """`retry`, and `cancel`, `DELETE` and the registry in the middle of a job: each row is scored once, and all adds up."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
-import pytest
 from programs import Stack, until
 from scored import ROWS, assert_whole, begun, submit, wait
 
 from rowcast.jobs.keys import key
-
-
-@pytest.fixture
-def http(own_stack: Stack) -> Iterator[httpx.Client]:
-    own_stack.start_gateway()
-    own_stack.start_upkeep()
-    with httpx.Client(base_url=own_stack.url, timeout=90) as client:
-        yield client
-    own_stack.audit()
 
 
 def at_once(call: Callable[[], httpx.Response]) -> list[int]:

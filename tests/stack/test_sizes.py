@@ -1,7 +1,5 @@
 """Many jobs, and one of very many chunks: the counts are right, and what each costs in Redis stays small."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from programs import Stack, until
@@ -18,22 +16,17 @@ from rowcast.settings import Settings
 
 JOBS = 10_000
 CHUNKS = 100_000
+MODEL = ModelRef(name="fixed", version="1")
 
 
-@pytest.fixture
-def http(own_stack: Stack) -> Iterator[httpx.Client]:
-    own_stack.start_gateway()
-    own_stack.start_upkeep()
-    with httpx.Client(base_url=own_stack.url, timeout=90) as client:
-        yield client
-    own_stack.audit()
+def single(owner: str, age: int) -> NewJob:
+    return NewJob(new_id(), owner, Spec(kind="single", model=MODEL, options=Options()), 1, 1, values=[age])
 
 
 def test_ten_thousand_rows_wait_for_a_worker_and_one_more_is_refused(own_stack: Stack, http: httpx.Client) -> None:
     records = Records(own_stack.redis, Settings.read(redis_url=own_stack.redis_url))
-    spec = Spec(kind="single", model=ModelRef(name="fixed", version="1"), options=Options())
     for number in range(JOBS):
-        records.make(NewJob(new_id(), "", spec, 1, 1, values=[number % 60]))
+        records.make(single("", number % 60))
     refused = http.post("/predict", json={"features": [1], "model": "fixed"})
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
     own_stack.start_worker()
@@ -48,7 +41,7 @@ def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(ow
     settings = Settings.read(redis_url=own_stack.redis_url)
     records, leases = Records(redis, settings), Leases(redis, settings, "a/1")
     columns = InputInfo(bytes=CHUNKS, sha256="ab", filename=None, columns=("age",))
-    spec = Spec(kind="batch", model=ModelRef(name="fixed", version="1"), options=Options(), input=columns)
+    spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns)
     new = NewJob(new_id(), "", spec, CHUNKS, CHUNKS, plan=pack_plan(Planned(n + 1, 1, 1) for n in range(CHUNKS)))
     before = redis.info("memory")["used_memory"]
     records.make(new)
@@ -70,10 +63,9 @@ def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(ow
 def test_more_jobs_than_may_be_are_refused_one_key_at_a_time(own_stack: Stack) -> None:
     settings = Settings.read(redis_url=own_stack.redis_url, max_jobs=3, max_jobs_per_key=2)
     records = Records(own_stack.redis, settings)
-    spec = Spec(kind="single", model=ModelRef(name="fixed", version="1"), options=Options())
 
     def make(owner: str) -> None:
-        records.make(NewJob(new_id(), owner, spec, 1, 1, values=[1]))
+        records.make(single(owner, 1))
 
     make("a")
     make("a")

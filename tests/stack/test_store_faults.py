@@ -12,23 +12,14 @@ from programs import Stack, until
 from scored import CSV, WANTED, assert_whole, submit, wait
 
 
-@pytest.fixture
-def http(own_stack: Stack) -> Iterator[httpx.Client]:
-    own_stack.start_gateway()
-    own_stack.start_upkeep()
-    with httpx.Client(base_url=own_stack.url, timeout=90) as client:
-        yield client
-    own_stack.audit()
-
-
 def file_of(own_stack: Stack, id: str, name: str) -> Path:
     return own_stack.store / "jobs" / id / name
 
 
-def done(own_stack: Stack, http: httpx.Client, body: bytes = CSV, model: str = "fixed") -> str:
+def done(own_stack: Stack, http: httpx.Client, body: bytes = CSV) -> str:
     """A job that has ended, after its worker was started."""
     own_stack.start_worker()
-    id = submit(http, model, body)
+    id = submit(http, "fixed", body)
     assert wait(http, id)["status"] == "succeeded"
     return id
 
@@ -136,15 +127,12 @@ def test_a_disk_that_fills_while_a_job_runs_puts_its_chunks_off(
     assert_whole(own_stack, http, id)
 
 
-def test_a_store_that_may_only_be_read_puts_chunks_off_and_still_gives_results(
+def test_a_store_that_may_only_be_read_still_gives_results_and_refuses_uploads(
     own_stack: Stack, small_disk: Path, http: httpx.Client
 ) -> None:
-    id = submit(http, "fixed")
-    earlier = submit(http, "fixed")
-    own_stack.start_worker()
-    assert_whole(own_stack, http, earlier)
+    id = done(own_stack, http)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    assert http.get(f"/jobs/{id}/result").status_code == 200
+    assert_whole(own_stack, http, id)
     assert http.post("/predict?model=fixed", content=CSV, headers={"Content-Type": "text/csv"}).status_code == 503
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     assert_whole(own_stack, http, submit(http, "fixed"))

@@ -43,14 +43,14 @@ class RedisServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = free_port()
-        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
         self.start()
 
     def start(self) -> None:
         durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--hash-max-listpack-value", "1024"]
         self._process = subprocess.Popen(
-            [get_binary_path(), "--port", str(self._port), "--bind", "127.0.0.1", *durable, "--dir", self._folder],
+            [get_binary_path(), "--port", str(self.port), "--bind", "127.0.0.1", *durable, "--dir", self._folder],
             stdout=subprocess.DEVNULL,
         )
         until(lambda: _answers(self.url), "Redis answers")
