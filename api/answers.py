@@ -3,7 +3,6 @@
 import re
 import threading
 import time
-from typing import Any
 
 from flask import Response, g, jsonify
 
@@ -11,7 +10,8 @@ from api.errors import problem_response
 from api.services import Services, services
 from rowcast.errors import NotFound, Unavailable
 from rowcast.jobs import manifest
-from rowcast.jobs.job import Job
+from rowcast.jobs.job import Job, RowResult
+from rowcast.jobs.public import Id, public
 from rowcast.jobs.states import Status
 from rowcast.problem import problem
 
@@ -23,9 +23,20 @@ _DOUBT_SECONDS = 5.0
 """A waiting caller looks at the record so often even if nobody wakes it: a message of Redis' pub/sub may get lost."""
 
 
+class Prediction(RowResult):
+    """The answer to a row that was waited for: its prediction, and the job that it came of."""
+
+    job: Id
+
+
+def now_ms() -> int:
+    """The time, in milliseconds since 1970, UTC."""
+    return int(time.time() * 1000)
+
+
 def job_response(job: Job, status: int = 200) -> Response:
     """The job as JSON; with 202, where to look for it and when."""
-    response = jsonify(job.public(int(time.time() * 1000)))
+    response = jsonify(public(job, now_ms()))
     response.status_code = status
     if status == 202:
         response.headers["Location"] = f"/jobs/{job.id}"
@@ -36,9 +47,9 @@ def job_response(job: Job, status: int = 200) -> Response:
 def single_response(job: Job) -> Response:
     """The bare answer of a single job that has ended: the prediction, or the problem that came of it."""
     if job.status is Status.SUCCEEDED and job.result is not None:
-        return jsonify(job.result | {"job": job.id})
-    document: dict[str, Any] = job.error or problem(409, "Cancelled", "The job was cancelled.")
-    return problem_response(document | {"job": job.id})
+        return jsonify({**job.result, "job": job.id})
+    document = job.error or problem(409, "Cancelled", "The job was cancelled.")
+    return problem_response({**document, "job": job.id})
 
 
 def own_job(id: str) -> Job:

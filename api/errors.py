@@ -1,7 +1,7 @@
 """The one place that knows which error is which HTTP status; every error leaves as a problem document (RFC 9457)."""
 
 import json
-from typing import Any
+from typing import Any, NotRequired
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from api.closing import close_after
 from rowcast import errors
 from rowcast.logs import logger
-from rowcast.problem import problem
+from rowcast.problem import Problem, problem
 
 STATUS: dict[type[errors.RowcastError], tuple[int, str]] = {
     errors.Unreadable: (400, "Unreadable request"),
@@ -28,6 +28,14 @@ STATUS: dict[type[errors.RowcastError], tuple[int, str]] = {
     errors.Unavailable: (503, "Unavailable"),
 }
 """An error's status is that of its nearest ancestor here."""
+
+
+class HttpProblem(Problem):
+    """What went wrong with a request. `error` is a failed job's own problem; `job` the job that a row was made."""
+
+    request_id: str
+    error: NotRequired[Problem]
+    job: NotRequired[str]
 
 
 def register(app: Flask) -> None:

@@ -1,14 +1,56 @@
 """`/health` and `/ready`: whether the gateway runs, and whether a job would be served."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NotRequired
 
 from flask import Blueprint, Response, jsonify
+from typing_extensions import TypedDict
 
 from api.services import Services, services
 from rowcast.errors import RowcastError
 
 blueprint = Blueprint("health", __name__)
+
+
+class Health(TypedDict):
+    """The gateway runs."""
+
+    status: str
+
+
+class Check(TypedDict):
+    """One thing that a job needs; `detail` says what is wrong with it."""
+
+    ok: bool
+    detail: NotRequired[str]
+
+
+class ModelsCheck(Check):
+    """The default model, with its version."""
+
+    default: NotRequired[str]
+
+
+class WorkersCheck(Check):
+    """Workers that have shown a sign of life in the last ten seconds."""
+
+    online: NotRequired[int]
+
+
+class Checks(TypedDict):
+    """All that a job needs."""
+
+    redis: Check
+    store: Check
+    models: ModelsCheck
+    workers: WorkersCheck
+
+
+class Ready(TypedDict):
+    """Whether a job would be served now."""
+
+    ready: bool
+    checks: Checks
 
 
 @blueprint.get("/health")

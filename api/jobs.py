@@ -3,18 +3,27 @@
 import re
 
 from flask import Blueprint, Response, g, jsonify, request
+from typing_extensions import TypedDict
 
-from api.answers import ID, job_response, own_job, wait_for_end
+from api.answers import ID, job_response, now_ms, own_job, wait_for_end
 from api.options import query_wait
 from api.services import services
 from rowcast.errors import Gone, Unprocessable
+from rowcast.jobs.public import Path, PublicJob, public
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 
-_PAGE = 50
-_MOST = 200
+PAGE = 50
+MOST_JOBS = 200
+
+
+class Page(TypedDict):
+    """Jobs, newest first, and the path of the page that follows; null on the last."""
+
+    jobs: list[PublicJob]
+    next: Path | None
 
 
 @blueprint.get("")
@@ -29,7 +38,8 @@ def list_jobs() -> Response:
     following = None
     if more:
         following = f"/jobs?cursor={more}&limit={limit}" + (f"&status={status}" if status else "")
-    return jsonify({"jobs": [job_response(job).get_json() for job in jobs], "next": following})
+    page: Page = {"jobs": [public(job, now_ms()) for job in jobs], "next": following}
+    return jsonify(page)
 
 
 @blueprint.get("/<id>")
@@ -84,7 +94,7 @@ def _status() -> Status | None:
 
 
 def _limit() -> int:
-    text = request.args.get("limit", str(_PAGE))
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _MOST:
-        raise Unprocessable.at("limit", f"takes a whole number from 1 to {_MOST}")
+    text = request.args.get("limit", str(PAGE))
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_JOBS:
+        raise Unprocessable.at("limit", f"takes a whole number from 1 to {MOST_JOBS}")
     return int(text)

@@ -10,10 +10,15 @@ from rowcast.errors import BadKeysFile, Forbidden, NoKey
 from rowcast.keys import Key, KeyRing, Role
 from rowcast.logs import logger
 
-_OPEN = re.compile(r"/|/(health|ready|metrics|docs|(docs|static)/.*)")
+_OPEN = re.compile(r"/|/(health|ready|metrics|openapi\.json|docs|(docs|static)/.*)")
 """Paths that need no key: what probes ask, and files that are the same for everybody and hold nothing of anybody."""
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+
+
+def is_open(path: str) -> bool:
+    """Whether a path needs no key."""
+    return bool(_OPEN.fullmatch(path))
 
 
 def admit() -> None:
@@ -24,7 +29,7 @@ def admit() -> None:
     """
     g.owner, g.scope = "", None
     at_hand = services()
-    if at_hand.keys is None or _OPEN.fullmatch(request.path):
+    if at_hand.keys is None or is_open(request.path):
         return
     key = _caller(at_hand.keys)
     g.owner = key.name

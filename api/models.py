@@ -1,8 +1,7 @@
 """`/models`: what can be asked for, and which version an alias means."""
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
+from typing_extensions import TypedDict
 
 from api.bodies import read_whole
 from api.keys import require_admin
@@ -12,6 +11,27 @@ from rowcast.errors import NotFound, Unprocessable, UnsupportedType
 from rowcast.logs import logger
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
+
+
+class Model(TypedDict):
+    """A model, its versions from the oldest, and which of them each alias means."""
+
+    name: str
+    default: bool
+    aliases: dict[str, str]
+    versions: list[str]
+
+
+class Models(TypedDict):
+    """All that can be asked for."""
+
+    models: list[Model]
+
+
+class AliasTarget(TypedDict):
+    """The version that an alias shall mean, as text."""
+
+    version: str
 
 
 @blueprint.get("")
@@ -54,7 +74,7 @@ def _version_of_body() -> str:
     return body["version"]
 
 
-def _model(name: str) -> dict[str, Any]:
+def _model(name: str) -> Model:
     registry = services().registry
     return {
         "name": name,

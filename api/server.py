@@ -92,7 +92,7 @@ def _page(page: re.Match[bytes]) -> bytes:
     body = json.dumps(problem(int(status), reason, detail or reason) | {"request_id": id}).encode()
     head = (
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-        f"X-Request-ID: {id}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"X-Request-ID: {id}\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("latin-1") + body
 

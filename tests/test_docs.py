@@ -19,7 +19,7 @@ from rowcast.settings import Settings
 DOCS = ROOT / "docs"
 MINE = ["api.md", "design.md", "faults.md", "keys.md", "models.md"]
 
-VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION", "<alias>": "ALIAS"}
+VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION", "<alias>": "ALIAS", "<file>": "FILE"}
 """How the documents write the variables of a route."""
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from time import time
 from typing import Any
 
@@ -16,6 +15,7 @@ from tenacity import RetryCallState
 from rowcast.client.errors import BY_STATUS, ClientError, Refused, ServiceError, Unreachable, WrongUse
 from rowcast.client.retries import Patience, retrying
 from rowcast.client.upload import Upload
+from rowcast.version import VERSION
 
 _TIMEOUT = httpx.Timeout(30, connect=5)
 _COMMIT_SECONDS = 300
@@ -27,7 +27,7 @@ class Transport:
 
     def __init__(self, url: str, api_key: str | None, patience: Patience) -> None:
         self.url = _checked(url)
-        self._headers = {"User-Agent": _user_agent()}
+        self._headers = {"User-Agent": f"rowcast/{VERSION}"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._patience = patience
@@ -196,13 +196,6 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _user_agent() -> str:
-    try:
-        return f"rowcast/{version('rowcast')}"
-    except PackageNotFoundError:  # a checkout that is not installed
-        return "rowcast"
 
 
 def plain(answer: httpx.Response) -> dict[str, Any]:

@@ -1,17 +1,19 @@
-"""A job as its record tells it, and what the outside sees of it (contract section 3)."""
+"""A job as its record tells it; `public.py` has what the outside sees of it."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict
 
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
-from rowcast.jobs.summary import render_fields
+from rowcast.jobs.summary import ClassSummary, NumberSummary, render_fields
+from rowcast.models.manifest import Label
+from rowcast.problem import Problem
 
 
 class ModelRef(BaseModel):
@@ -52,6 +54,13 @@ class Spec(BaseModel):
     """Length of the result's header line, which lies beside the parts."""
 
 
+class RowResult(TypedDict):
+    """The prediction of one row; probabilities where they were asked for."""
+
+    prediction: Label
+    probabilities: NotRequired[dict[str, float]]
+
+
 @dataclass(frozen=True)
 class Job:
     """One job at one moment. Times are milliseconds since 1970, UTC; None is not yet."""
@@ -70,9 +79,9 @@ class Job:
     expires_ms: int | None
     part_bytes: int
     error_bytes: int
-    result: dict[str, Any] | None
-    error: dict[str, Any] | None
-    summary: dict[str, Any] | None
+    result: RowResult | None
+    error: Problem | None
+    summary: ClassSummary | NumberSummary | None
     lost_chunk: int | None
     """Of a job that has succeeded: its part is gone or damaged, and could not be made again."""
 
@@ -88,7 +97,7 @@ class Job:
         def optional(name: bytes) -> int | None:
             return int(record[name]) if name in record else None
 
-        def document(name: bytes) -> dict[str, Any] | None:
+        def document(name: bytes) -> Any:
             return json.loads(record[name]) if name in record else None
 
         finished = optional(b"finished")
@@ -127,53 +136,3 @@ class Job:
     def result_bytes(self) -> int:
         """The length of the whole result: header line and parts."""
         return self.spec.head_bytes + self.part_bytes
-
-    def public(self, now_ms: int) -> dict[str, Any]:
-        """The job as the contract shows it."""
-        return {
-            "id": self.id,
-            "kind": self.spec.kind,
-            "status": self.status.value,
-            "model": self.spec.model.model_dump(),
-            "created_at": timestamp(self.created_ms),
-            "started_at": timestamp(self.started_ms),
-            "finished_at": timestamp(self.finished_ms),
-            "expires_at": timestamp(self.expires_ms),
-            "progress": self._progress(now_ms),
-            "input": self.spec.input.model_dump(mode="json") if self.spec.input else None,
-            "options": self.spec.options.model_dump(mode="json", exclude={"model"}),
-            "result": self._result(),
-            "error": self.error,
-            "links": self._links(),
-        }
-
-    def _progress(self, now_ms: int) -> dict[str, Any]:
-        elapsed = ((self.finished_ms or now_ms) - self.started_ms) / 1000 if self.started_ms else 0.0
-        speed = self.rows_done / elapsed if elapsed > 0 else None
-        left = self.rows_total - self.rows_done
-        return {
-            "rows_total": self.rows_total,
-            "rows_done": self.rows_done,
-            "rows_failed": self.rows_failed,
-            "fraction": round(self.rows_done / self.rows_total, 6),
-            "rows_per_second": round(speed, 1) if speed is not None else None,
-            "eta_seconds": round(left / speed, 1) if speed and not self.status.is_terminal else None,
-        }
-
-    def _result(self) -> dict[str, Any] | None:
-        if self.is_single:
-            return self.result
-        if self.status is not Status.SUCCEEDED:
-            return None
-        return {"rows": self.rows_total, "bytes": self.result_bytes, "summary": self.summary}
-
-    def _links(self) -> dict[str, str]:
-        here = f"/jobs/{self.id}"
-        return {"self": here} | {name: f"{here}/{name}" for name in ("result", "errors", "cancel")}
-
-
-def timestamp(ms: int | None) -> str | None:
-    """RFC 3339 in UTC with milliseconds and `Z`."""
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,6 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 DELIMITERS = {",": ",", ";": ";", "|": "|", "tab": "\t", "\t": "\t"}
 
 
+_Delimiter = Literal[",", ";", "|", "tab", "\t"]
+
+
 def _delimiter(value: object) -> object:
     return DELIMITERS.get(value, value) if isinstance(value, str) else value
 
@@ -25,7 +28,7 @@ class Options(BaseModel):
         default=None, description="`NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the default model."
     )
     output: Literal["joined", "predictions"] = "joined"
-    key: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+    key: Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])] = Field(
         default=(), description="Input columns that `output=predictions` carries along."
     )
     probabilities: bool = Field(default=False, description="Adds `probability_CLASS` for each class.")
@@ -34,7 +37,9 @@ class Options(BaseModel):
     max_errors: int | None = Field(
         default=None, ge=0, description="The job fails as soon as more rows than this are bad."
     )
-    delimiter: Annotated[Literal[",", ";", "|", "\t"], BeforeValidator(_delimiter)] = ","
+    delimiter: Annotated[
+        Literal[",", ";", "|", "\t"], BeforeValidator(_delimiter, json_schema_input_type=_Delimiter)
+    ] = ","
     header: bool = Field(
         default=True, description="False: no header line; the columns are the model's features in order."
     )

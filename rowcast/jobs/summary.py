@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 Key = TypeVar("Key", int, str)
 
@@ -33,6 +34,28 @@ _INDEX_BITS = 50
 _LIMB_BITS = 32
 _LEAST_LIMB = -36
 """The limb that the last bit of the least float falls into, with room for the zeros of a 53-bit mantissa."""
+
+
+class Histogram(TypedDict):
+    """Counts between edges, one more of these."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+class ClassSummary(TypedDict):
+    """How often each class was predicted."""
+
+    classes: dict[str, int]
+
+
+class NumberSummary(TypedDict):
+    """A regressor's predictions, those that are finite; null where there is none."""
+
+    min: float | None
+    mean: float | None
+    max: float | None
+    histogram: Histogram | None
 
 
 @dataclass(frozen=True)
@@ -69,7 +92,7 @@ class Numbers:
         units = sum(amount << (_LIMB_BITS * (limb - _LEAST_LIMB)) for limb, amount in self.total.items())
         return float(Fraction(units, self.count << (_LIMB_BITS * -_LEAST_LIMB)))
 
-    def render(self) -> dict[str, Any]:
+    def render(self) -> NumberSummary:
         """What a job shows: min, mean, max, and bars whose edges lie on the grid, so that their counts are exact."""
         if not self.count:
             return {"min": None, "mean": None, "max": None, "histogram": None}
@@ -80,7 +103,7 @@ class Numbers:
         for index, count in self.bins.items():
             counts[(index - first) // width] += count
         edges = [_edge(first + bar * width, self.exponent) for bar in range(BARS + 1)]
-        histogram = {"edges": edges, "counts": counts}
+        histogram: Histogram = {"edges": edges, "counts": counts}
         return {"min": self.minimum, "mean": self.mean, "max": self.maximum, "histogram": histogram}
 
 
@@ -117,7 +140,7 @@ class Summary:
             figures[name] = {int(key): int(value) for key, value in figures[name].items()}
         return cls(numbers=Numbers(**figures))
 
-    def render(self) -> dict[str, Any]:
+    def render(self) -> ClassSummary | NumberSummary:
         """What a job shows as its summary."""
         return self.numbers.render() if self.numbers is not None else {"classes": self.classes or {}}
 
@@ -143,7 +166,7 @@ def merge(one: Summary, other: Summary) -> Summary:
     )
 
 
-def render_fields(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+def render_fields(fields: Mapping[bytes, bytes]) -> ClassSummary | NumberSummary:
     """Renders the hash in which Redis adds up the parts: `class:LABEL`, or figures, `total:LIMB` and `bin:INDEX`."""
     counts: dict[str, dict[str, int]] = {"class": {}, "total": {}, "bin": {}}
     figures: dict[str, float] = {}

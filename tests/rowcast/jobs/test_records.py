@@ -13,6 +13,7 @@ from rowcast.jobs.keys import TABLE, key
 from rowcast.jobs.leases import ChunkLease, Leases, Outcome
 from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, Stored, pack_plan, unpack_stored
+from rowcast.jobs.public import public
 from rowcast.jobs.records import NewJob, Records, Repeat
 from rowcast.jobs.scripts import STRIKES_ALLOWED, STRIKES_OF_DEATH
 from rowcast.jobs.states import TRANSITIONS, Status
@@ -74,7 +75,7 @@ def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(record
         assert leases.commit(lease, part(failed=1), {}) == "stale"
     job = records.get(new.id)
     assert (job.status, job.rows_done, job.rows_failed, job.chunks_done) == (Status.SUCCEEDED, 70, 7, 7)
-    assert job.public(0)["result"]["summary"] == {"classes": {"0": 42, "1": 21}}
+    assert public(job, 0)["result"]["summary"] == {"classes": {"0": 42, "1": 21}}
     assert list(unpack_stored(records.parts(new.id, 0, 7), 7)) == [part(failed=1)] * 7
 
 

@@ -1,0 +1,35 @@
+"""`/openapi.json` and `/docs`: the API as a document, and a page to try it on. All files come with the package."""
+
+from importlib.resources import files
+
+from flask import Blueprint, Response, abort, current_app, json, send_from_directory
+
+from api.services import services
+
+blueprint = Blueprint("docs", __name__)
+
+_PAGES = files("api") / "pages"
+_SWAGGER = files("flask_swagger_ui") / "dist"
+_FILES = {"docs.js": _PAGES, "swagger-ui-bundle.js": _SWAGGER, "swagger-ui.css": _SWAGGER}
+
+
+@blueprint.get("/openapi.json")
+def document() -> Response:
+    """The API as OpenAPI 3.1."""
+    from api.openapi.document import openapi
+
+    described = openapi(current_app, has_keys=services().keys is not None)
+    return Response(json.dumps(described, sort_keys=False), content_type="application/json")
+
+
+@blueprint.get("/docs")
+def page() -> Response:
+    """A page to try the API on."""
+    return send_from_directory(str(_PAGES), "docs.html")
+
+
+@blueprint.get("/docs/<file>")
+def file(file: str) -> Response:
+    """A file of that page."""
+    folder = _FILES.get(file)
+    return send_from_directory(str(folder), file) if folder else abort(404)

@@ -1,0 +1,103 @@
+"""The document of the API is true: every route is in it, and what the gateway answers agrees with it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from openapi_spec_validator import validate
+from programs import ROOT, SUPPORT, Stack
+
+from api.app import create_app
+from api.openapi.calls import CALLS
+from rowcast import keys as keys_file
+from rowcast.keys import Role
+from rowcast.settings import Settings
+
+CHROMIUM = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-quic", "--enable-logging=stderr",
+    "--virtual-time-budget=20000", "--dump-dom",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def guarded(make_stack: Callable[..., Stack]) -> Stack:
+    """The service with keys."""
+    stack = make_stack(ROWCAST_RATE_LIMIT="1000000")
+    stack.environment["ROWCAST_API_KEYS_FILE"] = str(stack.folder / "keys")
+    stack.environment["ADMIN"] = keys_file.new(stack.folder / "keys", "root", Role.ADMIN)
+    stack.start_gateway()
+    stack.start_worker(concurrency=1)
+    return stack
+
+
+def call_all(stack: Stack, key: str | None = None) -> None:
+    """Calls the gateway with what the document allows and with what it does not, the same calls in every run.
+
+    Bodies that the document allows may still be refused: a model takes rows of its own columns alone.
+    """
+    # With a key in every call, also those that shall have none are let in: tests/api/test_keys.py looks at these.
+    with_key = [f"--header=X-API-Key: {key}", "--exclude-checks=positive_data_acceptance,ignored_auth"]
+    command = [
+        Path(sys.executable).with_name("schemathesis"), "run", f"{stack.url}/openapi.json",
+        "--suppress-health-check=all", "--warnings=off",
+        "--generation-deterministic", "--max-examples=20", "--no-color",
+        *(with_key if key else ["--exclude-checks=positive_data_acceptance"]),
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(SUPPORT), "SCHEMATHESIS_HOOKS": "schemathesis_hooks"}
+    done = subprocess.run(command, cwd=stack.folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_route_is_in_the_table_and_no_other(settings: Settings) -> None:
+    assert CALLS.keys() == {rule.endpoint for rule in create_app(settings).url_map.iter_rules()}
+
+
+def test_the_document_is_openapi_and_speaks_of_keys_only_where_there_are_any(stack: Stack, guarded: Stack) -> None:
+    of_open, of_guarded = (httpx.get(f"{one.url}/openapi.json").json() for one in (stack, guarded))
+    validate(of_open)
+    validate(of_guarded)
+    assert not {"401", "429"} & of_open["paths"]["/jobs"]["get"]["responses"].keys()
+    assert {"401", "429"} <= of_guarded["paths"]["/jobs"]["get"]["responses"].keys()
+    assert "security" in of_guarded["paths"]["/predict"]["post"]
+    assert "security" not in of_guarded["paths"]["/health"]["get"]
+
+
+def test_what_the_service_answers_agrees_with_the_document(stack: Stack) -> None:
+    call_all(stack)
+
+
+def test_what_it_answers_with_keys_agrees_with_the_document(guarded: Stack) -> None:
+    call_all(guarded, guarded.environment["ADMIN"])
+
+
+def test_the_page_shows_every_call_in_a_browser_that_obeys_its_policy(guarded: Stack, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no Chromium, and CI must look at the pages")
+        pytest.skip("there is no Chromium here: the page is not looked at")
+    policy = httpx.get(f"{guarded.url}/docs").headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    command = [chromium, *CHROMIUM, f"--user-data-dir={tmp_path}", f"{guarded.url}/docs"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    shown = re.findall(r'opblock-summary-path" data-path="([^"]+)"', done.stdout)
+    assert sorted(set(shown)) == sorted(httpx.get(f"{guarded.url}/openapi.json").json()["paths"])
+    assert "CONSOLE" not in done.stderr, "the page broke its policy, or a script failed"
+
+
+def test_pages_and_their_files_come_with_the_package(guarded: Stack) -> None:
+    html = httpx.get(f"{guarded.url}/docs").text
+    for file in re.findall(r'(?:src|href)="(docs/[^"]+)"', html):
+        answer = httpx.get(f"{guarded.url}/{file}")
+        assert (answer.status_code, answer.headers["X-Content-Type-Options"]) == (200, "nosniff")
+    assert not re.search(r"//", (ROOT / "api" / "pages" / "docs.html").read_text()), "nothing from elsewhere"
+    for file in ("docs.html", "..%2fapp.py", "%2e%2e/app.py", "swagger-ui.js"):
+        assert httpx.get(f"{guarded.url}/docs/{file}").status_code == 404
