@@ -1,7 +1,6 @@
 """The worker's Celery application: the tasks, and what happens when its processes start and stop."""
 
 import os
-import re
 import socket
 from typing import Any
 
@@ -11,12 +10,11 @@ from celery.signals import setup_logging, worker_process_init
 from rowcast.jobs.connection import connect
 from rowcast.jobs.leases import Leases
 from rowcast.jobs.queue import CHUNK_TASK, SINGLES_TASK, make_app
-from rowcast.logs import logger, set_up
+from rowcast.logs import set_up
 from rowcast.settings import Settings
+from worker.gate import guarded_transport
 from worker.process import Process
 from worker.watch import give_back, watch
-
-_ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 def make_worker(settings: Settings) -> Celery:
@@ -27,6 +25,7 @@ def make_worker(settings: Settings) -> Celery:
     start with the first use, not with the import (tests/worker/test_fork.py holds them to it).
     """
     app = make_app(settings)
+    app.conf.broker_transport = guarded_transport(app)
     node = _node()
     app.steps["worker"].add(watch(settings, node))
     _register_tasks(app, settings, node)
@@ -59,21 +58,9 @@ def _register_tasks(app: Celery, settings: Settings, node: str) -> None:
         at_hand["process"].warm_up(settings.default_model)
 
     @app.task(name=CHUNK_TASK)
-    def score_chunk(*arguments: Any) -> None:
-        match arguments:
-            case (str(id), int(chunk)) if _ID.match(id) and chunk >= 0:
-                at_hand["process"].score_chunk(id, chunk)
-            case _:
-                _refuse(CHUNK_TASK, arguments)
+    def score_chunk(id: str, chunk: int) -> None:
+        at_hand["process"].score_chunk(id, chunk)
 
     @app.task(name=SINGLES_TASK)
-    def score_singles(*arguments: Any) -> None:
-        match arguments:
-            case (str(model),) if "@" in model:
-                at_hand["process"].predict_waiting(model)
-            case _:
-                _refuse(SINGLES_TASK, arguments)
-
-
-def _refuse(task: str, arguments: tuple[Any, ...]) -> None:
-    logger("worker").error("message_refused", task=task, arguments=repr(arguments)[:200])
+    def score_singles(model: str) -> None:
+        at_hand["process"].predict_waiting(model)

@@ -44,12 +44,15 @@ def audit(data: Data = None, json: Json = False) -> int:
                 "adds_up": not report.findings,
                 "counts": {name: count._asdict() for name, count in report.table.items()},
                 "findings": [finding._asdict() for finding in report.findings],
+                "messages_refused": report.messages_refused,
             }
         )
     else:
         show_table(["", "jobs", "rows"], ([name, count.jobs, count.rows] for name, count in report.table.items()))
         for finding in report.findings:
             print(finding)
+        if report.messages_refused:
+            say(f"{report.messages_refused} messages on the queue were none of ours; they were refused.")
         say(_verdict(len(report.findings)))
     return 1 if report.findings else 0
 

@@ -8,6 +8,7 @@ from rowcast.jobs.connection import Connection, speaking
 from rowcast.jobs.files import Files
 from rowcast.jobs.job import Job
 from rowcast.jobs.keys import key
+from rowcast.jobs.queue import REFUSED
 from rowcast.jobs.scripts import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
@@ -19,6 +20,8 @@ class Report:
 
     table: dict[str, Count]
     findings: tuple[Finding, ...]
+    messages_refused: int
+    """Messages on the queue that nobody of ours had put there."""
 
 
 class Auditor:
@@ -38,7 +41,7 @@ class Auditor:
         """Audits everything. It takes a round trip and a listing in the store for each job that has files."""
         totals = self.totals()
         findings = [*totals.findings(), *self._jobs(), *self._orphans()]
-        return Report(totals.table(), tuple(findings))
+        return Report(totals.table(), tuple(findings), totals.totals.get(REFUSED, 0))
 
     def totals(self) -> Totals:
         """The counts of this moment."""

@@ -29,7 +29,12 @@ TABLE = {
     "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
     "sweeping": Key("rowcast:sweeping", "zset", "ids whose files are removed then (ms)", "until they are"),
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
-    "totals": Key("rowcast:totals", "hash", "what was taken in and how it ended, in jobs and rows", "for ever"),
+    "totals": Key(
+        "rowcast:totals",
+        "hash",
+        "what was taken in and how it ended, in jobs and rows; hints sent, messages refused",
+        "for ever",
+    ),
     "known": Key("rowcast:known", "string", "`whole`: all jobs of the store have records here", "for ever"),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → last sign of life (ms)", "for ever"),
     "idempotency": Key("rowcast:idempotency:{}", "string", "job's id and the request's fingerprint", "24 hours"),

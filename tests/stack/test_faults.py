@@ -8,6 +8,7 @@ from programs import Stack, kill_group, until
 from scored import CSV, ROWS, WANTED, assert_whole, begun, submit, wait
 
 from rowcast.jobs.keys import key
+from rowcast.jobs.queue import REFUSED
 
 
 def pool_processes(own_stack: Stack, name: str = "worker") -> list[psutil.Process]:
@@ -168,7 +169,11 @@ def test_a_message_that_nobody_of_ours_sent_is_refused_and_the_worker_goes_on(
     for arguments in (rb"[[\"x\"]", rb"[[7, \"a\"]", rb"[[]", rb"[[\"../..\", 0]", rb"[[\"%s\", 999]" % id.encode()):
         redis.lpush(key("batch"), template[:start] + arguments + template[stop:])
     redis.lpush(key("batch"), template.replace(b"rowcast.score_chunk", b"os.system"))
+    redis.lpush(key("batch"), template.replace(b"[null, null]", b"[[], []]"))  # Celery would end by these time limits
     redis.lpush(key("batch"), template.replace(b"application/json", b"application/x-python-serialize"))
+    for bytes in (b"", b"no JSON", b"[]", b"7", b"null", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"properties": 1}'):
+        redis.lpush(key("batch"), bytes)
+    until(lambda: redis.hget(key("totals"), REFUSED) == b"14", "the worker has refused them")
     assert_whole(own_stack, http, id)
 
 

@@ -1,0 +1,74 @@
+"""The gate: whatever stands in a message, Celery sees a hint as we make it, or nothing."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rowcast.jobs.queue import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
+from rowcast.settings import Settings
+from worker.gate import remade
+
+APP = make_app(Settings.model_construct(**{name: field.default for name, field in Settings.model_fields.items()}))
+MOULDS = {task: json.loads(hint(APP, task, queue)) for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))}
+ID = "01a20b63-5fb6-769f-8b31-620130170d44"
+ARGUMENTS = {CHUNK_TASK: [ID, 3], SINGLES_TASK: ["titanic@1"]}
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+def message(task: str) -> dict[str, Any]:
+    text = hint(APP, task, BATCH if task == CHUNK_TASK else SINGLE).replace("@TAG@", "h7")
+    return {**json.loads(text), "body": json.dumps([ARGUMENTS[task], {}, {"callbacks": None}])}
+
+
+def paths(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if not isinstance(value, dict):
+        return [path]
+    return [path, *(deeper for name, inner in value.items() for deeper in paths(inner, (*path, name)))]
+
+
+@pytest.mark.parametrize("task", ARGUMENTS)
+def test_a_hint_passes_with_its_task_arguments_and_tag(task: str) -> None:
+    passed = remade(message(task), MOULDS)
+    assert passed is not None
+    assert json.loads(passed["body"])[0] == ARGUMENTS[task]
+    assert (passed["headers"]["task"], passed["properties"]["delivery_tag"]) == (task, "h7")
+
+
+@given(st.sampled_from(list(ARGUMENTS)), st.data(), ANYTHING)
+def test_nothing_else_of_a_message_comes_through(task: str, data: st.DataObject, junk: Any) -> None:
+    wrong = message(task)
+    *way, last = data.draw(st.sampled_from(paths(wrong)[1:]))
+    place = wrong
+    for name in way:
+        place = place[name]
+    place[last] = junk
+    passed = remade(wrong, MOULDS)
+    if passed is not None:
+        tag = passed["properties"]["delivery_tag"]
+        whole = remade(message(task), MOULDS)
+        assert json.dumps(passed).replace(json.dumps(tag), '"h7"') == json.dumps(whole)
+
+
+@given(ANYTHING)
+def test_anything_at_all_raises_nothing(junk: Any) -> None:
+    assert remade(junk, MOULDS) is None
+
+
+@pytest.mark.parametrize("task", ARGUMENTS)
+@given(ANYTHING)
+def test_other_arguments_do_not_pass(task: str, junk: Any) -> None:
+    for body in (json.dumps(junk), json.dumps([junk]), json.dumps([[junk]]), json.dumps([[ID, junk]]), str(junk)):
+        passed = remade({**message(task), "body": body}, MOULDS)
+        if passed is not None:
+            match json.loads(passed["body"])[0]:
+                case [str(), int(chunk)]:
+                    assert chunk >= 0
+                case [str(model)]:
+                    assert "@" in model

@@ -1,0 +1,90 @@
+"""The gate before Celery: hints of ours pass, whatever else is put on the queue is logged, counted and dropped.
+
+Celery trusts a message's headers: one whose time limits are no numbers ends the worker, and a few that it cannot read
+fill its prefetch window for good. So nothing of a message comes through but its task, its arguments and its tag, and
+these only if they are right; the rest is made anew, as `queue.hint` makes it.
+"""
+
+import json
+import re
+from typing import Any, cast
+
+from celery import Celery
+from kombu.transport import redis as kombu_redis
+
+from rowcast.jobs.keys import key
+from rowcast.jobs.queue import BATCH, CHUNK_TASK, REFUSED, SINGLE, SINGLES_TASK, hint
+from rowcast.logs import logger
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MODEL = re.compile(r"[^@]+@[^@]+")
+_MOST_CHUNKS = 2**31
+_SHOWN_CHARACTERS = 300
+_UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
+"""What kombu raises over bytes that are no JSON."""
+
+
+def guarded_transport(app: Celery) -> type[kombu_redis.Transport]:
+    """The transport behind the gate, for Celery's setting `broker_transport`."""
+    moulds = {task: json.loads(hint(app, task, queue)) for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))}
+
+    class Channel(kombu_redis.Channel):
+        def _brpop_read(self, **options: Any) -> Any:
+            try:
+                return super()._brpop_read(**options)
+            except _UNREADABLE as error:
+                self.refuse(f"no JSON: {error}")
+                return None
+
+        def refuse(self, message: object) -> None:
+            logger("worker").error("message_refused", message=repr(message)[:_SHOWN_CHARACTERS])
+            with self.conn_or_acquire() as redis:
+                redis.hincrby(key("totals"), REFUSED, 1)
+
+    class Transport(kombu_redis.Transport):
+        def _deliver(self, message: Any, queue: str) -> None:
+            passed = remade(message, moulds)
+            if passed is None:
+                cast(Channel, self.channels[0]).refuse(message)
+            else:
+                super()._deliver(passed, queue)
+
+    Transport.Channel = Channel
+    return Transport
+
+
+def remade(message: Any, moulds: dict[str, Any]) -> dict[str, Any] | None:
+    """The hint that `message` is, made anew from the mould of its task; None where it is none."""
+    match message:
+        case {"headers": {"task": str(task)}, "body": str(body), "properties": {"delivery_tag": str(tag)}}:
+            arguments = _arguments(body)
+        case _:
+            return None
+    if not _fits(task, arguments):
+        return None
+    mould = moulds[task]
+    headers = {**mould["headers"], "id": tag, "root_id": tag}
+    properties = {
+        **mould["properties"],
+        "correlation_id": tag,
+        "delivery_tag": tag,
+        "delivery_info": {**mould["properties"]["delivery_info"]},
+    }
+    return {**mould, "body": json.dumps([arguments, {}, {}]), "headers": headers, "properties": properties}
+
+
+def _arguments(body: str) -> Any:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return parsed[0] if isinstance(parsed, list) and parsed else None
+
+
+def _fits(task: str, arguments: Any) -> bool:
+    match task, arguments:
+        case (task, [str(id), int(chunk)]) if task == CHUNK_TASK:
+            return bool(_ID.fullmatch(id)) and not isinstance(chunk, bool) and 0 <= chunk < _MOST_CHUNKS
+        case (task, [str(model)]) if task == SINGLES_TASK:
+            return bool(_MODEL.fullmatch(model))
+    return False
