@@ -11,7 +11,7 @@ from rowcast.jobs.files import Files
 from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease
 from rowcast.jobs.packed import Stored
 from rowcast.jobs.records import Records
-from rowcast.jobs.scripts import STRIKES_ALLOWED, STRIKES_OF_ERROR
+from rowcast.jobs.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.logs import logger
 from rowcast.models.registry import Registry
 from rowcast.problem import problem
@@ -26,9 +26,6 @@ from worker.score import ChunkSpec, Part, score
 
 GATHER_ROWS = 256
 """Single rows predicted in one call: it costs hardly more than one row does."""
-
-_LONGEST_PAUSE_SECONDS = 30.0
-"""Between attempts where the store, the registry or Redis is away."""
 
 
 class InputLost(RowcastError):
@@ -184,7 +181,7 @@ class Process:
 
     def _put_off(self, leases: Sequence[ChunkLease | RowLease], error: Unavailable, log: Any) -> None:
         """Tries again later, as often as it takes: nothing is wrong with the rows."""
-        pause = min(_LONGEST_PAUSE_SECONDS, 2 ** min(max(lease.attempt for lease in leases), 8) / 2)
+        pause = min(LONGEST_PAUSE_SECONDS, 2 ** min(max(lease.attempt for lease in leases), 8) / 2)
         log.warning("put_off", reason=error.detail, pause_seconds=pause)
         document = problem(503, "Unavailable", error.detail)
         self._leases.give_back(leases, document, strikes=0, delay_seconds=pause)

@@ -20,6 +20,7 @@ class Crew:
             now = self._now()
             self._redis.zadd(key("workers"), {f"{node}#{slots}": now})
             self._redis.zremrangebyscore(key("workers"), "-inf", now - 60 * SILENT_SECONDS * 1000)
+            self._redis.zremrangebyscore(key("workers"), now + SILENT_SECONDS * 1000, "+inf")  # the clock was put back
 
     def leave(self, node: str, slots: int) -> None:
         """Takes the worker off the table."""

@@ -18,6 +18,9 @@ RESEND_MS = 5_000
 LOST_MS = 120_000
 """When it sends a hint again although the queue is not empty: longer than any queue should make a hint wait."""
 
+LONGEST_PAUSE_SECONDS = 30.0
+"""Between attempts where the store, the registry or Redis is away."""
+
 STRIKES_ALLOWED = 10
 """Strikes against one chunk or row that fail its job: what kills whoever touches it must end, too."""
 
@@ -33,6 +36,7 @@ class Scripts:
 
     def __init__(self, redis: Connection, settings: Settings) -> None:
         app = make_app(settings)
+        lease_ms, pause_ms = int(settings.lease_seconds * 1000), int(LONGEST_PAUSE_SECONDS * 1000)
         self._redis = redis
         self._shared = "\n".join(
             [
@@ -40,6 +44,7 @@ class Scripts:
                 f"local HINT_BATCH = {_literal(hint(app, CHUNK_TASK, BATCH, 'JOB', 'CHUNK'))}",
                 f"local HINT_SINGLE = {_literal(hint(app, SINGLES_TASK, SINGLE, 'MODEL'))}",
                 f"local RESEND_MS, LOST_MS = {RESEND_MS}, {LOST_MS}",
+                f"local LEASE_MS, LONGEST_WAIT_MS = {lease_ms}, {max(lease_ms, pause_ms) + RESEND_MS}",
                 f"local STRIKES_ALLOWED, STRIKES_OF_DEATH = {STRIKES_ALLOWED}, {STRIKES_OF_DEATH}",
                 f"local RETENTION_MS = {int(settings.retention * 1000)}",
                 _source("prelude"),

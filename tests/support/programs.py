@@ -43,6 +43,7 @@ class RedisServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._environment: dict[str, str] = {}
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.start()
@@ -52,6 +53,7 @@ class RedisServer:
         self._process = subprocess.Popen(
             [get_binary_path(), "--port", str(self.port), "--bind", "127.0.0.1", *durable, "--dir", self._folder],
             stdout=subprocess.DEVNULL,
+            env={**os.environ, **self._environment},
         )
         until(lambda: _answers(self.url), "Redis answers")
 
@@ -63,6 +65,20 @@ class RedisServer:
         self._process.kill()
         self._process.wait()
 
+    def move_clock(self, seconds: int) -> None:
+        """Lets the server's clock be so far from the true one, from now on; the first time, it is started anew."""
+        file = self._folder / "clock"
+        file.write_text(f"{seconds:+d}\n")
+        if not self._environment:
+            self.stop()
+            self._environment = {
+                "LD_PRELOAD": str(libfaketime()),
+                "FAKETIME_TIMESTAMP_FILE": str(file),
+                "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+            self.start()
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Connections stay open and new ones are taken, but nothing is answered."""
@@ -71,6 +87,11 @@ class RedisServer:
             yield
         finally:
             self._process.send_signal(signal.SIGCONT)
+
+
+def libfaketime() -> Path | None:
+    """The library that gives a process another clock, where it is installed."""
+    return next(Path("/usr/lib").glob("**/faketime/libfaketime.so.1"), None)
 
 
 @contextmanager

@@ -35,6 +35,11 @@ local function look(this, id, chunk)
   if model then look_at_row(id, model, run_out) else look_at_chunk(id, chunk, run_out) end
 end
 
+-- Nothing waits so long: the clock was put back. Who still works on it prolongs its lease by the new time at once.
+for _, this in ipairs(redis.call('ZRANGEBYSCORE', K.due(), text(now + LONGEST_WAIT_MS), '+inf', 'LIMIT', 0, ARGV[1])) do
+  redis.call('ZADD', K.due(), text(now + LEASE_MS), this)
+end
+
 for _, this in ipairs(redis.call('ZRANGEBYSCORE', K.due(), '-inf', text(now), 'LIMIT', 0, ARGV[1])) do
   local id, chunk = string.match(this, '^(.*)/(%d+)$')
   look(this, id, chunk)
