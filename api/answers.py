@@ -1,25 +1,25 @@
 """How a job is answered with, and how an answer is held until the job has ended."""
 
 import re
-import threading
 import time
+from typing import Any
 
 from flask import Response, g, jsonify
 
 from api.errors import problem_response
 from api.services import Services, services
+from api.waiting import Ending
 from rowcast.errors import NotFound, Unavailable
 from rowcast.jobs import manifest
 from rowcast.jobs.job import Job, RowResult
 from rowcast.jobs.public import Id, public
-from rowcast.jobs.states import Status
 from rowcast.problem import problem
 
 ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 """A UUIDv7 as we write it; anything else never was a job, and no key is ever made of it."""
 
 POLL_AFTER_SECONDS = 1
-_DOUBT_SECONDS = 5.0
+DOUBT_SECONDS = 5.0
 """A waiting caller looks at the record so often even if nobody wakes it: a message of Redis' pub/sub may get lost."""
 
 
@@ -45,11 +45,14 @@ def job_response(job: Job, status: int = 200) -> Response:
 
 
 def single_response(job: Job) -> Response:
-    """The bare answer of a single job that has ended: the prediction, or the problem that came of it."""
-    if job.status is Status.SUCCEEDED and job.result is not None:
-        return jsonify({**job.result, "job": job.id})
-    document = job.error or problem(409, "Cancelled", "The job was cancelled.")
-    return problem_response({**document, "job": job.id})
+    """The bare answer of a single job that has ended."""
+    return row_response(job.id, dict(job.result or job.error or problem(409, "Cancelled", "The job was cancelled.")))
+
+
+def row_response(id: str, outcome: dict[str, Any]) -> Response:
+    """What came of a single job's row: the prediction, or the problem, which has a `status`."""
+    document = outcome | {"job": id}
+    return problem_response(document) if "status" in outcome else jsonify(document)
 
 
 def own_job(id: str) -> Job:
@@ -72,17 +75,10 @@ def own_job(id: str) -> Job:
         raise Unavailable(f"The record of job {id} is lost; it is being made again from the store.") from None
 
 
-def wait_for_end(at_hand: Services, id: str, ended: threading.Event, seconds: float, *, is_new: bool = False) -> Job:
-    """The job at its end, or after so many seconds.
-
-    `ended` comes from `Waiting.expecting`, entered before. A job that is new has not ended: it is not looked at first.
-    """
-    until = time.monotonic() + seconds
-    if is_new and seconds > 0:
-        ended.wait(min(seconds, _DOUBT_SECONDS))
+def wait_for_end(at_hand: Services, id: str, ending: Ending, until: float) -> Job:
+    """The job at its end, or when `time.monotonic()` is `until`; `ending` comes of `Waiting.expecting`."""
     job = at_hand.records.get(id)
     while not job.status.is_terminal and (left := until - time.monotonic()) > 0:
-        ended.wait(min(left, _DOUBT_SECONDS))
-        ended.clear()
+        ending.wait(min(left, DOUBT_SECONDS))
         job = at_hand.records.get(id)
     return job

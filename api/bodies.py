@@ -117,6 +117,8 @@ def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iter
         socket.settimeout(STALL_SECONDS)
     body, got, size = environ["wsgi.input"], 0, _FIRST_BYTES
     while expected is None or got < expected:
+        if got:
+            _let_others_on()
         try:
             block = body.read(size if expected is None else min(size, expected - got))
         except TimeoutError:
@@ -129,7 +131,6 @@ def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iter
         if got > max_bytes:
             raise TooLarge("The body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
         yield block
-        _let_others_on()
         size = BLOCK_BYTES
     if expected is not None and got < expected:
         raise Unreadable(f"The body broke off: {got} of {expected} bytes arrived.")

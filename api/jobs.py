@@ -1,6 +1,7 @@
 """`/jobs`: list, look, wait, cancel, retry, delete."""
 
 import re
+import time
 
 from flask import Blueprint, Response, g, jsonify, request
 from typing_extensions import TypedDict
@@ -49,8 +50,8 @@ def get_job(id: str) -> Response:
     job = own_job(id)
     if wait and not job.status.is_terminal:
         at_hand = services()
-        with at_hand.waiting.expecting(id) as ended:
-            job = wait_for_end(at_hand, id, ended, wait)
+        with at_hand.waiting.expecting(id) as ending:
+            job = wait_for_end(at_hand, id, ending, time.monotonic() + wait)
     return job_response(job)
 
 

@@ -1,21 +1,24 @@
 """`POST /predict`: a row or a file in, a job out, or the answer itself for those who wait."""
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
-from api.answers import job_response, single_response, wait_for_end
+from api.answers import DOUBT_SECONDS, job_response, row_response, single_response, wait_for_end
 from api.bodies import gunzip, in_steps, read_blocks, read_whole
 from api.multipart import read_form
 from api.options import preferred_wait, query_wait, read_options
 from api.rows import instances_csv, ndjson_csv, parse
 from api.services import Services, services
+from api.waiting import Ending
 from rowcast.errors import Unprocessable, Unreadable, UnsupportedType
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options
+from rowcast.jobs.records import NewJob
 from rowcast.jobs.states import Status
 from rowcast.jobs.submit import Request, Submitted, new_id
 from rowcast.logs import logger
@@ -33,33 +36,53 @@ def predict() -> Response:
     asked, preferred = query_wait(), preferred_wait()
     wait = next(seconds for seconds in (asked, preferred, at_hand.settings.predict_wait) if seconds is not None)
     id = new_id()
-    with at_hand.waiting.expecting(id) as ended:
+    with at_hand.waiting.expecting(id) as ending:
         submitted = _form_of_body()(at_hand, id)
+        _log(submitted)
         if not submitted.replayed:
-            job = wait_for_end(at_hand, submitted.id, ended, wait, is_new=True)
+            response = _answer_to_new(at_hand, submitted.new, ending, wait)
     if submitted.replayed:
-        with at_hand.waiting.expecting(submitted.id) as ended:
-            job = wait_for_end(at_hand, submitted.id, ended, wait)
-    _log(job, submitted.replayed)
-    done = wait > 0 and job.status.is_terminal and job.status is not Status.EXPIRED
-    response = single_response(job) if done and job.is_single else job_response(job, 200 if done else 202)
-    if submitted.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-        response.status_code = 200 if response.status_code == 202 else response.status_code
+        response = _answer_to_replayed(at_hand, submitted.id, wait)
     if preferred is not None and asked is None:
         response.headers["Preference-Applied"] = f"wait={preferred:g}"
     return response
 
 
-def _log(job: Job, replayed: bool) -> None:
+def _log(submitted: Submitted) -> None:
+    new = submitted.new
     logger("gateway").info(
         "job_taken",
-        job=job.id,
-        kind=job.spec.kind,
-        model=str(job.spec.model),
-        rows=job.rows_total,
-        replayed=replayed,
+        job=submitted.id,
+        kind=new.spec.kind,
+        model=str(new.spec.model),
+        rows=new.rows,
+        replayed=submitted.replayed,
     )
+
+
+def _answer_to_new(at_hand: Services, new: NewJob, ending: Ending, wait: float) -> Response:
+    """What the caller knows already is not asked of Redis again: the job that it has just made, and how a row ended."""
+    if wait <= 0:
+        return job_response(new.queued(), 202)
+    until = time.monotonic() + wait
+    ending.wait(min(wait, DOUBT_SECONDS))
+    if ending.outcome:
+        return row_response(new.id, ending.outcome)
+    return _answer(wait_for_end(at_hand, new.id, ending, until), waited=True)
+
+
+def _answer_to_replayed(at_hand: Services, id: str, wait: float) -> Response:
+    with at_hand.waiting.expecting(id) as ending:
+        job = wait_for_end(at_hand, id, ending, time.monotonic() + wait)
+    response = _answer(job, waited=wait > 0)
+    response.headers["Idempotency-Replayed"] = "true"
+    response.status_code = 200 if response.status_code == 202 else response.status_code
+    return response
+
+
+def _answer(job: Job, *, waited: bool) -> Response:
+    done = waited and job.status.is_terminal and job.status is not Status.EXPIRED
+    return single_response(job) if done and job.is_single else job_response(job, 200 if done else 202)
 
 
 def _form_of_body() -> Callable[[Services, str], Submitted]:

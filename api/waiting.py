@@ -1,10 +1,12 @@
 """Callers that wait for a job's end: one Redis subscription for the whole process wakes them, nobody polls."""
 
+import json
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -16,29 +18,49 @@ _PAUSE_SECONDS = 1.0
 """Between attempts to subscribe where Redis is away."""
 
 
+class Ending:
+    """What a caller that waits for a job holds: it is woken when the job ends, or may have."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.outcome: dict[str, Any] | None = None
+        """Of a single job, unless it is long: its result, or the problem that ended it (which has a `status`)."""
+
+    def wait(self, seconds: float) -> None:
+        """Returns when the job may have ended, after so many seconds at most; each call waits anew."""
+        self._event.wait(seconds)
+        self._event.clear()
+
+    def wake(self, told: str) -> None:
+        """Takes what Redis told beside the id: nothing, or `succeeded {...}` or `failed {...}`."""
+        if told:
+            self.outcome = json.loads(told.partition(" ")[2])
+        self._event.set()
+
+
 class Waiting:
     """The waiting callers of one process. The subscription starts with the first of them."""
 
     def __init__(self, redis_url: str) -> None:
         self._url = redis_url
         self._lock = threading.Lock()
-        self._callers: dict[str, set[threading.Event]] = defaultdict(set)
+        self._callers: dict[str, set[Ending]] = defaultdict(set)
         self._subscribed = threading.Event()
         self._started = False
         self._log = logger("waiting")
 
     @contextmanager
-    def expecting(self, id: str) -> Iterator[threading.Event]:
-        """An event that is set when the job ends, or may have: enter before you look at the job, then look again."""
+    def expecting(self, id: str) -> Iterator[Ending]:
+        """Enter before you look at the job; look again when you are woken."""
         self._start()
-        event = threading.Event()
+        ending = Ending()
         with self._lock:
-            self._callers[id].add(event)
+            self._callers[id].add(ending)
         try:
-            yield event
+            yield ending
         finally:
             with self._lock:
-                self._callers[id].discard(event)
+                self._callers[id].discard(ending)
                 if not self._callers[id]:
                     del self._callers[id]
 
@@ -69,10 +91,12 @@ class Waiting:
                     self._subscribed.set()
                     self._wake(list(self._callers))  # what ended while nobody listened
                 elif message["type"] == "message":
-                    self._wake(message["data"].decode().split(" "))
+                    self._wake(message["data"].decode().split("\n"))
 
-    def _wake(self, ids: list[str]) -> None:
+    def _wake(self, lines: list[str]) -> None:
+        """Each line is a job's id, and what else is told of it."""
         with self._lock:
-            for id in ids:
-                for event in self._callers.get(id, ()):
-                    event.set()
+            for line in lines:
+                id, _, told = line.partition(" ")
+                for ending in self._callers.get(id, ()):
+                    ending.wake(told)

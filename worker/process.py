@@ -27,6 +27,13 @@ from worker.score import ChunkSpec, Part, score
 GATHER_ROWS = 256
 """Single rows predicted in one call: it costs hardly more than one row does."""
 
+LINGER_SECONDS = 1.0
+"""How long a process waits for the next single row before it goes back to Celery, whose way to it takes longer than a
+prediction does; other work that comes calls it away."""
+
+STAY_SECONDS = 5.0
+"""When it goes back nevertheless, so that a worker that is to stop gets its processes."""
+
 
 class InputLost(RowcastError):
     """A chunk's input is not in the store as it was put there; the text says how."""
@@ -80,20 +87,35 @@ class Process:
                 self._isolated.close()
 
     def predict_waiting(self, model: str) -> None:
-        """Predicts the single rows that wait for `NAME@VERSION` until none waits."""
-        while rows := self._leases.rows(model, GATHER_ROWS):
-            log = self._log.bind(model=model, jobs=[row.id for row in rows])
-            with self._keeper.holding(rows, self._longest_seconds(rows[0])):
-                try:
-                    self._predict_and_commit(model, rows, log)
-                except Unavailable as error:
-                    self._put_off(rows, error, log)
+        """Predicts the single rows that wait for `NAME@VERSION`, then those that come next, of whatever model."""
+        stay_until = time.monotonic() + STAY_SECONDS
+        while True:
+            linger_seconds = LINGER_SECONDS if time.monotonic() < stay_until else 0
+            rows = self._leases.rows(model, GATHER_ROWS, linger_seconds)
+            if rows == "lingering":
+                handed = self._leases.linger(linger_seconds)
+                if handed is None:
                     break
-                except Exception as error:
-                    log.exception("rows_raised")
-                    document = problem(500, "Predicting failed", f"{type(error).__name__}: {error}")
-                    self._leases.give_back(rows, document, strikes=STRIKES_OF_ERROR)
-        self._isolated.close()
+                model, rows = handed[0], [handed[1]]
+            if not rows or not self._predict_leased(model, rows):
+                break
+
+    def _predict_leased(self, model: str, rows: Sequence[RowLease]) -> bool:
+        """Predicts and commits the rows; answers whether to go on with others."""
+        log = self._log.bind(model=model, jobs=[row.id for row in rows])
+        with self._keeper.holding(rows, self._longest_seconds(rows[0])):
+            try:
+                self._predict_and_commit(model, rows, log)
+            except Unavailable as error:
+                self._put_off(rows, error, log)
+                return False
+            except Exception as error:
+                log.exception("rows_raised")
+                document = problem(500, "Predicting failed", f"{type(error).__name__}: {error}")
+                self._leases.give_back(rows, document, strikes=STRIKES_OF_ERROR)
+            finally:
+                self._isolated.close()
+        return True
 
     def _longest_seconds(self, lease: ChunkLease | RowLease) -> float | None:
         return self._isolated.longest_seconds if is_suspect(lease) else None

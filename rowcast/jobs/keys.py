@@ -6,7 +6,7 @@ from rowcast.jobs.states import TRANSITIONS
 
 
 class Key(NamedTuple):
-    """`template` has at most one `{}`: a job's id, or a model's `NAME@VERSION`, or a digest."""
+    """`template` has at most one `{}`: a job's id, or a model's `NAME@VERSION`, or a digest, or a process."""
 
     template: str
     kind: str
@@ -26,6 +26,10 @@ TABLE = {
     "leases": Key("rowcast:leases", "hash", "JOB/CHUNK leased → attempt and holder", "for ever"),
     "waiting": Key("rowcast:waiting:{}", "list", "ids of single jobs that wait for a model version", "while any waits"),
     "hinted": Key("rowcast:hinted", "hash", "NAME@VERSION with a hint on its way → since when (ms)", "for ever"),
+    "lingering": Key("rowcast:lingering", "zset", "NODE/PID that waits for single rows → until when (ms)", "for ever"),
+    "wake": Key(
+        "rowcast:wake:{}", "list", "the row that NODE/PID is given, with its lease; '' calls it away", "a minute"
+    ),
     "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
     "sweeping": Key("rowcast:sweeping", "zset", "ids whose files are removed then (ms)", "until they are"),
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),

@@ -94,14 +94,26 @@ class Leases:
         spec = Spec.model_validate_json(spec)
         return ChunkLease(id, chunk, int(attempt), unpack_planned(planned), spec, int(strikes))
 
-    def rows(self, model: str, most: int) -> list[RowLease]:
-        """Takes what waits for the model version `NAME@VERSION`, at most `most` rows."""
+    def rows(self, model: str, most: int, linger_seconds: float = 0) -> list[RowLease] | Literal["lingering"]:
+        """Takes what waits for the model version `NAME@VERSION`, at most `most` rows.
+
+        `lingering`: nothing waits, no other work either, and for so many seconds `linger` tells of the next row.
+        """
         with speaking():
-            answer = self._scripts("lease_singles", model, self.holder, self._lease_ms, most)
-        return [
-            RowLease(id.decode(), int(attempt), json.loads(values), probabilities == b"1", int(strikes))
-            for id, attempt, values, probabilities, strikes in answer
-        ]
+            answer = self._scripts("lease_singles", model, self.holder, most, int(linger_seconds * 1000))
+        return "lingering" if answer == b"lingering" else [_row_lease(*fields) for fields in answer]
+
+    def linger(self, seconds: float) -> tuple[str, RowLease] | None:
+        """Waits for the next row: it and its model version, or None where time is up or other work has come."""
+        wake = key("wake", self.holder)
+        with speaking():
+            _, word = self._redis.blpop(wake, seconds) or (wake, None)
+            if word is None and not self._redis.zrem(key("lingering"), self.holder):
+                word = self._redis.lpop(wake)  # it came at the last moment
+        if not word:
+            return None
+        model, fields = json.loads(word)
+        return model, _row_lease(*(str(field).encode() for field in fields))
 
     def renew(self, members: Iterable[str]) -> set[str]:
         """Prolongs leases and answers those that are no longer ours: lost, or of a job that has ended."""
@@ -171,3 +183,7 @@ class Leases:
     def _give_back(self, arguments: Sequence[str | int], problem: str, strikes: int, delay_seconds: float) -> None:
         with speaking():
             self._scripts("give_back", strikes, int(delay_seconds * 1000), problem, *arguments)
+
+
+def _row_lease(id: bytes, attempt: bytes | int, values: bytes, probabilities: bytes, strikes: bytes) -> RowLease:
+    return RowLease(id.decode(), int(attempt), json.loads(values), probabilities == b"1", int(strikes))

@@ -23,9 +23,6 @@ SINGLES_TASK = "rowcast.score_singles"
 REFUSED = "messages_refused"
 """Among the totals: messages that nobody of ours had put on the queue."""
 
-REFUSED = "messages_refused"
-"""Among the totals: messages that nobody of ours had put on the queue."""
-
 MARK = "@{}@"
 """What a hint's message has in place of an argument until a script fills it in."""
 

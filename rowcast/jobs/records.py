@@ -64,6 +64,11 @@ class NewJob:
                 record["probabilities"] = 1
         return record
 
+    def queued(self) -> Job:
+        """The job as it is at first."""
+        fields = {name.encode(): str(value).encode() for name, value in self.fields().items()}
+        return Job.from_record(self.id, fields | {b"owner": self.owner.encode(), b"status": b"queued"}, {}, 0)
+
 
 class Records:
     """All that the gateway and upkeep ask of the records.

@@ -18,6 +18,9 @@ RESEND_MS = 5_000
 LOST_MS = 120_000
 """When it sends a hint again although the queue is not empty: longer than any queue should make a hint wait."""
 
+TOLD_BYTES = 1_000
+"""The longest outcome of a row that is told to who waits; who waits for a longer one reads it from the record."""
+
 LONGEST_PAUSE_SECONDS = 30.0
 """Between attempts where the store, the registry or Redis is away."""
 
@@ -45,6 +48,7 @@ class Scripts:
                 f"local HINT_SINGLE = {_literal(hint(app, SINGLES_TASK, SINGLE, 'MODEL'))}",
                 f"local RESEND_MS, LOST_MS = {RESEND_MS}, {LOST_MS}",
                 f"local LEASE_MS, LONGEST_WAIT_MS = {lease_ms}, {max(lease_ms, pause_ms) + RESEND_MS}",
+                f"local TOLD_BYTES = {TOLD_BYTES}",
                 f"local STRIKES_ALLOWED, STRIKES_OF_DEATH = {STRIKES_ALLOWED}, {STRIKES_OF_DEATH}",
                 f"local RETENTION_MS = {int(settings.retention * 1000)}",
                 _source("prelude"),

@@ -52,10 +52,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Submitted:
-    """The job's id, and whether the same request had made it before."""
+    """The job's id, whether the same request had made it before, and what was, or would have been, made now."""
 
     id: str
     replayed: bool
+    new: NewJob
 
 
 class Submit:
@@ -160,7 +161,7 @@ class Submit:
 
     def _make(self, new: NewJob) -> Submitted:
         id, outcome = self._records.make(new)
-        return Submitted(id, outcome == "replayed")
+        return Submitted(id, outcome == "replayed", new)
 
 
 def new_id() -> str:

@@ -15,10 +15,10 @@ from types import FunctionType, ModuleType
 from typing import Any, Literal
 
 import numpy as np
-import structlog
 from sklearn.exceptions import InconsistentVersionWarning
 
 from rowcast.errors import ModelRefused
+from rowcast.logs import logger
 from rowcast.models.manifest import Manifest
 from rowcast.models.registry import Registry
 
@@ -71,7 +71,7 @@ def unpickle(data: bytes, read: Callable[[bytes], Any] = pickle.loads) -> tuple[
         if isinstance(warning.message, InconsistentVersionWarning):
             trained_with = warning.message.original_sklearn_version
         else:
-            structlog.get_logger().warning("model_warns", message=str(warning.message))
+            logger("models").warning("model_warns", message=str(warning.message))
     return value, trained_with
 
 
@@ -130,7 +130,7 @@ def _warn_of_differences(known_as: str, libraries: dict[str, str]) -> None:
         name: {"trained": libraries[name], "here": here[name]} for name in libraries if libraries[name] != here[name]
     }
     if differing:
-        structlog.get_logger().warning("model_libraries_differ", model=known_as, libraries=differing)
+        logger("models").warning("model_libraries_differ", model=known_as, libraries=differing)
 
 
 def _major_minor(version: str) -> list[str]:

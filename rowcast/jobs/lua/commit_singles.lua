@@ -8,7 +8,7 @@ for index = 1, #ARGV, 4 do
     if finish(id, status, not succeeded and outcome or nil) then
       redis.call('HSET', K.job(id), 'done', 1, 'failed', succeeded and 0 or 1)
       if succeeded then redis.call('HSET', K.job(id), 'result', outcome) end
-      ended[#ended + 1] = id
+      ended[#ended + 1] = #outcome <= TOLD_BYTES and id .. ' ' .. status .. ' ' .. outcome or id
     end
   end
 end

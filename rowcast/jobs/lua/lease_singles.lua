@@ -1,27 +1,28 @@
 -- Gives all that waits for one model version, up to a number of rows, to one worker process. A row that has a strike
 -- against it goes alone: it may be what kills those who touch it.
--- ARGV: NAME@VERSION, holder, lease (ms), rows at most. Answers {id, attempt, values, probabilities, strikes} for each.
-local model, holder, lease_ms, most = unpack(ARGV)
+-- ARGV: NAME@VERSION, holder, rows at most, how long the process would linger (ms).
+-- Answers what `lease_row` does for each; or 'lingering' where no work of any kind waits: the process is then the one
+-- that is given the next row, whatever its model.
+local model, holder, most, linger_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 redis.call('HDEL', K.hinted(), model)
-local until_ms = text(now_ms() + tonumber(lease_ms))
 local leased, alone = {}, false
-while #leased < tonumber(most) and not alone do
+while #leased < most and not alone do
   local id = redis.call('LPOP', K.waiting(model))
   if not id then break end
-  local job = redis.call('HMGET', K.job(id), 'status', 'values', 'probabilities', 'strikes')
-  local this = member(id, '0')
-  if job[1] and not ENDED[job[1]] and MAY[job[1]] and redis.call('HEXISTS', K.leases(), this) == 0 then
-    alone = job[4] and true or false
+  local status, strikes = unpack(redis.call('HMGET', K.job(id), 'status', 'strikes'))
+  if status and not ENDED[status] and MAY[status] and redis.call('HEXISTS', K.leases(), member(id, '0')) == 0 then
+    alone = strikes and true or false
     if alone and #leased > 0 then
       redis.call('LPUSH', K.waiting(model), id)
       break
     end
-    local attempt = redis.call('HINCRBY', K.job(id), 'attempts', 1)
-    redis.call('HSET', K.leases(), this, attempt .. ' ' .. holder)
-    redis.call('ZADD', K.due(), until_ms, this)
-    move(id, 'running')
-    leased[#leased + 1] = {id, attempt, job[2], job[3] or '', job[4] or '0'}
+    leased[#leased + 1] = lease_row(id, holder)
   end
 end
 if redis.call('LLEN', K.waiting(model)) > 0 then hint_single(model, false) end
+if #leased == 0 and linger_ms > 0 and redis.call('HLEN', K.hinted()) == 0 and redis.call('LLEN', K.batch()) == 0 then
+  redis.call('DEL', K.wake(holder))
+  redis.call('ZADD', K.lingering(), text(now_ms() + linger_ms), holder)
+  return 'lingering'
+end
 return leased

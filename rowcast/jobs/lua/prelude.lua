@@ -33,15 +33,34 @@ local function next_tag() return 'h' .. text(redis.call('HINCRBY', K.totals(), '
 
 local function quoted(value) return '\\"' .. value .. '\\"' end
 
+local function wake(holder, word)
+  redis.call('LPUSH', K.wake(holder), word)
+  redis.call('EXPIRE', K.wake(holder), 60)
+end
+
+-- A process that lingers after its last single row, which it then does no more; or nil.
+local function take_lingering()
+  local last = redis.call('ZPOPMAX', K.lingering())
+  return last[1] and tonumber(last[2]) > now_ms() and last[1] or nil
+end
+
+-- Other work has come: one process fewer lingers.
+local function call_away()
+  local holder = take_lingering()
+  if holder then wake(holder, '') end
+end
+
 local function hint_chunk(id, chunk)
   redis.call('LPUSH', K.batch(), fill(HINT_BATCH, next_tag(), {JOB = quoted(id), CHUNK = chunk}))
+  call_away()
 end
 
 -- One hint a model version is enough while it is on its way: the task takes all that waits.
 local function hint_single(model, again)
-  if again or redis.call('HSETNX', K.hinted(), model, text(now_ms())) == 1 then
+  if redis.call('HSETNX', K.hinted(), model, text(now_ms())) == 1 or again then
     if again then redis.call('HSET', K.hinted(), model, text(now_ms())) end
     redis.call('LPUSH', K.single(), fill(HINT_SINGLE, next_tag(), {MODEL = quoted(model)}))
+    call_away()
   end
 end
 
@@ -135,13 +154,25 @@ local function finish(id, to, err)
   return true
 end
 
-local function tell(ids)
-  if #ids > 0 then redis.call('PUBLISH', ENDED_CHANNEL, table.concat(ids, ' ')) end
+-- Tells who waits, a job a line: its id, and of a row, unless it is long, how it ended: `ID succeeded {...}`.
+local function tell(lines)
+  if #lines > 0 then redis.call('PUBLISH', ENDED_CHANNEL, table.concat(lines, '\n')) end
 end
 
 local function unpack_lease(lease)
   local attempt, holder = string.match(lease or '', '^(%d+) (.*)$')
   return tonumber(attempt), holder
+end
+
+-- Gives a single job's row to a process. Answers {id, attempt, values, probabilities or '', strikes}.
+local function lease_row(id, holder)
+  local this = member(id, '0')
+  local job = redis.call('HMGET', K.job(id), 'values', 'probabilities', 'strikes')
+  local attempt = redis.call('HINCRBY', K.job(id), 'attempts', 1)
+  redis.call('HSET', K.leases(), this, attempt .. ' ' .. holder)
+  redis.call('ZADD', K.due(), text(now_ms() + LEASE_MS), this)
+  move(id, 'running')
+  return {id, attempt, job[1], job[2] or '', job[3] or '0'}
 end
 
 local function worker_lost(id, chunk)

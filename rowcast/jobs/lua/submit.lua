@@ -27,8 +27,12 @@ if plan ~= '' then
   redis.call('SET', K.plan(id), plan)
   top_up(id)
 else
-  redis.call('RPUSH', K.waiting(model), id)
-  redis.call('ZADD', K.due(), text(now_ms() + RESEND_MS), member(id, '0'))
-  hint_single(model, false)
+  local holder = take_lingering()
+  if holder then wake(holder, cjson.encode({model, lease_row(id, holder)})) -- past Celery, whose way takes longer
+  else
+    redis.call('RPUSH', K.waiting(model), id)
+    redis.call('ZADD', K.due(), text(now_ms() + RESEND_MS), member(id, '0'))
+    hint_single(model, false)
+  end
 end
 return {'made'}
