@@ -13,7 +13,10 @@ from rowcast.models.registry import Registry
 from rowcast.settings import PREFIX, Settings
 from rowcast.storage import Storage
 
-pytestmark = pytest.mark.timeout(600)  # the first test builds the images
+pytestmark = [
+    pytest.mark.timeout(600),  # the first test builds the images
+    pytest.mark.xdist_group("compose"),
+]
 
 ROWS = 300_000
 AGES = ("0.75", "7", "25", "38.0", "61", "")
