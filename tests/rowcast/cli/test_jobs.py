@@ -1,11 +1,12 @@
 import json
 import signal
 import threading
-import uuid
 from pathlib import Path
 
 import pytest
 from fake_service import FakeService, Handler, problem
+
+ID = "d23206a5-eb2e-4499-ab96-45ef2a0ae9e8"
 
 
 @pytest.fixture
@@ -100,8 +101,8 @@ def test_a_refused_request_is_exit_code_2_with_each_fault(rowcast, service: Fake
         ["predict", "in.csv", "--max-errors", "-1"],
         ["no-such-command"],
         ["status", "no-id"],
-        ["status", "--url", "nonsense", str(uuid.uuid4())],
-        ["status", str(uuid.uuid4())],
+        ["status", "--url", "nonsense", ID],
+        ["status", ID],
     ],
     ids=" ".join,
 )
