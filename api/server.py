@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import uuid_utils
@@ -40,6 +41,7 @@ class Server(BaseApplication):
             "backlog": BACKLOG,
             # 27 opens a control socket in the home directory unless told not to.
             "control_socket_disable": True,
+            "forwarded_allow_ips": "",  # nobody's word about the scheme is taken
             "limit_request_line": 4094,
             "limit_request_fields": 50,
             "pre_request": _remember,
@@ -64,9 +66,48 @@ class Server(BaseApplication):
 class ProblemWorker(GeventWorker):
     """A gevent worker whose own errors, of requests that no application sees, are problem documents, too."""
 
+    def handle_request(self, listener_name: str, req: Any, sock: Any, addr: Any) -> None:
+        """As gunicorn's, with head and body in one packet."""
+        joining = _JoiningSocket(sock)
+        try:
+            super().handle_request(listener_name, req, joining, addr)
+        finally:  # gunicorn closes a connection by an exception
+            joining.flush()
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """As gunicorn's, through a socket that turns its HTML page into a problem."""
         super().handle_error(req, _ProblemSocket(client), addr, exc)
+
+
+class _JoiningSocket:
+    """Keeps an answer's head back until its body begins: gunicorn sends each by itself, and wakes the caller twice."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+        self._head: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def sendall(self, data: bytes) -> None:
+        """Sends `data`; the first of an answer, its head, with the next."""
+        if self._head is None:
+            self._head = data
+        else:
+            self._client.sendall(self._head + data if self._head else data)
+            self._head = b""
+
+    def sendfile(self, *arguments: Any, **named: Any) -> int:
+        """Sends the head, and a file as its body."""
+        self.flush()
+        return self._client.sendfile(*arguments, **named)
+
+    def flush(self) -> None:
+        """Sends the head of an answer that has no body; where the connection was cut on purpose, nothing."""
+        if self._head:
+            with suppress(OSError):
+                self._client.sendall(self._head)
+            self._head = b""
 
 
 class _ProblemSocket:
