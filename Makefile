@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml
 
-.PHONY: help demo up test lint lock clean
+.PHONY: help demo up test soak lint lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
@@ -20,6 +20,9 @@ up: $(VENV)/ready ## Start the whole service here and leave it running (Ctrl-C e
 
 test: $(VENV)/ready ## Run the tests, two at a time
 	@exec $(RUN) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+
+soak: $(VENV)/ready ## Run the tests that take minutes
+	@exec $(RUN) -m pytest -m soak -s $(ARGS)
 
 lint: $(VENV)/ready ## Check format, lint and types
 	$(RUN) -m ruff format --check .

@@ -1,18 +1,13 @@
 """Models that misbehave, and a service of each test's own where it breaks something."""
 
-import pickle
 from collections.abc import Callable, Iterator
 
 import estimators
 import httpx
 import numpy as np
 import pytest
-import sklearn
 from programs import SUPPORT, Stack
-
-from rowcast.models.manifest import Draft, Feature
-from rowcast.models.registry import Registry
-from rowcast.storage import Storage
+from registering import register
 
 
 @pytest.fixture
@@ -26,7 +21,6 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
 def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
     """A stack of the test's own: quick leases, tiny chunks, misbehaving models in its registry; nothing started."""
     stack = make_stack(ROWCAST_LEASE_SECONDS="3", ROWCAST_CHUNK_ROWS="64", PYTHONPATH=str(SUPPORT))
-    registry = Registry(Storage(str(stack.models)))
     for kind in (
         estimators.Fixed,
         estimators.Slow,
@@ -38,13 +32,7 @@ def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
         estimators.Hanging,
     ):
         model = kind(str(stack.folder)).fit(np.zeros((2, 1)), [0, 1])
-        draft = Draft(
-            task="classification",
-            features=[Feature(name="age", kind="number", missing=False)],
-            classes=[0, 1],
-            libraries={"python": "3", "scikit-learn": str(sklearn.__version__)},
-        )
-        registry.register(kind.__name__.lower(), pickle.dumps(model), draft)
+        register(stack.models, kind.__name__.lower(), model, ["age"])
     yield stack
     stack.stop_all()
 

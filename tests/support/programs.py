@@ -109,6 +109,9 @@ def _answers(url: str) -> bool:
         return False
 
 
+UPKEEP = "rowcast.jobs.upkeep"
+
+
 @dataclass
 class Stack:
     """Rowcast's programs as processes, around one Redis, one store and one registry."""
@@ -163,26 +166,29 @@ class Stack:
         return process
 
     def start_gateway(self) -> None:
-        self.start("gateway", "api", "--port", str(self.port))
-        until(self._healthy, "the gateway answers")
+        self.start("gateway", *self._gateway)
+        until(lambda: self._lives("gateway") and self._healthy(), "the gateway answers")
 
     def start_worker(self, name: str = "worker", concurrency: int = 2) -> None:
         before = self.ready_processes(name)
         self.start(name, "worker", "--concurrency", str(concurrency))
         until(lambda: self.ready_processes(name) >= before + concurrency, f"{name} is ready")
 
-    def keep_worker(self, name: str = "worker", concurrency: int = 2) -> None:
-        """Starts a worker that is started again when it ends, as whatever runs it in earnest does."""
-
-        def start() -> "subprocess.Popen[bytes]":
-            return self.start(name, "worker", "--concurrency", str(concurrency))
-
-        self.keepers[name] = Keeper(name, start, structlog.get_logger("keeper"))
+    def keep(self, name: str, *command: str) -> None:
+        """Starts a program that is started again when it ends, as whatever runs it in earnest does."""
+        self.keepers[name] = Keeper(name, lambda: self.start(name, *command), structlog.get_logger("keeper"))
         self.keepers[name].begin()
+
+    def keep_gateway(self) -> None:
+        self.keep("gateway", *self._gateway)
+        until(self._healthy, "the gateway answers")
+
+    def keep_worker(self, name: str = "worker", concurrency: int = 2) -> None:
+        self.keep(name, "worker", "--concurrency", str(concurrency))
         until(lambda: self.ready_processes(name) >= concurrency, f"{name} is ready")
 
     def start_upkeep(self) -> None:
-        self.start("upkeep", "rowcast.jobs.upkeep")
+        self.start("upkeep", UPKEEP)
 
     def log(self, name: str) -> str:
         file = self.folder / f"{name}.log"
@@ -216,8 +222,15 @@ class Stack:
         """What lies in the store below `jobs/`."""
         return sorted(str(file.relative_to(self.store)) for file in (self.store / "jobs").rglob("*") if file.is_file())
 
+    @property
+    def _gateway(self) -> tuple[str, ...]:
+        return ("api", "--port", str(self.port))
+
+    def _lives(self, name: str) -> bool:
+        assert self.processes[name].poll() is None, self.log(name)
+        return True
+
     def _healthy(self) -> bool:
-        assert self.processes["gateway"].poll() is None, self.log("gateway")
         try:
             return httpx.get(f"{self.url}/health").status_code == 200
         except httpx.TransportError:

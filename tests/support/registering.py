@@ -1,0 +1,23 @@
+"""Registering an estimator as `rowcast train` would, without training it there."""
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sklearn
+
+from rowcast.models.manifest import Draft, Feature
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
+
+
+def register(models: Path, name: str, classifier: Any, columns: Sequence[str]) -> None:
+    """Puts a fitted classifier of numbers, with the classes 0 and 1, into the registry."""
+    draft = Draft(
+        task="classification",
+        features=[Feature(name=column, kind="number", missing=False) for column in columns],
+        classes=[0, 1],
+        libraries={"python": "3", "scikit-learn": str(sklearn.__version__)},
+    )
+    Registry(Storage(str(models))).register(name, pickle.dumps(classifier), draft)
