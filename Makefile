@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml
 
-.PHONY: help demo up test soak lint lock clean
+.PHONY: help demo up test soak recovery lint lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
@@ -23,6 +23,9 @@ test: $(VENV)/ready ## Run the tests, two at a time
 
 soak: $(VENV)/ready ## Run the tests that take minutes
 	@exec $(RUN) -m pytest -m soak -s $(ARGS)
+
+recovery: $(VENV)/ready ## Measure how long recovery takes, and write it into docs/faults.md
+	@PYTHONPATH=.:tests/support exec $(RUN) tests/stack/recovery.py
 
 lint: $(VENV)/ready ## Check format, lint and types
 	$(RUN) -m ruff format --check .

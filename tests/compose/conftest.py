@@ -43,9 +43,9 @@ class Compose:
         assert done.returncode == 0, f"docker compose {' '.join(words)}\n{done.stdout[-3000:]}{done.stderr[-6000:]}"
         return done.stdout
 
-    def up(self) -> None:
-        """Everything is there and healthy."""
-        self("up", "--build", "--detach", "--wait", "--scale", f"worker={WORKERS}")
+    def up(self, workers: int = WORKERS) -> None:
+        """Everything is there and healthy, with so many workers."""
+        self("up", "--build", "--detach", "--wait", "--scale", f"worker={workers}")
 
     def containers(self, *services: str) -> list[dict[str, Any]]:
         """What the engine knows of the services' containers, of those that have ended, too."""
@@ -97,6 +97,13 @@ def compose() -> Iterator[Compose]:
         yield project
     finally:
         project("down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
+
+
+@pytest.fixture(scope="session")
+def slow(compose: Compose) -> None:
+    """Registers the model `slow`, in the image of the workers."""
+    program = Path(__file__).with_name("slow_model.py").read_text()
+    compose("run", "--rm", "--no-TTY", "train", "python", "-", stdin=program)
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """The containers, for real: built from this checkout, three workers, one file."""
 
-import csv
 import io
 import json
 from pathlib import Path
 
 import httpx
 import pytest
+from people import AGES, assert_whole, begun, ended, people, progress, submit
 
 from rowcast.models.load import load
 from rowcast.models.registry import Registry
@@ -19,30 +19,6 @@ pytestmark = [
 ]
 
 ROWS = 300_000
-AGES = ("0.75", "7", "25", "38.0", "61", "")
-
-
-def people(rows: int, ages: tuple[str, ...] = AGES) -> bytes:
-    """A file whose ids have zeros in front, and whose cells a CSV writer would not write again as they are."""
-    lines = [f"{row:07d},{ages[row % len(ages)]},{row % 3 + 1}" for row in range(rows)]
-    return "\n".join(["id,age,pclass", *lines, ""]).encode()
-
-
-def submit(client: httpx.Client, body: bytes, **options: str) -> dict:
-    answer = client.post("/predict", content=body, headers={"Content-Type": "text/csv"}, params=options)
-    assert answer.status_code == 202, answer.text
-    return answer.json()
-
-
-def ended(client: httpx.Client, id: str) -> dict:
-    """The job at its end: a call holds its answer for up to a minute."""
-    job = client.get(f"/jobs/{id}", params={"wait": "60"}).json()
-    return job if job["finished_at"] else ended(client, id)
-
-
-def progress(client: httpx.Client, id: str, wait: str = "0") -> int:
-    """The rows done, now or after the wait."""
-    return client.get(f"/jobs/{id}", params={"wait": wait}).json()["progress"]["rows_done"]
 
 
 def test_a_row_is_predicted(client):
@@ -140,13 +116,10 @@ def test_every_setting_can_be_given_to_the_programs(compose):
         assert missing <= {"ROWCAST_OPEN"}, (name, missing)
 
 
-def test_stop_lets_the_running_chunks_end_and_the_job_goes_on_after_the_next_start(compose, client):
-    slow_model = Path(__file__).with_name("slow_model.py").read_text()
-    compose("run", "--rm", "--no-TTY", "train", "python", "-", stdin=slow_model)
+def test_stop_lets_the_running_chunks_end_and_the_job_goes_on_after_the_next_start(compose, client, slow):
     rows = 15 * compose.chunk_rows
     id = submit(client, people(rows, AGES[:-1]), model="slow")["id"]
-    while not (done := progress(client, id, wait="0.2")):
-        pass  # each round waits in the gateway
+    done = begun(client, id)
 
     compose("stop", "worker")
     workers = compose.containers("worker")
@@ -156,11 +129,7 @@ def test_stop_lets_the_running_chunks_end_and_the_job_goes_on_after_the_next_sta
     assert done < progress(client, id) < rows, "no chunk was at work when the signal came"
 
     compose.up()
-    job = ended(client, id)
-    assert job["status"] == "succeeded"
-    result = list(csv.reader(client.get(f"/jobs/{id}/result").text.splitlines()))
-    assert [row[0] for row in result[1:]] == [f"{row:07d}" for row in range(rows)]
-    assert all(row[2] == row[3] for row in result[1:]), "the model predicts the class that it is given"
+    assert_whole(client, id, rows)
     scored = [line for worker in workers for line in compose.events(worker, "chunk_scored", id)]
     assert sum(line["rows"] for line in scored) == rows, "a chunk was done twice"
     assert all(line["attempt"] == 1 for line in scored), "a chunk was broken off and begun again"

@@ -1,11 +1,15 @@
 """Fetching what a job made: under which name, whole, in ranges, or not at all."""
 
 import gzip
+import io
 
 import httpx
 import pytest
-from programs import ROOT
+from programs import ROOT, Stack
+from typing_extensions import Buffer
 from werkzeug.http import parse_options_header
+
+from rowcast import Client
 
 CSV = {"Content-Type": "text/csv"}
 ROW = b"age,pclass\n25,3\n"
@@ -75,3 +79,29 @@ def test_a_range_that_is_not_one_range_of_bytes_is_answered_with_the_whole(clien
     here = f"/jobs/{scored(client, content=ROW, headers=CSV)['id']}/result"
     answer = client.get(here, headers={"Range": ranges})
     assert (answer.status_code, answer.content) == (200, client.get(here).content)
+
+
+def test_a_download_goes_on_when_its_gateway_was_killed_and_is_there_again(own_stack: Stack) -> None:
+    """Thirty megabytes: more than the sockets between would take in before anything of it is read."""
+    rows = [b"%d,%s\n" % (number % 60, b"x" * 1_500) for number in range(20_000)]
+    own_stack.environment["ROWCAST_CHUNK_ROWS"] = "2000"
+    own_stack.keep_gateway()
+    own_stack.start_upkeep()
+    own_stack.start_worker()
+
+    class Fatal(io.BytesIO):
+        """Kills the gateway when the first bytes have arrived."""
+
+        def write(self, data: Buffer) -> int:
+            if not self.tell():
+                own_stack.keepers["gateway"].kill()
+            return super().write(data)
+
+    with Client(own_stack.url) as client:
+        job = client.submit_csv(b"age,note\n" + b"".join(rows), model="fixed").wait(60)
+        result = Fatal()
+        job.download(result)
+    lines = result.getvalue().splitlines(keepends=True)
+    assert lines[1:] == [row[:-1] + b",%d\n" % (number % 60 > 30) for number, row in enumerate(rows)]
+    assert '"status": 206' in own_stack.log("gateway"), "the rest was asked for"
+    own_stack.audit()

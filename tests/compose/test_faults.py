@@ -1,0 +1,69 @@
+"""Containers that die, or go, in the middle of a job: it ends with every row, once."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from people import AGES, assert_whole, begun, people, submit
+from programs import until
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("compose"), pytest.mark.usefixtures("slow")]
+
+CHUNKS = 9
+
+Start = Callable[[int], str]
+
+
+def kill(container: dict) -> None:
+    """Kills its first process from outside, as the kernel would; `docker kill` would keep it from being restarted."""
+    os.kill(container["State"]["Pid"], signal.SIGKILL)
+
+
+@pytest.fixture
+def start(compose, client: httpx.Client) -> Iterator[Start]:
+    """Starts a job of so many chunks and waits until it is in full swing; in the end it is whole."""
+    jobs = []
+
+    def start(chunks: int) -> str:
+        rows = chunks * compose.chunk_rows
+        jobs.append((submit(client, people(rows, AGES[:-1]), model="slow")["id"], rows))
+        begun(client, jobs[-1][0])
+        return jobs[-1][0]
+
+    yield start
+    with httpx.Client(base_url=compose.url, timeout=120) as again:
+        for id, rows in jobs:
+            assert_whole(again, id, rows)
+    compose("exec", "--no-TTY", "gateway", "python", "-m", "rowcast.cli", "audit")
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_chunk_is_done_elsewhere(compose, start: Start) -> None:
+    start(CHUNKS)
+    victim = compose.containers("worker")[0]
+    kill(victim)
+    until(lambda: _restarts(compose, victim) == 1, "it is started again")
+
+
+def test_of_three_workers_one_stays_and_nothing_is_broken_off(compose, client: httpx.Client, start: Start) -> None:
+    id = start(CHUNKS)
+    before = compose.containers("worker")
+    compose("up", "--detach", "--no-recreate", "--scale", "worker=1")
+    assert len(compose.containers("worker")) == 1
+    compose.up()
+    assert len(before) == len(compose.containers("worker")) == 3
+    assert client.get(f"/jobs/{id}").status_code == 200
+
+
+@pytest.mark.parametrize("service", ["redis", "gateway", "upkeep"])
+def test_another_container_that_is_killed_comes_back_and_the_job_goes_on(compose, start: Start, service: str) -> None:
+    start(CHUNKS)
+    (victim,) = compose.containers(service)
+    kill(victim)
+    until(lambda: _restarts(compose, victim) == 1, "it is started again")
+    compose.up()  # waits until all are healthy
+
+
+def _restarts(compose, container: dict) -> int:
+    return next(now["RestartCount"] for now in compose.containers() if now["Id"] == container["Id"])

@@ -1,0 +1,183 @@
+"""Measures how long it takes until work goes on after a fault, and writes it into docs/faults.md (`make recovery`).
+
+With default settings, two workers of one process each, and chunks that take a second. From the fault, or from the
+moment at which what was away is back, until every chunk that was in work is done; of a gateway, until it answers.
+"""
+
+import re
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic, sleep
+
+import estimators
+import httpx
+import numpy as np
+import psutil
+from programs import ROOT, SUPPORT, UPKEEP, RedisServer, Stack, until
+from proxy import Proxy
+from redis.exceptions import RedisError
+from registering import register
+from scored import CSV, submit
+
+from rowcast.jobs.keys import key
+
+RUNS = 5
+AWAY_SECONDS = 20
+WORKERS = ("first", "second")
+TABLE = re.compile(r"(<!-- recovery -->\n).*(<!-- /recovery -->)", re.DOTALL)
+LONG = 120
+
+Fault = Callable[[Stack, Proxy], float]
+"""Does its worst, and answers when (by `monotonic`) things were as they should be again."""
+
+
+def kill_pool_process(stack: Stack, _: Proxy) -> float:
+    psutil.Process(stack.keepers["first"].pid).children()[0].kill()
+    return monotonic()
+
+
+def kill_worker(stack: Stack, _: Proxy) -> float:
+    stack.keepers["first"].kill()
+    return monotonic()
+
+
+def kill_all_workers(stack: Stack, _: Proxy) -> float:
+    for name in WORKERS:
+        stack.keepers[name].kill()
+    return monotonic()
+
+
+def ask_worker_to_stop(stack: Stack, _: Proxy) -> float:
+    psutil.Process(stack.keepers["first"].pid).terminate()
+    return monotonic()
+
+
+def stop_redis(stack: Stack, _: Proxy) -> float:
+    stack.server.stop()
+    stack.server.start()
+    return monotonic()
+
+
+def kill_redis(stack: Stack, _: Proxy) -> float:
+    stack.server.kill()
+    stack.server.start()
+    return monotonic()
+
+
+def freeze_redis(stack: Stack, _: Proxy) -> float:
+    with stack.server.frozen():
+        sleep(AWAY_SECONDS)
+    return monotonic()
+
+
+def cut_connections(stack: Stack, _: Proxy) -> float:
+    stack.redis.client_kill_filter(_type="normal")
+    return monotonic()
+
+
+def swallow_packets(stack: Stack, proxy: Proxy) -> float:
+    proxy.swallow()
+    sleep(AWAY_SECONDS)
+    proxy.forward()
+    return monotonic()
+
+
+def kill_gateway(stack: Stack, _: Proxy) -> float:
+    stack.keepers["gateway"].kill()
+    return monotonic()
+
+
+FAULTS: Mapping[str, Fault] = {
+    "`kill -9` of a pool process": kill_pool_process,
+    "`kill -9` of a worker, another goes on": kill_worker,
+    "`kill -9` of all workers, which are started again": kill_all_workers,
+    "`SIGTERM` of a worker": ask_worker_to_stop,
+    "Redis stopped and started": stop_redis,
+    "`kill -9` of Redis, which is started again": kill_redis,
+    f"Redis frozen for {AWAY_SECONDS} s": freeze_redis,
+    "all connections to Redis cut": cut_connections,
+    f"packets to Redis swallowed for {AWAY_SECONDS} s": swallow_packets,
+    "`kill -9` of the gateway, which is started again": kill_gateway,
+}
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[tuple[Stack, Proxy]]:
+    """Everything under keepers, with default settings but for the chunks' size."""
+    (folder / "redis").mkdir(parents=True)
+    server = RedisServer(folder / "redis")
+    proxy = Proxy(server.port)
+    environment = {
+        "ROWCAST_REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0",
+        "ROWCAST_CHUNK_ROWS": "64",
+        "PYTHONPATH": str(SUPPORT),
+    }
+    stack = Stack(server, folder, folder / "models", environment)
+    register(stack.models, "slow", estimators.Slow().fit(np.zeros((2, 1)), [0, 1]), ["age"])
+    try:
+        stack.keep_gateway()
+        stack.keep("upkeep", UPKEEP)
+        for name in WORKERS:
+            stack.keep_worker(name, concurrency=1)
+        yield stack, proxy
+    finally:
+        stack.stop_all()
+        proxy.close()
+        server.stop()
+
+
+def in_work(stack: Stack) -> set[bytes]:
+    """The chunks that are leased, `JOB/CHUNK`."""
+    return set(stack.redis.hkeys(key("leases")))
+
+
+def is_done(stack: Stack, chunks: set[bytes]) -> bool:
+    with suppress(RedisError):
+        return not any(
+            stack.redis.hexists(key("open", job), chunk)
+            for job, _, chunk in (member.decode().partition("/") for member in chunks)
+        )
+    return False
+
+
+def answers(stack: Stack) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{stack.url}/health", timeout=1).status_code == 200
+    return False
+
+
+def measure(stack: Stack, proxy: Proxy, fault: Fault) -> float:
+    """Seconds for one fault, while a job of ten chunks runs."""
+    with httpx.Client(base_url=stack.url, timeout=LONG) as http:
+        id = submit(http, "slow", CSV)
+        until(lambda: len(in_work(stack)) == len(WORKERS), "both workers have a chunk", LONG)
+        chunks = in_work(stack)
+        back = fault(stack, proxy)
+        goes_on = (lambda: answers(stack)) if fault is kill_gateway else (lambda: is_done(stack, chunks))
+        until(goes_on, "work goes on", LONG)
+        seconds = monotonic() - back
+    with httpx.Client(base_url=stack.url, timeout=LONG) as http:
+        until(lambda: http.get(f"/jobs/{id}").json().get("status") == "succeeded", "the job ends", LONG)
+    until(lambda: all(keeper.pid for keeper in stack.keepers.values()), "all programs are there again", LONG)
+    return seconds
+
+
+def main() -> None:
+    measured = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, fault in FAULTS.items():
+            with service(Path(folder) / str(len(measured))) as (stack, proxy):
+                seconds = [measure(stack, proxy, fault) for _ in range(RUNS)]
+            measured[name] = f"| {name} | {statistics.median(seconds):.1f} | {min(seconds):.1f} to {max(seconds):.1f} |"
+            print(measured[name], file=sys.stderr)
+    table = "\n".join(["| fault | median (s) | range (s) |", "| --- | --- | --- |", *measured.values(), ""])
+    file = ROOT / "docs" / "faults.md"
+    file.write_text(TABLE.sub(lambda found: found[1] + table + found[2], file.read_text()))
+
+
+if __name__ == "__main__":
+    main()
