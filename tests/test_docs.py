@@ -114,7 +114,7 @@ def test_the_table_of_redis_keys_is_that_of_the_code() -> None:
     assert between("design.md", "keys").splitlines() == lines
 
 
-def tests_in(pattern: str) -> set[str]:
+def named_in(pattern: str) -> set[str]:
     """The tests in the files below `tests/` that the pattern names."""
     nodes = [node for file in (ROOT / "tests").glob(pattern) for node in ast.parse(file.read_text()).body]
     return {node.name for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
@@ -122,8 +122,8 @@ def tests_in(pattern: str) -> set[str]:
 
 def test_every_fault_names_a_test_that_there_is_and_every_such_test_is_named() -> None:
     named = set(re.findall(r"`(test_\w+)`", text("faults.md")))
-    assert tests_in("*/test_*faults.py") | tests_in("stack/test_clocks.py") <= named
-    assert named <= tests_in("stack/test_*.py") | tests_in("compose/test_*.py")
+    assert named_in("*/test_*faults.py") | named_in("stack/test_clocks.py") <= named
+    assert named <= named_in("stack/test_*.py") | named_in("compose/test_*.py")
 
 
 @pytest.mark.parametrize("name", MINE)
