@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from api import docs, errors, health, jobs, models, predict, requests, results
+from api import docs, errors, events, health, jobs, models, predict, requests, results
 from api.services import build
 from rowcast.settings import Settings
 
@@ -18,6 +18,6 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["rowcast"] = build(settings)
     requests.register(app)
     errors.register(app)
-    for module in (health, docs, predict, jobs, results, models):
+    for module in (health, docs, predict, jobs, results, events, models):
         app.register_blueprint(module.blueprint)
     return app

@@ -19,7 +19,7 @@ _MOST_NAMES = 100
 _NAME_CHARACTERS = 200
 """How much of a name is told back."""
 
-_NOT_OPTIONS = {"wait"}
+_NOT_OPTIONS = {"wait", "follow"}
 """Query parameters of `POST /predict` that are no options of the job."""
 
 
@@ -69,6 +69,18 @@ def query_wait() -> float | None:
     if seconds is None or seconds > MAX_WAIT_SECONDS:
         raise Unprocessable.at("wait", f"takes seconds from 0 to {MAX_WAIT_SECONDS:g}")
     return seconds
+
+
+def query_follow() -> bool:
+    """`?follow=true`: whether the result is to come part by part.
+
+    Raises:
+        Unprocessable: it is neither `true` nor `false`.
+    """
+    text = request.args.get("follow", "false")
+    if text not in ("true", "false"):
+        raise Unprocessable.at("follow", "takes true or false")
+    return text == "true"
 
 
 def preferred_wait() -> float | None:

@@ -28,14 +28,20 @@ _WHOLE_BYTES = 16 * 1024 * 1024
 
 
 class Parts:
-    """The parts of one job that has ended."""
+    """The parts of one job: all of one that has succeeded, of others those that are there."""
 
     def __init__(self, at_hand: Services, job: Job) -> None:
         self._at_hand = at_hand
         self._job = job
-        table = at_hand.records.parts(job.id, 0, job.chunks_total)
-        self.stored: list[Stored] = list(unpack_stored(table, job.chunks_total))
-        """What is recorded of each part, by its number."""
+        self.stored: list[Stored] = []
+        """What is recorded of each part, by its number; `look` brings it up to date."""
+        self.look()
+
+    def look(self, first: int = 0) -> None:
+        """Reads anew what is recorded of the parts from number `first` on."""
+        count = self._job.chunks_total - first
+        table = self._at_hand.records.parts(self._job.id, first, count)
+        self.stored[first:] = unpack_stored(table, count)
 
     def read(self, number: int, start: int, patience_seconds: float) -> Iterator[bytes]:
         """A part from the offset `start` on, in blocks; nothing is given before the whole part is known to be good.
@@ -72,7 +78,7 @@ class Parts:
             if data is not None:
                 return data
             if not is_asked:
-                is_asked = self._ask_for(number)
+                is_asked = self._ask_for(number)  # of a job that still runs when that has ended
             elif self._at_hand.records.get(self._job.id).lost_chunk is not None:
                 raise ResultLost(f"Part {number} of the result of job {self._job.id} is lost: send the file again.")
             if time.monotonic() > until:
@@ -81,9 +87,12 @@ class Parts:
 
     def _ask_for(self, number: int) -> bool:
         logger("gateway").error("part_damaged", job=self._job.id, part=number)
-        if not self._at_hand.records.mend(self._job.id, number):
-            raise ResultLost(f"A part of job {self._job.id}, which is {self._job.status}, is lost.")
-        return True
+        if self._at_hand.records.mend(self._job.id, number):
+            return True
+        status = self._at_hand.records.get(self._job.id).status
+        if status.is_terminal:
+            raise ResultLost(f"A part of job {self._job.id}, which is {status}, is lost.")
+        return False
 
     def _whole(self, number: int) -> bytes | None:
         data = self._at_hand.files.get_whole_part(self._job.id, number)

@@ -8,10 +8,11 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
-from api.answers import DOUBT_SECONDS, job_response, row_response, single_response, wait_for_end
+from api.answers import DOUBT_SECONDS, job_response, own_job, row_response, single_response, wait_for_end
 from api.bodies import gunzip, in_steps, read_blocks, read_whole
 from api.multipart import read_form
-from api.options import preferred_wait, query_wait, read_options
+from api.options import preferred_wait, query_follow, query_wait, read_options
+from api.results import result_response
 from api.rows import instances_csv, ndjson_csv, parse
 from api.services import Services, services
 from api.waiting import Ending
@@ -19,8 +20,9 @@ from rowcast.errors import Unprocessable, Unreadable, UnsupportedType
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options
 from rowcast.jobs.records import NewJob
+from rowcast.jobs.request import Request
 from rowcast.jobs.states import Status
-from rowcast.jobs.submit import Request, Submitted, new_id
+from rowcast.jobs.submit import Submitted, new_id
 from rowcast.logs import logger
 from rowcast.models.values import row_values
 
@@ -33,18 +35,27 @@ _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 def predict() -> Response:
     """Takes a job, and waits for its end where the caller, or the settings, ask for it."""
     at_hand = services()
-    asked, preferred = query_wait(), preferred_wait()
+    asked, preferred, follows = query_wait(), preferred_wait(), query_follow()
     wait = next(seconds for seconds in (asked, preferred, at_hand.settings.predict_wait) if seconds is not None)
     id = new_id()
     with at_hand.waiting.expecting(id) as ending:
         submitted = _form_of_body()(at_hand, id)
         _log(submitted)
+        if follows:
+            return _result(submitted.id)
         if not submitted.replayed:
             response = _answer_to_new(at_hand, submitted.new, ending, wait)
     if submitted.replayed:
         response = _answer_to_replayed(at_hand, submitted.id, wait)
     if preferred is not None and asked is None:
         response.headers["Preference-Applied"] = f"wait={preferred:g}"
+    return response
+
+
+def _result(id: str) -> Response:
+    """The result of a file that has just been sent, part by part."""
+    response = result_response(own_job(id), follows=True)
+    response.headers["Location"] = f"/jobs/{id}"
     return response
 
 
@@ -62,8 +73,8 @@ def _log(submitted: Submitted) -> None:
 
 def _answer_to_new(at_hand: Services, new: NewJob, ending: Ending, wait: float) -> Response:
     """What the caller knows already is not asked of Redis again: the job that it has just made, and how a row ended."""
-    if wait <= 0:
-        return job_response(new.queued(), 202)
+    if wait <= 0:  # of a longer file some chunks may be done by now
+        return job_response(new.queued() if new.chunks == 1 else at_hand.records.get(new.id), 202)
     until = time.monotonic() + wait
     ending.wait(min(wait, DOUBT_SECONDS))
     if ending.outcome:
@@ -108,6 +119,8 @@ def _json(at_hand: Services, id: str) -> Submitted:
         raise Unprocessable.at("body", "takes either `features` (one row) or `instances` (many)")
     asked = _request(at_hand, read_options(rest))
     if "features" in body:
+        if query_follow():
+            raise Unprocessable.at("follow", "is for files; one row is waited for")
         return at_hand.submit.single(asked, row_values(body["features"], asked.manifest), id)
     _refuse_dialect(asked.options)
     return at_hand.submit.batch(asked, [instances_csv(body["instances"], asked.manifest)], id)

@@ -10,6 +10,8 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
 from api.answers import POLL_AFTER_SECONDS, own_job
+from api.follow import follow
+from api.options import query_follow
 from api.parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts
 from api.services import Services, services
 from rowcast.errors import Gone, NotAcceptable, ResultLost, WrongState
@@ -27,12 +29,21 @@ _ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)")
 @blueprint.get("/<id>/result")
 def get_result(id: str) -> Response:
     """A batch's CSV, or a single job's JSON."""
-    job = own_job(id)
-    _refuse_without_result(job)
+    return result_response(own_job(id), follows=query_follow())
+
+
+def result_response(job: Job, *, follows: bool) -> Response:
+    """The result; `follows`: of a batch that has not ended, too, part by part as they come.
+
+    Raises:
+        WrongState: there is none, or not yet. Gone: it has expired.
+    """
+    if not (follows and not job.is_single and not job.status.is_terminal):
+        _refuse_without_result(job)
     if job.is_single:
         return jsonify(job.result)
     _refuse_other_forms()
-    return _file(job)
+    return _file(job) if job.status.is_terminal else _followed(job)
 
 
 @blueprint.get("/<id>/errors")
@@ -85,12 +96,26 @@ def _file(job: Job) -> Response:
     return response.make_conditional(request, accept_ranges=is_one, complete_length=job.result_bytes)  # type: ignore[return-value]
 
 
+def _followed(job: Job) -> Response:
+    head = _head(services(), job.id)
+    response = Response(follow(services(), job, head), content_type=_CSV)
+    response.set_etag(job.id)  # the bytes are those of the finished result: a broken one can be resumed from that
+    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.csv")
+    return response
+
+
+def _head(at_hand: Services, id: str) -> bytes:
+    try:
+        return at_hand.files.get_head(id)
+    except FileNotFoundError:
+        raise ResultLost(f"The header line of job {id}'s result is lost: send the file again.") from None
+
+
 class ResultBytes:
     """Head and parts as one sequence of bytes that can be sought in, which is what Werkzeug's ranges work on."""
 
     def __init__(self, at_hand: Services, job: Job) -> None:
-        self._files = at_hand.files
-        self._id = job.id
+        self._at_hand, self._id = at_hand, job.id
         self._parts = Parts(at_hand, job)
         self._sizes = [job.spec.head_bytes, *(part.bytes for part in self._parts.stored)]
         self._piece = self._offset = 0
@@ -139,10 +164,7 @@ class ResultBytes:
 
     def _piece_from(self, piece: int, start: int, patience_seconds: float) -> Iterator[bytes]:
         if piece == 0:
-            try:
-                return iter([self._files.get_head(self._id)[start:]])
-            except FileNotFoundError:
-                raise ResultLost(f"The header line of job {self._id}'s result is lost: send the file again.") from None
+            return iter([_head(self._at_hand, self._id)[start:]])
         return self._parts.read(piece - 1, start, patience_seconds)
 
 

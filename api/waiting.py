@@ -14,12 +14,15 @@ from rowcast.jobs.connection import connect
 from rowcast.jobs.keys import ENDED_CHANNEL
 from rowcast.logs import logger
 
+PART = "/part"
+"""Behind a job's id: one part more is stored."""
+
 _PAUSE_SECONDS = 1.0
 """Between attempts to subscribe where Redis is away."""
 
 
 class Ending:
-    """What a caller that waits for a job holds: it is woken when the job ends, or may have."""
+    """What a caller that waits for a job holds: it is woken when the job may have ended, or has a part more."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -50,19 +53,19 @@ class Waiting:
         self._log = logger("waiting")
 
     @contextmanager
-    def expecting(self, id: str) -> Iterator[Ending]:
-        """Enter before you look at the job; look again when you are woken."""
+    def expecting(self, id: str, *, parts: bool = False) -> Iterator[Ending]:
+        """Enter before you look at the job; look again when you are woken, by its end, or with `parts` by each part."""
         self._start()
-        ending = Ending()
+        ending, name = Ending(), id + PART if parts else id
         with self._lock:
-            self._callers[id].add(ending)
+            self._callers[name].add(ending)
         try:
             yield ending
         finally:
             with self._lock:
-                self._callers[id].discard(ending)
-                if not self._callers[id]:
-                    del self._callers[id]
+                self._callers[name].discard(ending)
+                if not self._callers[name]:
+                    del self._callers[name]
 
     def _start(self) -> None:
         with self._lock:
@@ -94,9 +97,9 @@ class Waiting:
                     self._wake(message["data"].decode().split("\n"))
 
     def _wake(self, lines: list[str]) -> None:
-        """Each line is a job's id, and what else is told of it."""
+        """Each line is a job's id, and what else is told of it; or `ID/part`."""
         with self._lock:
             for line in lines:
-                id, _, told = line.partition(" ")
-                for ending in self._callers.get(id, ()):
+                name, _, told = line.partition(" ")
+                for ending in (*self._callers.get(name, ()), *self._callers.get(name + PART, ())):
                     ending.wake(told)

@@ -3,15 +3,20 @@
 `predict` cannot be interrupted from Python. A chunk whose job was cancelled, or that takes longer than it may, is
 therefore ended with its process; Celery starts a new one in its place. Where `predict` does not even let another thread
 run, the kernel's alarm ends the process, a little later.
+
+What could not be given back, as Redis was away, it gives back when Redis is there again.
 """
 
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.leases import ChunkLease, Leases, RowLease
@@ -45,11 +50,28 @@ class Keeper:
         self._timeout_seconds = chunk_timeout_seconds
         self._pause_seconds = min(lease_seconds / 3, 0.5)
         self._hold: _Hold | None = None
+        self._owed: deque[Callable[[], None]] = deque()
+        self._paying = threading.Lock()
         self._changed = threading.Event()
         self._log = logger("keeper")
         # billiard may have made it an exception, which is raised only when `predict` comes back.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         threading.Thread(target=self._run, name="keeper", daemon=True).start()
+
+    def give_back(
+        self,
+        leases: Sequence[ChunkLease | RowLease],
+        document: Mapping[str, Any],
+        *,
+        strikes: int,
+        delay_seconds: float = 0,
+    ) -> None:
+        """As `Leases.give_back`, now or as soon as Redis is there: a late renewal would keep the leases for long."""
+        self._owed.append(
+            partial(self._leases.give_back, leases, document, strikes=strikes, delay_seconds=delay_seconds)
+        )
+        if not self._pay():
+            self._changed.set()
 
     @contextmanager
     def holding(self, leases: Sequence[ChunkLease | RowLease], seconds: float | None = None) -> Iterator[None]:
@@ -66,13 +88,25 @@ class Keeper:
 
     def _run(self) -> None:
         while True:
-            if self._hold is None:
+            if self._hold is None and not self._owed:
                 self._changed.wait()
             self._changed.clear()
             time.sleep(self._pause_seconds)
+            self._pay()
             hold = self._hold
             if hold is not None:
                 self._look(hold)
+
+    def _pay(self) -> bool:
+        """Gives back what is owed, as far as Redis lets it; answers whether that was all."""
+        with self._paying:
+            try:
+                while self._owed:
+                    self._owed[0]()
+                    self._owed.popleft()
+            except Unavailable as error:
+                self._log.warning("lease_not_given_back", reason=error.detail)
+            return not self._owed
 
     def _look(self, hold: _Hold) -> None:
         try:

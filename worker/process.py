@@ -82,7 +82,7 @@ class Process:
                 log.exception("chunk_raised")
                 detail = f"Chunk {chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
                 document = problem(500, "Scoring failed", detail)
-                self._leases.give_back([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
+                self._keeper.give_back([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
             finally:
                 self._isolated.close()
 
@@ -112,7 +112,7 @@ class Process:
             except Exception as error:
                 log.exception("rows_raised")
                 document = problem(500, "Predicting failed", f"{type(error).__name__}: {error}")
-                self._leases.give_back(rows, document, strikes=STRIKES_OF_ERROR)
+                self._keeper.give_back(rows, document, strikes=STRIKES_OF_ERROR)
             finally:
                 self._isolated.close()
         return True
@@ -168,14 +168,14 @@ class Process:
     def _sweep_if_deleted(self, id: str) -> None:
         """A part that was stored after its job's files were removed must not stay.
 
-        A job that Redis does not know at all was not deleted: Redis was emptied, and the job will come back.
+        A job of which Redis knows nothing at all was not deleted: Redis was emptied, and the job will come back.
         """
         try:
             self._records.get(id)
         except Gone:
             self._files.delete(id)
-        except NotFound:
-            self._log.warning("job_unknown", job=id)
+        except NotFound:  # or its input still arrives
+            self._log.info("job_unknown", job=id)
 
     def _predict_and_commit(self, model: str, rows: Sequence[RowLease], log: Any) -> None:
         started = time.perf_counter()
@@ -206,12 +206,12 @@ class Process:
         pause = min(LONGEST_PAUSE_SECONDS, 2 ** min(max(lease.attempt for lease in leases), 8) / 2)
         log.warning("put_off", reason=error.detail, pause_seconds=pause)
         document = problem(503, "Unavailable", error.detail)
-        self._leases.give_back(leases, document, strikes=0, delay_seconds=pause)
+        self._keeper.give_back(leases, document, strikes=0, delay_seconds=pause)
 
     def _fail(self, lease: ChunkLease, reason: str) -> None:
         detail = f"Chunk {lease.chunk} ({lease.rows}) {reason}."
         self._log.error("job_failed", job=lease.id, reason=detail)
-        self._leases.give_back([lease], problem(500, "Scoring failed", detail), strikes=STRIKES_ALLOWED)
+        self._keeper.give_back([lease], problem(500, "Scoring failed", detail), strikes=STRIKES_ALLOWED)
 
 
 def _bad_row(part: Part) -> dict[str, Any]:

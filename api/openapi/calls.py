@@ -26,6 +26,11 @@ _WAIT = query(
     type="number", minimum=0, maximum=MAX_WAIT_SECONDS,
 )  # fmt: skip
 
+_FOLLOW = query(
+    "follow", "`true`: the result of a batch at once, each part as soon as it and all before it are stored.",
+    type="string", enum=["true", "false"],
+)  # fmt: skip
+
 CALLS = {
     "health.health": Call("service", {200: Answer("The gateway runs.", {JSON: Health})}),
     "health.ready": Call(
@@ -43,13 +48,17 @@ CALLS = {
     "predict.predict": Call(
         "jobs",
         {
-            200: Answer("A prediction; or the job, ended or made before.", {JSON: Prediction | PublicJob}),
+            200: Answer(
+                "A prediction; or the job, ended or made before; with `follow`, the result.",
+                {JSON: Prediction | PublicJob, CSV: None},
+            ),
             202: Answer("The job, which was made.", _JOB, ("Location", "Retry-After")),
         },
-        (*_BODY, errors.NotFound, errors.WrongState, errors.ModelRefused, errors.Unavailable),
+        (*_BODY, *_LOOK, errors.NotAcceptable, errors.WrongState, errors.ModelRefused),
         (
             *options(),
             _WAIT,
+            _FOLLOW,
             header("Prefer", "`wait=SECONDS` (RFC 7240), as `?wait=`."),
             header("Idempotency-Key", "Makes it safe to repeat for 24 hours.", pattern=r"^[\x20-\x7e]{1,255}$"),
             header("Content-Encoding", "The body is gzipped.", enum=["gzip"]),
@@ -79,14 +88,15 @@ CALLS = {
             206: Answer("A range of a batch's result.", {CSV: None}, ("ETag", "Content-Range")),
             416: Answer("The range begins beyond its end.", {PROBLEM: HttpProblem}, ("Content-Range",)),
         },
-        (*_LOOK, errors.NotAcceptable, errors.WrongState, errors.ResultLost),
-        (header("Range", "`bytes=FIRST-LAST`, of a batch's result; either may be missing."),),
+        (*_LOOK, errors.NotAcceptable, errors.WrongState, errors.ResultLost, errors.Unprocessable),
+        (_FOLLOW, header("Range", "`bytes=FIRST-LAST`, of a batch's result; either may be missing.")),
     ),
     "results.get_errors": Call(
         "jobs",
         {200: Answer("`row,column,value,message`", {CSV: None}, ("Content-Disposition",))},
         (*_LOOK, errors.WrongState, errors.ResultLost),
     ),
+    "events.get_events": Call("jobs", {200: Answer("`progress` and `end`.", {"text/event-stream": None})}, _LOOK),
     "models.list_models": Call("models", {200: Answer("Every model.", {JSON: Models})}, _MODELS),
     "models.get_model": Call("models", {200: Answer("The model.", {JSON: Model})}, _MODELS),
     "models.get_version": Call("models", {200: Answer("Its manifest.", {JSON: Manifest})}, _MODELS),

@@ -147,12 +147,17 @@ class Client:
     def predict_csv(self, source: Source, target: Target, **options: Unpack[CsvOptions]) -> Job:
         """Sends a CSV file, waits, and writes the result to `target`, which appears whole or not at all.
 
+        A file's result is fetched while the rest is scored; a stream, from which nothing can be taken back, gets it
+        when the job has succeeded.
+
         Raises:
             JobFailed: the job failed; nothing is written then.
         """
         with opened(target) as sink:
-            job = self.submit_csv(source, **options).wait()
-            job.download_to(sink)
+            job = self.submit_csv(source, **options)
+            if sink.rewind:
+                return job.follow_to(sink)
+            job.wait().download_to(sink)
         return job
 
     def job(self, id: str) -> Job:

@@ -85,11 +85,10 @@ def download(
     transport: Transport, path: str, sink: Sink, on_progress: Callable[[int, int | None], None] | None = None
 ) -> None:
     """Fetches `path` into `sink`. Each byte that arrives renews the patience for the next break."""
-    transfer = _Transfer(transport, path, sink, on_progress or (lambda done, total: None))
-    retrying(transfer.patience_seconds)(transfer.go_on)
+    Transfer(transport, path, sink, on_progress or (lambda done, total: None)).finish()
 
 
-class _Transfer:
+class Transfer:
     """One download over as many connections as it takes."""
 
     def __init__(
@@ -98,12 +97,22 @@ class _Transfer:
         self._transport, self._path, self._sink, self._on_progress = transport, path, sink, on_progress
         self._etag: str | None = None
         self._total: int | None = None
+        self._is_whole = False
         self._last_byte_at = monotonic()
 
-    def patience_seconds(self, _: RetryCallState) -> float:
+    def finish(self) -> None:
+        """Fetches what is missing of a result that is complete, over as many connections as it takes."""
+        if not self._is_whole:
+            retrying(self._patience_seconds)(lambda: self._go_on(self._path))
+
+    def follow(self) -> None:
+        """Fetches what comes of a result that may still be in the making: one try, which may not get to its end."""
+        self._go_on(f"{self._path}?follow=true")
+
+    def _patience_seconds(self, _: RetryCallState) -> float:
         return self._transport.patience_seconds() - (monotonic() - self._last_byte_at)
 
-    def go_on(self) -> None:
+    def _go_on(self, path: str) -> None:
         """Asks for what is missing; the whole, where the service cannot continue or the file is another by now."""
         if self._total is not None and self._sink.bytes == self._total:
             return
@@ -111,7 +120,7 @@ class _Transfer:
         resumes = bool(self._sink.bytes and self._etag)
         if resumes:
             headers |= {"Range": f"bytes={self._sink.bytes}-", "If-Range": self._etag or ""}
-        with self._transport.stream(self._path, headers) as answer:
+        with self._transport.stream(path, headers) as answer:
             if answer.status_code != httpx.codes.PARTIAL_CONTENT:
                 self._begin(answer)
             elif not answer.headers.get("Content-Range", "").startswith(f"bytes {self._sink.bytes}-"):
@@ -122,6 +131,7 @@ class _Transfer:
                 self._on_progress(self._sink.bytes, self._total)
         if self._total is not None and self._sink.bytes != self._total:
             raise Unreachable(f"The download ended after {self._sink.bytes} of {self._total} bytes.")
+        self._is_whole = True
 
     def _begin(self, answer: httpx.Response) -> None:
         self._sink.restart()

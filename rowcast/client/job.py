@@ -3,13 +3,14 @@
 import csv
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from rowcast.client.download import Sink, Target, download, opened
-from rowcast.client.errors import Conflict, Gone, JobCancelled, JobFailed, StillRunning
+from rowcast.client.download import Sink, Target, Transfer, download, opened
+from rowcast.client.errors import ClientError, Conflict, Gone, JobCancelled, JobFailed, StillRunning
 from rowcast.client.transport import Transport, plain
 from rowcast.client.upload import OnBytes
 
@@ -124,6 +125,19 @@ class Job:
         except Conflict:
             self.refresh().check()
             raise
+
+    def follow_to(self, sink: Sink) -> "Job":
+        """Waits, and meanwhile writes what comes of the result; answers the job itself, which has succeeded.
+
+        Raises:
+            JobFailed: it failed, and the sink has a part of its result. JobCancelled and Gone likewise.
+        """
+        transfer = Transfer(self._transport, f"/jobs/{self.id}/result", sink, lambda done, total: None)
+        with suppress(ClientError):  # whatever it was, the job knows how it ended, and the rest is fetched then
+            transfer.follow()
+        self.refresh().wait()
+        transfer.finish()
+        return self
 
     def errors(self) -> list[RowError]:
         """The rows that could not be predicted, in their order; read whole into memory."""

@@ -48,7 +48,7 @@ TABLE = {
 }
 
 ENDED_CHANNEL = "rowcast:ended"
-"""Pub/sub: one message names, separated by blanks, the jobs that have just ended."""
+"""Pub/sub: a message has a line for each job that has just ended, or (`ID/part`) has a part more (`tell` in Lua)."""
 
 
 def key(name: str, part: str = "") -> str:

@@ -53,6 +53,7 @@ class Links(TypedDict):
     self: Path
     result: Path
     errors: Path
+    events: Path
     cancel: Path
 
 
@@ -119,7 +120,13 @@ def _result(job: Job) -> RowResult | BatchResult | None:
 
 def _links(job: Job) -> Links:
     here = f"/jobs/{job.id}"
-    return {"self": here, "result": f"{here}/result", "errors": f"{here}/errors", "cancel": f"{here}/cancel"}
+    return {
+        "self": here,
+        "result": f"{here}/result",
+        "errors": f"{here}/errors",
+        "events": f"{here}/events",
+        "cancel": f"{here}/cancel",
+    }
 
 
 def _timestamp(ms: int) -> str:

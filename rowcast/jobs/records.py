@@ -9,12 +9,15 @@ from rowcast.errors import Gone, NotFound, QueueFull, Unprocessable, WrongState
 from rowcast.jobs.connection import Connection, speaking
 from rowcast.jobs.job import Job, Spec
 from rowcast.jobs.keys import key
+from rowcast.jobs.packed import Planned, pack_plan
 from rowcast.jobs.scripts import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 
 IDEMPOTENCY_SECONDS = 86_400
 DELETED = b"deleted"
+ARRIVING = b"arriving"
+"""Marks the record of a job whose input still arrives: it is worked on, and nobody knows of it yet."""
 
 UPLOAD_SILENCE_MS = 10 * 60_000
 """An upload that stores no chunk for so long is taken for dead; one that stalls is refused long before."""
@@ -54,7 +57,6 @@ class NewJob:
             "chunks": self.chunks,
         }
         if self.values is None:
-            record["next"] = 0
             if self.max_errors is not None:
                 record["max_errors"] = self.max_errors
         else:
@@ -82,6 +84,8 @@ class Records:
         self._scripts = Scripts(redis, settings)
         self._settings = settings
         self._retention_ms = int(settings.retention * 1000)
+        self._still_ms = int(2000 * settings.lease_seconds)
+        """How long a worker may still be storing a part of a job that is gone."""
 
     def make(self, new: NewJob) -> tuple[str, Literal["made", "replayed"]]:
         """Makes the job, or finds the one that the same request made before; answers its id and which it was.
@@ -123,7 +127,7 @@ class Records:
             pipe.hgetall(key("job", id))
             pipe.hgetall(key("summary", id))
             record, summary = pipe.execute()
-        if not record or (owner is not None and record[b"owner"].decode() != owner):
+        if not record or ARRIVING in record or (owner is not None and record[b"owner"].decode() != owner):
             raise NotFound(f"There is no job {id}.")
         if record[b"status"] == DELETED:
             raise Gone(f"Job {id} was deleted.")
@@ -163,10 +167,19 @@ class Records:
         """Tells that an announced upload goes on."""
         self._expect(id, "", _ANY_NUMBER, _ANY_NUMBER)
 
-    def unexpect(self, id: str) -> None:
-        """Takes an announced upload back: nothing of it is left."""
+    def arrive(self, id: str, chunk: int, planned: Planned, first: NewJob | None) -> bool:
+        """Takes note of a chunk that is in the store, so that it is scored while the rest of the upload arrives.
+
+        `first` comes with chunk 0: the job as far as it is known. Answers whether there is use in telling of the next.
+        """
+        fields = [item for pair in first.fields().items() for item in pair] if first else []
         with speaking():
-            self._redis.zrem(key("sweeping"), id)
+            return bool(self._scripts("arrive", id, chunk, pack_plan([planned]), *fields))
+
+    def drop(self, id: str) -> None:
+        """Takes an announced upload back: nothing of it is left, and what a worker may just be storing is swept."""
+        with speaking():
+            self._scripts("drop", id, self._still_ms)
 
     def cancel(self, id: str) -> None:
         """Cancels a job that has not ended.
@@ -211,8 +224,7 @@ class Records:
             NotFound: there is no such record.
         """
         with speaking():
-            sweep_ms = int(2000 * self._settings.lease_seconds)
-            if not self._scripts("delete", id, 2 * self._retention_ms // 1000, sweep_ms):
+            if not self._scripts("delete", id, 2 * self._retention_ms // 1000, self._still_ms):
                 raise NotFound(f"There is no job {id}.")
 
     def parts(self, id: str, first: int, count: int) -> bytes:

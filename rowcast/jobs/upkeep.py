@@ -34,6 +34,7 @@ class Upkeep:
         self._rebuild = Rebuild(redis, files, settings)
         self._files = files
         self._retention_seconds = int(settings.retention)
+        self._still_seconds = int(2 * settings.lease_seconds) + 1
         self._log = logger("upkeep")
 
     def tick(self) -> None:
@@ -63,7 +64,7 @@ class Upkeep:
     def _sweep(self) -> None:
         """Removes the files of jobs that expired, were deleted, or whose upload died with its gateway."""
         with speaking():
-            ids = [id.decode() for id in self._scripts("swept", _AT_ONCE)]
+            ids = [id.decode() for id in self._scripts("swept", _AT_ONCE, self._still_seconds)]
         for id in ids:
             files = self._files.delete(id)  # where the store is away, the next round goes on from here
             with speaking():

@@ -45,28 +45,58 @@ class Model:
     failed: int = 0
     unfinished: dict[int, int] = field(default_factory=dict)
     """What was in flight at the end, and how often it had been leased."""
+    arrived: int | None = None
+    """Of an upload that still goes on: how many of its chunks are known; None once the job is made."""
+    verdict: str | None = None
+    """How the job will have ended when its input is there."""
 
     @property
     def is_live(self) -> bool:
         return self.status in ("queued", "running")
 
     @property
+    def is_known(self) -> bool:
+        """Whether anybody but the workers may hear of it."""
+        return self.arrived is None
+
+    @property
     def rows_done(self) -> int:
         return len(self.done) * (1 if self.is_single else ROWS)
 
     def top_up(self) -> None:
-        while len(self.open) < WINDOW and self.next < self.chunks:
+        there = self.chunks if self.arrived is None else self.arrived
+        while not self.verdict and len(self.open) < WINDOW and self.next < there:
             self.open[self.next] = Work()
             self.next += 1
 
     def end(self, status: str) -> None:
-        self.status = status
-        self.unfinished = {chunk: work.attempts for chunk, work in self.open.items()}
-        self.open.clear()
+        if self.open:
+            self.unfinished = {chunk: work.attempts for chunk, work in self.open.items()}
+            self.open.clear()
+        if self.arrived is None:
+            self.status = status
+        else:
+            self.verdict = status
+
+    def arrive(self) -> None:
+        """One chunk more."""
+        self.arrived = (self.arrived or 0) + 1
+        self.top_up()
+
+    def is_all_there(self) -> None:
+        """The job is made."""
+        self.arrived, verdict, self.verdict = None, self.verdict, None
+        if verdict:
+            self.end(verdict)
+        elif len(self.done) == self.chunks:
+            self.end("succeeded")
+        else:
+            self.top_up()
 
     def retry(self) -> None:
         self.status = "queued"
         self.open = {chunk: Work(attempts) for chunk, attempts in self.unfinished.items()}
+        self.unfinished = {}
         self.top_up()
 
     def strike(self, chunk: int, strikes: int) -> bool:

@@ -24,10 +24,10 @@ local ended = false
 if job[2] and all_failed > tonumber(job[2]) then
   ended = finish(id, 'failed', problem('Too many bad rows', string.format(
     '%d rows could not be predicted, and the job allows %s.', all_failed, job[2]), 422))
-elseif chunks_done == tonumber(job[1]) then
+elseif chunks_done == tonumber(job[1]) and not is_arriving(id) then
   ended = finish(id, 'succeeded')
 else
   top_up(id)
 end
-if ended then tell({id}) end
+tell({ended and id or id .. '/part'})
 return ended and 'ended' or 'counted'

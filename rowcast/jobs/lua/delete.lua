@@ -6,12 +6,10 @@ if not status or status == 'deleted' then return 0 end
 local job = redis.call('HMGET', K.job(id), 'owner', 'waits_for')
 finish(id, 'cancelled')
 if job[2] then redis.call('LREM', K.waiting(job[2]), 1, id) end
-redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.open(id), K.summary(id))
 redis.call('ZREM', K.jobs(), id)
 redis.call('ZREM', K.owned(job[1]), id)
 redis.call('ZREM', K.expiring(), id)
-redis.call('HSET', K.job(id), 'status', 'deleted', 'owner', job[1])
-redis.call('EXPIRE', K.job(id), life)
+bury(id, job[1], life)
 redis.call('ZADD', K.sweeping(), text(now_ms() + tonumber(sweep_ms)), id)
 tell({id})
 return 1

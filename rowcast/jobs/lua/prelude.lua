@@ -82,9 +82,11 @@ local function send(id, chunk, attempts)
   hint_chunk(id, chunk)
 end
 
--- Sends hints for the next chunks of a batch until its window is full.
+-- Sends hints for the next chunks of a batch until its window is full. Of an input that still arrives, `chunks` are
+-- those that have come; where its job cannot succeed any more (`verdict`), no other is sent.
 local function top_up(id)
-  local job = redis.call('HMGET', K.job(id), 'next', 'chunks')
+  local job = redis.call('HMGET', K.job(id), 'next', 'chunks', 'verdict')
+  if job[3] then return end
   local next_chunk, chunks = tonumber(job[1]), tonumber(job[2])
   local room = window() - redis.call('HLEN', K.open(id))
   while room > 0 and next_chunk < chunks do
@@ -137,15 +139,29 @@ local function in_flight(id)
   return table.concat(chunks, ' ')
 end
 
--- Ends a job: status, times, counts, nothing left in flight. The caller publishes.
+-- Whether the job's input still arrives: it is worked on, but nobody knows of it, and no index or count has it.
+local function is_arriving(id) return redis.call('HEXISTS', K.job(id), 'arriving') == 1 end
+
+-- Takes all chunks out of flight and remembers them for a retry.
+local function break_off(id)
+  local unfinished = in_flight(id)
+  if unfinished ~= '' then redis.call('HSET', K.job(id), 'unfinished', unfinished) end
+  close_all(id)
+end
+
+-- Ends a job: status, times, counts, nothing left in flight. The caller publishes. One whose input still arrives ends
+-- when that is there (submit.lua).
 local function finish(id, to, err)
+  if is_arriving(id) then
+    redis.call('HSET', K.job(id), 'verdict', to, 'error', err or '')
+    break_off(id)
+    return true
+  end
   if not move(id, to) then return false end
   local now = now_ms()
   redis.call('HSET', K.job(id), 'finished', text(now))
-  local unfinished = in_flight(id)
-  if unfinished ~= '' then redis.call('HSET', K.job(id), 'unfinished', unfinished) end
   if err then redis.call('HSET', K.job(id), 'error', err) end
-  close_all(id)
+  break_off(id)
   local job = redis.call('HMGET', K.job(id), 'owner', 'rows')
   count_live(job[1], -1)
   redis.call('ZADD', K.expiring(), text(now + RETENTION_MS), id)
@@ -154,7 +170,16 @@ local function finish(id, to, err)
   return true
 end
 
--- Tells who waits, a job a line: its id, and of a row, unless it is long, how it ended: `ID succeeded {...}`.
+-- Leaves a tombstone of a job, by which a worker that stores a part of it just now learns that it must not stay.
+local function bury(id, owner, life_seconds)
+  close_all(id)
+  redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.open(id), K.summary(id))
+  redis.call('HSET', K.job(id), 'status', 'deleted', 'owner', owner)
+  redis.call('EXPIRE', K.job(id), life_seconds)
+end
+
+-- Tells who waits, a job a line: its id, and of a row, unless it is long, how it ended: `ID succeeded {...}`; `ID/part`
+-- is a job that has a part more.
 local function tell(lines)
   if #lines > 0 then redis.call('PUBLISH', ENDED_CHANNEL, table.concat(lines, '\n')) end
 end

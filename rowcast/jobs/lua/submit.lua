@@ -3,7 +3,8 @@
 --       plan ('' for a single), NAME@VERSION, then the record's fields and values.
 -- Answers {'made'} | {'replayed', id} | {'conflict', id} | {'full', 'all' or 'owner'}.
 local id, owner, most, most_owned, digest, fingerprint, life, plan, model = unpack(ARGV, 1, 9)
-if redis.call('EXISTS', K.job(id)) == 1 then return {'made'} end -- the client's own retry of a lost answer
+local was_arriving = is_arriving(id)
+if not was_arriving and redis.call('EXISTS', K.job(id)) == 1 then return {'made'} end -- the retry of a lost answer
 if digest ~= '' then
   local earlier = redis.call('GET', K.idempotency(digest))
   local earlier_id, earlier_fingerprint = string.match(earlier or '', '^(%S+) (%S+)$')
@@ -15,7 +16,10 @@ end
 local full = limit_reached(owner, most, most_owned)
 if full ~= '' then return {'full', full} end
 
-redis.call('HSET', K.job(id), 'status', 'queued', 'owner', owner, unpack(ARGV, 10))
+-- What was scored while the input arrived counts as it stands.
+redis.call('HSET', K.job(id), 'owner', owner, unpack(ARGV, 10))
+redis.call('HDEL', K.job(id), 'arriving')
+if not was_arriving then redis.call('HSET', K.job(id), 'status', 'queued', 'next', 0) end
 count_live(owner, 1)
 redis.call('ZADD', K.jobs(), 0, id)
 if owner ~= '' then redis.call('ZADD', K.owned(owner), 0, id) end
@@ -25,7 +29,12 @@ add_total('jobs_taken', 1)
 add_total('rows_taken', tonumber(redis.call('HGET', K.job(id), 'rows')))
 if plan ~= '' then
   redis.call('SET', K.plan(id), plan)
-  top_up(id)
+  local verdict, err, done, chunks = unpack(redis.call('HMGET', K.job(id), 'verdict', 'error', 'chunks_done', 'chunks'))
+  if verdict then
+    redis.call('HDEL', K.job(id), 'verdict', 'error')
+    finish(id, verdict, err ~= '' and err or nil)
+  elseif done == chunks then finish(id, 'succeeded')
+  else top_up(id) end
 else
   local holder = take_lingering()
   if holder then wake(holder, cjson.encode({model, lease_row(id, holder)})) -- past Celery, whose way takes longer

@@ -42,6 +42,10 @@ some = st.integers(0, 1000)
 holders = st.sampled_from(HOLDERS)
 
 
+def planned(chunk: int) -> Planned:
+    return Planned(1 + ROWS * chunk, ROWS, ROWS)
+
+
 class Machine(RuleBasedStateMachine):
     """Each rule does to the store what it does to the model. The fixtures come in by a subclass."""
 
@@ -67,11 +71,18 @@ class Machine(RuleBasedStateMachine):
         self.hints: list[bytes] = []
         self.seen: dict[str, tuple[str, int]] = {}
 
-    def job(self, number: int) -> str:
-        """Any job, a live one more often than not."""
-        live = [id for id, model in self.jobs.items() if model.is_live]
-        among = live if live and number % 4 else list(self.jobs)
+    def job(self, number: int, *, known: bool = False) -> str:
+        """Any job, a live one more often than not; `known`: none whose input still arrives."""
+        jobs = {id: model for id, model in self.jobs.items() if model.is_known or not known}
+        live = [id for id, model in jobs.items() if model.is_live]
+        among = live if live and number % 4 else list(jobs)
         return among[number // 4 % len(among)]
+
+    def has_known(self) -> bool:
+        return any(model.is_known for model in self.jobs.values())
+
+    def uploads(self) -> list[str]:
+        return [id for id, model in self.jobs.items() if not model.is_known]
 
     def has_room(self) -> bool:
         """Few live jobs at a time meet more often than many would."""
@@ -82,20 +93,68 @@ class Machine(RuleBasedStateMachine):
     @precondition(has_room)
     @rule(chunks=st.integers(1, 7), max_errors=st.none() | st.integers(0, 2), repeat=st.none() | st.sampled_from("kl"))
     def submit_batch(self, chunks: int, max_errors: int | None, repeat: str | None) -> None:
-        columns = InputInfo(bytes=ROWS * chunks, sha256="ab", filename=None, columns=("x",))
-        spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=2)
-        plan = pack_plan(Planned(1 + ROWS * chunk, ROWS, ROWS) for chunk in range(chunks))
         id = new_id()
         self.records.expect(id)
-        self.files.put_head(id, b"h\n")
         for chunk in range(chunks):
             self.files.put_input(id, chunk, b"x" * ROWS)
-        new = NewJob(id, "me" * (chunks % 2), spec, ROWS * chunks, chunks, plan=plan, max_errors=max_errors)
-        if self.make(new, Model(chunks, False, max_errors), repeat, f"{chunks}/{max_errors}"):
-            self.jobs[id].top_up()
+        self.finish_upload(id, Model(chunks, False, max_errors), repeat)
+
+    def batch(self, id: str, chunks: int, max_errors: int | None) -> NewJob:
+        columns = InputInfo(bytes=ROWS * chunks, sha256="ab", filename=None, columns=("x",))
+        spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=2)
+        plan = pack_plan(planned(chunk) for chunk in range(chunks))
+        return NewJob(id, "me" * (chunks % 2), spec, ROWS * chunks, chunks, plan=plan, max_errors=max_errors)
+
+    def finish_upload(self, id: str, model: Model, repeat: str | None) -> None:
+        self.files.put_head(id, b"h\n")
+        new = self.batch(id, model.chunks, model.max_errors)
+        if self.make(new, model, repeat, f"{model.chunks}/{model.max_errors}"):
+            model.is_all_there()
         else:
-            self.files.delete(id)
-            self.records.unexpect(id)
+            self.drop(id)
+
+    def drop(self, id: str) -> None:
+        self.records.drop(id)
+        self.files.delete(id)
+        if id in self.jobs:
+            self.jobs[id].open.clear()
+            self.jobs[id].arrived, self.jobs[id].status = None, "deleted"
+
+    @precondition(lambda self: self.has_room() and len(self.uploads()) < 2)
+    @rule(chunks=st.integers(1, 7), max_errors=st.none() | st.integers(0, 2))
+    def begin_upload(self, chunks: int, max_errors: int | None) -> None:
+        id = new_id()
+        self.records.expect(id)
+        self.jobs[id] = Model(chunks, False, max_errors, arrived=0)
+        self.arrive(id)
+
+    @precondition(lambda self: self.uploads())
+    @rule(number=some, again=st.booleans())
+    def go_on_with_upload(self, number: int, again: bool) -> None:
+        id = self.uploads()[number % len(self.uploads())]
+        if self.jobs[id].arrived < self.jobs[id].chunks:  # type: ignore[operator]
+            self.arrive(id, again)
+
+    def arrive(self, id: str, again: bool = False) -> None:
+        model = self.jobs[id]
+        chunk = model.arrived or 0
+        self.files.put_input(id, chunk, b"x" * ROWS)
+        first = self.batch(id, 1, model.max_errors) if chunk == 0 else None
+        for _ in range(1 + again):  # the answer was lost on the way
+            assert self.records.arrive(id, chunk, planned(chunk), first)
+        model.arrive()
+
+    @precondition(lambda self: self.uploads())
+    @rule(number=some, repeat=st.none() | st.sampled_from("kl"), drops=st.sampled_from([False, False, False, True]))
+    def end_upload(self, number: int, repeat: str | None, drops: bool) -> None:
+        id = self.uploads()[number % len(self.uploads())]
+        if drops:
+            self.drop(id)
+            return
+        model = self.jobs[id]
+        for chunk in range(model.arrived or 0, model.chunks):
+            self.files.put_input(id, chunk, b"x" * ROWS)
+        self.finish_upload(id, model, repeat)
 
     @precondition(has_room)
     @rule(repeat=st.none() | st.sampled_from("kl"), again=st.booleans())
@@ -195,10 +254,11 @@ class Machine(RuleBasedStateMachine):
         model.failed += failed
         if model.max_errors is not None and model.failed > model.max_errors:
             model.end("failed")
-        elif len(model.done) == model.chunks:
+        elif len(model.done) == model.chunks and model.is_known:
             model.end("succeeded")
-        model.top_up() if model.is_live else None
-        assert outcome == ("counted" if model.is_live else "ended")
+        has_ended = bool(model.verdict) or not model.is_live
+        None if has_ended else model.top_up()
+        assert outcome == ("ended" if has_ended else "counted")
 
     @precondition(lambda self: self.jobs)
     @rule(number=some, redelivered=st.booleans(), holder=holders, commits=st.booleans())
@@ -343,10 +403,10 @@ class Machine(RuleBasedStateMachine):
                 self.waiting.append(id)
                 work.parked = False
 
-    @precondition(lambda self: self.jobs)
+    @precondition(has_known)
     @rule(number=some)
     def expire(self, number: int) -> None:
-        id = self.job(number)
+        id = self.job(number, known=True)
         if self.redis.zadd(key("expiring"), {id: 1}, xx=True, ch=True):
             assert self.jobs[id].status in ("succeeded", "failed", "cancelled")
             self.tick(everything_is_due=False)
@@ -355,17 +415,20 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
+        """Uploads fall silent, too."""
         pending = dict.fromkeys(self.redis.zrange(key("sweeping"), 0, -1), 1)
         if pending:
             self.redis.zadd(key("sweeping"), pending)
             self.tick(everything_is_due=False)
+            for id in self.uploads():
+                self.drop(id)
 
     # Ending
 
-    @precondition(lambda self: self.jobs)
+    @precondition(has_known)
     @rule(number=some)
     def cancel(self, number: int) -> None:
-        id = self.job(number)
+        id = self.job(number, known=True)
         if not self.jobs[id].is_live:
             with pytest.raises(WrongState):
                 self.records.cancel(id)
@@ -386,10 +449,10 @@ class Machine(RuleBasedStateMachine):
         self.records.retry(id)
         model.retry()
 
-    @precondition(lambda self: self.jobs)
+    @precondition(has_known)
     @rule(number=some)
     def delete(self, number: int) -> None:
-        id = self.job(number)
+        id = self.job(number, known=True)
         if self.jobs[id].status == "deleted":
             with pytest.raises(NotFound):
                 self.records.delete(id)
@@ -408,8 +471,8 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def records_are_as_the_model_says(self) -> None:
         for id, model in self.jobs.items():
-            if model.status == "deleted":
-                with pytest.raises(Gone):
+            if model.status == "deleted" or not model.is_known:
+                with pytest.raises(Gone if model.is_known else NotFound):
                     self.records.get(id)
                 continue
             job = self.records.get(id)
@@ -424,8 +487,9 @@ class Machine(RuleBasedStateMachine):
         totals = self.auditor.totals()
         assert list(totals.findings()) == []
         for id in self.jobs:
-            books = self.auditor.books(id)
-            assert books is None or list(books.findings()) == []
+            if self.jobs[id].is_known:
+                books = self.auditor.books(id)
+                assert books is None or list(books.findings()) == []
 
     @invariant()
     def leases_are_those_of_the_model(self) -> None:
@@ -435,6 +499,10 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever was lost: with upkeep and one worker all that lives comes to an end, and adds up."""
+        for id in self.uploads():
+            self.finish_upload(id, self.jobs[id], None) if self.jobs[id].arrived == self.jobs[id].chunks else self.drop(
+                id
+            )
         for _ in range(20):
             self.tick(everything_is_due=True)
             while hint := self.redis.rpop(key("batch")):
@@ -455,5 +523,5 @@ def test_whatever_happens_in_whatever_order_the_records_are_as_a_small_model_say
     given = {"redis": redis, "options": settings.model_copy(update={"lease_seconds": 600.0}), "folder": tmp_path}
     run_state_machine_as_test(
         type("Given", (Machine,), given),
-        settings=hypothesis_settings(max_examples=40, stateful_step_count=50, deadline=None),
+        settings=hypothesis_settings(max_examples=60, stateful_step_count=50, deadline=None),
     )

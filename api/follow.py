@@ -1,0 +1,54 @@
+"""Following a job: its result part by part, each sent as soon as it and all before it are stored."""
+
+import errno
+from collections.abc import Iterator
+
+from api.answers import DOUBT_SECONDS
+from api.parts import PATIENCE_IN_STREAM_SECONDS, Parts
+from api.services import Services
+from api.waiting import Ending
+from rowcast.errors import RowcastError
+from rowcast.jobs.job import Job
+from rowcast.jobs.states import Status
+from rowcast.logs import logger
+
+
+class CutShort(BrokenPipeError):
+    """Ends an answer that has begun without its last chunk, so that nobody takes it for whole.
+
+    gunicorn closes the connection, as it does where the caller has hung up, and does not log a fault.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(errno.EPIPE, why)
+
+
+def follow(at_hand: Services, job: Job, head: bytes) -> Iterator[bytes]:
+    """The job's whole result in blocks, however long it takes.
+
+    Raises:
+        CutShort: the job has failed, was cancelled or deleted, or what it needs is away.
+    """
+    log = logger("gateway").bind(job=job.id)
+    try:
+        yield head
+        with at_hand.waiting.expecting(job.id, parts=True) as news:
+            parts = Parts(at_hand, job)
+            for number in range(job.chunks_total):
+                _wait_for(at_hand, job, parts, number, news)
+                yield from parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)
+    except RowcastError as error:
+        log.warning("follow_cut_short", reason=error.detail)
+        raise CutShort(error.detail) from None
+
+
+def _wait_for(at_hand: Services, job: Job, parts: Parts, number: int, news: Ending) -> None:
+    while not parts.stored[number].is_stored:
+        parts.look(number)
+        if parts.stored[number].is_stored:
+            return
+        status = at_hand.records.get(job.id).status
+        if status.is_terminal and status is not Status.SUCCEEDED:
+            raise CutShort(f"the job is {status}")
+        if not status.is_terminal:  # else: it has just succeeded, and the part is there
+            news.wait(DOUBT_SECONDS)
