@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml
 
-.PHONY: help demo up test soak recovery lint lock clean
+.PHONY: help demo up test soak recovery bench lint lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
@@ -35,7 +35,12 @@ lint: $(VENV)/ready ## Check format, lint and types
 lock: ## Write requirements/*.txt anew (needs uv); LOCK_FLAGS=--upgrade takes newer releases
 	$(LOCK) --extra local --group dev --output-file requirements/all.txt
 	$(LOCK) --extra api --constraint requirements/all.txt --output-file requirements/api.txt
+	$(LOCK) --group bench --constraint requirements/all.txt --output-file requirements/bench.txt
 	$(LOCK) --extra worker --constraint requirements/all.txt --output-file requirements/worker.txt
+
+bench: $(VENV)/ready ## Measure Rowcast beside what its users would have written (bench/results.json, results.png)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@exec $(RUN) -m bench $(ARGS)
 
 clean: ## Remove .venv and the tools' caches (never .rowcast, where models and jobs lie)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

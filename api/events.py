@@ -3,8 +3,10 @@
 import json
 import time
 from collections.abc import Iterator
+from typing import Literal
 
 from flask import Blueprint, Response, g
+from typing_extensions import TypedDict
 
 from api.answers import now_ms, own_job
 from api.services import Services, services
@@ -13,6 +15,14 @@ from rowcast.jobs.job import Job
 from rowcast.jobs.public import public
 
 blueprint = Blueprint("events", __name__, url_prefix="/jobs")
+
+
+class Event(TypedDict):
+    """One event; `data` is the job as JSON."""
+
+    event: Literal["progress", "end"]
+    data: str
+
 
 PACE_SECONDS = 0.25
 """The shortest time between two events of one job."""
@@ -34,7 +44,7 @@ def _events(at_hand: Services, job: Job, owner: str | None) -> Iterator[bytes]:
         while not job.status.is_terminal:
             if (now := (job.status, job.rows_done)) != seen:
                 seen = now
-                yield _event("progress", job)
+                yield _text({"event": "progress", "data": _json(job)})
             else:
                 yield b": nothing new\n\n"
             sent = time.monotonic()
@@ -44,9 +54,13 @@ def _events(at_hand: Services, job: Job, owner: str | None) -> Iterator[bytes]:
                 job = at_hand.records.get(job.id, owner)
             except RowcastError:  # deleted, or Redis is away: the caller connects again, and is told
                 return
-    yield _event("progress", job)
-    yield _event("end", job)
+    yield _text({"event": "progress", "data": _json(job)})
+    yield _text({"event": "end", "data": _json(job)})
 
 
-def _event(name: str, job: Job) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(public(job, now_ms()))}\n\n".encode()
+def _json(job: Job) -> str:
+    return json.dumps(public(job, now_ms()))
+
+
+def _text(event: Event) -> bytes:
+    return f"event: {event['event']}\ndata: {event['data']}\n\n".encode()

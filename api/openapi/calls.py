@@ -4,6 +4,7 @@ from typing import Any
 
 from api.answers import Prediction
 from api.errors import HttpProblem
+from api.events import Event
 from api.health import Health, Ready
 from api.jobs import MOST_JOBS, PAGE, Page
 from api.models import AliasTarget, Model, Models
@@ -96,7 +97,7 @@ CALLS = {
         {200: Answer("`row,column,value,message`", {CSV: None}, ("Content-Disposition",))},
         (*_LOOK, errors.WrongState, errors.ResultLost),
     ),
-    "events.get_events": Call("jobs", {200: Answer("`progress` and `end`.", {"text/event-stream": None})}, _LOOK),
+    "events.get_events": Call("jobs", {200: Answer("One at each change.", {"text/event-stream": Event})}, _LOOK),
     "models.list_models": Call("models", {200: Answer("Every model.", {JSON: Models})}, _MODELS),
     "models.get_model": Call("models", {200: Answer("The model.", {JSON: Model})}, _MODELS),
     "models.get_version": Call("models", {200: Answer("Its manifest.", {JSON: Manifest})}, _MODELS),

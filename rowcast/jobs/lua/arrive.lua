@@ -11,5 +11,5 @@ if known == tonumber(chunk) + 1 then return 1 end -- the gateway's own retry of 
 if known ~= tonumber(chunk) then return 0 end
 redis.call('SETRANGE', K.plan(id), chunk * 16, entry)
 redis.call('HSET', K.job(id), 'chunks', known + 1)
-top_up(id)
+if slots_online() > 0 then top_up(id) end -- else: no hint waits for an upload that may yet break off
 return 1

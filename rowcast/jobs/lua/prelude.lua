@@ -14,14 +14,17 @@ end
 
 local function add_total(name, amount) redis.call('HINCRBY', K.totals(), name, text(amount)) end
 
--- Chunks of one job that may be in flight: twice the slots of the workers seen in the last ten seconds.
-local function window()
+-- The processes of the workers seen in the last ten seconds.
+local function slots_online()
   local slots = 0
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', K.workers(), text(now_ms() - 10000), '+inf')) do
     slots = slots + tonumber(string.match(member, '#(%d+)$') or 0)
   end
-  return math.max(4, 2 * slots)
+  return slots
 end
+
+-- Chunks of one job that may be in flight.
+local function window() return math.max(4, 2 * slots_online()) end
 
 local function fill(template, tag, marks)
   local message = string.gsub(template, '@TAG@', tag)
@@ -170,10 +173,14 @@ local function finish(id, to, err)
   return true
 end
 
--- Leaves a tombstone of a job, by which a worker that stores a part of it just now learns that it must not stay.
-local function bury(id, owner, life_seconds)
+local function forget(id)
   close_all(id)
   redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.open(id), K.summary(id))
+end
+
+-- Leaves a tombstone of a job, by which a worker that stores a part of it just now learns that it must not stay.
+local function bury(id, owner, life_seconds)
+  forget(id)
   redis.call('HSET', K.job(id), 'status', 'deleted', 'owner', owner)
   redis.call('EXPIRE', K.job(id), life_seconds)
 end

@@ -56,6 +56,9 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.redis.flushall()
+        self.redis.zadd(
+            key("workers"), {"a#2": 2**52}
+        )  # of an input that arrives, chunks are sent only if somebody is there
         self.records = Records(self.redis, self.options)
         self.files = Files(Storage(str(self.folder)))
         for id in self.files.jobs():

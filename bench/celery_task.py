@@ -1,0 +1,25 @@
+"""The yardstick for single rows: a Celery task that does the same `predict`, as one would write it."""
+
+import os
+import pickle
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from celery import Celery
+
+app = Celery("bare", broker=os.environ["BENCH_REDIS_URL"], backend=os.environ["BENCH_REDIS_URL"])
+app.conf.update(task_acks_late=True, worker_prefetch_multiplier=1)
+
+
+@cache
+def estimator() -> Any:
+    """The model, loaded once a process."""
+    return pickle.loads(Path(os.environ["BENCH_MODEL"]).read_bytes())
+
+
+@app.task
+def predict(row: dict[str, float]) -> int:
+    """One row's class."""
+    return int(estimator().predict(pd.DataFrame([row]))[0])

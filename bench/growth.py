@@ -1,0 +1,57 @@
+"""What more rows, and more workers, cost."""
+
+from pathlib import Path
+from statistics import median
+
+from bench import data, models
+from bench.batch import through_rowcast
+from bench.service import rowcast
+from bench.single import MODEL, seconds_of
+from bench.table import Figure
+
+ROUNDS = 5
+SIZES = (1_000, 10_000, 100_000, 500_000, 5_000_000)
+BOOSTING = "hist_gradient_boosting"
+MIB = 1024 * 1024
+
+
+def figures(folder: Path, quick: bool) -> list[Figure]:
+    """Growth and memory over sizes, then one worker process beside two."""
+    models.fit(data.numbers(folder), "logistic_regression", folder / "up" / "models")
+    models.fit(data.numbers(folder), BOOSTING, folder / "up" / "models")
+    return [*_sizes(folder, SIZES[:4] if quick else SIZES), _workers(folder, 1 if quick else ROUNDS)]
+
+
+def _sizes(folder: Path, sizes: tuple[int, ...]) -> list[Figure]:
+    seconds, peaks = {}, {}
+    with rowcast(folder / "up") as service:
+        for rows in sizes:
+            file = data.numbers(folder, rows)
+            runs = 3 if rows <= data.ROWS else 1
+            asked = (service.url, file, MODEL, folder / "grown.csv")
+            seconds[rows] = median([seconds_of(through_rowcast, *asked) for _ in range(runs)])
+            peaks[rows] = {name: service.peak_bytes(name) / MIB for name in ("gateway", "worker")}
+    small, large = data.ROWS, sizes[-1]
+    said = ", ".join(f"{rows:,}: {taken:.2f} s" for rows, taken in seconds.items())
+    memory = ", ".join(f"{rows:,}: {peak['gateway']:.0f} and {peak['worker']:.0f} MiB" for rows, peak in peaks.items())
+    growth = (seconds[large] / large) / (seconds[small] / small)
+    more = {name: peaks[large][name] - peaks[small][name] for name in ("gateway", "worker")}
+    return [
+        Figure("time a row, the largest file", f"{small:,} rows", growth, " times", 1.2, "at most", said),
+        *(
+            Figure(f"{name}'s peak memory, large file", f"{small:,} rows", by, " MiB more", 30, "at most", memory)
+            for name, by in more.items()
+        ),
+        Figure("gateway's peak memory", "", peaks[large]["gateway"], " MiB", 150, "at most", memory),
+    ]
+
+
+def _workers(folder: Path, rounds: int) -> Figure:
+    file, result, taken = data.numbers(folder), folder / "grown.csv", {1: [], 2: []}  # type: ignore[var-annotated]
+    for _ in range(rounds):
+        for workers, seconds in taken.items():
+            with rowcast(folder / "up", workers) as service:
+                seconds.append(seconds_of(lambda: through_rowcast(service.url, file, f"numbers-{BOOSTING}", result)))
+    one, two = median(taken[1]), median(taken[2])
+    said = f"{one:.2f} and {two:.2f} s"
+    return Figure("boosting, two worker processes", "one", one / two, " times", 1.9, "at least", said)

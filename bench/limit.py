@@ -1,0 +1,88 @@
+"""What the machine can do: two bare processes over byte ranges of the file.
+
+The same parse, the same `predict`, and the same joining of bytes as a worker's, without a service around them. They run
+already and have the model loaded, as workers have.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+
+from rowcast.jobs.options import Options
+from rowcast.models.load import LoadedModel, load
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
+from worker.score import ChunkSpec, score
+
+PROCESSES = 2
+CHUNK_BYTES = 4 * 1024 * 1024
+
+
+def ranges(source: Path) -> list[tuple[int, int]]:
+    """The file's rows in as many ranges of bytes as there are processes, cut at line ends (no field has one within)."""
+    size = source.stat().st_size
+    cuts = []
+    with source.open("rb") as file:
+        cuts.append(len(next(file)))
+        for number in range(1, PROCESSES):
+            file.seek(size * number // PROCESSES)
+            next(file)
+            cuts.append(file.tell())
+    return list(zip(cuts, [*cuts[1:], size], strict=True))
+
+
+def score_range(source: Path, model: LoadedModel, sink: Path, output: str, start: int, stop: int) -> None:
+    """Scores the rows between two positions, a chunk at a time."""
+    with source.open("rb") as file, sink.open("wb") as out:
+        columns = tuple(next(file).rstrip(b"\n").decode().split(","))
+        spec = ChunkSpec(columns, b"\n", Options.model_validate({"output": output}))
+        file.seek(start)
+        while (position := file.tell()) < stop:
+            data = file.read(min(CHUNK_BYTES, stop - position))
+            data += file.readline() if file.tell() < stop else b""
+            out.write(score(data, 1, model, spec).data)
+
+
+def seconds_of_limit(source: Path, models: Path, name: str, sink: Path, output: str) -> float:
+    """How long both take, from the word to start, with the model loaded, until the whole result is on disk."""
+    parts = [Path(f"{sink}.{number}") for number in range(PROCESSES)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "bench.limit", *map(str, (source, models, name, part, output, *span))],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for part, span in zip(parts, ranges(source), strict=True)
+    ]
+    for process in started:
+        process.stdout.readline()  # type: ignore[union-attr]  # it was asked for
+    begun = perf_counter()
+    for process in started:
+        process.communicate(b"start\n")
+    with source.open("rb") as head, sink.open("wb") as whole:
+        line = next(head).rstrip(b"\n")
+        whole.write(line + b",prediction\n" if output == "joined" else b"prediction\n")
+        for part in parts:
+            with part.open("rb") as rows:
+                shutil.copyfileobj(rows, whole, CHUNK_BYTES)
+            part.unlink()
+    return perf_counter() - begun
+
+
+def main() -> None:
+    """One of the processes."""
+    source, models, name, sink, output, start, stop = sys.argv[1:]
+    registry = Registry(Storage(models))
+    model = load(registry, registry.resolve(name), "warn")
+    print("ready", flush=True)
+    sys.stdin.readline()
+    score_range(Path(source), model, Path(sink), output, int(start), int(stop))
+
+
+if __name__ == "__main__":
+    main()

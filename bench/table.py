@@ -1,0 +1,73 @@
+"""The figures as they come out: a table, a file, a picture."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number and its goal. `sense`: the number is to be at least, or at most, the goal."""
+
+    name: str
+    compared: str
+    value: float
+    unit: str
+    goal: float
+    sense: Literal["at least", "at most"]
+    detail: str = ""
+    """The single measurements behind it, for people."""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the goal is reached."""
+        return self.value >= self.goal if self.sense == "at least" else self.value <= self.goal
+
+    @property
+    def share(self) -> float:
+        """How much of the goal is reached; 1 and more is all of it."""
+        return self.value / self.goal if self.sense == "at least" else self.goal / max(self.value, 1e-9)
+
+    def line(self) -> str:
+        """A row of the table."""
+        verdict = "met" if self.is_met else "missed"
+        goal = f"{self.sense} {self.goal:g}{self.unit}"
+        return f"| {self.name} | {self.compared} | {self.value:.3g}{self.unit} | {goal} | {verdict} | {self.detail} |"
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """All rows, as Markdown."""
+    head = ["| figure | compared with | measured | goal | verdict | |", "| --- | --- | --- | --- | --- | --- |"]
+    return "\n".join(head + [figure.line() for figure in figures])
+
+
+def keep(figures: Iterable[Figure], machine: str) -> list[Figure]:
+    """Writes `results.json`; figures of other runs stay in it. Answers all."""
+    file = FOLDER / "results.json"
+    before = json.loads(file.read_text())["figures"] if file.exists() else []
+    known = {entry["name"]: Figure(**entry) for entry in before} | {figure.name: figure for figure in figures}
+    document = {"machine": machine, "figures": [asdict(figure) for figure in known.values()]}
+    file.write_text(json.dumps(document, indent=1) + "\n")
+    return list(known.values())
+
+
+def plot(figures: Iterable[Figure]) -> None:
+    """Draws `results.png`: how much of its goal each figure reaches."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    drawn = list(figures)[::-1]
+    picture, axes = pyplot.subplots(figsize=(9, 0.32 * len(drawn) + 1))
+    colours = ["#2a7f62" if figure.is_met else "#c2703d" for figure in drawn]
+    axes.barh([figure.name for figure in drawn], [min(figure.share, 3) for figure in drawn], color=colours)
+    axes.axvline(1, color="#333333", linewidth=1)
+    axes.set_xlabel("share of the goal that is reached (1: met; cut off at 3)")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    picture.savefig(FOLDER / "results.png", dpi=110, bbox_inches="tight")
