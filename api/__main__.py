@@ -11,6 +11,7 @@ from api.server import Server
 from rowcast.errors import RowcastError
 from rowcast.keys import KeyRing
 from rowcast.logs import logger, set_up
+from rowcast.memory import MIB, keep_memory
 from rowcast.settings import Settings
 
 
@@ -32,6 +33,7 @@ def main() -> int:
         bind = f"fd://{options.fd}" if options.fd is not None else f"{options.host}:{options.port}"
         _say_who_may(keys)
         _allow_open_files()
+        keep_memory(32 * MIB)
         Server(settings, bind).run()
     except RowcastError as error:
         print(error.detail, file=sys.stderr)

@@ -63,7 +63,9 @@ def seconds_of_limit(source: Path, models: Path, name: str, sink: Path, output: 
         process.stdout.readline()  # type: ignore[union-attr]  # it was asked for
     begun = perf_counter()
     for process in started:
-        process.communicate(b"start\n")
+        process.stdin.close()  # type: ignore[union-attr]
+    for process in started:
+        process.wait()
     with source.open("rb") as head, sink.open("wb") as whole:
         line = next(head).rstrip(b"\n")
         whole.write(line + b",prediction\n" if output == "joined" else b"prediction\n")

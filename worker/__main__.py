@@ -7,6 +7,7 @@ import sys
 import warnings
 
 from rowcast.errors import BadSetting
+from rowcast.memory import MIB, keep_memory
 from rowcast.settings import Settings
 
 
@@ -34,6 +35,7 @@ def main() -> int:
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     # What it asks about is decided in rowcast/jobs/queue.py.
     warnings.filterwarnings("ignore", message=r"\s*In Celery 5.1 we introduced an optional breaking change")
+    keep_memory(128 * MIB)
     gc.freeze()  # what is there now is shared with the pool processes for as long as nobody touches it
     try:
         app.worker_main(

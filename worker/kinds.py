@@ -30,17 +30,22 @@ def convert(feature: Feature, cells: Sequence[str]) -> tuple[NDArray[Any], dict[
     """
     if feature.kind == "number" and (numbers := _plain_numbers(cells)) is not None:
         return numbers, {}
-    read, blank = _READERS[feature.kind], np.zeros(1, dtype(feature))[0]
-    values, misfits = [], {}
-    for index, cell in enumerate(cells):
-        try:
-            value = read(cell) if cell else _missing(feature)
-            if isinstance(value, float) and math.isnan(value) and not feature.missing:
-                raise Misfit("nan, and the model takes no missing value here")
-        except Misfit as misfit:
-            misfits[index], value = str(misfit), blank
-        values.append(value)
-    return np.array(values, dtype=dtype(feature)), misfits
+    known = {cell: _read(feature, cell) for cell in set(cells)}  # of text there are few different ones
+    column = np.array([known[cell][0] for cell in cells], dtype=dtype(feature))
+    if not any(why for _, why in known.values()):
+        return column, {}
+    return column, {index: why for index, cell in enumerate(cells) if (why := known[cell][1])}
+
+
+def _read(feature: Feature, cell: str) -> tuple[Any, str]:
+    """What a cell says, and why it does not fit, or an empty text."""
+    try:
+        value = _READERS[feature.kind](cell) if cell else _missing(feature)
+        if isinstance(value, float) and math.isnan(value) and not feature.missing:
+            raise Misfit("nan, and the model takes no missing value here")
+    except Misfit as misfit:
+        return np.zeros(1, dtype(feature))[0], str(misfit)
+    return value, ""
 
 
 def _plain_numbers(cells: Sequence[str]) -> NDArray[np.float64] | None:
