@@ -12,7 +12,8 @@ ROWS = {
     "api": 3, "worker": 3, "training": 3, "rowcast.client": 3,
     "rowcast.jobs": 2, "rowcast.models": 2,
     "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.keys": 1,
-    "rowcast.version": 0, "rowcast.memory": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.nearest": 0,
+    "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.nearest": 0,
+    "rowcast.memory": 0,
 }  # fmt: skip
 ALLOWED = {
     ("rowcast.settings", "rowcast.errors"),

@@ -24,6 +24,15 @@ from rowcast.models.registry import Registry
 
 SKLEARN = "scikit-learn"
 
+_NAMELESS = {
+    *("Pipeline", "SimpleImputer", "StandardScaler", "MinMaxScaler", "RobustScaler", "MaxAbsScaler"),
+    *("LogisticRegression", "LinearRegression", "Ridge", "RidgeClassifier", "Lasso", "ElasticNet"),
+    *("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"),
+    *("RandomForestClassifier", "RandomForestRegressor"),
+    *("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
+}
+"""scikit-learn's estimators that do nothing with the names of columns but to compare them with the training's."""
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -55,6 +64,8 @@ def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "wa
         _require_same_sklearn(known_as, trained_with)
     _warn_of_differences(known_as, manifest.libraries | ({SKLEARN: trained_with} if trained_with else {}))
     predict_in_one_thread(estimator)
+    if all(feature.kind == "number" for feature in manifest.features):
+        forget_names(estimator)
     return LoadedModel(manifest, estimator)
 
 
@@ -94,6 +105,24 @@ def predict_in_one_thread(estimator: Any) -> None:
     for part in _parts(estimator):
         if "n_jobs" in vars(part):
             part.n_jobs = 1
+
+
+def forget_names(estimator: Any) -> None:
+    """Lets an estimator for which names decide nothing take an array of numbers in place of a DataFrame.
+
+    Our table has the manifest's features, in their order. To compare their names at every step costs more than the
+    prediction of one row.
+    """
+    steps = [step for _, step in estimator.steps] if type(estimator).__name__ == "Pipeline" else [estimator]
+    if all(_is_nameless(step) for step in [estimator, *steps]):
+        for step in steps:
+            vars(step).pop("feature_names_in_", None)
+
+
+def _is_nameless(step: Any) -> bool:
+    kind = type(step)
+    is_known = kind.__module__.startswith("sklearn.") and kind.__name__ in _NAMELESS
+    return is_known and "_sklearn_output_config" not in vars(step)  # by `set_output` the next step gets a DataFrame
 
 
 def _parts(value: Any) -> Iterator[Any]:

@@ -91,3 +91,22 @@ def test_of_a_failed_job_its_own_error_is_told(service: FakeService, client: Cli
         client.submit_csv(b"a\n1\n").download(tmp_path / "out.csv")
     assert caught.value.problem["title"] == "Failed"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_result_that_was_followed_and_broke_off_goes_on_when_the_job_has_ended(
+    service: FakeService, client: Client, tmp_path
+) -> None:
+    service.fails("GET /jobs/result", breaks_after(1000))
+    client.predict_csv(b"a\n1\n", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_bytes() == service.result
+    assert ranges(service) == [None, "bytes=1000-"]
+    assert [entry.query for entry in service.seen if entry.path.endswith("/result")] == [{"follow": "true"}, {}]
+
+
+def test_a_stream_gets_nothing_of_a_job_that_may_yet_fail(service: FakeService, client: Client) -> None:
+    service.statuses, service.error = ["queued", "failed"], {"detail": "no"}
+    target = io.BytesIO()
+    with pytest.raises(JobFailed):
+        client.predict_csv(b"a\n1\n", target)
+    assert target.getvalue() == b""
+    assert not ranges(service)

@@ -1,6 +1,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.calibration import CalibratedClassifierCV
@@ -14,8 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from structlog.testing import capture_logs
 
 from rowcast.errors import ModelRefused, NotFound
-from rowcast.models.load import library_version, load
+from rowcast.models.load import library_version, load, predict_in_one_thread
+from rowcast.models.manifest import Feature
 from rowcast.models.registry import Registry
+from training.pipelines import recipe
 
 X = np.arange(40.0).reshape(20, 2)
 y = np.array([0, 1] * 10)
@@ -173,3 +176,36 @@ def test_a_model_that_holds_itself_is_loaded(registry, here, fitted):
     fitted.me = [fitted, {"again": fitted}]
     model = load(registry, registry.register("m", pickle.dumps(fitted), here), "strict")
     assert model.estimator.me[0] is model.estimator
+
+
+@pytest.mark.parametrize("kind", ["logistic_regression", "hist_gradient_boosting", "random_forest"])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_model_of_numbers_that_forgets_their_names_predicts_the_very_same(registry, here, kind, task):
+    draw = np.random.default_rng(1)
+    names = ["a", "b", "c"]
+    table = pd.DataFrame(draw.normal(size=(300, 3)), columns=names)
+    target = table["a"] * 3 + table["b"] if task == "regression" else (table["a"] > table["b"]).astype(int)
+    features = [Feature(name=name, kind="number", missing=True) for name in names]
+    fitted = recipe(kind, task).build(features, len(table)).fit(table, target)
+    predict_in_one_thread(fitted)
+    wanted = fitted.predict(table)
+    manifest = registry.register("m", pickle.dumps(fitted), here.model_copy(update={"features": features}))
+    loaded = load(registry, manifest, "strict").estimator
+    assert not hasattr(loaded, "feature_names_in_")
+    numbers = np.stack([table[name].to_numpy() for name in names]).T
+    assert (loaded.predict(numbers) == wanted).all()
+
+
+def test_a_model_that_may_do_something_with_names_keeps_them(registry, here):
+    table = pd.DataFrame(X, columns=["a", "b"])
+    picks = make_pipeline(ColumnTransformer([("a", "passthrough", ["a"])]), LogisticRegression())
+    frames = make_pipeline(StandardScaler().set_output(transform="pandas"), LogisticRegression())
+    for fitted in (picks.fit(table, y), frames.fit(table, y), Own().fit(table, y)):
+        manifest = registry.register("m", pickle.dumps(fitted), here)
+        loaded = load(registry, manifest, "strict").estimator
+        assert list(loaded.feature_names_in_) == ["a", "b"]
+        assert (loaded.predict(table) == fitted.predict(table)).all()
+
+
+class Own(LogisticRegression):
+    """A user's estimator, which might look at names."""
