@@ -5,11 +5,13 @@ import io
 
 import httpx
 import pytest
-from programs import ROOT, Stack
+from programs import ROOT, Stack, until
 from typing_extensions import Buffer
 from werkzeug.http import parse_options_header
 
 from rowcast import Client
+from rowcast.jobs.keys import key
+from rowcast.settings import Settings
 
 CSV = {"Content-Type": "text/csv"}
 ROW = b"age,pclass\n25,3\n"
@@ -79,6 +81,35 @@ def test_a_range_that_is_not_one_range_of_bytes_is_answered_with_the_whole(clien
     here = f"/jobs/{scored(client, content=ROW, headers=CSV)['id']}/result"
     answer = client.get(here, headers={"Range": ranges})
     assert (answer.status_code, answer.content) == (200, client.get(here).content)
+
+
+CALLS = [("GET", "/result"), ("GET", "/errors"), ("POST", "/retry"), ("POST", "/cancel")]
+
+
+def asked(client: httpx.Client, id: str) -> dict[str, int]:
+    """The status of each call that one may make of a job, but to delete it."""
+    return {"GET ": client.get(f"/jobs/{id}").status_code} | {
+        f"{method} {path}": client.request(method, f"/jobs/{id}{path}").status_code for method, path in CALLS
+    }
+
+
+def test_what_has_expired_or_was_deleted_says_so_for_as_long_as_it_was_kept_and_then_never_was(
+    client: httpx.Client, stack: Stack
+) -> None:
+    redis, kept = stack.redis, int(Settings.read().retention)
+    row = client.post("/predict", json={"features": [25, 3]}, params={"wait": 60}).json()["job"]
+    for id in (row, scored(client, content=ROW, headers=CSV)["id"]):
+        assert redis.zadd(key("expiring"), {id: 0}, xx=True, ch=True) == 1, "its time is over"
+        until(lambda id=id: client.get(f"/jobs/{id}").json()["status"] == "expired", "upkeep has seen it")
+        gone = dict.fromkeys((f"{method} {path}" for method, path in CALLS), 410)
+        assert asked(client, id) == gone | {"GET ": 200, "POST /cancel": 409}
+        assert kept - 60 < redis.ttl(key("job", id)) <= kept
+        until(lambda id=id: not any(id in file for file in stack.files()), "its files go")
+        assert client.delete(f"/jobs/{id}").status_code == 204
+        assert asked(client, id) == gone | {"GET ": 410, "POST /cancel": 410}
+        assert 2 * kept - 60 < redis.ttl(key("job", id)) <= 2 * kept
+        redis.delete(key("job", id))  # and that time is over, too
+        assert asked(client, id) == dict.fromkeys(gone | {"GET ": 404}, 404)
 
 
 def test_a_download_goes_on_when_its_gateway_was_killed_and_is_there_again(own_stack: Stack) -> None:
