@@ -78,7 +78,7 @@ AMBIGUOUS = {
 }
 
 UNHEARD = {"long request line", "long header", "many headers", "no request at all"}
-"""The gateway closes while more arrives, and the kernel may drop its answer; or not one line came, and there is none."""
+"""The gateway closes while more arrives, and the kernel may drop its answer; or not one line came to answer."""
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
