@@ -30,6 +30,7 @@ def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
         estimators.Dying,
         estimators.Deadly,
         estimators.Hanging,
+        estimators.Greedy,
     ):
         model = kind(str(stack.folder)).fit(np.zeros((2, 1)), [0, 1])
         register(stack.models, kind.__name__.lower(), model, ["age"])
