@@ -11,6 +11,8 @@ import pytest
 from programs import Stack
 
 BODY = b'{"features": [25, 3]}'
+SOON_SECONDS = 5
+"""Longer than this nobody waits, whoever else is slow."""
 
 
 def send(gateway: Stack, data: bytes) -> bytes:
@@ -192,20 +194,30 @@ def test_a_log_line_stays_one_line_and_holds_no_secret(gateway: Stack, http: htt
     assert "\x1b" not in gateway.log("gateway")
 
 
-def test_a_hundred_slow_clients_hold_nobody_up(gateway: Stack, http: httpx.Client) -> None:
-    slow = [request(LENGTH), request(b"Content-Length: 500", body=b"a" * 300)]
+def test_a_hundred_slow_clients_hold_nobody_up(gateway: Stack) -> None:
+    csv = request(b"Content-Length: 500", body=b"age,pclass\n" + b"25,3\n" * 58)
+    slow = [  # what each sends, and where it begins to send byte by byte: in the head, or in the body
+        (request(LENGTH), 0),
+        (request(b"Content-Length: 500", body=b"a" * 300), -300),
+        (csv.replace(b"application/json", b"text/csv"), -290),
+    ]
     with ExitStack() as stack:
+        http = stack.enter_context(httpx.Client(base_url=gateway.url, timeout=SOON_SECONDS))
+        before = ids(http)
         clients = [
             stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), timeout=20)) for _ in range(100)
         ]
         for step in range(12):
             for number, client in enumerate(clients):
-                message = slow[number % 2]
-                # A few bytes of the head; or all of the head, and then the body byte by byte.
-                start = 0 if number % 2 == 0 else len(message) - 300
-                client.sendall(message[:start] + message[:1] if step == 0 else message[start + step : start + step + 1])
+                message, start = slow[number % len(slow)]
+                start %= len(message)
+                client.sendall(message[:start] if step == 0 else message[start + step - 1 : start + step])
             assert http.get("/health").status_code == 200
             answer = http.post("/predict", json={"features": [25, 3]})
             assert answer.status_code == 202
-            http.delete(f"/jobs/{answer.json()['id']}")
-    assert http.get("/health").status_code == 200
+            file = http.post("/predict", content=b"age,pclass\n25,3\n", headers={"Content-Type": "text/csv"})
+            assert file.status_code == 202
+            for made in (answer, file):
+                http.delete(f"/jobs/{made.json()['id']}")
+        assert ids(http) == before
+    assert httpx.get(f"{gateway.url}/health").status_code == 200

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import socket
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -81,6 +83,38 @@ def test_a_range_that_is_not_one_range_of_bytes_is_answered_with_the_whole(clien
     here = f"/jobs/{scored(client, content=ROW, headers=CSV)['id']}/result"
     answer = client.get(here, headers={"Range": ranges})
     assert (answer.status_code, answer.content) == (200, client.get(here).content)
+
+
+def test_readers_who_take_a_byte_at_a_time_hold_nobody_up(client: httpx.Client, stack: Stack) -> None:
+    """Of a result that is more than the sockets between would take in."""
+    id = scored(client, content=b"age,pclass,note\n" + 8_000 * (b"25,3," + 1_000 * b"x" + b"\n"), headers=CSV)["id"]
+    with ExitStack() as at_end:
+        http = at_end.enter_context(httpx.Client(base_url=stack.url, timeout=5))
+        readers = [at_end.enter_context(socket.socket()) for _ in range(30)]
+        for reader in readers:
+            reader.settimeout(30)
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            reader.connect(("127.0.0.1", stack.port))
+            reader.sendall(b"GET /jobs/%s/result HTTP/1.1\r\nHost: x\r\n\r\n" % id.encode())
+        for letter in b"HTTP/1.1 200":
+            assert {reader.recv(1)[0] for reader in readers} == {letter}
+            assert http.post("/predict", json={"features": [25, 3]}, params={"wait": 5}).status_code == 200
+        assert len(http.get(f"/jobs/{id}/result").content) > 8_000_000
+
+
+@pytest.mark.parametrize("guard", ["false", "true"])
+def test_formulas_in_the_input_come_back_as_they_were_sent(client: httpx.Client, guard: str) -> None:
+    rows = [b'25,3,"=1+1"', b"+25,3,=cmd|' /C calc'!A0", b"38,1,+1", b"4,2,-1", b"61,3,@SUM(A1)", b'7,1,"\t=1"']
+    made = client.post(
+        "/predict", params={"wait": 60, "guard_formulas": guard}, content=_csv(b"age,pclass,=note", rows), headers=CSV
+    )
+    lines = client.get(f"/jobs/{made.json()['id']}/result").content.splitlines()
+    assert [line.rpartition(b",")[0] for line in lines] == [b"age,pclass,=note", *rows]
+    assert {line.rpartition(b",")[2] for line in lines[1:]} <= {b"0", b"1"}
+
+
+def _csv(header: bytes, rows: list[bytes]) -> bytes:
+    return b"".join(row + b"\n" for row in (header, *rows))
 
 
 CALLS = [("GET", "/result"), ("GET", "/errors"), ("POST", "/retry"), ("POST", "/cancel")]
