@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 from rowcast.jobs.connection import connect
 from rowcast.jobs.keys import ENDED_CHANNEL
@@ -94,7 +95,7 @@ class Waiting:
                 message = pubsub.get_message(timeout=_PAUSE_SECONDS)
                 if message is None:
                     if time.monotonic() - heard > _DEAF_SECONDS:
-                        raise ConnectionError(f"nothing was heard for {_DEAF_SECONDS:g} s")
+                        raise RedisConnectionError(f"nothing was heard for {_DEAF_SECONDS:g} s")
                     pubsub.ping()
                     continue
                 heard = time.monotonic()

@@ -40,11 +40,14 @@ class Proxy:
                     self._connect(client)
 
     def _connect(self, client: socket.socket) -> None:
-        with suppress(OSError):
+        try:
             server = socket.create_connection(("127.0.0.1", self._target))
-            self._sockets.append(server)
-            for ends in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(*ends, self._holes), daemon=True).start()
+        except OSError:  # nobody listens there just now
+            client.close()
+            return
+        self._sockets.append(server)
+        for ends in ((client, server), (server, client)):
+            threading.Thread(target=self._pump, args=(*ends, self._holes), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, holes: int) -> None:
         """Passes on what comes, and the end, too: unless it falls into a hole."""
