@@ -16,7 +16,7 @@ from api.results import result_response
 from api.rows import instances_csv, ndjson_csv, parse
 from api.services import Services, services
 from api.waiting import Ending
-from rowcast.errors import Unprocessable, Unreadable, UnsupportedType
+from rowcast.errors import Unavailable, Unprocessable, Unreadable, UnsupportedType
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options
 from rowcast.jobs.records import NewJob
@@ -72,7 +72,18 @@ def _log(submitted: Submitted) -> None:
 
 
 def _answer_to_new(at_hand: Services, new: NewJob, ending: Ending, wait: float) -> Response:
-    """What the caller knows already is not asked of Redis again: the job that it has just made, and how a row ended."""
+    """What the caller knows already is not asked of Redis again: the job that it has just made, and how a row ended.
+
+    Where Redis has gone away since, the answer is the job as it was made: it was taken, so 503 would be a lie.
+    """
+    try:
+        return _newest_answer(at_hand, new, ending, wait)
+    except Unavailable as error:
+        logger("gateway").warning("answered_from_memory", job=new.id, reason=error.detail)
+        return job_response(new.queued(), 202)
+
+
+def _newest_answer(at_hand: Services, new: NewJob, ending: Ending, wait: float) -> Response:
     if wait <= 0:  # of a longer file some chunks may be done by now
         return job_response(new.queued() if new.chunks == 1 else at_hand.records.get(new.id), 202)
     until = time.monotonic() + wait

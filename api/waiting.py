@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from rowcast.jobs.connection import connect
@@ -18,7 +19,10 @@ PART = "/part"
 """Behind a job's id: one part more is stored."""
 
 _PAUSE_SECONDS = 1.0
-"""Between attempts to subscribe where Redis is away."""
+"""Between attempts to subscribe where Redis is away; and how long it may be silent before it is asked for a word."""
+
+_DEAF_SECONDS = 5.0
+"""A subscription that is silent for so long, though Redis was asked, is dead, and nothing else would ever tell."""
 
 
 class Ending:
@@ -86,10 +90,15 @@ class Waiting:
     def _listen_once(self) -> None:
         with connect(self._url).pubsub(ignore_subscribe_messages=False) as pubsub:
             pubsub.subscribe(ENDED_CHANNEL)
+            heard = time.monotonic()
             while True:
                 message = pubsub.get_message(timeout=_PAUSE_SECONDS)
                 if message is None:
+                    if time.monotonic() - heard > _DEAF_SECONDS:
+                        raise RedisConnectionError(f"nothing was heard for {_DEAF_SECONDS:g} s")
+                    pubsub.ping()
                     continue
+                heard = time.monotonic()
                 if message["type"] == "subscribe":
                     self._subscribed.set()
                     self._wake(list(self._callers))  # what ended while nobody listened

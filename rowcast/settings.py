@@ -4,14 +4,20 @@ A variable is `ROWCAST_` and the field's name in capitals. The README's table is
 (`python -m rowcast.settings`), and a test holds them together.
 """
 
+import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rowcast.errors import BadSetting
 
 PREFIX = "ROWCAST_"
+SECRET = re.compile(r"^.+(?=@)|(?<=password=)[^&]+", re.DOTALL)
+"""Where a URL, however malformed, may have a password."""
+
 GIB = 1024**3
 MIB = 1024**2
 
@@ -104,7 +110,17 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = PREFIX + str(first["loc"][0]).upper()
-            raise BadSetting(name, first["input"], _takes(first["msg"])) from None
+            raise BadSetting(name, SECRET.sub("***", str(first["input"])), _takes(first["msg"])) from None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _can_be_taken_apart(cls, url: str) -> str:
+        try:
+            urlsplit(url).port  # noqa: B018 - it is what complains
+        except ValueError:
+            takes = "takes redis://[USER:PASSWORD@]HOST[:PORT][/NUMBER], with / ? # @ in a password as %XX"
+            raise PydanticCustomError("redis_url", takes) from None
+        return url
 
 
 def _takes(message: str) -> str:

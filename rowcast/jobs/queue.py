@@ -60,9 +60,10 @@ def make_app(settings: Settings) -> Celery:
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "unacked_mutex_expire": 10,
-            # kombu's default is to wait for ever on a dead socket.
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
+            # kombu's default is to wait for ever on a dead socket, and an acknowledgement holds up the whole worker
+            # meanwhile. The longest that Redis itself takes is BRPOP's second.
+            "socket_timeout": 3,
+            "socket_connect_timeout": 3,
             "socket_keepalive": True,
             "health_check_interval": 10,
             "retry_on_timeout": False,

@@ -1,4 +1,4 @@
-"""Rebuilding: where Redis was emptied, batch jobs come back from what the store holds.
+"""Rebuilding: batch jobs that Redis has lost come back from what the store holds; files of nobody are announced.
 
 A mark in Redis says that it knows all jobs of the store; it is gone with everything else. A job comes back as queued
 and is scored again, which gives the same bytes. One that was deleted, or whose time was over, has no manifest any more.
@@ -13,6 +13,8 @@ from rowcast.logs import logger
 from rowcast.settings import Settings
 
 _BEGUN, _WHOLE = b"begun", b"whole"
+_ENDED_FOR_GOOD = (b"deleted", b"expired")
+"""Statuses of a record that needs no files any more."""
 
 
 class Rebuild:
@@ -34,18 +36,40 @@ class Rebuild:
             if self._redis.get(key("known")) == _WHOLE:
                 return
             self._redis.set(key("known"), _BEGUN)
-        made = sum(self._remake(id) for id in self._unknown())
+        self.adopt()
         with speaking():  # only if it was not emptied once more meanwhile
             self._redis.set(key("known"), _WHOLE, xx=True)
+
+    def adopt(self) -> None:
+        """Finds the files that nobody has: their job is made again, or they are swept when they have lain still.
+
+        Raises:
+            Unavailable: as `if_emptied`.
+        """
+        orphans = self._orphans()
+        made = sum(self._remake(id) for id, was_ended in orphans if not was_ended)
+        for id, was_ended in orphans:
+            if was_ended:  # a worker stored a part after the last sweep
+                self._records.still_expect(id)
         if made:
             self._log.warning("jobs_came_back", jobs=made)
+        if len(orphans) > made:
+            self._log.warning("orphans_announced", jobs=len(orphans) - made)
 
-    def _unknown(self) -> list[str]:
+    def _orphans(self) -> list[tuple[str, bool]]:
+        """Jobs with files that need none and await no sweep, and whether they are known as deleted or expired.
+
+        What is announced was so before its first file: a sweep is asked for before the record, so none slips through.
+        """
         ids = self._files.jobs()
         with speaking(), self._redis.pipeline(transaction=False) as pipe:
             for id in ids:
-                pipe.exists(key("job", id))
-            return [id for id, known in zip(ids, pipe.execute(), strict=True) if not known]
+                pipe.zscore(key("sweeping"), id)
+                pipe.hget(key("job", id), "status")
+            answers = pipe.execute()
+        found = zip(ids, answers[::2], answers[1::2], strict=True)
+        lost = [(id, status) for id, swept, status in found if swept is None]
+        return [(id, status is not None) for id, status in lost if status in (None, *_ENDED_FOR_GOOD)]
 
     def _remake(self, id: str) -> bool:
         document = self._files.get_manifest(id)

@@ -146,7 +146,8 @@ class Records:
                 records = self._read_many(ids)
             for id, record in zip(ids, records, strict=True):
                 if not record:  # expired for good: Redis dropped the record, the index still names it
-                    self._redis.zrem(index, id)
+                    with speaking():
+                        self._redis.zrem(index, id)
                 elif record[b"status"] != DELETED and (status is None or record[b"status"].decode() == status):
                     found.append(self._job(id, record, {}))
                     if len(found) > limit:

@@ -75,7 +75,8 @@ class Submit:
         return submitted
 
     def _drop(self, id: str) -> None:
-        """Removes what was stored; where Redis is away just now, upkeep looks at it once more."""
+        """Removes what was stored; where Redis or the store is away just now, upkeep looks at it once more."""
+        self._files.forget(id)  # first: from here on nothing can bring it back
         with suppress(Unavailable):
             self._records.drop(id)
         self._files.delete(id)

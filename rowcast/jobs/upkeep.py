@@ -8,6 +8,7 @@ Any number of these may run: every step is one atomic script, or safe to repeat.
 import signal
 import sys
 import threading
+import time
 
 from rowcast.errors import RowcastError, Unavailable
 from rowcast.jobs.alive import show_alive
@@ -21,6 +22,9 @@ from rowcast.settings import Settings
 from rowcast.storage import Storage
 
 TICK_SECONDS = 1.0
+ORPHANS_SECONDS = 600.0
+"""Between two looks at all folders of the store, for files that nobody has; the first is at the start."""
+
 _AT_ONCE = 500
 """Entries that one step looks at, so that no step holds Redis for long."""
 
@@ -35,6 +39,7 @@ class Upkeep:
         self._files = files
         self._retention_seconds = int(settings.retention)
         self._still_seconds = int(2 * settings.lease_seconds) + 1
+        self._orphans_at = time.monotonic()
         self._log = logger("upkeep")
 
     def tick(self) -> None:
@@ -44,12 +49,18 @@ class Upkeep:
             Unavailable: Redis or the store is away; the next round goes on.
         """
         self._rebuild.if_emptied()
+        self._adopt()
         with speaking():
             put_back = self._scripts("resend", _AT_ONCE)
         if put_back:
             self._log.warning("hints_sent_again", hints=put_back)
         self._expire()
         self._sweep()
+
+    def _adopt(self) -> None:
+        if time.monotonic() >= self._orphans_at:
+            self._rebuild.adopt()
+            self._orphans_at = time.monotonic() + ORPHANS_SECONDS
 
     def _expire(self) -> None:
         with speaking():

@@ -93,6 +93,24 @@ def test_the_page_shows_every_call_in_a_browser_that_obeys_its_policy(guarded: S
     assert "CONSOLE" not in done.stderr, "the page broke its policy, or a script failed"
 
 
+def test_the_page_loads_nothing_from_elsewhere_and_nobody_may_frame_it(guarded: Stack) -> None:
+    headers = httpx.get(f"{guarded.url}/docs").headers
+    policy = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
+    assert policy.pop("img-src") == "'self' data:"
+    assert {name for name, sources in policy.items() if sources == "'self'"} == {
+        "script-src",
+        "style-src",
+        "connect-src",
+    }
+    assert {name for name, sources in policy.items() if sources == "'none'"} == {
+        "default-src", "base-uri", "form-action", "frame-ancestors",
+    }  # fmt: skip
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    for path in ("/openapi.json", "/health", "/nowhere", "/docs/nothing"):
+        assert httpx.get(f"{guarded.url}{path}").headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_pages_and_their_files_come_with_the_package(guarded: Stack) -> None:
     html = httpx.get(f"{guarded.url}/docs").text
     for file in re.findall(r'(?:src|href)="(docs/[^"]+)"', html):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from people import AGES, assert_whole, begun, people, submit
+from people import AGES, assert_whole, begun, ended, people, submit
 from programs import until
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("compose"), pytest.mark.usefixtures("slow")]
@@ -39,11 +39,16 @@ def start(compose, client: httpx.Client) -> Iterator[Start]:
     compose("exec", "--no-TTY", "gateway", "python", "-m", "rowcast.cli", "audit")
 
 
-def test_a_worker_that_is_killed_is_replaced_and_its_chunk_is_done_elsewhere(compose, start: Start) -> None:
-    start(CHUNKS)
-    victim = compose.containers("worker")[0]
+def test_a_worker_that_is_killed_is_replaced_and_its_chunk_is_done_elsewhere(
+    compose, client: httpx.Client, start: Start
+) -> None:
+    id = start(CHUNKS)
+    victim, *others = compose.containers("worker")
     kill(victim)
     until(lambda: _restarts(compose, victim) == 1, "it is started again")
+    with compose.paused(victim):  # lest it takes its own chunk once more
+        assert ended(client, id)["status"] == "succeeded"
+    assert 2 in {line["attempt"] for worker in others for line in compose.events(worker, "chunk_scored", id)}
 
 
 def test_of_three_workers_one_stays_and_nothing_is_broken_off(compose, client: httpx.Client, start: Start) -> None:
@@ -53,7 +58,10 @@ def test_of_three_workers_one_stays_and_nothing_is_broken_off(compose, client: h
     assert len(compose.containers("worker")) == 1
     compose.up()
     assert len(before) == len(compose.containers("worker")) == 3
-    assert client.get(f"/jobs/{id}").status_code == 200
+    assert ended(client, id)["status"] == "succeeded"
+    # The logs of those that went are gone with them; what they had broken off would be another's second attempt.
+    scored = [line for worker in compose.containers("worker") for line in compose.events(worker, "chunk_scored", id)]
+    assert {line["attempt"] for line in scored} == {1}
 
 
 @pytest.mark.parametrize("service", ["redis", "gateway", "upkeep"])

@@ -30,6 +30,7 @@ def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
         estimators.Dying,
         estimators.Deadly,
         estimators.Hanging,
+        estimators.Greedy,
     ):
         model = kind(str(stack.folder)).fit(np.zeros((2, 1)), [0, 1])
         register(stack.models, kind.__name__.lower(), model, ["age"])
@@ -38,16 +39,13 @@ def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def unaudited(own_stack: Stack) -> Iterator[httpx.Client]:
-    """A client of `own_stack`, whose gateway and upkeep run; the test starts the workers."""
+def http(own_stack: Stack) -> Iterator[httpx.Client]:
+    """A client of `own_stack`, whose gateway and upkeep run; the test starts the workers.
+
+    However a test ends what it broke, all adds up afterwards.
+    """
     own_stack.start_gateway()
     own_stack.start_upkeep()
     with httpx.Client(base_url=own_stack.url, timeout=90) as client:
         yield client
-
-
-@pytest.fixture
-def http(own_stack: Stack, unaudited: httpx.Client) -> Iterator[httpx.Client]:
-    """The same; however a test ends what it broke, all adds up afterwards."""
-    yield unaudited
-    own_stack.audit()
+        own_stack.audit()

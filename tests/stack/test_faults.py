@@ -1,14 +1,22 @@
 """What happens when something dies or misbehaves in the middle: the job ends with every row, once, and all adds up."""
 
+import base64
+import json
+import random
 import threading
 
 import httpx
 import psutil
 from programs import Stack, kill_group, until
-from scored import CSV, ROWS, WANTED, assert_whole, begun, submit, wait
+from scored import CHUNKS, CSV, ROWS, WANTED, assert_whole, begun, submit, wait
+from traps import trap
 
 from rowcast.jobs.keys import key
 from rowcast.jobs.queue import REFUSED
+from rowcast.jobs.submit import new_id
+
+GOES_ON_SECONDS = 20
+"""So soon after a worker was killed its work goes on, by default settings."""
 
 
 def pool_processes(own_stack: Stack, name: str = "worker") -> list[psutil.Process]:
@@ -22,14 +30,38 @@ def test_a_killed_pool_process_costs_nothing(own_stack: Stack, http: httpx.Clien
     assert "leases_given_back" in own_stack.log("worker"), "the death was noticed at once, not at the lease's end"
 
 
-def test_a_worker_killed_whole_is_replaced_by_another(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.start_worker("first")
-    (own_stack.folder / "stuck").touch()
+def test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds(own_stack: Stack) -> None:
+    """With the lease that is the default."""
+    stuck = own_stack.folder / "stuck"
+    own_stack.environment.pop("ROWCAST_LEASE_SECONDS")
+    own_stack.start_gateway()
+    own_stack.start_upkeep()
+    for name in ("first", "second"):
+        own_stack.start_worker(name, concurrency=1)
+    stuck.touch()
+    with httpx.Client(base_url=own_stack.url, timeout=90) as http:
+        id = submit(http, "stuck")
+        until(lambda: own_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
+        kill_group(own_stack.processes.pop("first"))
+        stuck.unlink()
+        assert wait(http, id, GOES_ON_SECONDS)["status"] == "succeeded", "the chunk was not taken over in time"
+        assert_whole(own_stack, http, id)
+    own_stack.audit()
+
+
+def test_a_job_whose_workers_were_all_killed_waits_for_the_next(own_stack: Stack, http: httpx.Client) -> None:
+    stuck = own_stack.folder / "stuck"
+    for name in ("first", "second"):
+        own_stack.start_worker(name, concurrency=1)
+    stuck.touch()
     id = submit(http, "stuck")
-    begun(http, id)
-    kill_group(own_stack.processes.pop("first"))
-    (own_stack.folder / "stuck").unlink()
-    own_stack.start_worker("second")
+    until(lambda: own_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
+    for name in ("first", "second"):
+        kill_group(own_stack.processes.pop(name))
+    stuck.unlink()
+    until(lambda: not own_stack.redis.exists(key("leases")), "the leases have run out, and nobody is there")
+    assert http.get(f"/jobs/{id}").json()["status"] == "running"
+    own_stack.start_worker("third")
     assert_whole(own_stack, http, id)
 
 
@@ -114,6 +146,19 @@ def test_a_row_that_kills_its_process_is_found_and_the_others_are_scored(own_sta
     assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
 
 
+def test_a_row_that_needs_more_memory_than_there_is_is_found_and_the_others_are_scored(
+    own_stack: Stack, http: httpx.Client
+) -> None:
+    own_stack.start_worker()
+    id = submit(http, "greedy", CSV.replace(b"\n17\n", b"\n66\n", 1))
+    job = wait(http, id)
+    assert (job["status"], job["progress"]["rows_failed"]) == ("succeeded", 1), job
+    _, error = http.get(f"/jobs/{id}/errors").text.splitlines()
+    assert error.startswith("18,")
+    assert "memory" in error
+    assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
+
+
 def test_a_row_at_which_predict_hangs_is_found_and_the_others_are_scored(own_stack: Stack, http: httpx.Client) -> None:
     own_stack.environment["ROWCAST_CHUNK_TIMEOUT"] = "2"
     own_stack.start_worker()
@@ -147,13 +192,26 @@ def test_a_chunk_that_keeps_raising_fails_the_job_and_names_its_rows(own_stack: 
 
 
 def test_ten_jobs_survive_workers_killed_again_and_again(own_stack: Stack, http: httpx.Client) -> None:
+    """Each time in the middle of work; between two times work goes on, and more jobs come."""
+    stuck = own_stack.folder / "stuck"
     own_stack.start_worker("w0")
-    ids = [submit(http, "fixed") for _ in range(10)]
-    for number in range(1, 4):
-        kill_group(own_stack.processes.pop(f"w{number - 1}"))
-        own_stack.start_worker(f"w{number}")
+    ids: list[str] = []
+    for number, more in enumerate((4, 3, 3)):
+        stuck.touch()
+        ids += [submit(http, "stuck") for _ in range(more)]
+        until(lambda: own_stack.redis.hlen(key("leases")) == 2, "both processes are at work")
+        kill_group(own_stack.processes.pop(f"w{number}"))
+        stuck.unlink()
+        own_stack.start_worker(f"w{number + 1}")
     for id in ids:
         assert_whole(own_stack, http, id)
+
+
+def with_arguments(hint: bytes, *arguments: object) -> bytes:
+    """The hint with these arguments in place of its own; its body is JSON within JSON."""
+    message = json.loads(hint)
+    body = json.loads(message["body"])
+    return json.dumps({**message, "body": json.dumps([list(arguments), *body[1:]])}).encode()
 
 
 def test_a_message_that_nobody_of_ours_sent_is_refused_and_the_worker_goes_on(
@@ -163,29 +221,63 @@ def test_a_message_that_nobody_of_ours_sent_is_refused_and_the_worker_goes_on(
     redis = own_stack.redis
     id = submit(http, "slow")
     until(lambda: redis.llen(key("batch")), "hints wait")
-    template = redis.lindex(key("batch"), 0)
-    start = template.index(b"[[")
-    stop = template.index(b", {}", start)
-    for arguments in (rb"[[\"x\"]", rb"[[7, \"a\"]", rb"[[]", rb"[[\"../..\", 0]", rb"[[\"%s\", 999]" % id.encode()):
-        redis.lpush(key("batch"), template[:start] + arguments + template[stop:])
-    redis.lpush(key("batch"), template.replace(b"rowcast.score_chunk", b"os.system"))
-    redis.lpush(key("batch"), template.replace(b"[null, null]", b"[[], []]"))  # Celery would end by these time limits
-    redis.lpush(key("batch"), template.replace(b"application/json", b"application/x-python-serialize"))
+    hint = redis.lindex(key("batch"), 0)
+    for arguments in (["x"], [7, "a"], [], ["../..", 0], [id, "0"], [id, True], [id, -1]):
+        redis.lpush(key("batch"), with_arguments(hint, *arguments))
+    redis.lpush(key("batch"), hint.replace(b"rowcast.score_chunk", b"os.system"))
     for bytes in (b"", b"no JSON", b"[]", b"7", b"null", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"properties": 1}'):
         redis.lpush(key("batch"), bytes)
-    until(lambda: redis.hget(key("totals"), REFUSED) == b"14", "the worker has refused them")
+    # Of these two nothing is believed but the task, its arguments and the tag, which are right.
+    redis.lpush(key("batch"), hint.replace(b"[null, null]", b"[[], []]"))  # Celery would end by these time limits
+    redis.lpush(key("batch"), hint.replace(b"application/json", b"application/x-python-serialize"))
+    until(lambda: redis.hget(key("totals"), REFUSED) == b"17", "the worker has refused the others")
     assert_whole(own_stack, http, id)
+
+
+def test_a_pickle_in_a_message_is_never_read(own_stack: Stack, http: httpx.Client) -> None:
+    redis, mark = own_stack.redis, own_stack.folder / "mark"
+    id = submit(http, "fixed")
+    message = json.loads(redis.lindex(key("batch"), 0))
+    message["body"] = base64.b64encode(trap(mark)).decode()
+    message["properties"]["body_encoding"] = "base64"
+    for kind in ("application/x-python-serialize", "application/json"):
+        redis.lpush(key("batch"), json.dumps({**message, "content-type": kind, "content-encoding": "binary"}))
+    own_stack.start_worker()
+    until(lambda: redis.hget(key("totals"), REFUSED) == b"2", "the worker has refused them")
+    assert_whole(own_stack, http, id)
+    assert not mark.exists()
+
+
+def test_a_hint_for_a_chunk_that_the_job_does_not_have_does_nothing(own_stack: Stack, http: httpx.Client) -> None:
+    redis = own_stack.redis
+    id = submit(http, "fixed")
+    hint = redis.lindex(key("batch"), 0)
+    for arguments in ([id, 999], [new_id(), 0]):
+        redis.rpush(key("batch"), with_arguments(hint, *arguments))
+    own_stack.start_worker()
+    assert_whole(own_stack, http, id)
+    assert own_stack.log("worker").count("hint_not_needed") == 2
+    assert not redis.hexists(key("totals"), REFUSED)
 
 
 def test_every_message_twice_and_in_any_order_changes_nothing(own_stack: Stack, http: httpx.Client) -> None:
-    redis = own_stack.redis
+    """Those of chunks beyond the window, too, before their time and after it, and those of single rows."""
+    redis, draw = own_stack.redis, random.Random(7)
     id = submit(http, "fixed")
-    hints = redis.lrange(key("batch"), 0, -1)
-    redis.delete(key("batch"))
-    for index, hint in enumerate(hints + hints[::-1]):
-        redis.lpush(key("batch"), hint.replace(b'"delivery_tag": "h', b'"delivery_tag": "twice%d' % index))
+    rows = [http.post("/predict", json={"features": [age], "model": "fixed"}).json()["id"] for age in (20, 40, 60)]
+    chunk_hint, row_hint = (redis.lindex(key(queue), 0) for queue in ("batch", "single"))
+    redis.delete(key("batch"), key("single"))
+    hints = [with_arguments(chunk_hint, id, chunk) for chunk in range(CHUNKS)] * 2
+    for queue, messages in (("batch", hints * 5), ("single", [row_hint] * 10)):
+        draw.shuffle(messages)
+        for number, message in enumerate(messages):
+            redis.lpush(key(queue), message.replace(b'"delivery_tag": "h', b'"delivery_tag": "again%d' % number))
     own_stack.start_worker()
     assert_whole(own_stack, http, id)
+    assert [wait(http, row)["result"]["prediction"] for row in rows] == [0, 1, 1]
+    until(lambda: not redis.exists(key("batch"), key("single")), "every message was taken")
+    scored = [json.loads(line) for line in own_stack.log("worker").splitlines() if '"chunk_scored"' in line]
+    assert sorted(line["chunk"] for line in scored) == list(range(CHUNKS)), "none was done twice"
 
 
 def test_lost_hints_are_sent_again(own_stack: Stack, http: httpx.Client) -> None:

@@ -6,13 +6,15 @@ Meanwhile the gateway refuses at once, and takes nothing that it then forgets; a
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for_all
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import httpx
 import pytest
 from programs import Stack, kill_group, until
 from proxy import Proxy
-from scored import CSV, assert_whole, begun, submit
+from scored import CSV, WANTED, assert_whole, begun, submit, wait
 
 from rowcast.jobs.keys import key
 
@@ -24,12 +26,6 @@ BACK_SECONDS = 15
 
 FROZEN_SECONDS = 20
 """Longer than every timeout there is, of ours and of kombu's."""
-
-
-@pytest.fixture
-def http(unaudited: httpx.Client) -> httpx.Client:
-    """Where Redis is emptied, its books cannot add up; the tests that can be audited say so themselves."""
-    return unaudited
 
 
 @contextmanager
@@ -48,19 +44,51 @@ def killed(own_stack: Stack) -> Iterator[None]:
 
 def assert_refuses(own_stack: Stack, id: str | None = None) -> None:
     """Every call that needs Redis answers 503 with Retry-After, and soon; health does not need it."""
-    with httpx.Client(base_url=own_stack.url, timeout=ANSWER_SECONDS) as http:
-        csv = {"Content-Type": "text/csv"}
-        answers = [
-            http.post("/predict", json={"features": [40], "model": "fixed"}),
-            http.post("/predict", content=CSV, headers=csv, params={"model": "fixed"}),
-        ]
-        if id:
-            answers.append(http.get(f"/jobs/{id}"))
+    calls: list[tuple[str, str, dict[str, object]]] = [
+        ("POST", "/predict", {"json": {"features": [40], "model": "fixed"}}),
+        ("POST", "/predict?model=fixed", {"content": CSV, "headers": {"Content-Type": "text/csv"}}),
+    ]
+    if id:
+        gets = ["/jobs", f"/jobs/{id}", f"/jobs/{id}?wait=60", f"/jobs/{id}/result", f"/jobs/{id}/result?follow=true"]
+        calls += [("GET", path, {}) for path in (*gets, f"/jobs/{id}/errors", f"/jobs/{id}/events")]
+        calls += [("POST", f"/jobs/{id}/cancel", {}), ("POST", f"/jobs/{id}/retry", {}), ("DELETE", f"/jobs/{id}", {})]
+    with httpx.Client(base_url=own_stack.url, timeout=ANSWER_SECONDS) as http, ThreadPoolExecutor(len(calls)) as pool:
+        under_way = [pool.submit(http.request, method, path, **more) for method, path, more in calls]
         assert http.get("/health").status_code == 200
+        answers = [answer.result() for answer in under_way]
     for answer in answers:
-        assert answer.status_code == 503, answer.text
+        assert answer.status_code == 503, (answer.url, answer.text)
         assert int(answer.headers["Retry-After"]) >= 1
         assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.elapsed.total_seconds() < ANSWER_SECONDS, answer.url
+
+
+class Waiting:
+    """Three who wait while the fault comes: for a row, for a job's end, for its result part by part."""
+
+    def __init__(self, own_stack: Stack, http: httpx.Client, id: str, pool: ThreadPoolExecutor) -> None:
+        def ask(method: str, path: str, **more: object) -> httpx.Response:
+            return httpx.request(method, own_stack.url + path, timeout=90, **more)  # type: ignore[arg-type]
+
+        row = {"features": [40], "model": "stuck"}
+        self._row = pool.submit(ask, "POST", "/predict", json=row, headers={"Prefer": "wait=60"})
+        self._job = pool.submit(ask, "GET", f"/jobs/{id}?wait=60")
+        self._result = pool.submit(ask, "GET", f"/jobs/{id}/result?follow=true")
+        until(lambda: len(jobs(http)) == 2, "the row is taken")
+
+    def assert_answered(self, within_seconds: float) -> None:
+        """Each has an answer, whole, or one that says that it is not; the row was taken, so its job is known."""
+        wait_for_all((self._row, self._job, self._result), timeout=within_seconds)
+        row, job = self._row.result(0), self._job.result(0)
+        assert row.status_code in (200, 202), row.text
+        assert job.status_code == 200 or (job.status_code, "Retry-After" in job.headers) == (503, True), job.text
+        with suppress(httpx.TransportError):  # cut short without its last chunk: nobody takes it for whole
+            result = self._result.result(0)
+            assert result.status_code == 503 or result.content == WANTED, result.text
+        self._row_id = row.json().get("job") or row.json()["id"]
+
+    def assert_predicted(self, http: httpx.Client) -> None:
+        assert wait(http, self._row_id)["result"] == {"prediction": 1}
 
 
 def assert_serves(http: httpx.Client) -> None:
@@ -92,26 +120,34 @@ def test_redis_dies_and_comes_back(
     own_stack: Stack, http: httpx.Client, fault: Callable[[Stack], AbstractContextManager[None]]
 ) -> None:
     id = hold_one(own_stack, http)
-    with fault(own_stack):
-        let_go(own_stack)
-        assert_refuses(own_stack, id)
+    with ThreadPoolExecutor() as pool:
+        waiting = Waiting(own_stack, http, id, pool)
+        with fault(own_stack):
+            let_go(own_stack)
+            assert_refuses(own_stack, id)
+        waiting.assert_answered(BACK_SECONDS)
     assert_serves(http)
+    waiting.assert_predicted(http)
     assert_whole(own_stack, http, id)
-    assert len(jobs(http)) == 2, "what was refused is not there"
+    assert len(jobs(http)) == 3, "what was refused is not there"
 
 
 def test_redis_stands_still(own_stack: Stack, http: httpx.Client) -> None:
     id = hold_one(own_stack, http)
     again = {"content": CSV, "params": {"model": "fixed"}}
     headers = {"Content-Type": "text/csv", "Idempotency-Key": "one"}
-    end = time.monotonic() + FROZEN_SECONDS
-    with own_stack.server.frozen():
-        let_go(own_stack)
-        assert_refuses(own_stack, id)
-        refused = http.post("/predict", headers=headers, timeout=ANSWER_SECONDS, **again)
-        assert refused.status_code == 503
-        time.sleep(max(0, end - time.monotonic()))  # the fault's own length
+    with ThreadPoolExecutor() as pool:
+        waiting = Waiting(own_stack, http, id, pool)
+        end = time.monotonic() + FROZEN_SECONDS
+        with own_stack.server.frozen():
+            let_go(own_stack)
+            assert_refuses(own_stack, id)
+            refused = http.post("/predict", headers=headers, timeout=ANSWER_SECONDS, **again)
+            assert refused.status_code == 503
+            waiting.assert_answered(end - time.monotonic())
+            time.sleep(max(0, end - time.monotonic()))  # the fault's own length
     assert_serves(http)
+    waiting.assert_predicted(http)
     assert_whole(own_stack, http, id)
     # What was refused may have been carried out when Redis woke; with a key the retry cannot make it twice.
     made = http.post("/predict", headers=headers, **again).json()["id"]
@@ -224,22 +260,22 @@ def test_the_gateway_dies_between_the_upload_and_the_answer(own_stack: Stack, ht
 
 
 def test_packets_to_redis_are_swallowed(own_stack: Stack) -> None:
+    """What was connected when they were is dead from then on, and nobody is told."""
     proxy = Proxy(own_stack.server.port)
     own_stack.environment["ROWCAST_REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
     own_stack.start_gateway()
     own_stack.start_upkeep()
-    own_stack.keep_worker()
-    with httpx.Client(base_url=own_stack.url, timeout=90) as http:
-        id = submit(http, "slow")
-        begun(http, id)
+    with httpx.Client(base_url=own_stack.url, timeout=90) as http, ThreadPoolExecutor() as pool:
+        id = hold_one(own_stack, http)
+        waiting = Waiting(own_stack, http, id, pool)
         proxy.swallow()
-        answer = http.get(f"/jobs/{id}", timeout=ANSWER_SECONDS)
-        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
-        assert http.get("/health").status_code == 200
+        let_go(own_stack)
+        assert_refuses(own_stack, id)
+        waiting.assert_answered(BACK_SECONDS)
+        until(lambda: "nothing was heard" in own_stack.log("gateway"), "it hears that its subscription is dead")
         proxy.forward()
-        body = {"features": [40], "model": "fixed"}
-        answer = http.post("/predict", json=body, headers={"Prefer": f"wait={BACK_SECONDS}"})
-        assert answer.json()["prediction"] == 1
+        assert_serves(http)
+        waiting.assert_predicted(http)
         assert_whole(own_stack, http, id)
     own_stack.environment.pop("ROWCAST_REDIS_URL")
     own_stack.audit()

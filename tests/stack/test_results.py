@@ -2,14 +2,18 @@
 
 import gzip
 import io
+import socket
+from contextlib import ExitStack
 
 import httpx
 import pytest
-from programs import ROOT, Stack
+from programs import ROOT, Stack, until
 from typing_extensions import Buffer
 from werkzeug.http import parse_options_header
 
 from rowcast import Client
+from rowcast.jobs.keys import key
+from rowcast.settings import Settings
 
 CSV = {"Content-Type": "text/csv"}
 ROW = b"age,pclass\n25,3\n"
@@ -79,6 +83,67 @@ def test_a_range_that_is_not_one_range_of_bytes_is_answered_with_the_whole(clien
     here = f"/jobs/{scored(client, content=ROW, headers=CSV)['id']}/result"
     answer = client.get(here, headers={"Range": ranges})
     assert (answer.status_code, answer.content) == (200, client.get(here).content)
+
+
+def test_readers_who_take_a_byte_at_a_time_hold_nobody_up(client: httpx.Client, stack: Stack) -> None:
+    """Of a result that is more than the sockets between would take in."""
+    id = scored(client, content=b"age,pclass,note\n" + 8_000 * (b"25,3," + 1_000 * b"x" + b"\n"), headers=CSV)["id"]
+    with ExitStack() as at_end:
+        http = at_end.enter_context(httpx.Client(base_url=stack.url, timeout=5))
+        readers = [at_end.enter_context(socket.socket()) for _ in range(30)]
+        for reader in readers:
+            reader.settimeout(30)
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            reader.connect(("127.0.0.1", stack.port))
+            reader.sendall(b"GET /jobs/%s/result HTTP/1.1\r\nHost: x\r\n\r\n" % id.encode())
+        for letter in b"HTTP/1.1 200":
+            assert {reader.recv(1)[0] for reader in readers} == {letter}
+            assert http.post("/predict", json={"features": [25, 3]}, params={"wait": 5}).status_code == 200
+        assert len(http.get(f"/jobs/{id}/result").content) > 8_000_000
+
+
+@pytest.mark.parametrize("guard", ["false", "true"])
+def test_formulas_in_the_input_come_back_as_they_were_sent(client: httpx.Client, guard: str) -> None:
+    rows = [b'25,3,"=1+1"', b"+25,3,=cmd|' /C calc'!A0", b"38,1,+1", b"4,2,-1", b"61,3,@SUM(A1)", b'7,1,"\t=1"']
+    made = client.post(
+        "/predict", params={"wait": 60, "guard_formulas": guard}, content=_csv(b"age,pclass,=note", rows), headers=CSV
+    )
+    lines = client.get(f"/jobs/{made.json()['id']}/result").content.splitlines()
+    assert [line.rpartition(b",")[0] for line in lines] == [b"age,pclass,=note", *rows]
+    assert {line.rpartition(b",")[2] for line in lines[1:]} <= {b"0", b"1"}
+
+
+def _csv(header: bytes, rows: list[bytes]) -> bytes:
+    return b"".join(row + b"\n" for row in (header, *rows))
+
+
+CALLS = [("GET", "/result"), ("GET", "/errors"), ("POST", "/retry"), ("POST", "/cancel")]
+
+
+def asked(client: httpx.Client, id: str) -> dict[str, int]:
+    """The status of each call that one may make of a job, but to delete it."""
+    return {"GET ": client.get(f"/jobs/{id}").status_code} | {
+        f"{method} {path}": client.request(method, f"/jobs/{id}{path}").status_code for method, path in CALLS
+    }
+
+
+def test_what_has_expired_or_was_deleted_says_so_for_as_long_as_it_was_kept_and_then_never_was(
+    client: httpx.Client, stack: Stack
+) -> None:
+    redis, kept = stack.redis, int(Settings.read().retention)
+    row = client.post("/predict", json={"features": [25, 3]}, params={"wait": 60}).json()["job"]
+    for id in (row, scored(client, content=ROW, headers=CSV)["id"]):
+        assert redis.zadd(key("expiring"), {id: 0}, xx=True, ch=True) == 1, "its time is over"
+        until(lambda id=id: client.get(f"/jobs/{id}").json()["status"] == "expired", "upkeep has seen it")
+        gone = dict.fromkeys((f"{method} {path}" for method, path in CALLS), 410)
+        assert asked(client, id) == gone | {"GET ": 200, "POST /cancel": 409}
+        assert kept - 60 < redis.ttl(key("job", id)) <= kept
+        until(lambda id=id: not any(id in file for file in stack.files()), "its files go")
+        assert client.delete(f"/jobs/{id}").status_code == 204
+        assert asked(client, id) == gone | {"GET ": 410, "POST /cancel": 410}
+        assert 2 * kept - 60 < redis.ttl(key("job", id)) <= 2 * kept
+        redis.delete(key("job", id))  # and that time is over, too
+        assert asked(client, id) == dict.fromkeys(gone | {"GET ": 404}, 404)
 
 
 def test_a_download_goes_on_when_its_gateway_was_killed_and_is_there_again(own_stack: Stack) -> None:

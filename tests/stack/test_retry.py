@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
+import pytest
 from programs import Stack, until
 from scored import ROWS, assert_whole, begun, submit, wait
 
@@ -102,3 +104,37 @@ def test_a_model_that_goes_while_its_job_waits_fails_it_and_a_retry_mends_it(
         files[name].write_bytes(contents[name])
         assert http.post(f"/jobs/{id}/retry").status_code == 202
         assert_whole(own_stack, http, id)
+
+
+def is_changed(file: Path) -> None:
+    file.write_bytes(file.read_bytes() + b" ")
+
+
+@pytest.mark.parametrize("breaks", [Path.unlink, is_changed])
+def test_a_model_that_goes_while_its_job_runs_is_used_where_it_is_open_and_nowhere_else(
+    own_stack: Stack, http: httpx.Client, breaks: Callable[[Path], None]
+) -> None:
+    stuck = own_stack.folder / "stuck"
+    file = own_stack.models / "stuck" / "1" / "model.pkl"
+    content = file.read_bytes()
+    own_stack.start_worker("first", concurrency=1)
+    stuck.touch()
+    id = submit(http, "stuck")
+    begun(http, id)
+    breaks(file)
+    stuck.unlink()
+    assert_whole(own_stack, http, id)
+
+    file.write_bytes(content)
+    stuck.touch()
+    id = submit(http, "stuck")
+    begun(http, id)
+    breaks(file)
+    own_stack.start_worker("second", concurrency=1)  # it has not opened the model
+    job = wait(http, id)
+    assert job["status"] == "failed"
+    assert "stuck@1" in job["error"]["detail"], job["error"]
+    file.write_bytes(content)
+    stuck.unlink()
+    assert http.post(f"/jobs/{id}/retry").status_code == 202
+    assert_whole(own_stack, http, id)

@@ -25,14 +25,15 @@ def single(owner: str, age: int) -> NewJob:
 
 def test_ten_thousand_rows_wait_for_a_worker_and_one_more_is_refused(own_stack: Stack, http: httpx.Client) -> None:
     records = Records(own_stack.redis, Settings.read(redis_url=own_stack.redis_url))
-    for number in range(JOBS):
-        records.make(single("", number % 60))
+    ids = [records.make(single("", number % 60))[0] for number in range(JOBS)]
     refused = http.post("/predict", json={"features": [1], "model": "fixed"})
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
     own_stack.start_worker()
     until(lambda: own_stack.redis.hget(key("live"), "*") == b"0", "all have ended")
     totals = own_stack.redis.hgetall(key("totals"))
     assert (totals[b"jobs_taken"], totals[b"jobs_succeeded"]) == (b"%d" % JOBS, b"%d" % JOBS)
+    for number in range(0, JOBS, 97):  # no multiple of 60: every age is among them
+        assert records.get(ids[number]).result == {"prediction": int(number % 60 > 30)}
     assert http.post("/predict", json={"features": [1], "model": "fixed"}).status_code == 202
 
 

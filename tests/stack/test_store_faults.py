@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from programs import Stack, until
+from programs import NO_OVERRIDE, Stack, until
 from scored import CSV, WANTED, assert_whole, submit, wait
 
 
@@ -136,6 +136,33 @@ def test_a_store_that_may_only_be_read_still_gives_results_and_refuses_uploads(
     assert http.post("/predict?model=fixed", content=CSV, headers={"Content-Type": "text/csv"}).status_code == 503
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     assert_whole(own_stack, http, submit(http, "fixed"))
+
+
+@pytest.fixture
+def without_override(own_stack: Stack) -> None:
+    """Root's programs are held to the permissions of files as everybody's are."""
+    if os.geteuid() == 0:
+        own_stack.wrapper = NO_OVERRIDE
+
+
+def test_a_store_without_permission_is_away_and_work_waits_until_it_may_be_used_again(
+    own_stack: Stack, without_override: None, http: httpx.Client
+) -> None:
+    id = submit(http, "fixed")
+    own_stack.store.chmod(0)
+    own_stack.start_worker()
+    until(lambda: "put_off" in own_stack.log("worker"), "the input cannot be read")
+    for method, path in (("POST", "/predict?model=fixed"), ("DELETE", f"/jobs/{id}")):
+        answer = http.request(method, path, content=CSV, headers={"Content-Type": "text/csv"})
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), answer.text
+    assert "Permission denied" in own_stack.log("gateway")
+    own_stack.store.chmod(0o700)
+    assert_whole(own_stack, http, id)
+    own_stack.store.chmod(0)
+    assert http.get(f"/jobs/{id}/result").status_code == 503
+    own_stack.store.chmod(0o700)
+    assert_whole(own_stack, http, id)
+    assert [job["id"] for job in http.get("/jobs").json()["jobs"]] == [id], "what was refused is not there"
 
 
 def test_a_store_whose_folder_is_gone_loses_no_record_and_takes_new_work(own_stack: Stack, http: httpx.Client) -> None:

@@ -111,6 +111,9 @@ def _answers(url: str) -> bool:
 
 UPKEEP = "rowcast.jobs.upkeep"
 
+NO_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+"""In front of a command: permissions of files count for it, though it is root's."""
+
 
 @dataclass
 class Stack:
@@ -123,6 +126,8 @@ class Stack:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     keepers: dict[str, Keeper] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    wrapper: tuple[str, ...] = ()
+    """What stands in front of every program's command."""
 
     @property
     def redis_url(self) -> str:
@@ -155,7 +160,7 @@ class Stack:
         """Starts `python -m COMMAND`, logging to NAME.log, in a process group of its own."""
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", *command],
+                [*self.wrapper, sys.executable, "-m", *command],
                 cwd=ROOT,
                 env={**self.variables, **environment},
                 stdout=log,

@@ -8,44 +8,54 @@ _BLOCK_BYTES = 65536
 
 
 class Proxy:
-    """Forwards to a port of this machine, until `swallow`, and again after `forward`."""
+    """Forwards to a port of this machine, until `swallow`; from `forward` on again what is connected then."""
 
     def __init__(self, port: int) -> None:
         self._target = port
-        self._open = threading.Event()
-        self._open.set()
+        self._is_open, self._holes = True, 0
+        self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
     def swallow(self) -> None:
-        """From now on nothing is passed on, in either direction."""
-        self._open.clear()
+        """From now on whatever is sent is lost, in either direction."""
+        self._is_open, self._holes = False, self._holes + 1
 
     def forward(self) -> None:
-        """What was held back goes its way, late."""
-        self._open.set()
+        """New connections work. The old ones stay as dead as they are, without a word to either end."""
+        self._is_open = True
 
     def close(self) -> None:
-        self.forward()
         self._listener.close()
+        for one in self._sockets:
+            one.close()
 
     def _accept(self) -> None:
         with suppress(OSError):  # closed
             while True:
                 client, _ = self._listener.accept()
-                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+                self._sockets.append(client)
+                if self._is_open:
+                    self._connect(client)
 
     def _connect(self, client: socket.socket) -> None:
-        self._open.wait()
-        with suppress(OSError):
+        try:
             server = socket.create_connection(("127.0.0.1", self._target))
-            threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
-            self._pump(client, server)
+        except OSError:  # nobody listens there just now
+            client.close()
+            return
+        self._sockets.append(server)
+        for ends in ((client, server), (server, client)):
+            threading.Thread(target=self._pump, args=(*ends, self._holes), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError), source, sink:
+    def _pump(self, source: socket.socket, sink: socket.socket, holes: int) -> None:
+        """Passes on what comes, and the end, too: unless it falls into a hole."""
+        with suppress(OSError):
             while block := source.recv(_BLOCK_BYTES):
-                self._open.wait()
-                sink.sendall(block)
-            sink.shutdown(socket.SHUT_RDWR)
+                if holes == self._holes:
+                    sink.sendall(block)
+        if holes == self._holes:
+            with suppress(OSError):
+                sink.shutdown(socket.SHUT_RDWR)
+            source.close()

@@ -5,7 +5,8 @@ from programs import Stack, until
 
 from rowcast.jobs.keys import key
 
-ROWS = 640
+CHUNKS = 10
+ROWS = 64 * CHUNKS
 CSV = b"age\n" + b"".join(b"%d\n" % (number % 60) for number in range(ROWS))
 WANTED = b"age,prediction\n" + b"".join(b"%d,%d\n" % (number % 60, number % 60 > 30) for number in range(ROWS))
 

@@ -272,6 +272,21 @@ def test_labels_are_quoted_where_they_must_be(models: Mapping[str, LoadedModel])
     assert parts[0].summary.render() == {"classes": {"high, up": 1, 'low "down"': 1, "mid": 1}}
 
 
+@pytest.mark.parametrize("guard", [False, True])
+def test_formulas_in_the_input_are_its_own_and_labels_are_guarded_where_that_is_asked_for(guard: bool) -> None:
+    class Formula:
+        def predict(self, table: Any) -> Any:
+            return np.array(["=1+1", "@a"], dtype=object)[(np.asarray(table, dtype=float)[:, 0] > 0).astype(int)]
+
+    model = loaded(Formula(), numbers("a"), ["=1+1", "@a"])
+    cells = [b"=1+1", b"+1", b"-1", b"@x", b'"=A1,B1"', b'"\t=1"']
+    lines = [b"%d,%s" % (number % 2, cell) for number, cell in enumerate(cells)]
+    result, _, _ = run(b"".join(line + b"\n" for line in (b"a,=note", *lines)), model, guard_formulas=guard)
+    mark = b"'" if guard else b""
+    added = [mark + (b"@a" if number % 2 else b"=1+1") for number in range(len(cells))]
+    assert result.splitlines() == [b"a,=note,prediction", *(b"%s,%s" % pair for pair in zip(lines, added, strict=True))]
+
+
 def test_no_memory_is_no_rows_fault() -> None:
     class Hungry:
         def predict(self, table: Any) -> Any:

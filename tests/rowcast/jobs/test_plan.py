@@ -1,6 +1,8 @@
 """Cutting a stream into chunks: the same plan whatever the blocks, and every fault named where it is."""
 
+import csv
 import hashlib
+import io
 from collections.abc import Iterable
 from typing import Any
 
@@ -84,6 +86,46 @@ def test_chunks_are_all_rows_in_order(text: str, header: bool, limit: dict[str, 
         assert [row.sent for row in within] == [row.sent for row in rows[chunk.first_row - 1 : first - 1]]
         assert chunk.rows <= limit["chunk_rows"]
         assert chunk.rows == 1 or len(chunk.data) <= limit["chunk_bytes"]
+
+
+TRICKY = (
+    '\ufeffid,"na""me",note\r\n1,é漢,\r\n\r\n2,"a,b","line\r\nend"\n'
+    '\n3,"""","\n\n"\r\n4,5" pipe, \n"",,\n5,\U0001f600,"x"\n6'
+).encode()
+
+
+@pytest.mark.parametrize("at", range(len(TRICKY) + 1))
+def test_a_file_that_is_cut_anywhere_has_the_rows_that_python_reads_or_is_refused(at: int) -> None:
+    data = TRICKY[:at]
+    plan = planner(chunk_rows=1)
+    try:
+        chunks = feed(plan, [data])
+    except Refused as error:
+        assert_has_reason(data, error)
+        return
+    assert plan.header is not None
+    assert plan.rows_total == len(chunks)
+    if data.endswith(b"\n\r"):  # half a line end: no row to Python, and here one that scoring finds bad
+        assert chunks.pop().data == b"\r"
+    pieces = [plan.header.line, *(chunk.data for chunk in chunks)]
+    rows = [rows_of(piece) for piece in pieces]
+    assert [len(some) for some in rows] == [1] * len(pieces), "a chunk has its one row"
+    assert [row for some in rows for row in some] == rows_of(data)
+
+
+def rows_of(data: bytes) -> list[list[str]]:
+    """As Python reads them; blank lines are none."""
+    return [row for row in csv.reader(io.StringIO(data.decode().removeprefix("\ufeff"), newline="")) if row]
+
+
+def assert_has_reason(data: bytes, error: Refused) -> None:
+    """It ends within a character, within quotes, or before the first row."""
+    if isinstance(error, NotUtf8):
+        with pytest.raises(UnicodeDecodeError):
+            data.decode()
+    elif len(rows_of(data)) > 1:
+        with pytest.raises(csv.Error, match="unexpected end of data"):
+            list(csv.reader(io.StringIO(data.decode()), strict=True))
 
 
 @pytest.mark.parametrize(("limit", "rows"), [(1000, 960), (64, 64), (63, 60), (7, 4), (3, 3), (1, 1)])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, WrongState
+from rowcast.jobs import manifest
 from rowcast.jobs.connection import Connection
 from rowcast.jobs.files import Files
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
@@ -362,6 +363,29 @@ def test_files_of_an_upload_that_fell_silent_and_of_a_deleted_job_are_swept(
     upkeep.tick()
     assert files.jobs() == [alive.id]
     assert not redis.exists(key("sweeping"))
+
+
+def test_files_that_nobody_has_are_swept_when_they_have_lain_still_and_a_job_that_was_lost_comes_back(
+    redis: Connection, settings: Settings, records: Records, tmp_path: Path
+) -> None:
+    files = Files(Storage(str(tmp_path)))
+    Upkeep(redis, files, settings).tick()  # from here on Redis knows all jobs of the store
+    stray, deleted, lost, alive = new_id(), batch(), batch(), batch()
+    for new in (deleted, alive):
+        records.make(new)
+    records.delete(deleted.id)
+    redis.delete(key("sweeping"))
+    for id in (stray, deleted.id, lost.id, alive.id):
+        files.put_input(id, 0, b"25,3\n")
+    files.put_manifest(lost.id, manifest.write(lost))
+    upkeep = Upkeep(redis, files, settings)
+    upkeep.tick()
+    assert records.get(lost.id).status is Status.QUEUED
+    assert files.jobs() == sorted([stray, deleted.id, lost.id, alive.id]), "they may be of an upload that goes on"
+    for id in (stray, deleted.id):
+        assert redis.zadd(key("sweeping"), {id: 1}, xx=True, ch=True) == 1, "it is announced"
+    upkeep.tick()
+    assert files.jobs() == sorted([lost.id, alive.id])
 
 
 def test_an_ended_job_expires_and_its_files_go(

@@ -1,21 +1,9 @@
-import pickle
-from pathlib import Path
-
 import pytest
+from traps import trap as trap_at
 
 from rowcast.models.manifest import Draft, Feature
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
-
-
-class Writes:
-    """A hostile pickle: whoever reads it writes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return Path.write_text, (self.path, "read")
 
 
 @pytest.fixture
@@ -38,4 +26,4 @@ def draft():
 def trap(tmp_path):
     """Where the hostile pickle writes, and the pickle."""
     path = tmp_path / "written-by-a-pickle"
-    return path, pickle.dumps(Writes(path))
+    return path, trap_at(path)
