@@ -4,6 +4,7 @@ A mark in Redis says that it knows all jobs of the store; it is gone with everyt
 and is scored again, which gives the same bytes. One that was deleted, or whose time was over, has no manifest any more.
 """
 
+from rowcast.errors import Refused
 from rowcast.jobs import manifest
 from rowcast.jobs.connection import Connection, speaking
 from rowcast.jobs.files import Files
@@ -77,7 +78,10 @@ class Rebuild:
         if new is None:  # an upload that still goes on, or broke off: upkeep sweeps it if it stays silent
             self._records.still_expect(id)
             return False
-        _, outcome = self._records.make_again(new)
+        try:
+            _, outcome = self._records.make_again(new)
+        except Refused:  # it was deleted this very moment
+            return False
         if outcome == "replayed":  # the caller sent it once more, and has that one
             self._files.delete(id)
         return outcome == "made"

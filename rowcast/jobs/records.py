@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rowcast.errors import Gone, NotFound, QueueFull, Unprocessable, WrongState
+from rowcast.errors import Gone, NotFound, QueueFull, Unprocessable, Unreadable, WrongState
 from rowcast.jobs.connection import Connection, speaking
 from rowcast.jobs.job import Job, Spec
 from rowcast.jobs.keys import key
@@ -93,6 +93,7 @@ class Records:
         Raises:
             Unprocessable: the Idempotency-Key was used with a different request.
             QueueFull: there are as many live jobs as may be, in all or of this owner.
+            Unreadable: the upload was silent for so long that what had arrived was swept.
         """
         return self._make(new, self._most(new.owner))
 
@@ -109,6 +110,8 @@ class Records:
         outcome = answer[0].decode()
         if outcome == "full":
             raise self._full(answer[1].decode())
+        if outcome == "swept":
+            raise Unreadable(f"The upload was silent for {UPLOAD_SILENCE_MS // 60_000} minutes; send it again.")
         if outcome == "conflict":
             raise Unprocessable(
                 "This Idempotency-Key was used with a different request.",

@@ -1,10 +1,12 @@
 -- Makes a job: record, indexes, counts, first hints, all or nothing.
 -- ARGV: id, owner, limit of live jobs, limit of the owner's, idempotency digest or '', fingerprint, its life (s),
 --       plan ('' for a single), NAME@VERSION, then the record's fields and values.
--- Answers {'made'} | {'replayed', id} | {'conflict', id} | {'full', 'all' or 'owner'}.
+-- Answers {'made'} | {'replayed', id} | {'conflict', id} | {'full', 'all' or 'owner'} | {'swept'} (the upload was silent for
+-- too long, and its chunks are gone).
 local id, owner, most, most_owned, digest, fingerprint, life, plan, model = unpack(ARGV, 1, 9)
-local was_arriving = is_arriving(id)
-if not was_arriving and redis.call('EXISTS', K.job(id)) == 1 then return {'made'} end -- the retry of a lost answer
+local was_arriving, status = is_arriving(id), redis.call('HGET', K.job(id), 'status')
+if status == 'deleted' then return {'swept'} end
+if status and not was_arriving then return {'made'} end -- the client's own retry of a lost answer
 if digest ~= '' then
   local earlier = redis.call('GET', K.idempotency(digest))
   local earlier_id, earlier_fingerprint = string.match(earlier or '', '^(%S+) (%S+)$')

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, WrongState
+from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, Unreadable, WrongState
 from rowcast.jobs import manifest
 from rowcast.jobs.connection import Connection
+from rowcast.jobs.crew import Crew
 from rowcast.jobs.files import Files
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.keys import TABLE, key
@@ -363,6 +364,24 @@ def test_files_of_an_upload_that_fell_silent_and_of_a_deleted_job_are_swept(
     upkeep.tick()
     assert files.jobs() == [alive.id]
     assert not redis.exists(key("sweeping"))
+
+
+def test_an_upload_that_was_swept_while_it_arrived_makes_no_job(
+    redis: Connection, settings: Settings, records: Records, leases: Leases, tmp_path: Path
+) -> None:
+    Crew(redis).beat("node", 1)
+    files, new = Files(Storage(str(tmp_path))), batch(chunks=2)
+    records.expect(new.id)
+    files.put_input(new.id, 0, b"25,3\n")
+    assert records.arrive(new.id, 0, Planned(1, 10, 100), new)
+    lease = lease_of(leases, new.id, 0)
+    redis.zadd(key("sweeping"), {new.id: 1})
+    Upkeep(redis, files, settings).tick()
+    assert files.jobs() == []
+    assert leases.commit(lease, part(), {"classes": {}}) == "stale"
+    assert not records.arrive(new.id, 1, Planned(11, 10, 100), None), "it need not be told of the next"
+    with pytest.raises(Unreadable, match="silent"):
+        records.make(new)
 
 
 def test_files_that_nobody_has_are_swept_when_they_have_lain_still_and_a_job_that_was_lost_comes_back(
