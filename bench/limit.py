@@ -12,9 +12,10 @@ from pathlib import Path
 from time import perf_counter
 
 from rowcast.jobs.options import Options
-from rowcast.models.load import LoadedModel, load
+from rowcast.models.load import LoadedModel
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
+from worker.models import Models
 from worker.score import ChunkSpec, score
 
 PROCESSES = 2
@@ -80,7 +81,7 @@ def main() -> None:
     """One of the processes."""
     source, models, name, sink, output, start, stop = sys.argv[1:]
     registry = Registry(Storage(models))
-    model = load(registry, registry.resolve(name), "warn")
+    model = Models(registry, "warn").get(name, "1")
     print("ready", flush=True)
     sys.stdin.readline()
     score_range(Path(source), model, Path(sink), output, int(start), int(stop))

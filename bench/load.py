@@ -1,6 +1,8 @@
 """Many callers at once, and one row beside a large job."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
@@ -11,6 +13,7 @@ from bench.service import Service, rowcast
 from bench.single import MODEL, percentile, seconds_of
 from bench.start import ROW
 from bench.table import Figure
+from rowcast import Client
 
 CALLERS = 1_000
 LOOKS = 200
@@ -20,7 +23,8 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
     """A row's time beside a large job, and a gateway with a thousand callers that wait."""
     models.fit(data.numbers(folder), "logistic_regression", folder / "up" / "models")
     with rowcast(folder / "up", ROWCAST_DEFAULT_MODEL=MODEL) as service:
-        return [_beside(service, folder, data.ROWS if quick else 10 * data.ROWS), _waiting(service)]
+        beside = _beside(service, folder, data.ROWS if quick else 10 * data.ROWS)
+        return [beside, _waiting(service), _listening(service, data.numbers(folder, 1_000))]
 
 
 def _beside(service: Service, folder: Path, rows: int) -> Figure:
@@ -40,23 +44,52 @@ def _beside(service: Service, folder: Path, rows: int) -> Figure:
 
 def _waiting(service: Service) -> Figure:
     """The workers stand still, so that a thousand callers wait for their rows at once."""
-    worker = service.part("worker")
-    for process in [worker, *worker.children()]:
-        process.suspend()
     request = predict_request(MODEL, ROW, wait=True)
     waiting = [Caller(service.port) for _ in range(CALLERS)]
-    for one in waiting:
-        one.send(request)
-    caller, health = Caller(service.port), get_request("/health")
-    caller.ask(health)
-    looks = [seconds_of(lambda: caller.ask(health)) for _ in range(LOOKS)]
-    for process in [*worker.children(), worker]:
-        process.resume()
+    with _suspended(service):
+        for one in waiting:
+            one.send(request)
+        looks = _looks(service)
     started = perf_counter()
     for one in waiting:
         while one.received() is None:
             pass
-    said = f"p50 {percentile(looks, 50):.1f} ms; all were answered {perf_counter() - started:.1f} s later"
-    return Figure(
-        f"/health, p99, with {CALLERS:,} callers that wait", "", percentile(looks, 99), " ms", 50, "at most", said
-    )
+    return _health(f"{CALLERS:,} callers that wait", looks, perf_counter() - started)
+
+
+def _listening(service: Service, file: Path) -> Figure:
+    """Likewise, with a thousand callers that are told of one job's progress as it comes."""
+    listening = [Caller(service.port).socket for _ in range(CALLERS)]
+    with _suspended(service), Client(service.url) as client:
+        job = client.submit_csv(file, model=MODEL)
+        for one in listening:
+            one.sendall(get_request(f"/jobs/{job.id}/events"))
+        looks = _looks(service)
+    started = perf_counter()
+    for one in listening:
+        told = b""
+        while b"event: end" not in told:
+            told += one.recv(65536)
+    return _health(f"{CALLERS:,} callers that listen to events", looks, perf_counter() - started)
+
+
+@contextmanager
+def _suspended(service: Service) -> Iterator[None]:
+    """The workers stand still until the block is left."""
+    worker = service.part("worker")
+    for process in [worker, *worker.children()]:
+        process.suspend()
+    yield
+    for process in [*worker.children(), worker]:
+        process.resume()
+
+
+def _looks(service: Service) -> list[float]:
+    caller, health = Caller(service.port), get_request("/health")
+    caller.ask(health)
+    return [seconds_of(caller.ask, health) for _ in range(LOOKS)]
+
+
+def _health(beside: str, looks: list[float], seconds: float) -> Figure:
+    said = f"p50 {percentile(looks, 50):.1f} ms; all were answered {seconds:.1f} s later"
+    return Figure(f"/health, p99, with {beside}", "", percentile(looks, 99), " ms", 50, "at most", said)

@@ -12,6 +12,7 @@ from bench.sending import Caller, get_request, predict_request
 from bench.service import ROOT, Service, rowcast, until
 from bench.single import MODEL, seconds_of
 from bench.table import Figure
+from rowcast import Client
 from rowcast.jobs.keys import key
 
 ROUNDS = 5
@@ -31,11 +32,13 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
         through_rowcast(service.url, small, MODEL, folder / "small.csv")
         ten = [seconds_of(lambda: through_rowcast(service.url, small, MODEL, folder / "small.csv")) for _ in range(20)]
         stored = _bytes_a_job(service, 200 if quick else 2_000)
+        chunk = _bytes_a_chunk(service, data.numbers(folder))
     return [
         Figure("`rowcast up` to ready", "", median(ready), " s", 3, "at most"),
         Figure("a fresh worker to its first prediction", "", median(first), " s", 2, "at most"),
         Figure("a file of ten rows", "", median(ten) * 1000, " ms", 100, "at most"),
         Figure("Redis, each queued single job", "", stored, " B", 1024, "at most"),
+        Figure("Redis, each chunk", "", chunk, " B", 100, "at most", "of a file of 94 MB"),
     ]
 
 
@@ -79,3 +82,12 @@ def _bytes_a_job(service: Service, jobs: int) -> float:
         process.resume()
     until(lambda: redis.hget(key("live"), "*") == b"0")
     return float(after - before) / jobs
+
+
+def _bytes_a_chunk(service: Service, file: Path) -> float:
+    """Memory of Redis for what a finished job keeps of each of its chunks."""
+    with Client(service.url) as client:
+        id = client.submit_csv(file, model=MODEL).wait().id
+    redis = service.redis
+    kept = sum(redis.memory_usage(key(name, id)) for name in ("plan", "parts"))
+    return float(kept) / int(redis.hget(key("job", id), "chunks"))

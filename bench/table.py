@@ -1,12 +1,15 @@
 """The figures as they come out: a table, a file, a picture."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 FOLDER = Path(__file__).parent
+PAGE = FOLDER.parent / "docs" / "performance.md"
+_TABLE = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,19 @@ def table(figures: Iterable[Figure]) -> str:
     return "\n".join(head + [figure.line() for figure in figures])
 
 
-def keep(figures: Iterable[Figure], machine: str) -> list[Figure]:
-    """Writes `results.json`; figures of other runs stay in it. Answers all."""
+def kept() -> list[Figure]:
+    """The figures of earlier runs, as `results.json` has them."""
     file = FOLDER / "results.json"
-    before = json.loads(file.read_text())["figures"] if file.exists() else []
-    known = {entry["name"]: Figure(**entry) for entry in before} | {figure.name: figure for figure in figures}
+    return [Figure(**entry) for entry in json.loads(file.read_text())["figures"]] if file.exists() else []
+
+
+def keep(figures: Iterable[Figure], machine: str) -> list[Figure]:
+    """Writes `results.json`, and the table in docs/performance.md; figures of other runs stay. Answers all."""
+    known = {figure.name: figure for figure in [*kept(), *figures]}
     document = {"machine": machine, "figures": [asdict(figure) for figure in known.values()]}
-    file.write_text(json.dumps(document, indent=1) + "\n")
+    (FOLDER / "results.json").write_text(json.dumps(document, indent=1) + "\n")
+    page = _TABLE.sub(lambda found: f"{found[1]}{table(known.values())}\n{found[2]}", PAGE.read_text())
+    PAGE.write_text(page)
     return list(known.values())
 
 

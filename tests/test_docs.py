@@ -12,12 +12,13 @@ from programs import ROOT, Stack
 
 from api.app import create_app
 from api.errors import STATUS
+from bench.table import kept, table
 from rowcast.jobs.keys import TABLE
 from rowcast.jobs.options import Options
 from rowcast.settings import Settings
 
 DOCS = ROOT / "docs"
-MINE = ["api.md", "design.md", "faults.md", "keys.md", "models.md"]
+MINE = ["api.md", "design.md", "faults.md", "keys.md", "models.md", "performance.md", "scaling.md"]
 
 VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION", "<alias>": "ALIAS", "<file>": "FILE"}
 """How the documents write the variables of a route."""
@@ -112,6 +113,10 @@ def test_the_table_of_redis_keys_is_that_of_the_code() -> None:
     lines = ["| key | type | holds | life |", "| --- | --- | --- | --- |"]
     lines += [f"| `{key.template}` | {key.kind} | {key.holds} | {key.life} |" for key in TABLE.values()]
     assert between("design.md", "keys").splitlines() == lines
+
+
+def test_the_table_of_figures_is_what_the_benchmark_kept() -> None:
+    assert between("performance.md", "figures").rstrip("\n") == table(kept())
 
 
 def named_in(pattern: str) -> set[str]:

@@ -18,7 +18,7 @@ from typing import Any, Literal, NoReturn
 
 from rowcast.errors import RowcastError
 from rowcast.logs import set_up
-from rowcast.models.load import LoadedModel, predict_in_one_thread, unpickle
+from rowcast.models.load import LoadedModel, forget_names, predict_in_one_thread, unpickle
 from rowcast.models.manifest import Manifest
 from rowcast.settings import Settings
 from worker.frames import receive, send
@@ -57,10 +57,12 @@ def _channels() -> tuple[int, int]:
 
 
 def _open(manifest: bytes, file: bytes) -> LoadedModel:
-    """The model, as `load` prepares it; the process that sent it has checked it so, too."""
+    """The model, as `Models` prepares it; the process that sent it has checked it so, too."""
     estimator, _ = unpickle(file)
+    model = LoadedModel(Manifest.model_validate_json(manifest), estimator)
     predict_in_one_thread(estimator)
-    return LoadedModel(Manifest.model_validate_json(manifest), estimator)
+    forget_names(estimator, model.manifest)
+    return model
 
 
 def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests: int) -> bytes:

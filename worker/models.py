@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import Literal
 
-from rowcast.models.load import LoadedModel, load
+from rowcast.models.load import LoadedModel, forget_names, load
 from rowcast.models.registry import Registry
 
 _KEPT = 8
@@ -27,7 +27,9 @@ class Models:
         """
         wanted = (name, version)
         if wanted not in self._open:
-            self._open[wanted] = load(self._registry, self._registry.manifest(name, version), self._versions)
+            model = load(self._registry, self._registry.manifest(name, version), self._versions)
+            forget_names(model.estimator, model.manifest)
+            self._open[wanted] = model
             if len(self._open) > _KEPT:
                 self._open.popitem(last=False)
         self._open.move_to_end(wanted)

@@ -64,8 +64,6 @@ def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "wa
         _require_same_sklearn(known_as, trained_with)
     _warn_of_differences(known_as, manifest.libraries | ({SKLEARN: trained_with} if trained_with else {}))
     predict_in_one_thread(estimator)
-    if all(feature.kind == "number" for feature in manifest.features):
-        forget_names(estimator)
     return LoadedModel(manifest, estimator)
 
 
@@ -107,12 +105,14 @@ def predict_in_one_thread(estimator: Any) -> None:
             part.n_jobs = 1
 
 
-def forget_names(estimator: Any) -> None:
-    """Lets an estimator for which names decide nothing take an array of numbers in place of a DataFrame.
+def forget_names(estimator: Any, manifest: Manifest) -> None:
+    """Lets an estimator of numbers for which names decide nothing take an array in place of a DataFrame.
 
-    Our table has the manifest's features, in their order. To compare their names at every step costs more than the
-    prediction of one row.
+    A worker's table has the manifest's features, in their order. To compare their names at every step costs more than
+    the prediction of one row.
     """
+    if any(feature.kind != "number" for feature in manifest.features):
+        return
     steps = [step for _, step in estimator.steps] if type(estimator).__name__ == "Pipeline" else [estimator]
     if all(_is_nameless(step) for step in [estimator, *steps]):
         for step in steps:

@@ -129,16 +129,16 @@ def test_the_parts_of_an_upload_whose_gateway_died_are_swept_and_the_retry_makes
     own_stack.audit()
 
 
-def test_redis_is_emptied_while_a_file_arrives(own_stack: Stack, unaudited: httpx.Client) -> None:
+def test_redis_is_emptied_while_a_file_arrives(own_stack: Stack, http: httpx.Client) -> None:
     own_stack.start_worker()
 
     def empty() -> None:
         parts_are_there(own_stack)
         own_stack.redis.flushall()
 
-    made = send(unaudited, half_then(empty))
+    made = send(http, half_then(empty))
     assert made.status_code == 202, made.text
-    assert_is_whole(own_stack, unaudited, made.json()["id"])
+    assert_is_whole(own_stack, http, made.json()["id"])
 
 
 def test_a_job_that_fails_while_its_file_arrives_has_failed_when_that_is_there(
