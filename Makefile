@@ -18,8 +18,8 @@ demo: $(VENV)/ready ## Train the Titanic model, start everything, score a file, 
 up: $(VENV)/ready ## Start the whole service here and leave it running (Ctrl-C ends it)
 	@exec $(RUN) -m rowcast.cli up --example
 
-test: $(VENV)/ready ## Run the tests, two at a time
-	@exec $(RUN) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+test: $(VENV)/ready ## Run the tests, three at a time
+	@exec $(RUN) -m pytest --numprocesses 3 --dist loadgroup $(ARGS)
 
 soak: $(VENV)/ready ## Run the tests that take minutes
 	@exec $(RUN) -m pytest -m soak -s $(ARGS)

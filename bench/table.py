@@ -72,7 +72,8 @@ def plot(figures: Iterable[Figure]) -> None:
     from matplotlib import pyplot
 
     drawn = list(figures)[::-1]
-    picture, axes = pyplot.subplots(figsize=(9, 0.32 * len(drawn) + 1))
+    picture, axes = pyplot.subplots(figsize=(9, 0.28 * len(drawn) + 1))
+    axes.margins(y=0.01)
     colours = ["#2a7f62" if figure.is_met else "#c2703d" for figure in drawn]
     axes.barh([figure.name for figure in drawn], [min(figure.share, 3) for figure in drawn], color=colours)
     axes.axvline(1, color="#333333", linewidth=1)

@@ -115,6 +115,15 @@ def test_the_table_of_redis_keys_is_that_of_the_code() -> None:
     assert between("design.md", "keys").splitlines() == lines
 
 
+def test_the_time_until_work_goes_on_is_measured_for_every_fault_that_recovery_knows() -> None:
+    tree = ast.parse((ROOT / "tests" / "stack" / "recovery.py").read_text())
+    (faults,) = (node for node in tree.body if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "FAULTS")
+    rows = between("faults.md", "recovery").splitlines()[2:]
+    assert isinstance(faults.value, ast.Dict)
+    assert len(rows) == len(faults.value.keys)
+    assert all(re.fullmatch(r"\| .+ \| \d+\.\d \| \d+\.\d to \d+\.\d \| `test_\w+` \|", row) for row in rows)
+
+
 def test_the_table_of_figures_is_what_the_benchmark_kept() -> None:
     assert between("performance.md", "figures").rstrip("\n") == table(kept())
 

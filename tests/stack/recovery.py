@@ -91,18 +91,31 @@ def kill_gateway(stack: Stack, _: Proxy) -> float:
     return monotonic()
 
 
-FAULTS: Mapping[str, Fault] = {
-    "`kill -9` of a pool process": kill_pool_process,
-    "`kill -9` of a worker, another goes on": kill_worker,
-    "`kill -9` of all workers, which are started again": kill_all_workers,
-    "`SIGTERM` of a worker": ask_worker_to_stop,
-    "Redis stopped and started": stop_redis,
-    "`kill -9` of Redis, which is started again": kill_redis,
-    f"Redis frozen for {AWAY_SECONDS} s": freeze_redis,
-    "all connections to Redis cut": cut_connections,
-    f"packets to Redis swallowed for {AWAY_SECONDS} s": swallow_packets,
-    "`kill -9` of the gateway, which is started again": kill_gateway,
+FAULTS: Mapping[str, tuple[Fault, str]] = {
+    "`kill -9` of a pool process": (kill_pool_process, "test_a_killed_pool_process_costs_nothing"),
+    "`kill -9` of a worker, another goes on": (
+        kill_worker,
+        "test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds",
+    ),
+    "`kill -9` of all workers, which are started again": (
+        kill_all_workers,
+        "test_a_job_whose_workers_were_all_killed_waits_for_the_next",
+    ),
+    "`SIGTERM` of a worker": (
+        ask_worker_to_stop,
+        "test_sigterm_lets_the_running_chunk_end_and_the_rest_waits_for_the_next_worker",
+    ),
+    "Redis stopped and started": (stop_redis, "test_redis_dies_and_comes_back"),
+    "`kill -9` of Redis, which is started again": (kill_redis, "test_redis_dies_and_comes_back"),
+    f"Redis frozen for {AWAY_SECONDS} s": (freeze_redis, "test_redis_stands_still"),
+    "all connections to Redis cut": (cut_connections, "test_all_connections_are_cut"),
+    f"packets to Redis swallowed for {AWAY_SECONDS} s": (swallow_packets, "test_packets_to_redis_are_swallowed"),
+    "`kill -9` of the gateway, which is started again": (
+        kill_gateway,
+        "test_a_download_goes_on_when_its_gateway_was_killed_and_is_there_again",
+    ),
 }
+"""What is done, and the test that shows what comes of it."""
 
 
 @contextmanager
@@ -169,12 +182,15 @@ def measure(stack: Stack, proxy: Proxy, fault: Fault) -> float:
 def main() -> None:
     measured = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, fault in FAULTS.items():
+        for name, (fault, test) in FAULTS.items():
             with service(Path(folder) / str(len(measured))) as (stack, proxy):
                 seconds = [measure(stack, proxy, fault) for _ in range(RUNS)]
-            measured[name] = f"| {name} | {statistics.median(seconds):.1f} | {min(seconds):.1f} to {max(seconds):.1f} |"
+            spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
+            measured[name] = f"| {name} | {statistics.median(seconds):.1f} | {spread} | `{test}` |"
             print(measured[name], file=sys.stderr)
-    table = "\n".join(["| fault | median (s) | range (s) |", "| --- | --- | --- |", *measured.values(), ""])
+    table = "\n".join(
+        ["| fault | median (s) | range (s) | test |", "| --- | --- | --- | --- |", *measured.values(), ""]
+    )
     file = ROOT / "docs" / "faults.md"
     file.write_text(TABLE.sub(lambda found: found[1] + table + found[2], file.read_text()))
 

@@ -32,10 +32,9 @@ add_total('rows_taken', tonumber(redis.call('HGET', K.job(id), 'rows')))
 if plan ~= '' then
   redis.call('SET', K.plan(id), plan)
   local verdict, err, done, chunks = unpack(redis.call('HMGET', K.job(id), 'verdict', 'error', 'chunks_done', 'chunks'))
-  if verdict then
-    redis.call('HDEL', K.job(id), 'verdict', 'error')
-    finish(id, verdict, err ~= '' and err or nil)
-  elseif done == chunks then finish(id, 'succeeded')
+  redis.call('HDEL', K.job(id), 'verdict', 'error')
+  local to = verdict or done == chunks and 'succeeded'
+  if to and finish(id, to, err ~= '' and err or nil) then tell({id})
   else top_up(id) end
 else
   local holder = take_lingering()
