@@ -52,9 +52,10 @@ class Reception:
         if not self._request.options.header:
             _checker(self._request)(Header(b"", tuple(self._request.manifest.feature_names)))
         for block in blocks:
+            known = len(self._plan)
             for chunk in self._planner.feed(block):
                 self._store(chunk)
-                self._announce(chunk)
+            self._announce(known)
         for chunk in self._planner.end():  # these are told of with the job itself
             self._store(chunk)
         head = self._head()
@@ -68,15 +69,16 @@ class Reception:
         self._files.put_input(self._id, chunk.number, chunk.data)
         self._plan.append(Planned(chunk.first_row, chunk.rows, len(chunk.data)))
 
-    def _announce(self, chunk: Chunk) -> None:
-        if not self._is_followed:
+    def _announce(self, known: int) -> None:
+        """Tells of the chunks from number `known` on, all at once: there may be many in a block."""
+        if not self._is_followed or known == len(self._plan):
             return
-        first = self._job(self._head()) if chunk.number == 0 else None
+        first = self._job(self._head()) if known == 0 else None
         try:
-            self._is_followed = self._records.arrive(self._id, chunk.number, self._plan[-1], first)
+            self._is_followed = self._records.arrive(self._id, known, self._plan[known:], first)
         except Unavailable as error:  # it may be back when the job is made
             self._is_followed = False
-            logger("gateway").warning("chunk_not_announced", job=self._id, chunk=chunk.number, reason=error.detail)
+            logger("gateway").warning("chunks_not_announced", job=self._id, first=known, reason=error.detail)
 
     def _head(self) -> bytes:
         line = self._planner.header.line if self._planner.header else None

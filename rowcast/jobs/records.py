@@ -1,7 +1,7 @@
 """The job records in Redis: make, read, list, end, delete. What a worker does to them is in `leases.py`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -171,14 +171,14 @@ class Records:
         """Tells that an announced upload goes on."""
         self._expect(id, "", _ANY_NUMBER, _ANY_NUMBER)
 
-    def arrive(self, id: str, chunk: int, planned: Planned, first: NewJob | None) -> bool:
-        """Takes note of a chunk that is in the store, so that it is scored while the rest of the upload arrives.
+    def arrive(self, id: str, chunk: int, planned: Sequence[Planned], first: NewJob | None) -> bool:
+        """Takes note of chunks from number `chunk` on, which are in the store: they are scored while the rest arrives.
 
         `first` comes with chunk 0: the job as far as it is known. Answers whether there is use in telling of the next.
         """
         fields = [item for pair in first.fields().items() for item in pair] if first else []
         with speaking():
-            return bool(self._scripts("arrive", id, chunk, pack_plan([planned]), *fields))
+            return bool(self._scripts("arrive", id, chunk, pack_plan(planned), *fields))
 
     def drop(self, id: str) -> None:
         """Takes an announced upload back: nothing of it is left, and what a worker may just be storing is swept."""

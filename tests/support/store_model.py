@@ -78,9 +78,9 @@ class Model:
         else:
             self.verdict = status
 
-    def arrive(self) -> None:
-        """One chunk more."""
-        self.arrived = (self.arrived or 0) + 1
+    def arrive(self, chunks: int) -> None:
+        """So many chunks more."""
+        self.arrived = (self.arrived or 0) + chunks
         self.top_up()
 
     def is_all_there(self) -> None:

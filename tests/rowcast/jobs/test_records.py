@@ -373,13 +373,13 @@ def test_an_upload_that_was_swept_while_it_arrived_makes_no_job(
     files, new = Files(Storage(str(tmp_path))), batch(chunks=2)
     records.expect(new.id)
     files.put_input(new.id, 0, b"25,3\n")
-    assert records.arrive(new.id, 0, Planned(1, 10, 100), new)
+    assert records.arrive(new.id, 0, [Planned(1, 10, 100)], new)
     lease = lease_of(leases, new.id, 0)
     redis.zadd(key("sweeping"), {new.id: 1})
     Upkeep(redis, files, settings).tick()
     assert files.jobs() == []
     assert leases.commit(lease, part(), {"classes": {}}) == "stale"
-    assert not records.arrive(new.id, 1, Planned(11, 10, 100), None), "it need not be told of the next"
+    assert not records.arrive(new.id, 1, [Planned(11, 10, 100)], None), "it need not be told of the next"
     with pytest.raises(Unreadable, match="silent"):
         records.make(new)
 

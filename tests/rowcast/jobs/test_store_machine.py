@@ -132,20 +132,23 @@ class Machine(RuleBasedStateMachine):
         self.arrive(id)
 
     @precondition(lambda self: self.uploads())
-    @rule(number=some, again=st.booleans())
-    def go_on_with_upload(self, number: int, again: bool) -> None:
+    @rule(number=some, chunks=st.integers(1, 3), again=st.booleans())
+    def go_on_with_upload(self, number: int, chunks: int, again: bool) -> None:
         id = self.uploads()[number % len(self.uploads())]
-        if self.jobs[id].arrived < self.jobs[id].chunks:  # type: ignore[operator]
-            self.arrive(id, again)
+        left = self.jobs[id].chunks - (self.jobs[id].arrived or 0)
+        if left:
+            self.arrive(id, min(chunks, left), again)
 
-    def arrive(self, id: str, again: bool = False) -> None:
+    def arrive(self, id: str, chunks: int = 1, again: bool = False) -> None:
         model = self.jobs[id]
-        chunk = model.arrived or 0
-        self.files.put_input(id, chunk, b"x" * ROWS)
-        first = self.batch(id, 1, model.max_errors) if chunk == 0 else None
+        known = model.arrived or 0
+        numbers = range(known, known + chunks)
+        for chunk in numbers:
+            self.files.put_input(id, chunk, b"x" * ROWS)
+        first = self.batch(id, 1, model.max_errors) if known == 0 else None
         for _ in range(1 + again):  # the answer was lost on the way
-            assert self.records.arrive(id, chunk, planned(chunk), first)
-        model.arrive()
+            assert self.records.arrive(id, known, [planned(chunk) for chunk in numbers], first)
+        model.arrive(chunks)
 
     @precondition(lambda self: self.uploads())
     @rule(number=some, repeat=st.none() | st.sampled_from("kl"), drops=st.sampled_from([False, False, False, True]))
