@@ -118,6 +118,7 @@ def test_a_model_that_goes_while_its_job_runs_is_used_where_it_is_open_and_nowhe
     file = own_stack.models / "stuck" / "1" / "model.pkl"
     content = file.read_bytes()
     own_stack.start_worker("first", concurrency=1)
+    assert_whole(own_stack, http, submit(http, "stuck"))  # it has opened the model now
     stuck.touch()
     id = submit(http, "stuck")
     begun(http, id)
