@@ -12,6 +12,9 @@ from rowcast.jobs.job import Job
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
 
+_LOOK_PARTS = 256
+"""Parts that are looked for at a time; of all that a large job has, few are new."""
+
 
 class CutShort(BrokenPipeError):
     """Ends an answer that has begun without its last chunk, so that nobody takes it for whole.
@@ -44,7 +47,7 @@ def follow(at_hand: Services, job: Job, head: bytes) -> Iterator[bytes]:
 
 def _wait_for(at_hand: Services, job: Job, parts: Parts, number: int, news: Ending) -> None:
     while not parts.stored[number].is_stored:
-        parts.look(number)
+        parts.look(number, _LOOK_PARTS)
         if parts.stored[number].is_stored:
             return
         status = at_hand.records.get(job.id).status

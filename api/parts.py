@@ -35,13 +35,13 @@ class Parts:
         self._job = job
         self.stored: list[Stored] = []
         """What is recorded of each part, by its number; `look` brings it up to date."""
-        self.look()
+        self.look(0, job.chunks_total)
 
-    def look(self, first: int = 0) -> None:
-        """Reads anew what is recorded of the parts from number `first` on."""
-        count = self._job.chunks_total - first
+    def look(self, first: int, most: int) -> None:
+        """Reads anew what is recorded of the parts from number `first` on, of so many at most."""
+        count = min(most, self._job.chunks_total - first)
         table = self._at_hand.records.parts(self._job.id, first, count)
-        self.stored[first:] = unpack_stored(table, count)
+        self.stored[first : first + count] = unpack_stored(table, count)
 
     def read(self, number: int, start: int, patience_seconds: float) -> Iterator[bytes]:
         """A part from the offset `start` on, in blocks; nothing is given before the whole part is known to be good.
