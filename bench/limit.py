@@ -14,9 +14,9 @@ from time import perf_counter
 from rowcast.jobs.options import Options
 from rowcast.models.load import LoadedModel
 from rowcast.models.registry import Registry
+from rowcast.scoring.score import ChunkSpec, score
 from rowcast.storage import Storage
 from worker.models import Models
-from worker.score import ChunkSpec, score
 
 PROCESSES = 2
 CHUNK_BYTES = 4 * 1024 * 1024

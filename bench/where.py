@@ -20,11 +20,11 @@ from rowcast.jobs.options import Options
 from rowcast.memory import MIB, keep_memory
 from rowcast.models.load import LoadedModel
 from rowcast.models.registry import Registry
+from rowcast.scoring.predict import predict_good, takes_names
+from rowcast.scoring.score import ChunkSpec, score
+from rowcast.scoring.table import read
 from rowcast.storage import Storage
 from worker.models import Models
-from worker.predict import predict_good, takes_names
-from worker.rows import read
-from worker.score import ChunkSpec, score
 
 RUNS = 3
 CHUNK_BYTES = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 ROWS = {
     "rowcast.cli": 4, "rowcast.local": 4,
     "api": 3, "worker": 3, "training": 3, "rowcast.client": 3,
-    "rowcast.jobs": 2, "rowcast.models": 2,
+    "rowcast.jobs": 2, "rowcast.models": 2, "rowcast.scoring": 2,
     "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.keys": 1,
     "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.nearest": 0,
     "rowcast.memory": 0,
@@ -18,6 +18,8 @@ ROWS = {
 ALLOWED = {
     ("rowcast.settings", "rowcast.errors"),
     ("rowcast.jobs", "rowcast.models"),
+    ("rowcast.scoring", "rowcast.jobs"),
+    ("rowcast.scoring", "rowcast.models"),
     ("rowcast", "rowcast.client"),
     ("rowcast.cli", "rowcast.local"),
 }

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.errors import RowcastError
-from worker.predict import Outcome, Values, one_line
+from rowcast.scoring.predict import Outcome, SearchAborted, Values, one_line
 
 MOST_FATAL_ROWS = 64
 """In one chunk; each costs some twenty processes to find, and with so many it is hardly the rows."""
@@ -30,19 +30,6 @@ class OutOfMemory(Fatal):
     """A call for which there was not enough memory."""
 
 
-class GivenUp(RowcastError):
-    """The search was given up; `rows` are the fatal ones that it found, as indexes until `numbered` names them."""
-
-    def __init__(self, why: str, rows: Sequence[int]) -> None:
-        named = f", after these rows: {', '.join(map(str, rows))}" if rows else ""
-        super().__init__(f"looking for the rows that end or hold up the process was given up {why}{named}")
-        self.why, self.rows = why, rows
-
-    def numbered(self, numbers: Callable[[int], int]) -> "GivenUp":
-        """The same with the rows' own numbers."""
-        return GivenUp(self.why, [numbers(row) for row in self.rows])
-
-
 def search(call: Call, rows: int, seconds: float) -> Outcome:
     """Predicts all rows that can be predicted, in one call where that is possible; the others are found by halving.
 
@@ -50,7 +37,7 @@ def search(call: Call, rows: int, seconds: float) -> Outcome:
     values come from several calls, over as many rows as possible.
 
     Raises:
-        GivenUp: there are too many fatal rows, or so many seconds were not enough to find them.
+        SearchAborted: there are too many fatal rows, or so many seconds were not enough to find them.
         MemoryError, Fatal: so ended the calls for rows taken at random, all of them; no row is to blame.
         RowcastError: as it comes from a call; it is no row's fault.
         Exception: rows raise together of which none raises alone.
@@ -85,7 +72,7 @@ class _Search:
     def _try(self, which: NDArray[np.int64]) -> Values | Exception:
         """The values of these rows, or what their call raised."""
         if time.monotonic() > self._deadline:
-            raise GivenUp(f"when it had taken {self._seconds:g} s", self._fatal)
+            raise SearchAborted(f"when it had taken {self._seconds:g} s", self._fatal)
         try:
             return self._call(which)
         except RowcastError:
@@ -121,7 +108,7 @@ class _Search:
         if isinstance(error, Fatal):
             self._fatal.append(row)
             if len(self._fatal) > MOST_FATAL_ROWS:
-                raise GivenUp(f"as there are more than {MOST_FATAL_ROWS}", self._fatal)
+                raise SearchAborted(f"as there are more than {MOST_FATAL_ROWS}", self._fatal)
 
 
 def _half(rows: int) -> int:

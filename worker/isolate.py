@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from rowcast.errors import ModelRefused, RowcastError
 from rowcast.jobs.leases import ChunkLease, RowLease
+from rowcast.scoring.predict import Outcome, Values, no_values, predict_good, rows_of
+from rowcast.scoring.table import Table
 from worker.frames import receive, send
 from worker.halving import Fatal, OutOfMemory, search
 from worker.isolated import Answer, ending
-from worker.predict import Outcome, Values, no_values, predict_good, rows_of
-from worker.rows import Table
 
 if TYPE_CHECKING:
     from rowcast.models.load import LoadedModel
@@ -70,7 +70,7 @@ class Isolated:
         """What `predict_good` may take in all, with the start, the last call of a search, and some room."""
 
     def predict_good(self, model: "LoadedModel", table: Table, probabilities: bool) -> Outcome:
-        """As `worker.predict.predict_good`, and gives the same values.
+        """As `rowcast.scoring.predict.predict_good`, and gives the same values.
 
         Raises:
             NotStarted: see there. Others: see `halving.search`.

@@ -20,9 +20,9 @@ from rowcast.errors import RowcastError
 from rowcast.logs import set_up
 from rowcast.models.load import LoadedModel, forget_names, predict_in_one_thread, unpickle
 from rowcast.models.manifest import Manifest
+from rowcast.scoring.predict import one_line, predict
 from rowcast.settings import Settings
 from worker.frames import receive, send
-from worker.predict import one_line, predict
 
 Answer = tuple[Literal["values", "raised", "refused", "memory", "fatal"], Any]
 """How a call ended, and its `Values` or what to say of it."""

@@ -15,14 +15,13 @@ from rowcast.jobs.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES
 from rowcast.logs import logger
 from rowcast.models.registry import Registry
 from rowcast.problem import problem
+from rowcast.scoring.predict import Predict, SearchAborted, predict_good, predict_rows
+from rowcast.scoring.score import ChunkSpec, Part, score
 from rowcast.settings import Settings
 from rowcast.storage import Storage
-from worker.halving import GivenUp
 from worker.isolate import Isolated, is_suspect
 from worker.keeper import Keeper
 from worker.models import Models
-from worker.predict import Predict, predict_good, predict_rows
-from worker.score import ChunkSpec, Part, score
 
 GATHER_ROWS = 256
 """Single rows predicted in one call: it costs hardly more than one row does."""
@@ -76,7 +75,7 @@ class Process:
                 self._score(lease, log)
             except Unavailable as error:
                 self._put_off([lease], error, log)
-            except (ModelRefused, NotFound, GivenUp, InputLost) as error:
+            except (ModelRefused, NotFound, SearchAborted, InputLost) as error:
                 self._fail(lease, f"cannot be scored: {error.detail}")
             except Exception as error:
                 log.exception("chunk_raised")

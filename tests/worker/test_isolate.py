@@ -20,10 +20,10 @@ from programs import ROOT, SUPPORT, until
 from rowcast.errors import ModelRefused
 from rowcast.jobs.options import Options
 from rowcast.models.load import LoadedModel
-from worker.halving import MOST_FATAL_ROWS, Fatal, GivenUp, search
+from rowcast.scoring.predict import SearchAborted, Values, predict_good
+from rowcast.scoring.score import ChunkSpec, score
+from worker.halving import MOST_FATAL_ROWS, Fatal, search
 from worker.isolate import Isolated, NotStarted
-from worker.predict import Values, predict_good
-from worker.score import ChunkSpec, score
 
 KILLED = "predict ended its process (signal 9)"
 
@@ -102,7 +102,7 @@ def test_a_lone_row_that_kills_is_its_own_fault(isolated: Isolated) -> None:
 
 def test_too_many_rows_that_kill_end_the_search_and_are_named_by_their_numbers(isolated: Isolated) -> None:
     data = b"1\n66\n" * 80
-    with pytest.raises(GivenUp, match=r"more than 64, after these rows: 12, 14, 16, .*, 140$") as caught:
+    with pytest.raises(SearchAborted, match=r"more than 64, after these rows: 12, 14, 16, .*, 140$") as caught:
         score(data, 11, misbehaving(estimators.Deadly), spec("age"), isolated.predict_good)
     assert len(caught.value.rows) == MOST_FATAL_ROWS + 1
 
@@ -207,7 +207,7 @@ def test_the_rest_comes_from_one_call_where_that_is_possible_and_else_from_sever
 
 
 def test_a_search_that_takes_too_long_is_given_up() -> None:
-    with pytest.raises(GivenUp, match="when it had taken 0 s"):
+    with pytest.raises(SearchAborted, match="when it had taken 0 s"):
         search(blocks(most=1), 100, 0)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rowcast.errors import ModelRefused, RowcastError
 from rowcast.jobs.cells import csv_cell, label_text
-from worker.rows import Table, table_of_values
+from rowcast.scoring.table import Table, table_of_values
 
 if TYPE_CHECKING:
     from rowcast.models.load import LoadedModel
@@ -35,6 +35,19 @@ class Outcome:
     values: Values
     good: NDArray[np.int64]
     faults: dict[int, str]
+
+
+class SearchAborted(RowcastError):
+    """The search was given up; `rows` are the fatal ones that it found, as indexes until `numbered` names them."""
+
+    def __init__(self, why: str, rows: Sequence[int]) -> None:
+        named = f", after these rows: {', '.join(map(str, rows))}" if rows else ""
+        super().__init__(f"looking for the rows that end or hold up the process was given up {why}{named}")
+        self.why, self.rows = why, rows
+
+    def numbered(self, numbers: Callable[[int], int]) -> "SearchAborted":
+        """The same with the rows' own numbers."""
+        return SearchAborted(self.why, [numbers(row) for row in self.rows])
 
 
 def takes_names(model: "LoadedModel") -> bool:

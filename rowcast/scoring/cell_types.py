@@ -12,7 +12,7 @@ from rowcast.models.manifest import Feature
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-class Misfit(ValueError):
+class InvalidCell(ValueError):
     """A cell that does not fit its feature; the text says why."""
 
 
@@ -42,8 +42,8 @@ def _read(feature: Feature, cell: str) -> tuple[Any, str]:
     try:
         value = _READERS[feature.kind](cell) if cell else _missing(feature)
         if isinstance(value, float) and math.isnan(value) and not feature.missing:
-            raise Misfit("nan, and the model takes no missing value here")
-    except Misfit as misfit:
+            raise InvalidCell("nan, and the model takes no missing value here")
+    except InvalidCell as misfit:
         return np.zeros(1, dtype(feature))[0], str(misfit)
     return value, ""
 
@@ -62,11 +62,11 @@ def _number(cell: str) -> float:
     try:
         value = float(cell)
     except ValueError:
-        raise Misfit("not a number") from None
+        raise InvalidCell("not a number") from None
     if "_" in cell:
-        raise Misfit("not a number")
+        raise InvalidCell("not a number")
     if math.isinf(value):
-        raise Misfit("not a finite number")
+        raise InvalidCell("not a finite number")
     return value
 
 
@@ -74,13 +74,13 @@ def _boolean(cell: str) -> bool:
     """`true` and `1`, `false` and `0`, in any case, between blanks too."""
     value = _BOOLEANS.get(cell.strip().lower())
     if value is None:
-        raise Misfit("not a boolean")
+        raise InvalidCell("not a boolean")
     return value
 
 
 def _missing(feature: Feature) -> float | None:
     if not feature.missing:
-        raise Misfit("empty, and the model takes no missing value here")
+        raise InvalidCell("empty, and the model takes no missing value here")
     return math.nan if feature.kind == "number" else None
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rowcast.jobs import csvcut
 from rowcast.jobs.options import Options
 from rowcast.models.manifest import Manifest
-from worker.columns import read_columns
-from worker.kinds import dtype
+from rowcast.scoring.cell_types import dtype
+from rowcast.scoring.columns import read_columns
 
 Table = pd.DataFrame | NDArray[Any]
 """Shape (rows, features), in the manifest's order. See `make_table`."""

@@ -9,9 +9,8 @@ from rowcast.jobs import csvcut
 from rowcast.jobs.cells import csv_row
 from rowcast.jobs.options import Options
 from rowcast.jobs.summary import Numbers, Summary
-from worker.halving import GivenUp
-from worker.predict import Outcome, Predict, added_cells, counts, predict_good, takes_names
-from worker.rows import Fault, Rows, read
+from rowcast.scoring.predict import Outcome, Predict, SearchAborted, added_cells, counts, predict_good, takes_names
+from rowcast.scoring.table import Fault, Rows, read
 
 if TYPE_CHECKING:
     from rowcast.models.load import LoadedModel
@@ -51,13 +50,13 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
 
     Raises:
         MemoryError, ModelRefused: no row's fault. Exception: see `predict_good`.
-        GivenUp: an isolated `predict` found too many rows at fault; it names them.
+        SearchAborted: an isolated `predict` found too many rows at fault; it names them.
     """
     options = spec.options
     rows = read(data, spec.columns, model.manifest, options, named=takes_names(model))
     try:
         outcome = predict(model, rows.table, options.probabilities)
-    except GivenUp as error:
+    except SearchAborted as error:
         raise error.numbered(lambda index: first_row + int(rows.good[index])) from None
     raising = [Fault(int(rows.good[index]), "", "", message) for index, message in outcome.faults.items()]
     faults = tuple(

@@ -15,8 +15,8 @@ from loaded_models import loaded, numbers
 
 from rowcast.errors import ModelRefused
 from rowcast.models.load import LoadedModel
-from worker.predict import Values, added_cells, predict, predict_good, predict_rows, predict_values
-from worker.rows import table_of_values
+from rowcast.scoring.predict import Values, added_cells, predict, predict_good, predict_rows, predict_values
+from rowcast.scoring.table import table_of_values
 
 
 class Picky:

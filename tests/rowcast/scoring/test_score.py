@@ -19,7 +19,7 @@ from rowcast.jobs.plan import Planner
 from rowcast.jobs.result import result_header
 from rowcast.jobs.summary import Summary, merge
 from rowcast.models.load import LoadedModel
-from worker.score import ChunkSpec, Part, score
+from rowcast.scoring.score import ChunkSpec, Part, score
 
 
 def run(

@@ -1,7 +1,7 @@
 """The columns of the features: the cells of whole rows, by pandas where that is sure, else one by one.
 
 pandas' C parser reads the cells wherever it agrees with Python's `float` and `csv`; where it might not, and where a
-cell does not fit, `worker/kinds.py` looks at each cell. Which of the two it was cannot be told from the columns.
+cell does not fit, `cell_types.py` looks at each cell. Which of the two it was cannot be told from the columns.
 """
 
 import io
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rowcast.jobs import csvcut
 from rowcast.models.manifest import Feature
-from worker.kinds import convert, dtype
+from rowcast.scoring.cell_types import convert, dtype
 
 Misfits = dict[int, tuple[str, str, str]]
 """Of each row that does not fit, by index, the first cell that does not, in the features' order: column, cell, why."""

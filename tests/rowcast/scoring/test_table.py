@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from rowcast.jobs.options import Options
 from rowcast.models.manifest import Feature, Manifest
-from worker import columns as columns_module
-from worker.kinds import convert
-from worker.rows import Rows, read, table_of_values
+from rowcast.scoring import columns as columns_module
+from rowcast.scoring.cell_types import convert
+from rowcast.scoring.table import Rows, read, table_of_values
 
 FLOATS = st.floats().map(repr) | st.floats(-1000, 1000).map(lambda value: f"{value:.3f}") | st.integers().map(str)
 ODDITIES = st.sampled_from(
