@@ -170,6 +170,8 @@ def _request(at_hand: Services, options: Options, filename: str | None = None) -
     manifest = at_hand.registry.resolve(wanted)
     if options.probabilities and not manifest.probabilities:
         raise Unprocessable.at("probabilities", f"{manifest.name}@{manifest.version} gives none")
+    if options.scores and manifest.scores is None:
+        raise Unprocessable.at("scores", f"{manifest.name}@{manifest.version} has no `decision_function`")
     return Request(manifest, options, g.owner, g.request_id, key, filename)
 
 

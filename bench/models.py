@@ -34,7 +34,14 @@ def fit(data: Path, kind: str, models: Path) -> Path:
         last: BaseEstimator = pipeline.steps[-1][1]
         last.set_params(**KINDS[kind])
         pipeline.fit(table, target)
-        document = draft(pipeline, features, metrics={}, training={})
+        document = draft(
+            pipeline,
+            training={},
+            features=features,
+            task="classification",
+            classes=pipeline.classes_.tolist(),
+            probabilities=True,
+        )
         Registry(Storage(str(models))).register(name, pickle.dumps(pipeline), document)
         pickled.write_bytes(pickle.dumps(pipeline))
     return pickled

@@ -20,7 +20,7 @@ from rowcast.jobs.options import Options
 from rowcast.memory import MIB, keep_memory
 from rowcast.models.load import LoadedModel
 from rowcast.models.registry import Registry
-from rowcast.scoring.predict import predict_good, takes_names
+from rowcast.scoring.predict import Wanted, predict_good
 from rowcast.scoring.score import ChunkSpec, score
 from rowcast.scoring.table import read
 from rowcast.storage import Storage
@@ -71,9 +71,9 @@ def _work(file: Path, model: LoadedModel) -> dict[str, float]:
     for chunk, columns in _chunks(file):
         spec = ChunkSpec(columns, b"\n", Options())
         started = process_time()
-        rows = read(chunk, columns, model.manifest, spec.options, named=takes_names(model))
+        rows = read(chunk, columns, model, spec.options)
         parsed = process_time()
-        predict_good(model, rows.table, probabilities=False)
+        predict_good(model, rows.table, Wanted())
         predicted = process_time()
         score(chunk, 1, model, spec)
         taken["parse"] += parsed - started

@@ -5,9 +5,10 @@ manifest's order; numbers as float64 with NaN for a missing one, booleans as boo
 one is missing), text as objects, str or None.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from math import inf, isnan, nan
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from rowcast.models.manifest import Feature
 from training.csvfile import Cell
 
 Kind = Literal["number", "text", "boolean"]
+
+_LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
 
 BOOLEANS = {"true": True, "false": False}
 
@@ -46,8 +49,10 @@ def is_infinite(value: float | None) -> bool:
 
 
 def kind_of(cells: Sequence[Cell]) -> Kind:
-    """What a feature's cells are together. Among numbers `nan` is a missing one, and `inf` is none."""
+    """What a feature's cells are together. Infinities are no numbers, and digits with leading zeros are text."""
     distinct = set(cells) - {None}
+    if any(_LEADING_ZERO.fullmatch(cell) for cell in distinct if cell is not None):
+        return "text"
     if distinct and all(boolean(cell) is not None for cell in distinct):
         return "boolean"
     values = map(number, distinct)
@@ -84,10 +89,10 @@ def series(cells: Sequence[Cell], kind: Kind) -> "pd.Series[Any]":
         return pd.Series([values[cell] for cell in cells], dtype="float64")
     if kind == "boolean":
         flags = [boolean(cell) for cell in cells]
-        return pd.Series(flags, dtype="object" if None in flags else "bool")
-    return pd.Series(np.array(cells, dtype=object), dtype="object")
+        return pd.Series([nan if flag is None else flag for flag in flags], dtype="object" if None in flags else "bool")
+    return pd.Series(np.array([nan if cell is None else cell for cell in cells], dtype=object), dtype="str")
 
 
 def table(columns: Mapping[str, Sequence[Cell]], features: Sequence[Feature]) -> pd.DataFrame:
     """The table of a pipeline, (rows, features), from columns of cells."""
-    return pd.DataFrame({feature.name: series(columns[feature.name], feature.kind) for feature in features})
+    return pd.DataFrame({feature.name: series(columns[feature.name], cast(Kind, feature.kind)) for feature in features})

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from rowcast.errors import NotFound, NotUtf8, Unprocessable, Unreadable
+from rowcast.models.manifest import NA_TEXTS
 from rowcast.nearest import or_nearest
 
 GZIP = b"\x1f\x8b"
 
 Cell = str | None
-"""The text of a cell, unquoted, or None for an empty one. Nothing else is missing: `NA` is text."""
+"""The text of a cell, unquoted; None if it is missing, which pandas takes an empty cell and `NA` to be."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,10 @@ def _columns(name: str, records: Iterator[list[str]]) -> CsvFile:
     header = next(records, None)
     if header is None:
         raise Unprocessable(f"{name} is empty.")
+    header = [column or f"Unnamed: {place}" for place, column in enumerate(header)]  # as pandas calls them
     _require_distinct(name, header)
     columns: list[list[Cell]] = [[] for _ in header]
-    same: dict[str, Cell] = {"": None}  # most files repeat their cells: one string for all that are equal
+    same: dict[str, Cell] = dict.fromkeys(NA_TEXTS)  # most files repeat their cells: one string for all that are equal
     row = 0
     for row, record in enumerate(records, 1):
         if len(record) != len(header):

@@ -1,13 +1,16 @@
 """Registering: what a fitted estimator is, put down for its manifest."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Mapping
 from importlib.metadata import packages_distributions
 from typing import Any
 
 import numpy as np
 
 from rowcast.models.load import library_version
-from rowcast.models.manifest import Draft, Feature, Label
+from rowcast.models.manifest import Draft, Golden, Label, Manifest
+from rowcast.models.registry import Registry
+from rowcast.scoring.golden import GoldenSample
 
 LIBRARIES = ("python", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
 """What a pickled pipeline depends on."""
@@ -15,18 +18,10 @@ LIBRARIES = ("python", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
 Training = Mapping[str, Label | list[str] | None]
 
 
-def draft(estimator: Any, features: Sequence[Feature], *, metrics: Mapping[str, float], training: Training) -> Draft:
-    """The manifest of a fitted estimator, but for what the registry adds."""
-    classes = getattr(estimator, "classes_", None)
-    return Draft(
-        task="regression" if classes is None else "classification",
-        features=list(features),
-        classes=None if classes is None else np.asarray(classes).tolist(),
-        probabilities=classes is not None and hasattr(estimator, "predict_proba"),
-        metrics={name: value for name, value in metrics.items() if np.isfinite(value)},
-        training=dict(training),
-        libraries=libraries(estimator),
-    )
+def draft(estimator: Any, *, training: Training, metrics: Mapping[str, float] | None = None, **fields: Any) -> Draft:
+    """The manifest of an estimator, but for what the registry adds; `fields` are what the rehearsal found."""
+    finite = {name: value for name, value in (metrics or {}).items() if np.isfinite(value)}
+    return Draft(metrics=finite, training=dict(training), libraries=libraries(estimator), **fields)
 
 
 def libraries(estimator: Any) -> dict[str, str]:
@@ -34,3 +29,12 @@ def libraries(estimator: Any) -> dict[str, str]:
     names = [*LIBRARIES, *packages_distributions().get(type(estimator).__module__.split(".")[0], [])]
     versions = {name: library_version(name) for name in names}
     return {name: version for name, version in versions.items() if version is not None}
+
+
+def register(registry: Registry, name: str, data: bytes, made: Draft, golden: GoldenSample | None) -> Manifest:
+    """Registers a pickle with its golden sample."""
+    if golden is None:
+        return registry.register(name, data, made)
+    document = golden.model_dump_json().encode()
+    digest = Golden(rows=golden.rows.count("\n"), sha256=hashlib.sha256(document).hexdigest())
+    return registry.register(name, data, made.model_copy(update={"golden": digest}), document)

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
-from rowcast.models.manifest import Feature, Manifest
+from rowcast.models.manifest import Feature, Label, Manifest
 from rowcast.models.names import require_alias, require_name
 from rowcast.models.registry import Registry
 from training.columns import feature, is_empty, odd_cell, table
@@ -16,7 +16,9 @@ from training.csvfile import CsvFile, read_csv
 from training.fit import fit
 from training.measure import measure, split
 from training.pipelines import asked_task, recipe
-from training.register import draft
+from training.register import draft, register
+from training.rehearsal import rehearse
+from training.sample import Dialect, read_sample
 from training.target import Target, read_target
 
 Say = Callable[[str], None]
@@ -61,23 +63,22 @@ def train(
     say(f"Fitting {estimator} ({learned.task}) to {len(rows):,} rows and {len(described)} features.")
     metrics, held_out = _held_out(build(described, len(rows)), rows, learned, say)
     fitted = fit(build(described, len(rows)), rows, learned.values, say)
-    manifest = registry.register(
-        name,
-        pickle.dumps(fitted, protocol=5),
-        draft(
-            fitted,
-            described,
-            metrics=metrics,
-            training={
-                "data": file.name,
-                "target": target,
-                "estimator": estimator,
-                "rows": len(rows),
-                "rows_without_target": learned.dropped,
-                "rows_held_out": held_out,
-            },
-        ),
+    facts: dict[str, Label | list[str] | None] = {
+        "data": file.name,
+        "target": target,
+        "estimator": estimator,
+        "rows": len(rows),
+        "rows_without_target": learned.dropped,
+        "rows_held_out": held_out,
+    }
+    rehearsal = rehearse(
+        fitted,
+        read_sample(Path(data), Dialect(), [one.name for one in described]),
+        [one.name for one in described],
+        lambda **found: draft(fitted, training=facts, metrics=metrics, **found),
+        say=silent,
     )
+    manifest = register(registry, name, pickle.dumps(fitted, protocol=5), rehearsal.draft, rehearsal.golden)
     for alias in aliases:
         registry.set_alias(name, alias, manifest.version)
     say(f"Registered {name}@{manifest.version}" + "".join(f", {name}@{alias}" for alias in aliases) + ".")

@@ -1,7 +1,7 @@
 """Halving: finds the rows that cost whoever predicts them the process, by calls over fewer and fewer rows."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ class _Search:
         good = np.setdiff1d(self._rows, np.array(list(self._faults), np.int64), assume_unique=True)
         rest = self._try(good) if self._faults else whole
         if isinstance(rest, Fatal):
-            rest = _joined(self._pieces)
+            rest = self._pieces[0].joined(self._pieces[1:])
         if not isinstance(rest, Values):
             raise rest
         return Outcome(rest, good, self._faults)
@@ -114,9 +114,3 @@ class _Search:
 def _half(rows: int) -> int:
     """About half of them: whole blocks, where there are more than one."""
     return -(-(rows // 2) // _BLOCK_ROWS) * _BLOCK_ROWS if rows > _BLOCK_ROWS else rows // 2
-
-
-def _joined(pieces: Sequence[Values]) -> Values:
-    shares = [piece.probabilities for piece in pieces if piece.probabilities is not None]
-    predictions = np.concatenate([piece.predictions for piece in pieces])
-    return Values(predictions, np.concatenate(shares) if shares else None)

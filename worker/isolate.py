@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rowcast.errors import ModelRefused, RowcastError
 from rowcast.jobs.leases import ChunkLease, RowLease
-from rowcast.scoring.predict import Outcome, Values, no_values, predict_good, rows_of
+from rowcast.scoring.predict import Outcome, Values, Wanted, no_values, predict_good, rows_of
 from rowcast.scoring.table import Table
 from worker.frames import receive, send
 from worker.halving import Fatal, OutOfMemory, search
@@ -69,7 +69,7 @@ class Isolated:
         self.longest_seconds = _START_SECONDS + (_SEARCH_LIMITS + 2) * limit_seconds
         """What `predict_good` may take in all, with the start, the last call of a search, and some room."""
 
-    def predict_good(self, model: "LoadedModel", table: Table, probabilities: bool) -> Outcome:
+    def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
         """As `rowcast.scoring.predict.predict_good`, and gives the same values.
 
         Raises:
@@ -77,13 +77,13 @@ class Isolated:
         """
         rows = len(table)
         if not rows:
-            return predict_good(model, table, probabilities)
+            return predict_good(model, table, wanted)
 
         def call(which: NDArray[np.int64]) -> Values:
             if not len(which):
-                return no_values(model, probabilities)
+                return no_values(model, wanted)
             some = table if len(which) == rows else rows_of(table, which)
-            return self._child_of(model).predict(some, probabilities, self._share(len(which) / rows))
+            return self._child_of(model).predict(some, wanted, self._share(len(which) / rows))
 
         return search(call, rows, _SEARCH_LIMITS * self._limit_seconds)
 
@@ -133,7 +133,7 @@ class _Child:
     def lives(self) -> bool:
         return self._process.poll() is None
 
-    def predict(self, table: Table, probabilities: bool, limit_seconds: float) -> Values:
+    def predict(self, table: Table, wanted: Wanted, limit_seconds: float) -> Values:
         """One call of `predict`.
 
         Raises:
@@ -141,7 +141,7 @@ class _Child:
         """
         try:
             send(self._input, repr(limit_seconds).encode())
-            send(self._input, pickle.dumps((table, probabilities)))
+            send(self._input, pickle.dumps((table, wanted)))
             answer: Answer = pickle.loads(receive(self._output, limit_seconds + _SLACK_SECONDS))
         except (BrokenPipeError, EOFError):  # it was ended in its fork's stead
             raise Fatal(f"predict ended its process ({self._ending()})") from None

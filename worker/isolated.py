@@ -4,7 +4,7 @@ It has one thread, no connection, and the model, which it never calls itself: so
 untouched, start in milliseconds, and may die or hang without a loss. Messages are frames (`frames.py`).
 
 Standard input: the manifest as JSON and the model's file; then, for each call, its limit in seconds and a pickle of
-table and whether probabilities are wanted; it ends with the process that asks. Standard output: an empty frame when
+the table and a `Wanted`; it ends with the process that asks. Standard output: an empty frame when
 the model is open; then, for each call, a pickle of an `Answer`.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, Literal, NoReturn
 
 from rowcast.errors import RowcastError
 from rowcast.logs import set_up
-from rowcast.models.load import LoadedModel, forget_names, predict_in_one_thread, unpickle
+from rowcast.models.load import LoadedModel, as_loaded, unpickle, without_names
 from rowcast.models.manifest import Manifest
 from rowcast.scoring.predict import one_line, predict
 from rowcast.settings import Settings
@@ -59,10 +59,7 @@ def _channels() -> tuple[int, int]:
 def _open(manifest: bytes, file: bytes) -> LoadedModel:
     """The model, as `Models` prepares it; the process that sent it has checked it so, too."""
     estimator, _ = unpickle(file)
-    model = LoadedModel(Manifest.model_validate_json(manifest), estimator)
-    predict_in_one_thread(estimator)
-    forget_names(estimator, model.manifest)
-    return model
+    return without_names(as_loaded(Manifest.model_validate_json(manifest), estimator))
 
 
 def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests: int) -> bytes:
@@ -110,8 +107,8 @@ def _be_the_first_to_go() -> None:
 
 def _predicted(model: LoadedModel, request: bytes) -> bytes:
     try:
-        table, probabilities = pickle.loads(request)
-        return _packed("values", predict(model, table, probabilities))
+        table, wanted = pickle.loads(request)
+        return _packed("values", predict(model, table, wanted))
     except MemoryError:
         return _packed("memory", "predict ran out of memory")
     except RowcastError as error:

@@ -3,8 +3,9 @@
 from collections import OrderedDict
 from typing import Literal
 
-from rowcast.models.load import LoadedModel, forget_names, load
+from rowcast.models.load import LoadedModel, load, without_names
 from rowcast.models.registry import Registry
+from rowcast.scoring.golden import check_golden
 
 _KEPT = 8
 """Models kept open at a time; the one that was used longest ago goes first."""
@@ -23,12 +24,14 @@ class Models:
 
         Raises:
             NotFound: the registry has no such version.
-            ModelRefused: its file must not be opened.
+            ModelRefused: its file must not be opened, or it predicts otherwise here than where it was registered.
         """
         wanted = (name, version)
         if wanted not in self._open:
-            model = load(self._registry, self._registry.manifest(name, version), self._versions)
-            forget_names(model.estimator, model.manifest)
+            model = without_names(load(self._registry, self._registry.manifest(name, version), self._versions))
+            golden = self._registry.golden_bytes(model.manifest)
+            if golden is not None:
+                check_golden(model, golden, self._versions)
             self._open[wanted] = model
             if len(self._open) > _KEPT:
                 self._open.popitem(last=False)

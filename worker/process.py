@@ -15,7 +15,7 @@ from rowcast.jobs.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES
 from rowcast.logs import logger
 from rowcast.models.registry import Registry
 from rowcast.problem import problem
-from rowcast.scoring.predict import Predict, SearchAborted, predict_good, predict_rows
+from rowcast.scoring.predict import Predict, SearchAborted, Wanted, predict_good, predict_rows
 from rowcast.scoring.score import ChunkSpec, Part, score
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -188,15 +188,16 @@ class Process:
         except (ModelRefused, NotFound) as error:
             document = problem(500, "Model refused", error.detail)
             return [Outcome(row, "failed", document) for row in rows]
-        wanted = any(row.probabilities for row in rows)
+        wanted = Wanted(any(row.probabilities for row in rows), any(row.scores for row in rows))
         answers = predict_rows(loaded, [row.values for row in rows], wanted, self._way_to_predict(rows[0]))
         outcomes = []
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, str):
                 outcomes.append(Outcome(row, "failed", problem(422, "The row cannot be predicted", answer)))
             else:
-                if not row.probabilities:
-                    answer.pop("probabilities", None)
+                for name, asked in (("probabilities", row.probabilities), ("scores", row.scores)):
+                    if not asked:
+                        answer.pop(name, None)
                 outcomes.append(Outcome(row, "succeeded", answer))
         return outcomes
 

@@ -1,6 +1,7 @@
 """Bars: the upload's, the prediction's and the download's, on a terminal."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -54,3 +55,15 @@ def bars() -> Iterator[Bars]:
     columns = (SpinnerColumn(), TextColumn("{task.description:<11}"), BarColumn(), _Amount(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=False) as shown:
         yield Bars(shown)
+
+
+@contextmanager
+def rehearsal_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for the steps of a rehearsal: what is done, how many steps of it, of how many. None without a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("Rehearsing", total=None)
+        yield lambda what, done, total: shown.update(task, description=what, completed=done, total=total)

@@ -1,10 +1,11 @@
 """The commands for models: they work on the registry itself, beside a service that runs or without one."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rowcast.cli.bars import rehearsal_bar
 from rowcast.cli.connection import Json
 from rowcast.cli.output import say, show_json, show_table
 
@@ -25,6 +26,7 @@ Data = Annotated[
 ]
 
 
+_KINDS = "number, integer, text, boolean, date or category"
 _ESTIMATORS = "hist_gradient_boosting, random_forest or logistic_regression; with _classifier or _regressor to insist."
 
 
@@ -83,20 +85,70 @@ def show(
 
 def add(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The pickle. Its code is run: add only files you trust.")
+        Path, typer.Argument(metavar="FILE", help="A pickle or joblib file. Its code is run: add only files you trust.")
     ],
     *,
     name: Annotated[str, typer.Option("--name", help="The model's name.")],
-    features_from: Annotated[Path, typer.Option("--features-from", help="A CSV file with the model's columns.")],
-    target: Annotated[str | None, typer.Option("--target", help="The column to measure against; no feature.")] = None,
+    features_from: Annotated[
+        Path, typer.Option("--features-from", help="A sample: a CSV of what will be sent, with the model's columns.")
+    ],
+    target: Annotated[
+        str | None, typer.Option("--target", help="The sample's column with the truth, to measure the model on.")
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option("--features", help="The model's columns, in its order: a,b.", show_default="its own, or all"),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind", metavar="NAME=KIND", help=f"A column's type, for example zip=text; {_KINDS}. Repeatable."
+        ),
+    ] = None,
+    na_values: Annotated[
+        str | None, typer.Option("--na-values", help="Further cells that mean missing, for example '-,?'.")
+    ] = None,
+    default_na: Annotated[
+        bool,
+        typer.Option("--default-na/--no-default-na", help="Whether NA, null and so on mean missing, as in pandas."),
+    ] = True,
+    parse_dates: Annotated[str | None, typer.Option("--parse-dates", help="Columns that are dates: a,b.")] = None,
+    decimal: Annotated[str, typer.Option("--decimal", help="The decimal mark of the sample: . or ,")] = ".",
     where: Where = None,
     data: Data = None,
 ) -> None:
-    """Register a pickle that somebody else trained."""
+    """Register a trained model (pickle, joblib), after a rehearsal with a sample of what will be sent."""
     from training.add import add as add_model
 
-    manifest = add_model(file, name, _registry(where, data), features_from, target=target, say=say)
+    with rehearsal_bar() as progress:
+        manifest = add_model(
+            file,
+            name,
+            _registry(where, data),
+            features_from,
+            target=target,
+            features=_listed(features) or None,
+            kinds=_kinds(kind or []),
+            na_values=_listed(na_values),
+            keep_default_na=default_na,
+            parse_dates=_listed(parse_dates),
+            decimal=decimal,
+            say=say,
+            progress=progress,
+        )
     print(f"{manifest.name}@{manifest.version}")
+
+
+def _listed(names: str | None) -> list[str]:
+    return [name for name in (names or "").split(",") if name]
+
+
+def _kinds(given: list[str]) -> dict[str, Any]:
+    """`NAME=KIND` each; which kinds there are, `training.add` knows."""
+    for one in given:
+        if "=" not in one:
+            raise typer.BadParameter(f"{one!r} is not NAME=KIND, for example zip=text", param_hint="--kind")
+    return dict(one.rsplit("=", 1) for one in given)
 
 
 def alias(

@@ -55,10 +55,11 @@ class Spec(BaseModel):
 
 
 class RowResult(TypedDict):
-    """The prediction of one row; probabilities where they were asked for."""
+    """The prediction of one row (a list for several outputs); probabilities and scores if they were asked for."""
 
-    prediction: Label
+    prediction: Label | list[Label]
     probabilities: NotRequired[dict[str, float]]
+    scores: NotRequired[dict[str, float]]
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class RowLease:
     attempt: int
     values: list[Any]
     probabilities: bool
+    scores: bool
     strikes: int
     """As of a chunk; a row that has any comes alone."""
 
@@ -185,5 +186,7 @@ class Leases:
             self._scripts("give_back", strikes, int(delay_seconds * 1000), problem, *arguments)
 
 
-def _row_lease(id: bytes, attempt: bytes | int, values: bytes, probabilities: bytes, strikes: bytes) -> RowLease:
-    return RowLease(id.decode(), int(attempt), json.loads(values), probabilities == b"1", int(strikes))
+def _row_lease(id: bytes, attempt: bytes | int, values: bytes, extras: bytes, strikes: bytes) -> RowLease:
+    return RowLease(
+        id.decode(), int(attempt), json.loads(values), b"probabilities" in extras, b"scores" in extras, int(strikes)
+    )

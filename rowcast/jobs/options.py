@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from rowcast.models.manifest import Manifest
+
 DELIMITERS = {",": ",", ";": ";", "|": "|", "tab": "\t", "\t": "\t"}
 
 
@@ -19,6 +21,11 @@ def _names(value: object) -> object:
     return [name for name in value.split(",") if name] if isinstance(value, str) else value
 
 
+def _texts(value: object) -> object:
+    """`na_values` comes as `-,?` in a query and as a list in JSON."""
+    return value.split(",") if isinstance(value, str) else value
+
+
 class Options(BaseModel):
     """How a job is scored, fixed when it is made. An unknown option is an error, not a shrug."""
 
@@ -32,6 +39,9 @@ class Options(BaseModel):
         default=(), description="Input columns that `output=predictions` carries along."
     )
     probabilities: bool = Field(default=False, description="Adds `probability_CLASS` for each class.")
+    scores: bool = Field(
+        default=False, description="Adds `decision_function` as `score`, or `score_CLASS` for each class."
+    )
     prediction_column: str = Field(default="prediction", min_length=1, max_length=256, pattern=r"^[^\x00]*$")
     on_error: Literal["skip", "fail"] = Field(default="skip", description="What a bad row does to its job.")
     max_errors: int | None = Field(
@@ -40,6 +50,10 @@ class Options(BaseModel):
     delimiter: Annotated[
         Literal[",", ";", "|", "\t"], BeforeValidator(_delimiter, json_schema_input_type=_Delimiter)
     ] = ","
+    decimal: Literal[".", ","] = Field(default=".", description="The decimal mark of numbers.")
+    na_values: Annotated[tuple[str, ...] | None, BeforeValidator(_texts, json_schema_input_type=str | list[str])] = (
+        Field(default=None, description="Cells that mean missing, beside pandas' own; by default those of the model.")
+    )
     header: bool = Field(
         default=True, description="False: no header line; the columns are the model's features in order."
     )
@@ -48,7 +62,11 @@ class Options(BaseModel):
         description="Predicted text that a spreadsheet would take for a formula gets an apostrophe in front.",
     )
 
-    def added_columns(self, classes: list[str] | None) -> list[str]:
-        """The columns that the result adds: the prediction, then one probability for each of `classes`."""
-        probabilities = [f"probability_{name}" for name in classes or []] if self.probabilities else []
-        return [self.prediction_column, *probabilities]
+    def added_columns(self, manifest: Manifest) -> list[str]:
+        """The columns that the result adds: the predictions, then probabilities, then scores."""
+        outputs = manifest.outputs
+        predictions = [self.prediction_column]
+        if outputs is not None:
+            predictions = [f"{self.prediction_column}_{name}" for name in outputs]
+        shares = [f"probability_{label}" for label in manifest.classes or []] if self.probabilities else []
+        return [*predictions, *shares, *((manifest.scores or []) if self.scores else [])]

@@ -4,19 +4,17 @@ Workers score the first chunks while the rest still arrives. Nobody else hears o
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.files import Files
 from rowcast.jobs.job import InputInfo, Spec
-from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, pack_plan
 from rowcast.jobs.plan import Chunk, Header, Planner, check_header
 from rowcast.jobs.records import NewJob, Records
 from rowcast.jobs.request import Request
 from rowcast.jobs.result import result_header
 from rowcast.logs import logger
-from rowcast.models.manifest import Manifest
 from rowcast.settings import Settings
 
 _TELL_SECONDS = 60.0
@@ -115,10 +113,6 @@ def _checker(request: Request) -> Callable[[Header], None]:
     options, manifest = request.options, request.manifest
 
     def check(header: Header) -> None:
-        check_header(header.columns, manifest.feature_names, options.key, _added(options, manifest))
+        check_header(header.columns, manifest.required_names, options.key, options.added_columns(manifest))
 
     return check
-
-
-def _added(options: Options, manifest: Manifest) -> Sequence[str]:
-    return options.added_columns([str(name) for name in manifest.classes or []])

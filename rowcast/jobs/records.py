@@ -62,8 +62,9 @@ class NewJob:
         else:
             record["values"] = json.dumps(self.values)
             record["waits_for"] = str(self.spec.model)
-            if self.spec.options.probabilities:
-                record["probabilities"] = 1
+            extras = [name for name in ("probabilities", "scores") if getattr(self.spec.options, name)]
+            if extras:
+                record["extras"] = ",".join(extras)
         return record
 
     def queued(self) -> Job:

@@ -1,7 +1,7 @@
 """The head of a result and of its errors: the lines that stand before the first part."""
 
 from rowcast.jobs import csvcut
-from rowcast.jobs.cells import csv_cell, label_text
+from rowcast.jobs.cells import csv_cell
 from rowcast.jobs.options import Options
 from rowcast.models.manifest import Manifest
 
@@ -22,5 +22,5 @@ def result_header(header_line: bytes | None, options: Options, manifest: Manifes
         sent = csvcut.fields(line, delimiter)
         by_name = {csvcut.text(field): field for field in sent}
         kept = [by_name[name] for name in options.key]
-    added = options.added_columns([label_text(label) for label in manifest.classes or []])
+    added = options.added_columns(manifest)
     return delimiter.encode().join([*kept, *(csv_cell(name, delimiter) for name in added)]) + line_end

@@ -7,7 +7,7 @@ set) and its scikit-learn version have been checked against the manifest.
 import pickle
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from platform import python_version
@@ -34,12 +34,17 @@ _NAMELESS = {
 """scikit-learn's estimators that do nothing with the names of columns but to compare them with the training's."""
 
 
+Container = Literal["frame", "array", "series"]
+"""What `predict` gets: a DataFrame, an array, or the Series of the one feature."""
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """A model that is ready to predict, in one thread."""
 
     manifest: Manifest
     estimator: Any
+    container: Container
 
 
 def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "warn"]) -> LoadedModel:
@@ -63,8 +68,25 @@ def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "wa
     if strict and trained_with is not None:
         _require_same_sklearn(known_as, trained_with)
     _warn_of_differences(known_as, manifest.libraries | ({SKLEARN: trained_with} if trained_with else {}))
+    return as_loaded(manifest, estimator)
+
+
+def as_loaded(manifest: Manifest, estimator: Any) -> LoadedModel:
+    """An estimator with the container that its manifest names, in one thread."""
     predict_in_one_thread(estimator)
-    return LoadedModel(manifest, estimator)
+    usual: Container = "frame" if hasattr(estimator, "feature_names_in_") else "array"
+    return LoadedModel(manifest, estimator, manifest.container or usual)
+
+
+def without_names(model: LoadedModel) -> LoadedModel:
+    """The model with an array in place of a DataFrame, if names decide nothing. It changes the estimator.
+
+    A worker's table has the manifest's features, in their order. To compare their names at every step costs more than
+    the prediction of one row.
+    """
+    if model.container == "frame" and _forget_names(model.estimator, model.manifest):
+        return replace(model, container="array")
+    return model
 
 
 def unpickle(data: bytes, read: Callable[[bytes], Any] = pickle.loads) -> tuple[Any, str | None]:
@@ -100,23 +122,21 @@ def predict_in_one_thread(estimator: Any) -> None:
     Forests and others keep the `n_jobs` of their training in the pickle; a worker process has one core, and a
     forest that adds up its trees in many threads adds them in no fixed order.
     """
-    for part in _parts(estimator):
+    for part in parts(estimator):
         if "n_jobs" in vars(part):
             part.n_jobs = 1
 
 
-def forget_names(estimator: Any, manifest: Manifest) -> None:
-    """Lets an estimator of numbers for which names decide nothing take an array in place of a DataFrame.
-
-    A worker's table has the manifest's features, in their order. To compare their names at every step costs more than
-    the prediction of one row.
-    """
-    if any(feature.kind != "number" for feature in manifest.features):
-        return
+def _forget_names(estimator: Any, manifest: Manifest) -> bool:
+    """Removes the names, if they decide nothing. Returns whether it did."""
+    if any(column.dtype not in (None, "float64") or column.kind != "number" for column in manifest.table_features):
+        return False
     steps = [step for _, step in estimator.steps] if type(estimator).__name__ == "Pipeline" else [estimator]
-    if all(_is_nameless(step) for step in [estimator, *steps]):
-        for step in steps:
-            vars(step).pop("feature_names_in_", None)
+    if not hasattr(estimator, "feature_names_in_") or not all(map(_is_nameless, [estimator, *steps])):
+        return False
+    for step in steps:
+        vars(step).pop("feature_names_in_", None)
+    return True
 
 
 def _is_nameless(step: Any) -> bool:
@@ -125,7 +145,7 @@ def _is_nameless(step: Any) -> bool:
     return is_known and "_sklearn_output_config" not in vars(step)  # by `set_output` the next step gets a DataFrame
 
 
-def _parts(value: Any) -> Iterator[Any]:
+def parts(value: Any) -> Iterator[Any]:
     """Every object with attributes that `value` is or holds, however deep, each once."""
     waiting, seen = [value], set()
     while waiting:

@@ -1,6 +1,7 @@
 """The manifest: what is known of a model version without opening its pickle; all that the gateway reads."""
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,18 +15,50 @@ VERSION = re.compile(r"^[1-9][0-9]{0,8}$")
 Label = bool | int | float | str
 
 
+NA_TEXTS = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"),
+    *("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+"""The cells that `pandas.read_csv` reads as missing unless it is told otherwise (pandas 3.1, `STR_NA_VALUES`)."""
+
+Kind = Literal["number", "integer", "text", "boolean", "date", "category"]
+
+
 class Feature(BaseModel):
     """One input column of a model, in the order in which the estimator takes it."""
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    kind: Literal["number", "text", "boolean"]
-    missing: bool = Field(description="Whether an empty cell is passed on (NaN, or None for text) or is a bad row.")
+    name: str = Field(description="The column's name, as `pandas.read_csv` gives it.")
+    kind: Kind = Field(description="What its cells have to be.")
+    missing: bool = Field(description="Whether a missing cell is passed on (NaN or NaT), or makes a bad row.")
     categories: list[str] | None = Field(
         default=None,
-        description="The values seen in training, where they are known and few; for display alone.",
+        description="Of a category: all its values, in order. Of text: the values seen, if they are few; for display.",
     )
+    dtype: str | None = Field(
+        default=None, description="pandas' type of the column in the table; None is the usual one of the kind."
+    )
+    required: bool = Field(
+        default=True, description="False: the model never looks at the column, so a file may do without it."
+    )
+    unseen: Literal["missing", "bad"] = Field(
+        default="bad", description="Of a category: what a value outside `categories` is: missing, or a bad row."
+    )
+    true_values: list[str] = Field(default=[], description="Further texts that mean true, for example `yes`.")
+    false_values: list[str] = Field(default=[], description="Further texts that mean false.")
+    date_format: str | None = Field(
+        default=None, description="Of a date: its format, for example `%Y-%m-%d`, as `pandas.to_datetime` takes it."
+    )
+
+
+class Golden(BaseModel):
+    """The golden sample: some rows and what the model predicted for them when it was registered."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file `golden.json` beside the manifest.")
 
 
 class Draft(BaseModel):
@@ -33,13 +66,30 @@ class Draft(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    task: Literal["classification", "regression"]
+    task: Literal["classification", "regression", "clustering", "outlier_detection"]
     features: list[Feature]
     classes: list[Label] | None = Field(
         default=None,
-        description="A classifier's labels in the order of `predict_proba`; None for a regressor.",
+        description="The labels in the order of `predict_proba`, or all that can be predicted; None for a regressor.",
+    )
+    outputs: list[str] | None = Field(
+        default=None, description="Names of the outputs of a model that predicts several values a row; None for one."
     )
     probabilities: bool = Field(default=False, description="Whether the estimator has `predict_proba`.")
+    scores: list[str] | None = Field(
+        default=None, description="The columns that `scores=true` adds (`decision_function`); None if there are none."
+    )
+    container: Literal["frame", "array", "series"] | None = Field(
+        default=None,
+        description="What `predict` gets: a DataFrame, an array, or one Series. None: a DataFrame if the estimator "
+        "was fitted with one, otherwise an array.",
+    )
+    na_values: list[str] = Field(
+        default=list(NA_TEXTS), description="The cells that mean missing: pandas' own, and those that were named."
+    )
+    keep_default_na: bool = Field(default=True, description="Whether pandas' own are among them.")
+    golden: Golden | None = Field(default=None, description="The golden sample, which a worker checks after loading.")
+    notes: list[str] = Field(default=[], description="What the rehearsal at registration found worth knowing.")
     metrics: dict[str, float] = Field(default_factory=dict, description="Measured on held-out rows.")
     training: dict[str, Label | list[str] | None] = Field(
         default_factory=dict, description="How it was trained: data, rows, target, estimator."
@@ -52,6 +102,22 @@ class Draft(BaseModel):
     def feature_names(self) -> list[str]:
         """The features' names in the estimator's order."""
         return [feature.name for feature in self.features]
+
+    @property
+    def required_names(self) -> list[str]:
+        """The names of the features that an input must have."""
+        return [feature.name for feature in self.features if feature.required]
+
+    @property
+    def table_features(self) -> list[Feature]:
+        """The features that are in the table: all but those that the model never looks at."""
+        return [feature for feature in self.features if feature.required]
+
+    def na_texts(self, named: Sequence[str] | None = None) -> frozenset[str]:
+        """The cells that mean missing; `named` takes the place of those that were named at registration."""
+        if named is None:
+            return frozenset(self.na_values)
+        return frozenset((*(NA_TEXTS if self.keep_default_na else ()), *named))
 
 
 class Manifest(Draft):

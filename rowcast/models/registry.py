@@ -1,6 +1,7 @@
 """The registry: which models there are, in which versions, under which aliases. It never opens a pickle.
 
     NAME/VERSION/model.pkl        written first, by a create-only put, which takes the version number
+    NAME/VERSION/golden.json      some rows and their predictions, which every worker checks after loading
     NAME/VERSION/manifest.json    written last: a version without it does not exist yet
     NAME/aliases.json             the only file that ever changes
 
@@ -86,8 +87,10 @@ class Registry:
         """Alias to version, as of at most a second ago; none where there is no such model."""
         return self._aliases.read(name) if NAME.fullmatch(name) else {}
 
-    def register(self, name: str, pickle_bytes: bytes, draft: Draft) -> Manifest:
+    def register(self, name: str, pickle_bytes: bytes, draft: Draft, golden: bytes | None = None) -> Manifest:
         """Adds the next version and moves the alias `latest`. Two at once get two versions.
+
+        `golden` is the content of the golden sample's file, for which the draft's `golden` has the digest.
 
         A version appears whole or not at all; the number of one that broke off is not used again.
 
@@ -105,6 +108,8 @@ class Registry:
         )
         if self._key is not None:
             manifest = signed(manifest, self._key)
+        if golden is not None:
+            self.storage.put(_golden_key(name, version), golden)
         content = manifest.model_dump_json(indent=2).encode() + b"\n"
         self.storage.put(_manifest_key(name, version), content)
         self._move_latest(name)
@@ -140,6 +145,23 @@ class Registry:
             raise NotFound(f"The file of the model {known_as} is gone from the registry.") from None
         if hashlib.sha256(data).hexdigest() != manifest.sha256:
             raise ModelRefused(f"The file of {known_as} is not the one that its manifest names (SHA-256 differs).")
+        return data
+
+    def golden_bytes(self, manifest: Manifest) -> bytes | None:
+        """The golden sample of a version; None if it has none.
+
+        Raises:
+            ModelRefused: the file is gone, or is not the one of the manifest.
+        """
+        if manifest.golden is None:
+            return None
+        known_as = f"{manifest.name}@{manifest.version}"
+        try:
+            data = self.storage.get(_golden_key(manifest.name, manifest.version))
+        except FileNotFoundError:
+            raise ModelRefused(f"The golden sample of {known_as} is gone from the registry.") from None
+        if hashlib.sha256(data).hexdigest() != manifest.golden.sha256:
+            raise ModelRefused(f"The golden sample of {known_as} is not the one of its manifest (SHA-256 differs).")
         return data
 
     def _version(self, name: str, wanted: str) -> str:
@@ -199,6 +221,10 @@ def _manifest_key(name: str, version: str) -> str:
 
 def _model_key(name: str, version: str) -> str:
     return f"{name}/{version}/model.pkl"
+
+
+def _golden_key(name: str, version: str) -> str:
+    return f"{name}/{version}/golden.json"
 
 
 def _complete(key: str) -> bool:

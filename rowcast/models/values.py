@@ -13,7 +13,14 @@ _UNKNOWN_TOLD = 20
 _NAME_CHARACTERS = 200
 """How much of a name is told back, which may be as long as the body."""
 
-_TAKES = {"number": "a number", "text": "text", "boolean": "true or false"}
+_TAKES = {
+    "number": "a number",
+    "integer": "a whole number",
+    "text": "text",
+    "boolean": "true or false",
+    "date": "a date as text",
+    "category": "one of the categories, as text",
+}
 
 
 def row_values(features: Any, manifest: Manifest, where: str = "features") -> list[Any]:
@@ -37,17 +44,18 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
 def _by_name(features: Mapping[str, Any], manifest: Manifest, where: str) -> list[Any]:
     known = manifest.feature_names
     if features.keys() != set(known):
-        _raise(_names_amiss(features, known, where))
-    return [features[name] for name in known]
+        _raise(_names_amiss(features, manifest, where))
+    return [features.get(name) for name in known]
 
 
-def _names_amiss(features: Mapping[str, Any], known: Sequence[str], where: str) -> list[dict[str, str]]:
+def _names_amiss(features: Mapping[str, Any], manifest: Manifest, where: str) -> list[dict[str, str]]:
     """Faults: the first of the unknown names, each missing one. `features` may have any number of names."""
+    known = manifest.feature_names
     expected, faults = set(known), []
     for name in islice((name for name in features if name not in expected), _UNKNOWN_TOLD):
         close = nearest(name, known)
         faults.append(_fault(where, name, f"unknown; the nearest is {close!r}" if close else "unknown"))
-    return faults + [_fault(where, name, "missing") for name in known if name not in features]
+    return faults + [_fault(where, name, "missing") for name in manifest.required_names if name not in features]
 
 
 def _checked(values: list[Any], manifest: Manifest, where: str) -> list[Any]:
@@ -61,15 +69,27 @@ def _checked(values: list[Any], manifest: Manifest, where: str) -> list[Any]:
 
 
 def _misfit(value: Any, feature: Feature) -> str | None:
-    """What is wrong with a value, or None. JSON's true is no number, and no text is."""
-    if value is None or (value == "" and feature.kind == "text"):
+    """What is wrong with a value, or None. JSON's true is no number, and no text is.
+
+    What a date or a category says is checked by the worker, which knows the format.
+    """
+    if not feature.required:
+        return None
+    if value is None or (value == "" and feature.kind in ("text", "date", "category")):
         return None if feature.missing else "missing, and the model takes no missing value here"
     fits = {
         "number": isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value),
+        "integer": isinstance(value, int | float) and not isinstance(value, bool) and _is_whole(value),
         "text": isinstance(value, str),
         "boolean": isinstance(value, bool),
+        "date": isinstance(value, str),
+        "category": isinstance(value, str),
     }[feature.kind]
     return None if fits else f"takes {_TAKES[feature.kind]}"
+
+
+def _is_whole(value: float) -> bool:
+    return _is_finite(value) and float(value).is_integer() and -(2**63) <= value < 2**63
 
 
 def _is_finite(value: float) -> bool:

@@ -1,55 +1,111 @@
-"""The kinds of a feature: what a cell says as a number, a boolean or a text, exactly and cell by cell."""
+"""Cell types: what a cell means as a number, whole number, text, boolean, date or category, cell by cell."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.models.manifest import Feature
+from rowcast.scoring.reading import Reading
 
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+Column = Any
+"""The values of one feature, shape (rows,): a numpy array or one of pandas', of the type that `column_dtype` gives."""
+
+_TRUE = ("true", "1", "1.0")
+_FALSE = ("false", "0", "0.0")
+_DTYPES = {"number": "float64", "integer": "int64", "text": "str", "date": "datetime64[us]", "category": "category"}
+_FILLERS = {"number": 0.0, "integer": 0, "boolean": False, "text": "", "date": pd.NaT, "category": math.nan}
+_INTEGER = re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*")
+_INT64 = range(-(2**63), 2**63)
+_SHOWN_CATEGORIES = 5
 
 
 class InvalidCell(ValueError):
-    """A cell that does not fit its feature; the text says why."""
+    """A cell that its feature does not take. The text says what the feature takes."""
 
 
-def dtype(feature: Feature) -> str:
-    """The type of the feature's column: given by the feature alone, never by what a chunk happens to hold."""
-    if feature.kind == "number":
-        return "float64"
-    return "bool" if feature.kind == "boolean" and not feature.missing else "object"
+def column_dtype(feature: Feature) -> str:
+    """Pandas' type of the feature's column. It depends on the feature alone, so it is the same in every chunk."""
+    if feature.dtype is not None:
+        return feature.dtype
+    if feature.kind == "boolean":
+        return "object" if feature.missing else "bool"
+    return _DTYPES[feature.kind]
 
 
-def convert(feature: Feature, cells: Sequence[str]) -> tuple[NDArray[Any], dict[int, str]]:
-    """The column of a feature, shape (rows,), and what is wrong with the cells, by index, that do not fit.
+def as_column(feature: Feature, values: Sequence[Any]) -> Column:
+    """Converted values as the feature's column; missing ones are NaN or NaT."""
+    dtype = column_dtype(feature)
+    if dtype == "category":
+        return pd.Categorical(values, categories=feature.categories)
+    if dtype in ("float64", "int64", "bool"):
+        return np.array(values, dtype)
+    objects = np.empty(len(values), "object")
+    objects[:] = values
+    if dtype == "object":
+        return objects
+    if feature.kind == "date":
+        return pd.DatetimeIndex(pd.to_datetime(objects, utc=_is_aware(dtype))).astype(dtype).array
+    return pd.Series(objects, dtype=dtype).array
 
-    What stands in their place is any value of the type.
+
+def convert(feature: Feature, cells: Sequence[str], reading: Reading) -> tuple[Column, dict[int, str]]:
+    """Converts the cells of one feature.
+
+    Returns:
+        The column, shape (rows,), and for each invalid cell its index and what is wrong with it. In place of an
+        invalid cell stands any value of the type.
     """
-    if feature.kind == "number" and (numbers := _plain_numbers(cells)) is not None:
+    if feature.kind == "number" and (numbers := _plain_numbers(cells, reading)) is not None:
         return numbers, {}
-    known = {cell: _read(feature, cell) for cell in set(cells)}  # of text there are few different ones
-    column = np.array([known[cell][0] for cell in cells], dtype=dtype(feature))
-    if not any(why for _, why in known.values()):
+    distinct = list(dict.fromkeys(cells))  # a column of text has few different cells
+    read = _read_dates if feature.kind == "date" else _read_each
+    values, faults = read(feature, distinct, reading)
+    codes = {cell: code for code, cell in enumerate(distinct)}
+    column = as_column(feature, values).take(np.array([codes[cell] for cell in cells], np.int64))
+    if not faults:
         return column, {}
-    return column, {index: why for index, cell in enumerate(cells) if (why := known[cell][1])}
+    return column, {index: faults[cell] for index, cell in enumerate(cells) if cell in faults}
 
 
-def _read(feature: Feature, cell: str) -> tuple[Any, str]:
-    """What a cell says, and why it does not fit, or an empty text."""
-    try:
-        value = _READERS[feature.kind](cell) if cell else _missing(feature)
-        if isinstance(value, float) and math.isnan(value) and not feature.missing:
-            raise InvalidCell("nan, and the model takes no missing value here")
-    except InvalidCell as misfit:
-        return np.zeros(1, dtype(feature))[0], str(misfit)
-    return value, ""
+def _read_each(feature: Feature, cells: Sequence[str], reading: Reading) -> tuple[list[Any], dict[str, str]]:
+    read = _READERS[feature.kind](feature, reading)
+    values: list[Any] = []
+    faults: dict[str, str] = {}
+    for cell in cells:
+        try:
+            values.append(_missing(feature, cell) if cell in reading.na_texts else read(cell))
+        except InvalidCell as fault:
+            values.append(_filler(feature))
+            faults[cell] = str(fault)
+    return values, faults
 
 
-def _plain_numbers(cells: Sequence[str]) -> NDArray[np.float64] | None:
-    """The numbers, where all cells are finite ones without further question; else None."""
+def _read_dates(feature: Feature, cells: Sequence[str], reading: Reading) -> tuple[list[Any], dict[str, str]]:
+    """Reads dates in the feature's format; pandas does it for all at once."""
+    parsed = pd.to_datetime(pd.Series(cells, dtype="object"), format=feature.date_format, errors="coerce")
+    values: list[Any] = []
+    faults: dict[str, str] = {}
+    for cell, value in zip(cells, parsed, strict=True):
+        values.append(pd.NaT if cell in reading.na_texts else value)
+        try:
+            if cell in reading.na_texts:
+                _missing(feature, cell)
+            elif pd.isna(value):
+                raise InvalidCell(f"not a date: write it as {feature.date_format or 'ISO 8601'}")
+        except InvalidCell as fault:
+            faults[cell] = str(fault)
+    return values, faults
+
+
+def _plain_numbers(cells: Sequence[str], reading: Reading) -> NDArray[np.float64] | None:
+    """The numbers, if every cell is a finite number without further question; otherwise None."""
+    if reading.decimal != "." or reading.na_numbers:
+        return None
     try:
         values = np.array([float(cell) for cell in cells])
     except ValueError:
@@ -57,31 +113,107 @@ def _plain_numbers(cells: Sequence[str]) -> NDArray[np.float64] | None:
     return values if np.isfinite(values).all() and "_" not in "".join(cells) else None
 
 
-def _number(cell: str) -> float:
-    """What Python's `float` takes, less underscores and infinities."""
-    try:
-        value = float(cell)
-    except ValueError:
-        raise InvalidCell("not a number") from None
-    if "_" in cell:
-        raise InvalidCell("not a number")
-    if math.isinf(value):
-        raise InvalidCell("not a finite number")
-    return value
+def _numbers(feature: Feature, reading: Reading) -> Callable[[str], float]:
+    """Reads what Python's `float` takes, without underscores and infinities."""
+
+    def read(cell: str) -> float:
+        written = cell
+        if reading.decimal != ".":
+            if "." in cell:
+                raise InvalidCell(f"not a number: the decimal mark is {reading.decimal!r}")
+            written = cell.replace(reading.decimal, ".")
+        try:
+            value = float(written)
+        except ValueError:
+            raise InvalidCell(_not_a_number(feature, cell, reading)) from None
+        if "_" in cell:
+            raise InvalidCell(_not_a_number(feature, cell, reading))
+        if math.isinf(value):
+            raise InvalidCell("not a finite number")
+        return float(_missing(feature, cell)) if math.isnan(value) or value in reading.na_numbers else value
+
+    return read
 
 
-def _boolean(cell: str) -> bool:
-    """`true` and `1`, `false` and `0`, in any case, between blanks too."""
-    value = _BOOLEANS.get(cell.strip().lower())
-    if value is None:
-        raise InvalidCell("not a boolean")
-    return value
+def _not_a_number(feature: Feature, cell: str, reading: Reading) -> str:
+    if reading.decimal == "." and re.fullmatch(r"\s*[+-]?[0-9]*,[0-9]+\s*", cell):
+        return "not a number; for decimal commas send decimal=,"
+    if feature.missing:
+        return "not a number; leave the cell empty if it is missing or name such cells by na_values"
+    return "not a number"
 
 
-def _missing(feature: Feature) -> float | None:
+def _integers(_feature: Feature, _reading: Reading) -> Callable[[str], int]:
+    def read(cell: str) -> int:
+        if not _INTEGER.fullmatch(cell) or int(cell) not in _INT64:
+            raise InvalidCell("not a whole number: the model was registered with whole numbers in this column")
+        return int(cell)
+
+    return read
+
+
+def _booleans(feature: Feature, _reading: Reading) -> Callable[[str], bool]:
+    """Reads `true` and `false`, `1` and `0` in any case, between blanks too, and the feature's own texts."""
+    known = {text.lower(): True for text in (*_TRUE, *feature.true_values)}
+    known |= {text.lower(): False for text in (*_FALSE, *feature.false_values)}
+    takes = ", ".join(["true", "false", "1", *feature.true_values, *feature.false_values]) + " or 0"
+
+    def read(cell: str) -> bool:
+        value = known.get(cell.strip().lower())
+        if value is None:
+            raise InvalidCell(f"not a boolean: write {takes}")
+        return value
+
+    return read
+
+
+def _categories(feature: Feature, _reading: Reading) -> Callable[[str], Any]:
+    known = feature.categories or []
+    shown = ", ".join(known[:_SHOWN_CATEGORIES]) + (", ..." if len(known) > _SHOWN_CATEGORIES else "")
+    members = set(known)
+
+    def read(cell: str) -> Any:
+        if cell in members:
+            return cell
+        if feature.unseen == "missing":
+            return math.nan
+        raise InvalidCell(f"not one of the categories that the model knows: {shown}")
+
+    return read
+
+
+def _texts(_feature: Feature, _reading: Reading) -> Callable[[str], str]:
+    return str
+
+
+def _missing(feature: Feature, cell: str) -> Any:
+    """The value of a missing cell."""
     if not feature.missing:
-        raise InvalidCell("empty, and the model takes no missing value here")
-    return math.nan if feature.kind == "number" else None
+        what = f"{cell!r} means missing" if cell else "empty"
+        because = (
+            "pandas would then read the whole column as floats, for which the model predicts otherwise"
+            if feature.kind == "integer"
+            else "the model takes no missing value here"
+        )
+        raise InvalidCell(f"{what}, and {because}")
+    return pd.NaT if feature.kind == "date" else math.nan
 
 
-_READERS: dict[str, Callable[[str], Any]] = {"number": _number, "boolean": _boolean, "text": str}
+def _filler(feature: Feature) -> Any:
+    """Any value of the feature's type, to stand in the place of an invalid cell."""
+    return {"number": 0.0, "integer": 0, "boolean": False, "text": "", "date": pd.NaT, "category": math.nan}[
+        feature.kind
+    ]
+
+
+def _is_aware(dtype: str) -> bool:
+    return "," in dtype
+
+
+_READERS: dict[str, Callable[[Feature, Reading], Callable[[str], Any]]] = {
+    "number": _numbers,
+    "integer": _integers,
+    "boolean": _booleans,
+    "text": _texts,
+    "category": _categories,
+}

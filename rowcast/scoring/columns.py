@@ -1,12 +1,12 @@
-"""The columns of the features: the cells of whole rows, by pandas where that is sure, else one by one.
+"""The columns of the features: read by pandas' parser where it is certain, otherwise cell by cell.
 
-pandas' C parser reads the cells wherever it agrees with Python's `float` and `csv`; where it might not, and where a
-cell does not fit, `cell_types.py` looks at each cell. Which of the two it was cannot be told from the columns.
+pandas' C parser reads the cells if it agrees with `cell_types.py` about every one of them. If it may not, or if a cell
+is invalid, each cell is read by itself. Which of the two happened cannot be seen in the columns.
 """
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 
 from rowcast.jobs import csvcut
 from rowcast.models.manifest import Feature
-from rowcast.scoring.cell_types import convert, dtype
+from rowcast.scoring.cell_types import Column, as_column, column_dtype, convert
+from rowcast.scoring.reading import Reading
 
-Misfits = dict[int, tuple[str, str, str]]
-"""Of each row that does not fit, by index, the first cell that does not, in the features' order: column, cell, why."""
+InvalidCells = dict[int, tuple[str, str, str]]
+"""For each row with an invalid cell, by index: column, cell and reason of the first one, in the features' order."""
 
 _BOM = b"\xef\xbb\xbf"
 
-_NANS = ["", "nan", "NaN", "NAN", "Nan", "-nan", "-NaN", "+nan"]
-"""What pandas shall take for a missing number; other spellings of nan it refuses, and they are read cell by cell."""
-
 _PIECE_ROWS = 2048
-"""Around a cell that is in doubt so many rows are read cell by cell, which takes some five times as long."""
+"""Around a cell in doubt this many rows are read cell by cell, which takes some five times as long."""
 
 
 def read_columns(
@@ -35,28 +33,28 @@ def read_columns(
     features: Sequence[Feature],
     *,
     places: Sequence[int],
-    delimiter: str,
-) -> tuple[list[NDArray[Any]], Misfits]:
-    """Reads the `rows` (indexes into `lines`, all of the right shape): one array a feature, which is at its place.
+    reading: Reading,
+) -> tuple[list[Column], InvalidCells]:
+    """Reads the `rows` (indexes into `lines`, all of the right shape): one column per feature, found at its place.
 
-    Indexes of misfits count along `rows`; what the arrays have there means nothing.
+    Indexes of invalid cells count along `rows`; the values that the columns have there mean nothing.
     """
     if not len(rows):
-        return [np.empty(0, dtype(feature)) for feature in features], {}
+        return [as_column(feature, []) for feature in features], {}
     sent = _bytes_of(data, lines, rows)
-    series = _parsed(sent, features, places, delimiter)
-    if series is not None:
-        return series, {}
+    columns = _parsed(sent, features, places, reading)
+    if columns is not None:
+        return columns, {}
     if len(rows) <= _PIECE_ROWS:
-        return _converted(_texts(sent, places, delimiter), features)
-    pieces: list[list[NDArray[Any]]] = []
-    misfits: Misfits = {}
+        return _converted(_texts(sent, places, reading.delimiter), features, reading)
+    pieces: list[list[Column]] = []
+    invalid: InvalidCells = {}
     for start in range(0, len(rows), _PIECE_ROWS):
         some = rows[start : start + _PIECE_ROWS]
-        piece, bad = read_columns(data, lines, some, features, places=places, delimiter=delimiter)
+        piece, bad = read_columns(data, lines, some, features, places=places, reading=reading)
         pieces.append(piece)
-        misfits |= {start + index: misfit for index, misfit in bad.items()}
-    return [np.concatenate(column) for column in zip(*pieces, strict=True)], misfits
+        invalid |= {start + index: cell for index, cell in bad.items()}
+    return [_concatenated(column) for column in zip(*pieces, strict=True)], invalid
 
 
 def _bytes_of(data: bytes, lines: csvcut.Lines, rows: csvcut.Positions) -> bytes:
@@ -69,41 +67,50 @@ def _bytes_of(data: bytes, lines: csvcut.Lines, rows: csvcut.Positions) -> bytes
     return _BOM + sent if sent.startswith(_BOM) else sent  # pandas takes one off, but here it is part of a cell
 
 
-def _parsed(
-    data: bytes, features: Sequence[Feature], places: Sequence[int], delimiter: str
-) -> list[NDArray[Any]] | None:
-    """The features' columns by pandas' parser; None where a cell does not fit, or may not."""
-    types = {
-        place: "float64" if feature.kind == "number" else "object"
-        for feature, place in zip(features, places, strict=True)
-    }
-    missing = {place: _NANS for feature, place in zip(features, places, strict=True) if _may_lack_number(feature)}
+def _parsed(data: bytes, features: Sequence[Feature], places: Sequence[int], reading: Reading) -> list[Column] | None:
+    """The features' columns by pandas' parser; None if a cell is invalid, or may be."""
+    found = dict(zip(places, features, strict=True))
+    types = {place: _parser_type(feature) for place, feature in found.items()}
+    missing = {place: list(reading.na_texts) for place, feature in found.items() if _parser_reads_missing(feature)}
+    options = {"na_filter": bool(missing), "na_values": missing, "decimal": reading.decimal}
     try:
-        frame = _read_csv(data, delimiter, types, missing)
+        frame = _read_csv(data, reading.delimiter, types, options)
     except (ValueError, TypeError, OverflowError):  # ParserError is a ValueError
         return None
-    series = []
-    for feature, place in zip(features, places, strict=True):
-        values = frame[place].to_numpy()
-        if feature.kind == "number":
-            if not _is_beyond_doubt(values, feature, data):
-                return None
-        else:
-            values, misfits = convert(feature, values.tolist())
-            if misfits:
-                return None
-        series.append(values)
-    return series
+    columns: list[Column] = []
+    for place, feature in found.items():
+        column = _certain(feature, frame[place], data, reading)
+        if column is None:
+            return None
+        columns.append(column)
+    return columns
 
 
-def _may_lack_number(feature: Feature) -> bool:
-    return feature.kind == "number" and feature.missing
+def _parser_type(feature: Feature) -> str:
+    """What the parser is asked for; other types are converted after it (for int64 it would take `1.0`)."""
+    return column_dtype(feature) if feature.kind in ("number", "text") else "object"
 
 
-def _is_beyond_doubt(values: NDArray[np.float64], feature: Feature, data: bytes) -> bool:
-    """Whether the cells say these numbers for Python's `float`, too.
+def _parser_reads_missing(feature: Feature) -> bool:
+    """Of a text feature, a missing cell is only seen by what the parser makes of it."""
+    return feature.kind == "text" or (feature.kind == "number" and feature.missing)
 
-    pandas reads infinities, which fit nowhere, and a column of nothing but `true` and `false` as ones and zeros.
+
+def _certain(feature: Feature, series: "pd.Series[Any]", data: bytes, reading: Reading) -> Column | None:
+    """The column, if every cell in it is valid beyond doubt; otherwise None."""
+    if feature.kind == "text":
+        return series.array if feature.missing or not series.isna().any() else None
+    values = series.to_numpy()
+    if feature.kind == "number":
+        return values if _are_numbers(values, feature, data) else None
+    column, invalid = convert(feature, values.tolist(), reading)
+    return None if invalid else column
+
+
+def _are_numbers(values: NDArray[Any], feature: Feature, data: bytes) -> bool:
+    """Whether the cells mean these numbers for Python's `float`, too.
+
+    pandas also reads infinities, which no feature takes, and a column of only `true` and `false` as ones and zeros.
     """
     finite = np.isfinite(values)
     if not finite.all() and (not feature.missing or np.isinf(values).any()):
@@ -116,35 +123,41 @@ def _is_beyond_doubt(values: NDArray[np.float64], feature: Feature, data: bytes)
 
 def _texts(data: bytes, places: Sequence[int], delimiter: str) -> list[list[str]]:
     """The cells of the features' columns."""
-    frame = _read_csv(data, delimiter, dict.fromkeys(places, "object"), {})
+    frame = _read_csv(data, delimiter, dict.fromkeys(places, "object"), {"na_filter": False})
     return [frame[place].tolist() for place in places]
 
 
-def _read_csv(data: bytes, delimiter: str, types: Mapping[int, str], missing: Mapping[int, list[str]]) -> pd.DataFrame:
+def _read_csv(data: bytes, delimiter: str, types: dict[int, str], more: dict[str, Any]) -> pd.DataFrame:
     options: dict[str, Any] = {
         "sep": delimiter,
         "header": None,
         "index_col": False,
         "usecols": sorted(types),
         "dtype": types,
-        "na_filter": bool(missing),
-        "na_values": missing,
         "keep_default_na": False,
         "skip_blank_lines": False,
         "low_memory": False,
         "engine": "c",
+        **more,
     }
-    frame: pd.DataFrame = pd.read_csv(io.BytesIO(data), **options)
-    return frame
+    return cast(pd.DataFrame, pd.read_csv(io.BytesIO(data), **options))
 
 
-def _converted(texts: Sequence[Sequence[str]], features: Sequence[Feature]) -> tuple[list[NDArray[Any]], Misfits]:
+def _converted(
+    texts: Sequence[Sequence[str]], features: Sequence[Feature], reading: Reading
+) -> tuple[list[Column], InvalidCells]:
     """The features' columns, cell by cell."""
-    series: list[NDArray[Any]] = []
-    faults: Misfits = {}
+    columns: list[Column] = []
+    invalid: InvalidCells = {}
     for feature, cells in zip(features, texts, strict=True):
-        values, misfits = convert(feature, cells)
-        for index, message in misfits.items():
-            faults.setdefault(index, (feature.name, cells[index], message))
-        series.append(values)
-    return series, faults
+        column, faults = convert(feature, cells, reading)
+        for index, message in faults.items():
+            invalid.setdefault(index, (feature.name, cells[index], message))
+        columns.append(column)
+    return columns, invalid
+
+
+def _concatenated(pieces: Sequence[Column]) -> Column:
+    if isinstance(pieces[0], np.ndarray):
+        return np.concatenate(pieces)
+    return pd.concat([pd.Series(piece) for piece in pieces], ignore_index=True).array

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,34 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _MESSAGE_CHARACTERS = 300
 
 
+class Wanted(NamedTuple):
+    """What is asked of a model beside its predictions."""
+
+    probabilities: bool = False
+    scores: bool = False
+
+
 @dataclass(frozen=True)
 class Values:
-    """Predictions, shape (rows,), and probabilities, shape (rows, classes), where they were asked for."""
+    """What a model gives for some rows."""
 
     predictions: NDArray[Any]
-    probabilities: NDArray[Any] | None
+    """Shape (rows,); of a model with several outputs (rows, outputs)."""
+    probabilities: NDArray[Any] | None = None
+    """`predict_proba`, shape (rows, classes), if it was asked for."""
+    scores: NDArray[Any] | None = None
+    """`decision_function`, shape (rows, columns), if it was asked for."""
+
+    def joined(self, others: Sequence["Values"]) -> "Values":
+        """These rows, and behind them those of the others, which were asked for the same."""
+        every = [self, *others]
+        shares = [values.probabilities for values in every if values.probabilities is not None]
+        scores = [values.scores for values in every if values.scores is not None]
+        return Values(
+            np.concatenate([values.predictions for values in every]),
+            np.concatenate(shares) if shares else None,
+            np.concatenate(scores) if scores else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -50,33 +72,37 @@ class SearchAborted(RowcastError):
         return SearchAborted(self.why, [numbers(row) for row in self.rows])
 
 
-def takes_names(model: "LoadedModel") -> bool:
-    """Whether the estimator was fitted with a DataFrame and wants one; an array is some 0.3 ms cheaper."""
-    return hasattr(model.estimator, "feature_names_in_")
-
-
-def predict(model: "LoadedModel", table: Table, probabilities: bool) -> Values:
-    """One call of `predict`, and one of `predict_proba` where probabilities are asked for.
+def predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
+    """Calls `predict` once, and `predict_proba` and `decision_function` if they are wanted.
 
     Raises:
-        ModelRefused: the model does not give one value a row, or not one probability a class.
+        ModelRefused: the model gives other shapes than its manifest promises, or has no such method.
         Exception: whatever the estimator raises.
     """
-    estimator, rows = model.estimator, len(table)
-    predictions = np.asarray(estimator.predict(table))
-    if predictions.shape == (rows, 1):
+    rows, manifest = len(table), model.manifest
+    predictions = np.asarray(model.estimator.predict(table))
+    if manifest.outputs is None and predictions.shape == (rows, 1):
         predictions = predictions.ravel()
-    _require(model, "predict", predictions, (rows,))
-    if not probabilities:
-        return Values(predictions, None)
-    if not hasattr(estimator, "predict_proba"):
-        raise ModelRefused(f"The model {model.manifest.name}@{model.manifest.version} gives no probabilities.")
-    shares = np.asarray(estimator.predict_proba(table))
-    _require(model, "predict_proba", shares, (rows, len(model.manifest.classes or [])))
-    return Values(predictions, shares)
+    _require(model, "predict", predictions, (rows,) if manifest.outputs is None else (rows, len(manifest.outputs)))
+    shares = scores = None
+    if wanted.probabilities:
+        shares = _asked(model, "predict_proba", table)
+        _require(model, "predict_proba", shares, (rows, len(manifest.classes or [])))
+    if wanted.scores:
+        scores = _asked(model, "decision_function", table)
+        scores = scores.reshape(rows, -1) if scores.ndim == 1 else scores
+        _require(model, "decision_function", scores, (rows, len(manifest.scores or [])))
+    return Values(predictions, shares, scores)
 
 
-def predict_good(model: "LoadedModel", table: Table, probabilities: bool) -> Outcome:
+def _asked(model: "LoadedModel", method: str, table: Table) -> NDArray[Any]:
+    call = getattr(model.estimator, method, None)
+    if call is None:
+        raise ModelRefused(f"The model {model.manifest.name}@{model.manifest.version} has no `{method}`.")
+    return np.asarray(call(table))
+
+
+def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
     """Predicts all rows that can be predicted, in one call; those that make the estimator raise are found by halving.
 
     Raises:
@@ -85,59 +111,67 @@ def predict_good(model: "LoadedModel", table: Table, probabilities: bool) -> Out
     """
     rows = len(table)
     if not rows:
-        return Outcome(no_values(model, probabilities), np.arange(0), {})
+        return Outcome(no_values(model, wanted), np.arange(0), {})
     try:
-        return Outcome(predict(model, table, probabilities), np.arange(rows), {})
+        return Outcome(predict(model, table, wanted), np.arange(rows), {})
     except (MemoryError, RowcastError):
         raise
     except Exception as error:
-        faults = {0: one_line(error)} if rows == 1 else _raising(model, table, probabilities, 0, rows)
+        faults = {0: one_line(error)} if rows == 1 else _raising(model, table, wanted, 0, rows)
         if not faults:
             raise
     good = np.setdiff1d(np.arange(rows), np.array(list(faults)), assume_unique=True)
-    rest = predict_good(model, rows_of(table, good), probabilities)
+    rest = predict_good(model, rows_of(table, good), wanted)
     if rest.faults:
         raise RuntimeError(f"a row raises beside others, but not alone: {next(iter(rest.faults.values()))}")
     return Outcome(rest.values, good, faults)
 
 
-def no_values(model: "LoadedModel", probabilities: bool) -> Values:
+def no_values(model: "LoadedModel", wanted: Wanted) -> Values:
     """The values of no rows, for which no estimator need be asked."""
-    return Values(np.empty(0), np.empty((0, len(model.manifest.classes or []))) if probabilities else None)
+    manifest = model.manifest
+    return Values(
+        np.empty(0) if manifest.outputs is None else np.empty((0, len(manifest.outputs))),
+        np.empty((0, len(manifest.classes or []))) if wanted.probabilities else None,
+        np.empty((0, len(manifest.scores or []))) if wanted.scores else None,
+    )
 
 
-Predict = Callable[["LoadedModel", Table, bool], Outcome]
+Predict = Callable[["LoadedModel", Table, Wanted], Outcome]
 """`predict_good`, or what gives the same in another way."""
-
-
-def predict_values(model: "LoadedModel", table: Table, probabilities: bool) -> list[dict[str, Any]]:
-    """`{"prediction": v}` for each row, and `"probabilities": {"LABEL": share}` where asked for, ready for JSON."""
-    return _documents(model, predict(model, table, probabilities))
 
 
 def predict_rows(
     model: "LoadedModel",
     rows: Sequence[Sequence[object]],
-    probabilities: bool,
+    wanted: Wanted,
     predict: Predict = predict_good,
 ) -> list[dict[str, Any] | str]:
-    """Predicts rows of checked JSON values in one call: for each a document as above, or why it cannot be predicted."""
-    table = table_of_values(rows, model.manifest, named=takes_names(model))
-    outcome = predict(model, table, probabilities)
-    answers: dict[int, dict[str, Any] | str] = dict(outcome.faults)
-    answers |= zip(outcome.good.tolist(), _documents(model, outcome.values), strict=True)
+    """Predicts rows of checked JSON values in one call.
+
+    Returns:
+        For each row `{"prediction": v}`, with `probabilities` `{"LABEL": share}` and `scores` `{"COLUMN": score}` if
+        they are wanted, ready for JSON; or why it cannot be predicted.
+    """
+    table, faults = table_of_values(rows, model)
+    outcome = predict(model, table, wanted)
+    good = np.array([row for row in range(len(rows)) if row not in faults], np.int64)
+    answers: dict[int, dict[str, Any] | str] = dict(faults)
+    answers |= {int(good[index]): message for index, message in outcome.faults.items()}
+    answers |= zip(good[outcome.good].tolist(), _documents(model, outcome.values), strict=True)
     return [answers[row] for row in range(len(rows))]
 
 
 def added_cells(model: "LoadedModel", values: Values, delimiter: str, *, guard_formulas: bool = False) -> list[bytes]:
-    """The cells that a result adds to each row: the prediction and the probabilities, joined by the delimiter.
+    """The cells that a result adds to each row: predictions, probabilities and scores, joined by the delimiter.
 
     `guard_formulas`: text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    is_few = model.manifest.task == "classification"
-    columns = [_cells(values.predictions, delimiter, few=is_few, guard_formulas=guard_formulas)]
-    if values.probabilities is not None:
-        columns += [_cells(share, delimiter, few=False) for share in values.probabilities.T]
+    is_few = model.manifest.task != "regression"
+    outputs = [values.predictions] if values.predictions.ndim == 1 else list(values.predictions.T)
+    columns = [_cells(output, delimiter, few=is_few, guard_formulas=guard_formulas) for output in outputs]
+    for floats in (values.probabilities, values.scores):
+        columns += [] if floats is None else [_cells(column, delimiter, few=False) for column in floats.T]
     if len(columns) == 1:
         return columns[0]
     return list(map(delimiter.encode().join, zip(*columns, strict=True)))
@@ -150,25 +184,23 @@ def counts(values: NDArray[Any]) -> dict[str, int]:
     return dict(zip(texts, np.bincount(codes, minlength=len(texts)).tolist(), strict=True))
 
 
-def _raising(model: "LoadedModel", table: Table, probabilities: bool, start: int, stop: int) -> dict[int, str]:
+def _raising(model: "LoadedModel", table: Table, wanted: Wanted, start: int, stop: int) -> dict[int, str]:
     """The rows from `start` to before `stop` that raise, by halving what raises."""
     try:
-        predict(model, rows_of(table, slice(start, stop)), probabilities)
+        predict(model, rows_of(table, slice(start, stop)), wanted)
     except (MemoryError, RowcastError):
         raise
     except Exception as error:
         if stop - start == 1:
             return {start: one_line(error)}
         middle = (start + stop) // 2
-        return _raising(model, table, probabilities, start, middle) | _raising(
-            model, table, probabilities, middle, stop
-        )
+        return _raising(model, table, wanted, start, middle) | _raising(model, table, wanted, middle, stop)
     return {}
 
 
 def rows_of(table: Table, which: slice | NDArray[np.int64]) -> Table:
     """Some rows of a table, as a table."""
-    return table.iloc[which] if isinstance(table, pd.DataFrame) else table[which]
+    return table[which] if isinstance(table, np.ndarray) else table.iloc[which]
 
 
 def _require(model: "LoadedModel", method: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
@@ -199,22 +231,26 @@ def _guarded(label: object) -> str:
 def _scalars(values: NDArray[Any]) -> list[Any]:
     """As Python's own; a narrow float as the shortest one that reads back as that narrow float."""
     if values.dtype.kind == "f" and values.dtype.itemsize < 8:
-        return [float(str(value)) for value in values]
+        return [float(str(value)) if values.ndim == 1 else [float(str(one)) for one in value] for value in values]
     return list(values.tolist())
 
 
 def _documents(model: "LoadedModel", values: Values) -> list[dict[str, Any]]:
     documents = [{"prediction": _json(value)} for value in _scalars(values.predictions)]
-    if values.probabilities is not None:
-        labels = [label_text(label) for label in model.manifest.classes or []]
-        by_class = [map(_json, _scalars(shares)) for shares in values.probabilities.T]
-        for document, shares in zip(documents, zip(*by_class, strict=True), strict=True):
-            document["probabilities"] = dict(zip(labels, shares, strict=True))
+    labels = [label_text(label) for label in model.manifest.classes or []]
+    extras = (("probabilities", labels, values.probabilities), ("scores", model.manifest.scores or [], values.scores))
+    for name, columns, floats in extras:
+        if floats is not None:
+            by_column = [map(_json, _scalars(column)) for column in floats.T]
+            for document, row in zip(documents, zip(*by_column, strict=True), strict=True):
+                document[name] = dict(zip(columns, row, strict=True))
     return documents
 
 
 def _json(value: Any) -> Any:
     """JSON knows no NaN and no infinity, and of objects only those that it can write."""
+    if isinstance(value, list):  # of a model with several outputs
+        return [_json(output) for output in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -9,7 +9,7 @@ from rowcast.jobs import csvcut
 from rowcast.jobs.cells import csv_row
 from rowcast.jobs.options import Options
 from rowcast.jobs.summary import Numbers, Summary
-from rowcast.scoring.predict import Outcome, Predict, SearchAborted, added_cells, counts, predict_good, takes_names
+from rowcast.scoring.predict import Outcome, Predict, SearchAborted, Wanted, added_cells, counts, predict_good
 from rowcast.scoring.table import Fault, Rows, read
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
         SearchAborted: an isolated `predict` found too many rows at fault; it names them.
     """
     options = spec.options
-    rows = read(data, spec.columns, model.manifest, options, named=takes_names(model))
+    rows = read(data, spec.columns, model, options)
     try:
-        outcome = predict(model, rows.table, options.probabilities)
+        outcome = predict(model, rows.table, Wanted(options.probabilities, options.scores))
     except SearchAborted as error:
         raise error.numbered(lambda index: first_row + int(rows.good[index])) from None
     raising = [Fault(int(rows.good[index]), "", "", message) for index, message in outcome.faults.items()]
@@ -79,7 +79,7 @@ def _added(rows: Rows, outcome: Outcome, model: "LoadedModel", options: Options)
     count = len(rows.fields.lines)
     if len(cells) == count:
         return cells
-    columns = len(options.added_columns([str(label) for label in model.manifest.classes or []]))
+    columns = len(options.added_columns(model.manifest))
     added = [options.delimiter.encode() * (columns - 1)] * count
     for row, cell in zip(rows.good[outcome.good].tolist(), cells, strict=True):
         added[row] = cell
@@ -93,7 +93,7 @@ def _joined(data: bytes, rows: Rows, added: list[bytes], spec: ChunkSpec) -> byt
         return _spliced(data, rows.fields.lines, added, delimiter)
     kept = _kept(data, rows.fields, spec)
     if not kept:  # one column: an empty cell must not become a blank line
-        added = [cell or b'""' for cell in added] if not spec.options.probabilities else added
+        added = [cell or b'""' for cell in added]
     width = 2 * len(kept) + 2
     pieces = [delimiter] * (width * len(added))
     for place, column in enumerate(kept):
@@ -135,6 +135,8 @@ def _line_ends(data: bytes, lines: csvcut.Lines, default: bytes) -> list[bytes]:
 
 def _summary(outcome: Outcome, model: "LoadedModel") -> Summary:
     predictions = outcome.values.predictions
-    if model.manifest.task == "classification":
+    if model.manifest.outputs is not None:
+        return Summary()
+    if model.manifest.task != "regression":
         return Summary(classes=counts(predictions))
     return Summary(numbers=Numbers.of(np.asarray(predictions, np.float64)))

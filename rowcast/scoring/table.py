@@ -1,8 +1,8 @@
-"""The rows of a chunk: its bytes as the table that an estimator takes, and the rows that do not fit."""
+"""The table of a chunk: its bytes as what an estimator takes, and the rows that are bad."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,87 +10,126 @@ from numpy.typing import NDArray
 
 from rowcast.jobs import csvcut
 from rowcast.jobs.options import Options
-from rowcast.models.manifest import Manifest
-from rowcast.scoring.cell_types import dtype
+from rowcast.models.manifest import Feature
+from rowcast.scoring.cell_types import Column, column_dtype, convert
 from rowcast.scoring.columns import read_columns
+from rowcast.scoring.reading import Reading
 
-Table = pd.DataFrame | NDArray[Any]
-"""Shape (rows, features), in the manifest's order. See `make_table`."""
+if TYPE_CHECKING:
+    from rowcast.models.load import Container, LoadedModel
+
+Table = pd.DataFrame | pd.Series | NDArray[Any]
+"""What `predict` gets: shape (rows, features), or (rows,) of a model that takes one Series. See `make_table`."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a row cannot be predicted. `row` counts from 0; column and value are empty where it is the whole row."""
+    """Why a row cannot be predicted."""
 
     row: int
+    """Counts from 0."""
     column: str
+    """Empty if the whole row is at fault, as `value` is then."""
     value: str
+    """The cell."""
     message: str
+    """What is wrong with it, and what would be right."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a chunk. `table` has those of the indexes `good`; each other has one fault."""
+    """The rows of a chunk, good and bad."""
 
     fields: csvcut.Fields
+    """Where every row and field lies in the chunk's bytes."""
     good: csvcut.Positions
+    """Indexes of the rows in `table`."""
     table: Table
     faults: list[Fault]
+    """One for each other row."""
 
 
-def read(data: bytes, columns: Sequence[str], manifest: Manifest, options: Options, *, named: bool) -> Rows:
-    """Reads whole rows with these columns; they may end without a line end. `named` is as in `make_table`."""
-    expected = len(columns)
+def read(data: bytes, columns: Sequence[str], model: "LoadedModel", options: Options) -> Rows:
+    """Reads whole rows with these columns. The last one may lack its line end."""
+    expected, features = len(columns), model.manifest.table_features
+    reading = Reading.of(model.manifest, options.delimiter, options.decimal, options.na_values)
     inside = csvcut.quoted(data, options.delimiter)
     fields = csvcut.split(data, inside, options.delimiter, expected)
     but = f"the header has {expected}" if options.header else f"not {expected}"
     faults = _misshapen(data, inside, fields, expected, but)
     good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(faults), np.int64), assume_unique=True)
     place_of = {name: place for place, name in enumerate(columns)}
-    places = [place_of[feature.name] for feature in manifest.features]
-    series, misfits = read_columns(
-        data, fields.lines, good, manifest.features, places=places, delimiter=options.delimiter
-    )
-    if misfits:
-        faults |= {int(good[index]): Fault(int(good[index]), *misfit) for index, misfit in misfits.items()}
-        fit = np.setdiff1d(np.arange(len(good)), np.array(list(misfits), np.int64), assume_unique=True)
-        series, good = [values[fit] for values in series], good[fit]
-    return Rows(fields, good, make_table(series, manifest, named=named), [faults[row] for row in sorted(faults)])
+    places = [place_of[feature.name] for feature in features]
+    values, invalid = read_columns(data, fields.lines, good, features, places=places, reading=reading)
+    if invalid:
+        faults |= {int(good[index]): Fault(int(good[index]), *cell) for index, cell in invalid.items()}
+        fit = np.setdiff1d(np.arange(len(good)), np.array(list(invalid), np.int64), assume_unique=True)
+        values, good = [column.take(fit) for column in values], good[fit]
+    table = make_table(values, features, model.container)
+    return Rows(fields, good, table, [faults[row] for row in sorted(faults)])
 
 
-def make_table(series: Sequence[NDArray[Any]], manifest: Manifest, *, named: bool) -> Table:
-    """A table from one array a feature, of the type that `kinds.dtype` says.
+def make_table(columns: Sequence[Column], features: Sequence[Feature], container: "Container") -> Table:
+    """Builds the table from one column per feature, each of the type that `column_dtype` gives.
 
-    `named`: a DataFrame, for estimators that were fitted with one; else an array, float64 if all are numbers.
+    `container`: `frame` for a DataFrame; `array` for an array, float64 if all features are numbers, otherwise objects;
+    `series` for the one feature's Series.
     """
-    if all(feature.kind == "number" for feature in manifest.features):
+    names = [feature.name for feature in features]
+    if container == "series":
+        return pd.Series(columns[0], name=names[0], dtype=column_dtype(features[0]))
+    if columns and all(column_dtype(feature) == "float64" for feature in features):
         # Column beside column in memory, as pandas has what it reads: sums come out the same to the last bit.
-        numbers = np.stack(series).T
-        return pd.DataFrame(numbers, columns=manifest.feature_names, copy=False) if named else numbers
-    if not named:
-        table = np.empty((len(series[0]), len(series)), "object")
-        for place, values in enumerate(series):
-            table[:, place] = values
-        return table
-    # Left to itself, pandas makes text of another type than object.
+        numbers = np.stack(cast_arrays(columns)).T
+        return pd.DataFrame(numbers, columns=names, copy=False) if container == "frame" else numbers
     typed = {
-        feature.name: pd.Series(values, dtype=dtype(feature), copy=False)
-        for feature, values in zip(manifest.features, series, strict=True)
+        feature.name: pd.Series(values, dtype=column_dtype(feature), copy=False)
+        for feature, values in zip(features, columns, strict=True)
     }
-    return pd.DataFrame(typed)
+    frame = pd.DataFrame(typed)
+    return frame if container == "frame" else frame.to_numpy()
 
 
-def table_of_values(rows: Sequence[Sequence[object]], manifest: Manifest, *, named: bool = True) -> Table:
-    """The table of rows of JSON values in the model's order, checked before: float, int, str, bool, or None."""
-    by_feature = zip(*rows, strict=True) if rows else [()] * len(manifest.features)
-    series = [
-        np.array(
-            [np.nan if value is None else value for value in values] if feature.kind == "number" else values,
-            dtype(feature),
-        )
-        for feature, values in zip(manifest.features, by_feature, strict=True)
-    ]
-    return make_table(series, manifest, named=named)
+def cast_arrays(columns: Sequence[Column]) -> list[NDArray[Any]]:
+    """The columns as numpy's arrays."""
+    return [np.asarray(column) for column in columns]
+
+
+def table_of_values(rows: Sequence[Sequence[object]], model: "LoadedModel") -> tuple[Table, dict[int, str]]:
+    """The table of rows of JSON values in the order of the manifest's features, checked before (`models/values.py`).
+
+    Returns:
+        The table of the rows that are good, and for each other row its index and what is wrong with it.
+    """
+    manifest = model.manifest
+    reading = Reading.of(manifest, ",")
+    columns: list[Column] = []
+    faults: dict[int, str] = {}
+    for place, feature in enumerate(manifest.features):
+        if feature.required:
+            column, invalid = _column_of_values(feature, [row[place] for row in rows], reading)
+            columns.append(column)
+            for row, message in invalid.items():
+                faults.setdefault(row, f"{feature.name}: {message}")
+    if faults:
+        fit = np.array([row for row in range(len(rows)) if row not in faults], np.int64)
+        columns = [column.take(fit) for column in columns]
+    return make_table(columns, manifest.table_features, model.container), faults
+
+
+def _column_of_values(feature: Feature, values: Sequence[Any], reading: Reading) -> tuple[Column, dict[int, str]]:
+    if feature.kind == "number":
+        return np.array([np.nan if value is None else value for value in values], "float64"), {}
+    return convert(feature, [_cell(value) for value in values], reading)
+
+
+def _cell(value: object) -> str:
+    """A JSON value as the cell that a CSV would have for it."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if isinstance(value, str) else str(value)
 
 
 def _misshapen(data: bytes, inside: csvcut.Quoted, fields: csvcut.Fields, expected: int, but: str) -> dict[int, Fault]:

@@ -21,6 +21,7 @@ def loaded(estimator: Any, features: list[Feature], classes: list[Label] | None 
             libraries={},
         ),
         estimator,
+        "frame" if hasattr(estimator, "feature_names_in_") else "array",
     )
 
 

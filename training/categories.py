@@ -1,0 +1,35 @@
+"""Categories: what the user's script does with a value that the sample has not."""
+
+import pandas as pd
+
+from rowcast.models.manifest import Feature
+from training.compare import difference
+from training.sample import written
+from training.service import score_csv
+from training.trial import Rehearsal
+
+_UNSEEN = "a value that no sample has"
+
+
+def allow_unseen(rehearsal: Rehearsal) -> None:
+    """Marks the categories whose unseen values count as missing, if the script predicts them so."""
+    features = [_tried(rehearsal, feature) for feature in rehearsal.draft.features]
+    rehearsal.take(features, rehearsal.draft.container or "frame")
+
+
+def _tried(rehearsal: Rehearsal, feature: Feature) -> Feature:
+    if feature.kind != "category" or not feature.missing:
+        return feature
+    script, sample = rehearsal.script, rehearsal.sample
+    row = sample.cells[list(script.features)].iloc[[rehearsal.trials[-1].rows[0]]]
+    cells = pd.concat([row, row.assign(**{feature.name: _UNSEEN})])
+    data = written(cells, script.dialect)
+    lenient = feature.model_copy(update={"unseen": "missing"})
+    features = [lenient if one.name == feature.name else one for one in rehearsal.draft.features]
+    try:
+        wanted = script.answers(script.read(data))
+        model = rehearsal.model(features, rehearsal.draft.container or "frame")
+        scored = score_csv(model, data, script.dialect, script.methods)
+        return lenient if difference(wanted, scored.answers) is None else feature
+    except Exception:
+        return feature

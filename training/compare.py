@@ -1,0 +1,79 @@
+"""Comparing predictions bit for bit, and saying where they differ."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training.script import Answers
+
+_RELATIVE = 1e-9
+"""Larger differences are no matter of rounding: the last bits of a sum differ by some 1e-15 of it."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first row that differs. `row` counts from 0."""
+
+    row: int
+    method: str
+    script: str
+    service: str
+
+    def said(self, row: int | None = None) -> str:
+        """In words, with the row's number in the file, counted from 1."""
+        number = (self.row if row is None else row) + 1
+        return f"in row {number} `{self.method}` gives {self.script} in your script and {self.service} in the service"
+
+
+def difference(script: Answers, service: Answers, rows: Sequence[int] | None = None) -> Difference | None:
+    """The first difference in any bit; None if there is none. `rows` are the rows' numbers, from 0."""
+    for method, wanted in script.items():
+        unequal = np.flatnonzero(_unequal(wanted, service[method]))
+        if len(unequal):
+            at = int(unequal[0])
+            number = at if rows is None else int(rows[at])
+            return Difference(number, method, shown(wanted[at]), shown(service[method][at]))
+    return None
+
+
+def is_rounding(script: Answers, service: Answers) -> bool:
+    """Whether all differences are in the last bits of floats, and no label is another one."""
+    return all(
+        wanted.shape == service[method].shape
+        and (
+            not _unequal(wanted, service[method]).any()
+            or (wanted.dtype.kind == "f" and np.allclose(wanted, service[method], _RELATIVE, 1e-12, equal_nan=True))
+        )
+        for method, wanted in script.items()
+    )
+
+
+def taken(answers: Answers, which: Any) -> Answers:
+    """The answers for some of the rows."""
+    return {method: values[which] for method, values in answers.items()}
+
+
+def joined(pieces: Sequence[Answers]) -> Answers:
+    """Answers for rows one after another."""
+    return {method: np.concatenate([piece[method] for piece in pieces]) for method in pieces[0]}
+
+
+def shown(value: Any) -> str:
+    """One row's answer, as a person reads it."""
+    return repr(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
+
+
+def _unequal(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
+    """For each row, whether any bit differs; a NaN equals a NaN."""
+    if first.shape != second.shape:
+        return np.ones(max(1, min(len(first), len(second))), np.bool_)
+    if first.dtype.kind == "f" and second.dtype == first.dtype:
+        same = (first == second) & (np.signbit(first) == np.signbit(second)) | (np.isnan(first) & np.isnan(second))
+    else:
+        same = np.array(first == second, np.bool_) | (pd.isna(first) & pd.isna(second))
+    unequal: NDArray[np.bool_] = ~same
+    return unequal if unequal.ndim == 1 else np.any(unequal, axis=1)

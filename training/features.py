@@ -1,0 +1,94 @@
+"""The features of a sample: what kind of cells each column has, as `pandas.read_csv` types it."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from pandas.tseries.api import guess_datetime_format
+
+from rowcast.errors import Unprocessable
+from rowcast.models.manifest import Feature
+from training.sample import Sample, booleans_of
+from training.script import Script
+
+SHOWN_CATEGORIES = 50
+"""A text column with more values than this lists none of them in its manifest."""
+
+
+def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named: Sequence[str] | None) -> list[str]:
+    """The model's columns in the sample: those that were named, its own (`feature_names_in_`), or all but the targets.
+
+    Raises:
+        Unprocessable: the sample lacks one, or has another number of them.
+    """
+    if named is not None:
+        return [sample.require(name, "features") for name in named]
+    columns = [str(column) for column in sample.cells.columns]
+    own = getattr(estimator, "feature_names_in_", None)
+    if own is not None:
+        return [_column_of(str(name), columns, sample) for name in own]
+    rest = [column for column in columns if column not in targets]
+    wanted = getattr(estimator, "n_features_in_", len(rest))
+    if wanted != len(rest):
+        raise Unprocessable.at(
+            "features",
+            f"the estimator takes {wanted} features without names, and {sample.name} has {len(rest)} columns for them; "
+            "name them in the estimator's order: --features a,b",
+        )
+    return rest
+
+
+def _column_of(name: str, columns: Sequence[str], sample: Sample) -> str:
+    """The sample's column that a model calls `name`. LightGBM writes blanks in names as underscores."""
+    if name not in columns:
+        alike = [column for column in columns if re.sub(r"\s", "_", column) == name]
+        if len(alike) == 1:
+            return alike[0]
+    return sample.require(name, "features")
+
+
+def describe_features(script: Script, sample: Sample) -> list[Feature]:
+    """One feature per column, by the type that pandas gives it in the whole sample; each may be missing for now."""
+    frame = script.read(sample.csv(columns=script.features))
+    return [_feature(name, frame[name], script, sample) for name in script.features]
+
+
+def _feature(name: str, column: "pd.Series[Any]", script: Script, sample: Sample) -> Feature:
+    named = script.dialect.kinds.get(name)
+    kind = named or _kind(column)
+    more: dict[str, Any] = {}
+    if kind in ("text", "category"):
+        values = sorted(str(value) for value in column.dropna().unique())
+        more["categories"] = values if kind == "category" or len(values) <= SHOWN_CATEGORIES else None
+    if kind == "category" and isinstance(column.dtype, pd.CategoricalDtype):
+        more["categories"] = [str(value) for value in column.cat.categories]
+    if kind == "boolean" and named == "boolean":
+        pair = booleans_of(sample.cells[name], script.dialect.na_texts())
+        if pair is not None and pair[0] not in ("true", "1", "1.0"):
+            more |= {"true_values": [pair[0]], "false_values": [pair[1]]}
+    if kind == "date":
+        more |= {"dtype": str(column.dtype), "date_format": _date_format(name, column, sample, script)}
+    return Feature(name=name, kind=kind, missing=True, **more)
+
+
+def _kind(column: "pd.Series[Any]") -> Any:
+    if column.dtype == "object":  # booleans with gaps: pandas gives other text a type of its own
+        return "boolean"
+    if column.dtype == "bool":
+        return "boolean"
+    return "number" if pd.api.types.is_numeric_dtype(column.dtype) else "text"
+
+
+def _date_format(name: str, column: "pd.Series[Any]", sample: Sample, script: Script) -> str:
+    if column.dtype.kind != "M":
+        raise Unprocessable.at(name, "pandas does not read all of its cells as dates of one format")
+    na_texts = set(script.dialect.na_texts())
+    first = next(cell for cell in sample.cells[name] if cell not in na_texts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = guess_datetime_format(first)
+    if found is None:
+        raise Unprocessable.at(name, f"pandas cannot tell the format of the date {first!r}; write it as 2026-12-31")
+    return str(found)

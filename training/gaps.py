@@ -1,0 +1,129 @@
+"""Gaps: rows in which one feature is missing, for each in turn, and whether script and service agree on them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rowcast.models.load import LoadedModel
+from training.compare import difference, taken
+from training.sample import Sample, written
+from training.script import Answers, Script
+from training.service import score_csv
+from training.trial import Rehearsal
+
+FILE_ROWS = 128
+"""Rows with a gap in one file: of five thousand features, one file for all would have 25 million cells."""
+
+
+@dataclass(frozen=True)
+class GapFile:
+    """A file whose first row is complete. Row i + 1 is the same without the feature `features[i]`."""
+
+    base: int
+    """The row of the sample that they were made of, from 0."""
+    features: tuple[str, ...]
+    data: bytes
+    answers: Answers
+
+
+def gap_files(
+    script: Script, sample: Sample, frame: pd.DataFrame, names: Sequence[str], show: Callable[[int, int], None]
+) -> list[GapFile]:
+    """Files for those of the features `names` that the script can predict without.
+
+    `frame` has the rows of the sample that it can predict, by their numbers. `show` is told how many are done.
+    """
+    complete = frame.index[frame.notna().all(axis=1)]
+    base = int(complete[0]) if len(complete) else int(frame.index[0])
+    found: list[GapFile] = []
+    for start in range(0, len(names), FILE_ROWS):
+        show(start, len(names))
+        found += _files(script, sample, base, names[start : start + FILE_ROWS])
+    show(len(names), len(names))
+    return found
+
+
+def gap_file(script: Script, sample: Sample, base: int, names: Sequence[str]) -> GapFile:
+    """One file. Raises whatever the script raises."""
+    data = _with_gaps(script, sample, base, names)
+    return GapFile(base, tuple(names), data, script.answers(script.read(data)))
+
+
+def _files(script: Script, sample: Sample, base: int, names: Sequence[str]) -> list[GapFile]:
+    """The file of these features; if the script raises, of those whose row alone does not."""
+    try:
+        return [gap_file(script, sample, base, names)]
+    except Exception:
+        frame = script.read(_with_gaps(script, sample, base, names))
+    kept = [name for row, name in enumerate(names, 1) if _works(script, frame.iloc[[row]])]
+    if not kept:
+        return []
+    try:
+        return [gap_file(script, sample, base, kept)]
+    except Exception:
+        if len(kept) == 1:
+            return []
+        half = len(kept) // 2
+        return _files(script, sample, base, kept[:half]) + _files(script, sample, base, kept[half:])
+
+
+def _works(script: Script, row: pd.DataFrame) -> bool:
+    try:
+        script.answers(row)
+    except Exception:  # whatever it raises, the row would be a bad one
+        return False
+    return True
+
+
+def _with_gaps(script: Script, sample: Sample, base: int, names: Sequence[str]) -> bytes:
+    row = sample.cells[list(script.features)].iloc[base].to_numpy(dtype="object")
+    cells = np.tile(row, (len(names) + 1, 1))
+    places = {name: place for place, name in enumerate(script.features)}
+    texts = script.dialect.na_texts()
+    for number, name in enumerate(names, 1):
+        cells[number, places[name]] = texts[0] if texts else ""
+    return written(pd.DataFrame(cells, columns=list(script.features)), script.dialect)
+
+
+def allow_gaps(
+    rehearsal: Rehearsal, frame: pd.DataFrame, say: Callable[[str], None], show: Callable[[int, int], None]
+) -> None:
+    """Marks the features that may be missing: those for which script and service predict the same without them."""
+    script, features = rehearsal.script, rehearsal.draft.features
+    container = rehearsal.draft.container or "frame"
+    model = rehearsal.model(features, container)
+    names = [feature.name for feature in features if feature.missing]
+    agreed: set[str] = set()
+    predicted: set[str] = set()
+    for file in gap_files(script, rehearsal.sample, frame, names, show):
+        predicted |= set(file.features)
+        agreed |= set(_agreeing(rehearsal, model, file))
+    for name in sorted(predicted - agreed):
+        say(f"A row without {name!r} will be a bad row: the service cannot predict it as your script does.")
+    rehearsal.take([one.model_copy(update={"missing": one.name in agreed}) for one in features], container)
+
+
+def _agreeing(rehearsal: Rehearsal, model: LoadedModel, file: GapFile) -> list[str]:
+    """The file's features whose rows are predicted as the script does."""
+    script = rehearsal.script
+    try:
+        scored = score_csv(model, file.data, script.dialect, script.methods)
+        same = [
+            difference(taken(file.answers, [row]), taken(scored.answers, [row])) is None
+            for row in range(len(file.features) + 1)
+        ]
+    except Exception:  # as if every row differed
+        same = [False]
+    if same[0]:
+        return [name for name, agrees in zip(file.features, same[1:], strict=True) if agrees]
+    if len(file.features) == 1:
+        return []
+    half = len(file.features) // 2
+    halves = (file.features[:half], file.features[half:])
+    return [
+        name
+        for names in halves
+        for name in _agreeing(rehearsal, model, gap_file(script, rehearsal.sample, file.base, names))
+    ]

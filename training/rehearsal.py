@@ -1,0 +1,130 @@
+"""The rehearsal: finds the representation in which the service predicts what the user's script predicts, bit for bit.
+
+The script is `model.predict(pandas.read_csv(sample)[features])` (`script.py`), the service a worker's own reading and
+prediction (`service.py`). They are compared on the sample, on its complete rows, and on rows with each feature missing
+in turn, each as a file of its own, as pandas gives a column other types in other files.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from rowcast.errors import Unprocessable
+from rowcast.models.load import as_loaded, predict_in_one_thread, without_names
+from rowcast.models.manifest import Draft
+from training.batches import require_independent_rows
+from training.categories import allow_unseen
+from training.columns_used import unused_features
+from training.compare import taken
+from training.describe import describe
+from training.features import describe_features
+from training.gaps import allow_gaps
+from training.golden import golden_sample
+from training.representation import choose
+from training.sample import Sample
+from training.script import Script, find_script
+from training.service import manifest_of
+from training.trial import Rehearsal, Trial, compared
+
+MOST_ROWS = 10_000
+"""This many rows of a longer sample are predicted; the types of its columns come from all of them."""
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is done, how many steps of it are, and how many there are in all."""
+
+
+def no_progress(_what: str, _done: int, _all: int) -> None:
+    """Shows nothing."""
+
+
+def rehearse(
+    estimator: Any,
+    sample: Sample,
+    features: Sequence[str],
+    draft: Callable[..., Draft],
+    *,
+    targets: Sequence[str] = (),
+    say: Callable[[str], None],
+    progress: Progress = no_progress,
+) -> Rehearsal:
+    """Finds a representation in which script and service agree.
+
+    `draft` makes a manifest's draft of keyword arguments that `Draft` takes.
+
+    Raises:
+        Unprocessable: no script works, none agrees, or predictions depend on the rows beside them.
+    """
+    predict_in_one_thread(estimator)
+    with threadpool_limits(1):
+        script, frame = find_script(estimator, sample, features, say)
+        some = frame if len(frame) <= MOST_ROWS else frame.head(MOST_ROWS)
+        if len(some) < len(frame):
+            say(f"Rehearsing with the first {MOST_ROWS:,} of {len(frame):,} rows.")
+        notes = require_independent_rows(script, some)
+        described = describe_features(script, sample)
+        facts = describe(estimator, script.answers(some.head(100)), targets)
+        made = draft(
+            features=described,
+            na_values=script.dialect.na_texts(),
+            keep_default_na=script.dialect.keep_default_na,
+            notes=notes,
+            **facts,
+        )
+        rehearsal = Rehearsal(script, sample, made, list(_trials(script, sample, some)))
+        choose(rehearsal, say)
+        allow_gaps(rehearsal, some, say, lambda done, every: progress("Rows with a missing value", done, every))
+        allow_unseen(rehearsal)
+        _allow_absence(rehearsal, say)
+        _finish(rehearsal)
+    return rehearsal
+
+
+def _trials(script: Script, sample: Sample, frame: pd.DataFrame) -> Iterator[Trial]:
+    """The sample's rows, then the complete ones alone: pandas types their columns otherwise."""
+    sets = [frame.index.to_numpy()]
+    complete = frame.index[frame.notna().all(axis=1)].to_numpy()
+    if 0 < len(complete) < len(frame):
+        sets.append(complete)
+    for rows in sets:
+        data = sample.csv(rows.tolist(), script.features)
+        yield Trial(data, rows.tolist(), script.answers(script.read(data)))
+
+
+def _allow_absence(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
+    """Marks the features that the model never looks at, for example those that a ColumnTransformer drops."""
+    unused = unused_features(rehearsal.script, rehearsal.script.read(rehearsal.trials[0].data))
+    if not unused:
+        return
+    features = [
+        feature.model_copy(update={"required": feature.name not in unused}) for feature in rehearsal.draft.features
+    ]
+    container = rehearsal.draft.container or "frame"
+    if container == "frame" and rehearsal.compare(rehearsal.model(features, container)) is None:
+        rehearsal.take(features, container)
+        say(f"The model never looks at {', '.join(map(repr, sorted(unused)))}: files may do without.")
+
+
+def _finish(rehearsal: Rehearsal) -> None:
+    """Compares once more as a worker has the model, cut as a worker gets its chunks, and predicts the golden sample."""
+    model = without_names(as_loaded(manifest_of(rehearsal.draft), copy.deepcopy(rehearsal.script.estimator)))
+    found = rehearsal.compare(model)
+    if found is not None:
+        raise Unprocessable(f"The service cannot predict what your script predicts: {found.said()}.")
+    script, trial = rehearsal.script, rehearsal.trials[0]
+    rows = np.arange(len(trial.rows))
+    half = -(-len(rows) // 128) * 64
+    for piece in (rows[:half], rows[half:], rows[:64], rows[64:128]):
+        if len(piece) >= 64 or (len(piece) and len(rows) <= 64):
+            numbers = [trial.rows[row] for row in piece]
+            cut = Trial(rehearsal.sample.csv(numbers, script.features), numbers, taken(trial.answers, piece))
+            found = compared(model, cut, script)
+            if found is not None:
+                raise Unprocessable(
+                    f"The service cannot predict what your script predicts: cut into chunks, {found.said()} of "
+                    f"{rehearsal.sample.name}."
+                )
+    rehearsal.golden = golden_sample(rehearsal, model)

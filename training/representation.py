@@ -1,0 +1,107 @@
+"""The representation: the types of the columns and the container with which the service predicts as the script does."""
+
+from collections.abc import Callable, Sequence
+
+from rowcast.errors import Unprocessable
+from rowcast.models.load import Container
+from rowcast.models.manifest import Feature
+from training.compare import Difference, difference
+from training.script import Script
+from training.trial import Rehearsal
+
+
+def choose(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
+    """Takes the first representation that agrees: the fastest one first, then types as pandas has them."""
+    script = rehearsal.script
+    features = list(rehearsal.draft.features)
+    containers = [script.container] if script.container != "frame" else _containers(script, features)
+    refused: list[Difference] = []
+    for container in containers:
+        found = rehearsal.compare(rehearsal.model(features, container))
+        if found is None:
+            return rehearsal.take(features, container)
+        refused.append(found)
+        as_pandas = [_as_pandas(one, script, rehearsal) for one in features]
+        if as_pandas == features or rehearsal.compare(rehearsal.model(as_pandas, container)) is not None:
+            continue
+        chosen = _fewest(rehearsal, features, as_pandas, container)
+        _say_what_differs(features, chosen, say)
+        return rehearsal.take(chosen, container)
+    raise Unprocessable(_refusal(rehearsal, features, containers[0], refused[0]))
+
+
+def _containers(script: Script, features: Sequence[Feature]) -> list[Container]:
+    """An array is cheaper than a frame, if the estimator was fitted without names and all features are numbers."""
+    numbers = all(feature.kind == "number" for feature in features)
+    return ["array", "frame"] if numbers and not hasattr(script.estimator, "feature_names_in_") else ["frame"]
+
+
+def _as_pandas(feature: Feature, script: Script, rehearsal: Rehearsal) -> Feature:
+    """The feature with the very type that pandas gives its column in the sample's complete rows."""
+    frame = script.read(rehearsal.trials[-1].data)
+    dtype = str(frame[feature.name].dtype)
+    if feature.kind == "number" and dtype == "int64":
+        return feature.model_copy(update={"kind": "integer", "missing": False})
+    if feature.kind == "boolean" and dtype == "bool":
+        return feature.model_copy(update={"dtype": "bool", "missing": False})
+    return feature
+
+
+def _fewest(
+    rehearsal: Rehearsal, usual: Sequence[Feature], exact: Sequence[Feature], container: Container
+) -> list[Feature]:
+    """The features of which as few as possible have pandas' own type, found by halving."""
+
+    def agrees(with_exact: set[int]) -> bool:
+        features = [exact[n] if n in with_exact else usual[n] for n in range(len(usual))]
+        return rehearsal.compare(rehearsal.model(features, container)) is None
+
+    needed = {n for n in range(len(usual)) if exact[n] != usual[n]}
+    waiting = [sorted(needed)]
+    while waiting:
+        group = waiting.pop()
+        if agrees(needed - set(group)):
+            needed -= set(group)
+        elif len(group) > 1:
+            waiting += [group[: len(group) // 2], group[len(group) // 2 :]]
+    return [exact[n] if n in needed else usual[n] for n in range(len(usual))]
+
+
+def _say_what_differs(usual: Sequence[Feature], chosen: Sequence[Feature], say: Callable[[str], None]) -> None:
+    for before, after in zip(usual, chosen, strict=True):
+        if before != after:
+            what = "whole numbers" if after.kind == "integer" else "booleans without gaps"
+            say(f"{after.name!r} takes only {what}: the model predicts otherwise if pandas gives it another type.")
+
+
+def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], container: Container, found: Difference) -> str:
+    """Why no representation agrees: the row, both values, the feature if one alone is to blame, and the remedy."""
+    name = rehearsal.sample.name
+    blamed = _blamed(rehearsal, features, container)
+    what = f"The service cannot predict what your script predicts: {found.said()}"
+    if blamed is None:
+        return f"{what} of {name}, and no reading of the columns makes them equal."
+    return (
+        f"{what} of {name}. The reason is the column {blamed!r}: pandas gives it different types in different files "
+        "(whole numbers in a file without gaps, floats in one with a gap), and the model predicts otherwise for each. "
+        f"Name its type, as your script then should (dtype): --kind {blamed}=number or --kind {blamed}=text."
+    )
+
+
+def _blamed(rehearsal: Rehearsal, features: Sequence[Feature], container: Container) -> str | None:
+    """The first feature for which the script itself predicts otherwise if its whole numbers come as floats."""
+    script, trial = rehearsal.script, rehearsal.trials[0]
+    for feature in features:
+        if feature.kind != "number" or feature.name in script.dialect.kinds:
+            continue
+        frame = script.read(trial.data)
+        column = frame[feature.name]
+        whole = column.fillna(0).round().astype("int64")
+        try:
+            as_floats = script.answers(frame.assign(**{feature.name: whole.astype("float64")}))
+            as_whole = script.answers(frame.assign(**{feature.name: whole}))
+        except Exception:
+            return feature.name
+        if difference(as_floats, as_whole) is not None:
+            return feature.name
+    return None

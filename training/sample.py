@@ -1,0 +1,146 @@
+"""The sample: a CSV of what will be sent, as raw cells, and as `pandas.read_csv` reads it in the user's script."""
+
+import gzip
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rowcast.errors import NotFound, Unprocessable, Unreadable
+from rowcast.models.manifest import NA_TEXTS, Kind
+from rowcast.nearest import or_nearest
+
+DELIMITERS = ",;|\t"
+_GZIP = b"\x1f\x8b"
+_BOOLEAN_PAIRS = {"yes": "no", "y": "n", "t": "f", "on": "off", "true": "false", "1": "0", "1.0": "0.0"}
+"""What people write for true, and for false beside it."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What the user's script tells `pandas.read_csv`, beside the file."""
+
+    delimiter: str = ","
+    decimal: str = "."
+    na_values: tuple[str, ...] = ()
+    """Cells that mean missing, beside pandas' own."""
+    keep_default_na: bool = True
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    """The columns whose type is named (`dtype`, `parse_dates`); pandas finds the others'."""
+
+    def with_kinds(self, kinds: Mapping[str, Kind]) -> "Dialect":
+        """The same with further named columns."""
+        return replace(self, kinds={**self.kinds, **kinds})
+
+    def na_texts(self) -> list[str]:
+        """Every cell that means missing."""
+        return list(dict.fromkeys((*(NA_TEXTS if self.keep_default_na else ()), *self.na_values)))
+
+    def read(self, data: bytes, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """`pandas.read_csv` as the user's script calls it, and the columns that it selects."""
+        dates = [name for name, kind in self.kinds.items() if kind == "date"]
+        dtypes = {"number": "float64", "text": "str", "boolean": "str", "category": "category"}
+        frame = pd.read_csv(
+            io.BytesIO(data),
+            sep=self.delimiter,
+            decimal=self.decimal,
+            na_values=list(self.na_values),
+            keep_default_na=self.keep_default_na,
+            dtype={name: dtypes[kind] for name, kind in self.kinds.items() if kind in dtypes},
+            parse_dates=dates or False,
+        )
+        for name, kind in self.kinds.items():
+            if kind == "boolean" and name in frame:
+                frame[name] = _as_booleans(frame[name])
+        return frame if columns is None else frame[list(columns)]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The cells of the file, as text, with pandas' names for its columns."""
+
+    name: str
+    cells: pd.DataFrame
+    dialect: Dialect
+
+    def csv(self, rows: Sequence[int] | None = None, columns: Sequence[str] | None = None) -> bytes:
+        """Some rows and columns as a CSV of their own, header line first."""
+        chosen = self.cells if columns is None else self.cells[list(columns)]
+        return written(chosen if rows is None else chosen.iloc[list(rows)], self.dialect)
+
+    def require(self, wanted: str, where: str) -> str:
+        """A column's name.
+
+        Raises:
+            Unprocessable: there is no such column; it names the nearest one.
+        """
+        if wanted in self.cells:
+            return wanted
+        near = or_nearest(wanted, [str(name) for name in self.cells.columns])
+        raise Unprocessable.at(where, f"{self.name} has no column {wanted!r}; {near}")
+
+
+def written(cells: pd.DataFrame, dialect: Dialect) -> bytes:
+    """A frame of cells as CSV."""
+    return cells.to_csv(index=False, sep=dialect.delimiter, lineterminator="\n").encode()
+
+
+def read_sample(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Sample:
+    """Reads the file, gzipped or not. The delimiter is the one under which its header has most of the `wanted` names.
+
+    Raises:
+        NotFound: there is no such file.
+        Unreadable: it cannot be read as CSV.
+        Unprocessable: it has no rows.
+    """
+    try:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data.startswith(_GZIP) else data
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {path}.") from None
+    except UnicodeDecodeError as error:
+        raise Unreadable(
+            f"{path.name} is not UTF-8: the byte at offset {error.start} does not fit. Save it as CSV UTF-8."
+        ) from None
+    except (OSError, EOFError) as error:
+        raise Unreadable(f"{path} cannot be read: {error}") from error
+    dialect = replace(dialect, delimiter=_delimiter(text.split("\n", 1)[0], wanted))
+    try:
+        cells = pd.read_csv(io.StringIO(text), sep=dialect.delimiter, dtype="str", na_filter=False, index_col=False)
+    except ValueError as error:  # ParserError and EmptyDataError are ValueErrors
+        raise Unreadable(f"{path.name} cannot be read as CSV: {error}") from error
+    if cells.empty:
+        raise Unprocessable.at("file", f"{path.name} has a header line and no rows")
+    return Sample(path.name, cells, dialect)
+
+
+def booleans_of(cells: "pd.Series[str]", na_texts: Sequence[str]) -> tuple[str, str] | None:
+    """How a column writes true and false, for example `("yes", "no")`; None if it has other cells too."""
+    distinct = {cell for cell in cells.unique() if cell not in na_texts}
+    folded = {cell.strip().lower() for cell in distinct}
+    for true, false in _BOOLEAN_PAIRS.items():
+        if folded and folded <= {true, false}:
+            return true, false
+    return None
+
+
+def _delimiter(header: str, wanted: Sequence[str]) -> str:
+    def found(delimiter: str) -> tuple[int, int]:
+        names = [name.strip().strip('"') for name in header.split(delimiter)]
+        return len(set(names) & set(wanted)), len(names)
+
+    return max(DELIMITERS, key=found)
+
+
+def _as_booleans(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A column of text as pandas' booleans: `bool`, or objects with NaN if any is missing."""
+    pair = booleans_of(column.dropna().astype("str"), [])
+    if pair is None:
+        raise ValueError(f"the column {column.name!r} has cells that are neither true nor false")
+    values = np.array([np.nan if pd.isna(cell) else cell.strip().lower() == pair[0] for cell in column], "object")
+    return pd.Series(values, index=column.index, dtype="object" if column.isna().any() else "bool")

@@ -1,0 +1,203 @@
+"""The user's script: `model.predict(pandas.read_csv(file)[features])`. It is what predictions are compared with."""
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rowcast.errors import Unprocessable
+from rowcast.models.load import Container, parts
+from rowcast.models.manifest import Kind
+from training.sample import Dialect, Sample
+
+METHODS = ("predict", "predict_proba", "decision_function")
+
+Answers = Mapping[str, NDArray[Any]]
+"""What each method gives: arrays whose first dimension is the rows."""
+
+_LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
+
+
+@dataclass(frozen=True)
+class Script:
+    """How the user's script reads the file and calls the model."""
+
+    estimator: Any
+    features: tuple[str, ...]
+    dialect: Dialect
+    container: Container = "frame"
+    methods: tuple[str, ...] = ("predict",)
+
+    def read(self, data: bytes) -> pd.DataFrame:
+        """The frame of the features, as pandas types it for this file."""
+        return self.dialect.read(data, self.features)
+
+    def answers(self, frame: pd.DataFrame) -> Answers:
+        """One call of each method. Raises whatever the estimator raises."""
+        table = self.table(frame)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return {method: self._answer(method, table, len(frame)) for method in self.methods}
+
+    def table(self, frame: pd.DataFrame) -> Any:
+        """What is given to `predict`."""
+        if self.container == "series":
+            return frame[self.features[0]]
+        return frame if self.container == "frame" else frame.to_numpy()
+
+    def _answer(self, method: str, table: Any, rows: int) -> NDArray[Any]:
+        values = np.asarray(getattr(self.estimator, method)(table))
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values.ravel()
+        if values.ndim not in (1, 2) or len(values) != rows:
+            raise ValueError(f"`{method}` gives an array of the shape {values.shape} for {rows} rows")
+        return values
+
+
+def find_script(estimator: Any, sample: Sample, features: Sequence[str], say: Any) -> tuple[Script, pd.DataFrame]:
+    """Finds the script that works: with pandas' default types first, then as text, dates or categories.
+
+    Returns:
+        The script, and the frame of the sample's rows that it can predict.
+
+    Raises:
+        Unprocessable: no script works. It says what the first one raised.
+    """
+    base = sample.dialect.with_kinds(_kinds_of_digits(estimator, sample, features, say))
+    first: Exception | None = None
+    for kinds, said in _readings(sample, base, features):
+        for names, container in _containers(estimator, sample, features):
+            script = Script(estimator, names, base.with_kinds(kinds), container)
+            try:
+                frame = _predictable(script, sample)
+            except Exception as error:
+                first = first or error
+                continue
+            if said:
+                say(said)
+            if len(names) < len(features):
+                say(f"The model takes one column of text: {names[0]!r}.")
+            return _with_methods(script, frame), frame
+    raise Unprocessable(_why_not(first, sample, features)) from first
+
+
+def _predictable(script: Script, sample: Sample) -> pd.DataFrame:
+    """The frame of all rows; or of the complete ones, if the model takes no missing values."""
+    frame = script.read(sample.csv(columns=script.features))
+    try:
+        script.answers(frame)
+    except Exception:
+        rows = np.flatnonzero(frame.notna().all(axis=1).to_numpy())
+        if len(rows) in (0, len(frame)):
+            raise
+    else:
+        return frame
+    frame = script.read(sample.csv(rows.tolist(), script.features))
+    script.answers(frame)
+    return frame.set_axis(rows, axis=0)
+
+
+def _with_methods(script: Script, frame: pd.DataFrame) -> Script:
+    """The script with every method that the estimator has and that works for these rows."""
+    known = ["predict"]
+    if script.answers(frame)["predict"].ndim == 1:
+        known += [method for method in METHODS[1:] if _works(replace(script, methods=(method,)), frame)]
+    return replace(script, methods=tuple(known))
+
+
+def _works(script: Script, frame: pd.DataFrame) -> bool:
+    try:
+        script.answers(frame)
+    except Exception:  # for example `SVC` without probabilities: they are then not offered
+        return False
+    return True
+
+
+def _containers(estimator: Any, sample: Sample, features: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Container]]:
+    names = tuple(features)
+    yield names, "frame"
+    if hasattr(estimator, "feature_names_in_"):
+        return
+    if len(names) == 1:
+        yield names, "series"
+    else:
+        texts = [name for name in names if sample.dialect.read(sample.csv(columns=[name]))[name].dtype == "str"]
+        if len(texts) == 1:
+            yield (texts[0],), "series"
+    yield names, "array"
+
+
+def _readings(sample: Sample, base: Dialect, features: Sequence[str]) -> Iterator[tuple[dict[str, Kind], str]]:
+    """The readings to try, and what to say of each: pandas' default, then dates, categories, digits as text."""
+    yield {}, ""
+    frame = base.read(sample.csv(columns=features))
+    texts = [name for name in features if frame[name].dtype == "str" and name not in base.kinds]
+    dates = [name for name in texts if _are_dates(frame[name])]
+    others = [name for name in texts if name not in dates]
+    whole = [name for name in features if frame[name].dtype == "int64" and name not in base.kinds]
+    if dates:
+        yield dict.fromkeys(dates, "date"), f"Read as dates (parse_dates): {', '.join(dates)}."
+    if texts:
+        yield dict.fromkeys(texts, "category"), f"Read as categories (dtype='category'): {', '.join(texts)}."
+    if dates and others:
+        yield (
+            {**dict.fromkeys(dates, "date"), **dict.fromkeys(others, "category")},
+            f"Read as dates: {', '.join(dates)}; as categories: {', '.join(others)}.",
+        )
+    if whole:
+        yield dict.fromkeys(whole, "text"), f"Read as text (dtype='str'): {', '.join(whole)}."
+
+
+def _are_dates(column: "pd.Series[Any]") -> bool:
+    cells = column.dropna()
+    if cells.empty or not cells.str.contains(r"[0-9]").all():
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bool(pd.to_datetime(cells, errors="coerce").notna().all())
+
+
+def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str], say: Any) -> dict[str, Kind]:
+    """Columns of digits that are text: with leading zeros, or if the model's encoder learned them as text."""
+    learned = _learned_types(estimator)
+    kinds: dict[str, Kind] = {}
+    for name in features:
+        if name in sample.dialect.kinds:
+            continue
+        cells = sample.cells[name]
+        has_zeros = bool(cells.str.fullmatch(_LEADING_ZERO).any())
+        if learned.get(name) == "text" and bool(cells.str.fullmatch(r"[+-]?[0-9]+").any()):
+            kinds[name] = "text"
+            say(f"{name!r} is read as text (dtype='str'), as the model learned its values as text.")
+        elif has_zeros and learned.get(name) != "number":
+            kinds[name] = "text"
+            say(f"{name!r} is read as text (dtype='str'), as some of its cells have leading zeros.")
+    return kinds
+
+
+def _learned_types(estimator: Any) -> dict[str, str]:
+    """Of each column that an encoder in the model knows by name: whether it learned text or numbers."""
+    found: dict[str, str] = {}
+    for part in parts(estimator):
+        names, categories = vars(part).get("feature_names_in_"), vars(part).get("categories_")
+        if names is None or categories is None or len(names) != len(categories):
+            continue
+        for name, values in zip(names, categories, strict=True):
+            is_text = any(isinstance(value, str) for value in np.asarray(values).tolist())
+            found[str(name)] = "text" if is_text else "number"
+    return found
+
+
+def _why_not(error: Exception | None, sample: Sample, features: Sequence[str]) -> str:
+    shown = ", ".join(features[:5]) + (", ..." if len(features) > 5 else "")
+    what = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    return (
+        f"model.predict(pandas.read_csv({sample.name!r})[[{shown}]]) fails: the estimator does not take these columns: "
+        f"{what}. If your own script reads the file otherwise, say how: --kind NAME=text|category|date|boolean, "
+        "--na-values, --decimal, --features."
+    )

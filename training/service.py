@@ -1,0 +1,63 @@
+"""The service as a worker would be it: our own reading of a CSV, and `predict` on the table that comes of it."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rowcast.jobs.options import Options
+from rowcast.models.load import LoadedModel
+from rowcast.models.manifest import Draft, Manifest
+from rowcast.scoring.predict import Wanted, predict
+from rowcast.scoring.table import Fault, read
+from training.sample import Dialect
+from training.script import Answers
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the service makes of some rows."""
+
+    answers: Answers
+    """For the rows that are good."""
+    good: NDArray[np.int64]
+    """Their indexes."""
+    faults: list[Fault]
+    """Why the others are bad."""
+
+
+def manifest_of(draft: Draft, name: str = "rehearsal") -> Manifest:
+    """A manifest that is not registered, to predict with."""
+    return Manifest(name=name, version="1", sha256="0" * 64, created_at="", **dict(draft))
+
+
+def score_csv(model: LoadedModel, data: bytes, dialect: Dialect, methods: Sequence[str]) -> Scored:
+    """Scores a CSV with its header line, in one chunk. Raises whatever the estimator raises."""
+    header, _, rows = data.partition(b"\n")
+    options = Options(delimiter=dialect.delimiter, decimal=dialect.decimal)  # type: ignore[arg-type]
+    found = read(rows, _names(header, dialect), model, options)
+    answers = answers_of(model, found.table, methods) if len(found.good) else {}
+    return Scored(answers, found.good, found.faults)
+
+
+def answers_of(model: LoadedModel, table: Any, methods: Sequence[str]) -> Answers:
+    """What a worker's one call of each method gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = predict(model, table, Wanted("predict_proba" in methods, "decision_function" in methods))
+    answers = {"predict": values.predictions}
+    if values.probabilities is not None:
+        answers["predict_proba"] = values.probabilities
+    if values.scores is not None:
+        answers["decision_function"] = values.scores.ravel() if values.scores.shape[1] == 1 else values.scores
+    return answers
+
+
+def _names(header: bytes, dialect: Dialect) -> list[str]:
+    """The columns of a header that this package has written; quoted if need be."""
+    import csv
+
+    return next(csv.reader([header.decode()], delimiter=dialect.delimiter))

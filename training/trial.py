@@ -1,0 +1,60 @@
+"""Trials: files on which the user's script and the service are compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rowcast.models.load import Container, LoadedModel
+from rowcast.models.manifest import Draft, Feature
+from rowcast.scoring.golden import GoldenSample
+from training.compare import Difference, difference, shown
+from training.sample import Sample
+from training.script import Answers, Script
+from training.service import manifest_of, score_csv
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A file to compare on: its bytes, and what the script predicts for it."""
+
+    data: bytes
+    rows: Sequence[int]
+    """The rows' numbers in the sample, from 0."""
+    answers: Answers
+
+
+@dataclass
+class Rehearsal:
+    """One estimator and its sample on the way to a draft of the manifest."""
+
+    script: Script
+    sample: Sample
+    draft: Draft
+    trials: list[Trial]
+    golden: GoldenSample | None = None
+
+    def model(self, features: Sequence[Feature], container: Container) -> LoadedModel:
+        """The estimator with this representation."""
+        draft = self.draft.model_copy(update={"features": list(features), "container": container})
+        return LoadedModel(manifest_of(draft), self.script.estimator, container)
+
+    def take(self, features: Sequence[Feature], container: Container) -> None:
+        """Makes this representation that of the draft."""
+        self.draft = self.draft.model_copy(update={"features": list(features), "container": container})
+
+    def compare(self, model: LoadedModel) -> Difference | None:
+        """The first row of all trials that the service predicts otherwise; a row that it calls bad counts as that."""
+        return next((found for trial in self.trials if (found := compared(model, trial, self.script))), None)
+
+
+def compared(model: LoadedModel, trial: Trial, script: Script) -> Difference | None:
+    """The first row of one trial that differs."""
+    try:
+        scored = score_csv(model, trial.data, script.dialect, script.methods)
+    except Exception as error:
+        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return Difference(trial.rows[0], "predict", shown(trial.answers["predict"][0]), what)
+    if scored.faults:
+        fault = scored.faults[0]
+        wanted = shown(trial.answers["predict"][fault.row])
+        return Difference(trial.rows[fault.row], "predict", wanted, f"a bad row ({fault.column}: {fault.message})")
+    return difference(trial.answers, scored.answers, trial.rows)
