@@ -71,8 +71,10 @@ def _parsed(data: bytes, features: Sequence[Feature], places: Sequence[int], rea
     """The features' columns by pandas' parser; None if a cell is invalid, or may be."""
     found = dict(zip(places, features, strict=True))
     types = {place: _parser_type(feature) for place, feature in found.items()}
-    missing = {place: list(reading.na_texts) for place, feature in found.items() if _parser_reads_missing(feature)}
-    options = {"na_filter": bool(missing), "na_values": missing, "decimal": reading.decimal}
+    na_texts, gaps = list(reading.na_texts), [place for place, one in found.items() if _parser_reads_missing(one)]
+    # One list for all columns, if it is the same for all: pandas copies it for each column of a dict.
+    na_values = na_texts if len(gaps) == len(found) else dict.fromkeys(gaps, na_texts)
+    options = {"na_filter": bool(gaps), "na_values": na_values, "decimal": reading.decimal}
     try:
         frame = _read_csv(data, reading.delimiter, types, options)
     except (ValueError, TypeError, OverflowError):  # ParserError is a ValueError
