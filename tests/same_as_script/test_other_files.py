@@ -1,0 +1,126 @@
+"""Files whose columns pandas types otherwise than the sample's: predicted as by the script, or bad, never otherwise.
+
+Each column of the file differs from the sample's in one way. Models that take the difference (an imputer, an encoder)
+must predict every row; a model that distinguishes the types may call rows bad, or be refused at registration.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import own_code
+import pandas as pd
+import pytest
+from as_the_service import Reading, differences, fit, register, write_csv
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from rowcast.errors import RowcastError
+
+ROWS = 200
+
+
+def of(*cells: str) -> list[str]:
+    return [cells[index] for index in np.random.default_rng(1).integers(0, len(cells), ROWS)]
+
+
+def but(cells: Sequence[str], cell: str, *rows: int) -> list[str]:
+    """The cells with another one in these rows."""
+    return [cell if row in rows else old for row, old in enumerate(cells)]
+
+
+INTEGERS, FLOATS, FLAGS = of("1", "2", "3", "40"), of("0.5", "1.25", "7.0"), of("True", "False")
+TOWNS = of("Aix", "Bonn", "Oslo")
+
+CHANGES = {
+    "a gap in whole numbers": (INTEGERS, but(INTEGERS, "", 150)),
+    "an NA in whole numbers": (INTEGERS, but(INTEGERS, "NA", 3, 199)),
+    "whole numbers without the sample's gaps": (but(INTEGERS, "", 7, 70), INTEGERS),
+    "a fraction among whole numbers": (INTEGERS, but(INTEGERS, "2.5", 150)),
+    "a point after whole numbers": (INTEGERS, but(INTEGERS, "3.0", 150)),
+    "whole numbers alone in a column of floats": (FLOATS, of("7", "2")),
+    "a number over 64 bits among whole numbers": (INTEGERS, but(INTEGERS, str(2**64), 150)),
+    "a number over 63 bits among whole numbers": (INTEGERS, but(INTEGERS, str(2**63), 150)),
+    "leading zeros in whole numbers": (INTEGERS, but(INTEGERS, "007", 150)),
+    "a gap in floats": (FLOATS, but(FLOATS, "", 150)),
+    "nothing but gaps in floats": (but(FLOATS, "", 7), [""] * ROWS),
+    "nothing but gaps in whole numbers": (but(INTEGERS, "", 7), [""] * ROWS),
+    "a gap in booleans": (FLAGS, but(FLAGS, "", 150)),
+    "booleans without the sample's gaps": (but(FLAGS, "", 7, 70), FLAGS),
+    "ones and zeros for booleans": (FLAGS, of("1", "0")),
+    "other spellings of booleans": (FLAGS, of("true", "FALSE")),
+    "nothing but gaps in booleans": (but(FLAGS, "", 7), [""] * ROWS),
+    "a gap in text": (TOWNS, but(TOWNS, "", 150)),
+    "an NA in text whose sample has empty cells": (but(TOWNS, "", 7), but(TOWNS, "NA", 150)),
+    "every NA text in text": (but(TOWNS, "", 7), [*TOWNS[:-4], "null", "None", "<NA>", "nan"]),
+    "every NA text in floats": (but(FLOATS, "", 7), [*FLOATS[:-4], "null", "None", "<NA>", "-nan"]),
+    "nothing but gaps in text": (but(TOWNS, "", 7), [""] * ROWS),
+    "an unseen text": (TOWNS, but(TOWNS, "Rome", 150)),
+}
+
+SCRIPT_RAISES = {"nothing but gaps in booleans", "nothing but gaps in text"}
+"""Files that the script itself fails for: pandas makes floats of a column without values, which encoders refuse."""
+
+OUT_OF_RANGE = 2**63
+"""A whole number from here on may be a bad row: it does not fit what the sample's column is read as."""
+
+
+def tolerant(kind: str) -> Any:
+    """What users write for such a column; it does not distinguish the types."""
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    if kind == "numbers":
+        return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), own_code.Checksum())
+    return make_pipeline(one_hot, own_code.Checksum())
+
+
+def distinguishing(kind: str) -> Any:
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return make_pipeline(FunctionTransformer(own_code.as_python_text), one_hot, own_code.Checksum())
+
+
+def ordinal(kind: str) -> Any:
+    known = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+    return make_pipeline(known, own_code.Checksum())
+
+
+def kind_of(change: str) -> str:
+    return "numbers" if "number" in change or "floats" in change else "words"
+
+
+def compared(
+    folder: Path, change: str, make: Callable[[str], Any], may_be_bad: Callable[[Any], bool]
+) -> list[str] | RowcastError:
+    """What differs, or why the model is refused."""
+    cells, others = CHANGES[change]
+    other = [str(index) for index in range(ROWS)]
+    sample = write_csv(folder / "sample.csv", {"x": cells, "y": other})
+    file = write_csv(folder / "file.csv", {"x": others, "y": other})
+    rows = pd.read_csv(sample)[["x"]]
+    model = fit(make(kind_of(change)), rows, np.zeros(ROWS))
+    write_csv(folder / "sample.csv", {"x": cells})
+    try:
+        served = register(folder, model, sample, Reading())
+    except RowcastError as refusal:
+        return refusal
+    return differences(model, served, file, ["x"], Reading(), may_be_bad)
+
+
+def is_out_of_range(row: Any) -> bool:
+    return str(row["x"]).isdigit() and int(row["x"]) >= OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("make", [tolerant, ordinal])
+@pytest.mark.parametrize("change", [change for change in CHANGES if change not in SCRIPT_RAISES])
+def test_a_model_that_takes_the_difference_predicts_every_row(
+    tmp_path: Path, change: str, make: Callable[[str], Any]
+) -> None:
+    assert compared(tmp_path, change, make, is_out_of_range) == []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_model_that_distinguishes_types_never_predicts_otherwise(tmp_path: Path, change: str) -> None:
+    """Any row may be bad, and the model may be refused: but what is predicted is what the script predicts."""
+    found = compared(tmp_path, change, distinguishing, lambda row: True)
+    assert isinstance(found, RowcastError) or found == []
