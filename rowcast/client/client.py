@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack
+from urllib.parse import urlsplit
 
 from rowcast.client.download import Target, opened
 from rowcast.client.errors import WrongUse
@@ -191,7 +192,7 @@ class Client:
             left = None if left is None else left - len(page["jobs"])
             if not page.get("next") or (left is not None and left <= 0):
                 return
-            page = plain(self._transport.call("GET", page["next"]))
+            page = plain(self._transport.call("GET", f"/jobs?{urlsplit(page['next']).query}"))
 
 
 def _query(options: CsvOptions) -> dict[str, str]:

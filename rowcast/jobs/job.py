@@ -13,7 +13,7 @@ from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import ClassSummary, NumberSummary, render_fields
 from rowcast.models.manifest import Label
-from rowcast.problem import Problem
+from rowcast.problem import Recorded
 
 
 class ModelRef(BaseModel):
@@ -80,7 +80,7 @@ class Job:
     part_bytes: int
     error_bytes: int
     result: RowResult | None
-    error: Problem | None
+    error: Recorded | None
     summary: ClassSummary | NumberSummary | None
     lost_chunk: int | None
     """Of a job that has succeeded: its part is gone or damaged, and could not be made again."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rowcast.errors import PREFIX
 from rowcast.jobs import keys
 from rowcast.jobs.connection import Connection
 from rowcast.jobs.queue import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
@@ -50,6 +51,7 @@ class Scripts:
                 f"local LEASE_MS, LONGEST_WAIT_MS = {lease_ms}, {max(lease_ms, pause_ms) + RESEND_MS}",
                 f"local TOLD_BYTES = {TOLD_BYTES}",
                 f"local STRIKES_ALLOWED, STRIKES_OF_DEATH = {STRIKES_ALLOWED}, {STRIKES_OF_DEATH}",
+                f"local PROBLEM = {PREFIX!r}",
                 f"local RETENTION_MS = {int(settings.retention * 1000)}",
                 _source("prelude"),
             ]

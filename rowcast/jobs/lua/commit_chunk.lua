@@ -22,8 +22,8 @@ add_summary(id, cjson.decode(summary))
 local job = redis.call('HMGET', K.job(id), 'chunks', 'max_errors')
 local ended = false
 if job[2] and all_failed > tonumber(job[2]) then
-  ended = finish(id, 'failed', problem('Too many bad rows', string.format(
-    '%d rows could not be predicted, and the job allows %s.', all_failed, job[2]), 422))
+  ended = finish(id, 'failed', problem('too-many-bad-rows', string.format(
+    '%d rows could not be predicted, and the job allows %s.', all_failed, job[2])))
 elseif chunks_done == tonumber(job[1]) and not is_arriving(id) then
   ended = finish(id, 'succeeded')
 else

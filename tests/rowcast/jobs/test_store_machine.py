@@ -34,7 +34,7 @@ from rowcast.settings import Settings
 from rowcast.storage import Storage
 
 MODEL = ModelRef(name="m", version="1")
-PROBLEM = {"type": "about:blank", "title": "Lost", "status": 500, "detail": "it was lost"}
+PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}
 HOLDERS = ("a/1", "a/2", "b/1")
 PAUSE_SECONDS = 600
 
