@@ -73,7 +73,8 @@ def _refuse_without_result(job: Job) -> None:
     if job.status is Status.EXPIRED:
         raise JobExpired(f"The result of job {job.id} has expired.")
     if job.status in (Status.FAILED, Status.CANCELLED):
-        raise NoResult(f"Job {job.id} is {job.status} and has no result.", job.error)
+        ended = "has failed" if job.status is Status.FAILED else "was cancelled"
+        raise NoResult(f"Job {job.id} {ended} and has no result.", job.error)
     if not job.status.is_terminal:
         raise JobUnfinished(f"Job {job.id} is {job.status}; its result is not complete.", None, POLL_AFTER_SECONDS)
 

@@ -141,7 +141,8 @@ class Process:
             self._files.drop_halves(lease.id, lease.chunk)
         digest = self._files.put_part(lease.id, lease.chunk, part.data, part.errors)
         stored = Stored(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
-        outcome = self._leases.commit(lease, stored, part.summary.to_json())
+        why = part.reason.to_json() if part.reason else {}
+        outcome = self._leases.commit(lease, stored, {**part.summary.to_json(), **why})
         seconds = round(time.perf_counter() - started, 6)
         log.info(
             "chunk_scored",

@@ -206,7 +206,8 @@ class Records:
         if answer[0] == "full":
             raise self._full(answer[1])
         if answer[0] == "done":
-            raise NotRetryable(f"Every chunk of job {id} is done; a retry would change nothing.")
+            why = "its rows are all bad" if job.rows_failed == job.rows_total else "every chunk of it is done"
+            raise NotRetryable(f"A retry of job {id} would change nothing: {why}.", job.error)
         if answer[0] == "over":
             kind = "a single job" if job.is_single else job.status
             raise NotRetryable(f"Job {id} is {kind}; a batch that failed or was cancelled can be retried.")

@@ -11,7 +11,7 @@ from rowcast.jobs.queue import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, ma
 from rowcast.settings import Settings
 
 _FOLDER = Path(__file__).parent / "lua"
-_USES = {"commit_chunk": ["summary"]}
+_USES = {"commit_chunk": ["summary", "ending"], "submit": ["ending"]}
 
 RESEND_MS = 5_000
 """When upkeep first doubts that a hint, or a worker that leases nothing, will come."""
