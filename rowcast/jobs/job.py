@@ -55,9 +55,13 @@ class Spec(BaseModel):
 
 
 class RowResult(TypedDict):
-    """The prediction of one row; probabilities where they were asked for."""
+    """The prediction of one row; probabilities if they were asked for.
 
-    prediction: Label
+    `prediction` is null if it is infinite or not a number, which JSON cannot write; `warning` says which.
+    """
+
+    prediction: Label | None
+    warning: NotRequired[str]
     probabilities: NotRequired[dict[str, float]]
 
 

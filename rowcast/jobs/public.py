@@ -4,9 +4,9 @@ They are typed dictionaries (of `typing_extensions`, which pydantic asks for bef
 an answer is made, and mypy holds the answer to them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, GetPydanticSchema
 from typing_extensions import TypedDict
@@ -49,7 +49,7 @@ class BatchResult(TypedDict):
 
 
 class NotFinite(TypedDict):
-    """A warning: some predictions are infinite or not a number. They are empty cells of no statistic in the summary."""
+    """A warning: some predictions are infinite or not a number. They are not part of the summary's figures."""
 
     type: Literal["not-finite"]
     count: int
@@ -133,7 +133,14 @@ def _result(job: Job) -> RowResult | BatchResult | None:
 
 
 def _warnings(job: Job) -> list[NotFinite]:
-    return []
+    if job.result and "warning" in job.result:
+        return [{"type": "not-finite", "count": 1, "message": job.result["warning"]}]
+    count = cast(Mapping[str, Any], job.summary or {}).get("not_finite", 0)
+    if not count:
+        return []
+    noun = "prediction is" if count == 1 else "predictions are"
+    message = f"{count} {noun} infinite or not a number (inf, nan); the summary's figures leave them out"
+    return [{"type": "not-finite", "count": count, "message": message}]
 
 
 def _links(job: Job, prefix: str) -> Links:

@@ -111,7 +111,10 @@ Predict = Callable[["LoadedModel", Table, bool], Outcome]
 
 
 def predict_values(model: "LoadedModel", table: Table, probabilities: bool) -> list[dict[str, Any]]:
-    """`{"prediction": v}` for each row, and `"probabilities": {"LABEL": share}` where asked for, ready for JSON."""
+    """`{"prediction": v}` for each row, and `"probabilities": {"LABEL": share}` if asked for, ready for JSON.
+
+    A prediction that JSON cannot write is None, and has a `warning`.
+    """
     return _documents(model, predict(model, table, probabilities))
 
 
@@ -204,13 +207,21 @@ def _scalars(values: NDArray[Any]) -> list[Any]:
 
 
 def _documents(model: "LoadedModel", values: Values) -> list[dict[str, Any]]:
-    documents = [{"prediction": _json(value)} for value in _scalars(values.predictions)]
+    documents = [_document(value) for value in _scalars(values.predictions)]
     if values.probabilities is not None:
         labels = [label_text(label) for label in model.manifest.classes or []]
         by_class = [map(_json, _scalars(shares)) for shares in values.probabilities.T]
         for document, shares in zip(documents, zip(*by_class, strict=True), strict=True):
             document["probabilities"] = dict(zip(labels, shares, strict=True))
     return documents
+
+
+def _document(value: Any) -> dict[str, Any]:
+    document = {"prediction": _json(value)}
+    if isinstance(value, float) and not math.isfinite(value):
+        kind = "not a number (NaN)" if math.isnan(value) else "infinite" if value > 0 else "negative infinity"
+        document["warning"] = f"the prediction is {kind}"
+    return document
 
 
 def _json(value: Any) -> Any:
