@@ -6,19 +6,23 @@ from typing import Any
 
 from flask import Response, g, jsonify
 
-from api.errors import problem_response
+from api.errors import problem, problem_response
+from api.prefix import prefix
 from api.services import Services, services
 from api.waiting import Ending
-from rowcast.errors import NotFound, Unavailable
+from rowcast.errors import Cancelled, Restoring, UnknownJob
 from rowcast.jobs import manifest
 from rowcast.jobs.job import Job, RowResult
-from rowcast.jobs.public import Id, public
-from rowcast.problem import problem
+from rowcast.jobs.public import Id, PublicJob, public
 
 ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 """A UUIDv7 as we write it; anything else never was a job, and no key is ever made of it."""
 
 POLL_AFTER_SECONDS = 1
+
+UNBUFFERED = {"X-Accel-Buffering": "no"}
+"""Headers of an answer that comes bit by bit: nginx would otherwise keep it until its buffers are full, or the end."""
+
 DOUBT_SECONDS = 5.0
 """A waiting caller looks at the record so often even if nobody wakes it: a message of Redis' pub/sub may get lost."""
 
@@ -34,45 +38,51 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
+def job_document(job: Job, below: str) -> PublicJob:
+    """The job as JSON shows it; `below` is the prefix of paths."""
+    return public(job, now_ms(), below, lambda recorded: problem(recorded, below))
+
+
 def job_response(job: Job, status: int = 200) -> Response:
     """The job as JSON; with 202, where to look for it and when."""
-    response = jsonify(public(job, now_ms()))
+    response = jsonify(job_document(job, prefix()))
     response.status_code = status
     if status == 202:
-        response.headers["Location"] = f"/jobs/{job.id}"
+        response.headers["Location"] = f"{prefix()}/jobs/{job.id}"
         response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
     return response
 
 
 def single_response(job: Job) -> Response:
     """The bare answer of a single job that has ended."""
-    return row_response(job.id, dict(job.result or job.error or problem(409, "Cancelled", "The job was cancelled.")))
+    return row_response(job.id, dict(job.result or job.error or Cancelled("The job was cancelled.").recorded()))
 
 
 def row_response(id: str, outcome: dict[str, Any]) -> Response:
-    """What came of a single job's row: the prediction, or the problem, which has a `status`."""
-    document = outcome | {"job": id}
-    return problem_response(document) if "status" in outcome else jsonify(document)
+    """What came of a single job's row: the prediction, or the recorded problem, which has a `type`."""
+    if "type" in outcome:
+        return problem_response({**problem(outcome, prefix()), "job": id})
+    return jsonify(outcome | {"job": id})
 
 
 def own_job(id: str) -> Job:
     """The job, if it is the caller's.
 
     Raises:
-        NotFound, Gone: as `Records.get`.
-        Unavailable: Redis was emptied, and the job will come back.
+        UnknownJob, JobDeleted: as `Records.get`.
+        Restoring: Redis was emptied, and the job will come back.
     """
     if not ID.fullmatch(id):
-        raise NotFound("There is no such job: that is no id of ours.")
+        raise UnknownJob(f"Job not found: {id[:64]!r} is not a job id.")
     at_hand = services()
     try:
         return at_hand.records.get(id, g.scope)
-    except NotFound:
+    except UnknownJob:
         document = at_hand.files.get_manifest(id)
         job = manifest.read(id, document) if document is not None else None
         if job is None or g.scope not in (None, job.owner):
             raise
-        raise Unavailable(f"The record of job {id} is lost; it is being made again from the store.") from None
+        raise Restoring(f"The record of job {id} is lost; it is being made again from the store.") from None
 
 
 def wait_for_end(at_hand: Services, id: str, ending: Ending, until: float) -> Job:

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from api import docs, errors, events, health, jobs, models, predict, requests, results
+from api.prefix import below
 from api.services import build
 from rowcast.settings import Settings
 
@@ -20,4 +21,5 @@ def create_app(settings: Settings) -> Flask:
     errors.register(app)
     for module in (health, docs, predict, jobs, results, events, models):
         app.register_blueprint(module.blueprint)
+    app.wsgi_app = below(settings, app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app

@@ -4,13 +4,14 @@ from importlib.resources import files
 
 from flask import Blueprint, Response, abort, current_app, json, send_from_directory
 
+from api.prefix import prefix
 from api.services import services
 
 blueprint = Blueprint("docs", __name__)
 
 _PAGES = files("api") / "pages"
 _SWAGGER = files("flask_swagger_ui") / "dist"
-_FILES = {"docs.js": _PAGES, "swagger-ui-bundle.js": _SWAGGER, "swagger-ui.css": _SWAGGER}
+_FILES = {"docs.js": _PAGES, "errors.css": _PAGES, "swagger-ui-bundle.js": _SWAGGER, "swagger-ui.css": _SWAGGER}
 
 
 @blueprint.get("/openapi.json")
@@ -18,7 +19,7 @@ def document() -> Response:
     """The API as OpenAPI 3.1."""
     from api.openapi.document import openapi
 
-    described = openapi(current_app, has_keys=services().keys is not None)
+    described = openapi(current_app, has_keys=services().keys is not None, prefix=prefix())
     return Response(json.dumps(described, sort_keys=False), content_type="application/json")
 
 
@@ -26,6 +27,14 @@ def document() -> Response:
 def page() -> Response:
     """A page to try the API on."""
     return send_from_directory(str(_PAGES), "docs.html")
+
+
+@blueprint.get("/docs/errors")
+def problems() -> Response:
+    """A page about every type of problem: its cause, and what to do."""
+    from api.error_pages import page as problem_page
+
+    return Response(problem_page(), content_type="text/html; charset=utf-8")
 
 
 @blueprint.get("/docs/<file>")

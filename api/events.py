@@ -8,11 +8,11 @@ from typing import Literal
 from flask import Blueprint, Response, g
 from typing_extensions import TypedDict
 
-from api.answers import now_ms, own_job
+from api.answers import UNBUFFERED, job_document, own_job
+from api.prefix import prefix
 from api.services import Services, services
 from rowcast.errors import RowcastError
 from rowcast.jobs.job import Job
-from rowcast.jobs.public import public
 
 blueprint = Blueprint("events", __name__, url_prefix="/jobs")
 
@@ -34,17 +34,18 @@ QUIET_SECONDS = 5.0
 @blueprint.get("/<id>/events")
 def get_events(id: str) -> Response:
     """The job at each change, at most four times a second, and at its end."""
-    stream = _events(services(), own_job(id), g.scope)
-    return Response(stream, content_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    stream = _events(services(), own_job(id), g.scope, prefix())
+    headers = {"Cache-Control": "no-store", **UNBUFFERED}
+    return Response(stream, content_type="text/event-stream", headers=headers)
 
 
-def _events(at_hand: Services, job: Job, owner: str | None) -> Iterator[bytes]:
+def _events(at_hand: Services, job: Job, owner: str | None, below: str) -> Iterator[bytes]:
     with at_hand.waiting.expecting(job.id, parts=True) as news:
         seen = None
         while not job.status.is_terminal:
             if (now := (job.status, job.rows_done)) != seen:
                 seen = now
-                yield _text({"event": "progress", "data": _json(job)})
+                yield _text({"event": "progress", "data": _json(job, below)})
             else:
                 yield b": nothing new\n\n"
             sent = time.monotonic()
@@ -54,12 +55,12 @@ def _events(at_hand: Services, job: Job, owner: str | None) -> Iterator[bytes]:
                 job = at_hand.records.get(job.id, owner)
             except RowcastError:  # deleted, or Redis is away: the caller connects again, and is told
                 return
-    yield _text({"event": "progress", "data": _json(job)})
-    yield _text({"event": "end", "data": _json(job)})
+    yield _text({"event": "progress", "data": _json(job, below)})
+    yield _text({"event": "end", "data": _json(job, below)})
 
 
-def _json(job: Job) -> str:
-    return json.dumps(public(job, now_ms()))
+def _json(job: Job, below: str) -> str:
+    return json.dumps(job_document(job, below))
 
 
 def _text(event: Event) -> bytes:

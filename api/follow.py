@@ -40,9 +40,17 @@ def follow(at_hand: Services, job: Job, head: bytes) -> Iterator[bytes]:
             for number in range(job.chunks_total):
                 _wait_for(at_hand, job, parts, number, news)
                 yield from parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)
+        _require_success(at_hand, job)
     except RowcastError as error:
         log.warning("follow_cut_short", reason=error.detail)
         raise CutShort(error.detail) from None
+
+
+def _require_success(at_hand: Services, job: Job) -> None:
+    """A job whose parts are all there has failed nevertheless if every row is bad."""
+    status = at_hand.records.get(job.id).status
+    if status.is_terminal and status is not Status.SUCCEEDED:
+        raise CutShort(f"the job is {status}")
 
 
 def _wait_for(at_hand: Services, job: Job, parts: Parts, number: int, news: Ending) -> None:

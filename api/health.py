@@ -64,7 +64,7 @@ def ready() -> tuple[Response, int]:
     """What a job needs, each asked now."""
     at_hand = services()
     checks = {
-        "redis": _check(at_hand.records.ping),
+        "redis": _check(at_hand.records.check),
         "store": _check(at_hand.files.check),
         "models": _check(lambda: _default_model(at_hand)),
         "workers": _check(lambda: _workers(at_hand)),

@@ -6,11 +6,12 @@ import time
 from flask import Blueprint, Response, g, jsonify, request
 from typing_extensions import TypedDict
 
-from api.answers import ID, job_response, now_ms, own_job, wait_for_end
+from api.answers import ID, job_document, job_response, own_job, wait_for_end
 from api.options import query_wait
+from api.prefix import prefix
 from api.services import services
-from rowcast.errors import Gone, Unprocessable
-from rowcast.jobs.public import Path, PublicJob, public
+from rowcast.errors import JobExpired, OptionValue
+from rowcast.jobs.public import Path, PublicJob
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
 
@@ -33,13 +34,13 @@ def list_jobs() -> Response:
     status = _status()
     cursor = request.args.get("cursor")
     if cursor is not None and not ID.fullmatch(cursor):
-        raise Unprocessable.at("cursor", "takes what `next` of the page before gave")
+        raise OptionValue.at("cursor", "takes what `next` of the page before gave")
     limit = _limit()
     jobs, more = services().records.page(limit=limit, before=cursor, status=status, owner=g.scope)
     following = None
     if more:
-        following = f"/jobs?cursor={more}&limit={limit}" + (f"&status={status}" if status else "")
-    page: Page = {"jobs": [public(job, now_ms()) for job in jobs], "next": following}
+        following = f"{prefix()}/jobs?cursor={more}&limit={limit}" + (f"&status={status}" if status else "")
+    page: Page = {"jobs": [job_document(job, prefix()) for job in jobs], "next": following}
     return jsonify(page)
 
 
@@ -68,7 +69,7 @@ def cancel_job(id: str) -> Response:
 def retry_job(id: str) -> Response:
     """Lets a failed or cancelled batch go on with the chunks that are not done."""
     if own_job(id).status is Status.EXPIRED:
-        raise Gone(f"The files of job {id} have expired.")
+        raise JobExpired(f"The files of job {id} have expired.")
     services().records.retry(id)
     logger("gateway").info("job_retried", job=id)
     return job_response(own_job(id), 202)
@@ -90,12 +91,12 @@ def _status() -> Status | None:
     if text is None:
         return None
     if text not in {status.value for status in Status}:
-        raise Unprocessable.at("status", f"takes one of {', '.join(Status)}")
+        raise OptionValue.at("status", f"takes one of {', '.join(Status)}")
     return Status(text)
 
 
 def _limit() -> int:
     text = request.args.get("limit", str(PAGE))
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_JOBS:
-        raise Unprocessable.at("limit", f"takes a whole number from 1 to {MOST_JOBS}")
+        raise OptionValue.at("limit", f"takes a whole number from 1 to {MOST_JOBS}")
     return int(text)

@@ -6,7 +6,7 @@ from flask import g, request
 from structlog.contextvars import bind_contextvars
 
 from api.services import services
-from rowcast.errors import BadKeysFile, Forbidden, NoKey
+from rowcast.errors import BadKeysFile, Forbidden, NoKey, UnknownKey
 from rowcast.keys import Key, KeyRing, Role
 from rowcast.logs import logger
 
@@ -25,7 +25,7 @@ def admit() -> None:
     """Sets `g.owner`, under which jobs are made, and `g.scope`, the owner whose jobs alone are seen; None is all.
 
     Raises:
-        NoKey: the gateway has keys, and none of them came. RateLimited: this one came too often.
+        NoKey, UnknownKey: the gateway has keys, and none of them came. RateLimited: this one came too often.
     """
     g.owner, g.scope = "", None
     at_hand = services()
@@ -59,7 +59,7 @@ def _caller(keys: KeyRing) -> Key:
         raise NoKey("This needs an API key: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.")
     key = keys.holder(secret)
     if key is None:
-        raise NoKey("The API key is not known here.")
+        raise UnknownKey("The API key is not known here.")
     return key
 
 

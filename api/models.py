@@ -7,7 +7,7 @@ from api.bodies import read_whole
 from api.keys import require_admin
 from api.rows import parse
 from api.services import services
-from rowcast.errors import NotFound, Unprocessable, UnsupportedType
+from rowcast.errors import BodyShape, UnknownModel, UnsupportedType
 from rowcast.logs import logger
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
@@ -45,7 +45,7 @@ def get_model(name: str) -> Response:
     """One model."""
     if not services().registry.versions(name):
         services().registry.resolve(name)  # raises, naming the nearest
-        raise NotFound("There is no such model.")
+        raise UnknownModel(f"There is no model {name[:80]!r}.")
     return jsonify(_model(name))
 
 
@@ -70,7 +70,7 @@ def _version_of_body() -> str:
         raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not taken here; send application/json.")
     body = parse(read_whole(services().settings))
     if not isinstance(body, dict) or body.keys() != {"version"} or not isinstance(body["version"], str):
-        raise Unprocessable.at("body", 'takes {"version": "2"}, the version as text')
+        raise BodyShape.at("body", 'takes {"version": "2"}, the version as text')
     return body["version"]
 
 

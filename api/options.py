@@ -8,7 +8,7 @@ from flask import request
 from pydantic import ValidationError
 from werkzeug.http import parse_list_header
 
-from rowcast.errors import Unprocessable
+from rowcast.errors import OptionValue, UnknownOption
 from rowcast.jobs.options import Options
 from rowcast.nearest import nearest
 
@@ -19,6 +19,9 @@ _MOST_NAMES = 100
 _NAME_CHARACTERS = 200
 """How much of a name is told back."""
 
+_UNKNOWN = "extra_forbidden"
+"""What pydantic calls a field that the model does not have."""
+
 _NOT_OPTIONS = {"wait", "follow"}
 """Query parameters of `POST /predict` that are no options of the job."""
 
@@ -27,29 +30,30 @@ def read_options(body: Mapping[str, Any] | None = None) -> Options:
     """The options in the query and, beside the rows, in the body.
 
     Raises:
-        Unprocessable: an option that is unknown, given twice, or has a value that does not fit.
+        UnknownOption: there is no such option. OptionValue: one is given twice, or has a value that does not fit.
     """
     given: dict[str, Any] = {}
     for name, values in request.args.lists():
         if name in _NOT_OPTIONS:
             continue
         if len(values) > 1:
-            raise Unprocessable.at(name, "given more than once")
+            raise OptionValue.at(name, "given more than once")
         given[name] = values[0]
     for name, value in (body or {}).items():
         if name in given:
-            raise Unprocessable.at(name, "given more than once")
+            raise OptionValue.at(name, "given more than once")
         given[name] = value
     try:
         return Options(**dict(islice(given.items(), _MOST_NAMES)))
     except ValidationError as error:
         faults = [_fault(fault) for fault in error.errors()]
-        raise Unprocessable("; ".join(f"{f['where']}: {f['message']}" for f in faults) + ".", faults) from None
+        kind = UnknownOption if any(fault["type"] == _UNKNOWN for fault in error.errors()) else OptionValue
+        raise kind("; ".join(f"{f['where']}: {f['message']}" for f in faults) + ".", faults) from None
 
 
 def _fault(fault: Any) -> dict[str, str]:
     name = str(fault["loc"][0])[:_NAME_CHARACTERS]
-    if fault["type"] == "extra_forbidden":
+    if fault["type"] == _UNKNOWN:
         close = nearest(name, Options.model_fields)
         return {"where": name, "message": "unknown option" + (f"; the nearest is {close!r}" if close else "")}
     message = fault["msg"]
@@ -60,14 +64,14 @@ def query_wait() -> float | None:
     """`?wait=SECONDS`, or None where it is not given.
 
     Raises:
-        Unprocessable: it is no number from 0 to 60.
+        OptionValue: it is no number from 0 to 60.
     """
     text = request.args.get("wait")
     if text is None:
         return None
     seconds = _seconds(text)
     if seconds is None or seconds > MAX_WAIT_SECONDS:
-        raise Unprocessable.at("wait", f"takes seconds from 0 to {MAX_WAIT_SECONDS:g}")
+        raise OptionValue.at("wait", f"takes seconds from 0 to {MAX_WAIT_SECONDS:g}")
     return seconds
 
 
@@ -75,11 +79,11 @@ def query_follow() -> bool:
     """`?follow=true`: whether the result is to come part by part.
 
     Raises:
-        Unprocessable: it is neither `true` nor `false`.
+        OptionValue: it is neither `true` nor `false`.
     """
     text = request.args.get("follow", "false")
     if text not in ("true", "false"):
-        raise Unprocessable.at("follow", "takes true or false")
+        raise OptionValue.at("follow", "takes true or false")
     return text == "true"
 
 

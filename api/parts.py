@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from api.services import Services
 from api.storing import aside
-from rowcast.errors import ResultLost, Unavailable
+from rowcast.errors import Restoring, ResultLost, Unavailable
 from rowcast.jobs.files import digest
 from rowcast.jobs.job import Job
 from rowcast.jobs.packed import Stored, unpack_stored
@@ -47,7 +47,7 @@ class Parts:
         """A part from the offset `start` on, in blocks; nothing is given before the whole part is known to be good.
 
         Raises:
-            Unavailable: it is bad, and was not made again in time.
+            Restoring: it is bad, and was not made again in time.
             ResultLost: it cannot be made again.
         """
         part = self.stored[number]
@@ -82,7 +82,7 @@ class Parts:
             elif self._at_hand.records.get(self._job.id).lost_chunk is not None:
                 raise ResultLost(f"Part {number} of the result of job {self._job.id} is lost: send the file again.")
             if time.monotonic() > until:
-                raise Unavailable(f"Part {number} of the result is damaged and is being made again.")
+                raise Restoring(f"Part {number} of the result is damaged and is being made again.")
             time.sleep(_LOOK_SECONDS)
 
     def _ask_for(self, number: int) -> bool:

@@ -12,6 +12,7 @@ from api.answers import DOUBT_SECONDS, job_response, own_job, row_response, sing
 from api.bodies import gunzip, in_steps, read_blocks, read_whole
 from api.multipart import read_form
 from api.options import preferred_wait, query_follow, query_wait, read_options
+from api.prefix import prefix
 from api.results import result_response
 from api.rows import instances_csv, ndjson_csv, parse
 from api.services import Services, services
@@ -55,7 +56,7 @@ def predict() -> Response:
 def _result(id: str) -> Response:
     """The result of a file that has just been sent, part by part."""
     response = result_response(own_job(id), follows=True)
-    response.headers["Location"] = f"/jobs/{id}"
+    response.headers["Location"] = f"{prefix()}/jobs/{id}"
     return response
 
 

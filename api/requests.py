@@ -7,6 +7,8 @@ from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.keys import admit
+from api.prefix import prefix_of
+from api.services import services
 from rowcast.jobs.submit import new_id
 from rowcast.logs import logger
 
@@ -36,6 +38,8 @@ def register(app: Flask) -> None:
 def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+    forwarded = request.headers.get("X-Forwarded-Prefix")
+    g.prefix = prefix_of(services().settings, request.remote_addr, forwarded)
     g.started = time.perf_counter()
     clear_contextvars()
     bind_contextvars(request_id=g.request_id)

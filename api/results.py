@@ -9,12 +9,12 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
-from api.answers import POLL_AFTER_SECONDS, own_job
+from api.answers import POLL_AFTER_SECONDS, UNBUFFERED, own_job
 from api.follow import follow
 from api.options import query_follow
 from api.parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts
 from api.services import Services, services
-from rowcast.errors import Gone, NotAcceptable, ResultLost, WrongState
+from rowcast.errors import JobExpired, JobUnfinished, NoResult, NotAcceptable, ResultLost
 from rowcast.jobs.job import Job
 from rowcast.jobs.result import ERRORS_HEADER
 from rowcast.jobs.states import Status
@@ -36,7 +36,7 @@ def result_response(job: Job, *, follows: bool) -> Response:
     """The result; `follows`: of a batch that has not ended, too, part by part as they come.
 
     Raises:
-        WrongState: there is none, or not yet. Gone: it has expired.
+        NoResult, JobUnfinished: there is none, or not yet. JobExpired: its files are gone.
     """
     if not (follows and not job.is_single and not job.status.is_terminal):
         _refuse_without_result(job)
@@ -51,9 +51,9 @@ def get_errors(id: str) -> Response:
     """The rows that could not be predicted, of a job that has ended."""
     job = own_job(id)
     if not job.status.is_terminal:
-        raise WrongState(f"Job {id} is {job.status}; its errors are complete at its end.", None, POLL_AFTER_SECONDS)
+        raise JobUnfinished(f"Job {id} is {job.status}; its errors are complete at its end.", None, POLL_AFTER_SECONDS)
     if job.status is Status.EXPIRED:
-        raise Gone(f"The files of job {id} have expired.")
+        raise JobExpired(f"The files of job {id} have expired.")
     parts = Parts(services(), job)
     head = ERRORS_HEADER
 
@@ -71,11 +71,12 @@ def get_errors(id: str) -> Response:
 
 def _refuse_without_result(job: Job) -> None:
     if job.status is Status.EXPIRED:
-        raise Gone(f"The result of job {job.id} has expired.")
+        raise JobExpired(f"The result of job {job.id} has expired.")
     if job.status in (Status.FAILED, Status.CANCELLED):
-        raise WrongState(f"Job {job.id} is {job.status} and has no result.", job.error)
+        ended = "has failed" if job.status is Status.FAILED else "was cancelled"
+        raise NoResult(f"Job {job.id} {ended} and has no result.", job.error)
     if not job.status.is_terminal:
-        raise WrongState(f"Job {job.id} is {job.status}; its result is not complete.", None, POLL_AFTER_SECONDS)
+        raise JobUnfinished(f"Job {job.id} is {job.status}; its result is not complete.", None, POLL_AFTER_SECONDS)
 
 
 def _refuse_other_forms() -> None:
@@ -98,7 +99,7 @@ def _file(job: Job) -> Response:
 
 def _followed(job: Job) -> Response:
     head = _head(services(), job.id)
-    response = Response(follow(services(), job, head), content_type=_CSV)
+    response = Response(follow(services(), job, head), content_type=_CSV, headers=UNBUFFERED)
     response.set_etag(job.id)  # the bytes are those of the finished result: a broken one can be resumed from that
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.csv")
     return response

@@ -13,7 +13,6 @@ import uuid_utils
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.ggevent import GeventWorker
 
-from rowcast.problem import problem
 from rowcast.settings import Settings
 
 CONNECTIONS = 10_000
@@ -51,6 +50,11 @@ class Server(BaseApplication):
         }
         super().__init__()
 
+    @property
+    def url_prefix(self) -> str:
+        """The path below which a proxy serves the gateway."""
+        return self._settings.url_prefix
+
     def load_config(self) -> None:
         """Takes our options over."""
         for name, value in self._options.items():
@@ -76,7 +80,7 @@ class ProblemWorker(GeventWorker):
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """As gunicorn's, through a socket that turns its HTML page into a problem."""
-        super().handle_error(req, _ProblemSocket(client), addr, exc)
+        super().handle_error(req, _ProblemSocket(client, self.app.url_prefix), addr, exc)
 
 
 class _JoiningSocket:
@@ -115,8 +119,8 @@ class _ProblemSocket:
 
     _PAGE = re.compile(rb"HTTP/1\.1 (\d{3}) ([^\r]*)\r\n.*?<h1><p>.*?</p></h1>\s*(.*?)\s*</body>", re.DOTALL)
 
-    def __init__(self, client: socket.socket) -> None:
-        self._client = client
+    def __init__(self, client: socket.socket, prefix: str) -> None:
+        self._client, self._prefix = client, prefix
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -124,13 +128,16 @@ class _ProblemSocket:
     def sendall(self, data: bytes) -> None:
         """Sends `data`, translated."""
         page = self._PAGE.match(data)
-        self._client.sendall(_page(page) if page else data)
+        self._client.sendall(_page(page, self._prefix) if page else data)
 
 
-def _page(page: re.Match[bytes]) -> bytes:
+def _page(page: re.Match[bytes], prefix: str) -> bytes:
+    from api.errors import BadHttp, problem  # only in the server's process: gevent has patched that one
+
     status, reason, detail = page[1].decode(), page[2].decode(), html.unescape(page[3].decode("latin-1"))
     id = str(uuid_utils.uuid7())
-    body = json.dumps(problem(int(status), reason, detail or reason) | {"request_id": id}).encode()
+    document = problem(BadHttp(detail or reason).recorded(), prefix)
+    body = json.dumps({**document, "status": int(status), "request_id": id}).encode()
     head = (
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
         f"X-Request-ID: {id}\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -31,7 +31,7 @@ class Ending:
     def __init__(self) -> None:
         self._event = threading.Event()
         self.outcome: dict[str, Any] | None = None
-        """Of a single job, unless it is long: its result, or the problem that ended it (which has a `status`)."""
+        """Of a single job, unless it is long: its result, or the problem that ended it (which has a `type`)."""
 
     def wait(self, seconds: float) -> None:
         """Returns when the job may have ended, after so many seconds at most; each call waits anew."""

@@ -1,9 +1,11 @@
 """A problem document (RFC 9457): what every HTTP error and every failed job carries."""
 
-from collections.abc import Sequence
-from typing import Any, NotRequired
+from typing import Annotated, NotRequired
 
+from pydantic import Field
 from typing_extensions import TypedDict
+
+from rowcast.errors import PREFIX
 
 
 class Fault(TypedDict):
@@ -13,17 +15,27 @@ class Fault(TypedDict):
     message: str
 
 
-class Problem(TypedDict):
-    """What went wrong. `detail` is for people; `errors` is there for input whose faults have a place."""
+class Recorded(TypedDict):
+    """A job's error as its record holds it. `type` tells the rest; see `Problem`."""
 
     type: str
-    title: str
-    status: int
     detail: str
     errors: NotRequired[list[Fault]]
 
 
-def problem(status: int, title: str, detail: str, errors: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
-    """The document, a `Problem`; `errors` is left out where empty."""
-    document: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return document | {"errors": list(errors)} if errors else document
+class Problem(TypedDict):
+    """What went wrong."""
+
+    type: Annotated[
+        str,
+        Field(
+            description="`urn:rowcast:problem:` and a stable name; `/docs/errors` lists them.",
+            pattern=f"^{PREFIX}[a-z0-9-]+$",
+            examples=[f"{PREFIX}missing-columns"],
+        ),
+    ]
+    title: Annotated[str, Field(description="The type in a few words.")]
+    status: int
+    detail: Annotated[str, Field(description="What is wrong this time, for people.")]
+    help: Annotated[str, Field(description="Path of a page that explains the type and what to do.")]
+    errors: NotRequired[Annotated[list[Fault], Field(description="Each fault of the input that has a place.")]]

@@ -4,7 +4,9 @@ A variable is `ROWCAST_` and the field's name in capitals. The README's table is
 (`python -m rowcast.settings`), and a test holds them together.
 """
 
+import ipaddress
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -21,8 +23,12 @@ SECRET = re.compile(r"^.+(?=@)|(?<=password=)[^&]+", re.DOTALL)
 GIB = 1024**3
 MIB = 1024**2
 
+PREFIX_PATTERN = r"(?:/[A-Za-z0-9._~!$&'()*+;=:@%-]+)+"
+"""One or more segments of a path (RFC 3986 §3.3), without a slash at the end."""
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(BaseSettings):
@@ -54,6 +60,17 @@ class Settings(BaseSettings):
     )
     open: bool = Field(
         default=False, description="`true`: an open gateway (one without keys) may listen beyond loopback."
+    )
+    url_prefix: str = Field(
+        default="",
+        pattern=rf"^({PREFIX_PATTERN})?$",
+        max_length=256,
+        description="The path below which a proxy serves the gateway, like `/rowcast`; every link starts with it.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.0/8,::1",
+        description="Addresses and networks, with commas between them, whose `X-Forwarded-Prefix` is used if "
+        "`URL_PREFIX` is not set.",
     )
     api_keys_file: str | None = Field(
         default=None,
@@ -112,6 +129,21 @@ class Settings(BaseSettings):
             name = PREFIX + str(first["loc"][0]).upper()
             raise BadSetting(name, SECRET.sub("***", str(first["input"])), _takes(first["msg"])) from None
 
+    @cached_property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """`trusted_proxies` taken apart."""
+        return _networks(self.trusted_proxies)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: str) -> str:
+        try:
+            _networks(proxies)
+        except ValueError:
+            takes = "takes addresses and networks with commas between them, for example 10.0.0.0/8,::1"
+            raise PydanticCustomError("trusted_proxies", takes) from None
+        return proxies
+
     @field_validator("redis_url")
     @classmethod
     def _can_be_taken_apart(cls, url: str) -> str:
@@ -121,6 +153,10 @@ class Settings(BaseSettings):
             takes = "takes redis://[USER:PASSWORD@]HOST[:PORT][/NUMBER], with / ? # @ in a password as %XX"
             raise PydanticCustomError("redis_url", takes) from None
         return url
+
+
+def _networks(proxies: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(proxy.strip()) for proxy in proxies.split(",") if proxy.strip())
 
 
 def _takes(message: str) -> str:

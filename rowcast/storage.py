@@ -14,7 +14,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from rowcast.errors import Unavailable
+from rowcast.errors import StoreUnavailable
 
 _URL = re.compile(r"^[a-z0-9]+://")
 
@@ -34,7 +34,7 @@ class Storage:
             self._store = _open(location, self._folder)
         except (BaseError, OSError) as error:
             detail = f"The store {location} cannot be opened: {error}"
-            raise Unavailable(detail, public="The store cannot be opened.") from error
+            raise StoreUnavailable(detail, public="The store cannot be opened.") from error
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Writes the object whole, over one that is there."""
@@ -117,7 +117,7 @@ class Storage:
         """
         self.put(".check", b"ok")
         if self.get(".check") != b"ok":
-            raise Unavailable(f"The store {self.location} does not give back what it was given.")
+            raise StoreUnavailable(f"The store {self.location} does not give back what it was given.")
         self.delete(".check")
 
 
@@ -139,4 +139,4 @@ def _speaking(location: str, key: str) -> Iterator[None]:
     except (BaseError, OSError) as error:
         reason = str(error).split("\n", 1)[0]
         detail = f"The store {location} failed at {key!r}: {reason}"
-        raise Unavailable(detail, public="The store cannot be reached, read or written.") from error
+        raise StoreUnavailable(detail, public="The store cannot be reached, read or written.") from error

@@ -11,14 +11,14 @@ import pytest
 from programs import ROOT, Stack
 
 from api.app import create_app
-from api.errors import STATUS
+from api.error_pages import markdown, public_types
 from bench.table import kept, table
 from rowcast.jobs.keys import TABLE
 from rowcast.jobs.options import Options
 from rowcast.settings import Settings
 
 DOCS = ROOT / "docs"
-MINE = ["api.md", "design.md", "faults.md", "keys.md", "models.md", "performance.md", "scaling.md"]
+MINE = ["api.md", "design.md", "errors.md", "faults.md", "keys.md", "models.md", "performance.md", "scaling.md"]
 
 VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION", "<alias>": "ALIAS", "<file>": "FILE"}
 """How the documents write the variables of a route."""
@@ -106,7 +106,11 @@ def test_the_table_of_options_is_that_of_the_code() -> None:
 
 def test_every_status_of_our_errors_is_explained() -> None:
     explained = {status for cell in first_cells(between("api.md", "statuses")) for status in cell.split(", ")}
-    assert explained >= {str(status) for status, _ in STATUS.values()}
+    assert explained >= set(map(str, public_types()))
+
+
+def test_the_page_of_problems_is_made_from_the_error_tree() -> None:
+    assert text("errors.md") == markdown(), "run: python -m api.error_pages > docs/errors.md"
 
 
 def test_the_table_of_redis_keys_is_that_of_the_code() -> None:

@@ -17,6 +17,7 @@ ROWS = {
 }  # fmt: skip
 ALLOWED = {
     ("rowcast.settings", "rowcast.errors"),
+    ("rowcast.problem", "rowcast.errors"),
     ("rowcast.jobs", "rowcast.models"),
     ("rowcast.scoring", "rowcast.jobs"),
     ("rowcast.scoring", "rowcast.models"),

@@ -18,11 +18,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from rowcast.errors import Unavailable
+from rowcast.errors import TimedOut, Unavailable
 from rowcast.jobs.leases import ChunkLease, Leases, RowLease
 from rowcast.jobs.scripts import STRIKES_OF_ERROR
 from rowcast.logs import logger
-from rowcast.problem import problem
 
 GRACE_SECONDS = 0.5
 """How long a chunk that is not ours any more may go on: most end by themselves sooner than a process starts anew."""
@@ -121,8 +120,8 @@ class Keeper:
         if hold.lost_at is not None and now - hold.lost_at >= GRACE_SECONDS:
             self._end_process(hold, "work_is_no_longer_wanted")
         elif now > hold.deadline:
-            document = problem(500, "Timed out", f"It took longer than {hold.seconds:g} s (ROWCAST_CHUNK_TIMEOUT).")
-            self._leases.give_back(hold.leases, document, strikes=STRIKES_OF_ERROR)
+            timed_out = TimedOut(f"Scoring took longer than {hold.seconds:g} s (ROWCAST_CHUNK_TIMEOUT).")
+            self._leases.give_back(hold.leases, timed_out.recorded(), strikes=STRIKES_OF_ERROR)
             self._end_process(hold, "work_took_too_long")
 
     def _end_process(self, hold: _Hold, event: str) -> None:

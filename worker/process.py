@@ -5,7 +5,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rowcast.errors import Gone, ModelRefused, NotFound, RowcastError, Unavailable
+from rowcast.errors import (
+    BadRow,
+    Gone,
+    InputLost,
+    ModelRefused,
+    NotFound,
+    RowcastError,
+    ScoringFailed,
+    Unavailable,
+)
 from rowcast.jobs.connection import connect
 from rowcast.jobs.files import Files
 from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease
@@ -14,7 +23,6 @@ from rowcast.jobs.records import Records
 from rowcast.jobs.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.logs import logger
 from rowcast.models.registry import Registry
-from rowcast.problem import problem
 from rowcast.scoring.predict import Predict, SearchAborted, Wanted, predict_good, predict_rows
 from rowcast.scoring.score import ChunkSpec, Part, score
 from rowcast.settings import Settings
@@ -32,13 +40,6 @@ prediction does; other work that comes calls it away."""
 
 STAY_SECONDS = 5.0
 """When it goes back nevertheless, so that a worker that is to stop gets its processes."""
-
-
-class InputLost(RowcastError):
-    """A chunk's input is not in the store as it was put there; the text says how."""
-
-    def __init__(self, how: str) -> None:
-        super().__init__(f"{how}. Send the file again")
 
 
 class Process:
@@ -76,11 +77,11 @@ class Process:
             except Unavailable as error:
                 self._put_off([lease], error, log)
             except (ModelRefused, NotFound, SearchAborted, InputLost) as error:
-                self._fail(lease, f"cannot be scored: {error.detail}")
+                self._fail(lease, error)
             except Exception as error:
                 log.exception("chunk_raised")
                 detail = f"Chunk {chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
-                document = problem(500, "Scoring failed", detail)
+                document = ScoringFailed(detail).recorded()
                 self._keeper.give_back([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
             finally:
                 self._isolated.close()
@@ -110,7 +111,7 @@ class Process:
                 return False
             except Exception as error:
                 log.exception("rows_raised")
-                document = problem(500, "Predicting failed", f"{type(error).__name__}: {error}")
+                document = ScoringFailed(f"{type(error).__name__}: {error}").recorded()
                 self._keeper.give_back(rows, document, strikes=STRIKES_OF_ERROR)
             finally:
                 self._isolated.close()
@@ -140,7 +141,8 @@ class Process:
             self._files.drop_halves(lease.id, lease.chunk)
         digest = self._files.put_part(lease.id, lease.chunk, part.data, part.errors)
         stored = Stored(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
-        outcome = self._leases.commit(lease, stored, part.summary.to_json())
+        why = part.reason.to_json() if part.reason else {}
+        outcome = self._leases.commit(lease, stored, {**part.summary.to_json(), **why})
         seconds = round(time.perf_counter() - started, 6)
         log.info(
             "chunk_scored",
@@ -159,9 +161,10 @@ class Process:
         try:
             data = self._files.get_input(lease.id, lease.chunk)
         except FileNotFoundError:
-            raise InputLost("its input is gone from the store") from None
+            raise InputLost("its input is gone from the store: send the file again") from None
         if len(data) != lease.planned.bytes:
-            raise InputLost(f"its input has {len(data)} bytes in the store, and had {lease.planned.bytes}")
+            sizes = f"{len(data)} bytes in the store, and had {lease.planned.bytes}"
+            raise InputLost(f"its input has {sizes}: send the file again")
         return data
 
     def _sweep_if_deleted(self, id: str) -> None:
@@ -186,14 +189,14 @@ class Process:
         try:
             loaded = self._models.get(name, version)
         except (ModelRefused, NotFound) as error:
-            document = problem(500, "Model refused", error.detail)
+            document = ModelRefused(error.detail).recorded()
             return [Outcome(row, "failed", document) for row in rows]
         wanted = Wanted(any(row.probabilities for row in rows), any(row.scores for row in rows))
         answers = predict_rows(loaded, [row.values for row in rows], wanted, self._way_to_predict(rows[0]))
         outcomes = []
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, str):
-                outcomes.append(Outcome(row, "failed", problem(422, "The row cannot be predicted", answer)))
+                outcomes.append(Outcome(row, "failed", BadRow(answer).recorded()))
             else:
                 for name, asked in (("probabilities", row.probabilities), ("scores", row.scores)):
                     if not asked:
@@ -205,22 +208,24 @@ class Process:
         """Tries again later, as often as it takes: nothing is wrong with the rows."""
         pause = min(LONGEST_PAUSE_SECONDS, 2 ** min(max(lease.attempt for lease in leases), 8) / 2)
         log.warning("put_off", reason=error.detail, pause_seconds=pause)
-        document = problem(503, "Unavailable", error.detail)
-        self._keeper.give_back(leases, document, strikes=0, delay_seconds=pause)
+        self._keeper.give_back(leases, error.recorded(), strikes=0, delay_seconds=pause)
 
-    def _fail(self, lease: ChunkLease, reason: str) -> None:
-        detail = f"Chunk {lease.chunk} ({lease.rows}) {reason}."
+    def _fail(self, lease: ChunkLease, error: RowcastError) -> None:
+        detail = f"Chunk {lease.chunk} ({lease.rows}) cannot be scored: {error.detail}."
         self._log.error("job_failed", job=lease.id, reason=detail)
-        self._keeper.give_back([lease], problem(500, "Scoring failed", detail), strikes=STRIKES_ALLOWED)
+        document = _kind_of(error)(detail).recorded()
+        self._keeper.give_back([lease], document, strikes=STRIKES_ALLOWED)
+
+
+def _kind_of(error: RowcastError) -> type[RowcastError]:
+    """The problem of a job whose chunk cannot be scored because of `error`."""
+    if isinstance(error, InputLost):
+        return InputLost
+    return ModelRefused if isinstance(error, (ModelRefused, NotFound)) else ScoringFailed
 
 
 def _bad_row(part: Part) -> dict[str, Any]:
-    """The problem of a job that fails at its first bad row."""
+    """What a job records that fails at its first bad row."""
     first = part.first_error()
     where = f"row {first.row}" + (f", column {first.column}" if first.column else "")
-    return problem(
-        422,
-        "A row cannot be predicted",
-        f"{where}: {first.message}",
-        [{"where": where, "message": first.message}],
-    )
+    return BadRow.at(where, first.message).recorded()

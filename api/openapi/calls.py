@@ -43,6 +43,7 @@ CALLS = {
     ),
     "docs.document": Call("service", {200: Answer("This document.", {JSON: dict[str, Any]})}),
     "docs.page": Call("service", {200: Answer("The page.", {"text/html": None})}),
+    "docs.problems": Call("service", {200: Answer("The page.", {"text/html": None})}),
     "docs.file": Call(
         "service", {200: Answer("The file.", {"text/css": None, "text/javascript": None})}, (errors.NotFound,)
     ),

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
 from pydantic import TypeAdapter
 
-from api.errors import STATUS, HttpProblem
+from api.error_pages import public_types
+from api.errors import HttpProblem, status_of
 from api.keys import is_open
 from api.openapi.calls import CALLS
 from api.openapi.pieces import PROBLEM, Answer, Call, Content, Parameter
@@ -19,7 +21,7 @@ _VARIABLE = re.compile(r"<([^>]+)>")
 _KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
 
 
-def openapi(app: Flask, *, has_keys: bool) -> dict[str, Any]:
+def openapi(app: Flask, *, has_keys: bool, prefix: str) -> dict[str, Any]:
     """OpenAPI 3.1 of every route; what keys bring with them (401, 403, 429) only where the gateway has keys."""
     paths: dict[str, dict[str, Any]] = {}
     for rule in app.url_map.iter_rules():
@@ -32,6 +34,7 @@ def openapi(app: Flask, *, has_keys: bool) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Rowcast", "version": VERSION, "description": "Scores rows through a queue."},
+        "servers": [{"url": prefix or "/"}],
         "paths": paths,
         "components": {"schemas": _schemas()[1], "responses": _responses()}
         | ({"securitySchemes": _KEYS} if has_keys else {}),
@@ -60,18 +63,28 @@ def _operation(endpoint: str, about: str, needs_key: bool) -> dict[str, Any]:
 
 def _problems(errors: Iterable[type[RowcastError]], call: Call) -> dict[str, Any]:
     """The answers of errors, by status; where a status is one of the call's own, that holds."""
-    by_status = sorted((STATUS[error][0], error.__name__) for error in errors)
     return {
-        str(status): {"$ref": f"#/components/responses/{name}"}
-        for status, name in by_status
+        str(status): {"$ref": f"#/components/responses/{_response_name(status)}"}
+        for status in sorted({status_of(error) for error in errors})
         if status not in call.answers
     }
 
 
 def _responses() -> dict[str, Any]:
-    """The answer of each error."""
+    """The answer for each status of errors, with the types that it may have."""
     content = _content({PROBLEM: HttpProblem}, "serialization")
-    return {error.__name__: {"description": title, "content": content} for error, (_, title) in STATUS.items()}
+    return {
+        _response_name(status): {
+            "description": f"{HTTPStatus(status).phrase}. "
+            + " ".join(f"`{kind.problem_type()}`: {kind.title}." for kind in kinds),
+            "content": content,
+        }
+        for status, kinds in public_types().items()
+    }
+
+
+def _response_name(status: int) -> str:
+    return f"Problem{status}"
 
 
 def _variable(name: str) -> dict[str, Any]:

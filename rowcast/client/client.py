@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack
+from urllib.parse import urlsplit
 
 from rowcast.client.download import Target, opened
 from rowcast.client.errors import WrongUse
@@ -39,11 +40,15 @@ class CsvOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Prediction:
-    """One row's prediction; `probabilities` is None unless they were asked for, `job` the job's id."""
+    """One row's prediction; `probabilities` is None unless they were asked for, `job` the job's id.
+
+    A prediction that is infinite or not a number is None, and `warning` says which it is.
+    """
 
     prediction: Any
     probabilities: dict[str, float] | None
     job: str
+    warning: str | None = None
 
 
 class Client:
@@ -115,10 +120,9 @@ class Client:
             )
         )
         if "id" not in answer:
-            return Prediction(answer["prediction"], answer.get("probabilities"), str(answer["job"]))
+            return _prediction(answer, str(answer["job"]))
         job = Job(self._transport, answer).wait(None if until is None else until - monotonic())
-        result = job.raw.get("result") or {}
-        return Prediction(result.get("prediction"), result.get("probabilities"), job.id)
+        return _prediction(job.raw.get("result") or {}, job.id)
 
     def submit_csv(
         self,
@@ -191,7 +195,11 @@ class Client:
             left = None if left is None else left - len(page["jobs"])
             if not page.get("next") or (left is not None and left <= 0):
                 return
-            page = plain(self._transport.call("GET", page["next"]))
+            page = plain(self._transport.call("GET", f"/jobs?{urlsplit(page['next']).query}"))
+
+
+def _prediction(result: Mapping[str, Any], job: str) -> Prediction:
+    return Prediction(result.get("prediction"), result.get("probabilities"), job, result.get("warning"))
 
 
 def _query(options: CsvOptions) -> dict[str, str]:

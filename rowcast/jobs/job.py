@@ -13,7 +13,7 @@ from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import ClassSummary, NumberSummary, render_fields
 from rowcast.models.manifest import Label
-from rowcast.problem import Problem
+from rowcast.problem import Recorded
 
 
 class ModelRef(BaseModel):
@@ -55,9 +55,13 @@ class Spec(BaseModel):
 
 
 class RowResult(TypedDict):
-    """The prediction of one row (a list for several outputs); probabilities and scores if they were asked for."""
+    """The prediction of one row (a list for several outputs); probabilities and scores if they were asked for.
 
-    prediction: Label | list[Label]
+    `prediction` is null if it is infinite or not a number, which JSON cannot write; `warning` says which.
+    """
+
+    prediction: Label | list[Label] | None
+    warning: NotRequired[str]
     probabilities: NotRequired[dict[str, float]]
     scores: NotRequired[dict[str, float]]
 
@@ -81,7 +85,7 @@ class Job:
     part_bytes: int
     error_bytes: int
     result: RowResult | None
-    error: Problem | None
+    error: Recorded | None
     summary: ClassSummary | NumberSummary | None
     lost_chunk: int | None
     """Of a job that has succeeded: its part is gone or damaged, and could not be made again."""

@@ -4,8 +4,9 @@ They are typed dictionaries (of `typing_extensions`, which pydantic asks for bef
 an answer is made, and mypy holds the answer to them.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, GetPydanticSchema
 from typing_extensions import TypedDict
@@ -14,7 +15,7 @@ from rowcast.jobs.job import InputInfo, Job, RowResult
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import ClassSummary, NumberSummary
-from rowcast.problem import Problem
+from rowcast.problem import Problem, Recorded
 
 Id = Annotated[str, Field(description="UUIDv7", pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Time = Annotated[str, Field(description="RFC 3339, UTC, with milliseconds and Z")]
@@ -47,6 +48,14 @@ class BatchResult(TypedDict):
     summary: ClassSummary | NumberSummary | None
 
 
+class NotFinite(TypedDict):
+    """A warning: some predictions are infinite or not a number. They are not part of the summary's figures."""
+
+    type: Literal["not-finite"]
+    count: int
+    message: str
+
+
 class Links(TypedDict):
     """Where to go from here."""
 
@@ -73,11 +82,15 @@ class PublicJob(TypedDict):
     options: Annotated[dict[str, Any], GetPydanticSchema(lambda _, handler: handler(Options))]
     result: RowResult | BatchResult | None
     error: Problem | None
+    warnings: list[NotFinite]
     links: Links
 
 
-def public(job: Job, now_ms: int) -> PublicJob:
-    """The job as the contract shows it."""
+def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Problem]) -> PublicJob:
+    """The job as the contract shows it.
+
+    `prefix` stands before each path. `problem` makes the whole document of a failed job's recorded error.
+    """
     return {
         "id": job.id,
         "kind": job.spec.kind,
@@ -91,8 +104,9 @@ def public(job: Job, now_ms: int) -> PublicJob:
         "input": job.spec.input.model_dump(mode="json") if job.spec.input else None,
         "options": job.spec.options.model_dump(mode="json", exclude={"model"}),
         "result": _result(job),
-        "error": job.error,
-        "links": _links(job),
+        "error": problem(job.error) if job.error else None,
+        "warnings": _warnings(job),
+        "links": _links(job, prefix),
     }
 
 
@@ -118,8 +132,19 @@ def _result(job: Job) -> RowResult | BatchResult | None:
     return {"rows": job.rows_total, "bytes": job.result_bytes, "summary": job.summary}
 
 
-def _links(job: Job) -> Links:
-    here = f"/jobs/{job.id}"
+def _warnings(job: Job) -> list[NotFinite]:
+    if job.result and "warning" in job.result:
+        return [{"type": "not-finite", "count": 1, "message": job.result["warning"]}]
+    count = cast(Mapping[str, Any], job.summary or {}).get("not_finite", 0)
+    if not count:
+        return []
+    noun = "prediction is" if count == 1 else "predictions are"
+    message = f"{count} {noun} infinite or not a number (inf, nan); the summary's figures leave them out"
+    return [{"type": "not-finite", "count": count, "message": message}]
+
+
+def _links(job: Job, prefix: str) -> Links:
+    here = f"{prefix}/jobs/{job.id}"
     return {
         "self": here,
         "result": f"{here}/result",

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rowcast.errors import Gone, NotFound, QueueFull, Unprocessable, Unreadable, WrongState
-from rowcast.jobs.connection import Connection, speaking
+from rowcast.errors import BodyCutShort, JobDeleted, JobEnded, KeyReused, NotRetryable, QueueFull, UnknownJob
+from rowcast.jobs.connection import Connection, Memory, redis_full, speaking
 from rowcast.jobs.job import Job, Spec
 from rowcast.jobs.keys import key
 from rowcast.jobs.packed import Planned, pack_plan
@@ -92,9 +92,9 @@ class Records:
         """Makes the job, or finds the one that the same request made before; answers its id and which it was.
 
         Raises:
-            Unprocessable: the Idempotency-Key was used with a different request.
+            KeyReused: the Idempotency-Key was used with a different request.
             QueueFull: there are as many live jobs as may be, in all or of this owner.
-            Unreadable: the upload was silent for so long that what had arrived was swept.
+            BodyCutShort: the upload was silent for so long that what had arrived was swept.
         """
         return self._make(new, self._most(new.owner))
 
@@ -106,15 +106,15 @@ class Records:
         repeat = new.repeat or Repeat("", "")
         head: list[str | int] = [new.id, new.owner, *most, repeat.digest, repeat.fingerprint, IDEMPOTENCY_SECONDS]
         fields: list[str | int] = [item for pair in new.fields().items() for item in pair]
-        with speaking():
+        with speaking(self._redis):
             answer = self._scripts("submit", *head, new.plan or "", str(new.spec.model), *fields)
         outcome = answer[0].decode()
         if outcome == "full":
             raise self._full(answer[1].decode())
         if outcome == "swept":
-            raise Unreadable(f"The upload was silent for {UPLOAD_SILENCE_MS // 60_000} minutes; send it again.")
+            raise BodyCutShort(f"The upload was silent for {UPLOAD_SILENCE_MS // 60_000} minutes; send it again.")
         if outcome == "conflict":
-            raise Unprocessable(
+            raise KeyReused(
                 "This Idempotency-Key was used with a different request.",
                 [{"where": "Idempotency-Key", "message": f"belongs to job {answer[1].decode()}"}],
             )
@@ -124,17 +124,17 @@ class Records:
         """The job; with `owner`, only if it is that owner's.
 
         Raises:
-            NotFound: there never was such a job, or it is somebody else's.
-            Gone: it was deleted.
+            UnknownJob: there never was such a job, or it is somebody else's.
+            JobDeleted: it was deleted.
         """
         with speaking(), self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(key("job", id))
             pipe.hgetall(key("summary", id))
             record, summary = pipe.execute()
         if not record or ARRIVING in record or (owner is not None and record[b"owner"].decode() != owner):
-            raise NotFound(f"There is no job {id}.")
+            raise UnknownJob(f"There is no job {id}.")
         if record[b"status"] == DELETED:
-            raise Gone(f"Job {id} was deleted.")
+            raise JobDeleted(f"Job {id} was deleted.")
         return self._job(id, record, summary)
 
     def page(
@@ -190,7 +190,7 @@ class Records:
         """Cancels a job that has not ended.
 
         Raises:
-            WrongState: it has.
+            JobEnded: it has.
         """
         self._end(id, Status.CANCELLED, "")
 
@@ -198,19 +198,20 @@ class Records:
         """Lets a failed or cancelled batch go on with the chunks that are not done.
 
         Raises:
-            WrongState: there is nothing to go on with.
+            NotRetryable: there is nothing to go on with.
             QueueFull: as `make`.
         """
         job = self.get(id)
-        with speaking():
+        with speaking(self._redis):
             answer = [word.decode() for word in self._scripts("retry", id, *self._most(job.owner))]
         if answer[0] == "full":
             raise self._full(answer[1])
         if answer[0] == "done":
-            raise WrongState(f"Every chunk of job {id} is done; a retry would change nothing.")
+            why = "its rows are all bad" if job.rows_failed == job.rows_total else "every chunk of it is done"
+            raise NotRetryable(f"A retry of job {id} would change nothing: {why}.", job.error)
         if answer[0] == "over":
             kind = "a single job" if job.is_single else job.status
-            raise WrongState(f"Job {id} is {kind}; a batch that failed or was cancelled can be retried.")
+            raise NotRetryable(f"Job {id} is {kind}; a batch that failed or was cancelled can be retried.")
 
     def mend(self, id: str, chunk: int) -> bool:
         """Has a part of a job that succeeded made again; answers whether that is under way."""
@@ -226,11 +227,11 @@ class Records:
         """Removes the record, cancelling the job if need be, and leaves a tombstone.
 
         Raises:
-            NotFound: there is no such record.
+            UnknownJob: there is no such record.
         """
         with speaking():
             if not self._scripts("delete", id, 2 * self._retention_ms // 1000, self._still_ms):
-                raise NotFound(f"There is no job {id}.")
+                raise UnknownJob(f"There is no job {id}.")
 
     def parts(self, id: str, first: int, count: int) -> bytes:
         """The packed entries of `count` parts from number `first` on (`packed.py` reads them)."""
@@ -238,10 +239,17 @@ class Records:
             table: bytes = self._redis.getrange(key("parts", id), first * 32, (first + count) * 32 - 1)
         return table
 
-    def ping(self) -> None:
-        """Asks whether Redis answers."""
-        with speaking():
+    def check(self) -> None:
+        """Asks whether Redis answers and takes jobs.
+
+        Raises:
+            RedisFull: it has reached its `maxmemory`.
+        """
+        with speaking(self._redis):
             self._redis.ping()
+            memory = Memory.of(self._redis)
+        if memory.is_full:
+            raise redis_full(memory)
 
     def now_ms(self) -> int:
         """Redis' clock, by which all times in records go."""
@@ -250,7 +258,7 @@ class Records:
         return int(seconds) * 1000 + int(microseconds) // 1000
 
     def _expect(self, id: str, owner: str, most: int, most_owned: int) -> None:
-        with speaking():
+        with speaking(self._redis):
             full = self._scripts("expect", id, UPLOAD_SILENCE_MS, owner, most, most_owned)
         if full:
             raise self._full(full.decode())
@@ -270,9 +278,9 @@ class Records:
         with speaking():
             outcome = self._scripts("end_job", id, status, problem).decode()
         if outcome == "unknown":
-            raise NotFound(f"There is no job {id}.")
+            raise UnknownJob(f"There is no job {id}.")
         if outcome == "over":
-            raise WrongState(f"Job {id} has ended already.")
+            raise JobEnded(f"Job {id} has ended already.")
 
     def _read_many(self, ids: list[str]) -> list[dict[bytes, bytes]]:
         with self._redis.pipeline(transaction=False) as pipe:

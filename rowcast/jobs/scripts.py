@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rowcast.errors import PREFIX
 from rowcast.jobs import keys
 from rowcast.jobs.connection import Connection
 from rowcast.jobs.queue import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
 from rowcast.settings import Settings
 
 _FOLDER = Path(__file__).parent / "lua"
-_USES = {"commit_chunk": ["summary"]}
+_USES = {"commit_chunk": ["summary", "ending"], "submit": ["ending"]}
 
 RESEND_MS = 5_000
 """When upkeep first doubts that a hint, or a worker that leases nothing, will come."""
@@ -50,6 +51,7 @@ class Scripts:
                 f"local LEASE_MS, LONGEST_WAIT_MS = {lease_ms}, {max(lease_ms, pause_ms) + RESEND_MS}",
                 f"local TOLD_BYTES = {TOLD_BYTES}",
                 f"local STRIKES_ALLOWED, STRIKES_OF_DEATH = {STRIKES_ALLOWED}, {STRIKES_OF_DEATH}",
+                f"local PROBLEM = {PREFIX!r}",
                 f"local RETENTION_MS = {int(settings.retention * 1000)}",
                 _source("prelude"),
             ]

@@ -8,7 +8,7 @@ in Redis (rowcast/jobs/lua/summary.lua), with sums and products by powers of two
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import copysign, frexp, ldexp
 from typing import Any, TypeVar
@@ -50,17 +50,21 @@ class ClassSummary(TypedDict):
 
 
 class NumberSummary(TypedDict):
-    """A regressor's predictions, those that are finite; null where there is none."""
+    """A regressor's predictions. All but `not_finite` are of those that are finite; null if there is none.
+
+    `not_finite` counts the infinite ones and those that are not a number (NaN).
+    """
 
     min: float | None
     mean: float | None
     max: float | None
     histogram: Histogram | None
+    not_finite: int
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Figures of numbers, finite ones; with `count` 0 the rest says nothing.
+    """Figures of numbers, finite ones; if `count` is 0 only `not_finite` says something.
 
     `total` is the exact sum in limbs: limb i counts 2**(32 * i), and has 32 bits and the sum's sign, so that 64 bits
     hold what two thousand million of them add up to. Bin i of `bins` counts the numbers from i to i + 1 times
@@ -73,18 +77,21 @@ class Numbers:
     total: dict[int, int] = field(default_factory=dict)
     exponent: int = LEAST_EXPONENT
     bins: dict[int, int] = field(default_factory=dict)
+    not_finite: int = 0
+    """How many others there are: infinite, or NaN."""
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> "Numbers":
-        """The figures of an array; NaN and infinities are left out."""
-        values = values[np.isfinite(values)]
+        """The figures of an array; NaN and infinities are only counted."""
+        finite = values[np.isfinite(values)]
+        not_finite, values = len(values) - len(finite), finite
         if not len(values):
-            return cls()
+            return cls(not_finite=not_finite)
         minimum, maximum = float(values.min()), float(values.max())
         exponent = grid(minimum, maximum)
         indexes, counts = np.unique(_bins(values, exponent), return_counts=True)
         bins = dict(zip(indexes.astype(np.int64).tolist(), counts.tolist(), strict=True))
-        return cls(len(values), minimum, maximum, _limbs(_exact_sum(values)), exponent, bins)
+        return cls(len(values), minimum, maximum, _limbs(_exact_sum(values)), exponent, bins, not_finite)
 
     @property
     def mean(self) -> float:
@@ -95,7 +102,7 @@ class Numbers:
     def render(self) -> NumberSummary:
         """What a job shows: min, mean, max, and bars whose edges lie on the grid, so that their counts are exact."""
         if not self.count:
-            return {"min": None, "mean": None, "max": None, "histogram": None}
+            return {"min": None, "mean": None, "max": None, "histogram": None, "not_finite": self.not_finite}
         least, most = min(self.bins), max(self.bins)
         width = -(-(most - least + 1) // BARS)
         first = least - (width * BARS - (most - least + 1)) // 2
@@ -104,7 +111,13 @@ class Numbers:
             counts[(index - first) // width] += count
         edges = [_edge(first + bar * width, self.exponent) for bar in range(BARS + 1)]
         histogram: Histogram = {"edges": edges, "counts": counts}
-        return {"min": self.minimum, "mean": self.mean, "max": self.maximum, "histogram": histogram}
+        return {
+            "min": self.minimum,
+            "mean": self.mean,
+            "max": self.maximum,
+            "histogram": histogram,
+            "not_finite": self.not_finite,
+        }
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,7 @@ class Summary:
                 "total": {str(limb): amount for limb, amount in figures.total.items()},
                 "exponent": figures.exponent,
                 "bins": {str(index): count for index, count in figures.bins.items()},
+                "not_finite": figures.not_finite,
             }
         }
 
@@ -149,9 +163,10 @@ def merge(one: Summary, other: Summary) -> Summary:
     """The summary of both together, which Redis makes likewise."""
     if one.numbers is None or other.numbers is None:
         return Summary(classes=_added([one.classes or {}, other.classes or {}]))
+    not_finite = one.numbers.not_finite + other.numbers.not_finite
     parts = [numbers for numbers in (one.numbers, other.numbers) if numbers.count]
     if len(parts) < 2:
-        return Summary(numbers=parts[0] if parts else one.numbers)
+        return Summary(numbers=replace(parts[0] if parts else one.numbers, not_finite=not_finite))
     minimum, maximum = min(part.minimum for part in parts), max(part.maximum for part in parts)
     exponent = grid(minimum, maximum)
     return Summary(
@@ -162,6 +177,7 @@ def merge(one: Summary, other: Summary) -> Summary:
             _added(part.total for part in parts),
             exponent,
             _added(_coarser(part.bins, exponent - part.exponent) for part in parts),
+            not_finite,
         )
     )
 
@@ -176,8 +192,9 @@ def render_fields(fields: Mapping[bytes, bytes]) -> ClassSummary | NumberSummary
             counts[kind][key] = int(value)
         else:
             figures[kind] = float(value)
+    not_finite = int(figures.get("not_finite", 0))
     if "count" not in figures:
-        return Summary(classes=counts["class"]).render()
+        return Summary(numbers=Numbers(not_finite=not_finite)).render() if not_finite else {"classes": counts["class"]}
     known = Numbers(
         int(figures["count"]),
         figures["minimum"],
@@ -185,6 +202,7 @@ def render_fields(fields: Mapping[bytes, bytes]) -> ClassSummary | NumberSummary
         {int(limb): amount for limb, amount in counts["total"].items()},
         int(figures["exponent"]),
         {int(index): count for index, count in counts["bin"].items()},
+        not_finite,
     )
     return known.render()
 

@@ -1,6 +1,6 @@
 """What a model and an alias may be called when they are made."""
 
-from rowcast.errors import Unprocessable
+from rowcast.errors import InvalidName
 from rowcast.models.manifest import NAME
 
 _TAKES = "1 to 64 letters, digits, dots, hyphens and underscores, a letter or digit first"
@@ -10,20 +10,20 @@ def require_name(name: str) -> None:
     """Passes a name that a model can have.
 
     Raises:
-        Unprocessable: saying what a name takes.
+        InvalidName: saying what a name takes.
     """
     if not NAME.fullmatch(name):
-        raise Unprocessable.at("name", f"{shown(name)} is no name for a model: it takes {_TAKES}")
+        raise InvalidName.at("name", f"{shown(name)} is not a valid name for a model: it takes {_TAKES}")
 
 
 def require_alias(alias: str) -> None:
     """Passes an alias that a version can have: a name that cannot be taken for a version.
 
     Raises:
-        Unprocessable: saying what an alias takes.
+        InvalidName: saying what an alias takes.
     """
     if not NAME.fullmatch(alias) or alias.isdigit():
-        raise Unprocessable.at("alias", f"{shown(alias)} is no alias: it takes {_TAKES}, not digits alone")
+        raise InvalidName.at("alias", f"{shown(alias)} is not a valid alias: it takes {_TAKES}, not digits alone")
 
 
 def shown(name: str) -> str:

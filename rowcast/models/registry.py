@@ -15,7 +15,7 @@ from itertools import count
 
 from pydantic import ValidationError
 
-from rowcast.errors import ModelRefused, NotFound
+from rowcast.errors import ModelRefused, UnknownModel
 from rowcast.models.aliases import LATEST, PRODUCTION, Aliases
 from rowcast.models.manifest import NAME, VERSION, Draft, Manifest
 from rowcast.models.names import require_alias, require_name, shown
@@ -43,7 +43,7 @@ class Registry:
         `NAME` alone is the alias `production` where it is set, else `latest`.
 
         Raises:
-            NotFound: naming what there is instead.
+            UnknownModel: naming what there is instead.
         """
         name, at, wanted = reference.partition("@")
         return self.manifest(name, self._version(name, wanted) if at else self._default_version(name))
@@ -52,7 +52,7 @@ class Registry:
         """The manifest of one version.
 
         Raises:
-            NotFound: there is no such model, or it has no such version.
+            UnknownModel: there is no such model, or it has no such version.
             ModelRefused: the file is damaged, or is that of another model or version.
         """
         known = self._manifests.get((name, version))
@@ -95,7 +95,7 @@ class Registry:
         A version appears whole or not at all; the number of one that broke off is not used again.
 
         Raises:
-            Unprocessable: the name is none that a model can have.
+            InvalidName: the name is none that a model can have.
         """
         require_name(name)
         version = self._take_version(name, pickle_bytes)
@@ -119,8 +119,8 @@ class Registry:
         """Lets `alias` mean `version`, which may be an alias itself: then what that means now.
 
         Raises:
-            NotFound: there is no such model or version.
-            Unprocessable: the alias is none that a version can have.
+            UnknownModel: there is no such model or version.
+            InvalidName: the alias is none that a version can have.
         """
         require_alias(alias)
         self._aliases.update(name, {alias: self.manifest(name, self._version(name, version)).version})
@@ -129,7 +129,7 @@ class Registry:
         """The pickle of a version, which is what the manifest says that it is.
 
         Raises:
-            NotFound: the file is gone.
+            UnknownModel: the file is gone.
             ModelRefused: the bytes have another digest than the manifest's, or, with a key, the manifest's
                 signature is missing or wrong.
         """
@@ -142,7 +142,7 @@ class Registry:
         try:
             data = self.storage.get(_model_key(manifest.name, manifest.version))
         except FileNotFoundError:
-            raise NotFound(f"The file of the model {known_as} is gone from the registry.") from None
+            raise UnknownModel(f"The file of the model {known_as} is gone from the registry.") from None
         if hashlib.sha256(data).hexdigest() != manifest.sha256:
             raise ModelRefused(f"The file of {known_as} is not the one that its manifest names (SHA-256 differs).")
         return data
@@ -199,20 +199,20 @@ class Registry:
         while self._aliases.fetch(name).get(LATEST) != (highest := self.versions(name)[-1]):
             self._aliases.update(name, {LATEST: highest})
 
-    def _no_version(self, name: str, version: str, aliases: dict[str, str] | None = None) -> NotFound:
+    def _no_version(self, name: str, version: str, aliases: dict[str, str] | None = None) -> UnknownModel:
         versions = self.versions(name)
         if not versions:
             return self._no_model(name)
         aliases = self.aliases(name) if aliases is None else aliases
         if version in aliases:
-            return NotFound(
+            return UnknownModel(
                 f"{version!r} is an alias of the model {name!r}; it means version {aliases[version]!r} now."
             )
         there = or_nearest(version, [*versions, *aliases])
-        return NotFound(f"The model {name!r} has no version or alias {shown(version)}; {there}.")
+        return UnknownModel(f"The model {name!r} has no version or alias {shown(version)}; {there}.")
 
-    def _no_model(self, name: str) -> NotFound:
-        return NotFound(f"There is no model {shown(name)}; {or_nearest(name, self.names())}.")
+    def _no_model(self, name: str) -> UnknownModel:
+        return UnknownModel(f"There is no model {shown(name)}; {or_nearest(name, self.names())}.")
 
 
 def _manifest_key(name: str, version: str) -> str:

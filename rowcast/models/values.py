@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from rowcast.errors import Unprocessable
+from rowcast.errors import RowValues
 from rowcast.models.manifest import Feature, Manifest
 from rowcast.nearest import nearest
 
@@ -29,15 +29,15 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
     `features` is a list in the model's order, or an object by the features' names.
 
     Raises:
-        Unprocessable: with one fault for each value that does not fit.
+        RowValues: with one fault for each value that does not fit.
     """
     if isinstance(features, Mapping):
         return _checked(_by_name(features, manifest, where), manifest, where)
     if not isinstance(features, Sequence) or isinstance(features, str):
-        raise Unprocessable.at(where, "takes a list in the model's order, or an object by the features' names")
+        raise RowValues.at(where, "takes a list in the model's order, or an object by the features' names")
     if len(features) != len(manifest.features):
         names = ", ".join(manifest.feature_names)
-        raise Unprocessable.at(where, f"has {len(features)} values, the model takes {len(manifest.features)}: {names}")
+        raise RowValues.at(where, f"has {len(features)} values, the model takes {len(manifest.features)}: {names}")
     return _checked(list(features), manifest, where)
 
 
@@ -105,4 +105,4 @@ def _fault(where: str, name: str, message: str) -> dict[str, str]:
 
 def _raise(faults: list[dict[str, str]]) -> None:
     if faults:
-        raise Unprocessable("; ".join(f"{fault['where']} {fault['message']}" for fault in faults[:5]) + ".", faults)
+        raise RowValues("; ".join(f"{fault['where']} {fault['message']}" for fault in faults[:5]) + ".", faults)

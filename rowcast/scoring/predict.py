@@ -236,7 +236,7 @@ def _scalars(values: NDArray[Any]) -> list[Any]:
 
 
 def _documents(model: "LoadedModel", values: Values) -> list[dict[str, Any]]:
-    documents = [{"prediction": _json(value)} for value in _scalars(values.predictions)]
+    documents = [_document(value) for value in _scalars(values.predictions)]
     labels = [label_text(label) for label in model.manifest.classes or []]
     extras = (("probabilities", labels, values.probabilities), ("scores", model.manifest.scores or [], values.scores))
     for name, columns, floats in extras:
@@ -245,6 +245,14 @@ def _documents(model: "LoadedModel", values: Values) -> list[dict[str, Any]]:
             for document, row in zip(documents, zip(*by_column, strict=True), strict=True):
                 document[name] = dict(zip(columns, row, strict=True))
     return documents
+
+
+def _document(value: Any) -> dict[str, Any]:
+    document = {"prediction": _json(value)}
+    if isinstance(value, float) and not math.isfinite(value):
+        kind = "not a number (NaN)" if math.isnan(value) else "infinite" if value > 0 else "negative infinity"
+        document["warning"] = f"the prediction is {kind}"
+    return document
 
 
 def _json(value: Any) -> Any:

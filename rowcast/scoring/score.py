@@ -10,6 +10,7 @@ from rowcast.jobs.cells import csv_row
 from rowcast.jobs.options import Options
 from rowcast.jobs.summary import Numbers, Summary
 from rowcast.scoring.predict import Outcome, Predict, SearchAborted, Wanted, added_cells, counts, predict_good
+from rowcast.scoring.reason import Reason, likely_reason
 from rowcast.scoring.table import Fault, Rows, read
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Part:
     rows: int
     rows_failed: int
     summary: Summary
+    reason: Reason | None
+    """Why all rows are bad, if they are."""
     faults: tuple[Fault, ...]
     """As in `errors`, `row` counting the job's data rows from 1."""
 
@@ -63,12 +66,16 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
         Fault(first_row + fault.row, fault.column, fault.value[:_VALUE_CHARACTERS], fault.message)
         for fault in sorted([*rows.faults, *raising], key=lambda fault: fault.row)
     )
+    count = len(rows.fields.lines)
+    is_all_bad = 0 < len(faults) == count
+    reason = likely_reason(data, rows.fields, faults, len(spec.columns), options) if is_all_bad else None
     return Part(
         data=_joined(data, rows, _added(rows, outcome, model, options), spec),
         errors=b"".join(csv_row([fault.row, fault.column, fault.value, fault.message]) for fault in faults),
-        rows=len(rows.fields.lines),
+        rows=count,
         rows_failed=len(faults),
         summary=_summary(outcome, model),
+        reason=reason,
         faults=faults,
     )
 

@@ -242,6 +242,18 @@ def test_a_job_can_fail_at_its_first_bad_row_or_after_some(client: httpx.Client)
             assert answer.json()["error"] == job["error"]
 
 
+def test_a_file_in_which_every_row_is_bad_fails_and_its_rows_can_be_read(client: httpx.Client) -> None:
+    headers = {"Content-Type": "text/csv"}
+    body = b"age,pclass\n25,3,\n26,1,\n"
+    job = client.post("/predict", content=body, headers=headers, params={"wait": 30}).json()
+    assert (job["status"], job["error"]["type"]) == ("failed", "urn:rowcast:problem:every-row-bad")
+    assert "every row has one field more than the header: a trailing delimiter?" in job["error"]["detail"]
+    assert client.get(f"/jobs/{job['id']}/errors").text.count("has 3 fields") == 2
+    refused = client.post(f"/jobs/{job['id']}/retry")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:rowcast:problem:not-retryable")
+    assert refused.json()["error"] == job["error"]
+
+
 def test_other_delimiters_no_header_and_a_byte_order_mark(client: httpx.Client) -> None:
     _, result = score(client, b"\xef\xbb\xbfpclass;age\n3;25\n", delimiter=";")
     assert result == b"pclass;age;prediction\n3;25;0\n"

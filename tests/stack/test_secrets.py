@@ -26,7 +26,11 @@ def test_no_log_has_the_password_of_redis_or_the_key_of_models_in_it(own_stack: 
         own_stack.server.kill()
         refused = http.post("/predict", json=row)
         assert (refused.status_code, PASSWORD in refused.text) == (503, False)
-    for program, complaint in {"gateway": "Redis is away", "upkeep": "Redis is away", "worker": "Connection"}.items():
+    for program, complaint in {
+        "gateway": "Redis cannot be reached",
+        "upkeep": "Redis cannot be reached",
+        "worker": "Connection",
+    }.items():
         until(lambda name=program, words=complaint: words in own_stack.log(name), f"{program} misses Redis")
     for program in PROGRAMS:
         log = own_stack.log(program)

@@ -66,7 +66,7 @@ def test_a_part_whose_input_is_gone_too_is_lost_and_says_so(own_stack: Stack, ht
     for folder in ("parts", "input"):
         file_of(own_stack, id, f"{folder}/0000000").unlink()
     answer = http.get(f"/jobs/{id}/result")
-    assert (answer.status_code, answer.json()["title"]) == (500, "Result lost")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:rowcast:problem:result-lost")
     assert "send the file again" in answer.json()["detail"]
     http.delete(f"/jobs/{id}")
 

@@ -63,6 +63,11 @@ class Model:
     def rows_done(self) -> int:
         return len(self.done) * (1 if self.is_single else ROWS)
 
+    @property
+    def ending(self) -> str:
+        """How it ends when all its chunks are done: not one good row is no success."""
+        return "failed" if self.failed == self.chunks * ROWS else "succeeded"
+
     def top_up(self) -> None:
         there = self.chunks if self.arrived is None else self.arrived
         while not self.verdict and len(self.open) < WINDOW and self.next < there:
@@ -89,7 +94,7 @@ class Model:
         if verdict:
             self.end(verdict)
         elif len(self.done) == self.chunks:
-            self.end("succeeded")
+            self.end(self.ending)
         else:
             self.top_up()
 

@@ -225,7 +225,7 @@ def test_a_cell_that_makes_a_column_text_is_said(registry, write):
         ("sex", {"estimator": "random_forest_regressor"}, "a regressor learns numbers"),
         ("age", {"estimator": "random_forest_classifier"}, "take a regressor"),
         ("name", {}, "1309 distinct values"),
-        ("survived", {"aliases": ["1"]}, "'1' is no alias"),
+        ("survived", {"aliases": ["1"]}, "'1' is not a valid alias"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_registered(registry, titanic, target, options, sentence):
@@ -238,7 +238,7 @@ def test_what_is_wrong_is_said_and_nothing_is_registered(registry, titanic, targ
 def test_a_file_or_a_name_that_is_none_is_said(registry, titanic, tmp_path):
     with pytest.raises(NotFound, match="There is no file"):
         train(tmp_path / "none.csv", "y", "m", registry)
-    with pytest.raises(Unprocessable, match="is no name for a model"):
+    with pytest.raises(Unprocessable, match="is not a valid name for a model"):
         train(titanic, "survived", "../m", registry)
 
 

@@ -17,15 +17,17 @@ redis.call('HINCRBY', K.job(id), 'bytes', bytes)
 redis.call('HINCRBY', K.job(id), 'error_bytes', error_bytes)
 local all_failed = redis.call('HINCRBY', K.job(id), 'failed', failed)
 local chunks_done = redis.call('HINCRBY', K.job(id), 'chunks_done', 1)
-add_summary(id, cjson.decode(summary))
+summary = cjson.decode(summary)
+add_summary(id, summary)
+note_reason(id, summary.bad)
 
 local job = redis.call('HMGET', K.job(id), 'chunks', 'max_errors')
 local ended = false
 if job[2] and all_failed > tonumber(job[2]) then
-  ended = finish(id, 'failed', problem('Too many bad rows', string.format(
-    '%d rows could not be predicted, and the job allows %s.', all_failed, job[2]), 422))
+  ended = finish(id, 'failed', problem('too-many-bad-rows', string.format(
+    '%d rows could not be predicted, and the job allows %s.', all_failed, job[2])))
 elseif chunks_done == tonumber(job[1]) and not is_arriving(id) then
-  ended = finish(id, 'succeeded')
+  ended = finish(id, ending(id))
 else
   top_up(id)
 end

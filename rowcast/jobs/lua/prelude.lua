@@ -8,9 +8,8 @@ end
 -- Lua's own conversion keeps 14 digits.
 local function text(number) return string.format('%.0f', number) end
 
-local function problem(title, detail, status)
-  return cjson.encode({type = 'about:blank', title = title, status = status, detail = detail})
-end
+-- A job's error; the slug is that of a class in rowcast/errors.
+local function problem(slug, detail) return cjson.encode({type = PROBLEM .. slug, detail = detail}) end
 
 local function add_total(name, amount) redis.call('HINCRBY', K.totals(), name, text(amount)) end
 
@@ -214,7 +213,7 @@ local function worker_lost(id, chunk)
     local first, rows = struct.unpack('<I8I4', planned)
     what = string.format('Chunk %s (rows %.0f to %.0f)', chunk, first, first + rows - 1)
   end
-  return problem('Worker lost', what .. ': the processes that worked on it died, as often as they may.', 500)
+  return problem('worker-lost', what .. ': the processes that worked on it died, as often as they may.')
 end
 
 -- A part of a job that has succeeded cannot be made again.

@@ -33,7 +33,8 @@ if plan ~= '' then
   redis.call('SET', K.plan(id), plan)
   local verdict, err, done, chunks = unpack(redis.call('HMGET', K.job(id), 'verdict', 'error', 'chunks_done', 'chunks'))
   redis.call('HDEL', K.job(id), 'verdict', 'error')
-  local to = verdict or done == chunks and 'succeeded'
+  local to = verdict
+  if not to and done == chunks then to, err = ending(id) end
   if to and finish(id, to, err ~= '' and err or nil) then tell({id})
   else top_up(id) end
 else

@@ -40,5 +40,9 @@ end
 
 local function add_summary(id, summary)
   if summary.classes then add_classes(K.summary(id), summary.classes) end
-  if summary.numbers and summary.numbers.count > 0 then add_numbers(K.summary(id), summary.numbers) end
+  local numbers = summary.numbers
+  if numbers and numbers.count > 0 then add_numbers(K.summary(id), numbers) end
+  if numbers and numbers.not_finite > 0 then
+    redis.call('HINCRBY', K.summary(id), 'not_finite', text(numbers.not_finite))
+  end
 end

@@ -50,4 +50,4 @@ def test_an_audit_without_redis_exits_with_3(rowcast, monkeypatch: pytest.Monkey
     monkeypatch.setenv("ROWCAST_REDIS_URL", "redis://127.0.0.1:1/0")
     done = rowcast("audit")
     assert (done.returncode, done.stdout) == (3, b"")
-    assert b"Redis is away" in done.stderr
+    assert b"Redis cannot be reached" in done.stderr

@@ -15,7 +15,6 @@ from rowcast.jobs.keys import TABLE, key
 from rowcast.jobs.leases import ChunkLease, Leases, Outcome
 from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, Stored, pack_plan, unpack_stored
-from rowcast.jobs.public import public
 from rowcast.jobs.records import NewJob, Records, Repeat
 from rowcast.jobs.scripts import STRIKES_ALLOWED, STRIKES_OF_DEATH
 from rowcast.jobs.states import TRANSITIONS, Status
@@ -25,7 +24,7 @@ from rowcast.settings import Settings
 from rowcast.storage import Storage
 
 MODEL = ModelRef(name="titanic", version="1")
-PROBLEM = {"type": "about:blank", "title": "Lost", "status": 500, "detail": "it was lost"}
+PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(record
         assert leases.commit(lease, part(failed=1), {}) == "stale"
     job = records.get(new.id)
     assert (job.status, job.rows_done, job.rows_failed, job.chunks_done) == (Status.SUCCEEDED, 70, 7, 7)
-    assert public(job, 0)["result"]["summary"] == {"classes": {"0": 42, "1": 21}}
+    assert job.summary == {"classes": {"0": 42, "1": 21}}
     assert list(unpack_stored(records.parts(new.id, 0, 7), 7)) == [part(failed=1)] * 7
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from store_model import ROWS, Held, Model, Work, can_follow
 
-from rowcast.errors import Gone, NotFound, Unprocessable, WrongState
+from rowcast.errors import EveryRowBad, Gone, NotFound, Unprocessable, WrongState
 from rowcast.jobs.auditor import Auditor
 from rowcast.jobs.connection import Connection
 from rowcast.jobs.files import Files
@@ -34,7 +34,7 @@ from rowcast.settings import Settings
 from rowcast.storage import Storage
 
 MODEL = ModelRef(name="m", version="1")
-PROBLEM = {"type": "about:blank", "title": "Lost", "status": 500, "detail": "it was lost"}
+PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}
 HOLDERS = ("a/1", "a/2", "b/1")
 PAUSE_SECONDS = 600
 
@@ -241,7 +241,7 @@ class Machine(RuleBasedStateMachine):
         return work.attempts, work.strikes
 
     @precondition(lambda self: self.chunk_leases)
-    @rule(number=some, failed=st.sampled_from([0, 0, 0, 1]))
+    @rule(number=some, failed=st.sampled_from([0, 0, 1, ROWS, ROWS, ROWS]))
     def commit_chunk(self, number: int, failed: int) -> None:
         self.commit(self.chunk_leases[-1 - number % min(len(self.chunk_leases), 6)], failed)
 
@@ -251,7 +251,9 @@ class Machine(RuleBasedStateMachine):
         if model.status not in ("deleted", "expired"):  # a worker looks for that (worker/process.py)
             self.files.put_part(lease.id, lease.chunk, b"y" * ROWS, b"e" if lease.chunk in model.done else errors)
         part = Stored(b"d" * 16, ROWS, failed, ROWS, failed)
-        outcome = self.workers[HOLDERS[0]].commit(lease, part, {"classes": {"0": ROWS}})
+        bad = {"bad": {"message": f"has fault {lease.chunk}", "example": "", "rows": ROWS}} if failed == ROWS else {}
+        summary = {"classes": {"0": ROWS - failed} if failed < ROWS else {}, **bad}
+        outcome = self.workers[HOLDERS[0]].commit(lease, part, summary)
         if not work or not work.held or work.held.attempt != lease.attempt:
             assert outcome == "stale"
             return
@@ -261,7 +263,7 @@ class Machine(RuleBasedStateMachine):
         if model.max_errors is not None and model.failed > model.max_errors:
             model.end("failed")
         elif len(model.done) == model.chunks and model.is_known:
-            model.end("succeeded")
+            model.end(model.ending)
         has_ended = bool(model.verdict) or not model.is_live
         None if has_ended else model.top_up()
         assert outcome == ("ended" if has_ended else "counted")
@@ -483,6 +485,10 @@ class Machine(RuleBasedStateMachine):
                 continue
             job = self.records.get(id)
             assert (job.status.value, job.rows_done, job.rows_failed) == (model.status, model.rows_done, model.failed)
+            is_hopeless = model.status == "failed" and not model.is_single and model.failed == model.chunks * ROWS
+            if is_hopeless and model.max_errors is None and job.error != PROBLEM:
+                assert job.error is not None
+                assert job.error["type"] == EveryRowBad.problem_type()
             before, rows_before = self.seen.get(id, ("queued", 0))
             assert job.rows_done >= rows_before
             assert before == job.status or can_follow(Status(before), job.status)

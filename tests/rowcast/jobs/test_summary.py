@@ -71,9 +71,10 @@ def test_a_summary_survives_json(values) -> None:
         assert Summary.from_json(json.loads(json.dumps(summary.to_json(), allow_nan=False))) == summary
 
 
-def test_what_is_not_finite_is_left_out() -> None:
-    assert of([1.0, math.nan, math.inf, 3.0]).render() == of([1.0, 3.0]).render()
-    assert of([math.nan]).render() == {"min": None, "mean": None, "max": None, "histogram": None}
+def test_what_is_not_finite_is_counted_and_left_out_of_the_figures() -> None:
+    assert of([1.0, math.nan, math.inf, 3.0]).render() == of([1.0, 3.0]).render() | {"not_finite": 2}
+    nothing = {"min": None, "mean": None, "max": None, "histogram": None}
+    assert of([math.nan]).render() == {**nothing, "not_finite": 1}
 
 
 def test_the_largest_numbers_have_edges_that_json_can_write() -> None:
@@ -106,6 +107,11 @@ def test_redis_adds_up_numbers_as_python_does(in_redis, parts) -> None:
     whole = of([value for part in parts for value in part])
     if whole.numbers.count:
         assert in_redis([of(part) for part in parts]) == whole.render()
+
+
+@pytest.mark.parametrize("parts", [[[math.nan]], [[math.inf], [1.0, -math.inf]], [[1.0], [math.nan]], [[2.0]]])
+def test_redis_counts_what_is_not_finite_as_python_does(in_redis, parts) -> None:
+    assert in_redis([of(part) for part in parts]) == merged([of(part) for part in parts]).render()
 
 
 def test_redis_adds_up_classes_as_python_does(in_redis) -> None:

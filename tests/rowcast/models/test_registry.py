@@ -99,7 +99,7 @@ def test_no_trick_with_a_path_reaches_anything(registry, draft, tmp_path, refere
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "%2e", "-a", "a" * 65, "a\n", "ä"])
 def test_a_model_cannot_be_registered_under_a_name_that_is_none(registry, draft, name):
-    with pytest.raises(Unprocessable, match="is no name for a model"):
+    with pytest.raises(Unprocessable, match="is not a valid name for a model"):
         registry.register(name, b"", draft)
 
 
@@ -148,7 +148,7 @@ def test_an_alias_moves_and_can_be_set_to_what_another_alias_means(registry, dra
 @pytest.mark.parametrize("alias", ["3", "007", "", "..", "a/b", "a@b"])
 def test_an_alias_that_could_be_a_version_or_a_path_is_refused(registry, draft, alias):
     registry.register("m", b"", draft)
-    with pytest.raises(Unprocessable, match="is no alias"):
+    with pytest.raises(Unprocessable, match="is not a valid alias"):
         registry.set_alias("m", alias, "1")
 
 

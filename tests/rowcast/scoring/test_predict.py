@@ -164,11 +164,11 @@ def test_a_single_row_that_raises_leaves_the_others_alone(models: Mapping[str, L
     assert isinstance(answers[2], dict)
 
 
-def test_json_has_no_word_for_what_is_no_number() -> None:
+def test_a_prediction_that_json_cannot_write_is_null_and_says_so() -> None:
     model = loaded(Answering(np.array([math.nan, math.inf, 1.5])), numbers("a"))
     assert predict_rows(model, [[1], [2], [3]], Wanted()) == [
-        {"prediction": None},
-        {"prediction": None},
+        {"prediction": None, "warning": "the prediction is not a number (NaN)"},
+        {"prediction": None, "warning": "the prediction is infinite"},
         {"prediction": 1.5},
     ]
     narrow = loaded(Answering(np.array([0.1], np.float32)), numbers("a"))

@@ -1,0 +1,73 @@
+"""The pages about problems, `/docs/errors` and docs/errors.md (`python -m api.error_pages`), from the error tree."""
+
+import html
+import re
+from http import HTTPStatus
+
+from api import errors as http_errors
+from rowcast import errors
+
+_INTRODUCTION = (
+    "Every error of the service is a problem document (RFC 9457, `application/problem+json`) with the members `type`, "
+    "`title`, `status`, `detail`, `help` and `request_id`, and `errors` if the faults have places in the input. "
+    "A failed job has the same in its `error`, without `request_id`. `type` is `urn:rowcast:problem:` and one of the "
+    "names below. It is stable, so programs can switch on it; later versions may add some. The `status` in a job's "
+    "`error` is the one that the answer has if a caller waits for a single row."
+)
+
+_NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile)
+"""They stop a program at its start, so no caller ever sees them."""
+
+
+def public_types() -> dict[int, list[type[errors.RowcastError]]]:
+    """All types that can leave over HTTP, by status, both in order."""
+    kinds = [kind for kind in errors.types() if kind not in _NOT_OVER_HTTP]
+    by_status: dict[int, list[type[errors.RowcastError]]] = {}
+    for kind in sorted(kinds, key=lambda kind: (http_errors.status_of(kind), kind.slug)):
+        by_status.setdefault(http_errors.status_of(kind), []).append(kind)
+    return by_status
+
+
+def markdown() -> str:
+    """`docs/errors.md`."""
+    lines = ["# Problems", "", _INTRODUCTION, ""]
+    for status, kinds in public_types().items():
+        lines += [f"## {status} {HTTPStatus(status).phrase}", ""]
+        for kind in kinds:
+            lines += [
+                f"### {kind.slug}",
+                "",
+                f"**{kind.title}.** {kind.cause()}",
+                "",
+                f"*What to do:* {kind.remedy}",
+                "",
+            ]
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def page() -> str:
+    """The same as a page of HTML; each type is at `#SLUG`. Links are relative: the page works below any path."""
+    sections = []
+    for status, kinds in public_types().items():
+        sections.append(f"<h2>{status} {html.escape(HTTPStatus(status).phrase)}</h2>")
+        sections += [
+            f'<section id="{kind.slug}"><h3><a href="#{kind.slug}">{kind.slug}</a></h3>'
+            f"<p><strong>{_inline(kind.title)}.</strong> {_inline(kind.cause())}</p>"
+            f"<p><em>What to do:</em> {_inline(kind.remedy)}</p></section>"
+            for kind in kinds
+        ]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Rowcast problems</title>\n'
+        '<link rel="icon" href="data:,">\n<link rel="stylesheet" href="errors.css">\n</head>\n<body>\n<main>\n'
+        f"<h1>Problems</h1>\n<p>{_inline(_INTRODUCTION)}</p>\n" + "\n".join(sections) + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _inline(text: str) -> str:
+    """Markdown with code spans only, as HTML."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -1,0 +1,110 @@
+"""What can go wrong, one class per fault. Each carries what it knows and says it in one sentence.
+
+    RowcastError                    internal-error
+    ├── Refused                     the request is wrong; the caller can correct it          (refusals.py)
+    │   ├── Unreadable              it could not be read at all
+    │   │   └── NotJson · BrokenForm · BrokenCompression · BodyCutShort
+    │   ├── Unprocessable           readable but wrong
+    │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · KeyReused
+    │   │   ├── BodyShape · RowValues · InvalidName
+    │   │   ├── NoFile · EmptyFile · NotText · NotUtf8(offset) · CsvSyntax
+    │   │   └── MissingColumns(columns, nearest) · ColumnClash · UnknownKeyColumn
+    │   ├── TooLarge(what, limit, setting)
+    │   └── UnsupportedType
+    ├── BadSetting(name, value, takes) · BadKeysFile(file, line, takes)    at the start of a program
+    ├── NoKey ── UnknownKey         no API key came, or an unknown one                       (denials.py)
+    ├── Forbidden                   the key is known, and may not do this
+    ├── RateLimited(limit, retry_after_seconds)
+    ├── NotFound ── UnknownJob · UnknownModel                              it never existed
+    ├── Gone ── JobDeleted · JobExpired                                    it existed
+    ├── NotAcceptable
+    ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable
+    ├── JobFault                    what ends a job without a result                         (failures.py)
+    │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · WorkerLost · InputLost
+    ├── ResultLost · ModelRefused
+    └── Unavailable(retry_after_seconds)                                   try again later
+        └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable · Restoring · QueueFull
+
+Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cause (its docstring) and a `remedy`:
+`docs/errors.md` is made from these. None of them knows HTTP: `api/errors.py` maps each to its status.
+"""
+
+from rowcast.errors.denials import (
+    Forbidden,
+    Gone,
+    JobDeleted,
+    JobEnded,
+    JobExpired,
+    JobUnfinished,
+    NoKey,
+    NoResult,
+    NotAcceptable,
+    NotFound,
+    NotRetryable,
+    RateLimited,
+    UnknownJob,
+    UnknownKey,
+    UnknownModel,
+    WrongState,
+)
+from rowcast.errors.failures import (
+    BadRow,
+    Cancelled,
+    EveryRowBad,
+    InputLost,
+    JobFault,
+    ModelRefused,
+    QueueFull,
+    RedisFull,
+    RedisRefuses,
+    RedisUnreachable,
+    Restoring,
+    ResultLost,
+    ScoringFailed,
+    StoreUnavailable,
+    TimedOut,
+    TooManyBadRows,
+    Unavailable,
+    WorkerLost,
+)
+from rowcast.errors.refusals import (
+    BadKeysFile,
+    BadSetting,
+    BodyCutShort,
+    BodyShape,
+    BrokenCompression,
+    BrokenForm,
+    ColumnClash,
+    CsvSyntax,
+    EmptyFile,
+    InvalidName,
+    KeyReused,
+    MissingColumns,
+    NoFile,
+    NotJson,
+    NotText,
+    NotUtf8,
+    OptionUnsuitable,
+    OptionValue,
+    Refused,
+    RowValues,
+    TooLarge,
+    UnknownKeyColumn,
+    UnknownOption,
+    Unprocessable,
+    Unreadable,
+    UnsupportedType,
+)
+from rowcast.errors.root import PREFIX, RowcastError, types
+
+__all__ = [
+    "PREFIX", "BadKeysFile", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression", "BrokenForm",
+    "Cancelled", "ColumnClash", "CsvSyntax", "EmptyFile", "EveryRowBad", "Forbidden", "Gone", "InputLost",
+    "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "MissingColumns",
+    "ModelRefused", "NoFile", "NoKey", "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRetryable", "NotText",
+    "NotUtf8", "OptionUnsuitable", "OptionValue", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses",
+    "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed",
+    "StoreUnavailable", "TimedOut", "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey",
+    "UnknownKeyColumn", "UnknownModel", "UnknownOption", "Unprocessable", "Unreadable", "UnsupportedType",
+    "WorkerLost", "WrongState", "types",
+]  # fmt: skip

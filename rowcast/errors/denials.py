@@ -1,0 +1,145 @@
+"""Denials: the request is fine, and the caller, the moment or the job is not the right one for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rowcast.errors.root import RowcastError
+
+
+class NoKey(RowcastError):
+    """The request came without an API key, and the service requires one."""
+
+    slug = "no-key"
+    title = "API key required"
+    remedy = "Send `Authorization: Bearer KEY` or `X-API-Key: KEY`. The operator makes keys: `rowcast keys new NAME`."
+
+
+class UnknownKey(NoKey):
+    """The API key is not one that the service knows."""
+
+    slug = "unknown-key"
+    title = "Unknown API key"
+    remedy = "Check the key for missing characters. If it was revoked, ask the operator for a new one."
+
+
+class Forbidden(RowcastError):
+    """The API key is known and does not have the role that this call needs."""
+
+    slug = "forbidden"
+    title = "Not allowed"
+    remedy = "Use the key of an admin."
+
+
+class RateLimited(RowcastError):
+    """One API key made more requests in a minute than it may."""
+
+    slug = "rate-limited"
+    title = "Too many requests"
+    remedy = "Wait as long as `Retry-After` says. Send many rows in one file instead of many requests."
+
+    def __init__(self, limit: int, retry_after_seconds: int) -> None:
+        """`limit` is in requests a minute."""
+        super().__init__(f"Over {limit} requests a minute with this key (ROWCAST_RATE_LIMIT).")
+        self.limit, self.retry_after_seconds = limit, retry_after_seconds
+
+
+class NotFound(RowcastError):
+    """What the path or the request names never existed here, or belongs to another API key."""
+
+    slug = "not-found"
+    title = "Not found"
+    remedy = "Check the spelling; the message gives the nearest name if there is one."
+
+
+class UnknownJob(NotFound):
+    """There never was a job with this id, or it belongs to another API key."""
+
+    slug = "unknown-job"
+    title = "Unknown job"
+    remedy = "Check the id; `GET /jobs` lists your jobs."
+
+
+class UnknownModel(NotFound):
+    """There is no model of this name, or it has no such version or alias."""
+
+    slug = "unknown-model"
+    title = "Unknown model"
+    remedy = "Check the spelling; `GET /models` lists models, versions and aliases."
+
+
+class Gone(RowcastError):
+    """What was asked for existed and has been removed."""
+
+    slug = "gone"
+    title = "Gone"
+    remedy = "Send the rows again as a new job."
+
+
+class JobDeleted(Gone):
+    """The job was deleted with all its files."""
+
+    slug = "job-deleted"
+    title = "Job deleted"
+
+
+class JobExpired(Gone):
+    """The files of the job were removed because `ROWCAST_RETENTION` has passed since its end."""
+
+    slug = "job-expired"
+    title = "Job expired"
+    remedy = "Send the rows again. To keep files for longer, the operator can raise `ROWCAST_RETENTION`."
+
+
+class NotAcceptable(RowcastError):
+    """The `Accept` header excludes every form in which this can be sent."""
+
+    slug = "not-acceptable"
+    title = "Not acceptable"
+    remedy = "Leave `Accept` out, or name a type that the message lists."
+
+
+class WrongState(RowcastError):
+    """The job is not in a state in which this is possible."""
+
+    slug = "wrong-state"
+    title = "Wrong state"
+    remedy = "Look at `status` in `GET /jobs/ID`."
+
+    def __init__(
+        self, detail: str, problem: Mapping[str, Any] | None = None, retry_after_seconds: int | None = None
+    ) -> None:
+        """`problem` is the job's own error as its record has it; `retry_after_seconds` says that waiting helps."""
+        super().__init__(detail)
+        self.problem, self.retry_after_seconds = problem, retry_after_seconds
+
+
+class JobUnfinished(WrongState):
+    """The job has not ended, so its result or its list of errors is not complete."""
+
+    slug = "job-unfinished"
+    title = "Job has not ended"
+    remedy = "Wait with `GET /jobs/ID?wait=60`; `GET /jobs/ID/result?follow=true` sends rows as they are scored."
+
+
+class NoResult(WrongState):
+    """The job failed or was cancelled, so it has no result. The member `error` says why it failed."""
+
+    slug = "no-result"
+    title = "Job has no result"
+    remedy = "Correct what `error` names and send the file again, or retry the job."
+
+
+class JobEnded(WrongState):
+    """The job has ended already and cannot be cancelled."""
+
+    slug = "job-ended"
+    title = "Job has ended"
+    remedy = "Nothing needs to be done; `DELETE /jobs/ID` removes the job and its files."
+
+
+class NotRetryable(WrongState):
+    """The job cannot be retried: only a batch that failed or was cancelled before all its rows were scored can."""
+
+    slug = "not-retryable"
+    title = "Job cannot be retried"
+    remedy = "Send the rows again as a new job, corrected if they were at fault."

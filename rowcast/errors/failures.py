@@ -1,0 +1,172 @@
+"""Failures: what ends a job without a result, what keeps a model closed, and what is unavailable for a while."""
+
+from collections.abc import Mapping, Sequence
+
+from rowcast.errors.root import RowcastError
+
+
+class JobFault(RowcastError):
+    """The job has ended without a result."""
+
+    slug = "job-fault"
+    title = "Job failed"
+    remedy = "Correct what `detail` names, and send the rows again or retry the job."
+
+
+class BadRow(JobFault):
+    """A row cannot be predicted, and the job has one row or was sent with `on_error=fail`."""
+
+    slug = "bad-row"
+    title = "A row cannot be predicted"
+    remedy = "Correct the row that `errors` names. With `on_error=skip` bad rows do not end the job."
+
+
+class TooManyBadRows(JobFault):
+    """More rows are bad than `max_errors` allows."""
+
+    slug = "too-many-bad-rows"
+    title = "Too many bad rows"
+    remedy = "Correct the rows that `GET /jobs/ID/errors` lists, or raise `max_errors`."
+
+
+class EveryRowBad(JobFault):
+    """Not one row of the file can be predicted. The detail gives the likely reason."""
+
+    slug = "every-row-bad"
+    title = "Every row is bad"
+    remedy = (
+        "Correct the file as the detail says; `GET /jobs/ID/errors` lists the rows. Often the delimiter, the decimal "
+        "mark or the file itself is the wrong one."
+    )
+
+
+class Cancelled(JobFault):
+    """The job was cancelled."""
+
+    slug = "cancelled"
+    title = "Cancelled"
+    remedy = "`POST /jobs/ID/retry` lets a batch go on where it stopped."
+
+
+class ScoringFailed(JobFault):
+    """A worker could not score the rows although they were read: the model raised an error that is no single row's."""
+
+    slug = "scoring-failed"
+    title = "Scoring failed"
+    remedy = "Predict the same rows with the model in a script; if that works, report the problem with the detail."
+
+
+class TimedOut(JobFault):
+    """Scoring one chunk took longer than `ROWCAST_CHUNK_TIMEOUT`, at each attempt."""
+
+    slug = "timed-out"
+    title = "Timed out"
+    remedy = "Ask the operator for smaller chunks (`ROWCAST_CHUNK_ROWS`) or more time (`ROWCAST_CHUNK_TIMEOUT`)."
+
+
+class WorkerLost(JobFault):
+    """The worker processes that worked on the rows died, as often as they may."""
+
+    slug = "worker-lost"
+    title = "Worker lost"
+    remedy = "Mostly memory was short: give workers more, or lower `ROWCAST_CHUNK_ROWS`. Then retry the job."
+
+
+class InputLost(JobFault):
+    """A part of the file that was sent is no longer in the store, or is damaged there."""
+
+    slug = "input-lost"
+    title = "Input lost"
+    remedy = "Send the file again, and check the store."
+
+
+class ResultLost(RowcastError):
+    """A part of the result is missing or damaged in the store and cannot be made again."""
+
+    slug = "result-lost"
+    title = "Result lost"
+    remedy = "Send the file again, and check the store."
+
+
+class ModelRefused(RowcastError):
+    """A worker does not open or use the model.
+
+    Its digest, its signature or a library's version does not match, its file cannot be read, or it does not give what
+    its manifest promises.
+    """
+
+    slug = "model-refused"
+    title = "Model refused"
+    remedy = "Register the model again with `rowcast models add`, in the environment of the workers."
+
+
+class Unavailable(RowcastError):
+    """Something that the service needs is unavailable at the moment."""
+
+    slug = "unavailable"
+    title = "Unavailable"
+    remedy = "Try again after `Retry-After` seconds. `GET /ready` shows what is missing."
+
+    def __init__(
+        self,
+        detail: str,
+        retry_after_seconds: int = 5,
+        *,
+        public: str | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        super().__init__(detail, errors, public=public)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RedisUnreachable(Unavailable):
+    """The gateway cannot reach Redis."""
+
+    slug = "redis-unreachable"
+    title = "Redis cannot be reached"
+    remedy = "Try again after `Retry-After` seconds. The operator checks `ROWCAST_REDIS_URL` and that Redis runs."
+
+
+class RedisRefuses(Unavailable):
+    """Redis answers and refuses to work: it is loading its data, is a replica, or cannot write to its disk."""
+
+    slug = "redis-refuses"
+    title = "Redis refuses work"
+    remedy = "Try again after `Retry-After` seconds. The gateway's log and Redis' own log name the reason."
+
+
+class RedisFull(Unavailable):
+    """Redis has reached its `maxmemory` and takes no new jobs."""
+
+    slug = "redis-full"
+    title = "Redis is out of memory"
+    remedy = (
+        "The operator raises Redis' `maxmemory`, or makes room: delete old jobs or lower `ROWCAST_RETENTION`. "
+        "Jobs that were taken are not affected."
+    )
+
+
+class StoreUnavailable(Unavailable):
+    """The store, in which inputs and results lie, or the model registry cannot be opened, read or written."""
+
+    slug = "store-unavailable"
+    title = "The store is unavailable"
+    remedy = (
+        "Try again after `Retry-After` seconds. The operator checks `ROWCAST_STORE`, `ROWCAST_MODELS` and the disk."
+    )
+
+
+class Restoring(Unavailable):
+    """A job's record, or a part of its result, was lost and is being made again."""
+
+    slug = "restoring"
+    title = "Being restored"
+    remedy = "Try again after `Retry-After` seconds."
+
+
+class QueueFull(Unavailable):
+    """There are as many unfinished jobs as there may be, in all or of one API key."""
+
+    slug = "queue-full"
+    title = "Queue full"
+    remedy = "Wait until jobs have ended, or cancel some. The message names the setting that raises the limit."

@@ -1,0 +1,255 @@
+"""Refusals: the request is wrong, and the caller can correct it."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from rowcast.errors.root import RowcastError
+
+
+class Refused(RowcastError):
+    """The request is wrong."""
+
+    slug = "refused"
+    title = "Refused"
+    remedy = "Correct the request as `detail` and `errors` say."
+
+
+class Unreadable(Refused):
+    """The request could not be read at all."""
+
+    slug = "unreadable"
+    title = "Unreadable request"
+    remedy = "Correct the body as `detail` says, and send it again."
+
+
+class NotJson(Unreadable):
+    """The body, or a line of NDJSON, is not valid JSON: bad syntax, `NaN`, a key that occurs twice, or not UTF-8."""
+
+    slug = "not-json"
+    title = "Not JSON"
+    remedy = "Write the body with a JSON library, in UTF-8; write a missing number as `null`."
+
+
+class BrokenForm(Unreadable):
+    """The body is not valid multipart/form-data."""
+
+    slug = "broken-form"
+    title = "Broken form"
+    remedy = "Let a library or `curl -F file=@in.csv` write the form and its Content-Type with the boundary."
+
+
+class BrokenCompression(Unreadable):
+    """The body was announced as compressed and cannot be decompressed, ends too early, or grows beyond reason."""
+
+    slug = "broken-compression"
+    title = "Broken compression"
+    remedy = "Compress the file again, or send it without compression and without `Content-Encoding`."
+
+
+class BodyCutShort(Unreadable):
+    """The body broke off, or stalled, before its end. Nothing of it was kept."""
+
+    slug = "body-cut-short"
+    title = "Body cut short"
+    remedy = "Send the file again. If it happens again, look at the time limits of proxies on the way."
+
+
+class Unprocessable(Refused):
+    """The request could be read, and something in it is wrong."""
+
+    slug = "invalid-request"
+    title = "Invalid request"
+    remedy = "Correct what `errors` lists, and send the request again."
+
+
+class UnknownOption(Unprocessable):
+    """The request has an option or parameter that does not exist."""
+
+    slug = "unknown-option"
+    title = "Unknown option"
+    remedy = "Use the nearest name, which the message gives, or remove the option. `/docs` lists all options."
+
+
+class OptionValue(Unprocessable):
+    """An option, a parameter or a header has a value that it does not take, or is given more than once."""
+
+    slug = "option-value"
+    title = "Invalid value of an option"
+    remedy = "Give one of the values that the message lists."
+
+
+class OptionUnsuitable(Unprocessable):
+    """An option is valid, but not for this kind of body, or not for this model."""
+
+    slug = "option-unsuitable"
+    title = "Option does not apply"
+    remedy = "Remove the option, or choose the body or the model that it applies to."
+
+
+class KeyReused(Unprocessable):
+    """The Idempotency-Key was used before with a different request."""
+
+    slug = "idempotency-key-reused"
+    title = "Idempotency-Key reused"
+    remedy = "Use a new key for a new request. To repeat a request, send exactly the same bytes and options."
+
+
+class BodyShape(Unprocessable):
+    """The JSON body does not have the form that this call takes."""
+
+    slug = "body-shape"
+    title = "Wrong form of the body"
+    remedy = 'Send `{"features": ...}` for one row or `{"instances": [...]}` for many, as `/docs` shows.'
+
+
+class RowValues(Unprocessable):
+    """A row in the JSON body does not fit the model: a value is of another type, missing, or too many."""
+
+    slug = "row-values"
+    title = "Values do not fit the model"
+    remedy = "Correct the values that `errors` lists. `GET /models/NAME/versions/VERSION` lists the features."
+
+
+class NoFile(Unprocessable):
+    """The form has no part called `file` with a file name, or a file in another part."""
+
+    slug = "no-file"
+    title = "No file in the form"
+    remedy = "Send the file in the part `file`, for example `curl -F file=@in.csv`."
+
+
+class EmptyFile(Unprocessable):
+    """The file is empty, or has a header line and no rows."""
+
+    slug = "empty-file"
+    title = "Empty file"
+    remedy = "Check that the right file was sent, and that it was complete."
+
+
+class NotText(Unprocessable):
+    """The file is not text: it has a NUL byte, or starts like a file of another kind."""
+
+    slug = "not-text"
+    title = "Not a text file"
+    remedy = "Save the table as CSV in UTF-8, and send that."
+
+
+class NotUtf8(Unprocessable):
+    """The file is not UTF-8 text."""
+
+    slug = "not-utf8"
+    title = "Not UTF-8"
+    remedy = "Save the file as UTF-8, or name its encoding if the service takes it."
+
+    def __init__(self, offset: int) -> None:
+        """`offset` is that of the first byte that does not fit, from 0, in the decompressed input."""
+        super().__init__(
+            f"The input is not UTF-8: the byte at offset {offset} does not fit.",
+            [{"where": f"byte {offset}", "message": "not UTF-8"}],
+        )
+        self.offset = offset
+
+
+class CsvSyntax(Unprocessable):
+    """The rows of the file cannot be found by the rules of CSV (RFC 4180).
+
+    A quote is never closed, or a carriage return is in the header line.
+    """
+
+    slug = "csv-syntax"
+    title = "Broken CSV"
+    remedy = "Correct the place that the message names; a quote within a field is written twice."
+
+
+class MissingColumns(Unprocessable):
+    """The header lacks columns that the model needs."""
+
+    slug = "missing-columns"
+    title = "Missing columns"
+    remedy = (
+        "Rename or add the columns. If the whole header is one column, name the `delimiter`; if the file has no header "
+        "line, send `header=false`."
+    )
+
+    def __init__(self, columns: Sequence[str], nearest: Mapping[str, str | None]) -> None:
+        """`nearest` maps each missing column to the closest name that is there, or to None."""
+        self.columns, self.nearest = list(columns), dict(nearest)
+        messages = {
+            column: f"missing; the nearest column is {nearest[column]!r}" if nearest.get(column) else "missing"
+            for column in columns
+        }
+        named = ", ".join(f"{column!r} is {message}" for column, message in messages.items())
+        super().__init__(
+            f"The header lacks columns that the model needs: {named}.",
+            [{"where": f"header.{column}", "message": message} for column, message in messages.items()],
+        )
+
+
+class ColumnClash(Unprocessable):
+    """Two columns have the same name: in the header, or one of the header and one that the result adds."""
+
+    slug = "column-clash"
+    title = "Column names clash"
+    remedy = "Rename the column, or choose another `prediction_column`."
+
+
+class UnknownKeyColumn(Unprocessable):
+    """The option `key` names a column that the header does not have."""
+
+    slug = "unknown-key-column"
+    title = "Unknown key column"
+    remedy = "Name columns of the file in `key`; the message gives the nearest."
+
+
+class InvalidName(Unprocessable):
+    """A name for a model, a version, an alias or an API key has characters or a length that names do not have."""
+
+    slug = "invalid-name"
+    title = "Invalid name"
+    remedy = "Choose a name as the message says."
+
+
+class TooLarge(Refused):
+    """The request is over one of the service's limits."""
+
+    slug = "too-large"
+    title = "Too large"
+    remedy = "Send less, or ask the operator to raise the setting that the message names."
+
+    def __init__(self, what: str, limit: int, setting: str) -> None:
+        """`what` names the thing and its unit, `setting` the setting that raises the limit."""
+        super().__init__(f"{what} is over the limit of {limit} ({setting}).")
+        self.what, self.limit, self.setting = what, limit, setting
+
+
+class UnsupportedType(Refused):
+    """The call does not take this content type, content encoding or character set."""
+
+    slug = "unsupported-type"
+    title = "Unsupported type"
+    remedy = "Send one of the types that the message lists, and name it in `Content-Type`."
+
+
+class BadSetting(RowcastError):
+    """A setting has a value that it does not take. The program does not start."""
+
+    slug: ClassVar[str] = "bad-setting"
+    title = "Invalid setting"
+    remedy = "Correct the environment variable that the message names."
+
+    def __init__(self, name: str, value: object, takes: str) -> None:
+        super().__init__(f"{name}={value!s} does not fit: {takes}")
+        self.name, self.value, self.takes = name, value, takes
+
+
+class BadKeysFile(RowcastError):
+    """The file of API keys cannot be read, or a line of it is not valid."""
+
+    slug: ClassVar[str] = "bad-keys-file"
+    title = "Invalid file of API keys"
+    remedy = "Correct the line that the message names, or make the file anew with `rowcast keys new NAME`."
+
+    def __init__(self, file: object, line: int | None, takes: str) -> None:
+        """`line` is None if it concerns the whole file."""
+        super().__init__(f"{file}{'' if line is None else f', line {line}'}: {takes}")
+        self.file, self.line, self.takes = file, line, takes

@@ -1,0 +1,52 @@
+"""The likely reason why all rows of a chunk are bad: the most frequent fault, in words that go on from "every row"."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rowcast.jobs import csvcut
+from rowcast.jobs.options import Options
+from rowcast.scoring.table import Fault
+
+_VALUE_CHARACTERS = 40
+"""How much of an example is shown."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why all rows of a chunk are bad."""
+
+    #: The fault: `has a bad cell in column 'age': not a number`.
+    message: str
+    #: A value that has it; empty if the whole row is at fault.
+    example: str
+    #: How many rows have it.
+    rows: int
+
+    def to_json(self) -> Mapping[str, Any]:
+        """As it goes to Redis, beside the part's summary (`ending.lua`)."""
+        return {"bad": {"message": self.message, "example": self.example, "rows": self.rows}}
+
+
+def likely_reason(
+    data: bytes, fields: csvcut.Fields, faults: Sequence[Fault], expected: int, options: Options
+) -> Reason:
+    """The most frequent fault of rows that are all bad; each has one of `faults`. `expected` fields make a row."""
+    (column, message), rows = Counter((fault.column, fault.message) for fault in faults).most_common(1)[0]
+    if column:
+        values = (fault.value for fault in faults if (fault.column, fault.message) == (column, message))
+        return Reason(f"has a bad cell in column {column!r}: {message}", next(values)[:_VALUE_CHARACTERS], rows)
+    if rows == len(faults) and (fields.counts == expected + 1).all() and _end_in(data, fields, options.delimiter):
+        than = "the header" if options.header else "the model has features"
+        return Reason(f"has one field more than {than}: a trailing delimiter?", "", rows)
+    if expected > 1 and (fields.counts == 1).all():
+        return Reason(f"{message}: is the delimiter another one?", "", rows)
+    return Reason(message if message.startswith("has ") else f"cannot be predicted: {message}", "", rows)
+
+
+def _end_in(data: bytes, fields: csvcut.Fields, delimiter: str) -> bool:
+    """Whether each row ends in the delimiter."""
+    return bool((np.frombuffer(data, np.uint8)[fields.lines.ends - 1] == ord(delimiter)).all())

@@ -1,0 +1,144 @@
+"""How a batch ends whose rows are all bad: failed, with the most frequent fault, from a few bytes in its record."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rowcast.errors import NotRetryable
+from rowcast.jobs.auditor import Auditor
+from rowcast.jobs.connection import Connection
+from rowcast.jobs.files import Files
+from rowcast.jobs.job import InputInfo, Job, ModelRef, Spec
+from rowcast.jobs.keys import key
+from rowcast.jobs.leases import ChunkLease, Leases
+from rowcast.jobs.options import Options
+from rowcast.jobs.packed import Planned, Stored, pack_plan
+from rowcast.jobs.records import NewJob, Records
+from rowcast.jobs.states import Status
+from rowcast.jobs.submit import new_id
+from rowcast.settings import Settings
+from rowcast.storage import Storage
+
+MODEL = ModelRef(name="titanic", version="1")
+ROWS = 10
+TRAILING = "has one field more than the header: a trailing delimiter?"
+
+Commit = Callable[..., str]
+
+
+def new_job(chunks: int, **more: Any) -> NewJob:
+    columns = InputInfo(bytes=100 * chunks, sha256="ab", filename=None, columns=("age",))
+    spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=7)
+    return NewJob(new_id(), "", spec, ROWS * chunks, chunks, plan=pack_plan(planned(chunks)), **more)
+
+
+def planned(chunks: int) -> list[Planned]:
+    return [Planned(1 + ROWS * number, ROWS, 100) for number in range(chunks)]
+
+
+def bad(message: str, rows: int = ROWS, example: str = "") -> Mapping[str, Any]:
+    return {"bad": {"message": message, "rows": rows, "example": example}}
+
+
+@pytest.fixture
+def records(redis: Connection, settings: Settings) -> Records:
+    return Records(redis, settings)
+
+
+@pytest.fixture
+def commit(redis: Connection, settings: Settings) -> Commit:
+    """Scores one chunk of a job, so many rows of it bad; answers what the commit did."""
+    leases = Leases(redis, settings, "node/1")
+
+    def commit(id: str, chunk: int, failed: int, summary: Mapping[str, Any]) -> str:
+        lease = leases.chunk(id, chunk)
+        assert isinstance(lease, ChunkLease)
+        return leases.commit(lease, Stored(b"d" * 16, ROWS, failed, 50, 5 * failed), summary)
+
+    return commit
+
+
+def detail_of(job: Job) -> str:
+    assert job.status is Status.FAILED
+    assert job.error is not None
+    assert job.error["type"] == "urn:rowcast:problem:every-row-bad"
+    return job.error["detail"]
+
+
+def test_a_job_whose_rows_are_all_bad_fails_and_says_why(records: Records, commit: Commit) -> None:
+    new = new_job(2)
+    records.make(new)
+    assert commit(new.id, 0, ROWS, bad(TRAILING)) == "counted"
+    assert commit(new.id, 1, ROWS, bad(TRAILING)) == "ended"
+    assert detail_of(records.get(new.id)) == f"None of the 20 rows can be predicted: every row {TRAILING}"
+
+
+def test_the_most_frequent_fault_is_named_with_an_example(records: Records, commit: Commit) -> None:
+    new = new_job(3)
+    records.make(new)
+    commit(new.id, 0, ROWS, bad("has 3 fields, the header has 2", 6))
+    commit(new.id, 1, ROWS, bad("has a bad cell in column 'age': not a number", 9, "12,5"))
+    commit(new.id, 2, ROWS, bad("has a bad cell in column 'age': not a number", 8, "7,5"))
+    assert detail_of(records.get(new.id)) == (
+        "None of the 30 rows can be predicted: mostly (17) a row has a bad cell in column 'age': not a number, "
+        "for example '12,5'."
+    )
+
+
+@pytest.mark.parametrize("good_chunk", [0, 1])
+def test_one_good_row_is_enough_to_succeed(
+    records: Records, commit: Commit, redis: Connection, good_chunk: int
+) -> None:
+    new = new_job(2)
+    records.make(new)
+    for chunk in range(2):
+        commit(new.id, chunk, *((ROWS - 1, {"classes": {"0": 1}}) if chunk == good_chunk else (ROWS, bad(TRAILING))))
+    assert records.get(new.id).status is Status.SUCCEEDED
+    assert not redis.hexists(key("job", new.id), "reasons")
+
+
+def test_the_limit_of_bad_rows_counts_before_the_end(records: Records, commit: Commit) -> None:
+    new = new_job(1, max_errors=5)
+    records.make(new)
+    commit(new.id, 0, ROWS, bad(TRAILING))
+    error = records.get(new.id).error
+    assert error is not None
+    assert error["type"] == "urn:rowcast:problem:too-many-bad-rows"
+
+
+def test_what_was_scored_while_it_arrived_counts(records: Records, commit: Commit, redis: Connection) -> None:
+    redis.zadd(key("workers"), {"a#2": 2**52})
+    new = new_job(2)
+    records.expect(new.id)
+    assert records.arrive(new.id, 0, planned(2), new)
+    for chunk in range(2):
+        assert commit(new.id, chunk, ROWS, bad(TRAILING)) == "counted"
+    records.make(new)
+    assert TRAILING in detail_of(records.get(new.id))
+
+
+def test_faults_of_endless_variety_take_a_bounded_record(records: Records, commit: Commit, redis: Connection) -> None:
+    new = new_job(40)
+    records.make(new)
+    for chunk in range(40):
+        commit(new.id, chunk, ROWS, bad(f"cannot be predicted: number {chunk} of many"))
+    assert redis.hstrlen(key("job", new.id), "reasons") < 2_000
+    assert "None of the 400 rows can be predicted: mostly (10) a row" in detail_of(records.get(new.id))
+
+
+def test_a_retry_is_refused_and_the_books_add_up(
+    records: Records, commit: Commit, redis: Connection, settings: Settings, tmp_path: Path
+) -> None:
+    new = new_job(1)
+    records.make(new)
+    commit(new.id, 0, ROWS, bad(TRAILING))
+    with pytest.raises(NotRetryable, match="its rows are all bad") as caught:
+        records.retry(new.id)
+    assert caught.value.problem == records.get(new.id).error
+    auditor = Auditor(redis, Files(Storage(str(tmp_path / "store"))), settings)
+    books = auditor.books(new.id)
+    assert books is not None
+    assert [*auditor.totals().findings(), *books.findings()] == []
+    assert auditor.totals().total("failed") == (1, ROWS)
