@@ -27,7 +27,7 @@ def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
     Raises:
         Unreadable: it is no multipart form, or breaks off. Unprocessable: no part `file`, or another file.
     """
-    events = _events(blocks, MultipartDecoder(boundary, MAX_FIELD_BYTES, max_parts=MAX_PARTS))
+    events = _events(_at_safe_edges(blocks, boundary), MultipartDecoder(boundary, max_parts=MAX_PARTS))
     form = Form()
     name, value = "", b""
     for event in events:
@@ -76,13 +76,32 @@ def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Even
             while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
                 yield event
             if isinstance(event, Epilogue):
-                for _ in blocks:  # the standard lets anything follow, and it means nothing
+                for _ in blocks:  # RFC 2046 §5.1.1: whatever follows the last boundary is ignored
                     pass
                 return
+            if len(decoder.buffer) > MAX_FIELD_BYTES:  # content leaves at once, so this is no content
+                raise TooLarge("The headers of a form part", MAX_FIELD_BYTES, "fixed")
         decoder.receive_data(None)
         while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
             yield event
     except RequestEntityTooLarge:
-        raise TooLarge("A form field, or the number of parts,", MAX_FIELD_BYTES, "fixed") from None
+        raise TooLarge("The number of form parts", MAX_PARTS, "fixed") from None
     except ValueError as error:
         raise Unreadable(f"The form is not multipart/form-data: {error}.") from None
+
+
+def _at_safe_edges(blocks: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:
+    """The same bytes, divided so that no block ends within the line of a boundary.
+
+    Werkzeug 3.1 takes the CR in front of a boundary for content if a block ends behind the boundary's first hyphen.
+    """
+    longest = len(b"\r\n--%b--\r\n" % boundary)
+    held = b""
+    for block in blocks:
+        data = held + block if held else block
+        edge = data.find(b"\r", max(0, len(data) - longest))
+        held = data[edge:] if edge >= 0 else b""
+        if passed := data[:edge] if edge >= 0 else data:
+            yield passed
+    if held:
+        yield held

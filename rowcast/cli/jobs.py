@@ -3,13 +3,13 @@
 import shlex
 import sys
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rowcast.cli.connection import ApiKey, JobId, Json, Url, client
+from rowcast.cli.csv_options import takes_csv_options
 from rowcast.cli.output import say, show_json, show_table
 from rowcast.cli.progress import progress
 
@@ -18,37 +18,10 @@ if TYPE_CHECKING:
     from rowcast.client.client import CsvOptions
 
 
-class OutputKind(StrEnum):
-    """What a result's rows hold."""
-
-    joined = "joined"
-    predictions = "predictions"
-
-
-class OnError(StrEnum):
-    """What a bad row does."""
-
-    skip = "skip"
-    fail = "fail"
-
-
 Input = Annotated[str, typer.Argument(metavar="IN.csv", help="The file to score (.gz too), or - for standard input.")]
 Out = Annotated[
     str, typer.Option("--out", "-o", metavar="OUT.csv", help="Where the result goes; - is standard output.")
 ]
-Model = Annotated[str | None, typer.Option("--model", "-m", help="NAME, NAME@VERSION or NAME@ALIAS.")]
-Output = Annotated[
-    OutputKind | None,
-    typer.Option("--output", help="joined: the input's columns, too. predictions: the new ones alone."),
-]
-Key = Annotated[str | None, typer.Option("--key", help="Columns that --output predictions carries along: a,b.")]
-Probabilities = Annotated[bool, typer.Option("--probabilities", help="Add probability_CLASS for each class.")]
-BadRow = Annotated[OnError | None, typer.Option("--on-error", help="What a bad row does to the job.")]
-MaxErrors = Annotated[int | None, typer.Option("--max-errors", min=0, help="The job fails when more rows are bad.")]
-Delimiter = Annotated[str | None, typer.Option("--delimiter", help="One of , ; | or tab.")]
-NoHeader = Annotated[bool, typer.Option("--no-header", help="The columns are the model's features, in order.")]
-Column = Annotated[str | None, typer.Option("--prediction-column", help="Its name.", show_default="prediction")]
-Guard = Annotated[bool, typer.Option("--guard-formulas", help="Put ' before predicted text like =1+1.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,20 +31,12 @@ def add_to(app: typer.Typer) -> None:
     app.command("jobs")(list_jobs)
 
 
+@takes_csv_options
 def predict(
     source: Input,
     *,
     out: Out = "-",
-    model: Model = None,
-    output: Output = None,
-    key: Key = None,
-    probabilities: Probabilities = False,
-    on_error: BadRow = None,
-    max_errors: MaxErrors = None,
-    delimiter: Delimiter = None,
-    no_header: NoHeader = False,
-    prediction_column: Column = None,
-    guard_formulas: Guard = False,
+    options: "CsvOptions",
     url: Url = None,
     api_key: ApiKey = None,
     json: Annotated[
@@ -84,18 +49,6 @@ def predict(
     """Score a CSV file: send it, wait, and write the result."""
     from rowcast.client.download import opened
 
-    options = _options(
-        model=model,
-        output=output,
-        key=key,
-        probabilities=probabilities,
-        on_error=on_error,
-        max_errors=max_errors,
-        delimiter=delimiter,
-        no_header=no_header,
-        prediction_column=prediction_column,
-        guard_formulas=guard_formulas,
-    )
     job: Job | None = None
     try:
         with ExitStack() as stack:
@@ -113,36 +66,16 @@ def predict(
     _say_done(job, out, as_json=json)
 
 
+@takes_csv_options
 def submit(
     source: Input,
     *,
-    model: Model = None,
-    output: Output = None,
-    key: Key = None,
-    probabilities: Probabilities = False,
-    on_error: BadRow = None,
-    max_errors: MaxErrors = None,
-    delimiter: Delimiter = None,
-    no_header: NoHeader = False,
-    prediction_column: Column = None,
-    guard_formulas: Guard = False,
+    options: "CsvOptions",
     url: Url = None,
     api_key: ApiKey = None,
     json: Json = False,
 ) -> None:
     """Send a CSV file and print the job's id."""
-    options = _options(
-        model=model,
-        output=output,
-        key=key,
-        probabilities=probabilities,
-        on_error=on_error,
-        max_errors=max_errors,
-        delimiter=delimiter,
-        no_header=no_header,
-        prediction_column=prediction_column,
-        guard_formulas=guard_formulas,
-    )
     with client(url, api_key) as service, progress() as shown:
         job = service.submit_csv(source, on_progress=shown.uploaded, **options)
     show_json(job.raw) if json else print(job.id)
@@ -264,35 +197,3 @@ def _say_done(job: "Job", out: str, *, as_json: bool) -> None:
 
 def _quoted(out: str) -> str:
     return shlex.quote(out if out == "-" else str(Path(out)))
-
-
-def _options(
-    *,
-    model: str | None,
-    output: OutputKind | None,
-    key: str | None,
-    probabilities: bool,
-    on_error: OnError | None,
-    max_errors: int | None,
-    delimiter: str | None,
-    no_header: bool,
-    prediction_column: str | None,
-    guard_formulas: bool,
-) -> "CsvOptions":
-    """What was said on the command line; the service knows the defaults."""
-    options: CsvOptions = {
-        "model": model,
-        "output": output.value if output else None,
-        "key": key,
-        "on_error": on_error.value if on_error else None,
-        "max_errors": max_errors,
-        "delimiter": delimiter,
-        "prediction_column": prediction_column,
-    }
-    if probabilities:
-        options["probabilities"] = True
-    if guard_formulas:
-        options["guard_formulas"] = True
-    if no_header:
-        options["header"] = False
-    return options

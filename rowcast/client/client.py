@@ -30,10 +30,14 @@ class CsvOptions(TypedDict, total=False):
     output: Literal["joined", "predictions"] | None
     key: str | Sequence[str] | None
     probabilities: bool
+    scores: bool
     prediction_column: str | None
     on_error: Literal["skip", "fail"] | None
     max_errors: int | None
     delimiter: str | None
+    decimal: Literal[".", ","] | None
+    encoding: str | None
+    na_values: str | Sequence[str] | None
     header: bool
     guard_formulas: bool
 

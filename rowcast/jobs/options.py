@@ -9,6 +9,20 @@ from rowcast.models.manifest import Manifest
 DELIMITERS = {",": ",", ";": ";", "|": "|", "tab": "\t", "\t": "\t"}
 
 
+_ENCODINGS = {
+    "auto": "auto",
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "utf-16": "utf-16",
+    "utf16": "utf-16",
+    "windows-1252": "windows-1252",
+    "cp1252": "windows-1252",
+    "latin-1": "latin-1",
+    "latin1": "latin-1",
+    "iso-8859-1": "latin-1",
+}
+
 _Delimiter = Literal[",", ";", "|", "tab", "\t"]
 
 
@@ -22,8 +36,13 @@ def _names(value: object) -> object:
 
 
 def _texts(value: object) -> object:
-    """`na_values` comes as `-,?` in a query and as a list in JSON."""
+    """`na_values` comes as `NA,n/a` in a query and as a list in JSON; empty text is a value, too."""
     return value.split(",") if isinstance(value, str) else value
+
+
+def _encoding(value: object) -> object:
+    """The names by which people call the encodings that are supported."""
+    return _ENCODINGS.get(value.lower().replace("_", "-"), value) if isinstance(value, str) else value
 
 
 class Options(BaseModel):
@@ -40,7 +59,7 @@ class Options(BaseModel):
     )
     probabilities: bool = Field(default=False, description="Adds `probability_CLASS` for each class.")
     scores: bool = Field(
-        default=False, description="Adds `decision_function` as `score`, or `score_CLASS` for each class."
+        default=False, description="Adds what `decision_function` gives, as `score` or as `score_CLASS` for each class."
     )
     prediction_column: str = Field(default="prediction", min_length=1, max_length=256, pattern=r"^[^\x00]*$")
     on_error: Literal["skip", "fail"] = Field(default="skip", description="What a bad row does to its job.")
@@ -50,10 +69,16 @@ class Options(BaseModel):
     delimiter: Annotated[
         Literal[",", ";", "|", "\t"], BeforeValidator(_delimiter, json_schema_input_type=_Delimiter)
     ] = ","
-    decimal: Literal[".", ","] = Field(default=".", description="The decimal mark of numbers.")
-    na_values: Annotated[tuple[str, ...] | None, BeforeValidator(_texts, json_schema_input_type=str | list[str])] = (
-        Field(default=None, description="Cells that mean missing, beside pandas' own; by default those of the model.")
+    decimal: Literal[".", ","] = Field(default=".", description="The decimal mark in the cells of a CSV.")
+    encoding: Annotated[Literal["auto", "utf-8", "utf-16", "windows-1252", "latin-1"], BeforeValidator(_encoding)] = (
+        Field(
+            default="auto",
+            description="The encoding of a CSV. `auto`: UTF-8, or UTF-16 if its byte order mark comes first.",
+        )
     )
+    na_values: Annotated[
+        tuple[str, ...] | None, BeforeValidator(_texts, json_schema_input_type=str | list[str] | None)
+    ] = Field(default=None, description="Cells that mean missing, beside pandas' own. None takes those of the model.")
     header: bool = Field(
         default=True, description="False: no header line; the columns are the model's features in order."
     )

@@ -34,7 +34,8 @@ def test_a_file_goes_in_and_a_file_comes_out(rowcast, service: FakeService, tabl
 def test_every_option_reaches_the_service(rowcast, service: FakeService, table: Path) -> None:
     words = (
         "--model m@2 --output predictions --key a,b --probabilities --on-error fail --max-errors 3 "
-        "--delimiter tab --no-header --prediction-column p"
+        "--delimiter tab --no-header --prediction-column p --scores --decimal , --encoding utf-16 --na-values NA,n/a "
+        "--guard-formulas"
     )
     assert rowcast("submit", table, *words.split()).returncode == 0
     assert service.seen[-1].query == {
@@ -47,6 +48,11 @@ def test_every_option_reaches_the_service(rowcast, service: FakeService, table: 
         "delimiter": "tab",
         "header": "false",
         "prediction_column": "p",
+        "scores": "true",
+        "decimal": ",",
+        "encoding": "utf-16",
+        "na_values": "NA,n/a",
+        "guard_formulas": "true",
     }
 
 
