@@ -70,7 +70,7 @@ def find_script(estimator: Any, sample: Sample, features: Sequence[str], say: An
     """
     base = sample.dialect.with_kinds(_kinds_of_digits(estimator, sample, features, say))
     first: Exception | None = None
-    for kinds, said in _readings(sample, base, features):
+    for kinds, said in _readings(estimator, sample, base, features):
         for names, container in _containers(estimator, sample, features):
             script = Script(estimator, names, base.with_kinds(kinds), container)
             try:
@@ -132,14 +132,18 @@ def _containers(estimator: Any, sample: Sample, features: Sequence[str]) -> Iter
     yield names, "array"
 
 
-def _readings(sample: Sample, base: Dialect, features: Sequence[str]) -> Iterator[tuple[dict[str, Kind], str]]:
+def _readings(
+    estimator: Any, sample: Sample, base: Dialect, features: Sequence[str]
+) -> Iterator[tuple[dict[str, Kind], str]]:
     """The readings to try, and what to say of each: pandas' default, then dates, categories, digits as text."""
     yield {}, ""
     frame = base.read(sample.csv(columns=features))
     texts = [name for name in features if frame[name].dtype == "str" and name not in base.kinds]
     dates = [name for name in texts if _are_dates(frame[name])]
     others = [name for name in texts if name not in dates]
-    whole = [name for name in features if frame[name].dtype == "int64" and name not in base.kinds]
+    learned = _learned_types(estimator)
+    digits = [name for name in features if frame[name].dtype == "int64" and name not in base.kinds]
+    whole = [name for name in digits if learned.get(name) == "text"] or digits
     if dates:
         yield dict.fromkeys(dates, "date"), f"Read as dates (parse_dates): {', '.join(dates)}."
     if texts:
@@ -163,18 +167,14 @@ def _are_dates(column: "pd.Series[Any]") -> bool:
 
 
 def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str], say: Any) -> dict[str, Kind]:
-    """Columns of digits that are text: with leading zeros, or if the model's encoder learned them as text."""
+    """Columns of digits that are text, as some have leading zeros, unless the model's encoder learned numbers."""
     learned = _learned_types(estimator)
     kinds: dict[str, Kind] = {}
     for name in features:
         if name in sample.dialect.kinds:
             continue
         cells = sample.cells[name]
-        has_zeros = bool(cells.str.fullmatch(_LEADING_ZERO).any())
-        if learned.get(name) == "text" and bool(cells.str.fullmatch(r"[+-]?[0-9]+").any()):
-            kinds[name] = "text"
-            say(f"{name!r} is read as text (dtype='str'), as the model learned its values as text.")
-        elif has_zeros and learned.get(name) != "number":
+        if cells.str.fullmatch(_LEADING_ZERO).any() and learned.get(name) != "number":
             kinds[name] = "text"
             say(f"{name!r} is read as text (dtype='str'), as some of its cells have leading zeros.")
     return kinds

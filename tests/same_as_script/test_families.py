@@ -34,7 +34,7 @@ TRAINED_ROWS, FILE_ROWS = 200, 300
 READ = reading(COLUMNS, NAMED)
 
 DIFFER_IN_LAST_BITS = {"neighbours of amounts by brute force"}
-"""Its distances are a product of matrices whose last bit depends on how many rows there are. Neighbours that are equally
+"""Its distances are a product of matrices whose last bit depends on how many rows there are. Neighbours as
 near to the last bit but one come in another order then, and their mean differs in its last bit. A sample need not show
 it: scikit-learn itself predicts a file otherwise than its halves.
 """

@@ -1,0 +1,137 @@
+"""The rehearsal: what it finds, what it refuses and why, and the golden sample that workers check."""
+
+import hashlib
+import json
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, scale
+
+from rowcast.errors import ModelRefused, Unprocessable
+from rowcast.models.manifest import Draft, Golden
+from rowcast.scoring.golden import GoldenSample
+from training.add import add
+from worker.models import Models
+
+ROWS = 120
+
+
+@pytest.fixture
+def register(registry, tmp_path):
+    """Registers an estimator with a frame as its sample; returns the manifest and what was said."""
+
+    def run(estimator, sample, **options):
+        (tmp_path / "model.pkl").write_bytes(pickle.dumps(estimator))
+        sample.to_csv(tmp_path / "sample.csv", index=False)
+        said = []
+        manifest = add(tmp_path / "model.pkl", "m", registry, tmp_path / "sample.csv", say=said.append, **options)
+        return manifest, said
+
+    return run
+
+
+def plans(gaps=False):
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"plan": rng.integers(1, 5, ROWS), "age": rng.integers(18, 90, ROWS)})
+    if gaps:
+        frame["plan"] = frame["plan"].mask(frame.index % 7 == 0)
+    return frame
+
+
+def texts_of_plans(frame, target):
+    as_text = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": "str"}, feature_names_out="one-to-one")
+    encode = make_pipeline(as_text, OneHotEncoder(handle_unknown="ignore"))
+    columns = ColumnTransformer([("plan", encode, ["plan"]), ("age", "passthrough", ["age"])])
+    return make_pipeline(columns, LogisticRegression(max_iter=2000)).fit(frame, target)
+
+
+def test_whole_numbers_stay_whole_only_for_a_model_that_tells_them_apart(register):
+    sample = plans()
+    target = (sample["plan"] == 3).astype(int)
+    manifest, said = register(texts_of_plans(sample, target), sample)
+    assert [one.kind for one in manifest.features] == ["integer", "number"]
+    assert [one.missing for one in manifest.features] == [False, False]
+    assert any("'plan' takes only whole numbers" in sentence for sentence in said)
+    manifest, _ = register(LogisticRegression(max_iter=2000).fit(sample, target), sample)
+    assert [one.kind for one in manifest.features] == ["number", "number"]
+
+
+def test_a_column_that_pandas_types_otherwise_in_other_files_is_named_with_the_remedy(register, registry):
+    sample = plans(gaps=True)
+    model = texts_of_plans(sample, (sample["plan"] == 3).astype(int))
+    with pytest.raises(Unprocessable, match=r"the column 'plan'.*--kind plan=number or --kind plan=text"):
+        register(model, sample)
+    assert registry.names() == []
+    manifest, _ = register(model, sample, kinds={"plan": "number"})
+    assert manifest.features[0].kind == "number"
+
+
+def test_a_step_that_looks_at_the_whole_batch_is_named(register, registry):
+    sample = plans()
+    model = make_pipeline(FunctionTransformer(scale), LinearRegression()).fit(sample, sample["age"])
+    with pytest.raises(Unprocessable, match=r"Batch-dependent step: .*'functiontransformer'"):
+        register(model, sample)
+    inner = ColumnTransformer([("scaled", FunctionTransformer(scale), ["age"]), ("plan", "passthrough", ["plan"])])
+    with pytest.raises(Unprocessable, match="'scaled' in 'columntransformer'"):
+        register(make_pipeline(inner, LinearRegression()).fit(sample, sample["age"]), sample)
+    assert registry.names() == []
+
+
+def test_columns_that_the_model_drops_are_optional(register):
+    sample = plans().assign(id=range(ROWS))
+    model = make_pipeline(ColumnTransformer([("age", "passthrough", ["age"])]), LinearRegression())
+    manifest, said = register(model.fit(sample, sample["age"]), sample)
+    assert manifest.required_names == ["age"]
+    assert any("never looks at 'id', 'plan'" in sentence for sentence in said)
+
+
+def test_the_cells_that_mean_missing_are_kept_and_said(register):
+    sample = plans().astype("object")
+    sample.loc[0, "age"], sample.loc[1, "age"], sample.loc[2, "age"] = "NA", "-", ""
+    model = HistGradientBoostingClassifier(max_iter=3).fit(plans(), plans()["plan"])
+    manifest, said = register(model, sample, na_values=["-"])
+    assert {"", "NA", "-"} <= set(manifest.na_values)
+    assert "These cells mean missing, as in pandas: '-', 'NA'." in said
+
+
+def test_yes_and_no_are_booleans_if_they_are_named_so(register):
+    sample = plans().assign(smoker=np.where(np.arange(ROWS) % 3 == 0, "yes", "no"))
+    trained = sample.assign(smoker=sample["smoker"] == "yes")
+    model = HistGradientBoostingClassifier(max_iter=3).fit(trained, trained["smoker"])
+    manifest, _ = register(model, sample, kinds={"smoker": "boolean"})
+    smoker = manifest.features[2]
+    assert (smoker.kind, smoker.true_values, smoker.false_values) == ("boolean", ["yes"], ["no"])
+
+
+def test_a_worker_refuses_a_model_that_predicts_otherwise_in_one_bit(register, registry):
+    sample = plans()
+    manifest, _ = register(LinearRegression().fit(sample, sample["age"] * 1.1), sample)
+    document = registry.golden_bytes(manifest)
+    golden = GoldenSample.model_validate_json(document)
+    assert manifest.golden.rows == golden.rows.count("\n") == 50
+    assert Models(registry, "strict").get("m", "1").manifest == manifest
+    value = golden.result.split("\n")[0]
+    nudged = repr(float(np.nextafter(float(value), np.inf)))
+    changed = golden.model_copy(update={"result": golden.result.replace(value, nudged, 1)}).model_dump_json().encode()
+    digest = Golden(rows=50, sha256=hashlib.sha256(changed).hexdigest())
+    draft = Draft(**{name: getattr(manifest, name) for name in Draft.model_fields} | {"golden": digest})
+    again = registry.register("m", registry.model_bytes(manifest), draft, changed)
+    with pytest.raises(ModelRefused, match=f"row 1 of its golden sample gives {value}, and gave") as refused:
+        Models(registry, "strict").get("m", again.version)
+    assert "ROWCAST_MODEL_VERSIONS=warn" in refused.value.detail
+    assert Models(registry, "warn").get("m", again.version).manifest == again
+
+
+def test_a_golden_sample_that_was_tampered_with_is_refused(register, registry):
+    sample = plans()
+    manifest, _ = register(LinearRegression().fit(sample, sample["age"]), sample)
+    golden = json.loads(registry.golden_bytes(manifest))
+    registry.storage.put("m/1/golden.json", json.dumps({**golden, "rows": "1,2\n"}).encode())
+    with pytest.raises(ModelRefused, match="SHA-256 differs"):
+        Models(registry, "strict").get("m", "1")
