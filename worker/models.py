@@ -38,9 +38,9 @@ class Models:
         self._open.move_to_end(wanted)
         return self._open[wanted]
 
-    def file(self, model: LoadedModel) -> bytes:
-        """The file of an open model, checked again; for a process of its own to open."""
-        return self._registry.model_bytes(model.manifest)
+    def files(self, model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
+        """The pickle and the code of an open model, checked again; for a process of its own to open."""
+        return self._registry.model_bytes(model.manifest), self._registry.code_files(model.manifest)
 
     def preload(self, reference: str) -> None:
         """Opens the model that `reference` means now, so that the first job need not wait for it."""

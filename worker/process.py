@@ -52,7 +52,7 @@ class Process:
         self._records = Records(redis, settings)
         self._files = Files(Storage(settings.store))
         self._models = Models(Registry(Storage(settings.models), settings.model_key), settings.model_versions)
-        self._isolated = Isolated(self._models.file, settings.chunk_timeout)
+        self._isolated = Isolated(self._models.files, settings.chunk_timeout)
         self._keeper = Keeper(self._leases, settings.lease_seconds, settings.chunk_timeout)
         self._log = logger("worker").bind(worker=self.holder)
 
@@ -211,7 +211,7 @@ class Process:
         self._keeper.give_back(leases, error.recorded(), strikes=0, delay_seconds=pause)
 
     def _fail(self, lease: ChunkLease, error: RowcastError) -> None:
-        detail = f"Chunk {lease.chunk} ({lease.rows}) cannot be scored: {error.detail}."
+        detail = f"Chunk {lease.chunk} ({lease.rows}) cannot be scored: {error.detail.removesuffix('.')}."
         self._log.error("job_failed", job=lease.id, reason=detail)
         document = _kind_of(error)(detail).recorded()
         self._keeper.give_back([lease], document, strikes=STRIKES_ALLOWED)

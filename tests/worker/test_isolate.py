@@ -28,20 +28,21 @@ from worker.isolate import Isolated, NotStarted
 KILLED = "predict ended its process (signal 9)"
 
 
-def file_of(model: LoadedModel) -> bytes:
-    return pickle.dumps(model.estimator)
+def files_of(model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
+    with model.code.active():
+        return pickle.dumps(model.estimator), model.code.files
 
 
 @pytest.fixture(scope="module")
 def isolated() -> Iterator[Isolated]:
     """One for all tests, as its process takes a second to start; it stays while the model does."""
-    with closing(Isolated(file_of, 30)) as isolated:
+    with closing(Isolated(files_of, 30)) as isolated:
         yield isolated
 
 
 @pytest.fixture
 def impatient() -> Iterator[Isolated]:
-    with closing(Isolated(file_of, 0.5)) as isolated:
+    with closing(Isolated(files_of, 0.5)) as isolated:
         yield isolated
 
 
@@ -140,7 +141,8 @@ def test_a_model_that_breaks_its_promise_is_refused(isolated: Isolated) -> None:
 
 
 def test_a_file_that_cannot_be_opened_is_no_rows_fault() -> None:
-    with closing(Isolated(lambda model: b"no pickle", 30)) as broken, pytest.raises(NotStarted, match="exit code 1"):
+    broken = Isolated(lambda model: (b"no pickle", {}), 30)
+    with closing(broken), pytest.raises(NotStarted, match="exit code 1"):
         broken.predict_good(misbehaving(estimators.Fixed), column(1), Wanted())
 
 
@@ -162,7 +164,7 @@ def test_nothing_of_it_outlives_the_process_that_asks(tmp_path: Path) -> None:
     code = f"""
 import sys; sys.path[:0] = [{str(SUPPORT)!r}]
 from test_isolate import *
-Isolated(file_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
+Isolated(files_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
 """
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as asking:
