@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,11 +16,13 @@ import pandas as pd
 import psutil
 import pytest
 from loaded_models import loaded, numbers
+from own_code import pickle_here
 from programs import ROOT, SUPPORT, until
 
 from rowcast.errors import ModelRefused
 from rowcast.jobs.options import Options
-from rowcast.models.load import LoadedModel
+from rowcast.models.code import ModelCode
+from rowcast.models.load import LoadedModel, unpickle
 from rowcast.scoring.predict import SearchAborted, Values, Wanted, predict_good
 from rowcast.scoring.score import ChunkSpec, score
 from worker.halving import MOST_FATAL_ROWS, Fatal, search
@@ -133,6 +136,16 @@ def test_a_row_at_which_predict_hangs_is_found(impatient: Isolated, tmp_path: Pa
     assert outcome.faults == {2: "predict took longer than 0.5 s"}
     assert outcome.values.predictions.tolist() == [0, 1]
     assert not psutil.pid_exists(int((tmp_path / "hangs").read_text()))
+
+
+def test_own_code_goes_along_and_gives_the_same(isolated: Isolated, tmp_path: Path) -> None:
+    for limit in (10, 50):
+        data, files = pickle_here(tmp_path / str(limit), limit, "Deadly")
+        code = ModelCode(files)
+        model = replace(loaded(unpickle(data, code=code)[0], numbers("age"), [0, 1]), code=code)
+        outcome = isolated.predict_good(model, column(5, 30, 66, 60), Wanted())
+        assert outcome.faults == {2: KILLED}
+        assert outcome.values.predictions.tolist() == [0, int(limit < 30), 1]
 
 
 def test_a_model_that_breaks_its_promise_is_refused(isolated: Isolated) -> None:
