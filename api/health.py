@@ -26,9 +26,10 @@ class Check(TypedDict):
 
 
 class ModelsCheck(Check):
-    """The default model, with its version."""
+    """The default model, with its version; and each registered version that a worker cannot open, with the reason."""
 
     default: NotRequired[str]
+    unopenable: NotRequired[dict[str, str]]
 
 
 class WorkersCheck(Check):
@@ -63,10 +64,11 @@ def health() -> Response:
 def ready() -> tuple[Response, int]:
     """What a job needs, each asked now."""
     at_hand = services()
+    redis = _check(at_hand.records.check)
     checks = {
-        "redis": _check(at_hand.records.check),
+        "redis": redis,
         "store": _check(at_hand.files.check),
-        "models": _check(lambda: _default_model(at_hand)),
+        "models": _check(lambda: _default_model(at_hand, at_hand.crew.unopenable() if redis["ok"] else {})),
         "workers": _check(lambda: _workers(at_hand)),
     }
     is_ready = all(check["ok"] for check in checks.values())
@@ -81,9 +83,13 @@ def _check(ask: Callable[[], Any]) -> dict[str, Any]:
     return {"ok": True} | found
 
 
-def _default_model(at_hand: Services) -> dict[str, Any]:
+def _default_model(at_hand: Services, unopenable: dict[str, str]) -> dict[str, Any]:
     manifest = at_hand.registry.resolve(at_hand.settings.default_model)
-    return {"default": f"{manifest.name}@{manifest.version}"}
+    default = f"{manifest.name}@{manifest.version}"
+    found: dict[str, Any] = {"default": default} | ({"unopenable": unopenable} if unopenable else {})
+    if default in unopenable:
+        found |= {"ok": False, "detail": unopenable[default]}
+    return found
 
 
 def _workers(at_hand: Services) -> dict[str, Any]:

@@ -5,17 +5,21 @@ import pickle
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import joblib
 import numpy as np
 import pandas as pd
 
 from rowcast.errors import NotFound, Unprocessable, Unreadable
+from rowcast.models.code import ModelCode
+from rowcast.models.code_files import read_code
+from rowcast.models.explain import why_unreadable
 from rowcast.models.load import SKLEARN, library_version, unpickle
 from rowcast.models.manifest import Draft, Kind, Manifest
 from rowcast.models.names import require_name
 from rowcast.models.registry import Registry
+from rowcast.models.vet import require_this_sklearn, vet_pickle
 from training.features import feature_names
 from training.measure import measure
 from training.register import draft, register
@@ -24,6 +28,8 @@ from training.sample import Dialect, Sample, read_sample
 from training.target import Task, read_target
 from training.train import Say, silent
 from training.trial import Rehearsal
+
+Versions = Literal["strict", "warn"]
 
 KINDS = ("number", "integer", "text", "boolean", "date", "category")
 
@@ -41,6 +47,8 @@ def add(
     keep_default_na: bool = True,
     parse_dates: Sequence[str] = (),
     decimal: str = ".",
+    code: Sequence[Path] = (),
+    versions: Versions = "strict",
     say: Say = silent,
     progress: Progress = no_progress,
 ) -> Manifest:
@@ -60,46 +68,51 @@ def add(
         keep_default_na: Whether pandas' own mean missing, too.
         parse_dates: Columns that are dates; the same as the kind `date`.
         decimal: The decimal mark of the sample.
+        code: The model's own modules (`NAME.py`) and packages (folders), which are stored with it.
+        versions: "warn" registers a pickle of another scikit-learn `MAJOR.MINOR`, too.
         say: Is told, sentence by sentence, what was found.
         progress: Is told how far the rehearsal is.
 
     Raises:
         NotFound: one of the files is not there.
         Unreadable: one of them cannot be read.
-        Unprocessable: it is no model, or the service cannot promise the predictions of the user's script.
+        Unprocessable: it is no model, a worker like this process could not open it, or the service cannot promise the
+            predictions of the user's script.
     """
     require_name(name)
-    data, estimator, trained_with = _read(file)
-    targets = [column for column in (target or "").split(",") if column]
-    dialect = Dialect(",", decimal, tuple(na_values), keep_default_na)
-    wanted = [str(column) for column in getattr(estimator, "feature_names_in_", features or [])]
-    sample = read_sample(features_from, dialect, wanted)
-    sample = _with_kinds(sample, {**(kinds or {}), **dict.fromkeys(parse_dates, "date")})
+    own = ModelCode(read_code(code))
+    with own.active():
+        data, estimator, trained_with = _read(file, own, versions)
+        targets = [column for column in (target or "").split(",") if column]
+        dialect = Dialect(",", decimal, tuple(na_values), keep_default_na)
+        wanted = [str(column) for column in getattr(estimator, "feature_names_in_", features or [])]
+        sample = read_sample(features_from, dialect, wanted)
+        sample = _with_kinds(sample, {**(kinds or {}), **dict.fromkeys(parse_dates, "date")})
 
-    def make(**fields: Any) -> Draft:
-        return draft(estimator, training=_training(file, sample, target, estimator), **fields)
+        def make(**fields: Any) -> Draft:
+            return draft(estimator, training=_training(file, sample, target, estimator), **fields)
 
-    rehearsal = rehearse(
-        estimator,
-        sample,
-        feature_names(estimator, sample, targets, features),
-        make,
-        targets=targets,
-        say=say,
-        progress=progress,
-    )
-    made = rehearsal.draft
-    if len(targets) == 1:
-        made = made.model_copy(update={"metrics": _measured(rehearsal, targets[0])})
-    if trained_with is not None:
-        say(f"It was trained with scikit-learn {trained_with}; here is {library_version(SKLEARN)}.")
-        made = made.model_copy(update={"libraries": made.libraries | {SKLEARN: trained_with}})
-    manifest = register(registry, name, data, made, rehearsal.golden)
-    say_missing_texts(sample, manifest, say)
-    for note in manifest.notes:
-        say(note)
-    say(f"Registered {name}@{manifest.version}.")
-    return manifest
+        rehearsal = rehearse(
+            estimator,
+            sample,
+            feature_names(estimator, sample, targets, features),
+            make,
+            targets=targets,
+            say=say,
+            progress=progress,
+        )
+        made = rehearsal.draft
+        if len(targets) == 1:
+            made = made.model_copy(update={"metrics": _measured(rehearsal, targets[0])})
+        if trained_with is not None:
+            say(f"It was trained with scikit-learn {trained_with}; here is {library_version(SKLEARN)}.")
+            made = made.model_copy(update={"libraries": made.libraries | {SKLEARN: trained_with}})
+        manifest = register(registry, name, data, made, rehearsal.golden, own=own)
+        say_missing_texts(sample, manifest, say)
+        for note in manifest.notes:
+            say(note)
+        say(f"Registered {name}@{manifest.version}.")
+        return manifest
 
 
 def say_missing_texts(sample: Sample, manifest: Manifest, say: Callable[[str], None]) -> None:
@@ -129,31 +142,36 @@ def _training(file: Path, sample: Sample, target: str | None, estimator: Any) ->
     }
 
 
-def _read(file: Path) -> tuple[bytes, Any, str | None]:
+def _read(file: Path, own: ModelCode, versions: Versions) -> tuple[bytes, Any, str | None]:
     """The bytes to register, the estimator in them, and its scikit-learn version if it is another one."""
     try:
         data = file.read_bytes()
     except FileNotFoundError:
         raise NotFound(f"There is no file {file}.") from None
+    vet_pickle(file.name, data, own, versions)
     try:
         estimator, trained_with = unpickle(data)
     except MemoryError:
         raise
     except Exception as fault:
-        data, estimator, trained_with = _read_joblib(file.name, data, fault)
+        data, estimator, trained_with = _read_joblib(file.name, data, fault, own)
+        vet_pickle(file.name, data, own, versions)
+    if versions == "strict" and trained_with is not None:
+        require_this_sklearn(file.name, [trained_with])
     if not callable(getattr(estimator, "predict", None)):
         raise Unprocessable(f"{file.name} holds a {type(estimator).__name__}, which has no `predict`.")
     return data, estimator, trained_with
 
 
-def _read_joblib(name: str, data: bytes, fault: Exception) -> tuple[bytes, Any, str | None]:
+def _read_joblib(name: str, data: bytes, fault: Exception, own: ModelCode) -> tuple[bytes, Any, str | None]:
     """A file by `joblib.dump`, made into a plain pickle, which is all that a worker reads."""
     try:
         estimator, trained_with = unpickle(data, lambda content: joblib.load(io.BytesIO(content)))
     except MemoryError:
         raise
-    except Exception:
-        raise Unreadable(f"{name} cannot be read here: {type(fault).__name__}: {fault}") from fault
+    except Exception as second:
+        telling = second if isinstance(second, ImportError | AttributeError) else fault
+        raise Unreadable(f"{name} cannot be read here: {why_unreadable(telling, own)}") from fault
     return pickle.dumps(estimator, protocol=5), estimator, trained_with
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from rowcast.models.code import NO_CODE, ModelCode
 from rowcast.models.load import library_version
 from rowcast.models.manifest import Draft, Golden, Label, Manifest
 from rowcast.models.registry import Registry
+from rowcast.models.vet import with_requirements
 from rowcast.scoring.golden import GoldenSample
 
 LIBRARIES = ("python", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
@@ -31,10 +33,13 @@ def libraries(estimator: Any) -> dict[str, str]:
     return {name: version for name, version in versions.items() if version is not None}
 
 
-def register(registry: Registry, name: str, data: bytes, made: Draft, golden: GoldenSample | None) -> Manifest:
-    """Registers a pickle with its golden sample."""
+def register(
+    registry: Registry, name: str, data: bytes, made: Draft, golden: GoldenSample | None, *, own: ModelCode = NO_CODE
+) -> Manifest:
+    """Registers a pickle with its golden sample, its own code, and a record of the packages that both import."""
+    made = with_requirements(made, data, own)
     if golden is None:
-        return registry.register(name, data, made)
+        return registry.register(name, data, made, code=own.files)
     document = golden.model_dump_json().encode()
     digest = Golden(rows=golden.rows.count("\n"), sha256=hashlib.sha256(document).hexdigest())
-    return registry.register(name, data, made.model_copy(update={"golden": digest}), document)
+    return registry.register(name, data, made.model_copy(update={"golden": digest}), document, own.files)

@@ -4,7 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,10 @@ _START_SECONDS = 120.0
 _END_SECONDS = 3.0
 
 
+ModelFiles = tuple[bytes, Mapping[str, bytes]]
+"""A model's pickle, and its own modules: path to content."""
+
+
 def is_suspect(lease: ChunkLease | RowLease) -> bool:
     """Whether so much stands against these rows that they are to be predicted isolated."""
     return lease.strikes >= (CHUNK_STRIKES if isinstance(lease, ChunkLease) else ROW_STRIKES)
@@ -62,8 +66,8 @@ class Raised(Exception):
 class Isolated:
     """`predict_good` in a process of its own, which starts when it is first needed and stays until `close`."""
 
-    def __init__(self, file_of: Callable[["LoadedModel"], bytes], limit_seconds: float) -> None:
-        self._file_of = file_of
+    def __init__(self, files_of: Callable[["LoadedModel"], ModelFiles], limit_seconds: float) -> None:
+        self._files_of = files_of
         self._limit_seconds = limit_seconds
         self._child: _Child | None = None
         self.longest_seconds = _START_SECONDS + (_SEARCH_LIMITS + 2) * limit_seconds
@@ -101,14 +105,14 @@ class Isolated:
         if self._child and (self._child.model is not model or not self._child.lives):
             self.close()
         if not self._child:
-            self._child = _Child(model, self._file_of(model))
+            self._child = _Child(model, *self._files_of(model))
         return self._child
 
 
 class _Child:
     """An isolated process with its model open (`isolated.py`). NotStarted where it does not come up."""
 
-    def __init__(self, model: "LoadedModel", file: bytes) -> None:
+    def __init__(self, model: "LoadedModel", file: bytes, code: Mapping[str, bytes]) -> None:
         self.model = model
         theirs_in, self._input = os.pipe()
         self._output, theirs_out = os.pipe()
@@ -123,6 +127,7 @@ class _Child:
         try:
             send(self._input, model.manifest.model_dump_json().encode())
             send(self._input, file)
+            send(self._input, pickle.dumps(dict(code)))
             receive(self._output, _START_SECONDS)
         except (BrokenPipeError, EOFError, TimeoutError) as error:
             why = "took too long" if isinstance(error, TimeoutError) else self._ending()
@@ -142,12 +147,14 @@ class _Child:
         try:
             send(self._input, repr(limit_seconds).encode())
             send(self._input, pickle.dumps((table, wanted)))
-            answer: Answer = pickle.loads(receive(self._output, limit_seconds + _SLACK_SECONDS))
+            packed = receive(self._output, limit_seconds + _SLACK_SECONDS)
         except (BrokenPipeError, EOFError):  # it was ended in its fork's stead
             raise Fatal(f"predict ended its process ({self._ending()})") from None
         except TimeoutError:
             self._process.kill()
             raise Fatal(f"predict took longer than {limit_seconds:g} s") from None
+        with self.model.code.active():  # labels may be objects of its classes
+            answer: Answer = pickle.loads(packed)
         match answer:
             case ("values", values):
                 return values  # type: ignore[no-any-return]

@@ -3,9 +3,9 @@
 It has one thread, no connection, and the model, which it never calls itself: so its forks find OpenMP and BLAS
 untouched, start in milliseconds, and may die or hang without a loss. Messages are frames (`frames.py`).
 
-Standard input: the manifest as JSON and the model's file; then, for each call, its limit in seconds and a pickle of
-the table and a `Wanted`; it ends with the process that asks. Standard output: an empty frame when
-the model is open; then, for each call, a pickle of an `Answer`.
+Standard input: the manifest as JSON, the model's file, and a pickle of its code (path to content); then, for each call,
+its limit in seconds and a pickle of the table and a `Wanted`; it ends with the process that asks. Standard output: an
+empty frame when the model is open; then, for each call, a pickle of an `Answer`.
 """
 
 import faulthandler
@@ -18,6 +18,7 @@ from typing import Any, Literal, NoReturn
 
 from rowcast.errors import RowcastError
 from rowcast.logs import set_up
+from rowcast.models.code import ModelCode
 from rowcast.models.load import LoadedModel, as_loaded, unpickle, without_names
 from rowcast.models.manifest import Manifest
 from rowcast.scoring.predict import one_line, predict
@@ -37,7 +38,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which then lets go of us
     faulthandler.enable()  # a crash in a library's own code says where
     set_up(Settings.read(), "isolated")
-    model = _open(receive(requests), receive(requests))
+    model = _open(receive(requests), receive(requests), pickle.loads(receive(requests)))
     send(answers, b"")
     while True:
         try:
@@ -56,10 +57,11 @@ def _channels() -> tuple[int, int]:
     return requests, answers
 
 
-def _open(manifest: bytes, file: bytes) -> LoadedModel:
+def _open(manifest: bytes, file: bytes, files: dict[str, bytes]) -> LoadedModel:
     """The model, as `Models` prepares it; the process that sent it has checked it so, too."""
-    estimator, _ = unpickle(file)
-    return without_names(as_loaded(Manifest.model_validate_json(manifest), estimator))
+    code = ModelCode(files)
+    estimator, _ = unpickle(file, code=code)
+    return without_names(as_loaded(Manifest.model_validate_json(manifest), estimator, code))
 
 
 def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests: int) -> bytes:
@@ -108,7 +110,8 @@ def _be_the_first_to_go() -> None:
 def _predicted(model: LoadedModel, request: bytes) -> bytes:
     try:
         table, wanted = pickle.loads(request)
-        return _packed("values", predict(model, table, wanted))
+        with model.code.active():
+            return _packed("values", predict(model, table, wanted))
     except MemoryError:
         return _packed("memory", "predict ran out of memory")
     except RowcastError as error:

@@ -3,7 +3,9 @@
 from collections import OrderedDict
 from typing import Literal
 
-from rowcast.models.load import LoadedModel, load, without_names
+from rowcast.errors import ModelRefused, NotFound
+from rowcast.models.aliases import LATEST, PRODUCTION
+from rowcast.models.load import LoadedModel, load, why_not_here, without_names
 from rowcast.models.registry import Registry
 from rowcast.scoring.golden import check_golden
 
@@ -38,9 +40,28 @@ class Models:
         self._open.move_to_end(wanted)
         return self._open[wanted]
 
-    def file(self, model: LoadedModel) -> bytes:
-        """The file of an open model, checked again; for a process of its own to open."""
-        return self._registry.model_bytes(model.manifest)
+    def files(self, model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
+        """The pickle and the code of an open model, checked again; for a process of its own to open."""
+        return self._registry.model_bytes(model.manifest), self._registry.code_files(model.manifest)
+
+    def unopenable(self) -> dict[str, str]:
+        """`NAME@VERSION` to why it cannot be opened here, of each model's `latest` and `production`.
+
+        It goes by the manifests; no pickle is opened.
+        """
+        found = {}
+        for name in self._registry.names():
+            aliases = self._registry.aliases(name)
+            for version in {aliases[alias] for alias in (LATEST, PRODUCTION) if alias in aliases}:
+                known_as = f"{name}@{version}"
+                try:
+                    fault = why_not_here(self._registry.manifest(name, version), self._versions)
+                except (ModelRefused, NotFound) as error:
+                    found[known_as] = error.detail
+                else:
+                    if fault:
+                        found[known_as] = f"The model {known_as} {fault}."
+        return found
 
     def preload(self, reference: str) -> None:
         """Opens the model that `reference` means now, so that the first job need not wait for it."""

@@ -16,6 +16,7 @@ from rowcast.errors import (
     Unavailable,
 )
 from rowcast.jobs.connection import connect
+from rowcast.jobs.crew import Crew
 from rowcast.jobs.files import Files
 from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease
 from rowcast.jobs.packed import Stored
@@ -52,8 +53,9 @@ class Process:
         self._records = Records(redis, settings)
         self._files = Files(Storage(settings.store))
         self._models = Models(Registry(Storage(settings.models), settings.model_key), settings.model_versions)
-        self._isolated = Isolated(self._models.file, settings.chunk_timeout)
+        self._isolated = Isolated(self._models.files, settings.chunk_timeout)
         self._keeper = Keeper(self._leases, settings.lease_seconds, settings.chunk_timeout)
+        self._crew, self._node = Crew(redis), node
         self._log = logger("worker").bind(worker=self.holder)
 
     def warm_up(self, model: str) -> None:
@@ -62,7 +64,15 @@ class Process:
             self._models.preload(model)
         except RowcastError as error:
             self._log.warning("default_model_not_loaded", model=model, reason=error.detail)
+        self._report_unopenable()
         self._log.info("process_ready")
+
+    def _report_unopenable(self) -> None:
+        """Lets `/ready` name the models that jobs would ask for and that cannot be opened in this environment."""
+        try:
+            self._crew.report_unopenable(self._node, self._models.unopenable())
+        except RowcastError as error:
+            self._log.warning("unopenable_models_not_reported", reason=error.detail)
 
     def score_chunk(self, id: str, chunk: int) -> None:
         """Scores one chunk, if it still needs to be."""
@@ -211,7 +221,7 @@ class Process:
         self._keeper.give_back(leases, error.recorded(), strikes=0, delay_seconds=pause)
 
     def _fail(self, lease: ChunkLease, error: RowcastError) -> None:
-        detail = f"Chunk {lease.chunk} ({lease.rows}) cannot be scored: {error.detail}."
+        detail = f"Chunk {lease.chunk} ({lease.rows}) cannot be scored: {error.detail.removesuffix('.')}."
         self._log.error("job_failed", job=lease.id, reason=detail)
         document = _kind_of(error)(detail).recorded()
         self._keeper.give_back([lease], document, strikes=STRIKES_ALLOWED)

@@ -10,6 +10,7 @@ from rowcast.cli.connection import Json
 from rowcast.cli.output import say, show_json, show_table
 
 if TYPE_CHECKING:
+    from rowcast.models.manifest import Manifest
     from rowcast.models.registry import Registry
 
 models = typer.Typer(help="See and register models.", no_args_is_help=True)
@@ -26,6 +27,10 @@ Data = Annotated[
 ]
 
 
+_CODE = (
+    "A module (mytransforms.py) or the folder of a package that the model's classes come from. It is stored with this "
+    "version and used for it only. Repeatable."
+)
 _KINDS = "number, integer, text, boolean, date or category"
 _ESTIMATORS = "hist_gradient_boosting, random_forest or logistic_regression; with _classifier or _regressor to insist."
 
@@ -71,6 +76,8 @@ def show(
         "task": manifest.task,
         "classes": None if manifest.classes is None else ", ".join(map(str, manifest.classes)),
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.items()) or None,
+        "needs": ", ".join(_needs(manifest)) or None,
+        "code": ", ".join(one.path for one in manifest.code) or None,
         "created": manifest.created_at,
         "sha256": manifest.sha256,
     }
@@ -81,6 +88,14 @@ def show(
         ["feature", "kind", "missing"],
         ([one.name, one.kind, "may be missing" if one.missing else "required"] for one in manifest.features),
     )
+
+
+def _needs(manifest: "Manifest") -> list[str]:
+    """The packages that the model imports, with their versions."""
+    return [
+        f"{one.distribution or module}{f' {one.version}' if one.version else ''}{' (optional)' if one.optional else ''}"
+        for module, one in manifest.requires.items()
+    ]
 
 
 def add(
@@ -114,10 +129,12 @@ def add(
     ] = True,
     parse_dates: Annotated[str | None, typer.Option("--parse-dates", help="Columns that are dates: a,b.")] = None,
     decimal: Annotated[str, typer.Option("--decimal", help="The decimal mark of the sample: . or ,")] = ".",
+    code: Annotated[list[Path] | None, typer.Option("--code", metavar="PATH", help=_CODE, show_default=False)] = None,
     where: Where = None,
     data: Data = None,
 ) -> None:
-    """Register a trained model (pickle, joblib), after a rehearsal with a sample of what will be sent."""
+    """Register a trained model (pickle, joblib, cloudpickle), after a rehearsal with a sample of what will be sent."""
+    from rowcast.settings import Settings
     from training.add import add as add_model
 
     with rehearsal_bar() as progress:
@@ -133,6 +150,8 @@ def add(
             keep_default_na=default_na,
             parse_dates=_listed(parse_dates),
             decimal=decimal,
+            code=code or (),
+            versions=Settings.read().model_versions,
             say=say,
             progress=progress,
         )

@@ -1,4 +1,7 @@
-"""The crew: which workers have shown a sign of life lately, and with how many slots."""
+"""The crew: which workers have shown a sign of life lately, with how many slots, and which models they cannot open."""
+
+import json
+from collections.abc import Mapping
 
 from rowcast.jobs.connection import Connection, speaking
 from rowcast.jobs.keys import key
@@ -6,6 +9,10 @@ from rowcast.jobs.keys import key
 BEAT_SECONDS = 2.0
 SILENT_SECONDS = 10.0
 """A worker that has been silent for so long counts no more (prelude.lua's window goes by the same)."""
+
+
+_REPORT_SECONDS = 86_400
+"""How long the reports of unopenable models outlive the last worker's sign of life."""
 
 
 class Crew:
@@ -18,14 +25,36 @@ class Crew:
         """Shows that the worker `node` lives and has so many processes."""
         with speaking():
             now = self._now()
+            self._redis.expire(key("unopenable"), _REPORT_SECONDS)
             self._redis.zadd(key("workers"), {f"{node}#{slots}": now})
             self._redis.zremrangebyscore(key("workers"), "-inf", now - 60 * SILENT_SECONDS * 1000)
             self._redis.zremrangebyscore(key("workers"), now + SILENT_SECONDS * 1000, "+inf")  # the clock was put back
+
+    def report_unopenable(self, node: str, reasons: Mapping[str, str]) -> None:
+        """Replaces the worker's report of the models (`NAME@VERSION`) that it cannot open, and why."""
+        with speaking():
+            if reasons:
+                self._redis.hset(key("unopenable"), node, json.dumps(dict(reasons)))
+                self._redis.expire(key("unopenable"), _REPORT_SECONDS)
+            else:
+                self._redis.hdel(key("unopenable"), node)
+
+    def unopenable(self) -> dict[str, str]:
+        """`NAME@VERSION` to the reason for which a worker that lives cannot open it."""
+        with speaking():
+            alive = self._redis.zrange(key("workers"), self._now() - SILENT_SECONDS * 1000, "+inf", byscore=True)
+            nodes = {member.decode().rpartition("#")[0] for member in alive}
+            reports = self._redis.hmget(key("unopenable"), sorted(nodes)) if nodes else []
+        found: dict[str, str] = {}
+        for report in reports:
+            found |= json.loads(report) if report else {}
+        return found
 
     def leave(self, node: str, slots: int) -> None:
         """Takes the worker off the table."""
         with speaking():
             self._redis.zrem(key("workers"), f"{node}#{slots}")
+            self._redis.hdel(key("unopenable"), node)
 
     def online(self) -> int:
         """How many workers live."""

@@ -41,6 +41,9 @@ TABLE = {
     ),
     "known": Key("rowcast:known", "string", "`whole`: all jobs of the store have records here", "for ever"),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → last sign of life (ms)", "for ever"),
+    "unopenable": Key(
+        "rowcast:unopenable", "hash", "NODE → JSON: NAME@VERSION that this worker cannot open → why", "a day after"
+    ),
     "idempotency": Key("rowcast:idempotency:{}", "string", "job's id and the request's fingerprint", "24 hours"),
     "requests": Key("rowcast:requests:{}", "string", "requests of one API key, by the library limits", "2 minutes"),
     "batch": Key("rowcast.batch", "list", "Celery's queue of chunk hints", "for ever"),

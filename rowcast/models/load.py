@@ -19,8 +19,11 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from rowcast.errors import ModelRefused
 from rowcast.logs import logger
+from rowcast.models.code import NO_CODE, ModelCode
+from rowcast.models.explain import why_unreadable
 from rowcast.models.manifest import Manifest
 from rowcast.models.registry import Registry
+from rowcast.models.requirements import why_missing
 
 SKLEARN = "scikit-learn"
 
@@ -45,6 +48,8 @@ class LoadedModel:
     manifest: Manifest
     estimator: Any
     container: Container
+    code: ModelCode = NO_CODE
+    """Its own modules; they must be `active` while the estimator predicts."""
 
 
 def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "warn"]) -> LoadedModel:
@@ -52,30 +57,31 @@ def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "wa
 
     Raises:
         NotFound: the file is gone.
-        ModelRefused: digest, signature or scikit-learn version do not match, or the pickle cannot be read.
+        ModelRefused: digest, signature or scikit-learn version do not match, a package is missing, or the pickle
+            cannot be read.
     """
     known_as = f"{manifest.name}@{manifest.version}"
-    strict = versions == "strict"
-    data = registry.model_bytes(manifest)
-    if strict:
-        _require_same_sklearn(known_as, manifest.libraries.get(SKLEARN, "unknown"))
+    data, code = registry.model_bytes(manifest), ModelCode(registry.code_files(manifest))
+    fault = why_not_here(manifest, versions)
+    if fault:
+        raise ModelRefused(f"The model {known_as} {fault}.")
     try:
-        estimator, trained_with = unpickle(data)
+        estimator, trained_with = unpickle(data, code=code)
     except MemoryError:
         raise
     except Exception as error:
-        raise ModelRefused(f"The file of {known_as} cannot be read here: {type(error).__name__}: {error}") from error
-    if strict and trained_with is not None:
-        _require_same_sklearn(known_as, trained_with)
-    _warn_of_differences(known_as, manifest.libraries | ({SKLEARN: trained_with} if trained_with else {}))
-    return as_loaded(manifest, estimator)
+        raise ModelRefused(f"The file of {known_as} cannot be read here: {why_unreadable(error, code)}") from error
+    if versions == "strict" and trained_with is not None and (fault := another_sklearn(trained_with)):
+        raise ModelRefused(f"The model {known_as} {fault}.")
+    _warn_of_differences(known_as, manifest, trained_with)
+    return as_loaded(manifest, estimator, code)
 
 
-def as_loaded(manifest: Manifest, estimator: Any) -> LoadedModel:
+def as_loaded(manifest: Manifest, estimator: Any, code: ModelCode = NO_CODE) -> LoadedModel:
     """An estimator with the container that its manifest names, in one thread."""
     predict_in_one_thread(estimator)
     usual: Container = "frame" if hasattr(estimator, "feature_names_in_") else "array"
-    return LoadedModel(manifest, estimator, manifest.container or usual)
+    return LoadedModel(manifest, estimator, manifest.container or usual, code)
 
 
 def without_names(model: LoadedModel) -> LoadedModel:
@@ -89,12 +95,14 @@ def without_names(model: LoadedModel) -> LoadedModel:
     return model
 
 
-def unpickle(data: bytes, read: Callable[[bytes], Any] = pickle.loads) -> tuple[Any, str | None]:
+def unpickle(
+    data: bytes, read: Callable[[bytes], Any] = pickle.loads, code: ModelCode = NO_CODE
+) -> tuple[Any, str | None]:
     """The object, and the scikit-learn version that it was pickled with where that is not the one here.
 
-    It runs whatever code the bytes name: whoever calls has checked where they come from.
+    It runs whatever code the bytes name: whoever calls has checked where they come from, and the code, too.
     """
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, code.active():
         warnings.simplefilter("always")
         value = read(data)
     trained_with = None
@@ -104,6 +112,24 @@ def unpickle(data: bytes, read: Callable[[bytes], Any] = pickle.loads) -> tuple[
         else:
             logger("models").warning("model_warns", message=str(warning.message))
     return value, trained_with
+
+
+def why_not_here(manifest: Manifest, versions: Literal["strict", "warn"]) -> str | None:
+    """Why a worker of this environment must not open the model, as the end of a sentence; None if it may try."""
+    if missing := why_missing(manifest.requires):
+        return missing
+    return another_sklearn(manifest.libraries.get(SKLEARN, "unknown")) if versions == "strict" else None
+
+
+def another_sklearn(trained_with: str) -> str | None:
+    """What to say of a scikit-learn whose `MAJOR.MINOR` is not the one here, as the end of a sentence; else None."""
+    here = library_version(SKLEARN) or "none"
+    if _major_minor(trained_with) == _major_minor(here):
+        return None
+    return (
+        f"was trained with scikit-learn {trained_with}, and here is {here}: train it again with this one, or set "
+        "ROWCAST_MODEL_VERSIONS=warn to open it all the same"
+    )
 
 
 def library_version(name: str) -> str | None:
@@ -164,16 +190,10 @@ def parts(value: Any) -> Iterator[Any]:
             waiting += vars(one).values()
 
 
-def _require_same_sklearn(known_as: str, trained_with: str) -> None:
-    here = library_version(SKLEARN) or "none"
-    if _major_minor(trained_with) != _major_minor(here):
-        raise ModelRefused(
-            f"The model {known_as} was trained with scikit-learn {trained_with}, and here is {here}: train "
-            "it again with this one, or set ROWCAST_MODEL_VERSIONS=warn to open it all the same."
-        )
-
-
-def _warn_of_differences(known_as: str, libraries: dict[str, str]) -> None:
+def _warn_of_differences(known_as: str, manifest: Manifest, trained_with: str | None) -> None:
+    """Logs the libraries whose versions are not those of the training, or of the registration."""
+    required = {one.distribution: one.version for one in manifest.requires.values() if one.distribution and one.version}
+    libraries = required | manifest.libraries | ({SKLEARN: trained_with} if trained_with else {})
     here = {name: library_version(name) for name in libraries}
     differing = {
         name: {"trained": libraries[name], "here": here[name]} for name in libraries if libraries[name] != here[name]

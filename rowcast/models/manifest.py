@@ -4,13 +4,20 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 """What a model and an alias may be called: they are folder names and stand in URLs."""
 
 VERSION = re.compile(r"^[1-9][0-9]{0,8}$")
 """Versions are whole numbers from 1, as text; an alias can therefore never look like one."""
+
+CODE_PATH = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"
+"""Paths of a model's code: no name begins with a dot, so none leads out of the folder `code`."""
+
+MAX_CODE_FILES = 500
+MAX_CODE_BYTES = 8 * 1024**2
+"""A worker holds the code of each open model in memory."""
 
 Label = bool | int | float | str
 
@@ -61,6 +68,31 @@ class Golden(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file `golden.json` beside the manifest.")
 
 
+class Requirement(BaseModel):
+    """An installed package that a model imports."""
+
+    model_config = ConfigDict(frozen=True)
+
+    distribution: str | None = Field(description="What `pip install` calls it; None for a module that was no package.")
+    version: str | None = Field(description="The version at registration.")
+    optional: bool = Field(
+        default=False,
+        description="Whether it is imported only inside a function or a `try`: the model may do without it.",
+    )
+
+
+class CodeFile(BaseModel):
+    """One file of the code that travels with a model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str = Field(
+        pattern=CODE_PATH, max_length=400, description="Below `code/` in the version's folder, with `/` as separator."
+    )
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    length_bytes: int = Field(ge=0)
+
+
 class Draft(BaseModel):
     """What is known of a model before the registry gives it a version."""
 
@@ -97,6 +129,10 @@ class Draft(BaseModel):
     libraries: dict[str, str] = Field(
         description="The versions of Python and of the libraries that it was trained with."
     )
+    requires: dict[str, Requirement] = Field(
+        default_factory=dict,
+        description="Module → the installed package that the pickle or the code imports it from.",
+    )
 
     @property
     def feature_names(self) -> list[str]:
@@ -126,8 +162,18 @@ class Manifest(Draft):
     name: str
     version: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    code: list[CodeFile] = Field(
+        default_factory=list, max_length=MAX_CODE_FILES, description="The files of the model's own code."
+    )
     created_at: str = Field(description="RFC 3339, UTC.")
     signature: str | None = Field(
         default=None,
         description="HMAC-SHA256 (hex) over the manifest without this field, by ROWCAST_MODEL_KEY.",
     )
+
+    @field_validator("code")
+    @classmethod
+    def _is_small(cls, code: list[CodeFile]) -> list[CodeFile]:
+        if sum(file.length_bytes for file in code) > MAX_CODE_BYTES:
+            raise ValueError(f"the code is over {MAX_CODE_BYTES} bytes")
+        return code

@@ -2,6 +2,7 @@
 
     NAME/VERSION/model.pkl        written first, by a create-only put, which takes the version number
     NAME/VERSION/golden.json      some rows and their predictions, which every worker checks after loading
+    NAME/VERSION/code/…           the model's own modules, if it brings any
     NAME/VERSION/manifest.json    written last: a version without it does not exist yet
     NAME/aliases.json             the only file that ever changes
 
@@ -10,6 +11,7 @@ no key is ever made of it.
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
 
@@ -17,7 +19,7 @@ from pydantic import ValidationError
 
 from rowcast.errors import ModelRefused, UnknownModel
 from rowcast.models.aliases import LATEST, PRODUCTION, Aliases
-from rowcast.models.manifest import NAME, VERSION, Draft, Manifest
+from rowcast.models.manifest import NAME, VERSION, CodeFile, Draft, Manifest
 from rowcast.models.names import require_alias, require_name, shown
 from rowcast.models.signature import is_signed, signed
 from rowcast.nearest import or_nearest
@@ -87,10 +89,18 @@ class Registry:
         """Alias to version, as of at most a second ago; none where there is no such model."""
         return self._aliases.read(name) if NAME.fullmatch(name) else {}
 
-    def register(self, name: str, pickle_bytes: bytes, draft: Draft, golden: bytes | None = None) -> Manifest:
+    def register(
+        self,
+        name: str,
+        pickle_bytes: bytes,
+        draft: Draft,
+        golden: bytes | None = None,
+        code: Mapping[str, bytes] | None = None,
+    ) -> Manifest:
         """Adds the next version and moves the alias `latest`. Two at once get two versions.
 
         `golden` is the content of the golden sample's file, for which the draft's `golden` has the digest.
+        `code` are the model's own modules, path to content (`code_files.read_code`).
 
         A version appears whole or not at all; the number of one that broke off is not used again.
 
@@ -103,6 +113,10 @@ class Registry:
             name=name,
             version=version,
             sha256=hashlib.sha256(pickle_bytes).hexdigest(),
+            code=[
+                CodeFile(path=path, sha256=hashlib.sha256(content).hexdigest(), length_bytes=len(content))
+                for path, content in sorted((code or {}).items())
+            ],
             created_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             **dict(draft),
         )
@@ -110,6 +124,8 @@ class Registry:
             manifest = signed(manifest, self._key)
         if golden is not None:
             self.storage.put(_golden_key(name, version), golden)
+        for path, source in (code or {}).items():
+            self.storage.put(_code_key(name, version, path), source)
         content = manifest.model_dump_json(indent=2).encode() + b"\n"
         self.storage.put(_manifest_key(name, version), content)
         self._move_latest(name)
@@ -133,12 +149,7 @@ class Registry:
             ModelRefused: the bytes have another digest than the manifest's, or, with a key, the manifest's
                 signature is missing or wrong.
         """
-        known_as = f"{manifest.name}@{manifest.version}"
-        if self._key is not None and not is_signed(manifest, self._key):
-            fault = "has no signature" if manifest.signature is None else "is not signed by ROWCAST_MODEL_KEY"
-            raise ModelRefused(f"The manifest of {known_as} {fault}; the model is not opened.")
-        if not NAME.fullmatch(manifest.name) or not VERSION.fullmatch(manifest.version):
-            raise self._no_version(manifest.name, manifest.version)
+        known_as = self._require_genuine(manifest)
         try:
             data = self.storage.get(_model_key(manifest.name, manifest.version))
         except FileNotFoundError:
@@ -163,6 +174,37 @@ class Registry:
         if hashlib.sha256(data).hexdigest() != manifest.golden.sha256:
             raise ModelRefused(f"The golden sample of {known_as} is not the one of its manifest (SHA-256 differs).")
         return data
+
+    def code_files(self, manifest: Manifest) -> dict[str, bytes]:
+        """The model's own modules, path to content, each of which is what the manifest says that it is.
+
+        Raises:
+            NotFound: a file is gone.
+            ModelRefused: as for `model_bytes`.
+        """
+        known_as = self._require_genuine(manifest)
+        found = {}
+        for file in manifest.code:
+            try:
+                data = self.storage.get(_code_key(manifest.name, manifest.version, file.path))
+            except FileNotFoundError:
+                raise UnknownModel(f"The file code/{file.path} of {known_as} is gone from the registry.") from None
+            if hashlib.sha256(data).hexdigest() != file.sha256:
+                raise ModelRefused(
+                    f"The file code/{file.path} of {known_as} is not the one that its manifest names (SHA-256 differs)."
+                )
+            found[file.path] = data
+        return found
+
+    def _require_genuine(self, manifest: Manifest) -> str:
+        """`NAME@VERSION`, if the signature is valid (where there is a key) and the keys can be made of the names."""
+        known_as = f"{manifest.name}@{manifest.version}"
+        if self._key is not None and not is_signed(manifest, self._key):
+            fault = "has no signature" if manifest.signature is None else "is not signed by ROWCAST_MODEL_KEY"
+            raise ModelRefused(f"The manifest of {known_as} {fault}; the model is not opened.")
+        if not NAME.fullmatch(manifest.name) or not VERSION.fullmatch(manifest.version):
+            raise self._no_version(manifest.name, manifest.version)
+        return known_as
 
     def _version(self, name: str, wanted: str) -> str:
         """The version that a version or an alias means."""
@@ -225,6 +267,10 @@ def _model_key(name: str, version: str) -> str:
 
 def _golden_key(name: str, version: str) -> str:
     return f"{name}/{version}/golden.json"
+
+
+def _code_key(name: str, version: str, path: str) -> str:
+    return f"{name}/{version}/code/{path}"
 
 
 def _complete(key: str) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rowcast.errors import ModelRefused, RowcastError
 from rowcast.jobs.cells import csv_cell, label_text
+from rowcast.models.explain import why_unreadable
 from rowcast.scoring.table import Table, table_of_values
 
 if TYPE_CHECKING:
@@ -76,9 +77,19 @@ def predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
     """Calls `predict` once, and `predict_proba` and `decision_function` if they are wanted.
 
     Raises:
-        ModelRefused: the model gives other shapes than its manifest promises, or has no such method.
+        ModelRefused: the model gives other shapes than its manifest promises, has no such method, or imports something
+            that is not there.
         Exception: whatever the estimator raises.
     """
+    try:
+        with model.code.active():
+            return _predict(model, table, wanted)
+    except ImportError as error:  # no row's fault
+        known_as = f"{model.manifest.name}@{model.manifest.version}"
+        raise ModelRefused(f"predict of {known_as} failed: {why_unreadable(error, model.code)}") from error
+
+
+def _predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
     rows, manifest = len(table), model.manifest
     predictions = np.asarray(model.estimator.predict(table))
     if manifest.outputs is None and predictions.shape == (rows, 1):

@@ -13,9 +13,13 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import pytest
+import sklearn
+from own_code import pickle_here
 from programs import ROOT, Stack
+from scored import submit, wait
 
 from rowcast.models.load import LoadedModel, load
+from rowcast.models.manifest import Draft, Feature, Requirement
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 from training.train import train
@@ -332,3 +336,35 @@ def test_every_request_and_every_step_of_a_job_stands_in_the_log(client: httpx.C
     assert mine.keys() >= {"request", "job_taken", "chunk_scored"}
     assert mine["request"]["status"] == 200
     assert mine["chunk_scored"]["job"] == mine["job_taken"]["job"] == job
+
+
+def test_versions_whose_own_code_has_one_name_are_scored_side_by_side_also_isolated(
+    client: httpx.Client, registry: Registry, stack: Stack, tmp_path: Path
+) -> None:
+    features = [Feature(name="age", kind="number", missing=False)]
+    libraries = {"scikit-learn": str(sklearn.__version__)}
+    draft = Draft(task="classification", features=features, classes=[0, 1], libraries=libraries)
+    for limit in (10, 50):
+        data, code = pickle_here(tmp_path / str(limit), limit, "Deadly")
+        registry.register("own", data, draft, code=code)
+    lacking = draft.model_copy(update={"requires": {"no_such": Requirement(distribution="no-such", version="4.7")}})
+    registry.register("lacking", b"", lacking)
+
+    def both(age: float) -> list[dict]:
+        row = {"features": [age]}
+        return [client.post("/predict?wait=60", json=row | {"model": f"own@{v}"}).json() for v in (1, 2)]
+
+    for age, wanted in ((5, [0, 0]), (30, [1, 0]), (60, [1, 1])):
+        assert [answer["prediction"] for answer in both(age)] == wanted
+    assert ["predict ended its process" in answer["detail"] for answer in both(66)] == [True, True]
+    for version, predictions in (("1", "0,1,,1"), ("2", "0,0,,1")):
+        id = submit(client, f"own@{version}", b"age\n5\n30\n66\n60\n")
+        assert wait(client, id)["status"] == "succeeded"
+        rows = csv.DictReader(io.StringIO(client.get(f"/jobs/{id}/result").text))
+        assert ",".join(row["prediction"] for row in rows) == predictions
+
+    ready = client.get("/ready")  # the processes that took the place of those that died looked anew
+    assert ready.status_code == 200
+    assert "needs no-such 4.7, which is not installed" in ready.json()["checks"]["models"]["unopenable"]["lacking@1"]
+    id = submit(client, "lacking", b"age\n5\n")
+    assert "pip install no-such==4.7." in wait(client, id)["error"]["detail"]

@@ -1,9 +1,12 @@
 import pickle
+import sys
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
+from own_code import run_script, write_model
 from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -103,13 +106,29 @@ def test_a_file_by_joblib_is_pickled_anew(registry, data, frame, tmp_path):
         assert (opened.predict(frame[["a", "b"]]) == estimator.predict(frame[["a", "b"]])).all()
 
 
-def test_an_older_scikit_learn_is_said_and_written_down(registry, data, frame, pickled, monkeypatch):
+@pytest.mark.parametrize("dump", [lambda value, file: file.write_bytes(pickle.dumps(value)), joblib.dump])
+def test_a_pickle_of_another_scikit_learn_is_refused_as_a_worker_would(
+    registry, data, frame, tmp_path, dump, monkeypatch
+):
+    estimator, file = LogisticRegression().fit(frame[["a", "b"]], frame.y), tmp_path / "model.pkl"
+    dump(estimator, file)
+    add(file, "m", registry, data)
+    with monkeypatch.context() as older:
+        older.setattr("sklearn.base.__version__", "1.2.0")
+        dump(estimator, file)
+    with pytest.raises(Unprocessable, match=r"with scikit-learn 1\.2\.0, and here is .*ROWCAST_MODEL_VERSIONS=warn"):
+        add(file, "m", registry, data)
+    assert registry.aliases("m") == {"latest": "1"}
+    assert registry.versions("m") == ["1"]
+
+
+def test_an_older_scikit_learn_is_said_and_written_down_if_asked_for(registry, data, frame, pickled, monkeypatch):
     estimator = LogisticRegression().fit(frame[["a", "b"]], frame.y)
     with monkeypatch.context() as older:
         older.setattr("sklearn.base.__version__", "1.2.0")
         file = pickled(estimator)
     said = []
-    manifest = add(file, "m", registry, data, say=said.append)
+    manifest = add(file, "m", registry, data, versions="warn", say=said.append)
     assert manifest.libraries["scikit-learn"] == "1.2.0"
     assert any(sentence.startswith("It was trained with scikit-learn 1.2.0; here is ") for sentence in said)
     with pytest.raises(ModelRefused, match=r"1\.2\.0"):
@@ -167,3 +186,100 @@ def test_files_that_are_missing_or_no_pickle_are_said(registry, data, tmp_path, 
     (tmp_path / "no.pkl").write_bytes(b"hello")
     with pytest.raises(Unreadable, match=r"no\.pkl cannot be read here"):
         add(tmp_path / "no.pkl", "m", registry, data)
+
+
+NOTEBOOK = """
+import pickle, cloudpickle, joblib, pandas
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+
+class Ratio(TransformerMixin, BaseEstimator):
+    def fit(self, table, target=None):
+        self.feature_names_in_ = table.columns.to_numpy()
+        return self
+
+    def transform(self, table):
+        return table.assign(ratio=table["a"] / (table["b"] + 1))
+
+
+data = pandas.read_csv("examples.csv")
+model = make_pipeline(Ratio(), LogisticRegression()).fit(data[["a", "b"]], data["y"])
+model.predict(data[["a", "b"]]).tofile("predictions")
+with open("pickled", "wb") as file:
+    pickle.dump(model, file)
+with open("cloudpickled", "wb") as file:
+    cloudpickle.dump(model, file)
+joblib.dump(model, "joblibbed", compress=3)
+"""
+
+
+@pytest.fixture
+def notebook(data, tmp_path):
+    """A folder with models whose class was defined in a notebook."""
+    run_script(tmp_path, NOTEBOOK)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["pickled", "joblibbed"])
+def test_a_class_of_a_notebook_is_refused_with_both_remedies(registry, data, notebook, name):
+    with pytest.raises((Unprocessable, Unreadable)) as error:
+        add(notebook / name, "m", registry, data)
+    for words in ("Ratio was defined in a notebook or a script", "--code mytransforms.py", "cloudpickle.dump"):
+        assert words in error.value.detail
+
+
+def test_a_class_of_a_notebook_travels_in_a_cloudpickle(registry, data, frame, notebook):
+    manifest = add(notebook / "cloudpickled", "m", registry, data)
+    estimator = load(registry, manifest, "strict").estimator
+    assert estimator.predict(frame[["a", "b"]]).tolist() == np.fromfile(notebook / "predictions", "int64").tolist()
+    assert manifest.requires["cloudpickle"].distribution == "cloudpickle"
+
+
+def test_own_code_is_stored_with_the_version_and_its_packages_are_written_down(registry, write, tmp_path):
+    file, code = write_model(tmp_path / "own", 10)
+    data = write(["a"], *([n] for n in range(40)))
+    manifest = add(file, "m", registry, data, code=code)
+    assert {one.path for one in manifest.code} == set(registry.code_files(manifest))
+    assert {module: one.version for module, one in manifest.requires.items()} == {
+        "numpy": np.__version__,
+        "sklearn": sklearn.__version__,
+    }
+    assert "mypackage" not in sys.modules
+
+
+@pytest.mark.parametrize(("given", "option"), [([], "--code mypackage"), (["mypackage"], "--code steps.py")])
+def test_code_that_was_not_given_is_named_with_the_option(registry, data, tmp_path, given, option):
+    file, _ = write_model(tmp_path / "own", 10)
+    with pytest.raises(Unprocessable) as error:
+        add(file, "m", registry, data, code=[tmp_path / "own" / name for name in given])
+    assert option in error.value.detail
+    assert registry.names() == []
+
+
+def test_a_module_without_the_class_is_said_with_the_nearest(registry, data, tmp_path):
+    file, code = write_model(tmp_path / "own", 10)
+    source = tmp_path / "own" / "mypackage" / "__init__.py"
+    source.write_text(source.read_text().replace("class Over(", "class Overs("))
+    with pytest.raises(Unreadable, match="'mypackage' given by --code has no 'Over'; the nearest is 'Overs'"):
+        add(file, "m", registry, data, code=code)
+
+
+def test_a_package_that_is_not_installed_is_named(registry, data, tmp_path):
+    (tmp_path / "m.pkl").write_bytes(b"ccatboost.core\nCatBoostClassifier\n.")
+    with pytest.raises(Unprocessable, match="needs catboost, which is not installed here: pip install catboost"):
+        add(tmp_path / "m.pkl", "m", registry, data)
+
+
+def test_a_module_of_the_search_path_is_said_to_stay_behind(registry, data, tmp_path, monkeypatch):
+    source = "import numpy\nclass Zero:\n    def predict(self, table): return numpy.zeros(len(table))"
+    (tmp_path / "beside_me.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file = tmp_path / "m.pkl"
+    file.write_bytes(b"\x80\x04\x8c\x09beside_me\x8c\x04Zero\x93)R.")
+    said = []
+    manifest = add(file, "m", registry, data, say=said.append)
+    assert any("--code beside_me.py" in sentence for sentence in said)
+    assert manifest.requires["beside_me"].distribution is None
+    monkeypatch.delitem(sys.modules, "beside_me")

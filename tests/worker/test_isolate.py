@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,11 +16,13 @@ import pandas as pd
 import psutil
 import pytest
 from loaded_models import loaded, numbers
+from own_code import pickle_here
 from programs import ROOT, SUPPORT, until
 
 from rowcast.errors import ModelRefused
 from rowcast.jobs.options import Options
-from rowcast.models.load import LoadedModel
+from rowcast.models.code import ModelCode
+from rowcast.models.load import LoadedModel, unpickle
 from rowcast.scoring.predict import SearchAborted, Values, Wanted, predict_good
 from rowcast.scoring.score import ChunkSpec, score
 from worker.halving import MOST_FATAL_ROWS, Fatal, search
@@ -28,20 +31,21 @@ from worker.isolate import Isolated, NotStarted
 KILLED = "predict ended its process (signal 9)"
 
 
-def file_of(model: LoadedModel) -> bytes:
-    return pickle.dumps(model.estimator)
+def files_of(model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
+    with model.code.active():
+        return pickle.dumps(model.estimator), model.code.files
 
 
 @pytest.fixture(scope="module")
 def isolated() -> Iterator[Isolated]:
     """One for all tests, as its process takes a second to start; it stays while the model does."""
-    with closing(Isolated(file_of, 30)) as isolated:
+    with closing(Isolated(files_of, 30)) as isolated:
         yield isolated
 
 
 @pytest.fixture
 def impatient() -> Iterator[Isolated]:
-    with closing(Isolated(file_of, 0.5)) as isolated:
+    with closing(Isolated(files_of, 0.5)) as isolated:
         yield isolated
 
 
@@ -134,13 +138,24 @@ def test_a_row_at_which_predict_hangs_is_found(impatient: Isolated, tmp_path: Pa
     assert not psutil.pid_exists(int((tmp_path / "hangs").read_text()))
 
 
+def test_own_code_goes_along_and_gives_the_same(isolated: Isolated, tmp_path: Path) -> None:
+    for limit in (10, 50):
+        data, files = pickle_here(tmp_path / str(limit), limit, "Deadly")
+        code = ModelCode(files)
+        model = replace(loaded(unpickle(data, code=code)[0], numbers("age"), [0, 1]), code=code)
+        outcome = isolated.predict_good(model, column(5, 30, 66, 60), Wanted())
+        assert outcome.faults == {2: KILLED}
+        assert outcome.values.predictions.tolist() == [0, int(limit < 30), 1]
+
+
 def test_a_model_that_breaks_its_promise_is_refused(isolated: Isolated) -> None:
     with pytest.raises(ModelRefused, match="has no `predict_proba`"):
         isolated.predict_good(misbehaving(estimators.Fixed), column(1, 2), Wanted(True))
 
 
 def test_a_file_that_cannot_be_opened_is_no_rows_fault() -> None:
-    with closing(Isolated(lambda model: b"no pickle", 30)) as broken, pytest.raises(NotStarted, match="exit code 1"):
+    broken = Isolated(lambda model: (b"no pickle", {}), 30)
+    with closing(broken), pytest.raises(NotStarted, match="exit code 1"):
         broken.predict_good(misbehaving(estimators.Fixed), column(1), Wanted())
 
 
@@ -162,7 +177,7 @@ def test_nothing_of_it_outlives_the_process_that_asks(tmp_path: Path) -> None:
     code = f"""
 import sys; sys.path[:0] = [{str(SUPPORT)!r}]
 from test_isolate import *
-Isolated(file_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
+Isolated(files_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
 """
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as asking:

@@ -1,0 +1,161 @@
+"""Which installed packages a model needs, and whether they are here. Nothing of the model is executed."""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions
+from importlib.metadata import version as installed_version
+from importlib.util import find_spec
+
+from rowcast.models.code import ModelCode
+from rowcast.models.manifest import Requirement
+from rowcast.models.pickle_scan import MAIN, PickleScan
+
+PIP_NAMES = {
+    "catboost": "catboost",
+    "category_encoders": "category-encoders",
+    "cloudpickle": "cloudpickle",
+    "dill": "dill",
+    "feature_engine": "feature-engine",
+    "hdbscan": "hdbscan",
+    "imblearn": "imbalanced-learn",
+    "interpret": "interpret",
+    "keras": "keras",
+    "lightgbm": "lightgbm",
+    "mlxtend": "mlxtend",
+    "ngboost": "ngboost",
+    "nltk": "nltk",
+    "polars": "polars",
+    "pygam": "pygam",
+    "scikeras": "scikeras",
+    "sentence_transformers": "sentence-transformers",
+    "sklearn_pandas": "sklearn-pandas",
+    "skops": "skops",
+    "skorch": "skorch",
+    "sksurv": "scikit-survival",
+    "spacy": "spacy",
+    "statsmodels": "statsmodels",
+    "tensorflow": "tensorflow",
+    "torch": "torch",
+    "umap": "umap-learn",
+    "xgboost": "xgboost",
+}
+"""Packages that models are often made with, and what pip calls them: a missing one is not taken for own code."""
+
+_NO_PACKAGES = sys.stdlib_module_names | {MAIN, "builtins"}
+
+
+def requirements(scan: PickleScan, code: ModelCode) -> dict[str, Requirement]:
+    """Module (its first name) to the package that it is imported from; of those that are installed here."""
+    needed, optional = _imports(scan.modules, code)
+    found = {module: _requirement(module, optional=module not in needed) for module in sorted(needed | optional)}
+    return {module: one for module, one in found.items() if is_installed(module)}
+
+
+def missing_modules(scan: PickleScan, code: ModelCode) -> list[str]:
+    """The modules that opening the model will not find: neither here nor in its code; full names, sorted."""
+    named = {
+        module for module in scan.modules if _is_foreign(module, code) and not is_installed(module.partition(".")[0])
+    }
+    imported = _imports(scan.modules, code)[0] - {module.partition(".")[0] for module in scan.modules}
+    return sorted(named | {module for module in imported if not is_installed(module)})
+
+
+def why_missing(requires: Mapping[str, Requirement]) -> str | None:
+    """What of a registered model's packages is not installed here, as the end of a sentence; None if nothing."""
+    missing = {module: one for module, one in requires.items() if not one.optional and not is_installed(module)}
+    if not missing:
+        return None
+    installable = [one for one in missing.values() if one.distribution]
+    named = ", ".join(
+        " ".join(filter(None, (one.distribution or f"the module {module!r}", one.version)))
+        for module, one in missing.items()
+    )
+    remedies = []
+    if installable:
+        pins = " ".join(f"{one.distribution}=={one.version}" for one in installable)
+        remedies.append(f"pip install {pins}")
+    if len(installable) < len(missing):
+        remedies.append("register the model again with its own modules (--code)")
+    return f"needs {named}, which is not installed here: {'; '.join(remedies)}"
+
+
+def is_installed(module: str) -> bool:
+    """Whether the top-level module can be imported here; it is not."""
+    if module in sys.modules:
+        return True
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _requirement(module: str, *, optional: bool) -> Requirement:
+    distributions = _distributions().get(module, [])
+    if not distributions:
+        return Requirement(distribution=None, version=None, optional=optional)
+    name = PIP_NAMES.get(module) if PIP_NAMES.get(module) in distributions else min(distributions)
+    try:
+        return Requirement(distribution=name, version=installed_version(str(name)), optional=optional)
+    except PackageNotFoundError:
+        return Requirement(distribution=name, version=None, optional=optional)
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()
+
+
+def _imports(modules: Iterable[str], code: ModelCode) -> tuple[set[str], set[str]]:
+    """First names of the foreign modules that these modules import when they are imported, and of others.
+
+    It follows the imports through the model's own modules. The others are imported in functions, or in a `try`.
+    """
+    needed: set[str] = set()
+    optional: set[str] = set()
+    waiting = [(module, True) for module in modules]
+    seen: set[tuple[str, bool]] = set()
+    while waiting:
+        module, always = one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if _is_foreign(module, code):
+            (needed if always else optional).add(module.partition(".")[0])
+        elif code.owns(module):
+            parent = module.rpartition(".")[0]
+            waiting += [(parent, always)] if parent else []
+            waiting += [(name, always and unconditional) for name, unconditional in _imports_of(module, code)]
+    return needed, optional - needed
+
+
+def _is_foreign(module: str, code: ModelCode) -> bool:
+    return module.partition(".")[0] not in _NO_PACKAGES and not code.owns(module)
+
+
+def _imports_of(module: str, code: ModelCode) -> Iterator[tuple[str, bool]]:
+    """What one of the model's own modules imports, and whether it does so whenever it is imported itself."""
+    source = code.source(module)
+    try:
+        tree = ast.parse(source or b"")
+    except (SyntaxError, ValueError):  # to import it will say so
+        return
+    package = module if code.is_package(module) else module.rpartition(".")[0]
+    for node, unconditional in _statements(tree, True):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, unconditional) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*start, *filter(None, [node.module])])
+            if base:
+                yield base, unconditional
+                submodules = (f"{base}.{alias.name}" for alias in node.names)
+                yield from ((name, unconditional) for name in submodules if name in code.modules)
+
+
+def _statements(node: ast.AST, unconditional: bool) -> Iterator[tuple[ast.AST, bool]]:
+    for child in ast.iter_child_nodes(node):
+        yield child, unconditional
+        inner = unconditional and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Try | ast.If)
+        yield from _statements(child, inner)
