@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
 from api.answers import POLL_AFTER_SECONDS, UNBUFFERED, own_job
+from api.byte_range import answer_in_part
 from api.follow import follow
 from api.options import query_follow
 from api.parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts
@@ -23,7 +24,6 @@ blueprint = Blueprint("results", __name__, url_prefix="/jobs")
 
 _CSV = "text/csv; charset=utf-8"
 _STEM_CHARACTERS = 200
-_ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)")
 
 
 @blueprint.get("/<id>/result")
@@ -91,10 +91,7 @@ def _file(job: Job) -> Response:
     response.content_length = job.result_bytes
     response.set_etag(job.id)
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.csv")
-    response.headers["Accept-Ranges"] = "bytes"
-    # Several ranges, or what is none, are answered with the whole: RFC 9110 §14.2 allows the one, asks for the other.
-    is_one = bool(_ONE_RANGE.fullmatch(request.headers.get("Range", "")))
-    return response.make_conditional(request, accept_ranges=is_one, complete_length=job.result_bytes)  # type: ignore[return-value]
+    return answer_in_part(response, request.environ, job.result_bytes)
 
 
 def _followed(job: Job) -> Response:
