@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 
 from api.services import Services
 from api.storing import aside
-from rowcast.errors import Restoring, ResultLost, Unavailable
+from rowcast.errors import JobExpired, Restoring, ResultLost, Unavailable
 from rowcast.jobs.files import digest
 from rowcast.jobs.job import Job
 from rowcast.jobs.packed import Stored, unpack_stored
+from rowcast.jobs.states import Status
 from rowcast.logs import logger
 
 PATIENCE_SECONDS = 3.0
@@ -25,6 +26,16 @@ PATIENCE_IN_STREAM_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 _WHOLE_BYTES = 16 * 1024 * 1024
 """A part up to here is read in one go; a longer one, of a model with thousands of classes, in blocks of this size."""
+
+
+def require_kept(at_hand: Services, id: str) -> None:
+    """Looks once more at a job of which something is missing.
+
+    Raises:
+        JobDeleted, JobExpired: that is why.
+    """
+    if at_hand.records.get(id).status is Status.EXPIRED:
+        raise JobExpired(f"The files of job {id} have expired.")
 
 
 class Parts:
@@ -42,6 +53,18 @@ class Parts:
         count = min(most, self._job.chunks_total - first)
         table = self._at_hand.records.parts(self._job.id, first, count)
         self.stored[first : first + count] = unpack_stored(table, count)
+
+    def require_whole(self) -> None:
+        """Checks that every part that the job had when it was read is still there.
+
+        Raises:
+            JobDeleted, JobExpired: its files went in between.
+            Restoring: Redis was emptied in between.
+        """
+        if sum(part.is_stored for part in self.stored) >= self._job.chunks_done:
+            return
+        require_kept(self._at_hand, self._job.id)
+        raise Restoring(f"The record of job {self._job.id} is being made again.")
 
     def read(self, number: int, start: int, patience_seconds: float) -> Iterator[bytes]:
         """A part from the offset `start` on, in blocks; nothing is given before the whole part is known to be good.
@@ -89,6 +112,7 @@ class Parts:
         logger("gateway").error("part_damaged", job=self._job.id, part=number)
         if self._at_hand.records.mend(self._job.id, number):
             return True
+        require_kept(self._at_hand, self._job.id)
         status = self._at_hand.records.get(self._job.id).status
         if status.is_terminal:
             raise ResultLost(f"A part of job {self._job.id}, which is {status}, is lost.")

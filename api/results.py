@@ -10,9 +10,10 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
 from api.answers import POLL_AFTER_SECONDS, UNBUFFERED, own_job
+from api.byte_range import answer_in_part
 from api.follow import follow
 from api.options import query_follow
-from api.parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts
+from api.parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts, require_kept
 from api.services import Services, services
 from rowcast.errors import JobExpired, JobUnfinished, NoResult, NotAcceptable, ResultLost
 from rowcast.jobs.job import Job
@@ -23,7 +24,6 @@ blueprint = Blueprint("results", __name__, url_prefix="/jobs")
 
 _CSV = "text/csv; charset=utf-8"
 _STEM_CHARACTERS = 200
-_ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)")
 
 
 @blueprint.get("/<id>/result")
@@ -55,6 +55,7 @@ def get_errors(id: str) -> Response:
     if job.status is Status.EXPIRED:
         raise JobExpired(f"The files of job {id} have expired.")
     parts = Parts(services(), job)
+    parts.require_whole()
     head = ERRORS_HEADER
 
     def stream() -> Iterator[bytes]:
@@ -91,32 +92,30 @@ def _file(job: Job) -> Response:
     response.content_length = job.result_bytes
     response.set_etag(job.id)
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.csv")
-    response.headers["Accept-Ranges"] = "bytes"
-    # Several ranges, or what is none, are answered with the whole: RFC 9110 §14.2 allows the one, asks for the other.
-    is_one = bool(_ONE_RANGE.fullmatch(request.headers.get("Range", "")))
-    return response.make_conditional(request, accept_ranges=is_one, complete_length=job.result_bytes)  # type: ignore[return-value]
+    return answer_in_part(response, request.environ, job.result_bytes)
 
 
 def _followed(job: Job) -> Response:
-    head = _head(services(), job.id)
+    head = _head(services(), job)
     response = Response(follow(services(), job, head), content_type=_CSV, headers=UNBUFFERED)
     response.set_etag(job.id)  # the bytes are those of the finished result: a broken one can be resumed from that
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.csv")
     return response
 
 
-def _head(at_hand: Services, id: str) -> bytes:
+def _head(at_hand: Services, job: Job) -> bytes:
     try:
-        return at_hand.files.get_head(id)
+        return at_hand.files.get_head(job.id)
     except FileNotFoundError:
-        raise ResultLost(f"The header line of job {id}'s result is lost: send the file again.") from None
+        require_kept(at_hand, job.id)
+        raise ResultLost(f"The header line of job {job.id}'s result is lost: send the file again.") from None
 
 
 class ResultBytes:
     """Head and parts as one sequence of bytes that can be sought in, which is what Werkzeug's ranges work on."""
 
     def __init__(self, at_hand: Services, job: Job) -> None:
-        self._at_hand, self._id = at_hand, job.id
+        self._at_hand, self._job = at_hand, job
         self._parts = Parts(at_hand, job)
         self._sizes = [job.spec.head_bytes, *(part.bytes for part in self._parts.stored)]
         self._piece = self._offset = 0
@@ -126,6 +125,7 @@ class ResultBytes:
 
     def prefetch(self) -> None:
         """Reads the head and the first part now, so that a fault shows before the answer begins."""
+        self._parts.require_whole()
         self._ready = [self._read(PATIENCE_SECONDS) for _ in self._sizes[:2]]
 
     def __iter__(self) -> "ResultBytes":
@@ -165,7 +165,7 @@ class ResultBytes:
 
     def _piece_from(self, piece: int, start: int, patience_seconds: float) -> Iterator[bytes]:
         if piece == 0:
-            return iter([_head(self._at_hand, self._id)[start:]])
+            return iter([_head(self._at_hand, self._job)[start:]])
         return self._parts.read(piece - 1, start, patience_seconds)
 
 

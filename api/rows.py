@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rowcast.errors import TooLarge, Unprocessable, Unreadable
+from rowcast.errors import BodyShape, NotJson, RowValues, TooLarge
 from rowcast.jobs.cells import csv_row
 from rowcast.models.manifest import Manifest
 from rowcast.models.names import shown
@@ -19,27 +19,27 @@ def parse(text: bytes, where: str = "The body") -> Any:
     """Strict JSON: UTF-8, no NaN, no Infinity, no key twice in one object, no half of a surrogate pair.
 
     Raises:
-        Unreadable: it is none, or nested deeper than Python can follow.
+        NotJson: it is none, or nested deeper than Python can follow.
     """
     try:
         value = _STRICT.decode(text.removeprefix(_BOM).decode())
         return _of_whole_characters(value) if b"\\u" in text else value
     except UnicodeDecodeError as error:
-        raise Unreadable(f"{where} is not UTF-8: the byte at offset {error.start} does not fit.") from None
+        raise NotJson(f"{where} is not UTF-8: the byte at offset {error.start} does not fit.") from None
     except RecursionError:
-        raise Unreadable(f"{where} is nested too deeply.") from None
+        raise NotJson(f"{where} is nested too deeply.") from None
     except ValueError as error:
-        raise Unreadable(f"{where} is not JSON: {error}.") from None
+        raise NotJson(f"{where} is not JSON: {error}.") from None
 
 
 def instances_csv(instances: Any, manifest: Manifest) -> bytes:
     """The rows of `instances` as a CSV with the model's features for its header.
 
     Raises:
-        Unprocessable: naming the entries that do not fit.
+        BodyShape, RowValues: naming the entries that do not fit.
     """
     if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
-        raise Unprocessable.at("instances", f"takes a list of 1 to {MAX_INSTANCES} rows")
+        raise BodyShape.at("instances", f"takes a list of 1 to {MAX_INSTANCES} rows")
     lines = [csv_row(manifest.feature_names)]
     lines += [csv_row(row_values(row, manifest, f"instances[{index}]")) for index, row in enumerate(instances)]
     return b"".join(lines)
@@ -51,7 +51,7 @@ def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
     Gives the rows of each block together: to cut a file by single rows takes longer than to read them.
 
     Raises:
-        Unreadable: a line is no JSON object. Unprocessable: a line has a key that the first had not.
+        NotJson: a line is no JSON object. RowValues: a line has a key that the first had not.
         TooLarge: a line is over the limit.
     """
     columns: dict[str, None] = {}
@@ -69,7 +69,7 @@ def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
             if not row.keys() <= columns.keys():
                 unknown = next(name for name in row if name not in columns)
                 message = f"has the key {shown(unknown)}, which the first line has not"
-                raise Unprocessable.at(f"line {number}", message)
+                raise RowValues.at(f"line {number}", message)
             rows.append(csv_row([row.get(name) for name in columns]))
         if rows:
             yield b"".join(rows)
@@ -78,7 +78,7 @@ def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
 def _ndjson_row(line: bytes, number: int) -> Mapping[str, Any]:
     row = parse(line, f"Line {number}")
     if not isinstance(row, Mapping) or not row:
-        raise Unreadable(f"Line {number} is not a JSON object with keys.")
+        raise NotJson(f"Line {number} is not a JSON object with keys.")
     return row
 
 

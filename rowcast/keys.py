@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from rowcast.errors import BadKeysFile, NotFound, Unprocessable
+from rowcast.errors import BadKeysFile, InvalidName, NotFound
 
 PREFIX = "rc_"
 LOOK_SECONDS = 1.0
@@ -121,15 +121,15 @@ def new(file: Path, name: str, role: Role = Role.USER) -> str:
     """Makes a key of 256 random bits, appends its line to the file, and gives it out: it stands nowhere else.
 
     Raises:
-        Unprocessable: the name is none, or is taken. BadKeysFile: the file cannot be read.
+        InvalidName: the name is none, or is taken. BadKeysFile: the file cannot be read.
     """
     if not _NAME.fullmatch(name):
-        raise Unprocessable.at("name", _NAME_TAKES)
+        raise InvalidName.at("name", _NAME_TAKES)
     secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     file.parent.mkdir(parents=True, exist_ok=True)
     with _alone(file):
         if file.exists() and any(key.name == name for key in read(file)):
-            raise Unprocessable.at("name", f"{name!r} is taken in {file}")
+            raise InvalidName.at("name", f"{name!r} is taken in {file}")
         before = file.read_bytes() if file.exists() else b""
         line = ("\n" if before and not before.endswith(b"\n") else "") + f"{Key(name, role, _digest(secret))}\n"
         # One write to the end: a gateway that reads at this moment sees the whole line or none of it.

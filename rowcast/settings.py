@@ -167,7 +167,7 @@ def table() -> str:
     """The settings as a Markdown table: variable, default, meaning."""
     lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
-        default = "none" if field.default is None else f"`{_plain(field.default)}`"
+        default = "none" if field.default in (None, "") else f"`{_plain(field.default)}`"
         lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
     return "\n".join(lines) + "\n"
 

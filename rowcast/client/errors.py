@@ -1,6 +1,7 @@
 """What can go wrong for a client, one type for each kind of problem.
 
-ClientError                 the root; `problem` is the service's problem document (RFC 9457), where there is one
+ClientError                 the root; `problem` is the service's problem document (RFC 9457), if there is one, and
+│                           `type` its stable type, finer than the classes here
 ├── WrongUse                the call cannot be made: a bad address, a file opened as text
 ├── Refused                 the service understood and said no (4xx)
 │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409 · Gone 410
@@ -40,6 +41,14 @@ class ClientError(Exception):
     def status(self) -> int | None:
         """The HTTP status, where the service answered."""
         return self.problem.get("status")
+
+    @property
+    def type(self) -> str | None:
+        """The stable type of the problem, like `urn:rowcast:problem:missing-columns`; None if the service gave none.
+
+        `docs/errors.md` lists every type with its cause and what to do.
+        """
+        return self.problem.get("type")
 
     @property
     def errors(self) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from rowcast.errors import Unprocessable
+from rowcast.errors import RowValues
 
 _ODD = re.compile(r'["\r\n]|^\s|\s$')
 """What needs quotes beside the delimiter; blanks at the edges do not, but some programs would strip them."""
@@ -16,7 +16,7 @@ def csv_row(cells: Sequence[object], delimiter: str = ",") -> bytes:
     A row of one empty cell is `""`, for a blank line would be no row.
 
     Raises:
-        Unprocessable: a text has half of a surrogate pair, which JSON can write and UTF-8 cannot.
+        RowValues: a text has half of a surrogate pair, which JSON can write and UTF-8 cannot.
     """
     if len(cells) == 1 and cells[0] in (None, ""):
         return b'""\n'
@@ -25,7 +25,7 @@ def csv_row(cells: Sequence[object], delimiter: str = ",") -> bytes:
         return row.encode() + b"\n"
     except UnicodeEncodeError as error:
         half = f"{error.object[error.start]!r} is half of a surrogate pair and no character"
-        raise Unprocessable.at("text", half) from None
+        raise RowValues.at("text", half) from None
 
 
 def csv_cell(text: str, delimiter: str = ",") -> bytes:

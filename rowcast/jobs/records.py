@@ -210,6 +210,7 @@ class Records:
             why = "its rows are all bad" if job.rows_failed == job.rows_total else "every chunk of it is done"
             raise NotRetryable(f"A retry of job {id} would change nothing: {why}.", job.error)
         if answer[0] == "over":
+            job = self.get(id)  # as it is now: it may have been deleted in the same moment
             kind = "a single job" if job.is_single else job.status
             raise NotRetryable(f"Job {id} is {kind}; a batch that failed or was cancelled can be retried.")
 
@@ -228,10 +229,11 @@ class Records:
 
         Raises:
             UnknownJob: there is no such record.
+            JobDeleted: it was deleted before.
         """
         with speaking():
-            if not self._scripts("delete", id, 2 * self._retention_ms // 1000, self._still_ms):
-                raise UnknownJob(f"There is no job {id}.")
+            outcome = self._scripts("delete", id, 2 * self._retention_ms // 1000, self._still_ms).decode()
+        _require_there(id, outcome)
 
     def parts(self, id: str, first: int, count: int) -> bytes:
         """The packed entries of `count` parts from number `first` on (`packed.py` reads them)."""
@@ -250,12 +252,6 @@ class Records:
             memory = Memory.of(self._redis)
         if memory.is_full:
             raise redis_full(memory)
-
-    def now_ms(self) -> int:
-        """Redis' clock, by which all times in records go."""
-        with speaking():
-            seconds, microseconds = self._redis.time()
-        return int(seconds) * 1000 + int(microseconds) // 1000
 
     def _expect(self, id: str, owner: str, most: int, most_owned: int) -> None:
         with speaking(self._redis):
@@ -277,8 +273,7 @@ class Records:
     def _end(self, id: str, status: Status, problem: str) -> None:
         with speaking():
             outcome = self._scripts("end_job", id, status, problem).decode()
-        if outcome == "unknown":
-            raise UnknownJob(f"There is no job {id}.")
+        _require_there(id, outcome)
         if outcome == "over":
             raise JobEnded(f"Job {id} has ended already.")
 
@@ -291,3 +286,10 @@ class Records:
 
     def _job(self, id: str, record: Mapping[bytes, bytes], summary: Mapping[bytes, bytes]) -> Job:
         return Job.from_record(id, record, summary, self._retention_ms)
+
+
+def _require_there(id: str, outcome: str) -> None:
+    if outcome == "unknown":
+        raise UnknownJob(f"There is no job {id}.")
+    if outcome == "gone":
+        raise JobDeleted(f"Job {id} was deleted.")

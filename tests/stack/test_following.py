@@ -164,6 +164,7 @@ def test_a_result_can_be_followed_through_the_death_of_a_worker(own_stack: Stack
     own_stack.start_worker("first", concurrency=1)
     id = submit(http, "slow", FIRST_CHUNKS)
     with http.stream("GET", f"/jobs/{id}/result", params={"follow": "true"}) as answer:
+        assert answer.headers["X-Accel-Buffering"] == "no"
         assert answer.status_code == 200
         assert answer.headers["ETag"] == f'"{id}"'
         blocks = answer.iter_raw()
@@ -187,6 +188,7 @@ def test_what_is_followed_is_cut_short_where_the_job_comes_to_nothing(
     id = submit(http, "stuck")
     begun(http, id)
     with http.stream("GET", f"/jobs/{id}/result", params={"follow": "true"}) as answer:
+        assert answer.headers["X-Accel-Buffering"] == "no"
         assert answer.status_code == 200
         blocks = answer.iter_raw()
         assert next(blocks) == b"age,prediction\n"
@@ -214,6 +216,7 @@ def test_a_jobs_progress_comes_as_events_and_ends_with_an_end(own_stack: Stack, 
     id = submit(http, "slow", FIRST_CHUNKS)
     names, done = [], []
     with http.stream("GET", f"/jobs/{id}/events") as answer:
+        assert answer.headers["X-Accel-Buffering"] == "no", "nginx would keep them to itself"
         assert answer.headers["Content-Type"] == "text/event-stream"
         for line in answer.iter_lines():
             if line.startswith("event: "):

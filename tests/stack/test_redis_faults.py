@@ -3,6 +3,7 @@
 Meanwhile the gateway refuses at once, and takes nothing that it then forgets; afterwards all goes on by itself.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -169,8 +170,14 @@ def test_redis_is_full(own_stack: Stack, http: httpx.Client) -> None:
     own_stack.redis.config_set("maxmemory", "1mb")
     let_go(own_stack)
     assert_refuses(own_stack)
+    refused, ready = http.post("/predict", json={"features": [40], "model": "fixed"}).json(), http.get("/ready")
+    assert refused["type"] == "urn:rowcast:problem:redis-full"
+    assert ready.status_code == 503
+    for said in (refused["detail"], ready.json()["checks"]["redis"]["detail"]):
+        assert re.search(r"out of memory: [\d.]+ MiB of memory used, 1\.0 MiB allowed \(maxmemory\)\. Raise", said)
     assert http.get(f"/jobs/{id}").json()["status"] == "running", "what only reads is still served"
     own_stack.redis.config_set("maxmemory", "0")
+    until(lambda: http.get("/ready").status_code == 200, "it is ready again")
     assert_serves(http)
     assert_whole(own_stack, http, id)
     assert len(jobs(http)) == 2, "what was refused is not there"

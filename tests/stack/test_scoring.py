@@ -18,6 +18,8 @@ from own_code import pickle_here
 from programs import ROOT, Stack
 from scored import submit, wait
 
+from rowcast import Client
+from rowcast.client import JobFailed
 from rowcast.models.load import LoadedModel, load
 from rowcast.models.manifest import Draft, Feature, Requirement
 from rowcast.models.registry import Registry
@@ -256,6 +258,9 @@ def test_a_file_in_which_every_row_is_bad_fails_and_its_rows_can_be_read(client:
     refused = client.post(f"/jobs/{job['id']}/retry")
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:rowcast:problem:not-retryable")
     assert refused.json()["error"] == job["error"]
+    with pytest.raises(JobFailed) as caught:
+        Client(str(client.base_url)).job(job["id"]).wait()
+    assert caught.value.type == job["error"]["type"]
 
 
 def test_other_delimiters_no_header_and_a_byte_order_mark(client: httpx.Client) -> None:

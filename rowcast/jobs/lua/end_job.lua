@@ -1,6 +1,9 @@
--- Cancels or fails a job that is not over. ARGV: id, status, error as JSON or ''. Answers 'ended' | 'over' | 'unknown'.
+-- Cancels or fails a job that is not over. ARGV: id, status, error as JSON or ''.
+-- Answers 'ended' | 'over' | 'unknown' | 'gone' (it was deleted).
 local id, status, err = unpack(ARGV)
-if redis.call('EXISTS', K.job(id)) == 0 then return 'unknown' end
+local known = redis.call('HGET', K.job(id), 'status')
+if not known then return 'unknown' end
+if known == 'deleted' then return 'gone' end
 local model = redis.call('HGET', K.job(id), 'waits_for')
 if not finish(id, status, err ~= '' and err or nil) then return 'over' end
 if model then redis.call('LREM', K.waiting(model), 1, id) end

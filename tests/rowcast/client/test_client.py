@@ -150,7 +150,7 @@ def test_each_kind_of_problem_is_a_type(service: FakeService, client: Client, st
     with pytest.raises(kind, match="so it is") as caught:
         client.models()
     assert caught.value.status == status
-    assert caught.value.problem["title"] == "no"
+    assert (caught.value.problem["title"], caught.value.type) == ("no", None)
 
 
 def test_a_page_that_is_no_problem_document_is_an_error_too(service: FakeService, client: Client) -> None:

@@ -1,11 +1,22 @@
 """The records and the leases, against a real server."""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from rowcast.errors import Gone, NotFound, Unavailable, Unprocessable, Unreadable, WrongState
+from rowcast.errors import (
+    Gone,
+    JobDeleted,
+    NotFound,
+    Unavailable,
+    UnknownJob,
+    Unprocessable,
+    Unreadable,
+    WrongState,
+)
 from rowcast.jobs import manifest
 from rowcast.jobs.connection import Connection
 from rowcast.jobs.crew import Crew
@@ -263,14 +274,44 @@ def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(records: Records, lea
     records.delete(new.id)
     with pytest.raises(Gone):
         records.get(new.id)
-    with pytest.raises(NotFound):
-        records.delete(new.id)
     assert redis.hgetall(key("job", new.id)) == {b"status": b"deleted", b"owner": b""}
     assert redis.ttl(key("job", new.id)) > 0
     left = {name for name in TABLE if redis.exists(key(name, new.id))}
     assert left <= {"job", "totals", "live", "batch", "sweeping"}
     with pytest.raises(NotFound):
         records.get(new_id())
+
+
+@pytest.mark.parametrize("act", ["cancel", "retry", "delete", "get"])
+def test_a_deleted_job_is_gone_and_not_unknown_whatever_is_asked_of_it(records: Records, act: str) -> None:
+    new = batch()
+    records.make(new)
+    records.delete(new.id)
+    with pytest.raises(JobDeleted):
+        getattr(records, act)(new.id)
+    with pytest.raises(UnknownJob):
+        getattr(records, act)(new_id())
+
+
+def test_a_call_that_races_with_a_delete_never_says_that_there_was_no_such_job(records: Records) -> None:
+    acts = (records.delete, records.cancel, records.retry, records.get, records.delete)
+    with ThreadPoolExecutor(len(acts)) as pool:
+        for _ in range(200):
+            new = batch(chunks=1)
+            records.make(new)
+            at_once = threading.Barrier(len(acts))
+
+            def call(act: Callable[[str], object], id: str = new.id, at_once: threading.Barrier = at_once) -> object:
+                at_once.wait(10)
+                try:
+                    return act(id)
+                except (JobDeleted, WrongState) as error:
+                    return type(error)
+
+            outcomes = list(pool.map(call, acts))
+            assert sorted([outcomes[0] is JobDeleted, outcomes[-1] is JobDeleted]) == [False, True], "one deletes it"
+            with pytest.raises(JobDeleted):
+                records.get(new.id)
 
 
 def test_counts_of_live_jobs_add_up_after_every_way_to_end(records: Records, leases: Leases, redis: Connection) -> None:

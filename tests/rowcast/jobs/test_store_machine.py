@@ -438,7 +438,7 @@ class Machine(RuleBasedStateMachine):
     def cancel(self, number: int) -> None:
         id = self.job(number, known=True)
         if not self.jobs[id].is_live:
-            with pytest.raises(WrongState):
+            with pytest.raises(Gone if self.jobs[id].status == "deleted" else WrongState):
                 self.records.cancel(id)
             return
         self.records.cancel(id)
@@ -462,7 +462,7 @@ class Machine(RuleBasedStateMachine):
     def delete(self, number: int) -> None:
         id = self.job(number, known=True)
         if self.jobs[id].status == "deleted":
-            with pytest.raises(NotFound):
+            with pytest.raises(Gone):
                 self.records.delete(id)
             return
         self.records.delete(id)
