@@ -29,6 +29,9 @@ from rowcast.models.values import row_values
 
 blueprint = Blueprint("predict", __name__)
 
+_OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
+"""Rows in JSON may be sent with these: they change nothing."""
+
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
 
@@ -135,14 +138,15 @@ def _json(at_hand: Services, id: str) -> Submitted:
             raise Unprocessable.at("follow", "is for files; one row is waited for")
         return at_hand.submit.single(asked, row_values(body["features"], asked.manifest), id)
     _refuse_dialect(asked.options)
-    return at_hand.submit.batch(asked, [instances_csv(body["instances"], asked.manifest)], id)
+    rows = instances_csv(body["instances"], asked.manifest)
+    return at_hand.submit.batch(asked, [rows], id, is_generated=True)
 
 
 def _ndjson(at_hand: Services, id: str) -> Submitted:
     asked = _request(at_hand, read_options(), filename=_filename())
     _refuse_dialect(asked.options)
     rows = ndjson_csv(in_steps(read_blocks(at_hand.settings)), at_hand.settings.max_row_bytes)
-    return at_hand.submit.batch(asked, rows, id)
+    return at_hand.submit.batch(asked, rows, id, is_generated=True)
 
 
 def _csv(at_hand: Services, id: str) -> Submitted:
@@ -177,8 +181,10 @@ def _request(at_hand: Services, options: Options, filename: str | None = None) -
 
 
 def _refuse_dialect(options: Options) -> None:
-    if options.delimiter != "," or not options.header:
-        raise Unprocessable.at("delimiter" if options.delimiter != "," else "header", "is for CSV bodies alone")
+    """Options that say how a CSV is written mean nothing for rows in JSON."""
+    for name in ("delimiter", "decimal", "encoding", "header"):
+        if getattr(options, name) not in (Options.model_fields[name].default, _OF_JSON.get(name)):
+            raise Unprocessable.at(name, "is only for CSV files")
 
 
 def _refuse_charset(parameters: Mapping[str, Any]) -> None:

@@ -69,7 +69,7 @@ def _work(file: Path, model: LoadedModel) -> dict[str, float]:
     """What scoring the whole file takes, by steps."""
     taken = {"parse": 0.0, "predict": 0.0, "join, sum up": 0.0}
     for chunk, columns in _chunks(file):
-        spec = ChunkSpec(columns, b"\n", Options())
+        spec = ChunkSpec(columns, b"\n", Options(delimiter=","))
         started = process_time()
         rows = read(chunk, columns, model, spec.options)
         parsed = process_time()

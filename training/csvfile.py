@@ -53,7 +53,8 @@ def read_csv(path: Path) -> CsvFile:
     except FileNotFoundError:
         raise NotFound(f"There is no file {path}.") from None
     except UnicodeDecodeError:
-        raise NotUtf8(_first_bad_byte(path)) from None
+        offset = _first_bad_byte(path)
+        raise NotUtf8(offset, str(path), f"the byte at offset {offset} is not UTF-8") from None
     except (OSError, EOFError) as error:
         raise Unreadable(f"{path} cannot be read: {error}") from error
 

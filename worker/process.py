@@ -25,7 +25,7 @@ from rowcast.jobs.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES
 from rowcast.logs import logger
 from rowcast.models.registry import Registry
 from rowcast.scoring.predict import Predict, SearchAborted, Wanted, predict_good, predict_rows
-from rowcast.scoring.score import ChunkSpec, Part, score
+from rowcast.scoring.score import ChunkSpec, Part, score, unscored
 from rowcast.settings import Settings
 from rowcast.storage import Storage
 from worker.isolate import Isolated, is_suspect
@@ -140,7 +140,10 @@ class Process:
         data = self._input(lease)
         columns = spec.input.columns if spec.input else ()
         chunk = ChunkSpec(columns, spec.line_end.encode(), spec.options)
-        part = score(data, lease.planned.first_row, model, chunk, self._way_to_predict(lease))
+        if lease.planned.rows:
+            part = score(data, lease.planned.first_row, model, chunk, self._way_to_predict(lease))
+        else:
+            part = unscored(data, model, chunk)
         if part.rows != lease.planned.rows:
             raise RuntimeError(f"the plan says {lease.planned.rows} rows, scoring found {part.rows}")
         if part.rows_failed and spec.options.on_error == "fail":

@@ -7,7 +7,7 @@
     │   ├── Unprocessable           readable but wrong
     │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · KeyReused
     │   │   ├── BodyShape · RowValues · InvalidName
-    │   │   ├── NoFile · EmptyFile · NotText · NotUtf8(offset) · CsvSyntax
+    │   │   ├── NoFile · EmptyFile ── LineEndsLost · NotText · NotUtf8(offset) · CsvSyntax
     │   │   └── MissingColumns(columns, nearest) · ColumnClash · UnknownKeyColumn
     │   ├── TooLarge(what, limit, setting)
     │   └── UnsupportedType
@@ -79,6 +79,7 @@ from rowcast.errors.refusals import (
     EmptyFile,
     InvalidName,
     KeyReused,
+    LineEndsLost,
     MissingColumns,
     NoFile,
     NotJson,
@@ -100,7 +101,8 @@ from rowcast.errors.root import PREFIX, RowcastError, types
 __all__ = [
     "PREFIX", "BadKeysFile", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression", "BrokenForm",
     "Cancelled", "ColumnClash", "CsvSyntax", "EmptyFile", "EveryRowBad", "Forbidden", "Gone", "InputLost",
-    "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "MissingColumns",
+    "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost",
+    "MissingColumns",
     "ModelRefused", "NoFile", "NoKey", "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRetryable", "NotText",
     "NotUtf8", "OptionUnsuitable", "OptionValue", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses",
     "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed",

@@ -126,6 +126,14 @@ class EmptyFile(Unprocessable):
     remedy = "Check that the right file was sent, and that it was complete."
 
 
+class LineEndsLost(EmptyFile):
+    """The file is one line without a line end, as `curl -d @FILE` sends a file with many: a header and no rows."""
+
+    slug = "line-ends-lost"
+    title = "Line ends lost"
+    remedy = "Send the file with `--data-binary @FILE` in place of `-d @FILE`, or as a form: `-F file=@FILE`."
+
+
 class NotText(Unprocessable):
     """The file is not text: it has a NUL byte, or starts like a file of another kind."""
 
@@ -135,18 +143,15 @@ class NotText(Unprocessable):
 
 
 class NotUtf8(Unprocessable):
-    """The file is not UTF-8 text."""
+    """The file has a byte that is not text in its encoding, which is UTF-8 unless `encoding` names another."""
 
     slug = "not-utf8"
     title = "Not UTF-8"
-    remedy = "Save the file as UTF-8, or name its encoding if the service takes it."
+    remedy = "Save the file as UTF-8, or name its encoding: `encoding=windows-1252` for most files from Windows."
 
-    def __init__(self, offset: int) -> None:
-        """`offset` is that of the first byte that does not fit, from 0, in the decompressed input."""
-        super().__init__(
-            f"The input is not UTF-8: the byte at offset {offset} does not fit.",
-            [{"where": f"byte {offset}", "message": "not UTF-8"}],
-        )
+    def __init__(self, offset: int, where: str, message: str) -> None:
+        """`offset` is that of the first byte that is not text, from 0, in the decompressed file."""
+        super().__init__(f"{where}: {message}.", [{"where": where, "message": message}])
         self.offset = offset
 
 
@@ -171,16 +176,20 @@ class MissingColumns(Unprocessable):
         "line, send `header=false`."
     )
 
-    def __init__(self, columns: Sequence[str], nearest: Mapping[str, str | None]) -> None:
-        """`nearest` maps each missing column to the closest name that is there, or to None."""
+    def __init__(self, columns: Sequence[str], nearest: Mapping[str, str | None], delimiter: str | None = None) -> None:
+        """`nearest` maps each missing column to the closest name that is there, or to None.
+
+        `delimiter` is what the header was read with, as the option writes it.
+        """
         self.columns, self.nearest = list(columns), dict(nearest)
         messages = {
             column: f"missing; the nearest column is {nearest[column]!r}" if nearest.get(column) else "missing"
             for column in columns
         }
         named = ", ".join(f"{column!r} is {message}" for column, message in messages.items())
+        read = f" (read with the delimiter {delimiter})" if delimiter else ""
         super().__init__(
-            f"The header lacks columns that the model needs: {named}.",
+            f"The header lacks columns that the model needs{read}: {named}.",
             [{"where": f"header.{column}", "message": message} for column, message in messages.items()],
         )
 

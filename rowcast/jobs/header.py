@@ -1,10 +1,11 @@
-"""The header line of an input: the columns' names, and whether a model can work with them."""
+"""The header line of a file: the columns' names as pandas gives them, and whether a model can work with them."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rowcast.errors import MissingColumns, Unprocessable
+from rowcast.errors import ColumnClash, MissingColumns, UnknownKeyColumn, Unprocessable
+from rowcast.jobs import csvcut
 from rowcast.nearest import nearest
 
 _NEAREST_FOR = 20
@@ -15,46 +16,80 @@ _NEAREST_AMONG = 500
 
 @dataclass(frozen=True)
 class Header:
-    """`line`: its bytes as sent, with the line end, without a byte order mark."""
+    """The header line and what it says."""
 
     line: bytes
+    """Its bytes as sent, with the line end, without a byte order mark."""
     columns: tuple[str, ...]
+    """The names as `column_names` gives them: no two are the same."""
+    delimiter: str = ","
+    """What separates its fields."""
+
+    @classmethod
+    def read(cls, line: bytes, fields: Sequence[bytes], delimiter: str) -> "Header":
+        """The header of this line, which has these fields."""
+        return cls(line, tuple(column_names(fields)), delimiter)
 
 
-def check_header(columns: Sequence[str], features: Sequence[str], key: Sequence[str], added: Sequence[str]) -> None:
-    """Checks that the input has the model's `features` and the `key` columns, and none that the result adds.
+def column_names(fields: Sequence[bytes]) -> list[str]:
+    """The columns' names as `pandas.read_csv` 3.1 gives them.
+
+    A name that stands in the header again gets `.1`, `.2` and so on, unless there is such a name already. A field
+    without a name at place N (from 0) is called `Unnamed: N`.
+    """
+    texts = [csvcut.text(field) for field in fields]
+    unnamed = [place for place, text in enumerate(texts) if not text]
+    names = [text or f"Unnamed: {place}" for place, text in enumerate(texts)]
+    present = Counter(names)
+    if len(present) == len(names):
+        return names
+    uses: Counter[str] = Counter()
+    for place in [*(place for place, text in enumerate(texts) if text), *unnamed]:
+        given = name = names[place]
+        count = uses[name]
+        while count > 0:
+            uses[given] = count + 1
+            name = f"{given}.{count}"
+            count = count + 1 if present[name] else uses[name]
+        names[place] = name
+        present[given] -= 1
+        present[name] += 1
+        uses[name] += 1
+    return names
+
+
+def check_header(header: Header, features: Sequence[str], key: Sequence[str], added: Sequence[str]) -> None:
+    """Checks that the file has the model's `features` and the `key` columns, and none that the result adds.
 
     Raises:
         MissingColumns: naming every feature that is not there.
-        Unprocessable: with an entry for each other fault.
+        ColumnClash, UnknownKeyColumn: with an entry for each fault of both kinds.
     """
+    columns = header.columns
     known = set(columns)
     missing = [name for name in features if name not in known]
     if missing:
-        raise MissingColumns(missing, {name: _nearest(name, columns) for name in missing[:_NEAREST_FOR]})
-    faults = [
-        (f"header.{name}", f"stands {count} times in the header")
-        for name, count in Counter(columns).items()
-        if count > 1
-    ]
-    faults += [
-        (f"header.{name}", "is a column that the result adds; choose another prediction_column")
+        nearest_names = {name: _nearest(name, columns) for name in missing[:_NEAREST_FOR]}
+        raise MissingColumns(missing, nearest_names, "tab" if header.delimiter == "\t" else header.delimiter)
+    faults: list[tuple[type[Unprocessable], str, str]] = [
+        (ColumnClash, f"header.{name}", "is a column that the result adds; choose another prediction_column")
         for name in added
         if name in known
     ]
     faults += [
-        (f"result.{name}", "the result adds two columns of this name")
+        (ColumnClash, f"result.{name}", "the result adds two columns of this name")
         for name, count in Counter(added).items()
         if count > 1
     ]
     faults += [
-        (f"key.{name}", f"is not in the header{_hint(_nearest(name, columns))}")
+        (UnknownKeyColumn, f"key.{name}", f"is not in the header{_hint(_nearest(name, columns))}")
         for name in key[:_NEAREST_FOR]
         if name not in known
     ]
     if faults:
-        detail = "; ".join(f"{where} {message}" for where, message in faults[:_NEAREST_FOR])
-        raise Unprocessable(f"{detail}.", [{"where": where, "message": message} for where, message in faults])
+        detail = "; ".join(f"{where} {message}" for _, where, message in faults[:_NEAREST_FOR])
+        kind = faults[0][0]
+        raise kind(f"{detail}.", [{"where": where, "message": message} for _, where, message in faults])
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str | None:

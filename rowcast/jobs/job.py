@@ -37,6 +37,10 @@ class InputInfo(BaseModel):
     sha256: str
     filename: str | None
     columns: tuple[str, ...]
+    delimiter: str = ","
+    """What separates the fields."""
+    encoding: str = "utf-8"
+    """The encoding of the file as it was sent; the service stores it as UTF-8."""
 
 
 class Spec(BaseModel):

@@ -6,9 +6,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from rowcast.models.manifest import Manifest
 
-DELIMITERS = {",": ",", ";": ";", "|": "|", "tab": "\t", "\t": "\t"}
-
-
 _ENCODINGS = {
     "auto": "auto",
     "utf-8": "utf-8",
@@ -23,11 +20,11 @@ _ENCODINGS = {
     "iso-8859-1": "latin-1",
 }
 
-_Delimiter = Literal[",", ";", "|", "tab", "\t"]
+_Delimiter = Literal["auto", ",", ";", "|", "tab", "\t"]
 
 
 def _delimiter(value: object) -> object:
-    return DELIMITERS.get(value, value) if isinstance(value, str) else value
+    return "\t" if value == "tab" else value
 
 
 def _names(value: object) -> object:
@@ -67,8 +64,11 @@ class Options(BaseModel):
         default=None, ge=0, description="The job fails as soon as more rows than this are bad."
     )
     delimiter: Annotated[
-        Literal[",", ";", "|", "\t"], BeforeValidator(_delimiter, json_schema_input_type=_Delimiter)
-    ] = ","
+        Literal["auto", ",", ";", "|", "\t"], BeforeValidator(_delimiter, json_schema_input_type=_Delimiter)
+    ] = Field(
+        default="auto",
+        description="What separates the fields of a CSV. `auto` is the one under which the header has the features.",
+    )
     decimal: Literal[".", ","] = Field(default=".", description="The decimal mark in the cells of a CSV.")
     encoding: Annotated[Literal["auto", "utf-8", "utf-16", "windows-1252", "latin-1"], BeforeValidator(_encoding)] = (
         Field(

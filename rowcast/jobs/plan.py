@@ -1,19 +1,15 @@
 """The plan: an input's bytes go by, and come out as chunks of whole rows."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from rowcast.errors import TooLarge, Unprocessable
-from rowcast.jobs import csvcut
-from rowcast.jobs.header import Header, check_header
-from rowcast.jobs.utf8 import Utf8Check
-
-__all__ = ["Chunk", "Header", "Planner", "check_header"]
-
-_BOM = b"\xef\xbb\xbf"
+from rowcast.errors import CsvSyntax, EmptyFile, LineEndsLost, NotText, NotUtf8, TooLarge, Unprocessable
+from rowcast.jobs import csvcut, dialect
+from rowcast.jobs.encoding import BadByte, Decoder
+from rowcast.jobs.header import Header
+from rowcast.jobs.pending_rows import Chunk, PendingRows, trailing_blanks
 
 _STEP_BYTES = 1024 * 1024
 """A longer block is taken in steps, so that little more than a chunk is ever held."""
@@ -24,17 +20,10 @@ _SCAN_BYTES = 64 * 1024
 _SHORT_HEADER_BYTES = 4096
 """A header line up to here is noticed with its last byte, even in blocks of one."""
 
-_NO_ROWS = np.empty((2, 0), np.int64)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Whole rows, as sent. `number` counts from 0, `first_row` counts the data rows of the input from 1."""
-
-    number: int
-    first_row: int
-    rows: int
-    data: bytes
+_ONE_LINE = (
+    "is a single line without a line end, so it has a header and no rows; `curl -d` drops line ends: "
+    "send the file with `--data-binary @FILE`"
+)
 
 
 class Planner:
@@ -44,6 +33,9 @@ class Planner:
     but the last have a multiple of 64 rows, or of 4 where fewer than 64 fit. BLAS works on blocks of rows and treats
     the odd ones at the end differently, in the last bit: with such cuts a linear model gives what it gives for the
     whole file. Blank lines at a chunk's edges are left out.
+
+    Rows of nothing but delimiters at the end of the file, which spreadsheets leave there, are not counted and come as a
+    last chunk of no rows. If they are more than a chunk holds, or there are no others, they are rows like any other.
     """
 
     def __init__(
@@ -56,34 +48,53 @@ class Planner:
         max_row_bytes: int,
         max_columns: int,
         on_header: Callable[[Header], None] | None,
+        features: Sequence[str] = (),
+        encoding: str = "auto",
+        keeps_blank_rows: bool = False,
     ) -> None:
-        """`on_header` is called as soon as the header line is there; what it raises goes through.
+        """Makes a planner that has seen nothing.
 
-        `max_row_bytes` counts a row's line end, too.
+        Args:
+            delimiter: as the option; also `auto`.
+            header: as the option.
+            chunk_bytes: most bytes of a chunk.
+            chunk_rows: most rows of a chunk.
+            max_row_bytes: most bytes of a row, its line end included.
+            max_columns: most columns.
+            on_header: called as soon as the header line is there; what it raises goes through.
+            features: the model's, in order.
+            encoding: as the option; also `auto`.
+            keeps_blank_rows: rows of nothing but delimiters are rows at the end of the file, too.
         """
-        self._delimiter, self._chunk_bytes, self._chunk_rows = delimiter, chunk_bytes, chunk_rows
-        self._max_row_bytes, self._max_columns, self._on_header = max_row_bytes, max_columns, on_header
+        self._chunk_bytes, self._max_row_bytes, self._max_columns = chunk_bytes, max_row_bytes, max_columns
+        self._on_header = on_header
+        self.delimiter = delimiter
+        """`auto` until the first line is there."""
+        self._features, self._keeps_blank_rows = features, keeps_blank_rows
         self._awaits_header = header
         self._at_start = True
-        self._utf8 = Utf8Check()
+        self.decoder = Decoder(encoding)
+        """Knows the encoding, and whether a byte order mark came."""
         self._sha256 = hashlib.sha256()
         self._buffer = bytearray()
         # Offsets in the input, which stay what they are when the buffer's head goes:
         self._begin = 0
         """Where the buffer begins."""
-        self._rows = _NO_ROWS
-        """Starts and stops, shape (2, rows), of the rows in the buffer that no chunk has taken yet."""
+        self._rows = PendingRows(chunk_bytes, chunk_rows)
         self._open = 0
         """Where the row begins whose end has not been seen."""
         self._scanned = 0
         """Up to where rows have been looked for."""
         self._chunks = 0
+        self.separator_line = b""
+        """The line `sep=;` that stood before the header; it is neither that nor a row."""
         self.header: Header | None = None
         self.line_end = b"\n"
         """That of the header line, or of the first row where there is no header."""
         self.rows_total = 0
-        """Data rows found so far."""
+        """Data rows found so far, blank ones at the end included until `end`."""
         self.bytes_total = 0
+        """Bytes fed so far."""
 
     @property
     def sha256(self) -> str:
@@ -94,13 +105,26 @@ class Planner:
         """Takes the next bytes and gives the chunks that they complete; go through them before the next block.
 
         Raises:
-            NotUtf8, Unprocessable: at once, for bytes that are no text.
-            Unprocessable, TooLarge, and what `on_header` raises: while the chunks are gone through.
+            NotUtf8: at once, for a byte that is not text.
+            Unprocessable, TooLarge, and what `on_header` raises: at once or while the chunks are gone through.
         """
-        self._utf8.feed(block)
         self._sha256.update(block)
         self.bytes_total += len(block)
-        return self._take(block)
+        try:
+            text = self.decoder.feed(block)
+        except BadByte as error:
+            raise self._located(error) from None
+        return self._take(text)
+
+    def flush(self) -> Iterator[Chunk]:
+        """Gives the rows that have ended as chunks, however few they are: for a sender that pauses.
+
+        Raises:
+            As `feed`.
+        """
+        yield from self._scan(final=False)
+        if count := len(self._rows) - self._rows.blanks:
+            yield self._cut(count)
 
     def end(self) -> Iterator[Chunk]:
         """Gives the last chunks.
@@ -109,13 +133,20 @@ class Planner:
             Unprocessable: the input has no rows, or a quote is still open.
             NotUtf8, TooLarge: as in `feed`.
         """
-        self._utf8.end()
+        try:
+            self._buffer += self.decoder.end()
+        except BadByte as error:
+            raise self._located(error) from None
         yield from self._scan(final=True)
         if self._awaits_header or not self.rows_total:
             what = "is empty" if self._awaits_header or self.header is None else "has a header line and no rows"
-            raise Unprocessable.at("file", what)
-        if self._rows.shape[1]:
-            yield self._cut(self._rows.shape[1])
+            raise EmptyFile.at("file", what)
+        blanks = self._rows.blanks if self._rows.blanks < self.rows_total else 0
+        if count := len(self._rows) - blanks:
+            yield self._cut(count)
+        self.rows_total -= blanks
+        if blanks:
+            yield Chunk(self._chunks, self.rows_total + 1, 0, bytes(self._buffer))
 
     def _take(self, block: bytes) -> Iterator[Chunk]:
         with memoryview(block) as view:
@@ -140,27 +171,46 @@ class Planner:
     def _scan(self, final: bool) -> Iterator[Chunk]:
         """Looks for rows in what has come since the last one, and cuts off the chunks that are complete."""
         if self._at_start:
-            if len(self._buffer) < len(_BOM) and not final:
+            if (line := dialect.separator_line(bytes(self._buffer[:16]), final=final)) is None:
                 return
             self._at_start = False
-            if self._buffer.startswith(_BOM):
-                self._open = len(_BOM)
-                self._drop_blank_lines()
+            self._take_separator(line)
+        if self.delimiter == dialect.AUTO and not self._find_delimiter(final):
+            return
         if self._awaits_header:
             self._find_header(final)
         if not self._awaits_header:
             self._find_rows(final)
-            while count := self._cuttable():
+            while count := self._rows.for_chunk(self._begin, self._open):
                 yield self._cut(count)
+
+    def _take_separator(self, line: bytes) -> None:
+        self.separator_line = line
+        self._open = len(line)
+        self._drop_blank_lines()
+        if line and self.delimiter == dialect.AUTO:
+            self.delimiter = dialect.separator(line)
+
+    def _find_delimiter(self, final: bool) -> bool:
+        """Whether there are enough bytes to know it."""
+        data = bytes(memoryview(self._buffer)[self._open - self._begin :])
+        found = dialect.find_delimiter(data, self._features, header=self._awaits_header, final=final)
+        if found:
+            self.delimiter = found
+        elif len(data) > self._max_row_bytes:
+            raise TooLarge(f"{self._row_name(0)} (bytes)", self._max_row_bytes, "ROWCAST_MAX_ROW_BYTES")
+        self._scanned = self._begin + len(self._buffer)
+        return found is not None
 
     def _find_header(self, final: bool) -> None:
         data, found = self._find_lines(final)
         if len(found):
             start, end, stop = int(found.starts[0]), int(found.ends[0]), int(found.stops[0])
             self._refuse_lone_return(data[start:stop])
-            columns = self._columns(data[start:end])
-            self.header = Header(data[start:stop], tuple(csvcut.text(column) for column in columns))
-            self.line_end = data[end:stop] or self.line_end
+            if stop == end:  # at the end of the file, so there are no rows
+                raise LineEndsLost.at("file", _ONE_LINE)
+            self.header = Header.read(data[start:stop], self._columns(data[start:end]), self.delimiter)
+            self.line_end = data[end:stop]
             self._awaits_header = False
             if self._on_header:
                 self._on_header(self.header)
@@ -174,7 +224,8 @@ class Planner:
             self._columns(data[start:end])
             self.line_end = data[end:stop] or self.line_end
         self.rows_total += len(found)
-        self._rows = np.hstack([self._rows, self._open + np.stack([found.starts, found.stops])])
+        blanks = 0 if self._keeps_blank_rows else trailing_blanks(data, found, self.delimiter)
+        self._rows.add(self._open + found.starts, self._open + found.stops, blanks)
         self._open += found.rest
         self._drop_blank_lines()
 
@@ -182,7 +233,7 @@ class Planner:
         """The bytes from the open row on, and the lines that end in them, none too long and no quote left open."""
         data = bytes(memoryview(self._buffer)[self._open - self._begin :])
         self._scanned = self._begin + len(self._buffer)
-        inside = csvcut.quoted(data, self._delimiter)
+        inside = csvcut.quoted(data, self.delimiter)
         found = csvcut.lines(data, inside, final=final)
         long = np.flatnonzero(found.stops - found.starts > self._max_row_bytes)
         if len(long) or len(data) - found.rest > self._max_row_bytes:
@@ -191,8 +242,29 @@ class Planner:
             raise TooLarge(f"{where} (bytes{hint})", self._max_row_bytes, "ROWCAST_MAX_ROW_BYTES")
         if final and inside.is_open:
             where = self._row_name(len(found) - 1)
-            raise Unprocessable.at(where, "a quote opens here and is never closed")
+            raise CsvSyntax.at(where, "a quote opens here and is never closed")
         return data, found
+
+    def _located(self, error: BadByte) -> Unprocessable:
+        """The error with its row and column; or another one, if that comes before it in the file."""
+        self._buffer += error.good
+        for _ in self._scan(final=False):
+            pass
+        where = "header"
+        if not self._awaits_header:
+            where = f"row {self.rows_total + 1}{self._open_column()}"
+        if error.is_nul:
+            return NotText.at(where, error.message)
+        return NotUtf8(error.offset, where, error.message)
+
+    def _open_column(self) -> str:
+        """Names the column in which the bytes end that have come."""
+        names = self.header.columns if self.header else self._features
+        if self.delimiter == dialect.AUTO or not names:
+            return ""
+        row = bytes(memoryview(self._buffer)[self._open - self._begin :])
+        place = len(csvcut.fields(row, self.delimiter)) - 1
+        return f", column {names[place]!r}" if place < len(names) else ""
 
     def _row_name(self, index: int) -> str:
         """The name of the row `index` rows behind the known ones."""
@@ -201,42 +273,25 @@ class Planner:
         return f"Row {self.rows_total + index + (0 if self._awaits_header else 1)}"
 
     def _columns(self, line: bytes) -> list[bytes]:
-        columns = csvcut.fields(line, self._delimiter)
+        columns = csvcut.fields(line, self.delimiter)
         if len(columns) > self._max_columns:
             raise TooLarge(f"The number of columns, {len(columns)},", self._max_columns, "ROWCAST_MAX_COLUMNS")
         return columns
 
     def _refuse_lone_return(self, line: bytes) -> None:
-        if len(csvcut.lone_returns(line, csvcut.quoted(line, self._delimiter))):
-            raise Unprocessable.at("header", "has a carriage return; lines end in LF or CRLF")
-
-    def _cuttable(self) -> int:
-        """How many rows the next chunk has; 0 until it is certain that no more fit."""
-        known, limit = self._rows.shape[1], self._begin + self._chunk_bytes
-        if not known or (self._open <= limit and known <= self._chunk_rows):
-            return 0
-        fitting = int(np.searchsorted(self._rows[1], limit, "right"))
-        return _even(min(max(fitting, 1), self._chunk_rows))
+        if len(csvcut.lone_returns(line, csvcut.quoted(line, self.delimiter))):
+            raise CsvSyntax.at("header", "has a carriage return; lines end in LF or CRLF")
 
     def _cut(self, count: int) -> Chunk:
-        end = int(self._rows[1, count - 1]) - self._begin
-        first_row = self.rows_total - self._rows.shape[1] + 1
-        chunk = Chunk(self._chunks, first_row, count, bytes(memoryview(self._buffer)[:end]))
+        first_row = self.rows_total - len(self._rows) + 1
+        length = self._rows.take(count) - self._begin
+        chunk = Chunk(self._chunks, first_row, count, bytes(memoryview(self._buffer)[:length]))
         self._chunks += 1
-        self._rows = self._rows[:, count:]
         self._drop_blank_lines()
         return chunk
 
     def _drop_blank_lines(self) -> None:
         """Lets the buffer begin with a row; blank lines before it could otherwise pile up without end."""
-        begin = int(self._rows[0, 0]) if self._rows.shape[1] else self._open
+        begin = self._rows.begin if len(self._rows) else self._open
         del self._buffer[: begin - self._begin]
         self._begin = begin
-
-
-def _even(rows: int) -> int:
-    """The next number of rows below that BLAS takes in whole blocks."""
-    for block in (64, 4):
-        if rows >= block:
-            return rows - rows % block
-    return rows

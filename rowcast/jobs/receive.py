@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.files import Files
+from rowcast.jobs.header import Header, check_header
 from rowcast.jobs.job import InputInfo, Spec
+from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, pack_plan
-from rowcast.jobs.plan import Chunk, Header, Planner, check_header
+from rowcast.jobs.pending_rows import Chunk
+from rowcast.jobs.plan import Planner
 from rowcast.jobs.records import NewJob, Records
 from rowcast.jobs.request import Request
-from rowcast.jobs.result import result_header
+from rowcast.jobs.result import result_head
 from rowcast.logs import logger
 from rowcast.settings import Settings
 
@@ -28,17 +31,31 @@ class Reception:
         Refused: the input is wrong. Unavailable: the store is away.
     """
 
-    def __init__(self, records: Records, files: Files, settings: Settings, request: Request, id: str) -> None:
-        options = request.options
+    def __init__(
+        self,
+        records: Records,
+        files: Files,
+        settings: Settings,
+        request: Request,
+        id: str,
+        *,
+        is_generated: bool = False,
+    ) -> None:
+        """`is_generated`: the CSV was made here from rows in another form, so a row of nothing is a row."""
+        options, features = request.options, tuple(request.manifest.feature_names)
         self._records, self._files, self._request, self._id = records, files, request, id
+        self._check = _checker(request)
         self._planner = Planner(
-            delimiter=options.delimiter,
+            delimiter="," if is_generated else options.delimiter,
             header=options.header,
             chunk_bytes=settings.chunk_bytes,
             chunk_rows=settings.chunk_rows,
             max_row_bytes=settings.max_row_bytes,
             max_columns=settings.max_columns,
-            on_header=_checker(request),
+            on_header=self._check,
+            features=features,
+            encoding=options.encoding,
+            keeps_blank_rows=is_generated,
         )
         self._plan: list[Planned] = []
         self._told_at = time.monotonic()
@@ -46,16 +63,20 @@ class Reception:
         """Whether Redis knows of every chunk so far; where it lost one, the job is made at the end, and scored then."""
 
     def take(self, blocks: Iterable[bytes]) -> NewJob:
-        """Takes the input in blocks of any size, and answers the job that it makes."""
+        """Takes the input in blocks of any size, and answers the job that it makes.
+
+        An empty block says that the sender pauses: the rows that have come so far are scored now.
+        """
         if not self._request.options.header:
-            _checker(self._request)(Header(b"", tuple(self._request.manifest.feature_names)))
+            self._check(Header(b"", tuple(self._request.manifest.feature_names)))
         for block in blocks:
             known = len(self._plan)
-            for chunk in self._planner.feed(block):
+            for chunk in self._planner.feed(block) if block else self._planner.flush():
                 self._store(chunk)
             self._announce(known)
         for chunk in self._planner.end():  # these are told of with the job itself
-            self._store(chunk)
+            if chunk.rows or self._request.options.output == "joined":
+                self._store(chunk)
         head = self._head()
         self._files.put_head(self._id, head)
         return self._job(head)
@@ -79,8 +100,20 @@ class Reception:
             logger("gateway").warning("chunks_not_announced", job=self._id, first=known, reason=error.detail)
 
     def _head(self) -> bytes:
-        line = self._planner.header.line if self._planner.header else None
-        return result_header(line, self._request.options, self._request.manifest, self._planner.line_end)
+        planner = self._planner
+        return result_head(
+            planner.header,
+            self._options,
+            self._request.manifest,
+            planner.line_end,
+            has_mark=planner.decoder.has_mark,
+            separator=planner.separator_line,
+        )
+
+    @property
+    def _options(self) -> Options:
+        """The options, with the delimiter that was found."""
+        return self._request.options.model_copy(update={"delimiter": self._planner.delimiter})
 
     def _job(self, head: bytes) -> NewJob:
         """The job by what has arrived so far."""
@@ -89,10 +122,15 @@ class Reception:
         spec = Spec(
             kind="batch",
             model=request.model,
-            options=request.options,
+            options=self._options,
             request_id=request.request_id,
             input=InputInfo(
-                bytes=planner.bytes_total, sha256=planner.sha256, filename=request.filename, columns=columns
+                bytes=planner.bytes_total,
+                sha256=planner.sha256,
+                filename=request.filename,
+                columns=columns,
+                delimiter=planner.delimiter,
+                encoding=planner.decoder.encoding,
             ),
             line_end=planner.line_end.decode(),
             head_bytes=len(head),
@@ -113,6 +151,6 @@ def _checker(request: Request) -> Callable[[Header], None]:
     options, manifest = request.options, request.manifest
 
     def check(header: Header) -> None:
-        check_header(header.columns, manifest.required_names, options.key, options.added_columns(manifest))
+        check_header(header, manifest.required_names, options.key, options.added_columns(manifest))
 
     return check

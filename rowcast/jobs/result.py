@@ -1,26 +1,48 @@
-"""The head of a result and of its errors: the lines that stand before the first part."""
+"""The head of a result and of its errors: what stands before the first part."""
 
 from rowcast.jobs import csvcut
 from rowcast.jobs.cells import csv_cell
+from rowcast.jobs.header import Header
 from rowcast.jobs.options import Options
 from rowcast.models.manifest import Manifest
 
 ERRORS_HEADER = b"row,column,value,message\n"
 
 
-def result_header(header_line: bytes | None, options: Options, manifest: Manifest, line_end: bytes) -> bytes:
-    """The result's header line: input columns as they were sent, then the added ones. Empty where there is no header.
+_MARK = b"\xef\xbb\xbf"
 
-    `header_line` is as `Header.line`; with `output=predictions` only the key columns of it are kept.
+
+def result_head(
+    header: Header | None, options: Options, manifest: Manifest, line_end: bytes, *, has_mark: bool, separator: bytes
+) -> bytes:
+    """What stands before the result's first row.
+
+    Args:
+        header: None if the file has none.
+        options: with the delimiter that was found; with `output=predictions` only the key's columns are kept.
+        manifest: the model's.
+        line_end: of the header line.
+        has_mark: whether the result begins with a byte order mark.
+        separator: the file's line `sep=;`; a joined result has it again.
     """
-    if not options.header or header_line is None:
-        return b""
+    mark = _MARK if has_mark else b""
+    if options.output == "joined":
+        mark += separator
+    return mark + (_header_line(header, options, manifest, line_end) if header else b"")
+
+
+def _header_line(header: Header, options: Options, manifest: Manifest, line_end: bytes) -> bytes:
+    """Columns of the file as they were sent, then the added ones."""
     delimiter = options.delimiter
-    line = header_line.removesuffix(b"\n").removesuffix(b"\r")
+    line = header.line.removesuffix(b"\n").removesuffix(b"\r")
     kept = [line]
     if options.output == "predictions":
         sent = csvcut.fields(line, delimiter)
-        by_name = {csvcut.text(field): field for field in sent}
-        kept = [by_name[name] for name in options.key]
+        kept = [_key_name(sent[header.columns.index(name)], name, delimiter) for name in options.key]
     added = options.added_columns(manifest)
     return delimiter.encode().join([*kept, *(csv_cell(name, delimiter) for name in added)]) + line_end
+
+
+def _key_name(sent: bytes, name: str, delimiter: str) -> bytes:
+    """The name of a key's column: as it was sent, unless pandas gave it another (`score.1`, `Unnamed: 0`)."""
+    return sent if csvcut.text(sent) == name else csv_cell(name, delimiter)

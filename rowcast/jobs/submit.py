@@ -53,12 +53,18 @@ class Submit:
         )
         return self._make(new)
 
-    def batch(self, request: Request, blocks: Iterable[bytes], id: str | None = None) -> Submitted:
-        """A CSV that arrives in blocks of any size; it is cut, stored and counted as it goes by."""
+    def batch(
+        self, request: Request, blocks: Iterable[bytes], id: str | None = None, *, is_generated: bool = False
+    ) -> Submitted:
+        """A CSV that arrives in blocks of any size; it is cut, stored and counted as it goes by.
+
+        `is_generated` is as in `Reception`.
+        """
         id = id or new_id()
         self._records.expect(id, request.owner)
         try:
-            new = Reception(self._records, self._files, self._settings, request, id).take(blocks)
+            reception = Reception(self._records, self._files, self._settings, request, id, is_generated=is_generated)
+            new = reception.take(blocks)
             self._records.still_expect(id)
             self._files.put_manifest(id, manifest.write(new))
         except BaseException:  # also a caller that hangs up, or a greenlet that is killed

@@ -70,7 +70,7 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
     is_all_bad = 0 < len(faults) == count
     reason = likely_reason(data, rows.fields, faults, len(spec.columns), options) if is_all_bad else None
     return Part(
-        data=_joined(data, rows, _added(rows, outcome, model, options), spec),
+        data=_joined(data, rows.fields, _added(rows, outcome, model, options), spec),
         errors=b"".join(csv_row([fault.row, fault.column, fault.value, fault.message]) for fault in faults),
         rows=count,
         rows_failed=len(faults),
@@ -80,25 +80,40 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
     )
 
 
+def unscored(data: bytes, model: "LoadedModel", spec: ChunkSpec) -> Part:
+    """The blank rows at the end of a file: in a joined result they come back, with empty added cells."""
+    options = spec.options
+    inside = csvcut.quoted(data, options.delimiter)
+    fields = csvcut.split(data, inside, options.delimiter, len(spec.columns))
+    added = [_empty_cells(model, options)] * len(fields.lines)
+    summary = Summary(classes={}) if model.manifest.task == "classification" else Summary(numbers=Numbers())
+    return Part(_joined(data, fields, added, spec), b"", 0, 0, summary, None, ())
+
+
 def _added(rows: Rows, outcome: Outcome, model: "LoadedModel", options: Options) -> list[bytes]:
     """The added cells of every row; a bad row's are empty."""
     cells = added_cells(model, outcome.values, options.delimiter, guard_formulas=options.guard_formulas)
     count = len(rows.fields.lines)
     if len(cells) == count:
         return cells
-    columns = len(options.added_columns(model.manifest))
-    added = [options.delimiter.encode() * (columns - 1)] * count
+    added = [_empty_cells(model, options)] * count
     for row, cell in zip(rows.good[outcome.good].tolist(), cells, strict=True):
         added[row] = cell
     return added
 
 
-def _joined(data: bytes, rows: Rows, added: list[bytes], spec: ChunkSpec) -> bytes:
+def _empty_cells(model: "LoadedModel", options: Options) -> bytes:
+    """The added cells of a row without a prediction."""
+    columns = len(options.added_columns(model.manifest))
+    return options.delimiter.encode() * (columns - 1)
+
+
+def _joined(data: bytes, fields: csvcut.Fields, added: list[bytes], spec: ChunkSpec) -> bytes:
     """The rows of the result: kept bytes, delimiter, added cells, and the row's own line end."""
     delimiter = spec.options.delimiter.encode()
-    if spec.options.output == "joined" and rows.fields.lines.are_plain and len(set(map(len, added))) == 1:
-        return _spliced(data, rows.fields.lines, added, delimiter)
-    kept = _kept(data, rows.fields, spec)
+    if spec.options.output == "joined" and fields.lines.are_plain and len(set(map(len, added))) == 1:
+        return _spliced(data, fields.lines, added, delimiter)
+    kept = _kept(data, fields, spec)
     if not kept:  # one column: an empty cell must not become a blank line
         added = [cell or b'""' for cell in added]
     width = 2 * len(kept) + 2
@@ -106,7 +121,7 @@ def _joined(data: bytes, rows: Rows, added: list[bytes], spec: ChunkSpec) -> byt
     for place, column in enumerate(kept):
         pieces[2 * place :: width] = column
     pieces[width - 2 :: width] = added
-    pieces[width - 1 :: width] = _line_ends(data, rows.fields.lines, spec.line_end)
+    pieces[width - 1 :: width] = _line_ends(data, fields.lines, spec.line_end)
     return b"".join(pieces)
 
 

@@ -123,7 +123,7 @@ def register(folder: Path, model: Any, sample: Path, read: Reading, target: str 
 
 def scored(model: LoadedModel, data: bytes, chunk_rows: int) -> tuple[list[tuple[str, ...]], dict[int, str]]:
     """The added cells of each row of a file, and why each bad row is bad, by index from 0."""
-    options = Options(output="predictions")
+    options = Options(output="predictions", delimiter=",")
     planner = Planner(
         delimiter=options.delimiter,
         header=True,
@@ -132,6 +132,7 @@ def scored(model: LoadedModel, data: bytes, chunk_rows: int) -> tuple[list[tuple
         max_row_bytes=10**6,
         max_columns=10**4,
         on_header=None,
+        keeps_blank_rows=True,
     )
     chunks = [*planner.feed(data), *planner.end()]
     assert planner.header is not None

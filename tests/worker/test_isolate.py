@@ -59,7 +59,7 @@ def column(*values: float) -> np.ndarray:
 
 
 def spec(*columns: str, **options: object) -> ChunkSpec:
-    return ChunkSpec(columns, b"\n", Options(**options))  # type: ignore[arg-type]
+    return ChunkSpec(columns, b"\n", Options(**{"delimiter": ","} | options))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("name", "options"), [("logistic", {"probabilities": True}), ("nameless", {})])

@@ -2,8 +2,10 @@
 
 import pytest
 
+from rowcast.jobs import csvcut
+from rowcast.jobs.header import Header
 from rowcast.jobs.options import Options
-from rowcast.jobs.result import result_header
+from rowcast.jobs.result import result_head
 from rowcast.models.manifest import Feature, Label, Manifest
 
 SHARES = {"probabilities": True}
@@ -33,10 +35,22 @@ def manifest(classes: list[Label] | None) -> Manifest:
         (b"a\n", {"prediction_column": "my, own"}, None, b'a,"my, own"\n'),
         (b'a,"the ""id""",c\n', KEYS | {"key": ('the "id"', "a")}, None, b'"the ""id""",a,prediction\n'),
         (b"a,b\n", KEYS, None, b"prediction\n"),
+        (b",b,b\n", KEYS | {"key": ("b.1", "Unnamed: 0")}, None, b"b.1,Unnamed: 0,prediction\n"),
         (b"a,b\n", {"header": False}, None, b""),
         (None, {}, None, b""),
     ],
 )
 def test_added_names_follow_the_header_as_it_was_sent(line, options, classes, expected):
     line_end = b"\r\n" if expected.endswith(b"\r\n") else b"\n"
-    assert result_header(line, Options(**options), manifest(classes), line_end) == expected
+    chosen = Options(**{"delimiter": ","} | options)
+    fields = csvcut.fields(line.rstrip(b"\r\n"), chosen.delimiter) if line and chosen.header else []
+    header = Header.read(line, fields, chosen.delimiter) if fields else None
+    assert result_head(header, chosen, manifest(classes), line_end, has_mark=False, separator=b"") == expected
+
+
+@pytest.mark.parametrize(("output", "separator"), [("joined", b"sep=,\r\n"), ("predictions", b"")])
+def test_the_byte_order_mark_and_the_line_that_names_the_delimiter_go_back(output: str, separator: bytes) -> None:
+    chosen = Options(output=output, key=("a",), delimiter=",")
+    header = Header.read(b"a\n", [b"a"], ",")
+    head = result_head(header, chosen, manifest(None), b"\n", has_mark=True, separator=b"sep=,\r\n")
+    assert head == b"\xef\xbb\xbf" + separator + b"a,prediction\n"

@@ -23,7 +23,7 @@ FITTED = DummyRegressor().fit(np.zeros((2, 2)), [1.0, 2.0])
 
 
 def reason_of(rows: bytes, estimator: Any = FITTED, **options: Any) -> Reason | None:
-    spec = ChunkSpec(("age", "class"), b"\n", Options(**options))
+    spec = ChunkSpec(("age", "class"), b"\n", Options(**{"delimiter": ","} | options))
     return score(rows, 1, loaded(estimator, numbers("age", "class")), spec).reason
 
 

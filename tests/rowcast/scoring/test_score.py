@@ -16,10 +16,10 @@ from loaded_models import loaded, numbers
 
 from rowcast.jobs.options import Options
 from rowcast.jobs.plan import Planner
-from rowcast.jobs.result import result_header
+from rowcast.jobs.result import result_head
 from rowcast.jobs.summary import Summary, merge
 from rowcast.models.load import LoadedModel
-from rowcast.scoring.score import ChunkSpec, Part, score
+from rowcast.scoring.score import ChunkSpec, Part, score, unscored
 
 
 def run(
@@ -29,10 +29,11 @@ def run(
     blocks: Sequence[bytes] | None = None,
     chunk_bytes: int = 4096,
     chunk_rows: int = 1000,
+    keeps_blank_rows: bool = True,
     **options: Any,
 ) -> tuple[bytes, bytes, list[Part]]:
     """The result and the errors of a whole file, and its parts."""
-    chosen = Options(**options)
+    chosen = Options(**{"delimiter": ","} | options)
     planner = Planner(
         delimiter=chosen.delimiter,
         header=chosen.header,
@@ -41,13 +42,17 @@ def run(
         max_row_bytes=10**6,
         max_columns=100,
         on_header=None,
+        keeps_blank_rows=keeps_blank_rows,
     )
     chunks = [chunk for block in blocks or [data] for chunk in planner.feed(block)] + list(planner.end())
     header = planner.header
     spec = ChunkSpec(header.columns if header else tuple(model.manifest.feature_names), planner.line_end, chosen)
-    parts = [score(chunk.data, chunk.first_row, model, spec) for chunk in chunks]
+    parts = [
+        score(chunk.data, chunk.first_row, model, spec) if chunk.rows else unscored(chunk.data, model, spec)
+        for chunk in chunks
+    ]
     assert [part.rows for part in parts] == [chunk.rows for chunk in chunks]
-    head = result_header(header.line if header else None, chosen, model.manifest, planner.line_end)
+    head = result_head(header, chosen, model.manifest, planner.line_end, has_mark=False, separator=b"")
     return head + b"".join(part.data for part in parts), b"".join(part.errors for part in parts), parts
 
 
@@ -294,3 +299,20 @@ def test_no_memory_is_no_rows_fault() -> None:
 
     with pytest.raises(MemoryError):
         run(b"a\n1\n2\n", loaded(Hungry(), numbers("a")))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_blank_rows_at_the_end_come_back_without_a_prediction(models: Mapping[str, LoadedModel], end: str) -> None:
+    text = end.join(["a,b,c", "0,1,2", ",,", '1,"",3', ",,", '"",,', " ,"])
+    result, errors, parts = run(text.encode(), models["amount"], keeps_blank_rows=False)
+    rows = result.decode().split(end)
+    assert rows[0] == "a,b,c,prediction"
+    assert rows[4:] == [",,,", '"",,,', " ,,", ""]
+    assert [part.rows for part in parts] == [3, 0]
+    assert b"\n4," not in errors
+
+
+def test_a_result_of_predictions_has_only_the_key_of_blank_rows(models: Mapping[str, LoadedModel]) -> None:
+    sent = b"a,b,c\n0,1,2\n,,\n"
+    result, _, _ = run(sent, models["amount"], keeps_blank_rows=False, output="predictions", key="b")
+    assert result.endswith(b"\n,\n")

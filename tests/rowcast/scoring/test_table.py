@@ -76,7 +76,7 @@ def expected(cell: str, feature: Feature) -> object:
 @given(st.lists(cells, min_size=1, max_size=6), features)
 def test_cells_are_read_as_the_contract_says(column: list[str], feature: Feature) -> None:
     data = "".join(quoted(cell) + "\n" for cell in column).encode()
-    found = read(data, ["x"], loaded(feature), Options())
+    found = read(data, ["x"], loaded(feature), Options(delimiter=","))
     wanted = [expected(cell, feature) for cell in column]
     assert found.good.tolist() == [row for row, value in enumerate(wanted) if value != BAD]
     assert [fault.row for fault in found.faults] == [row for row, value in enumerate(wanted) if value == BAD]
@@ -135,7 +135,7 @@ def test_texts_are_those_of_the_reader_letter_by_letter(text: str, columns: int)
         return  # the planner has refused it
     names = ["a", "b", "c"][:columns]
     known = loaded(*(Feature(name=name, kind="text", missing=True) for name in reversed(names)), container="array")
-    found = read(text.encode(), names, known, Options())
+    found = read(text.encode(), names, known, Options(delimiter=","))
     good = [index for index, row in enumerate(rows) if len(row.fields) == columns and not row.lone_return]
     assert found.good.tolist() == good
     wanted = [[cell or None for cell in reversed(rows[index].fields)] for index in good]
@@ -167,7 +167,7 @@ def test_each_bad_row_has_one_fault_and_says_why() -> None:
         b"t,1,inf,1\n"
         b"t, False ,,1e3\r\n"
     )
-    found = read(data, ["t", "f", "m", "n"], known, Options())
+    found = read(data, ["t", "f", "m", "n"], known, Options(delimiter=","))
     empty = "empty, and the model takes no missing value here"
     a_number = "not a number; leave the cell empty if it is missing or name such cells by na_values"
     assert faults_of(found) == [
@@ -190,7 +190,7 @@ def test_each_bad_row_has_one_fault_and_says_why() -> None:
 
 def test_without_a_header_a_short_row_is_told_what_there_should_be() -> None:
     known = loaded(Feature(name="a", kind="number", missing=False), Feature(name="b", kind="number", missing=False))
-    found = read(b"1,2\n1\n", ["a", "b"], known, Options(header=False))
+    found = read(b"1,2\n1\n", ["a", "b"], known, Options(header=False, delimiter=","))
     assert faults_of(found) == [(1, "", "", "has 1 field, not 2")]
 
 
@@ -204,7 +204,7 @@ def test_checked_values_make_the_table_that_their_csv_makes(container: str) -> N
         container=container,
     )
     values = [[1, "x", True, False], [None, None, None, True], [2.5, "é", False, True]]
-    from_csv = read(b"1,x,true,0\n,,,1\n2.5,\xc3\xa9,0,1\n", ["n", "t", "f", "g"], known, Options()).table
+    from_csv = read(b"1,x,true,0\n,,,1\n2.5,\xc3\xa9,0,1\n", ["n", "t", "f", "g"], known, Options(delimiter=",")).table
     from_json, faults = table_of_values(values, known)
     assert not faults
     if isinstance(from_csv, pd.DataFrame):
