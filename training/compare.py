@@ -22,6 +22,8 @@ class Difference:
     method: str
     script: str
     service: str
+    is_rounding: bool = False
+    """Whether all that differs is the last bits of floats."""
 
     def said(self, row: int | None = None) -> str:
         """In words, with the row's number in the file, counted from 1."""
@@ -36,7 +38,8 @@ def difference(script: Answers, service: Answers, rows: Sequence[int] | None = N
         if len(unequal):
             at = int(unequal[0])
             number = at if rows is None else int(rows[at])
-            return Difference(number, method, shown(wanted[at]), shown(service[method][at]))
+            rounding = is_rounding(script, service)
+            return Difference(number, method, shown(wanted[at]), shown(service[method][at]), rounding)
     return None
 
 

@@ -8,7 +8,7 @@ from sklearn.utils import get_tags
 
 from rowcast.jobs.cells import csv_cell
 from rowcast.models.load import LoadedModel
-from training.compare import difference, taken
+from training.compare import is_rounding, taken
 from training.sample import Sample
 from training.script import Answers, Script
 from training.service import score_csv
@@ -131,7 +131,7 @@ def _agreeing(rehearsal: Rehearsal, model: LoadedModel, file: GapFile) -> list[s
     try:
         scored = score_csv(model, file.data, script.dialect, script.methods)
         same = [
-            difference(taken(file.answers, [row]), taken(scored.answers, [row])) is None
+            is_rounding(taken(file.answers, [row]), taken(scored.answers, [row]))
             for row in range(len(file.features) + 1)
         ]
     except Exception:  # as if every row differed

@@ -41,9 +41,20 @@ class Rehearsal:
         """Makes this representation that of the draft."""
         self.draft = self.draft.model_copy(update={"features": list(features), "container": container})
 
-    def compare(self, model: LoadedModel) -> Difference | None:
-        """The first row of all trials that the service predicts otherwise; a row that it calls bad counts as that."""
-        return next((found for trial in self.trials if (found := compared(model, trial, self.script))), None)
+    def note(self, sentence: str) -> None:
+        """Adds to the manifest's notes."""
+        self.draft = self.draft.model_copy(update={"notes": [*self.draft.notes, sentence]})
+
+    def compare(self, model: LoadedModel, rounding_from: int | None = None) -> Difference | None:
+        """The first row of all trials that the service predicts otherwise; a row that it calls bad counts as that.
+
+        From the trial `rounding_from` on, counted from 0, floats may differ in their last bits.
+        """
+        for number, trial in enumerate(self.trials):
+            found = compared(model, trial, self.script)
+            if found is not None and not (found.is_rounding and rounding_from is not None and number >= rounding_from):
+                return found
+        return None
 
 
 def compared(model: LoadedModel, trial: Trial, script: Script) -> Difference | None:

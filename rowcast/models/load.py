@@ -37,8 +37,8 @@ _NAMELESS = {
 """scikit-learn's estimators that do nothing with the names of columns but to compare them with the training's."""
 
 
-Container = Literal["frame", "array", "series"]
-"""What `predict` gets: a DataFrame, an array, or the Series of the one feature."""
+Container = Literal["frame", "array", "row_array", "series"]
+"""What `predict` gets: a DataFrame, an array laid out by columns or by rows, or the Series of the one feature."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ def without_names(model: LoadedModel) -> LoadedModel:
     A worker's table has the manifest's features, in their order. To compare their names at every step costs more than
     the prediction of one row.
     """
-    if model.container == "frame" and _forget_names(model.estimator, model.manifest):
-        return replace(model, container="array")
-    return model
+    if model.container == "series" or not _forget_names(model.estimator, model.manifest):
+        return model
+    return replace(model, container="row_array" if model.container == "row_array" else "array")
 
 
 def unpickle(

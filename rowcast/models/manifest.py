@@ -111,10 +111,10 @@ class Draft(BaseModel):
     scores: list[str] | None = Field(
         default=None, description="The columns that `scores=true` adds (`decision_function`); None if there are none."
     )
-    container: Literal["frame", "array", "series"] | None = Field(
+    container: Literal["frame", "array", "row_array", "series"] | None = Field(
         default=None,
-        description="What `predict` gets: a DataFrame, an array, or one Series. None: a DataFrame if the estimator "
-        "was fitted with one, otherwise an array.",
+        description="What `predict` gets: a DataFrame, an array laid out by columns or by rows (the last bits of sums "
+        "depend on it), or one Series. None: a DataFrame if the estimator was fitted with one, otherwise an array.",
     )
     na_values: list[str] = Field(
         default=list(NA_TEXTS), description="The cells that mean missing: pandas' own, and those that were named."

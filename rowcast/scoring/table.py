@@ -73,14 +73,15 @@ def make_table(columns: Sequence[Column], features: Sequence[Feature], container
     """Builds the table from one column per feature, each of the type that `column_dtype` gives.
 
     `container`: `frame` for a DataFrame; `array` for an array, float64 if all features are numbers, otherwise objects;
-    `series` for the one feature's Series.
+    `row_array` for one of numbers that lie row by row in memory; `series` for the one feature's Series.
     """
     names = [feature.name for feature in features]
     if container == "series":
         return pd.Series(columns[0], name=names[0], dtype=column_dtype(features[0]))
     if columns and all(column_dtype(feature) == "float64" for feature in features):
         # Column beside column in memory, as pandas has what it reads: sums come out the same to the last bit.
-        numbers = np.stack(cast_arrays(columns)).T
+        arrays = [np.asarray(column) for column in columns]
+        numbers = np.stack(arrays, axis=1) if container == "row_array" else np.stack(arrays).T
         return pd.DataFrame(numbers, columns=names, copy=False) if container == "frame" else numbers
     typed = {
         feature.name: pd.Series(values, dtype=column_dtype(feature), copy=False)
@@ -88,11 +89,6 @@ def make_table(columns: Sequence[Column], features: Sequence[Feature], container
     }
     frame = pd.DataFrame(typed)
     return frame if container == "frame" else frame.to_numpy()
-
-
-def cast_arrays(columns: Sequence[Column]) -> list[NDArray[Any]]:
-    """The columns as numpy's arrays."""
-    return [np.asarray(column) for column in columns]
 
 
 def table_of_values(rows: Sequence[Sequence[object]], model: "LoadedModel") -> tuple[Table, dict[int, str]]:

@@ -36,12 +36,9 @@ def register(registry, tmp_path):
     return run
 
 
-def plans(gaps=False):
+def plans():
     rng = np.random.default_rng(7)
-    frame = pd.DataFrame({"plan": rng.integers(1, 5, ROWS), "age": rng.integers(18, 90, ROWS)})
-    if gaps:
-        frame["plan"] = frame["plan"].mask(frame.index % 7 == 0)
-    return frame
+    return pd.DataFrame({"plan": rng.integers(1, 5, ROWS), "age": rng.integers(18, 90, ROWS)})
 
 
 def texts_of_plans(frame, target):
@@ -63,8 +60,9 @@ def test_whole_numbers_stay_whole_only_for_a_model_that_tells_them_apart(registe
 
 
 def test_a_column_that_pandas_types_otherwise_in_other_files_is_named_with_the_remedy(register, registry):
-    sample = plans(gaps=True)
-    model = texts_of_plans(sample, (sample["plan"] == 3).astype(int))
+    sample = plans().astype("object")
+    sample["plan"] = sample["plan"].mask(sample.index % 7 == 0)  # whole numbers in the file, floats for pandas
+    model = texts_of_plans(sample.astype("float64"), (sample["plan"] == 3).astype(int))
     with pytest.raises(Unprocessable, match=r"the column 'plan'.*--kind plan=number or --kind plan=text"):
         register(model, sample)
     assert registry.names() == []
