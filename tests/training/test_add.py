@@ -261,7 +261,7 @@ def test_code_that_was_not_given_is_named_with_the_option(registry, data, tmp_pa
 def test_a_module_without_the_class_is_said_with_the_nearest(registry, data, tmp_path):
     file, code = write_model(tmp_path / "own", 10)
     source = tmp_path / "own" / "mypackage" / "__init__.py"
-    source.write_text(source.read_text().replace("class Over(", "class Overs("))
+    source.write_text(source.read_text().replace("Over", "Overs"))
     with pytest.raises(Unreadable, match="'mypackage' given by --code has no 'Over'; the nearest is 'Overs'"):
         add(file, "m", registry, data, code=code)
 
