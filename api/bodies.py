@@ -8,7 +8,7 @@ from typing import Any
 from flask import request
 
 from api.closing import BODY_READ
-from rowcast.errors import TooLarge, Unreadable, UnsupportedType
+from rowcast.errors import BodyCutShort, TooLarge, Unreadable, UnsupportedType
 from rowcast.settings import Settings
 
 BLOCK_BYTES = 1024 * 1024
@@ -30,7 +30,8 @@ def read_blocks(settings: Settings) -> Iterator[bytes]:
     """The body, decompressed where `Content-Encoding` says so.
 
     Raises:
-        Unreadable: it breaks off, stalls, or is no gzip. TooLarge: it is over the limit, compressed or not.
+        BodyCutShort: it breaks off or stalls. Unreadable: it is no gzip.
+        TooLarge: it is over the limit, compressed or not.
         UnsupportedType: another content encoding.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
@@ -122,9 +123,9 @@ def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iter
         try:
             block = body.read(size if expected is None else min(size, expected - got))
         except TimeoutError:
-            raise Unreadable(f"The body stalled for {STALL_SECONDS:g} s.") from None
+            raise BodyCutShort(f"The body stalled for {STALL_SECONDS:g} s.") from None
         except Exception as error:  # the server's own errors: a chunk that is none, a connection that is cut
-            raise Unreadable(f"The body broke off: {type(error).__name__}.") from error
+            raise BodyCutShort(f"The body broke off: {type(error).__name__}.") from error
         if not block:
             break
         got += len(block)
@@ -133,5 +134,5 @@ def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iter
         yield block
         size = BLOCK_BYTES
     if expected is not None and got < expected:
-        raise Unreadable(f"The body broke off: {got} of {expected} bytes arrived.")
+        raise BodyCutShort(f"The body broke off: {got} of {expected} bytes arrived.")
     environ[BODY_READ] = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
-from rowcast.errors import TooLarge, Unprocessable, Unreadable
+from rowcast.errors import BrokenForm, NoFile, OptionUnsuitable, OptionValue, TooLarge
 
 MAX_FIELD_BYTES = 64 * 1024
 MAX_PARTS = 100
@@ -25,7 +25,8 @@ def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
     """Reads up to the file's first byte.
 
     Raises:
-        Unreadable: it is no multipart form, or breaks off. Unprocessable: no part `file`, or another file.
+        BrokenForm: it is no multipart form, or breaks off. NoFile: no part `file`, or another file.
+        OptionValue, OptionUnsuitable: an option occurs twice, or after the file.
     """
     events = _events(_at_safe_edges(blocks, boundary), MultipartDecoder(boundary, max_parts=MAX_PARTS))
     form = Form()
@@ -39,23 +40,23 @@ def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
                 form.content = _content(events)
                 return form
             case File():
-                raise Unprocessable.at(event.name, "a file in a part of this name; the file's part is called 'file'")
+                raise NoFile.at(event.name, "a file in a part of this name; the file's part is called 'file'")
             case Data():
                 value += event.data
                 if len(value) > MAX_FIELD_BYTES:
                     raise TooLarge("A form field", MAX_FIELD_BYTES, "fixed")
                 if not event.more_data:
                     _add(form.fields, name, value)
-    raise Unprocessable.at("file", "the form has no part called 'file' with a file name")
+    raise NoFile.at("file", "the form has no part called 'file' with a file name")
 
 
 def _add(fields: dict[str, str], name: str, value: bytes) -> None:
     if name in fields:
-        raise Unprocessable.at(name, "given more than once")
+        raise OptionValue.at(name, "given more than once")
     try:
         fields[name] = value.decode()
     except UnicodeDecodeError:
-        raise Unreadable(f"The form field {name!r} is not UTF-8.") from None
+        raise BrokenForm(f"The form field {name!r} is not UTF-8.") from None
 
 
 def _content(events: Iterator[Event]) -> Iterator[bytes]:
@@ -66,7 +67,7 @@ def _content(events: Iterator[Event]) -> Iterator[bytes]:
                 break
     for event in events:
         if isinstance(event, Field | File):
-            raise Unprocessable.at(event.name, "comes after the file; send options before it, or in the query")
+            raise OptionUnsuitable.at(event.name, "comes after the file; send options before it, or in the query")
 
 
 def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Event]:
@@ -87,7 +88,7 @@ def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Even
     except RequestEntityTooLarge:
         raise TooLarge("The number of form parts", MAX_PARTS, "fixed") from None
     except ValueError as error:
-        raise Unreadable(f"The form is not multipart/form-data: {error}.") from None
+        raise BrokenForm(f"The form is not multipart/form-data: {error}.") from None
 
 
 def _at_safe_edges(blocks: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from api.results import result_response
 from api.rows import instances_csv, ndjson_csv, parse
 from api.services import Services, services
 from api.waiting import Ending
-from rowcast.errors import Unavailable, Unprocessable, Unreadable, UnsupportedType
+from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, Unavailable, UnsupportedType
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options
 from rowcast.jobs.records import NewJob
@@ -128,14 +128,14 @@ def _form_of_body() -> Callable[[Services, str], Submitted]:
 def _json(at_hand: Services, id: str) -> Submitted:
     body = parse(read_whole(at_hand.settings))
     if not isinstance(body, Mapping):
-        raise Unprocessable.at("body", "takes a JSON object with `features` or `instances`")
+        raise BodyShape.at("body", "takes a JSON object with `features` or `instances`")
     rest = {name: value for name, value in body.items() if name not in ("features", "instances")}
     if ("features" in body) == ("instances" in body):
-        raise Unprocessable.at("body", "takes either `features` (one row) or `instances` (many)")
+        raise BodyShape.at("body", "takes either `features` (one row) or `instances` (many)")
     asked = _request(at_hand, read_options(rest))
     if "features" in body:
         if query_follow():
-            raise Unprocessable.at("follow", "is for files; one row is waited for")
+            raise OptionUnsuitable.at("follow", "is for files; one row is waited for")
         return at_hand.submit.single(asked, row_values(body["features"], asked.manifest), id)
     _refuse_dialect(asked.options)
     rows = instances_csv(body["instances"], asked.manifest)
@@ -158,7 +158,7 @@ def _csv(at_hand: Services, id: str) -> Submitted:
 def _multipart(at_hand: Services, id: str) -> Submitted:
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary:
-        raise Unreadable("The Content-Type names no boundary.")
+        raise BrokenForm("The Content-Type names no boundary.")
     form = read_form(read_blocks(at_hand.settings), boundary.encode())
     asked = _request(at_hand, read_options(form.fields), filename=form.filename)
     content: Iterator[bytes] = form.content
@@ -170,13 +170,13 @@ def _multipart(at_hand: Services, id: str) -> Submitted:
 def _request(at_hand: Services, options: Options, filename: str | None = None) -> Request:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
-        raise Unprocessable.at("Idempotency-Key", "takes 1 to 255 printable ASCII characters")
+        raise OptionValue.at("Idempotency-Key", "takes 1 to 255 printable ASCII characters")
     wanted = at_hand.settings.default_model if options.model is None else options.model
     manifest = at_hand.registry.resolve(wanted)
     if options.probabilities and not manifest.probabilities:
-        raise Unprocessable.at("probabilities", f"{manifest.name}@{manifest.version} gives none")
+        raise OptionUnsuitable.at("probabilities", f"{manifest.name}@{manifest.version} gives none")
     if options.scores and manifest.scores is None:
-        raise Unprocessable.at("scores", f"{manifest.name}@{manifest.version} has no `decision_function`")
+        raise OptionUnsuitable.at("scores", f"{manifest.name}@{manifest.version} has no `decision_function`")
     return Request(manifest, options, g.owner, g.request_id, key, filename)
 
 
@@ -184,7 +184,7 @@ def _refuse_dialect(options: Options) -> None:
     """Options that say how a CSV is written mean nothing for rows in JSON."""
     for name in ("delimiter", "decimal", "encoding", "header"):
         if getattr(options, name) not in (Options.model_fields[name].default, _OF_JSON.get(name)):
-            raise Unprocessable.at(name, "is only for CSV files")
+            raise OptionUnsuitable.at(name, "is only for CSV files")
 
 
 def _refuse_charset(parameters: Mapping[str, Any]) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from rowcast.errors import Gone, NotFound, Refused, RowcastError, Unprocessable, WrongState
 from rowcast.jobs.keys import key
 
 GOOD = b"age,pclass\n25,3\n"
+GENERAL = {kind.problem_type() for kind in (RowcastError, Refused, Unprocessable, NotFound, WrongState, Gone)}
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +38,8 @@ def refused(response: httpx.Response, status: int, *words: str) -> dict:
     assert problem["status"] == status
     assert problem["request_id"] == response.headers["X-Request-ID"]
     assert {"type", "title", "detail"} <= problem.keys()
+    assert problem["type"] not in GENERAL, "programs cannot tell it from others"
+    assert problem["help"] == f"/docs/errors#{problem['type'].rpartition(':')[2]}"
     for word in words:
         assert word in response.text
     assert "Traceback" not in response.text

@@ -14,6 +14,7 @@ from openapi_spec_validator import validate
 from programs import ROOT, SUPPORT, Stack
 
 from api.app import create_app
+from api.error_pages import public_types
 from api.openapi.calls import CALLS
 from rowcast import keys as keys_file
 from rowcast.keys import Role
@@ -109,6 +110,24 @@ def test_the_page_loads_nothing_from_elsewhere_and_nobody_may_frame_it(guarded: 
     assert headers["Referrer-Policy"] == "no-referrer"
     for path in ("/openapi.json", "/health", "/nowhere", "/docs/nothing"):
         assert httpx.get(f"{guarded.url}{path}").headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_page_of_problems_has_every_type_where_help_leads(guarded: Stack) -> None:
+    problem = httpx.get(f"{guarded.url}/nowhere").json()
+    page = httpx.get(f"{guarded.url}{problem['help']}")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "style-src 'self'" in page.headers["Content-Security-Policy"]
+    slugs = {kind.slug for kinds in public_types().values() for kind in kinds}
+    assert set(re.findall(r'<section id="([\w-]+)">', page.text)) == slugs
+    assert problem["type"].removeprefix("urn:rowcast:problem:") in slugs
+    assert not re.search(r"<script|style=|<style", page.text), "its policy forbids them"
+    assert httpx.get(f"{guarded.url}/docs/errors.css").headers["Content-Type"].startswith("text/css")
+
+
+def test_the_document_lists_the_types_of_each_status(stack: Stack) -> None:
+    responses = httpx.get(f"{stack.url}/openapi.json").json()["components"]["responses"]
+    for status, kinds in public_types().items():
+        assert all(f"`{kind.problem_type()}`" in responses[f"Problem{status}"]["description"] for kind in kinds)
 
 
 def test_pages_and_their_files_come_with_the_package(guarded: Stack) -> None:
