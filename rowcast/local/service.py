@@ -218,7 +218,6 @@ class Service:
         defaults: dict[str, Any] = {
             "ROWCAST_STORE": str(self._folder.store),
             "ROWCAST_MODELS": str(self._folder.models),
-            "ROWCAST_LOG_FORMAT": "console" if os.isatty(2) else "json",
             "OMP_NUM_THREADS": "1",  # there is one process a core
             "OPENBLAS_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
