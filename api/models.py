@@ -7,7 +7,7 @@ from api.bodies import read_whole
 from api.keys import require_admin
 from api.rows import parse
 from api.services import services
-from rowcast.errors import BodyShape, UnknownModel, UnsupportedType
+from rowcast.errors import BodyShape, RowcastError, UnknownModel, UnsupportedType
 from rowcast.logs import logger
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
@@ -74,11 +74,18 @@ def _version_of_body() -> str:
     return body["version"]
 
 
+def _default_name() -> str | None:
+    try:
+        return services().default_model.resolve().name
+    except RowcastError:
+        return None
+
+
 def _model(name: str) -> Model:
     registry = services().registry
     return {
         "name": name,
-        "default": services().settings.default_model.partition("@")[0] == name,
+        "default": _default_name() == name,
         "aliases": registry.aliases(name),
         "versions": registry.versions(name),
     }

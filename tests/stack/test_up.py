@@ -196,12 +196,12 @@ def test_what_even_the_guardian_missed_is_ended_by_the_next(start: Start, data: 
     assert second.end()[0] == 0
 
 
-def test_it_starts_without_a_model_and_says_how_to_train_one(start: Start, tmp_path: Path) -> None:
+def test_it_starts_without_a_model_and_says_how_to_add_one(start: Start, tmp_path: Path) -> None:
     up = start(tmp_path / "new", "--port", "0")
     answer = httpx.get(f"{up.url}/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"]["models"]["ok"] is False
-    until(lambda: "rowcast train --data" in up.errors.read_text(), "it says how")
+    until(lambda: "rowcast models add MODEL.pkl" in up.errors.read_text(), "it says how")
     assert up.end()[0] == 0
 
 
