@@ -49,7 +49,7 @@ class Clone:
             ["bash", "-c", script],
             check=False,
             cwd=self.folder,
-            env=self.environment | {"ROWCAST_URL": self.url},
+            env=self.environment,
             capture_output=True,
             text=True,
         )
