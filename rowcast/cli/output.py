@@ -3,7 +3,10 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rowcast.client import Job
 
 
 def say(sentence: str) -> None:
@@ -33,13 +36,20 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         return
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*columns, box=box.SIMPLE)
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=box.SIMPLE)
+    table.columns[0].no_wrap = True  # names and ids, which people copy
     for row in rows:
         table.add_row(*(Text(_cell(cell)) for cell in row))  # Text: a name in brackets is no markup
     Console().print(table)
+
+
+def model_of(job: "Job") -> str:
+    """The version that scores the job: `NAME@VERSION`."""
+    model = job.raw.get("model") or {}
+    return f"{model.get('name')}@{model.get('version')}"
 
 
 def _cell(value: Any) -> str:

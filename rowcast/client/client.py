@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from rowcast.client.download import Target, opened
-from rowcast.client.errors import WrongUse
+from rowcast.client.errors import NotFound, Unprocessable, WrongUse
 from rowcast.client.job import Job
 from rowcast.client.retries import Patience
 from rowcast.client.transport import Transport, plain
@@ -21,6 +21,10 @@ from rowcast.client.upload import OnBytes, Source, Upload
 DEFAULT_URL = "http://127.0.0.1:5000"
 _HOLD_SECONDS = 60
 """The longest wait that the service takes."""
+_LAST_ID = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+"""The last id of all (UUID version 7)."""
+_FITTING_SHOWN = 20
+"""How many jobs are listed if a prefix is not unique."""
 
 
 class CsvOptions(TypedDict, total=False):
@@ -169,17 +173,17 @@ class Client:
         return job
 
     def job(self, id: str) -> Job:
-        """The job of that id.
+        """The job with that id, or the only one whose id begins so.
 
         Raises:
             NotFound: there never was one.
             Gone: it was deleted.
+            WrongUse: it is not an id or the beginning of one, or several jobs have ids that begin so.
         """
-        try:
-            path = f"/jobs/{uuid.UUID(id)}"
-        except ValueError:
-            raise WrongUse(f"{id!r} is no job's id.") from None
-        return Job(self._transport, plain(self._transport.call("GET", path)))
+        prefix = _id_prefix(id)
+        if len(prefix) < len(_LAST_ID):
+            return self._job_that_begins(prefix)
+        return Job(self._transport, plain(self._transport.call("GET", f"/jobs/{prefix}")))
 
     def jobs(self, status: str | None = None, limit: int | None = None) -> Iterator[Job]:
         """Jobs, newest first, asked for page by page; `limit` in all."""
@@ -190,6 +194,22 @@ class Client:
     def models(self) -> list[dict[str, Any]]:
         """The models that there are, each with its versions and aliases."""
         return list(plain(self._transport.call("GET", "/models"))["models"])
+
+    def _job_that_begins(self, prefix: str) -> Job:
+        """Ids grow, and the list is sorted by them: the jobs that begin so are next to each other."""
+        last = prefix + _LAST_ID[len(prefix) :]
+        try:
+            # The page begins after the cursor, so the last id that fits is asked for itself.
+            page = plain(self._transport.call("GET", "/jobs", params={"limit": str(_FITTING_SHOWN), "cursor": last}))
+            fitting = [raw for raw in page["jobs"] if raw["id"].startswith(prefix)]
+            fitting = fitting or [plain(self._transport.call("GET", f"/jobs/{last}"))]
+        except (NotFound, Unprocessable):  # the latter if no id can begin so
+            raise NotFound(f"There is no job whose id begins with {prefix!r}.", {"status": 404}) from None
+        if len(fitting) > 1:
+            ids = "".join(f"\n  {raw['id']}" for raw in fitting)
+            more = "" if len(fitting) < _FITTING_SHOWN else "\n  ..."
+            raise WrongUse(f"The ids of several jobs begin with {prefix!r}; give more of it:{ids}{more}")
+        return Job(self._transport, fitting[0])
 
     def _pages(self, page: dict[str, Any], limit: int | None) -> Iterator[Job]:
         left = limit
@@ -204,6 +224,15 @@ class Client:
 
 def _prediction(result: Mapping[str, Any], job: str) -> Prediction:
     return Prediction(result.get("prediction"), result.get("probabilities"), job, result.get("warning"))
+
+
+def _id_prefix(id: str) -> str:
+    """A job's id or the beginning of one, in the form that the service uses."""
+    digits = id.strip().replace("-", "").lower()
+    if not digits or len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
+        raise WrongUse(f"{id!r} is not a job's id.")
+    groups = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    return "-".join(group for group in groups if group)
 
 
 def _query(options: CsvOptions) -> dict[str, str]:
