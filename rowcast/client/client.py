@@ -1,30 +1,32 @@
 """The client: where the service is, and what can be asked of it."""
 
-import json
 import math
 import os
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from rowcast.client.download import Target, opened
-from rowcast.client.errors import NotFound, Unprocessable, WrongUse
+from rowcast.client.frame import require_plain, with_predictions, write_csv
 from rowcast.client.job import Job
+from rowcast.client.lookup import find_manifest, find_record
 from rowcast.client.retries import Patience
+from rowcast.client.row import json_of, row_features
 from rowcast.client.transport import Transport, plain
 from rowcast.client.upload import OnBytes, Source, Upload
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_URL = "http://127.0.0.1:5000"
 _HOLD_SECONDS = 60
 """The longest wait that the service takes."""
-_LAST_ID = "ffffffff-ffff-7fff-bfff-ffffffffffff"
-"""The last id of all (UUID version 7)."""
-_FITTING_SHOWN = 20
-"""How many jobs are listed if a prefix is not unique."""
 
 
 class CsvOptions(TypedDict, total=False):
@@ -105,7 +107,7 @@ class Client:
         """Predicts one row: its values in the model's order, or by name.
 
         Args:
-            features: the row.
+            features: the row: a sequence in the model's order, or a mapping or a pandas Series by name.
             model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
             probabilities: whether to answer each class's probability too.
             wait: seconds to wait for the answer in all; None waits for as long as it takes.
@@ -113,7 +115,7 @@ class Client:
         Raises:
             StillRunning: the time is up; its `job` goes on.
         """
-        body: dict[str, Any] = {"features": features, "probabilities": probabilities}
+        body: dict[str, Any] = {"features": row_features(features), "probabilities": probabilities}
         if model is not None:
             body["model"] = model
         until = None if wait is None else monotonic() + wait
@@ -122,7 +124,7 @@ class Client:
             self._transport.call(
                 "POST",
                 "/predict",
-                json=_json(body),
+                json=json_of(body),
                 headers={"Prefer": f"wait={hold}", "Idempotency-Key": str(uuid.uuid4())},
                 wait_seconds=hold,
             )
@@ -172,6 +174,61 @@ class Client:
             job.wait().download_to(sink)
         return job
 
+    def predict_frame(
+        self,
+        frame: "pd.DataFrame",
+        *,
+        model: str | None = None,
+        probabilities: bool = False,
+        prediction_column: str = "prediction",
+        on_error: Literal["skip", "fail"] | None = None,
+        max_errors: int | None = None,
+        on_progress: OnBytes | None = None,
+    ) -> "pd.DataFrame":
+        """Predicts each row of a pandas DataFrame, as a file; returns a copy of it with the predictions added.
+
+        The index is kept. Only the columns that the model needs are sent, with exact values. A row that cannot be
+        predicted has missing values in the added columns, and a warning says how many there are.
+
+        Args:
+            frame: the rows. Its column names have to be distinct texts; the index may be of any kind.
+            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
+            probabilities: whether to add `probability_CLASS` for each class.
+            prediction_column: the name of the column with the predictions.
+            on_error: `fail` raises at the first bad row.
+            max_errors: more bad rows than this raise.
+            on_progress: called with the bytes sent, and the bytes in all.
+
+        Raises:
+            WrongUse: the frame cannot be sent; the message says why and what to do.
+            JobFailed: the job failed, for example because every row is bad.
+        """
+        require_plain(frame, prediction_column)
+        manifest = find_manifest(self._transport, model)
+        with TemporaryFile() as table, TemporaryFile() as result:
+            write_csv(frame, manifest, table)
+            table.seek(0)
+            job = self.submit_csv(
+                table,
+                on_progress=on_progress,
+                model=f"{manifest['name']}@{manifest['version']}",
+                output="predictions",
+                probabilities=probabilities,
+                prediction_column=prediction_column,
+                on_error=on_error,
+                max_errors=max_errors,
+            ).wait()
+            job.download(result)
+            result.seek(0)
+            done = with_predictions(frame, result, manifest, prediction_column)
+        bad = job.progress.get("rows_failed") or 0
+        if bad:
+            message = (
+                f"{bad:,} of {len(frame):,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
+            )
+            warnings.warn(message, stacklevel=2)
+        return done
+
     def job(self, id: str) -> Job:
         """The job with that id, or the only one whose id begins so.
 
@@ -180,10 +237,7 @@ class Client:
             Gone: it was deleted.
             WrongUse: it is not an id or the beginning of one, or several jobs have ids that begin so.
         """
-        prefix = _id_prefix(id)
-        if len(prefix) < len(_LAST_ID):
-            return self._job_that_begins(prefix)
-        return Job(self._transport, plain(self._transport.call("GET", f"/jobs/{prefix}")))
+        return Job(self._transport, find_record(self._transport, id))
 
     def jobs(self, status: str | None = None, limit: int | None = None) -> Iterator[Job]:
         """Jobs, newest first, asked for page by page; `limit` in all."""
@@ -194,22 +248,6 @@ class Client:
     def models(self) -> list[dict[str, Any]]:
         """The models that there are, each with its versions and aliases."""
         return list(plain(self._transport.call("GET", "/models"))["models"])
-
-    def _job_that_begins(self, prefix: str) -> Job:
-        """Ids grow, and the list is sorted by them: the jobs that begin so are next to each other."""
-        last = prefix + _LAST_ID[len(prefix) :]
-        try:
-            # The page begins after the cursor, so the last id that fits is asked for itself.
-            page = plain(self._transport.call("GET", "/jobs", params={"limit": str(_FITTING_SHOWN), "cursor": last}))
-            fitting = [raw for raw in page["jobs"] if raw["id"].startswith(prefix)]
-            fitting = fitting or [plain(self._transport.call("GET", f"/jobs/{last}"))]
-        except (NotFound, Unprocessable):  # the latter if no id can begin so
-            raise NotFound(f"There is no job whose id begins with {prefix!r}.", {"status": 404}) from None
-        if len(fitting) > 1:
-            ids = "".join(f"\n  {raw['id']}" for raw in fitting)
-            more = "" if len(fitting) < _FITTING_SHOWN else "\n  ..."
-            raise WrongUse(f"The ids of several jobs begin with {prefix!r}; give more of it:{ids}{more}")
-        return Job(self._transport, fitting[0])
 
     def _pages(self, page: dict[str, Any], limit: int | None) -> Iterator[Job]:
         left = limit
@@ -226,15 +264,6 @@ def _prediction(result: Mapping[str, Any], job: str) -> Prediction:
     return Prediction(result.get("prediction"), result.get("probabilities"), job, result.get("warning"))
 
 
-def _id_prefix(id: str) -> str:
-    """A job's id or the beginning of one, in the form that the service uses."""
-    digits = id.strip().replace("-", "").lower()
-    if not digits or len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
-        raise WrongUse(f"{id!r} is not a job's id.")
-    groups = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
-    return "-".join(group for group in groups if group)
-
-
 def _query(options: CsvOptions) -> dict[str, str]:
     return {name: _text(value) for name, value in options.items() if value is not None}
 
@@ -245,21 +274,3 @@ def _text(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ",".join(map(str, value))
     return "tab" if value == "\t" else str(value)
-
-
-def _json(value: object) -> bytes:
-    """JSON of plain and numpy values; NaN, which JSON does not have, is a missing value."""
-    try:
-        return json.dumps(_plain(value), allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise WrongUse(f"The features cannot be sent as JSON: {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # numpy's scalars and arrays, a pandas Series
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
