@@ -7,8 +7,7 @@ from flask import Blueprint, Response, jsonify
 from typing_extensions import TypedDict
 
 from api.services import Services, services
-from rowcast.errors import RowcastError
-from rowcast.models.default import NoDefaultModel
+from rowcast.errors import NoDefaultModel, RowcastError
 
 blueprint = Blueprint("health", __name__)
 

@@ -10,6 +10,7 @@ from rowcast.errors import (
     Gone,
     InputLost,
     ModelRefused,
+    NoDefaultModel,
     NotFound,
     RowcastError,
     ScoringFailed,
@@ -23,7 +24,7 @@ from rowcast.jobs.packed import Stored
 from rowcast.jobs.records import Records
 from rowcast.jobs.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.logs import logger
-from rowcast.models.default import DefaultModel, NoDefaultModel
+from rowcast.models.default import DefaultModel
 from rowcast.models.registry import Registry
 from rowcast.scoring.predict import Predict, SearchAborted, Wanted, predict_good, predict_rows
 from rowcast.scoring.score import ChunkSpec, Part, score, unscored

@@ -2,29 +2,13 @@
 
 import time
 
-from rowcast.errors import NotFound, Unprocessable
+from rowcast.errors import NoDefaultModel, NotFound
 from rowcast.models.manifest import Manifest
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 
 FRESH_SECONDS = 1.0
 """How long the answer is kept that the model of the setting is not there: to find out takes a look at the registry."""
-
-
-_NAMES_SHOWN = 20
-
-
-class NoDefaultModel(Unprocessable):
-    """The request names no model, and none can be chosen for it; `names` are the models that there are."""
-
-    def __init__(self, wanted: str, names: list[str]) -> None:
-        self.names = names
-        if names:
-            more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-            message = f"name one of {', '.join(names[:_NAMES_SHOWN])}{more}; there is no default model {wanted!r}"
-        else:
-            message = "there is none yet; add one with `rowcast models add` or `rowcast train`"
-        super().__init__(f"model: {message}", [{"where": "model", "message": message}])
 
 
 class DefaultModel:

@@ -1,7 +1,8 @@
 import pytest
 
+from rowcast.errors import NoDefaultModel
 from rowcast.models import default
-from rowcast.models.default import DefaultModel, NoDefaultModel
+from rowcast.models.default import DefaultModel
 from rowcast.settings import Settings
 
 
