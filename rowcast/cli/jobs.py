@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rowcast.cli.connection import ApiKey, JobId, Json, Out, Url, client
-from rowcast.cli.output import model_of, say, show_json, show_table
+from rowcast.cli.output import model_of, say, show_json, show_table, shown_time
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _row(job: "Job") -> list[object]:
         model_of(job),
         rows.get("rows_total"),
         rows.get("rows_failed"),
-        job.raw.get("created_at"),
+        shown_time(job.raw.get("created_at")),
     ]
 
 

@@ -78,7 +78,7 @@ def _say_stopping() -> None:
 def _say_ready(service: Service, found: Readiness) -> None:
     if not found.has_model:
         print(
-            "There is no model yet. Add one: rowcast models add MODEL.pkl --name NAME --features-from DATA.csv",
+            "No model yet. Add one: rowcast models add FILE --name NAME --features-from CSV",
             file=sys.stderr,
             flush=True,
         )

@@ -221,7 +221,7 @@ def test_it_starts_without_a_model_and_says_how_to_add_one(start: Start, tmp_pat
     answer = httpx.get(f"{up.url}/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"]["models"]["ok"] is False
-    until(lambda: "rowcast models add MODEL.pkl" in up.errors.read_text(), "it says how")
+    until(lambda: "rowcast models add FILE" in up.errors.read_text(), "it says how")
 
     train = ("train", "--data", "training/data/titanic.csv", "--target", "survived", "--features", "age,pclass")
     mine = rowcast(*train, "--name", "mine", "--estimator", "logistic_regression")
