@@ -1,10 +1,11 @@
 """The connection: the options that say where the service is, and the client that they make."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rowcast.cli.place import find_instance
+from rowcast.cli.place import NotRunning, find_place
 
 if TYPE_CHECKING:
     from rowcast.client import Client
@@ -29,16 +30,20 @@ Out = Annotated[
 ]
 
 
-def client(url: str | None, api_key: str | None) -> "Client":
-    """The client, of the service that runs on this machine if no URL is given.
+def client(url: str | None, api_key: str | None, data: Path | None) -> "Client":
+    """The client: of the service that runs on `data`, of `url`, or of the only one that runs on this machine.
 
     httpx is loaded here and not before, so that `--help` is quick.
 
     Raises:
-        SeveralServices: several run.
+        SeveralServices: several run, and neither is given.
+        NotRunning: none runs on `data`.
     """
     from rowcast.client import Client
 
-    if not url and (instance := find_instance("--url")):
-        url = instance.url
+    if data or not url:
+        place = find_place(data, "--data or --url")
+        if data and not place.instance:
+            raise NotRunning(place.data)
+        url = place.instance.url if place.instance else None
     return Client(url, api_key)

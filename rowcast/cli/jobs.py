@@ -6,6 +6,7 @@ import typer
 
 from rowcast.cli.connection import ApiKey, JobId, Json, Out, Url, client
 from rowcast.cli.output import model_of, say, show_json, show_table, shown_time
+from rowcast.cli.place import Data
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ def add_to(app: typer.Typer) -> None:
 
 def status(
     job_id: JobId,
+    *,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until the job has ended.")] = False,
     url: Url = None,
     api_key: ApiKey = None,
+    data: Data = None,
     json: Json = False,
 ) -> None:
     """Show a job; with --wait, the exit code tells whether it succeeded."""
-    with client(url, api_key) as service:
+    with client(url, api_key, data) as service:
         job = service.job(job_id)
         if wait and not job.has_ended:
             with progress() as shown:
@@ -42,33 +45,34 @@ def result(
     out: Out = "-",
     url: Url = None,
     api_key: ApiKey = None,
+    data: Data = None,
 ) -> None:
     """Fetch a job's result, after waiting for it if needed."""
     from rowcast.client.download import opened
 
-    with client(url, api_key) as service, opened(out) as sink, progress(out) as shown:
+    with client(url, api_key, data) as service, opened(out) as sink, progress(out) as shown:
         job = service.job(job_id)
         if not job.has_ended:
             job.wait(on_progress=shown.predicted)
         job.download_to(sink, shown.downloaded)
 
 
-def errors(job_id: JobId, out: Out = "-", url: Url = None, api_key: ApiKey = None) -> None:
+def errors(job_id: JobId, out: Out = "-", url: Url = None, api_key: ApiKey = None, data: Data = None) -> None:
     """List the rows that could not be predicted, as CSV."""
-    with client(url, api_key) as service:
+    with client(url, api_key, data) as service:
         service.job(job_id).download_errors(out)
 
 
-def cancel(job_id: JobId, url: Url = None, api_key: ApiKey = None, json: Json = False) -> None:
+def cancel(job_id: JobId, url: Url = None, api_key: ApiKey = None, data: Data = None, json: Json = False) -> None:
     """Cancel a job."""
-    with client(url, api_key) as service:
+    with client(url, api_key, data) as service:
         job = service.job(job_id).cancel()
     show_json(job.raw) if json else say(f"{job.id} is {job.status}.")
 
 
-def retry(job_id: JobId, url: Url = None, api_key: ApiKey = None, json: Json = False) -> None:
+def retry(job_id: JobId, url: Url = None, api_key: ApiKey = None, data: Data = None, json: Json = False) -> None:
     """Resume a failed or cancelled job."""
-    with client(url, api_key) as service:
+    with client(url, api_key, data) as service:
         job = service.job(job_id).retry()
     show_json(job.raw) if json else say(f"{job.id} is {job.status}.")
 
@@ -77,15 +81,17 @@ def delete(
     job_ids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs, or the beginnings of them.")],
     url: Url = None,
     api_key: ApiKey = None,
+    data: Data = None,
 ) -> None:
     """Delete jobs with their files. Jobs that still run are cancelled."""
-    with client(url, api_key) as service:
+    with client(url, api_key, data) as service:
         for job in [service.job(id) for id in job_ids]:  # all are found before one is deleted
             job.delete()
             say(f"{job.id} is deleted.")
 
 
 def list_jobs(
+    *,
     status: Annotated[
         str | None,
         typer.Option("--status", help="Filter by status, for example running."),
@@ -93,10 +99,11 @@ def list_jobs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number to list.")] = 20,
     url: Url = None,
     api_key: ApiKey = None,
+    data: Data = None,
     json: Json = False,
 ) -> None:
     """List jobs, newest first."""
-    with client(url, api_key) as service:
+    with client(url, api_key, data) as service:
         found = list(service.jobs(status, limit))
     if json:
         show_json([job.raw for job in found])

@@ -1,12 +1,13 @@
 """The place that a command works on: the data of the service that runs on this machine, or that of a folder."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rowcast.errors import RowcastError
+from rowcast.errors import RowcastError, Unavailable
 from rowcast.local.instances import Instance, instance_at, running
 
 FOLDER = ".rowcast"
@@ -28,6 +29,15 @@ class SeveralServices(RowcastError):
     def __init__(self, found: list[Instance], option: str) -> None:
         lines = "".join(f"\n  {one.url}  {one.data}" for one in found)
         super().__init__(f"Several services are running; choose one with {option}:{lines}")
+
+
+class NotRunning(Unavailable):
+    """No service runs on the data folder that the command names."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(
+            f"No service is running on {data}; start it with `rowcast up --data {shlex.quote(str(data))}`."
+        )
 
 
 @dataclass(frozen=True)
@@ -69,17 +79,7 @@ def find_place(data: Path | None, option: str = "--data") -> Place:
     if data is not None:
         folder = data.expanduser().resolve()
         return Place(folder, instance_at(folder))
-    instance = find_instance(option)
-    return Place(Path(instance.data), instance) if instance else Place(Path(FOLDER).resolve(), None)
-
-
-def find_instance(option: str) -> Instance | None:
-    """The service that runs; None if there is none.
-
-    Raises:
-        SeveralServices: `option` is needed to choose one.
-    """
     found = running()
     if len(found) > 1:
         raise SeveralServices(found, option)
-    return found[0] if found else None
+    return Place(Path(found[0].data), found[0]) if found else Place(Path(FOLDER).resolve(), None)

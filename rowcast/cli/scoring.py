@@ -11,6 +11,7 @@ import typer
 from rowcast.cli.connection import ApiKey, Json, Out, Url, client
 from rowcast.cli.csv_options import takes_csv_options
 from rowcast.cli.output import model_of, say, show_json
+from rowcast.cli.place import Data
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def predict(
     options: "CsvOptions",
     url: Url = None,
     api_key: ApiKey = None,
+    data: Data = None,
     json: Annotated[
         bool,
         typer.Option(
@@ -48,7 +50,7 @@ def predict(
     job: Job | None = None
     try:
         with ExitStack() as stack:
-            service = stack.enter_context(client(url, api_key))
+            service = stack.enter_context(client(url, api_key, data))
             sink = stack.enter_context(opened(out))
             shown = stack.enter_context(progress(out))
             job = service.submit_csv(source, on_progress=shown.uploaded, **options)
@@ -69,10 +71,11 @@ def submit(
     options: "CsvOptions",
     url: Url = None,
     api_key: ApiKey = None,
+    data: Data = None,
     json: Json = False,
 ) -> None:
     """Send a CSV file and print the job's id."""
-    with client(url, api_key) as service, progress() as shown:
+    with client(url, api_key, data) as service, progress() as shown:
         job = service.submit_csv(source, on_progress=shown.uploaded, **options)
     show_json(job.raw) if json else print(job.id)
 

@@ -1,5 +1,6 @@
 """Which service, and which data, a command means if it does not say so."""
 
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -79,7 +80,7 @@ def test_with_several_services_one_has_to_be_chosen(rowcast, train, announce: An
         (["models", "show", "m"], "--data"),
         (["audit"], "--data"),
         (["keys", "list"], "--data"),
-        (["jobs"], "--url"),
+        (["jobs"], "--data or --url"),
     ):
         done = rowcast(*command)
         assert done.returncode == 2, command
@@ -127,9 +128,16 @@ def test_jobs_are_those_of_the_service_that_runs(
     rowcast, announce: Announce, service: FakeService, monkeypatch
 ) -> None:
     monkeypatch.delenv("ROWCAST_URL")
-    announce("one", url=service.url)
+    data = announce("one", url=service.url)
     assert rowcast("jobs").returncode == 0
     assert service.seen
+    announce("other")
+    assert rowcast("jobs", "--data", data).returncode == 0
+    stopped = rowcast("jobs", "--data", "stopped here")
+    assert stopped.returncode == 3
+    assert re.search(
+        rb"No service is running on .*; start it with `rowcast up --data '.*/stopped here'`", stopped.stderr
+    )
 
 
 def test_what_a_killed_service_left_is_ignored_and_removed(announce: Announce, tmp_path: Path) -> None:
