@@ -16,7 +16,7 @@ demo: $(VENV)/ready ## Train the Titanic model, start everything, score a file, 
 	@exec $(RUN) -m rowcast.cli demo
 
 up: $(VENV)/ready ## Start the whole service here and leave it running (Ctrl-C ends it)
-	@exec $(RUN) -m rowcast.cli up --example
+	@exec $(RUN) -m rowcast.cli up --example $(ARGS)
 
 test: $(VENV)/ready ## Run the tests, three at a time
 	@exec $(RUN) -m pytest --numprocesses 3 --dist loadgroup $(ARGS)

@@ -51,7 +51,7 @@ def _allow_open_files() -> None:
 def _say_who_may(keys: int | None) -> None:
     log = logger("gateway")
     if keys is None:
-        log.warning("gateway_is_open", detail="There are no API keys: whoever reaches the port may use it.")
+        log.warning("gateway_is_open", detail="No API keys: anyone who reaches the port can use it.")
     elif keys == 0:
         log.warning("no_keys", detail="The file of API keys has none: every call is refused until it has one.")
     else:

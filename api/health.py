@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify
 from typing_extensions import TypedDict
 
 from api.services import Services, services
-from rowcast.errors import RowcastError
+from rowcast.errors import NoDefaultModel, RowcastError
 
 blueprint = Blueprint("health", __name__)
 
@@ -26,7 +26,9 @@ class Check(TypedDict):
 
 
 class ModelsCheck(Check):
-    """The default model, with its version; and each registered version that a worker cannot open, with the reason."""
+    """Whether there is a model; the default one with its version; and each registered version that a worker cannot
+    open, with the reason.
+    """
 
     default: NotRequired[str]
     unopenable: NotRequired[dict[str, str]]
@@ -84,9 +86,14 @@ def _check(ask: Callable[[], Any]) -> dict[str, Any]:
 
 
 def _default_model(at_hand: Services, unopenable: dict[str, str]) -> dict[str, Any]:
-    manifest = at_hand.registry.resolve(at_hand.settings.default_model)
+    """Any model will do: a request can name it, and is told the names if it does not."""
+    found: dict[str, Any] = {"unopenable": unopenable} if unopenable else {}
+    try:
+        manifest = at_hand.default_model.resolve()
+    except NoDefaultModel as error:
+        return found | {"ok": bool(error.names), "detail": error.detail}
     default = f"{manifest.name}@{manifest.version}"
-    found: dict[str, Any] = {"default": default} | ({"unopenable": unopenable} if unopenable else {})
+    found["default"] = default
     if default in unopenable:
         found |= {"ok": False, "detail": unopenable[default]}
     return found

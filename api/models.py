@@ -7,8 +7,9 @@ from api.bodies import read_whole
 from api.keys import require_admin
 from api.rows import parse
 from api.services import services
-from rowcast.errors import BodyShape, UnknownModel, UnsupportedType
+from rowcast.errors import BodyShape, RowcastError, UnknownModel, UnsupportedType
 from rowcast.logs import logger
+from rowcast.models.manifest import Manifest
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 
@@ -23,9 +24,10 @@ class Model(TypedDict):
 
 
 class Models(TypedDict):
-    """All that can be asked for."""
+    """All that can be asked for, and the version that a request without `model` gets now, if there is one."""
 
     models: list[Model]
+    default: str | None
 
 
 class AliasTarget(TypedDict):
@@ -37,7 +39,13 @@ class AliasTarget(TypedDict):
 @blueprint.get("")
 def list_models() -> Response:
     """Every model with its versions and aliases."""
-    return jsonify({"models": [_model(name) for name in services().registry.names()]})
+    default = _default()
+    return jsonify(
+        {
+            "models": [_model(name) for name in services().registry.names()],
+            "default": f"{default.name}@{default.version}" if default else None,
+        }
+    )
 
 
 @blueprint.get("/<name>")
@@ -74,11 +82,18 @@ def _version_of_body() -> str:
     return body["version"]
 
 
+def _default() -> Manifest | None:
+    try:
+        return services().default_model.resolve()
+    except RowcastError:
+        return None
+
+
 def _model(name: str) -> Model:
-    registry = services().registry
+    registry, default = services().registry, _default()
     return {
         "name": name,
-        "default": services().settings.default_model.partition("@")[0] == name,
+        "default": default is not None and default.name == name,
         "aliases": registry.aliases(name),
         "versions": registry.versions(name),
     }

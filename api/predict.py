@@ -171,8 +171,7 @@ def _request(at_hand: Services, options: Options, filename: str | None = None) -
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise OptionValue.at("Idempotency-Key", "takes 1 to 255 printable ASCII characters")
-    wanted = at_hand.settings.default_model if options.model is None else options.model
-    manifest = at_hand.registry.resolve(wanted)
+    manifest = at_hand.default_model.resolve() if options.model is None else at_hand.registry.resolve(options.model)
     if options.probabilities and not manifest.probabilities:
         raise OptionUnsuitable.at("probabilities", f"{manifest.name}@{manifest.version} gives none")
     if options.scores and manifest.scores is None:

@@ -26,6 +26,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 """Of our pages: files of ours alone, no script or style within the page, in nobody's frame."""
 
+PROBES = ("/health", "/ready")
+"""Paths whose requests are logged at the level `debug` only."""
+
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
 
 
@@ -52,7 +55,9 @@ def _end(response: Response) -> Response:
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
-    logger("gateway").info(
+    # A probe comes every few seconds and says nothing new.
+    level = "debug" if request.path in PROBES else "info"
+    getattr(logger("gateway"), level)(
         "request",
         method=request.method,
         path=request.path,

@@ -15,6 +15,7 @@ from rowcast.jobs.files import Files
 from rowcast.jobs.records import Records
 from rowcast.jobs.submit import Submit
 from rowcast.keys import KeyRing
+from rowcast.models.default import DefaultModel
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -28,6 +29,7 @@ class Services:
     records: Records
     files: Files
     registry: Registry
+    default_model: DefaultModel
     crew: Crew
     submit: Submit
     waiting: Waiting
@@ -40,11 +42,13 @@ def build(settings: Settings) -> Services:
     redis = connect(settings.redis_url)
     records = Records(redis, settings)
     files = Files(StorageAside(settings.store))
+    registry = Registry(Storage(settings.models), settings.model_key)
     return Services(
         settings=settings,
         records=records,
         files=files,
-        registry=Registry(Storage(settings.models), settings.model_key),
+        registry=registry,
+        default_model=DefaultModel(registry, settings),
         crew=Crew(redis),
         submit=Submit(records, files, settings),
         waiting=Waiting(settings.redis_url),

@@ -50,7 +50,8 @@ class Settings(BaseSettings):
     )
     default_model: str = Field(
         default="titanic",
-        description="The model of a request that names none: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.",
+        description="The model of a request that names none: `NAME`, `NAME@VERSION` or `NAME@ALIAS`. "
+        "If this is not set and there is no `titanic`, the only model that there is.",
     )
     predict_wait: float = Field(
         default=0,
@@ -110,7 +111,10 @@ class Settings(BaseSettings):
         description="A file that a worker, and upkeep, touches every two seconds while it can do its work, "
         "for a container's health check.",
     )
-    log_format: Literal["json", "console"] = Field(default="json", description="How log lines are written.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        description="How log lines are written; `auto`: short lines if standard error is a terminal, JSON otherwise.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level that is logged."
     )

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,12 @@ from rowcast.storage import Storage
 # No test asserts a time, and on a busy machine one example of a property may take a while.
 hypothesis_settings.register_profile("rowcast", deadline=None)
 hypothesis_settings.load_profile("rowcast")
+
+
+@pytest.fixture(autouse=True)
+def _no_services_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each test sees only the services that it starts itself."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / f"state-{uuid.uuid4()}"))
 
 
 @pytest.fixture(autouse=True)

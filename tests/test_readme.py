@@ -1,14 +1,18 @@
-"""The README keeps its word: every command in it is run, and its table is that of the code."""
+"""The README keeps its word: its commands run as printed, in a fresh clone, and its table is that of the code."""
 
 import os
-import pickle
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from programs import ROOT, Stack
+from programs import ROOT
 
 from rowcast.settings import table
 
@@ -18,65 +22,139 @@ TESTED_ELSEWHERE = {
     "make test": "this very run",
     "docker compose up --build --scale worker=3": "tests/compose",
 }
+in_one_clone = pytest.mark.xdist_group("readme")
 
 
-def blocks(mark: str, language: str) -> list[str]:
-    return re.findall(rf"<!-- {mark} -->\n```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(mark: str) -> list[str]:
+    """The blocks below `<!-- mark -->`, in order."""
+    return re.findall(rf"<!-- {mark} -->\n```\w+\n(.*?)```", README, re.DOTALL)
 
 
-def run(script: str, stack: Stack, folder: Path) -> str:
-    """Runs a block as a reader would, in the checkout, but for the port, and what it writes lands in `folder`."""
-    (folder / "training").symlink_to(ROOT / "training")
-    script = script.replace("localhost:5000", f"127.0.0.1:{stack.port}")
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "ROWCAST_URL": stack.url,
-        "ROWCAST_MODELS": str(stack.models),
-    }
-    script = f"rowcast() {{ '{sys.executable}' -m rowcast.cli \"$@\"; }}\nset -euo pipefail\n{script}"
-    done = subprocess.run(
-        ["bash", "-c", script], check=False, cwd=folder, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@dataclass
+class Clone:
+    """A clone of the working tree whose service runs in another terminal."""
+
+    folder: Path
+    environment: dict[str, str]
+    url: str
+
+    def run(self, block: str) -> str:
+        """Runs a block in a new terminal in which only the line that the README asks for has been typed before.
+
+        The service has another port than the README's, which may be taken on the machine that runs the tests.
+        """
+        (activate,) = blocks("activate")
+        script = f"set -euo pipefail\n{activate}{block}".replace("localhost:5000", self.url.removeprefix("http://"))
+        done = subprocess.run(
+            ["bash", "-c", script],
+            check=False,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
 
-def test_the_session_with_curl(stack: Stack, tmp_path: Path) -> None:
-    printed = run(blocks("session", "sh")[0], stack, tmp_path)
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """The clone, with nothing in the environment that a user would not have."""
+    folder = tmp_path_factory.mktemp("clone") / "rowcast"
+    home = tmp_path_factory.mktemp("home")
+    copy_tracked_files(folder)
+    prepare_environment(folder / ".venv")
+    python = f"{sys.base_prefix}/bin"
+    environment = {"HOME": str(home), "PATH": f"{python}:/usr/local/bin:/usr/bin:/bin", "TMPDIR": str(home)}
+    (start,) = blocks("start")
+    with (home / "up.log").open("wb") as log:
+        up = subprocess.Popen(
+            ["bash", "-c", f"{start.strip()} ARGS='--port 0'"],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    line = up.stdout.readline().decode()
+    assert line.startswith("Rowcast is ready at http://127.0.0.1:"), (home / "up.log").read_text()
+    yield Clone(folder, environment, line.split()[-1])
+    os.killpg(up.pid, signal.SIGINT)  # as Ctrl-C does
+    up.stdout.close()
+    assert up.wait() in (0, -signal.SIGINT)  # make waits for the service, and then says what ended it
+
+
+def copy_tracked_files(folder: Path) -> None:
+    """What a clone would hold if the working tree were committed."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in filter(None, tracked.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+
+
+def prepare_environment(venv: Path) -> None:
+    """What `make` has after it has installed the dependencies: here they are those of the environment of the tests.
+
+    It still has to install the clone itself. tests/stack/test_make.py installs all of it.
+    """
+    subprocess.run([f"{sys.base_prefix}/bin/python3", "-m", "venv", "--without-pip", venv], check=True)
+    (packages,) = venv.glob("lib/python*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    shutil.copy(ROOT / "requirements" / "all.txt", venv / "locked")
+
+
+@in_one_clone
+def test_the_session_with_curl(clone: Clone) -> None:
+    printed = clone.run(blocks("session")[0])
     assert '{"status":"API is running"}' in printed
     assert '"prediction":0' in printed
     assert '"probabilities":{"0":' in printed
     assert "name,sex,age,pclass,sibsp,parch,survived,prediction\n" in printed
     assert "row,column,value,message" in printed
-    assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 1310
+    assert rows_in(clone.folder / "predictions.csv") == 1309
 
 
-def test_the_session_with_the_command_line(stack: Stack, tmp_path: Path) -> None:
-    printed = run(blocks("session", "sh")[1], stack, tmp_path)
-    assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 1310
-    assert "titanic" in printed
+@in_one_clone
+def test_the_session_with_the_command_line(clone: Clone) -> None:
+    (clone.folder / "predictions.csv").unlink(missing_ok=True)
+    assert "titanic" in clone.run(blocks("session")[1])
+    assert rows_in(clone.folder / "predictions.csv") == 1309
 
 
-def test_the_session_in_python(stack: Stack, tmp_path: Path) -> None:
-    (code,) = blocks("python", "python")
-    printed = run(f"'{sys.executable}' - <<'PYTHON'\n{code}PYTHON", stack, tmp_path)
+@in_one_clone
+def test_the_session_in_python(clone: Clone) -> None:
+    (clone.folder / "predictions.csv").unlink(missing_ok=True)
+    printed = clone.run(in_python(blocks("python")[0]))
     assert printed.startswith("0\n")
     assert "prediction" in printed
 
 
-def test_a_model_of_the_readers_own(stack: Stack, tmp_path: Path) -> None:
-    import pandas
-    from sklearn.dummy import DummyClassifier
+@in_one_clone
+def test_a_model_of_the_readers_own(clone: Clone) -> None:
+    (clone.folder / "predictions.csv").unlink(missing_ok=True)
+    assert "survival@1" in clone.run(blocks("session")[2])
+    clone.run(in_python(blocks("python")[1]))
+    assert "mine@1" in clone.run(blocks("session")[3])
+    assert rows_in(clone.folder / "predictions.csv") == 1309
 
-    passengers = pandas.read_csv(ROOT / "training/data/titanic.csv")
-    (tmp_path / "model.pkl").write_bytes(
-        pickle.dumps(DummyClassifier().fit(passengers[["age", "pclass"]], passengers["survived"]))
-    )
-    (code,) = blocks("train", "sh")
-    assert "survival" in run(code, stack, tmp_path)
-    assert (stack.models / "mine" / "1" / "manifest.json").exists()
+
+def rows_in(path: Path) -> int:
+    return len(path.read_text().splitlines()) - 1
+
+
+def in_python(code: str) -> str:
+    return f"python - <<'PYTHON'\n{code}PYTHON\n"
+
+
+def test_every_block_is_run_by_one_of_these_tests() -> None:
+    assert [len(blocks(mark)) for mark in ("start", "activate", "session", "python")] == [1, 1, 4, 2]
 
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:
@@ -84,7 +162,7 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
 
 
 def test_every_other_command_is_tested_elsewhere() -> None:
-    marked = {block for mark in ("session", "train") for block in blocks(mark, "sh")}
+    marked = {block for mark in ("start", "activate", "session") for block in blocks(mark)}
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL):
         if block not in marked:
             for line in block.splitlines():

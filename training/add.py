@@ -111,7 +111,6 @@ def add(
         say_missing_texts(sample, manifest, say)
         for note in manifest.notes:
             say(note)
-        say(f"Registered {name}@{manifest.version}.")
         return manifest
 
 

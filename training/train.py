@@ -81,7 +81,6 @@ def train(
     manifest = register(registry, name, pickle.dumps(fitted, protocol=5), rehearsal.draft, rehearsal.golden)
     for alias in aliases:
         registry.set_alias(name, alias, manifest.version)
-    say(f"Registered {name}@{manifest.version}" + "".join(f", {name}@{alias}" for alias in aliases) + ".")
     return manifest
 
 

@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 import warnings
+from pathlib import Path
 
 from rowcast.errors import BadSetting
 from rowcast.memory import MIB, keep_memory
@@ -35,6 +36,8 @@ def main() -> int:
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     # What it asks about is decided in rowcast/jobs/queue.py.
     warnings.filterwarnings("ignore", message=r"\s*In Celery 5.1 we introduced an optional breaking change")
+    # Celery writes hints about Ctrl-C there, which are wrong here: whoever started the worker ends it.
+    sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc]  # noqa: SIM115 - until the process ends
     keep_memory(128 * MIB)
     gc.freeze()  # what is there now is shared with the pool processes for as long as nobody touches it
     try:

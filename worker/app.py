@@ -55,7 +55,7 @@ def _register_tasks(app: Celery, settings: Settings, node: str) -> None:
     @worker_process_init.connect(weak=False)
     def _start(**_: Any) -> None:
         at_hand["process"] = Process(settings, node)
-        at_hand["process"].warm_up(settings.default_model)
+        at_hand["process"].warm_up()
 
     @app.task(name=CHUNK_TASK)
     def score_chunk(id: str, chunk: int) -> None:

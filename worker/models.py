@@ -62,8 +62,3 @@ class Models:
                     if fault:
                         found[known_as] = f"The model {known_as} {fault}."
         return found
-
-    def preload(self, reference: str) -> None:
-        """Opens the model that `reference` means now, so that the first job need not wait for it."""
-        manifest = self._registry.resolve(reference)
-        self.get(manifest.name, manifest.version)

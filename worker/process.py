@@ -10,6 +10,7 @@ from rowcast.errors import (
     Gone,
     InputLost,
     ModelRefused,
+    NoDefaultModel,
     NotFound,
     RowcastError,
     ScoringFailed,
@@ -23,6 +24,7 @@ from rowcast.jobs.packed import Stored
 from rowcast.jobs.records import Records
 from rowcast.jobs.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.logs import logger
+from rowcast.models.default import DefaultModel
 from rowcast.models.registry import Registry
 from rowcast.scoring.predict import Predict, SearchAborted, Wanted, predict_good, predict_rows
 from rowcast.scoring.score import ChunkSpec, Part, score, unscored
@@ -52,18 +54,26 @@ class Process:
         self._leases = Leases(redis, settings, self.holder)
         self._records = Records(redis, settings)
         self._files = Files(Storage(settings.store))
-        self._models = Models(Registry(Storage(settings.models), settings.model_key), settings.model_versions)
+        registry = Registry(Storage(settings.models), settings.model_key)
+        self._models = Models(registry, settings.model_versions)
+        self._default_model = DefaultModel(registry, settings)
         self._isolated = Isolated(self._models.files, settings.chunk_timeout)
         self._keeper = Keeper(self._leases, settings.lease_seconds, settings.chunk_timeout)
         self._crew, self._node = Crew(redis), node
         self._log = logger("worker").bind(worker=self.holder)
 
-    def warm_up(self, model: str) -> None:
-        """Opens the default model; one that cannot be opened is reported by the job that asks for it."""
+    def warm_up(self) -> None:
+        """Opens the default model, if there is one, so that the first job does not wait for it.
+
+        A model that cannot be opened is reported by the job that asks for it.
+        """
         try:
-            self._models.preload(model)
+            manifest = self._default_model.resolve()
+            self._models.get(manifest.name, manifest.version)
+        except NoDefaultModel:
+            pass
         except RowcastError as error:
-            self._log.warning("default_model_not_loaded", model=model, reason=error.detail)
+            self._log.warning("default_model_not_loaded", reason=error.detail)
         self._report_unopenable()
         self._log.info("process_ready")
 

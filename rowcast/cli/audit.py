@@ -2,19 +2,16 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from rowcast.cli.connection import Json
 from rowcast.cli.output import say, show_json, show_table
+from rowcast.cli.place import Data, find_place
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir", help="The --data of `rowcast up`; the store is its folder `store`.", show_default=".rowcast"
-    ),
-]
+if TYPE_CHECKING:
+    from rowcast.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,18 +20,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def audit(data: Data = None, json: Json = False) -> int:
-    """Count what was taken in against what came of it, and say what does not add up.
+    """Check that every accepted row is accounted for.
 
-    Redis is the one that ROWCAST_REDIS_URL names, the store that of ROWCAST_STORE.
-    Exit code 1 where something does not add up.
+    It reads the Redis and the store of the service that runs on this machine, or those of the settings
+    ROWCAST_REDIS_URL and ROWCAST_STORE. The exit code is 1 if something does not add up.
     """
     from rowcast.jobs.auditor import Auditor
     from rowcast.jobs.connection import connect
     from rowcast.jobs.files import Files
-    from rowcast.settings import Settings
     from rowcast.storage import Storage
 
-    settings = Settings.read(**({"store": str(data / "store")} if data else {}))
+    settings = _settings(data)
     # A longer timeout than usual: one script counts all records.
     with closing(connect(settings.redis_url, timeout_seconds=30)) as redis:
         report = Auditor(redis, Files(Storage(settings.store)), settings).report()
@@ -55,6 +51,23 @@ def audit(data: Data = None, json: Json = False) -> int:
             say(f"{report.messages_refused} messages on the queue were none of ours; they were refused.")
         say(_verdict(len(report.findings)))
     return 1 if report.findings else 0
+
+
+def _settings(data: Path | None) -> "Settings":
+    """The settings with the Redis and the store that are meant: those of the environment win over a service found."""
+    from rowcast.settings import Settings
+
+    given = Settings.read()
+    named = given.model_fields_set & {"redis_url", "store"}
+    if named and data is None:
+        return given
+    place = find_place(data)
+    say(f"Auditing {place}.")
+    if place.instance:
+        return Settings.read(redis_url=place.instance.redis_url, store=place.store)
+    if "redis_url" not in given.model_fields_set:
+        say(f"ROWCAST_REDIS_URL is not set: trying {given.redis_url}. `rowcast up` starts a service with one.")
+    return Settings.read(store=place.store)
 
 
 def _verdict(findings: int) -> str:

@@ -37,10 +37,10 @@ def _declared(
     key: Annotated[str | None, _option("--key", help="Columns that --output predictions carries along: a,b.")] = None,
     probabilities: Annotated[bool, _option("--probabilities", help="Add probability_CLASS for each class.")] = False,
     scores: Annotated[bool, _option("--scores", help="Add what decision_function gives.")] = False,
-    on_error: Annotated[OnError | None, _option("--on-error", help="What a bad row does to the job.")] = None,
-    max_errors: Annotated[
-        int | None, _option("--max-errors", min=0, help="The job fails when more rows are bad.")
+    on_error: Annotated[
+        OnError | None, _option("--on-error", help="Skip bad rows, or fail the job at the first.")
     ] = None,
+    max_errors: Annotated[int | None, _option("--max-errors", min=0, help="Fail the job if more rows are bad.")] = None,
     delimiter: Annotated[str | None, _option("--delimiter", help="One of auto , ; | or tab.")] = None,
     decimal: Annotated[str | None, _option("--decimal", help="The decimal mark: . or ,")] = None,
     encoding: Annotated[str | None, _option("--encoding", help="auto, utf-8, utf-16, windows-1252 or latin-1.")] = None,
@@ -49,7 +49,7 @@ def _declared(
     ] = None,
     no_header: Annotated[bool, _option("--no-header", help="The columns are the model's features, in order.")] = False,
     prediction_column: Annotated[
-        str | None, _option("--prediction-column", help="Its name.", show_default="prediction")
+        str | None, _option("--prediction-column", help="Name of the prediction column.", show_default="prediction")
     ] = None,
     guard_formulas: Annotated[bool, _option("--guard-formulas", help="Put ' before predicted text like =1+1.")] = False,
 ) -> None:

@@ -17,7 +17,7 @@ from rowcast.cli.progress import progress
 from rowcast.client import Client, Job
 from rowcast.local.listen import CannotListen, listen
 from rowcast.local.service import Service, Up
-from rowcast.local.up import read_settings, trained
+from rowcast.local.up import trained
 from rowcast.logs import set_up
 from rowcast.settings import Settings
 
@@ -31,7 +31,7 @@ def run(up: Up) -> None:
     Raises:
         RowcastError: the service cannot be started.
     """
-    settings = read_settings()
+    settings = Settings.read()
     set_up(settings, "demo")
     with _interruptible(), Service(_on_free_port(up), _environment(settings)) as service:
         say(f"Starting Rowcast at {service.url} ...")

@@ -7,6 +7,7 @@ import typer
 
 from rowcast.cli.connection import Json
 from rowcast.cli.output import say, show_json, show_table
+from rowcast.cli.place import Data, find_place
 
 keys = typer.Typer(help="Make, list and remove API keys.", no_args_is_help=True)
 
@@ -14,8 +15,14 @@ Name = Annotated[
     str, typer.Argument(metavar="NAME", help="Whose key it is; the jobs made with it belong to that name.")
 ]
 File = Annotated[
-    Path,
-    typer.Option("--file", help="The file of keys.", envvar="ROWCAST_API_KEYS_FILE", show_envvar=True),
+    Path | None,
+    typer.Option(
+        "--file",
+        help="The file of keys.",
+        envvar="ROWCAST_API_KEYS_FILE",
+        show_envvar=True,
+        show_default="that of the service that runs",
+    ),
 ]
 
 
@@ -29,7 +36,8 @@ def add_to(app: typer.Typer) -> None:
 
 def new(
     name: Name,
-    file: File,
+    file: File = None,
+    data: Data = None,
     role: Annotated[
         Literal["user", "admin"], typer.Option("--role", help="A user sees its own jobs alone, an admin all.")
     ] = "user",
@@ -38,24 +46,46 @@ def new(
     from rowcast.keys import Role
     from rowcast.keys import new as new_key
 
+    file = _file(file, data)
     print(new_key(file, name, Role(role)))
     say(f"{name} is in {file}. The key itself stands nowhere else: keep it.")
 
 
-def list_keys(file: File, json: Json = False) -> None:
+def list_keys(file: File = None, data: Data = None, json: Json = False) -> None:
     """List names, roles and the beginnings of the digests."""
     from rowcast.keys import read
 
-    found = [(key.name, key.role.value, key.digest.hex()) for key in read(file)]
+    found = [(key.name, key.role.value, key.digest.hex()) for key in read(_file(file, data))]
     if json:
         show_json([{"name": name, "role": role, "sha256": digest} for name, role, digest in found])
         return
     show_table(["name", "role", "sha256"], ([name, role, digest[:12]] for name, role, digest in found))
 
 
-def remove(name: Name, file: File) -> None:
+def remove(name: Name, file: File = None, data: Data = None) -> None:
     """Take a key out of the file: it is refused from then on."""
     from rowcast.keys import remove as remove_key
 
+    file = _file(file, data)
     remove_key(file, name)
     say(f"{name} is no longer in {file}.")
+
+
+def _file(file: Path | None, data: Path | None) -> Path:
+    """The file that is meant.
+
+    Raises:
+        UsageError: none is named, and no service with keys is running.
+    """
+    if file is not None and data is None:
+        return file
+    instance = find_place(data).instance
+    if instance and instance.api_keys_file:
+        return Path(instance.api_keys_file)
+    if file is not None:
+        return file
+    found = f"the service at {instance.url} has no API keys" if instance else "no service is running"
+    raise typer.BadParameter(
+        f"is needed, because {found}. Start the service with ROWCAST_API_KEYS_FILE=FILE to require keys.",
+        param_hint="--file",
+    )

@@ -9,12 +9,14 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort
 
-from rowcast.cli import audit, jobs, keys, models, service
+from rowcast.cli import audit, jobs, keys, models, scoring, service
 from rowcast.cli.output import fail, say
+from rowcast.version import VERSION
 
 DONE, FAILED, WRONG_USE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 _PIPE_CLOSED = 141
@@ -26,6 +28,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"rowcast {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Takes the options that stand before a command."""
+
+
+scoring.add_to(app)
 jobs.add_to(app)
 models.add_to(app)
 keys.add_to(app)

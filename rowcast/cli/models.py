@@ -1,5 +1,7 @@
 """The commands for models: they work on the registry itself, beside a service that runs or without one."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +10,8 @@ import typer
 from rowcast.cli.bars import rehearsal_bar
 from rowcast.cli.connection import Json
 from rowcast.cli.output import say, show_json, show_table
+from rowcast.cli.place import Data, find_place
+from rowcast.errors import RowcastError
 
 if TYPE_CHECKING:
     from rowcast.models.manifest import Manifest
@@ -19,14 +23,6 @@ Where = Annotated[
     str | None,
     typer.Option("--models", help="The registry: a folder or a bucket.", envvar="ROWCAST_MODELS", show_default=False),
 ]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir", help="The --data of `rowcast up`; the registry is its folder `models`.", show_default=".rowcast"
-    ),
-]
-
-
 _CODE = (
     "A module (mytransforms.py) or the folder of a package that the model's classes come from. It is stored with this "
     "version and used for it only. Repeatable."
@@ -37,7 +33,7 @@ _ESTIMATORS = "hist_gradient_boosting, random_forest or logistic_regression; wit
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (show, add, alias):
+    for command in (show, add, alias, rm):
         models.command()(command)
     models.command("list")(list_models)
     app.add_typer(models, name="models")
@@ -46,8 +42,10 @@ def add_to(app: typer.Typer) -> None:
 
 def list_models(where: Where = None, data: Data = None, json: Json = False) -> None:
     """List the models, their versions and aliases."""
-    registry = _registry(where, data)
+    registry, place = _registry(where, data)
     found = [(name, registry.versions(name), registry.aliases(name)) for name in registry.names()]
+    if not where and not data:
+        say(f"Models in {place}:" if found else f"There are no models in {place}.")
     if json:
         show_json([{"name": name, "versions": versions, "aliases": aliases} for name, versions, aliases in found])
         return
@@ -67,7 +65,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one version: its features, task, classes and metrics."""
-    manifest = _registry(where, data).resolve(reference)
+    registry, _ = _registry(where, data)
+    manifest = registry.resolve(reference)
     if json:
         show_json(manifest.model_dump(mode="json"))
         return
@@ -137,11 +136,12 @@ def add(
     from rowcast.settings import Settings
     from training.add import add as add_model
 
+    registry, place = _registry(where, data)
     with rehearsal_bar() as progress:
         manifest = add_model(
             file,
             name,
-            _registry(where, data),
+            registry,
             features_from,
             target=target,
             features=_listed(features) or None,
@@ -155,7 +155,7 @@ def add(
             say=say,
             progress=progress,
         )
-    print(f"{manifest.name}@{manifest.version}")
+    _say_registered(manifest, place)
 
 
 def _listed(names: str | None) -> list[str]:
@@ -178,8 +178,41 @@ def alias(
     data: Data = None,
 ) -> None:
     """Point an alias at a version: new jobs use it at once, running ones keep theirs."""
-    _registry(where, data).set_alias(name, alias, version)
-    say(f"{name}@{alias} is version {version} now.")
+    registry, place = _registry(where, data)
+    registry.set_alias(name, alias, version)
+    say(f"{name}@{alias} is version {version} now, in {place}.")
+
+
+def rm(
+    reference: Annotated[
+        str, typer.Argument(metavar="MODEL", help="NAME@VERSION, or NAME for all versions of the model.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also if an alias means the version; the alias goes.")] = False,
+    where: Where = None,
+    data: Data = None,
+) -> None:
+    """Remove a version of a model, or the whole model. Its number is not used again."""
+    registry, place = _registry(where, data)
+    name, at, _ = reference.partition("@")
+    version = registry.resolve(reference).version
+    versions = [version] if at else registry.versions(name)
+    shown = ", ".join(f"{name}@{one}" for one in versions)
+    aliases = [alias for alias, meant in registry.aliases(name).items() if meant in versions and alias != "latest"]
+    if aliases and not force:
+        raise RowcastError(
+            f"{shown} is what {name}@{f', {name}@'.join(aliases)} means; move the alias first, or add --force."
+        )
+    if not yes:
+        say(f"Jobs that still run with {shown} fail, unless a worker has the model open.")
+        if not sys.stdin.isatty():
+            raise RowcastError("Add --yes to remove it without being asked.")
+        if not typer.confirm(f"Remove {shown} from {place}?", err=True):
+            say("Nothing is removed.")
+            return
+    for one in versions:
+        registry.remove(name, one)
+    say(f"Removed {shown} from {place}.")
 
 
 def train(
@@ -191,29 +224,50 @@ def train(
     estimator: Annotated[str, typer.Option("--estimator", help=_ESTIMATORS)] = "hist_gradient_boosting",
     alias: Annotated[list[str] | None, typer.Option("--alias", help="An alias to move; may be repeated.")] = None,
     where: Where = None,
-    data_dir: Data = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-dir",
+            help="The data folder of a `rowcast up` (--data is the CSV file here).",
+            show_default="that of the service that runs, or .rowcast",
+        ),
+    ] = None,
 ) -> None:
     """Fit a model to a CSV file, measure it on held-out rows, and register it as the next version."""
     from training.train import train as train_model
 
+    registry, place = _registry(where, data_dir, "--data-dir")
     manifest = train_model(
         data,
         target,
         name,
-        _registry(where, data_dir),
+        registry,
         features=[column for column in features.split(",") if column] if features else None,
         estimator=estimator,
         aliases=alias or (),
         say=say,
     )
-    print(f"{manifest.name}@{manifest.version}")
+    _say_registered(manifest, place, alias or ())
 
 
-def _registry(where: str | None, data: Path | None) -> "Registry":
+def _say_registered(manifest: "Manifest", place: str, aliases: Sequence[str] = ()) -> None:
+    reference = f"{manifest.name}@{manifest.version}"
+    say(f"Registered {', '.join([reference, *(f'{manifest.name}@{alias}' for alias in aliases)])} in {place}.")
+    print(reference)
+
+
+def _registry(where: str | None, data: Path | None, option: str = "--data") -> tuple["Registry", str]:
+    """The registry that is meant, and where it is, in words.
+
+    Raises:
+        SeveralServices: several services run; `option` chooses one.
+    """
     from rowcast.models.registry import Registry
     from rowcast.settings import Settings
     from rowcast.storage import Storage
 
     settings = Settings.read()
-    location = str(data / "models") if data else where or settings.models
-    return Registry(Storage(location), settings.model_key)
+    if where and not data:
+        return Registry(Storage(where), settings.model_key), where
+    place = find_place(data, option)
+    return Registry(Storage(place.models), settings.model_key), place.models_shown

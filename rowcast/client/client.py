@@ -1,22 +1,28 @@
 """The client: where the service is, and what can be asked of it."""
 
-import json
 import math
 import os
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from rowcast.client.download import Target, opened
-from rowcast.client.errors import WrongUse
+from rowcast.client.frame import require_plain, with_predictions, write_csv
 from rowcast.client.job import Job
+from rowcast.client.lookup import find_manifest, find_record
 from rowcast.client.retries import Patience
+from rowcast.client.row import json_of, row_features
 from rowcast.client.transport import Transport, plain
 from rowcast.client.upload import OnBytes, Source, Upload
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_URL = "http://127.0.0.1:5000"
 _HOLD_SECONDS = 60
@@ -101,7 +107,7 @@ class Client:
         """Predicts one row: its values in the model's order, or by name.
 
         Args:
-            features: the row.
+            features: the row: a sequence in the model's order, or a mapping or a pandas Series by name.
             model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
             probabilities: whether to answer each class's probability too.
             wait: seconds to wait for the answer in all; None waits for as long as it takes.
@@ -109,7 +115,7 @@ class Client:
         Raises:
             StillRunning: the time is up; its `job` goes on.
         """
-        body: dict[str, Any] = {"features": features, "probabilities": probabilities}
+        body: dict[str, Any] = {"features": row_features(features), "probabilities": probabilities}
         if model is not None:
             body["model"] = model
         until = None if wait is None else monotonic() + wait
@@ -118,7 +124,7 @@ class Client:
             self._transport.call(
                 "POST",
                 "/predict",
-                json=_json(body),
+                json=json_of(body),
                 headers={"Prefer": f"wait={hold}", "Idempotency-Key": str(uuid.uuid4())},
                 wait_seconds=hold,
             )
@@ -168,18 +174,70 @@ class Client:
             job.wait().download_to(sink)
         return job
 
+    def predict_frame(
+        self,
+        frame: "pd.DataFrame",
+        *,
+        model: str | None = None,
+        probabilities: bool = False,
+        prediction_column: str = "prediction",
+        on_error: Literal["skip", "fail"] | None = None,
+        max_errors: int | None = None,
+        on_progress: OnBytes | None = None,
+    ) -> "pd.DataFrame":
+        """Predicts each row of a pandas DataFrame, as a file; returns a copy of it with the predictions added.
+
+        The index is kept. Only the columns that the model needs are sent, with exact values. A row that cannot be
+        predicted has missing values in the added columns, and a warning says how many there are.
+
+        Args:
+            frame: the rows. Its column names have to be distinct texts; the index may be of any kind.
+            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
+            probabilities: whether to add `probability_CLASS` for each class.
+            prediction_column: the name of the column with the predictions.
+            on_error: `fail` raises at the first bad row.
+            max_errors: more bad rows than this raise.
+            on_progress: called with the bytes sent, and the bytes in all.
+
+        Raises:
+            WrongUse: the frame cannot be sent; the message says why and what to do.
+            JobFailed: the job failed, for example because every row is bad.
+        """
+        require_plain(frame, prediction_column)
+        manifest = find_manifest(self._transport, model)
+        with TemporaryFile() as table, TemporaryFile() as result:
+            write_csv(frame, manifest, table)
+            table.seek(0)
+            job = self.submit_csv(
+                table,
+                on_progress=on_progress,
+                model=f"{manifest['name']}@{manifest['version']}",
+                output="predictions",
+                probabilities=probabilities,
+                prediction_column=prediction_column,
+                on_error=on_error,
+                max_errors=max_errors,
+            ).wait()
+            job.download(result)
+            result.seek(0)
+            done = with_predictions(frame, result, manifest, prediction_column)
+        bad = job.progress.get("rows_failed") or 0
+        if bad:
+            message = (
+                f"{bad:,} of {len(frame):,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
+            )
+            warnings.warn(message, stacklevel=2)
+        return done
+
     def job(self, id: str) -> Job:
-        """The job of that id.
+        """The job with that id, or the only one whose id begins so.
 
         Raises:
             NotFound: there never was one.
             Gone: it was deleted.
+            WrongUse: it is not an id or the beginning of one, or several jobs have ids that begin so.
         """
-        try:
-            path = f"/jobs/{uuid.UUID(id)}"
-        except ValueError:
-            raise WrongUse(f"{id!r} is no job's id.") from None
-        return Job(self._transport, plain(self._transport.call("GET", path)))
+        return Job(self._transport, find_record(self._transport, id))
 
     def jobs(self, status: str | None = None, limit: int | None = None) -> Iterator[Job]:
         """Jobs, newest first, asked for page by page; `limit` in all."""
@@ -216,21 +274,3 @@ def _text(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ",".join(map(str, value))
     return "tab" if value == "\t" else str(value)
-
-
-def _json(value: object) -> bytes:
-    """JSON of plain and numpy values; NaN, which JSON does not have, is a missing value."""
-    try:
-        return json.dumps(_plain(value), allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise WrongUse(f"The features cannot be sent as JSON: {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # numpy's scalars and arrays, a pandas Series
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

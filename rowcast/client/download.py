@@ -13,7 +13,7 @@ import httpx
 from tenacity import RetryCallState
 
 from rowcast.client.errors import BrokenTransfer, Unreachable, WrongUse
-from rowcast.client.retries import retrying
+from rowcast.client.retries import retried
 from rowcast.client.transport import Transport
 
 Target = str | os.PathLike[str] | BinaryIO
@@ -103,7 +103,7 @@ class Transfer:
     def finish(self) -> None:
         """Fetches what is missing of a result that is complete, over as many connections as it takes."""
         if not self._is_whole:
-            retrying(self._patience_seconds)(lambda: self._go_on(self._path))
+            retried(lambda: self._go_on(self._path), self._patience_seconds)
 
     def follow(self) -> None:
         """Fetches what comes of a result that may still be in the making: one try, which may not get to its end."""

@@ -6,10 +6,13 @@ not a count: a gateway that restarts is worth waiting for, an address that never
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from rowcast.client.errors import TRANSIENT, ClientError
+
+Value = TypeVar("Value")
 
 _growing = wait_random_exponential(multiplier=0.1, max=5, min=0.05)
 
@@ -27,13 +30,21 @@ class Patience:
     first_contact_seconds: float = 3
 
 
-def retrying(patience_seconds: Callable[[RetryCallState], float]) -> Retrying:
-    """Tries again what is transient while `patience_seconds`, asked after each failure, leaves time for the pause."""
+def retried(call: Callable[[], Value], patience_seconds: Callable[[RetryCallState], float]) -> Value:
+    """Calls, and again after what is transient while `patience_seconds`, asked after each failure, allows the pause.
+
+    Raises:
+        ClientError: of the last try, with a traceback that begins here: the loop is of no interest to the caller.
+    """
 
     def give_up(state: RetryCallState) -> bool:
         return state.upcoming_sleep > patience_seconds(state)
 
-    return Retrying(retry=retry_if_exception_type(TRANSIENT), wait=_pause_seconds, stop=give_up, reraise=True)
+    again = Retrying(retry=retry_if_exception_type(TRANSIENT), wait=_pause_seconds, stop=give_up, reraise=True)
+    try:
+        return again(call)
+    except ClientError as error:
+        raise error.with_traceback(None) from None
 
 
 def _pause_seconds(state: RetryCallState) -> float:

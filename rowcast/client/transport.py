@@ -1,6 +1,7 @@
 """Transport: requests over one address and key; every failure becomes one of our errors."""
 
 import ipaddress
+import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import httpx
 from tenacity import RetryCallState
 
 from rowcast.client.errors import BY_STATUS, ClientError, Refused, ServiceError, Unreachable, WrongUse
-from rowcast.client.retries import Patience, retrying
+from rowcast.client.retries import Patience, retried
 from rowcast.client.upload import Upload
 from rowcast.version import VERSION
 
@@ -114,7 +115,7 @@ class Transport:
         def left(state: RetryCallState) -> float:
             return self.patience_seconds() - (state.seconds_since_start or 0)
 
-        return retrying(left)(once)
+        return retried(once, left)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -146,13 +147,22 @@ class Transport:
             return answer
         raise _error(answer)
 
+    def _unreachable(self, error: httpx.TransportError) -> str:
+        said = f"{self.url} cannot be reached: {_without_number(error)}"
+        is_missing = isinstance(error, httpx.ConnectError) and _is_loopback(self.url)
+        return f"{said}; start it with `rowcast up`." if is_missing else f"{said}."
+
     @contextmanager
     def _speaking(self) -> Iterator[None]:
         try:
             yield
         except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-            raise Unreachable(f"{self.url} cannot be reached: {reason}") from error
+            raise Unreachable(self._unreachable(error)) from None
+
+
+def _without_number(error: Exception) -> str:
+    """The reason in words: without the number that the operating system gives it."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)).rstrip(".") or type(error).__name__
 
 
 def _error(answer: httpx.Response) -> ClientError:

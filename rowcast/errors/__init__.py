@@ -5,7 +5,7 @@
     │   ├── Unreadable              it could not be read at all
     │   │   └── NotJson · BrokenForm · BrokenCompression · BodyCutShort
     │   ├── Unprocessable           readable but wrong
-    │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · KeyReused
+    │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · NoDefaultModel · KeyReused
     │   │   ├── BodyShape · RowValues · InvalidName
     │   │   ├── NoFile · EmptyFile ── LineEndsLost · NotText · NotUtf8(offset) · CsvSyntax
     │   │   └── MissingColumns(columns, nearest) · ColumnClash · UnknownKeyColumn
@@ -81,6 +81,7 @@ from rowcast.errors.refusals import (
     KeyReused,
     LineEndsLost,
     MissingColumns,
+    NoDefaultModel,
     NoFile,
     NotJson,
     NotText,
@@ -102,8 +103,8 @@ __all__ = [
     "PREFIX", "BadKeysFile", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression", "BrokenForm",
     "Cancelled", "ColumnClash", "CsvSyntax", "EmptyFile", "EveryRowBad", "Forbidden", "Gone", "InputLost",
     "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost",
-    "MissingColumns",
-    "ModelRefused", "NoFile", "NoKey", "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRetryable", "NotText",
+    "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoKey", "NoResult", "NotAcceptable", "NotFound",
+    "NotJson", "NotRetryable", "NotText",
     "NotUtf8", "OptionUnsuitable", "OptionValue", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses",
     "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed",
     "StoreUnavailable", "TimedOut", "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey",

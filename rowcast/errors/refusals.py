@@ -86,6 +86,27 @@ class OptionUnsuitable(Unprocessable):
     remedy = "Remove the option, or choose the body or the model that it applies to."
 
 
+class NoDefaultModel(Unprocessable):
+    """The request names no model, and none can be chosen for it: the default model is not there."""
+
+    slug = "no-default-model"
+    title = "No default model"
+    remedy = "Name one of the models with `model`, or start the service with `ROWCAST_DEFAULT_MODEL`."
+
+    #: How many names the message has.
+    _SHOWN = 20
+
+    def __init__(self, wanted: str, names: list[str]) -> None:
+        #: The models that there are.
+        self.names = names
+        if names:
+            more = f" and {len(names) - self._SHOWN} more" if len(names) > self._SHOWN else ""
+            message = f"name one of {', '.join(names[: self._SHOWN])}{more}; there is no default model {wanted!r}"
+        else:
+            message = "there is none yet; add one with `rowcast models add` or `rowcast train`"
+        super().__init__(f"model: {message}", [{"where": "model", "message": message}])
+
+
 class KeyReused(Unprocessable):
     """The Idempotency-Key was used before with a different request."""
 

@@ -1,10 +1,13 @@
 """The embedded Redis-compatible server: its settings, its port, its password."""
 
+import os
 import secrets
 import socket
 import subprocess
+import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 _SETTINGS = """\
 bind 127.0.0.1
@@ -18,6 +21,15 @@ loglevel warning
 set-proc-title no
 """
 # The last line: a title is written over the environment, where a later `up` looks for the mark.
+
+_ROUTINE = (
+    b"Reading config from stdin",
+    b"WARNING Memory overcommit must be enabled",  # needed for snapshots, which are off
+    b"WARNING: The TCP backlog setting",
+    b"scheduling shutdown",
+    b"is now ready to exit",
+)
+"""What the server writes at each start and end although its level is `warning`, and nobody has to act on."""
 
 
 class Embedded:
@@ -47,13 +59,14 @@ class Embedded:
         process = subprocess.Popen(
             [str(self._binary), "-"],
             stdin=subprocess.PIPE,
-            stdout=2,
+            stdout=subprocess.PIPE,
             env=self._environment,
             start_new_session=True,
         )
         # A server that dies before it has read them is its keeper's matter, as one that dies later.
         with suppress(BrokenPipeError), process.stdin as pipe:  # type: ignore[union-attr]  # it was asked for
             pipe.write(self._settings().encode())
+        threading.Thread(target=_pass_on, args=(process.stdout,), name="redis-output", daemon=True).start()
         return process
 
     def answers(self) -> bool:
@@ -71,6 +84,15 @@ class Embedded:
     def _settings(self) -> str:
         folder = str(self._folder).replace("\\", "\\\\").replace('"', '\\"')
         return f'{_SETTINGS}port {self._port}\nrequirepass {self._password}\ndir "{folder}"\n'
+
+
+def _pass_on(output: BinaryIO) -> None:
+    """Writes the server's lines to standard error, without the routine ones, until the server ends."""
+    with output:
+        for line in output:
+            if not any(routine in line for routine in _ROUTINE):
+                with suppress(OSError):
+                    os.write(2, line)
 
 
 def _free_port() -> int:

@@ -25,7 +25,7 @@ class Readiness:
 
     @property
     def has_model(self) -> bool:
-        """Whether the default model is there."""
+        """Whether there is a model."""
         return bool(self.checks.get("models", {}).get("ok"))
 
     @property

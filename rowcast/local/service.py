@@ -18,6 +18,7 @@ from rowcast.errors import RowcastError
 from rowcast.local.embedded import Embedded
 from rowcast.local.folder import Folder
 from rowcast.local.guardian import FAREWELL
+from rowcast.local.instances import Instance, announced
 from rowcast.local.keeper import Keeper
 from rowcast.local.leftovers import VARIABLE, Mark, end_leftovers
 from rowcast.local.listen import is_loopback, listen, url_of
@@ -81,6 +82,7 @@ class Service:
             self._environment = self._complete(self._given)
             stack.callback(self._end)
             self._begin()
+            stack.enter_context(announced(self._instance()))
             self._resources = stack.pop_all()
         return self
 
@@ -135,6 +137,18 @@ class Service:
         for name, keeper in list(self._keepers.items()):
             if name not in ("redis", "guardian"):
                 keeper.kill()
+
+    def _instance(self) -> Instance:
+        """What commands of the same user need to know."""
+        return Instance(
+            url=self.url,
+            data=str(self._folder.path),
+            redis_url=self._environment["ROWCAST_REDIS_URL"],
+            models=_absolute(self._environment["ROWCAST_MODELS"]),
+            store=_absolute(self._environment["ROWCAST_STORE"]),
+            api_keys_file=_absolute(self._environment.get("ROWCAST_API_KEYS_FILE", "")) or None,
+            pid=os.getpid(),
+        )
 
     def _begin(self) -> None:
         if "ROWCAST_REDIS_URL" not in self._environment:
@@ -218,7 +232,6 @@ class Service:
         defaults: dict[str, Any] = {
             "ROWCAST_STORE": str(self._folder.store),
             "ROWCAST_MODELS": str(self._folder.models),
-            "ROWCAST_LOG_FORMAT": "console" if os.isatty(2) else "json",
             "OMP_NUM_THREADS": "1",  # there is one process a core
             "OPENBLAS_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
@@ -228,3 +241,8 @@ class Service:
             defaults["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), given.get("PYTHONPATH")]))
             given = {name: value for name, value in given.items() if name != "PYTHONPATH"}
         return defaults | given
+
+
+def _absolute(location: str) -> str:
+    """A path as other processes can use it; a bucket's URL and the empty text stay as they are."""
+    return location if "://" in location or not location else str(Path(location).expanduser().absolute())

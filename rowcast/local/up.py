@@ -26,7 +26,7 @@ def run(up: Up, *, example: bool = False) -> None:
     Raises:
         RowcastError: it cannot be started: a port or folder that is taken, a setting that does not fit.
     """
-    settings = read_settings()
+    settings = Settings.read()
     set_up(settings, "up")
     with Signals() as signals, ExitStack() as stack:
         service = Service(up, dict(os.environ), beyond_loopback=has_keys(settings) or settings.open)
@@ -38,12 +38,7 @@ def run(up: Up, *, example: bool = False) -> None:
         if found:
             _say_ready(service, found)
             signals.wait()
-
-
-def read_settings() -> Settings:
-    """The settings of the supervisor itself: a console's logs where somebody watches."""
-    default = {} if "ROWCAST_LOG_FORMAT" in os.environ else {"log_format": "console" if os.isatty(2) else "json"}
-    return Settings.read(**default)
+            _say_stopping()
 
 
 def has_keys(settings: Settings) -> bool:
@@ -75,11 +70,15 @@ def trained(service: Service, pause: Callable[[float], bool]) -> bool:
     return True
 
 
+def _say_stopping() -> None:
+    if sys.stderr.isatty():
+        print("\nStopping. Work that is not done yet goes on with the next start.", file=sys.stderr, flush=True)
+
+
 def _say_ready(service: Service, found: Readiness) -> None:
     if not found.has_model:
         print(
-            "There is no default model yet; train one with\n"
-            f"  rowcast train --data FILE.csv --target COLUMN --name NAME --models {service.models!r}",
+            "No model yet. Add one: rowcast models add FILE --name NAME --features-from CSV",
             file=sys.stderr,
             flush=True,
         )

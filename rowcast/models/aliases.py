@@ -36,9 +36,18 @@ class Aliases:
     def update(self, name: str, changes: Mapping[str, str]) -> None:
         """Adds or moves aliases. Of two programs that write at the same moment the last one wins."""
         with self._lock:
-            aliases = self.fetch(name) | dict(changes)
-            self._storage.put(_key(name), _CONTENT.dump_json(dict(sorted(aliases.items())), indent=2) + b"\n")
-            self._remember(name, aliases)
+            self._write(name, self.fetch(name) | dict(changes))
+
+    def replace(self, name: str, aliases: Mapping[str, str]) -> None:
+        """Sets all aliases of a model; those that are not named are gone."""
+        with self._lock:
+            self._write(name, dict(aliases))
+
+    def remove(self, name: str) -> None:
+        """Removes all aliases of a model."""
+        with self._lock:
+            self._storage.delete(_key(name))
+            self._seen.pop(name, None)
 
     def fetch(self, name: str) -> dict[str, str]:
         """Alias to version, as of now."""
@@ -52,6 +61,10 @@ class Aliases:
             raise ModelRefused(f"The aliases of the model {name!r} cannot be read: {_key(name)} is damaged.") from None
         self._remember(name, aliases)
         return dict(aliases)
+
+    def _write(self, name: str, aliases: dict[str, str]) -> None:
+        self._storage.put(_key(name), _CONTENT.dump_json(dict(sorted(aliases.items())), indent=2) + b"\n")
+        self._remember(name, aliases)
 
     def _remember(self, name: str, aliases: dict[str, str]) -> None:
         self._seen[name] = (time.monotonic(), dict(aliases))

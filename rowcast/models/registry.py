@@ -4,6 +4,7 @@
     NAME/VERSION/golden.json      some rows and their predictions, which every worker checks after loading
     NAME/VERSION/code/…           the model's own modules, if it brings any
     NAME/VERSION/manifest.json    written last: a version without it does not exist yet
+    NAME/VERSION/removed          all that is left of a version that was removed, so that its number is not used again
     NAME/aliases.json             the only file that ever changes
 
 Names, versions and aliases come from requests: whatever is not of their form is not there (`NotFound`), and
@@ -15,21 +16,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
 
-from pydantic import ValidationError
-
 from rowcast.errors import ModelRefused, UnknownModel
 from rowcast.models.aliases import LATEST, PRODUCTION, Aliases
 from rowcast.models.manifest import NAME, VERSION, CodeFile, Draft, Manifest
+from rowcast.models.manifests import Manifests, manifest_key
 from rowcast.models.names import require_alias, require_name, shown
 from rowcast.models.signature import is_signed, signed
 from rowcast.nearest import or_nearest
 from rowcast.storage import Storage
 
+_REMOVED = "removed"
+
 
 class Registry:
     """The models below one folder or bucket. Several programs may use it at once, threads may share it.
 
-    Manifests never change, so each is read once; aliases are read again after a second.
+    Manifests never change, so each is parsed once; whether it is still there, and aliases, are looked up each second.
     """
 
     def __init__(self, storage: Storage, key: str | None = None) -> None:
@@ -37,7 +39,7 @@ class Registry:
         self.storage = storage
         self._key = key or None
         self._aliases = Aliases(storage)
-        self._manifests: dict[tuple[str, str], Manifest] = {}
+        self._manifests = Manifests(storage)
 
     def resolve(self, reference: str) -> Manifest:
         """The version that `NAME`, `NAME@VERSION` or `NAME@ALIAS` means now.
@@ -57,22 +59,12 @@ class Registry:
             UnknownModel: there is no such model, or it has no such version.
             ModelRefused: the file is damaged, or is that of another model or version.
         """
-        known = self._manifests.get((name, version))
-        if known is not None:
-            return known
         if not NAME.fullmatch(name) or not VERSION.fullmatch(version):
             raise self._no_version(name, version)
-        key = _manifest_key(name, version)
         try:
-            manifest = Manifest.model_validate_json(self.storage.get(key))
+            return self._manifests.read(name, version)
         except FileNotFoundError:
             raise self._no_version(name, version) from None
-        except ValidationError as error:
-            raise ModelRefused(f"The manifest {key} is damaged: {error.errors()[0]['msg']}.") from None
-        if (manifest.name, manifest.version) != (name, version):
-            raise ModelRefused(f"The manifest {key} is that of {manifest.name}@{manifest.version}.")
-        self._manifests[name, version] = manifest
-        return manifest
 
     def names(self) -> list[str]:
         """The models that have a version at least, sorted."""
@@ -127,7 +119,7 @@ class Registry:
         for path, source in (code or {}).items():
             self.storage.put(_code_key(name, version, path), source)
         content = manifest.model_dump_json(indent=2).encode() + b"\n"
-        self.storage.put(_manifest_key(name, version), content)
+        self.storage.put(manifest_key(name, version), content)
         self._move_latest(name)
         return self.manifest(name, version)
 
@@ -140,6 +132,27 @@ class Registry:
         """
         require_alias(alias)
         self._aliases.update(name, {alias: self.manifest(name, self._version(name, version)).version})
+
+    def remove(self, name: str, version: str) -> None:
+        """Removes one version with its aliases; `latest` moves to the highest that is left.
+
+        The aliases go first, so that nothing points to what is half gone. A worker that has the model open keeps it.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        self.manifest(name, version)
+        left = [other for other in self.versions(name) if other != version]
+        aliases = {alias: at for alias, at in self._aliases.fetch(name).items() if at != version}
+        if left:
+            self._aliases.replace(name, aliases | {LATEST: left[-1]})
+        else:
+            self._aliases.remove(name)
+        self.storage.put(f"{name}/{version}/{_REMOVED}", b"")
+        self._manifests.remove(name, version)
+        for key, _ in list(self.storage.entries(f"{name}/{version}")):
+            if key != f"{name}/{version}/{_REMOVED}":
+                self.storage.delete(key)
 
     def model_bytes(self, manifest: Manifest) -> bytes:
         """The pickle of a version, which is what the manifest says that it is.
@@ -255,10 +268,6 @@ class Registry:
 
     def _no_model(self, name: str) -> UnknownModel:
         return UnknownModel(f"There is no model {shown(name)}; {or_nearest(name, self.names())}.")
-
-
-def _manifest_key(name: str, version: str) -> str:
-    return f"{name}/{version}/manifest.json"
 
 
 def _model_key(name: str, version: str) -> str:

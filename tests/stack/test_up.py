@@ -1,12 +1,16 @@
 """`rowcast up` and `rowcast demo` as a user starts them."""
 
 import os
+import pty
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,9 +86,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts the command line with a data folder."""
     begun: list[Started] = []
 
-    def begin(data: Path, *words: str, command: str = "up", ready: bool = True) -> Started:
+    def begin(data: Path, *words: str, command: str = "up", ready: bool = True, terminal: bool = False) -> Started:
         errors = tmp_path / f"errors-{len(begun)}.log"
-        with errors.open("wb") as log:
+        with terminal_into(errors) if terminal else errors.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "rowcast.cli", command, "--data", str(data), *words],
                 stdout=subprocess.PIPE,
@@ -107,6 +111,22 @@ def start(tmp_path: Path) -> Iterator[Start]:
         started.process.stdout.close()
     for started in begun:
         until(lambda started=started: not started.running(), "all processes end")
+
+
+@contextmanager
+def terminal_into(path: Path) -> Iterator[int]:
+    """A terminal's end for a program; what is written to it lands in the file, with the terminal's line ends."""
+    leader, follower = pty.openpty()
+
+    def copy() -> None:
+        with path.open("wb", buffering=0) as file, suppress(OSError):  # Linux' word for the other end being closed
+            while block := os.read(leader, 65536):
+                file.write(block)
+        os.close(leader)
+
+    threading.Thread(target=copy).start()
+    yield follower
+    os.close(follower)
 
 
 @pytest.fixture
@@ -196,13 +216,34 @@ def test_what_even_the_guardian_missed_is_ended_by_the_next(start: Start, data: 
     assert second.end()[0] == 0
 
 
-def test_it_starts_without_a_model_and_says_how_to_train_one(start: Start, tmp_path: Path) -> None:
-    up = start(tmp_path / "new", "--port", "0")
+def test_it_starts_without_a_model_and_says_how_to_add_one(start: Start, tmp_path: Path) -> None:
+    up = start(tmp_path / "new", "--port", "0", terminal=True)
     answer = httpx.get(f"{up.url}/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"]["models"]["ok"] is False
-    until(lambda: "rowcast train --data" in up.errors.read_text(), "it says how")
-    assert up.end()[0] == 0
+    until(lambda: "rowcast models add FILE" in up.errors.read_text(), "it says how")
+
+    train = ("train", "--data", "training/data/titanic.csv", "--target", "survived", "--features", "age,pclass")
+    mine = rowcast(*train, "--name", "mine", "--estimator", "logistic_regression")
+    assert f"Registered mine@1 in {up.data} (the service at {up.url})." in mine.stderr
+    until(lambda: httpx.get(f"{up.url}/ready").status_code == 200, "it is ready")
+    scored = rowcast("predict", "training/data/titanic.csv")
+    assert "1,309 rows scored by mine@1" in scored.stderr
+    assert rowcast("audit").stderr.endswith("Everything adds up.\n")
+
+    assert up.end(signal.SIGINT)[0] == 0
+    assert not up.running()
+    assert f"Auditing {up.data} (no service is running there)" in rowcast("audit", "--data", str(up.data)).stderr
+    lines = up.errors.read_text().splitlines()
+    assert any(re.fullmatch(r"\d\d:\d\d:\d\d gateway  POST /predict 202 in .* ms", line) for line in lines), lines
+    assert not any("/ready" in line or "WARNING" in line or "worker:" in line or "{" in line for line in lines), lines
+    assert max(map(len, lines)) <= 100, lines
+
+
+def rowcast(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a command as the user of the service does in another terminal."""
+    command = [sys.executable, "-m", "rowcast.cli", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -64,6 +64,8 @@ class FakeService(ThreadingHTTPServer):
 
     def advance(self, raw: dict[str, Any]) -> None:
         """Each look moves the job on by one status."""
+        if raw["status"] not in self.statuses:  # it was cancelled
+            return
         at = self.statuses.index(raw["status"])
         raw["status"] = self.statuses[min(at + 1, len(self.statuses) - 1)]
         if raw["status"] == "failed":
@@ -137,8 +139,13 @@ class Handler(BaseHTTPRequestHandler):
         if words == ["models"]:
             self.answer_json(200, {"models": [{"name": "titanic"}]})
         elif words == ["jobs"]:
-            page = "cursor" in self.entry.query
+            cursor = self.entry.query.get("cursor")
             jobs = list(self.server.jobs.values())
+            if cursor and len(cursor) > 1:
+                before = [self.server.jobs[id] for id in sorted(self.server.jobs, reverse=True) if id < cursor]
+                self.answer_json(200, {"jobs": before[: int(self.entry.query["limit"])], "next": None})
+                return
+            page = cursor is not None
             half = jobs[2:] if page else jobs[:2]
             self.answer_json(200, {"jobs": half, "next": None if page else "/jobs?cursor=2"})
         elif words[1] not in self.server.jobs:

@@ -123,7 +123,9 @@ def test_wrong_use_is_exit_code_2_and_one_clear_message(rowcast, service, words:
 def test_a_service_that_cannot_be_reached_is_exit_code_3(rowcast, table: Path) -> None:
     done = rowcast("predict", table, "--url", "http://127.0.0.1:1")
     assert done.returncode == 3
-    assert b"http://127.0.0.1:1 cannot be reached" in done.stderr
+    assert done.stderr == (
+        b"rowcast: http://127.0.0.1:1 cannot be reached: Connection refused; start it with `rowcast up`.\n"
+    )
 
 
 def test_a_service_that_stays_away_is_exit_code_3(rowcast, service: FakeService) -> None:
@@ -179,6 +181,42 @@ def test_bad_rows_are_listed_as_they_came(rowcast, service: FakeService, job: st
 def test_a_job_is_cancelled(rowcast, service: FakeService, job: str) -> None:
     assert rowcast("cancel", job).returncode == 0
     assert service.jobs[job]["status"] == "cancelled"
+
+
+def test_the_beginning_of_an_id_is_enough_if_no_other_begins_so(rowcast, service: FakeService, table: Path) -> None:
+    service.statuses = ["queued"]
+    first, second, third = (rowcast("submit", table).stdout.decode().strip() for _ in range(3))
+    first, second, third = (
+        rename(service, first, "d2320"),
+        rename(service, second, "d2328"),
+        rename(service, third, "e"),
+    )
+    for words in (["status", "d2320"], ["cancel", first[:12].replace("-", "")], ["errors", first[:-1].upper()]):
+        assert rowcast(*words).returncode == 0, words
+    assert service.jobs[first]["status"] == "cancelled"
+    several = rowcast("status", "d232")
+    assert several.returncode == 2
+    assert several.stderr.decode().splitlines() == [
+        "rowcast: The ids of several jobs begin with 'd232'; give more of it:", f"  {second}", f"  {first}"
+    ]  # fmt: skip
+    assert b"There is no job whose id begins with 'd2324'" in rowcast("status", "d2324").stderr
+    assert rowcast("delete", "e", second).returncode == 0
+    assert list(service.jobs) == [first]
+
+
+def rename(service: FakeService, id: str, begins: str) -> str:
+    raw = service.jobs.pop(id)
+    raw["id"] = begins + id[len(begins) :]
+    service.jobs[raw["id"]] = raw
+    return raw["id"]
+
+
+def test_jobs_are_deleted_all_or_none_if_one_is_unknown(rowcast, service: FakeService, job: str) -> None:
+    assert rowcast("delete", job, ID).returncode == 2
+    assert job in service.jobs
+    done = rowcast("delete", job)
+    assert (done.returncode, done.stderr.decode()) == (0, f"{job} is deleted.\n")
+    assert not service.jobs
 
 
 def test_a_job_is_retried(rowcast, service: FakeService, job: str) -> None:

@@ -74,6 +74,25 @@ def test_the_data_folder_of_up_holds_the_registry(rowcast, tmp_path: Path) -> No
     assert (tmp_path / "models").is_dir()
 
 
+@pytest.mark.usefixtures("trained")
+def test_a_version_is_removed_and_its_number_is_not_used_again(rowcast, models: Path, people: Path) -> None:
+    words = ["--target", "survived", "--name", "people", "--estimator", "logistic_regression", "--models", models]
+    refused = rowcast("models", "rm", "people@1", "--yes", "--models", models)
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert b"people@1 is what people@production means; move the alias first, or add --force." in refused.stderr
+    assert rowcast("train", "--data", people, *words).stdout == b"people@2\n"
+    unasked = rowcast("models", "rm", "people@2", "--models", models)
+    assert unasked.returncode == 2
+    assert b"Jobs that still run with people@2 fail" in unasked.stderr
+    assert b"Add --yes" in unasked.stderr
+    assert rowcast("models", "rm", "people@2", "--yes", "--models", models).returncode == 0
+    assert rowcast("models", "list", "--models", models).stdout == b"people\t1\tlatest=1 production=1\n"
+    assert rowcast("train", "--data", people, *words).stdout == b"people@3\n"
+    assert rowcast("models", "rm", "people", "--yes", "--force", "--models", models).returncode == 0
+    assert rowcast("models", "list", "--models", models).stdout == b""
+    assert rowcast("models", "show", "people", "--models", models).returncode == 2
+
+
 def test_a_client_alone_says_what_to_install_for_the_rest() -> None:
     code = (
         "import sys; sys.modules['obstore'] = None; from rowcast.cli.main import main;"

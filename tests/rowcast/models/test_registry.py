@@ -7,6 +7,7 @@ import pytest
 
 from rowcast.errors import ModelRefused, NotFound, Unprocessable
 from rowcast.models import aliases as aliases_module
+from rowcast.models import manifests as manifests_module
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 
@@ -158,6 +159,25 @@ def test_an_alias_cannot_point_to_nothing(registry, draft):
         with pytest.raises(NotFound):
             registry.set_alias(name, "production", version)
     assert registry.aliases("m") == {"latest": "1"}
+
+
+def test_a_version_that_is_removed_is_gone_for_every_program_within_a_second(registry, draft, monkeypatch):
+    for _ in range(3):
+        registry.register("m", b"", draft)
+    registry.set_alias("m", "staging", "2")
+    gateway = Registry(registry.storage)
+    assert gateway.resolve("m@2").version == "2"
+    registry.remove("m", "2")
+    monkeypatch.setattr(manifests_module, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(aliases_module, "FRESH_SECONDS", 0.0)
+    for reference in ("m@2", "m@staging"):
+        with pytest.raises(NotFound):
+            gateway.resolve(reference)
+    assert gateway.versions("m") == ["1", "3"]
+    registry.remove("m", "3")
+    assert gateway.resolve("m").version == "1"
+    assert gateway.aliases("m") == {"latest": "1"}
+    assert registry.register("m", b"", draft).version == "4"
 
 
 def test_resolving_again_reads_nothing(tmp_path, draft):

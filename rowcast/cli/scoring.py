@@ -1,0 +1,94 @@
+"""The commands that score a file: predict and submit."""
+
+import shlex
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rowcast.cli.connection import ApiKey, Json, Out, Url, client
+from rowcast.cli.csv_options import takes_csv_options
+from rowcast.cli.output import model_of, say, show_json
+from rowcast.cli.place import Data
+from rowcast.cli.progress import progress
+
+if TYPE_CHECKING:
+    from rowcast.client import Job
+    from rowcast.client.client import CsvOptions
+
+
+Input = Annotated[str, typer.Argument(metavar="IN.csv", help="The file to score (.gz too), or - for standard input.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (predict, submit):
+        app.command()(command)
+
+
+@takes_csv_options
+def predict(
+    source: Input,
+    *,
+    out: Out = "-",
+    options: "CsvOptions",
+    url: Url = None,
+    api_key: ApiKey = None,
+    data: Data = None,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Write the job as JSON; to standard error where the result itself goes to standard output."
+        ),
+    ] = False,
+) -> None:
+    """Score a CSV file: send it, wait, and write the result."""
+    from rowcast.client.download import opened
+
+    job: Job | None = None
+    try:
+        with ExitStack() as stack:
+            service = stack.enter_context(client(url, api_key, data))
+            sink = stack.enter_context(opened(out))
+            shown = stack.enter_context(progress(out))
+            job = service.submit_csv(source, on_progress=shown.uploaded, **options)
+            job.wait(on_progress=shown.predicted)
+            job.download_to(sink, shown.downloaded)
+    except KeyboardInterrupt:
+        if job is not None:
+            say(f"The job goes on. Fetch its result with: rowcast result {job.id} -o {_quoted(out)}")
+            say(f"or end it with: rowcast cancel {job.id}")
+        raise
+    _say_done(job, out, as_json=json)
+
+
+@takes_csv_options
+def submit(
+    source: Input,
+    *,
+    options: "CsvOptions",
+    url: Url = None,
+    api_key: ApiKey = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Send a CSV file and print the job's id."""
+    with client(url, api_key, data) as service, progress() as shown:
+        job = service.submit_csv(source, on_progress=shown.uploaded, **options)
+    show_json(job.raw) if json else print(job.id)
+
+
+def _say_done(job: "Job", out: str, *, as_json: bool) -> None:
+    if as_json:
+        show_json(job.raw, sys.stderr if out == "-" else sys.stdout)
+        return
+    rows = job.progress
+    bad = rows.get("rows_failed") or 0
+    said = f"{rows.get('rows_total'):,} rows scored by {model_of(job)}" + ("" if out == "-" else f" into {out}")
+    say(said + (f"; {bad:,} of them could not be predicted: rowcast errors {job.id}" if bad else "") + ".")
+
+
+def _quoted(out: str) -> str:
+    return shlex.quote(out if out == "-" else str(Path(out)))

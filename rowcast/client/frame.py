@@ -1,0 +1,149 @@
+"""Frames: a pandas DataFrame as a CSV file that says the same, and predictions as columns of a frame."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from rowcast.client.errors import ServiceError, WrongUse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+def require_plain(frame: Any, added: str) -> None:
+    """Passes a frame that can be sent and gets a column `added`.
+
+    Raises:
+        WrongUse: it is not a DataFrame, has no rows, or its column names are not distinct texts.
+    """
+    if not hasattr(frame, "columns") or not hasattr(frame, "to_csv"):
+        raise WrongUse(f"predict_frame takes a pandas DataFrame, not {type(frame).__name__}; for one row use predict.")
+    if getattr(frame.columns, "nlevels", 1) > 1:
+        raise WrongUse(
+            "The frame's columns have several levels (a MultiIndex); give each column one name, "
+            "for example frame.columns = ['_'.join(names) for names in frame.columns]."
+        )
+    names = list(frame.columns)
+    for name in names:
+        if not isinstance(name, str):
+            raise WrongUse(f"The column name {name!r} is not text; use frame.rename(columns=str).")
+    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if repeated:
+        raise WrongUse(f"The frame has several columns called {repeated[0]!r}; give each its own name.")
+    if added in names:
+        raise WrongUse(f"The frame has a column {added!r} already; name another with prediction_column.")
+    if not len(frame):
+        raise WrongUse("The frame has no rows.")
+
+
+def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO) -> None:
+    """Writes the model's features. If some are missing, all columns, so that the service can name the nearest.
+
+    Raises:
+        WrongUse: a cell has no text that says the same, or a feature is the frame's index.
+    """
+    features = {feature["name"]: feature for feature in manifest["features"]}
+    missing = [name for name, one in features.items() if one.get("required", True) and name not in frame.columns]
+    for name in missing:
+        if name in frame.index.names:
+            raise WrongUse(f"The feature {name!r} is the frame's index; make it a column with frame.reset_index().")
+    sent = frame if missing else frame[[name for name in features if name in frame.columns]]
+    na_texts = frozenset(manifest.get("na_values") or [""])
+    columns = {}
+    for name in sent.columns:
+        feature = features.get(name)
+        columns[name] = sent[name] if feature is None else _as_cells(sent[name], feature, na_texts)
+    table = sent.assign(**columns)
+    try:
+        # With CR LF every cell that has either of the two gets quotes.
+        table.to_csv(file, index=False, encoding="utf-8", lineterminator="\r\n")
+    except UnicodeEncodeError as error:
+        raise WrongUse(f"The frame has a text that is not Unicode: {error.object[error.start]!r}.") from None
+
+
+def _as_cells(column: "pd.Series[Any]", feature: Mapping[str, Any], na_texts: frozenset[str]) -> "pd.Series[Any]":
+    """The column with values whose text in a CSV file is exact, and is what the feature takes."""
+    import pandas as pd
+
+    kind, dtype = feature["kind"], column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):  # as objects, whole numbers stay whole beside missing ones
+        column = column.astype(object)
+        dtype = column.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        truth = ("1", "0") if kind in ("number", "integer") else ("true", "false")
+        return column.astype(object).map({True: truth[0], False: truth[1]})
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return column.dt.strftime(feature["date_format"]) if feature.get("date_format") else column
+    if pd.api.types.is_float_dtype(dtype):
+        exact = column.astype("Float64" if pd.api.types.is_extension_array_dtype(dtype) else "float64")
+        is_whole = kind == "integer" and bool((exact.dropna() % 1 == 0).all())
+        return exact.astype("Int64") if is_whole else exact  # not the shorter text of a 32-bit number
+    if pd.api.types.is_integer_dtype(dtype):
+        return column
+    return _texts(column, na_texts)
+
+
+def _texts(column: "pd.Series[Any]", na_texts: frozenset[str]) -> "pd.Series[Any]":
+    """A column of objects.
+
+    Raises:
+        WrongUse: it has a text that the model reads as missing: it would be another value than here.
+    """
+    for value in column.unique():
+        if isinstance(value, str) and value in na_texts:
+            raise WrongUse(
+                f"The column {column.name!r} has the text {value!r}, which the model reads as missing; "
+                "put None there if it is, or predict these rows by themselves with predict."
+            )
+    return column.map({True: "true", False: "false"}.get) if _is_all_bool(column) else column
+
+
+def _is_all_bool(column: "pd.Series[Any]") -> bool:
+    return bool(column.notna().any()) and all(isinstance(value, bool) for value in column.dropna())
+
+
+def with_predictions(
+    frame: "pd.DataFrame", result: BinaryIO, manifest: Mapping[str, Any], prediction_column: str
+) -> "pd.DataFrame":
+    """A copy of the frame with the result's columns added; rows without a prediction have missing values there.
+
+    Raises:
+        ServiceError: the result has another number of rows.
+        WrongUse: the frame has one of the columns already.
+    """
+    import pandas as pd
+
+    added = pd.read_csv(result, dtype=object, keep_default_na=False, skip_blank_lines=False)
+    if len(added) != len(frame):
+        raise ServiceError(f"The result has {len(added)} rows, and the frame {len(frame)}.")
+    clashes = [name for name in added.columns if name in frame.columns]
+    if clashes:
+        raise WrongUse(f"The frame has a column {clashes[0]!r} already, and the result adds one.")
+    classes = manifest.get("classes") if not manifest.get("outputs") else None
+    labels = {text: label for label in classes or [] for text in (str(label), str(label).lower())}
+    labels |= {str(label): label for label in classes or []}
+    done = frame.copy()
+    for name in added.columns:
+        done[name] = _values(added[name].tolist(), labels if name == prediction_column else {}, frame.index)
+    return done
+
+
+def _values(cells: list[str], labels: Mapping[str, Any], index: Any) -> "pd.Series[Any]":
+    """The values that the cells were written from: classes, whole numbers, numbers or texts; empty ones are missing."""
+    import pandas as pd
+
+    present = {cell for cell in cells if cell != ""}
+    if present and present <= labels.keys():
+        values = [labels[cell] if cell != "" else None for cell in cells]
+        if all(isinstance(value, int) and not isinstance(value, bool) for value in labels.values()):
+            return pd.Series(values, index, dtype="Int64" if "" in cells else "int64")
+        return pd.Series(values, index)
+    if present and all(_INTEGER.fullmatch(cell) for cell in present):
+        whole = [int(cell) if cell != "" else None for cell in cells]
+        return pd.Series(whole, index, dtype="Int64" if "" in cells else "int64")
+    try:
+        return pd.Series([float(cell) if cell != "" else float("nan") for cell in cells], index, dtype="float64")
+    except ValueError:
+        return pd.Series([cell if cell != "" else None for cell in cells], index)

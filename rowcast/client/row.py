@@ -1,0 +1,57 @@
+"""A row: the features of one prediction, as JSON."""
+
+import datetime
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rowcast.client.errors import WrongUse
+
+
+def row_features(features: Any) -> Any:
+    """The features as a mapping or a sequence; a pandas Series becomes a mapping by its index.
+
+    Raises:
+        WrongUse: it is a DataFrame, or a Series whose index does not name the features.
+    """
+    if hasattr(features, "columns"):
+        raise WrongUse("predict takes one row; for a DataFrame use predict_frame, or frame.iloc[0] for one row of it.")
+    if not (hasattr(features, "to_dict") and hasattr(features, "index")):
+        return features
+    names = list(features.index)
+    unnamed = [name for name in names if not isinstance(name, str)]
+    if unnamed:
+        raise WrongUse(
+            f"The Series' index has {unnamed[0]!r}, which is not the name of a feature; "
+            "use series.tolist() if the values are in the model's order."
+        )
+    if len(set(names)) < len(names):
+        raise WrongUse("The Series' index names a feature twice.")
+    return features.to_dict()
+
+
+def json_of(value: object) -> bytes:
+    """JSON of plain, numpy and pandas values; NaN, NaT and NA, which JSON does not have, are missing values.
+
+    Raises:
+        WrongUse: a value has no JSON.
+    """
+    try:
+        return json.dumps(_plain(value), allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise WrongUse(f"The features cannot be sent as JSON: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    if type(value).__name__ in ("NAType", "NaTType"):  # pandas' own, which is not imported for this
+        return None
+    if hasattr(value, "tolist"):  # numpy's scalars and arrays
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime.date):  # a datetime and pandas' Timestamp, too
+        return value.isoformat()
+    return None if isinstance(value, float) and math.isnan(value) else value

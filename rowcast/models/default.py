@@ -1,0 +1,45 @@
+"""The default model: the one that a request means if it names none."""
+
+import time
+
+from rowcast.errors import NoDefaultModel, NotFound
+from rowcast.models.manifest import Manifest
+from rowcast.models.registry import Registry
+from rowcast.settings import Settings
+
+FRESH_SECONDS = 1.0
+"""How long the answer is kept that the model of the setting is not there: to find out takes a look at the registry."""
+
+
+class DefaultModel:
+    """Chooses the model of requests that name none: that of ROWCAST_DEFAULT_MODEL, or else the only one there is.
+
+    A model that the setting names explicitly is never replaced by another one. Threads may share this.
+    """
+
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
+        self._wanted = settings.default_model
+        self._may_be_another = "default_model" not in settings.model_fields_set
+        self._seen: tuple[float, list[str]] | None = None
+        """When the model of the setting was found missing, and the names of all models at that time."""
+
+    def resolve(self) -> Manifest:
+        """The version that a request without `model` gets now.
+
+        Raises:
+            NoDefaultModel: the model of the setting is not there, and there is not exactly one other.
+            ModelRefused: its manifest is damaged.
+        """
+        if self._seen is None or time.monotonic() - self._seen[0] >= FRESH_SECONDS:
+            try:
+                found = self._registry.resolve(self._wanted)
+            except NotFound:
+                self._seen = (time.monotonic(), self._registry.names())
+            else:
+                self._seen = None
+                return found
+        names = self._seen[1]
+        if len(names) == 1 and self._may_be_another:
+            return self._registry.resolve(names[0])
+        raise NoDefaultModel(self._wanted, names)

@@ -1,0 +1,122 @@
+"""`client.predict_frame`: what the model itself gives for the frame, whatever the types of its columns."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from programs import Stack
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier
+
+from rowcast import Client
+from rowcast.client import JobFailed, NotFound
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
+from training.add import add
+
+ROWS = 400
+TOWNS = ["Bergen", "Aix, France", 'the "Hague"', " edge ", "line\rend"]
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    """Rows of many types, with an index that is neither sorted nor numeric."""
+    random = np.random.default_rng(1)
+    return pd.DataFrame(
+        {
+            "unused": [object() for _ in range(ROWS)],
+            "amount": random.normal(size=ROWS) * 10.0 ** random.integers(-12, 12, ROWS),
+            "single": random.normal(size=ROWS).astype("float32"),
+            "count": random.integers(-5, 5, ROWS),
+            "gaps": pd.array(np.where(random.random(ROWS) < 0.2, None, random.integers(0, 9, ROWS)), dtype="Int64"),
+            "member": random.random(ROWS) < 0.5,
+            "town": pd.Categorical(random.choice(TOWNS, ROWS)),
+        },
+        index=[f"row {number}" for number in random.permutation(ROWS)],
+    )
+
+
+@pytest.fixture(scope="module")
+def model(frame: pd.DataFrame, stack: Stack, tmp_path_factory: pytest.TempPathFactory):
+    """A regressor that looks at every feature, registered as `frames`."""
+    folder = tmp_path_factory.mktemp("frames")
+    sample = frame.drop(columns="unused")[frame["town"] != TOWNS[-1]]
+    sample.to_csv(folder / "sample.csv", index=False, lineterminator="\r\n")
+    read = pd.read_csv(folder / "sample.csv")
+    encode = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["town", "member"]), remainder="passthrough"
+    )
+    target = read["amount"].rank() + read["count"] + read["single"] + read["gaps"].fillna(20) + read["member"]
+    fitted = make_pipeline(encode, HistGradientBoostingRegressor(max_iter=20)).fit(read, target)
+    (folder / "model.pkl").write_bytes(pickle.dumps(fitted))
+    add(folder / "model.pkl", "frames", Registry(Storage(str(stack.models))), folder / "sample.csv")
+    return fitted
+
+
+@pytest.fixture
+def client(stack: Stack):
+    with Client(stack.url) as client:
+        yield client
+
+
+def test_a_frame_of_many_types_gets_the_predictions_of_the_model_itself(client, model, frame: pd.DataFrame) -> None:
+    before = frame.copy()
+    done = client.predict_frame(frame, model="frames", prediction_column="guess")
+    wanted = model.predict(frame.astype({"gaps": "float64"}))
+    np.testing.assert_array_equal(done["guess"].to_numpy(), wanted)
+    assert done.index.equals(frame.index)
+    assert list(done.columns) == [*frame.columns, "guess"]
+    pd.testing.assert_frame_equal(frame, before)
+    one = frame.drop(columns="unused").iloc[7]
+    assert client.predict(one, model="frames").prediction == wanted[7]
+
+
+def test_classes_come_back_as_they_are_and_probabilities_exactly(client, stack: Stack, tmp_path: Path) -> None:
+    sample = pd.DataFrame({"a": [0.1, 0.2, 0.3, 0.4] * 10, "b": [1.5, 2.5, 3.5, 4.5] * 10})
+    sample.to_csv(tmp_path / "s.csv", index=False)
+    fitted = DecisionTreeClassifier(max_depth=1).fit(sample, ["007", "008", "NA", "NA"] * 10)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(fitted))
+    add(tmp_path / "m.pkl", "agents", Registry(Storage(str(stack.models))), tmp_path / "s.csv")
+    frame = sample.set_index(pd.MultiIndex.from_product([range(10), list("wxyz")]))
+    done = client.predict_frame(frame, model="agents@1", probabilities=True)
+    assert done["prediction"].tolist() == fitted.predict(sample).tolist()
+    names = [f"probability_{label}" for label in fitted.classes_]
+    np.testing.assert_array_equal(done[names].to_numpy(), fitted.predict_proba(sample))
+    assert done.index.equals(frame.index)
+
+
+def test_rows_that_cannot_be_predicted_are_missing_and_a_warning_says_so(client: Client) -> None:
+    frame = pd.DataFrame({"age": [25.0, None, 30.0], "pclass": ["3", "second", "1"]})
+    with pytest.warns(UserWarning, match=r"1 of 3 rows could not be predicted; client\.job\("):
+        done = client.predict_frame(frame, probabilities=True)
+    assert done["prediction"].dtype == "Int64"
+    assert done["prediction"].isna().tolist() == [False, True, False]
+    assert done["probability_0"].isna().tolist() == [False, True, False]
+    with pytest.raises(JobFailed, match="row 2, column pclass: not a number"):
+        client.predict_frame(frame, on_error="fail")
+
+
+def test_the_model_may_be_named_by_an_alias_and_a_wrong_one_is_told(client: Client) -> None:
+    frame = pd.DataFrame({"age": [25], "pclass": [3]})
+    assert client.predict_frame(frame, model="titanic@production")["prediction"].tolist() == [0]
+    for name in ("titanik", "titanic@9", "titanic@staging"):
+        with pytest.raises(NotFound):
+            client.predict_frame(frame, model=name)
+
+
+def test_dates_are_sent_as_the_model_reads_them(client: Client, stack: Stack, tmp_path: Path) -> None:
+    days = pd.Series(pd.date_range("2026-01-01", periods=60, freq="31h", unit="s"))
+    days.to_frame("day").to_csv(tmp_path / "s.csv", index=False)
+    read = pd.read_csv(tmp_path / "s.csv", parse_dates=["day"])
+    as_numbers = FunctionTransformer(np.asarray, kw_args={"dtype": "int64"})
+    fitted = make_pipeline(as_numbers, DecisionTreeClassifier()).fit(read, days.dt.day_of_week > 4)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(fitted))
+    add(tmp_path / "m.pkl", "weekend", Registry(Storage(str(stack.models))), tmp_path / "s.csv", parse_dates=["day"])
+    done = client.predict_frame(read, model="weekend")
+    assert done["prediction"].dtype == bool
+    assert done["prediction"].tolist() == fitted.predict(read).tolist()
