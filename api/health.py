@@ -26,9 +26,7 @@ class Check(TypedDict):
 
 
 class ModelsCheck(Check):
-    """Whether there is a model; the default one with its version; and each registered version that a worker cannot
-    open, with the reason.
-    """
+    """Whether there is a model, the default one, and each version that a worker cannot open, with the reason."""
 
     default: NotRequired[str]
     unopenable: NotRequired[dict[str, str]]
