@@ -1,6 +1,7 @@
 """The rooms and the ways between them (docs/design): a file imports only from the rows below its own."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,12 @@ def test_a_module_says_what_it_is_in_its_first_line_and_is_one_noun(file: Path) 
     text = file.read_text()
     assert ast.get_docstring(ast.parse(text)), "no docstring"
     assert text.count("\n") <= 300, "over 300 lines"
+
+
+def test_an_installed_rowcast_has_every_module() -> None:
+    """Tests import from the checkout, so they would not miss a folder that `pip install` leaves out."""
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert {".".join(file.relative_to(ROOT).parent.parts) for file in FILES} <= set(packages)
 
 
 def test_jobs_know_of_models_only_what_they_promise() -> None:
