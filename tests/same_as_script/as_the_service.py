@@ -24,7 +24,7 @@ from rowcast.jobs.plan import Planner
 from rowcast.models.load import LoadedModel
 from rowcast.models.registry import Registry
 from rowcast.models.values import row_values
-from rowcast.scoring.predict import predict_rows
+from rowcast.scoring.predict import Wanted, predict_rows
 from rowcast.scoring.score import ChunkSpec, score
 from rowcast.storage import Storage
 from training.add import add
@@ -121,7 +121,9 @@ def register(folder: Path, model: Any, sample: Path, read: Reading, target: str 
     return Models(registry, "strict").get("m", manifest.version)
 
 
-def scored(model: LoadedModel, data: bytes, chunk_rows: int) -> tuple[list[tuple[str, ...]], dict[int, str]]:
+def scored(
+    model: LoadedModel, data: bytes, chunk_rows: int, decimal: str = "."
+) -> tuple[list[tuple[str, ...]], dict[int, str]]:
     """The added cells of each row of a file, and why each bad row is bad, by index from 0."""
     options = Options(output="predictions", delimiter=",")
     planner = Planner(
@@ -171,7 +173,7 @@ def differences(
     texts = pd.read_csv(path, dtype=str, na_values=list(read.na_values))
     for chunk_rows in chunk_sizes:
         cut = f"chunks of {chunk_rows}"
-        got, faults = scored(registered, path.read_bytes(), chunk_rows)
+        got, faults = scored(registered, path.read_bytes(), chunk_rows, read.decimal)
         if len(got) != len(texts):
             return [f"{cut}: {len(got)} rows for {len(texts)}"]
         wrong = [row for row in faults if not may_be_bad(texts.iloc[row])]
@@ -219,7 +221,7 @@ def single_differences(
             values = row_values(
                 {name: json_value(one[name].iloc[0], texts[name].iloc[row]) for name in names}, registered.manifest
             )
-            (answer,) = predict_rows(registered, [values], False)
+            (answer,) = predict_rows(registered, [values], Wanted())
         except RowcastError as error:
             answer = str(error)
         got = (answer,) if isinstance(answer, str) else tuple(map(str, _flat(list(answer.values()))))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
-import own_code
+import users_code
 import xgboost
 from sklearn import ensemble, linear_model, naive_bayes, neighbors, svm, tree
 from sklearn.calibration import CalibratedClassifierCV
@@ -60,7 +60,7 @@ def encode() -> ColumnTransformer:
             ),
             (
                 "dates",
-                make_pipeline(FunctionTransformer(own_code.date_parts), SimpleImputer(), StandardScaler()),
+                make_pipeline(FunctionTransformer(users_code.date_parts), SimpleImputer(), StandardScaler()),
                 ["joined"],
             ),
             ("plans", one_hot(), ["plan"]),
@@ -86,7 +86,7 @@ NUMBERS = ["height cm", "age"]
 
 def selected(columns: list[str], model: Any) -> Pipeline:
     """A model that takes some columns of the frame as they are, with their types."""
-    return make_pipeline(own_code.Picker(columns), model)
+    return make_pipeline(users_code.Picker(columns), model)
 
 
 FAMILIES = {
@@ -226,10 +226,10 @@ FAMILIES = {
         lambda: make_pipeline(
             FeatureUnion(
                 [
-                    ("numbers", make_pipeline(own_code.Picker(NUMBERS), SimpleImputer())),
+                    ("numbers", make_pipeline(users_code.Picker(NUMBERS), SimpleImputer())),
                     (
                         "text",
-                        make_pipeline(own_code.Picker(["town"]), SimpleImputer(strategy="most_frequent"), one_hot()),
+                        make_pipeline(users_code.Picker(["town"]), SimpleImputer(strategy="most_frequent"), one_hot()),
                     ),
                 ]
             ),
@@ -237,6 +237,6 @@ FAMILIES = {
         ),
         "labels",
     ),
-    "plain class": Family(own_code.Plain, None),
-    "plain class of numbers": Family(own_code.PlainNumbers, None),
+    "plain class": Family(users_code.Plain, None),
+    "plain class of numbers": Family(users_code.PlainNumbers, None),
 }

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import own_code
 import pandas as pd
 import pytest
+import users_code
 from as_the_service import Reading, differences, fit, register, single_differences, write_csv
 from feature_kinds import KINDS, column
 from sklearn.compose import ColumnTransformer
@@ -41,16 +41,20 @@ MODELS: dict[str, tuple[Any, list[str], bool]] = {
     "hist boosting": (HistGradientBoostingClassifier(max_iter=5), ["height", "age"], True),
     "one column": (HistGradientBoostingClassifier(max_iter=5), ["height"], True),
     "trees of objects": (make_pipeline(ordinal(), trees), list(COLUMNS), True),
-    "one-hot of objects": (make_pipeline(one_hot(), own_code.Checksum()), ["age", "town"], True),
+    "one-hot of objects": (make_pipeline(one_hot(), users_code.Checksum()), ["age", "town"], True),
     "columns by place of an array": (make_pipeline(by_place(), trees), list(COLUMNS), True),
     "columns by place of a frame": (make_pipeline(by_place(), trees), list(COLUMNS), False),
     "own picker of numbers": (
-        make_pipeline(own_code.Picker(["age"]), SimpleImputer(), own_code.Checksum()),
+        make_pipeline(users_code.Picker(["age"]), SimpleImputer(), users_code.Checksum()),
         list(COLUMNS),
         False,
     ),
-    "own picker of words": (make_pipeline(own_code.Picker(["town", "member"]), ordinal(), trees), list(COLUMNS), False),
-    "own estimator": (own_code.Checksum(), ["height", "age"], True),
+    "own picker of words": (
+        make_pipeline(users_code.Picker(["town", "member"]), ordinal(), trees),
+        list(COLUMNS),
+        False,
+    ),
+    "own estimator": (users_code.Checksum(), ["height", "age"], True),
 }
 
 

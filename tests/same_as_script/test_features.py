@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import own_code
 import pandas as pd
 import pytest
+import users_code
 from as_the_service import Reading, differences, fit, reading, register, single_differences, write_csv
 from feature_kinds import KINDS, MISSING, NAMED, column
 from sklearn.impute import SimpleImputer
@@ -56,28 +56,28 @@ STEPS: Mapping[str, Sequence[Any]] = {
     "one-hot": [one_hot()],
     "ordinal": [ordinal()],
     "target": [TargetEncoder(target_type="continuous", cv=2)],
-    "astype(str), one-hot": [by(own_code.as_text), one_hot()],
-    "str(), one-hot": [by(own_code.as_python_text), one_hot()],
-    "objects, one-hot": [by(own_code.as_objects), one_hot()],
-    "characters": [by(own_code.digits_after_the_point)],
-    "floats": [by(own_code.as_floats)],
-    "fillna": [by(own_code.fill_text), one_hot()],
-    "fillna(-1)": [by(own_code.fill_minus_one)],
-    "str.len": [by(own_code.lengths)],
-    "str.upper": [by(own_code.upper), one_hot()],
-    "len()": [by(own_code.python_lengths)],
-    "isna": [by(own_code.is_missing)],
-    "== True": [by(own_code.is_true)],
-    "select_dtypes": [by(own_code.numbers_only)],
-    "get_dummies": [by(own_code.known_dummies)],
-    "parts of dates": [by(own_code.date_parts)],
-    "dates as integers": [by(own_code.date_numbers)],
-    "days since": [by(own_code.days_since)],
-    "weekdays": [by(own_code.weekday_names), one_hot()],
-    "cat.codes": [by(own_code.category_codes)],
+    "astype(str), one-hot": [by(users_code.as_text), one_hot()],
+    "str(), one-hot": [by(users_code.as_python_text), one_hot()],
+    "objects, one-hot": [by(users_code.as_objects), one_hot()],
+    "characters": [by(users_code.digits_after_the_point)],
+    "floats": [by(users_code.as_floats)],
+    "fillna": [by(users_code.fill_text), one_hot()],
+    "fillna(-1)": [by(users_code.fill_minus_one)],
+    "str.len": [by(users_code.lengths)],
+    "str.upper": [by(users_code.upper), one_hot()],
+    "len()": [by(users_code.python_lengths)],
+    "isna": [by(users_code.is_missing)],
+    "== True": [by(users_code.is_true)],
+    "select_dtypes": [by(users_code.numbers_only)],
+    "get_dummies": [by(users_code.known_dummies)],
+    "parts of dates": [by(users_code.date_parts)],
+    "dates as integers": [by(users_code.date_numbers)],
+    "days since": [by(users_code.days_since)],
+    "weekdays": [by(users_code.weekday_names), one_hot()],
+    "cat.codes": [by(users_code.category_codes)],
     "pandas output": [
         SimpleImputer(strategy="most_frequent").set_output(transform="pandas"),
-        by(own_code.as_text),
+        by(users_code.as_text),
         one_hot(),
     ],
 }
@@ -141,7 +141,7 @@ def test_features_reach_the_model_as_pandas_reads_them(tmp_path: Path, kind: str
     file = write_csv(tmp_path / "file.csv", columns(kind, FILE_ROWS, 2))
     frame = pd.read_csv(sample, **read.for_pandas)
     features = list(frame)
-    model = fit(make_pipeline(*STEPS[step], own_code.Checksum()), frame, np.random.default_rng(3).normal(size=ROWS))
+    model = fit(make_pipeline(*STEPS[step], users_code.Checksum()), frame, np.random.default_rng(3).normal(size=ROWS))
     try:
         served = register(tmp_path, model, sample, read)
     except RowcastError as refusal:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import own_code
 import pandas as pd
 import pytest
+import users_code
 from as_the_service import Reading, differences, fit, register, write_csv
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -71,18 +71,18 @@ def tolerant(kind: str) -> Any:
     """What users write for such a column; it does not distinguish the types."""
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     if kind == "numbers":
-        return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), own_code.Checksum())
-    return make_pipeline(one_hot, own_code.Checksum())
+        return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), users_code.Checksum())
+    return make_pipeline(one_hot, users_code.Checksum())
 
 
 def distinguishing(kind: str) -> Any:
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    return make_pipeline(FunctionTransformer(own_code.as_python_text), one_hot, own_code.Checksum())
+    return make_pipeline(FunctionTransformer(users_code.as_python_text), one_hot, users_code.Checksum())
 
 
 def ordinal(kind: str) -> Any:
     known = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
-    return make_pipeline(known, own_code.Checksum())
+    return make_pipeline(known, users_code.Checksum())
 
 
 def kind_of(change: str) -> str:

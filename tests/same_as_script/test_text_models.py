@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import own_code
 import pandas as pd
 import pytest
+import users_code
 from as_the_service import Reading, differences, fit, register, single_differences, write_csv
 from feature_kinds import MISSING, NAMED
 from sklearn.compose import ColumnTransformer
@@ -47,7 +47,7 @@ ONE_COLUMN = {
 
 FILLED = {
     "filled, tf-idf": lambda: make_pipeline(
-        FunctionTransformer(own_code.fill_text), TfidfVectorizer(), LogisticRegression()
+        FunctionTransformer(users_code.fill_text), TfidfVectorizer(), LogisticRegression()
     ),
 }
 

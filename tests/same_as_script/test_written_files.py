@@ -6,14 +6,15 @@ the whole column for its cell (or floats of a column of whole numbers), or for a
 
 import csv
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import own_code
 import pandas as pd
 import pytest
+import users_code
 from as_the_service import Reading, differences, fit, register, write_csv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -107,7 +108,9 @@ def dtype_of(*cells: str, read: Reading = PLAIN) -> str:
     file = io.StringIO(newline="")
     csv.writer(file).writerows([["x", "note"], *([cell, "n"] for cell in cells)])
     file.seek(0)
-    return str(pd.read_csv(file, **read.for_pandas)["x"].dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return str(pd.read_csv(file, **read.for_pandas)["x"].dtype)
 
 
 def may_be_bad(first: str, kind: str, read: Reading = PLAIN) -> Callable[[Any], bool]:
@@ -139,32 +142,32 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., LoadedModel
 
 @pytest.fixture(scope="module")
 def floats(serve: Callable[..., LoadedModel]) -> LoadedModel:
-    return serve(own_code.Same(), ["0.5", "-1.25", "1e5", "", "NA", "3"])
+    return serve(users_code.Same(), ["0.5", "-1.25", "1e5", "", "NA", "3"])
 
 
 @pytest.fixture(scope="module")
 def integers(serve: Callable[..., LoadedModel]) -> LoadedModel:
-    return serve(own_code.Same(), ["1", "-2", "30", str(2**60)])
+    return serve(users_code.Same(), ["1", "-2", "30", str(2**60)])
 
 
 @pytest.fixture(scope="module")
 def texts(serve: Callable[..., LoadedModel]) -> LoadedModel:
-    return serve(own_code.Shown(), ["Aix", "", "b c", "NA", '"', "None"])
+    return serve(users_code.Shown(), ["Aix", "", "b c", "NA", '"', "None"])
 
 
 @pytest.fixture(scope="module")
 def flags(serve: Callable[..., LoadedModel]) -> LoadedModel:
-    return serve(own_code.Shown(), ["True", "False", "true"])
+    return serve(users_code.Shown(), ["True", "False", "true"])
 
 
 @pytest.fixture(scope="module")
 def flags_with_gaps(serve: Callable[..., LoadedModel]) -> LoadedModel:
-    return serve(own_code.Shown(), ["True", "False", "true", "", "NA"])
+    return serve(users_code.Shown(), ["True", "False", "true", "", "NA"])
 
 
 @pytest.fixture(scope="module")
 def days(serve: Callable[..., LoadedModel]) -> LoadedModel:
-    return serve(own_code.Shown(), ["2024-01-31", "1999-12-01", ""], DATES)
+    return serve(users_code.Shown(), ["2024-01-31", "1999-12-01", ""], DATES)
 
 
 def compare(
@@ -179,7 +182,7 @@ def compare(
 @few
 @given(written(mostly(FLOATS | NA_TEXTS, NO_NUMBERS | INFINITIES), "0.5"))
 def test_numbers_in_every_spelling_are_those_of_the_script(tmp_path: Path, floats: LoadedModel, data: bytes) -> None:
-    compare(tmp_path, data, own_code.Same(), floats, may_be_bad("0.5", "float64"))
+    compare(tmp_path, data, users_code.Same(), floats, may_be_bad("0.5", "float64"))
 
 
 @few
@@ -187,19 +190,19 @@ def test_numbers_in_every_spelling_are_those_of_the_script(tmp_path: Path, float
 def test_whole_numbers_in_every_spelling_are_those_of_the_script(
     tmp_path: Path, integers: LoadedModel, data: bytes
 ) -> None:
-    compare(tmp_path, data, own_code.Same(), integers, may_be_bad("12", "int64"))
+    compare(tmp_path, data, users_code.Same(), integers, may_be_bad("12", "int64"))
 
 
 @few
 @given(written(TEXTS | NA_TEXTS | FLOATS | FLAGS | st.sampled_from([" NA", "nan ", "na", "none", "Null"]), "Aix"))
 def test_texts_of_every_kind_are_those_of_the_script(tmp_path: Path, texts: LoadedModel, data: bytes) -> None:
-    compare(tmp_path, data, own_code.Shown(), texts, may_be_bad("Aix", "str"))
+    compare(tmp_path, data, users_code.Shown(), texts, may_be_bad("Aix", "str"))
 
 
 @few
 @given(written(mostly(FLAGS, NO_FLAGS | NA_TEXTS), "True"))
 def test_booleans_in_every_spelling_are_those_of_the_script(tmp_path: Path, flags: LoadedModel, data: bytes) -> None:
-    compare(tmp_path, data, own_code.Shown(), flags, may_be_bad("True", "bool"))
+    compare(tmp_path, data, users_code.Shown(), flags, may_be_bad("True", "bool"))
 
 
 @few
@@ -208,10 +211,10 @@ def test_booleans_with_gaps_are_those_of_the_script(tmp_path: Path, flags_with_g
     def allowed(row: Any) -> bool:
         return not pd.isna(row["x"]) and dtype_of("True", row["x"]) != "bool"
 
-    compare(tmp_path, data, own_code.Shown(), flags_with_gaps, allowed)
+    compare(tmp_path, data, users_code.Shown(), flags_with_gaps, allowed)
 
 
 @few
 @given(written(mostly(DAYS | NA_TEXTS, NO_DAYS), "2024-01-31"))
 def test_dates_in_every_spelling_are_those_of_the_script(tmp_path: Path, days: LoadedModel, data: bytes) -> None:
-    compare(tmp_path, data, own_code.Shown(), days, may_be_bad("2024-01-31", "datetime64[us]", DATES))
+    compare(tmp_path, data, users_code.Shown(), days, may_be_bad("2024-01-31", "datetime64[us]", DATES))

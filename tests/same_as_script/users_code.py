@@ -155,7 +155,7 @@ def category_codes(frame: pd.DataFrame) -> pd.DataFrame:
 # Steps that look at the whole batch: a row's prediction depends on which rows stand beside it.
 
 
-def own_codes(frame: pd.DataFrame) -> pd.DataFrame:
+def users_codes(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.apply(lambda column: column.astype("category").cat.codes)
 
 
