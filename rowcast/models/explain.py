@@ -20,7 +20,8 @@ def why_unreadable(error: Exception, code: ModelCode) -> str:
     if found is None:
         return f"{type(error).__name__}: {error}"
     name, module = found[1], found[2]
-    return lacks_main([name]) if module == MAIN else _lacks_name(name, module, code)
+    is_main = module.rpartition(".")[2] == MAIN  # `python -m worker` calls its own `worker.__main__`
+    return lacks_main([name]) if is_main else _lacks_name(name, module, code)
 
 
 def lacks_main(names: Sequence[str]) -> str:
