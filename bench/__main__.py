@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import batch, growth, load, single, start, where
+from bench import batch, growth, load, mixed, single, start, where
 from bench.table import Figure, keep, plot, table
 
 GROUPS: dict[str, Callable[[Path, bool], list[Figure]]] = {
@@ -15,6 +15,7 @@ GROUPS: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "start": start.figures,
     "growth": growth.figures,
     "load": load.figures,
+    "mixed": mixed.figures,
     "where": where.figures,
 }
 

@@ -58,9 +58,9 @@ def _register_tasks(app: Celery, settings: Settings, node: str) -> None:
         at_hand["process"].warm_up()
 
     @app.task(name=CHUNK_TASK)
-    def score_chunk(id: str, chunk: int) -> None:
-        at_hand["process"].score_chunk(id, chunk)
+    def score_chunk() -> None:
+        at_hand["process"].work()
 
     @app.task(name=SINGLES_TASK)
-    def score_singles(model: str) -> None:
-        at_hand["process"].predict_waiting(model)
+    def score_singles() -> None:
+        at_hand["process"].work()

@@ -37,12 +37,14 @@ class _Hold:
     leases: Sequence[ChunkLease | RowLease]
     seconds: float
     deadline: float
+    outer: "_Hold | None" = None
+    """What the process has put aside for this; it is renewed as well."""
     lost: set[str] = field(default_factory=set)
     lost_at: float | None = None
 
 
 class Keeper:
-    """Holds one piece of work at a time, as its process does."""
+    """Holds one piece of work at a time, as its process does, and what that was put aside for."""
 
     def __init__(self, leases: Leases, lease_seconds: float, chunk_timeout_seconds: float) -> None:
         self._leases = leases
@@ -74,16 +76,28 @@ class Keeper:
 
     @contextmanager
     def holding(self, leases: Sequence[ChunkLease | RowLease], seconds: float | None = None) -> Iterator[None]:
-        """Renews the leases until the block is left; for so many seconds at most, or as long as a chunk may take."""
-        seconds = seconds or self._timeout_seconds
-        signal.setitimer(signal.ITIMER_REAL, seconds + _ALARM_SECONDS)
-        self._hold = _Hold(leases, seconds, time.monotonic() + seconds)
-        self._changed.set()
+        """Renews the leases until the block is left; for so many seconds at most, or as long as a chunk may take.
+
+        A block within a block is work that comes between: the time that it takes is not counted against the outer one.
+        """
+        seconds, began = seconds or self._timeout_seconds, time.monotonic()
+        outer = self._hold
+        self._begin(_Hold(leases, seconds, began + seconds, outer))
         try:
             yield
         finally:
-            self._hold = None
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            if outer is None:
+                self._hold = None
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            else:
+                outer.deadline += time.monotonic() - began
+                self._begin(outer)
+
+    def _begin(self, hold: _Hold) -> None:
+        remaining = max(0.0, hold.deadline - time.monotonic())
+        signal.setitimer(signal.ITIMER_REAL, remaining + _ALARM_SECONDS)
+        self._hold = hold
+        self._changed.set()
 
     def _run(self) -> None:
         while True:
@@ -109,7 +123,9 @@ class Keeper:
 
     def _look(self, hold: _Hold) -> None:
         try:
-            hold.lost |= self._leases.renew(lease.member for lease in hold.leases if lease.member not in hold.lost)
+            self._renew(hold)
+            if hold.outer:
+                self._renew(hold.outer)
         except Unavailable as error:
             self._log.warning("lease_not_renewed", reason=error.detail)
         now = time.monotonic()
@@ -123,6 +139,9 @@ class Keeper:
             timed_out = TimedOut(f"Scoring took longer than {hold.seconds:g} s (ROWCAST_CHUNK_TIMEOUT).")
             self._leases.give_back(hold.leases, timed_out.recorded(), strikes=STRIKES_OF_ERROR)
             self._end_process(hold, "work_took_too_long")
+
+    def _renew(self, hold: _Hold) -> None:
+        hold.lost |= self._leases.renew(lease.member for lease in hold.leases if lease.member not in hold.lost)
 
     def _end_process(self, hold: _Hold, event: str) -> None:
         self._log.warning(event, leases=[lease.member for lease in hold.leases[:3]])

@@ -19,7 +19,7 @@ from rowcast.errors import (
 from rowcast.jobs.connection import connect
 from rowcast.jobs.crew import Crew
 from rowcast.jobs.files import Files
-from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease
+from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
 from rowcast.jobs.packed import Stored
 from rowcast.jobs.records import Records
 from rowcast.jobs.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
@@ -33,13 +33,15 @@ from rowcast.storage import Storage
 from worker.isolate import Isolated, is_suspect
 from worker.keeper import Keeper
 from worker.models import Models
+from worker.share import Share
+from worker.slices import Slices
 
 GATHER_ROWS = 256
 """Single rows predicted in one call: it costs hardly more than one row does."""
 
 LINGER_SECONDS = 1.0
 """How long a process waits for the next single row before it goes back to Celery, whose way to it takes longer than a
-prediction does; other work that comes calls it away."""
+prediction does; other work that comes calls it."""
 
 STAY_SECONDS = 5.0
 """When it goes back nevertheless, so that a worker that is to stop gets its processes."""
@@ -60,6 +62,10 @@ class Process:
         self._isolated = Isolated(self._models.files, settings.chunk_timeout)
         self._keeper = Keeper(self._leases, settings.lease_seconds, settings.chunk_timeout)
         self._crew, self._node = Crew(redis), node
+        self._share = Share()
+        self._slices = Slices(self._let_rows_pass)
+        self._counted_until = 0.0
+        """Up to when the time of the chunk at hand is counted in its share."""
         self._log = logger("worker").bind(worker=self.holder)
 
     def warm_up(self) -> None:
@@ -84,12 +90,50 @@ class Process:
         except RowcastError as error:
             self._log.warning("unopenable_models_not_reported", reason=error.detail)
 
-    def score_chunk(self, id: str, chunk: int) -> None:
-        """Scores one chunk, if it still needs to be."""
+    def work(self) -> None:
+        """Does the work that waits: single rows of whatever model, until it is a chunk's turn, and then one chunk.
+
+        Where nothing waits, it lingers for rows that come.
+        """
+        stay_until = time.monotonic() + STAY_SECONDS
+        while True:
+            linger_seconds = max(0.0, min(LINGER_SECONDS, stay_until - time.monotonic()))
+            work = self._leases.take(self._share.order, GATHER_ROWS, linger_seconds)
+            found = self._leases.linger(linger_seconds) if work == "lingering" else work
+            match found:
+                case WaitingRows(model, rows):
+                    if not self._predict_leased(model, rows) or time.monotonic() > stay_until:
+                        return
+                case WaitingChunk(id, chunk):
+                    if self._score_chunk(id, chunk):
+                        return
+                case None:
+                    return
+
+    def _let_rows_pass(self) -> None:
+        """Predicts rows that wait before the chunk at hand goes on, as far as their share of the time allows."""
+        self._count_chunk()
+        try:
+            while self._share.rows_come_first:
+                found = self._leases.take(["rows"], GATHER_ROWS)
+                if not isinstance(found, WaitingRows) or not self._predict_leased(found.model, found.rows):
+                    break
+        except Unavailable as error:
+            self._log.warning("rows_not_looked_for", reason=error.detail)
+        self._counted_until = time.perf_counter()
+
+    def _count_chunk(self) -> None:
+        now = time.perf_counter()
+        self._share.add_chunk(now - self._counted_until)
+        self._counted_until = now
+
+    def _score_chunk(self, id: str, chunk: int) -> bool:
+        """Scores one chunk; answers whether it still needed to be."""
         lease = self._leases.chunk(id, chunk)
         if isinstance(lease, str):
             self._log.info("hint_not_needed", job=id, chunk=chunk, reason=lease)
-            return
+            return False
+        self._counted_until = time.perf_counter()
         log = self._log.bind(job=id, chunk=chunk, attempt=lease.attempt, request_id=lease.spec.request_id)
         with self._keeper.holding([lease], self._longest_seconds(lease)):
             try:
@@ -105,24 +149,13 @@ class Process:
                 self._keeper.give_back([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
             finally:
                 self._isolated.close()
-
-    def predict_waiting(self, model: str) -> None:
-        """Predicts the single rows that wait for `NAME@VERSION`, then those that come next, of whatever model."""
-        stay_until = time.monotonic() + STAY_SECONDS
-        while True:
-            linger_seconds = LINGER_SECONDS if time.monotonic() < stay_until else 0
-            rows = self._leases.rows(model, GATHER_ROWS, linger_seconds)
-            if rows == "lingering":
-                handed = self._leases.linger(linger_seconds)
-                if handed is None:
-                    break
-                model, rows = handed[0], [handed[1]]
-            if not rows or not self._predict_leased(model, rows):
-                break
+                self._count_chunk()
+        return True
 
     def _predict_leased(self, model: str, rows: Sequence[RowLease]) -> bool:
         """Predicts and commits the rows; answers whether to go on with others."""
         log = self._log.bind(model=model, jobs=[row.id for row in rows])
+        started = time.perf_counter()
         with self._keeper.holding(rows, self._longest_seconds(rows[0])):
             try:
                 self._predict_and_commit(model, rows, log)
@@ -135,13 +168,16 @@ class Process:
                 self._keeper.give_back(rows, document, strikes=STRIKES_OF_ERROR)
             finally:
                 self._isolated.close()
+                self._share.add_rows(time.perf_counter() - started)
         return True
 
     def _longest_seconds(self, lease: ChunkLease | RowLease) -> float | None:
         return self._isolated.longest_seconds if is_suspect(lease) else None
 
     def _way_to_predict(self, lease: ChunkLease | RowLease) -> Predict:
-        return self._isolated.predict_good if is_suspect(lease) else predict_good
+        if is_suspect(lease):
+            return self._isolated.predict_good
+        return self._slices.predict_good if isinstance(lease, ChunkLease) else predict_good
 
     def _score(self, lease: ChunkLease, log: Any) -> None:
         started = time.perf_counter()

@@ -18,17 +18,22 @@ TABLE = {
     "job": Key("rowcast:job:{}", "hash", "the record of a job", "end + 2 retentions; a tombstone as long"),
     "plan": Key("rowcast:job:{}:plan", "string", "16 bytes a chunk: first row, rows, bytes", "until the files go"),
     "parts": Key("rowcast:job:{}:parts", "string", "32 bytes a chunk: sizes, rows, digest", "until the files go"),
-    "open": Key("rowcast:job:{}:open", "hash", "chunk in flight → attempts, strikes, its hint (ms)", "while it runs"),
+    "open": Key("rowcast:job:{}:open", "hash", "chunk in flight → attempts, strikes", "while it runs"),
     "summary": Key("rowcast:job:{}:summary", "hash", "counts of classes, or figures and bins", "as the record"),
     "jobs": Key("rowcast:jobs", "zset", "ids of all records, by id, which is by time", "for ever"),
     "owned": Key("rowcast:jobs:{}", "zset", "ids of one key's records", "for ever"),
     "due": Key("rowcast:due", "zset", "JOB/CHUNK in flight → when upkeep looks at it again (ms)", "for ever"),
     "leases": Key("rowcast:leases", "hash", "JOB/CHUNK leased → attempt and holder", "for ever"),
     "waiting": Key("rowcast:waiting:{}", "list", "ids of single jobs that wait for a model version", "while any waits"),
-    "hinted": Key("rowcast:hinted", "hash", "NAME@VERSION with a hint on its way → since when (ms)", "for ever"),
+    "ready_chunks": Key("rowcast:ready:chunks", "zset", "JOB/CHUNK that waits for a process → its round", "for ever"),
+    "ready_models": Key("rowcast:ready:models", "zset", "NAME@VERSION with rows that wait → its round", "for ever"),
+    "rounds": Key("rowcast:rounds", "hash", "`chunks`, `models` → the round that is served", "for ever"),
     "lingering": Key("rowcast:lingering", "zset", "NODE/PID that waits for single rows → until when (ms)", "for ever"),
     "wake": Key(
-        "rowcast:wake:{}", "list", "the row that NODE/PID is given, with its lease; '' calls it away", "a minute"
+        "rowcast:wake:{}",
+        "list",
+        "the row that NODE/PID is given, with its lease; '' calls it to other work",
+        "a minute",
     ),
     "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
     "sweeping": Key("rowcast:sweeping", "zset", "ids whose files are removed then (ms)", "until they are"),
@@ -46,8 +51,8 @@ TABLE = {
     ),
     "idempotency": Key("rowcast:idempotency:{}", "string", "job's id and the request's fingerprint", "24 hours"),
     "requests": Key("rowcast:requests:{}", "string", "requests of one API key, by the library limits", "2 minutes"),
-    "batch": Key("rowcast.batch", "list", "Celery's queue of chunk hints", "for ever"),
-    "single": Key("rowcast.single", "list", "Celery's queue of single-row hints", "for ever"),
+    "batch": Key("rowcast.batch", "list", "Celery's queue of hints that chunks wait", "for ever"),
+    "single": Key("rowcast.single", "list", "Celery's queue of hints that rows wait", "for ever"),
 }
 
 ENDED_CHANNEL = "rowcast:ended"

@@ -60,6 +60,26 @@ class RowLease:
 
 
 @dataclass(frozen=True)
+class WaitingRows:
+    """Rows of one model version, leased."""
+
+    model: str
+    """`NAME@VERSION`."""
+    rows: Sequence[RowLease]
+
+
+@dataclass(frozen=True)
+class WaitingChunk:
+    """A chunk that nobody has, by its name; it is still to be leased."""
+
+    id: str
+    chunk: int
+
+
+Kind = Literal["rows", "chunk"]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How a single job ended: its result, or a problem."""
 
@@ -95,26 +115,38 @@ class Leases:
         spec = Spec.model_validate_json(spec)
         return ChunkLease(id, chunk, int(attempt), unpack_planned(planned), spec, int(strikes))
 
-    def rows(self, model: str, most: int, linger_seconds: float = 0) -> list[RowLease] | Literal["lingering"]:
-        """Takes what waits for the model version `NAME@VERSION`, at most `most` rows.
+    def take(
+        self, kinds: Sequence[Kind], most_rows: int, linger_seconds: float = 0
+    ) -> WaitingRows | WaitingChunk | Literal["lingering"] | None:
+        """Takes the work that comes next, of the first of `kinds` that there is; at most `most_rows` rows.
 
-        `lingering`: nothing waits, no other work either, and for so many seconds `linger` tells of the next row.
+        `lingering`: no work waits, and for so many seconds `linger` returns the next row. None: there is no work of the
+        kinds, or the process would not linger.
         """
         with speaking():
-            answer = self._scripts("lease_singles", model, self.holder, most, int(linger_seconds * 1000))
-        return "lingering" if answer == b"lingering" else [_row_lease(*fields) for fields in answer]
+            answer = self._scripts("take", self.holder, most_rows, int(linger_seconds * 1000), *kinds)
+        match answer:
+            case [b"rows", model, *rows]:
+                return WaitingRows(model.decode(), [_row_lease(*fields) for fields in rows])
+            case [b"chunk", id, chunk]:
+                return WaitingChunk(id.decode(), int(chunk))
+            case [b"lingering"]:
+                return "lingering"
+        return None
 
-    def linger(self, seconds: float) -> tuple[str, RowLease] | None:
-        """Waits for the next row: it and its model version, or None where time is up or other work has come."""
+    def linger(self, seconds: float) -> WaitingRows | Literal["called"] | None:
+        """Waits for the next row. `called`: work has come that is to be taken. None: the time is up."""
         wake = key("wake", self.holder)
         with speaking():
             _, word = self._redis.blpop(wake, seconds) or (wake, None)
-            if word is None and not self._redis.zrem(key("lingering"), self.holder):
+            if word is None:
+                if self._redis.zrem(key("lingering"), self.holder):
+                    return None
                 word = self._redis.lpop(wake)  # it came at the last moment
         if not word:
-            return None
+            return "called"
         model, fields = json.loads(word)
-        return model, _row_lease(*(str(field).encode() for field in fields))
+        return WaitingRows(model, [_row_lease(*(str(field).encode() for field in fields))])
 
     def renew(self, members: Iterable[str]) -> set[str]:
         """Prolongs leases and answers those that are no longer ours: lost, or of a job that has ended."""

@@ -1,8 +1,8 @@
 """The Celery application's settings, its queues and task names; no task bodies, so that the gateway can share it.
 
-A message is a hint, "look at chunk 3 of job J": the record decides what there is to do (`leases.py`). Hints are put on
-the queue by the same Lua script that changes the record, so none is forgotten between the two; they are made here, once
-a process, by Celery itself (`hint`), with marks that the script fills in.
+A message is a hint that work waits, and names none: a process that receives one asks the records for what comes next
+(`lua/take.lua`). Hints are put on the queue by the same Lua script that changes the record, so none is forgotten
+between the two; they are made here, once a process, by Celery itself (`hint`), with a mark that the script fills in.
 """
 
 import json
@@ -23,8 +23,8 @@ SINGLES_TASK = "rowcast.score_singles"
 REFUSED = "messages_refused"
 """Among the totals: messages that nobody of ours had put on the queue."""
 
-MARK = "@{}@"
-"""What a hint's message has in place of an argument until a script fills it in."""
+TAG_MARK = "@TAG@"
+"""What a hint's message has in place of its identity until a script fills it in."""
 
 _LATE_SECONDS = 30
 """How much later than a chunk's own limit its hint is sent again; where the chunk is busy, that does nothing."""
@@ -45,13 +45,13 @@ def make_app(settings: Settings) -> Celery:
         task_default_queue=BATCH,
         task_default_exchange="",
         task_create_missing_queues=False,
-        # A hint is acknowledged when its chunk is done; one whose process died comes back at once.
+        # A hint is acknowledged when the work that it led to is done; one whose process died comes back at once.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_lost_wait=0.5,
-        # One message for each process: chunks go to whoever is free, also to workers that join later.
+        # One message for each process: work goes to whichever is free, also to workers that join later.
         worker_prefetch_multiplier=1,
-        # Single rows are served first: BRPOP looks at the queues in the order given.
+        # The order decides nothing: whichever message comes, the process takes the work whose turn it is.
         broker_transport_options={
             "queue_order_strategy": "priority",
             "priority_steps": [0],
@@ -87,15 +87,10 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
-def hint(app: Celery, task: str, queue: str, *arguments: str) -> str:
-    """The message for `task` as the transport stores it: `@NAME@` for each of `arguments`, `@TAG@` for its identity.
-
-    Every argument goes in as JSON text, so that a script can fill in strings and numbers alike.
-    """
-    tag = MARK.format("TAG")
-    args = [MARK.format(name) for name in arguments]
+def hint(app: Celery, task: str, queue: str) -> str:
+    """The message for `task`, without arguments, as the transport stores it; with `TAG_MARK` for its identity."""
     headers, properties, body, _ = app.amqp.as_task_v2(
-        tag, task, args, {}, origin="rowcast", argsrepr="", kwargsrepr=""
+        TAG_MARK, task, [], {}, origin="rowcast", argsrepr="", kwargsrepr=""
     )
     with Connection("memory://") as nowhere:  # any virtual channel shapes a message as the Redis transport does
         message: dict[str, Any] = nowhere.default_channel.prepare_message(
@@ -104,10 +99,7 @@ def hint(app: Celery, task: str, queue: str, *arguments: str) -> str:
     message["properties"] |= {
         "delivery_info": {"exchange": "", "routing_key": queue},
         "priority": 0,
-        "delivery_tag": tag,
+        "delivery_tag": TAG_MARK,
         "delivery_mode": 2,
     }
-    text = json.dumps(message)
-    for name in arguments:  # the body is JSON within JSON: its quotes are escaped there
-        text = text.replace(f'\\"{MARK.format(name)}\\"', MARK.format(name))
-    return text
+    return json.dumps(message)

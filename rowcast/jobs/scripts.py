@@ -14,10 +14,7 @@ _FOLDER = Path(__file__).parent / "lua"
 _USES = {"commit_chunk": ["summary", "ending"], "submit": ["ending"]}
 
 RESEND_MS = 5_000
-"""When upkeep first doubts that a hint, or a worker that leases nothing, will come."""
-
-LOST_MS = 120_000
-"""When it sends a hint again although the queue is not empty: longer than any queue should make a hint wait."""
+"""How long a chunk or a row may wait for a lease before upkeep checks whether it still waits in its line."""
 
 TOLD_BYTES = 1_000
 """The longest outcome of a row that is told to who waits; who waits for a longer one reads it from the record."""
@@ -45,9 +42,9 @@ class Scripts:
         self._shared = "\n".join(
             [
                 keys.lua(),
-                f"local HINT_BATCH = {_literal(hint(app, CHUNK_TASK, BATCH, 'JOB', 'CHUNK'))}",
-                f"local HINT_SINGLE = {_literal(hint(app, SINGLES_TASK, SINGLE, 'MODEL'))}",
-                f"local RESEND_MS, LOST_MS = {RESEND_MS}, {LOST_MS}",
+                f"local HINT_BATCH = {_literal(hint(app, CHUNK_TASK, BATCH))}",
+                f"local HINT_SINGLE = {_literal(hint(app, SINGLES_TASK, SINGLE))}",
+                f"local RESEND_MS = {RESEND_MS}",
                 f"local LEASE_MS, LONGEST_WAIT_MS = {lease_ms}, {max(lease_ms, pause_ms) + RESEND_MS}",
                 f"local TOLD_BYTES = {TOLD_BYTES}",
                 f"local STRIKES_ALLOWED, STRIKES_OF_DEATH = {STRIKES_ALLOWED}, {STRIKES_OF_DEATH}",

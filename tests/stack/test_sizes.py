@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from programs import Stack, until
+from scored import assert_whole, submit
 
 from rowcast.errors import QueueFull
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
@@ -15,6 +16,8 @@ from rowcast.jobs.submit import new_id
 from rowcast.settings import Settings
 
 JOBS = 10_000
+"""As many as may live."""
+PROCESSES = 2
 CHUNKS = 100_000
 MODEL = ModelRef(name="fixed", version="1")
 
@@ -23,18 +26,36 @@ def single(owner: str, age: int) -> NewJob:
     return NewJob(new_id(), owner, Spec(kind="single", model=MODEL, options=Options()), 1, 1, values=[age])
 
 
-def test_ten_thousand_rows_wait_for_a_worker_and_one_more_is_refused(own_stack: Stack, http: httpx.Client) -> None:
-    records = Records(own_stack.redis, Settings.read(redis_url=own_stack.redis_url))
-    ids = [records.make(single("", number % 60))[0] for number in range(JOBS)]
+def test_twenty_thousand_rows_are_predicted_and_never_send_more_messages_than_processes(
+    own_stack: Stack, http: httpx.Client
+) -> None:
+    """Half of them wait for a worker, and one more would be refused; the others come while it works."""
+    redis, messages = own_stack.redis, set()
+    settings = Settings.read(redis_url=own_stack.redis_url)
+    records = Records(redis, settings)
+    ids = []
+
+    def look() -> None:
+        messages.add(max(redis.llen(key("single")), redis.llen(key("batch"))))
+
+    for number in range(JOBS):
+        ids.append(records.make(single("", number % 60))[0])
+        look()
     refused = http.post("/predict", json={"features": [1], "model": "fixed"})
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
     own_stack.start_worker()
-    until(lambda: own_stack.redis.hget(key("live"), "*") == b"0", "all have ended")
-    totals = own_stack.redis.hgetall(key("totals"))
-    assert (totals[b"jobs_taken"], totals[b"jobs_succeeded"]) == (b"%d" % JOBS, b"%d" % JOBS)
-    for number in range(0, JOBS, 97):  # no multiple of 60: every age is among them
-        assert records.get(ids[number]).result == {"prediction": int(number % 60 > 30)}
-    assert http.post("/predict", json={"features": [1], "model": "fixed"}).status_code == 202
+    more = Records(redis, settings.model_copy(update={"max_jobs": 2 * JOBS + 1}))
+    for number in range(JOBS):
+        ids.append(more.make(single("", number % 60))[0])
+        look()
+    file = submit(http, "fixed")
+    until(lambda: look() or redis.hget(key("live"), "*") == b"0", "all have ended")
+    assert max(messages) <= PROCESSES
+    totals = redis.hgetall(key("totals"))
+    assert (totals[b"jobs_taken"], totals[b"jobs_succeeded"]) == (b"%d" % (2 * JOBS + 1),) * 2
+    for number in range(0, 2 * JOBS, 97):  # no multiple of 60: every age is among them
+        assert records.get(ids[number]).result == {"prediction": int(number % JOBS % 60 > 30)}
+    assert_whole(own_stack, http, file)
 
 
 def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(own_stack: Stack) -> None:
@@ -47,8 +68,8 @@ def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(ow
     before = redis.info("memory")["used_memory"]
     records.make(new)
     for chunk in range(2_000):
-        assert redis.hlen(key("open", new.id)) == redis.llen(key("batch")) == 4
-        redis.rpop(key("batch"))
+        assert redis.hlen(key("open", new.id)) == redis.zcard(key("ready_chunks")) == 4
+        assert redis.llen(key("batch")) == 1
         lease = leases.chunk(new.id, chunk)
         assert isinstance(lease, ChunkLease)
         assert leases.commit(lease, Stored(b"d" * 16, 1, 0, 1, 0), {"classes": {"0": 1}}) == "counted"

@@ -1,8 +1,20 @@
-"""The keeper's last resort."""
+"""The keeper: what it renews, and its last resort."""
 
 import signal
 import subprocess
 import sys
+
+from programs import until
+
+from rowcast.jobs.connection import Connection
+from rowcast.jobs.job import ModelRef, Spec
+from rowcast.jobs.keys import key
+from rowcast.jobs.leases import Leases, RowLease, WaitingRows
+from rowcast.jobs.options import Options
+from rowcast.jobs.records import NewJob, Records
+from rowcast.jobs.submit import new_id
+from rowcast.settings import Settings
+from worker.keeper import Keeper
 
 
 def test_a_predict_that_lets_no_other_thread_run_is_ended_by_the_kernel() -> None:
@@ -14,3 +26,29 @@ with keeper.Keeper(None, 15, 0.1).holding([]):
     ctypes.PyDLL(None).sleep(1000)  # unlike CDLL's, its functions keep the interpreter to themselves
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGALRM
+
+
+def test_work_that_comes_between_is_renewed_and_so_is_what_was_put_aside_for_it(
+    redis: Connection, settings: Settings
+) -> None:
+    records, leases = Records(redis, settings), Leases(redis, settings, "node/1")
+
+    def leased() -> RowLease:
+        spec = Spec(kind="single", model=ModelRef(name="m", version="1"), options=Options())
+        records.make(NewJob(new_id(), "", spec, 1, 1, values=[1]))
+        found = leases.take(["rows"], 1)
+        assert isinstance(found, WaitingRows)
+        return found.rows[0]
+
+    def is_renewed(*held: RowLease) -> None:
+        redis.zadd(key("due"), {lease.member: 1 for lease in held})
+        until(lambda: all(redis.zscore(key("due"), lease.member) > 1 for lease in held), "they are renewed")
+
+    outer, inner = leased(), leased()
+    keeper = Keeper(leases, lease_seconds=0.06, chunk_timeout_seconds=60)
+    with keeper.holding([outer]):
+        is_renewed(outer)
+        with keeper.holding([inner]):
+            is_renewed(outer, inner)
+        leases.give_back([inner], {}, strikes=0)
+        is_renewed(outer)

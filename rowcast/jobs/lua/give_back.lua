@@ -5,11 +5,12 @@ local function put_back(this, id, chunk, delay)
   local model = redis.call('HGET', K.job(id), 'waits_for')
   redis.call('HDEL', K.leases(), this)
   redis.call('ZADD', K.due(), text(now_ms() + (delay > 0 and delay or RESEND_MS)), this)
-  if delay > 0 then park(id, chunk, model)
+  if delay > 0 then -- it waits for its time to come (`due`)
+    if model then redis.call('HSET', K.job(id), 'parked', 1) end
   elseif model then
     redis.call('LPUSH', K.waiting(model), id)
-    hint_single(model, false)
-  else hint_chunk(id, chunk) end
+    offer_rows(model)
+  else offer_chunk(this) end
 end
 
 local strikes, delay, err = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] ~= '' and ARGV[3] or nil

@@ -25,16 +25,6 @@ end
 -- Chunks of one job that may be in flight.
 local function window() return math.max(4, 2 * slots_online()) end
 
-local function fill(template, tag, marks)
-  local message = string.gsub(template, '@TAG@', tag)
-  for mark, value in pairs(marks) do message = string.gsub(message, '@' .. mark .. '@', value) end
-  return message
-end
-
-local function next_tag() return 'h' .. text(redis.call('HINCRBY', K.totals(), 'hints', 1)) end
-
-local function quoted(value) return '\\"' .. value .. '\\"' end
-
 local function wake(holder, word)
   redis.call('LPUSH', K.wake(holder), word)
   redis.call('EXPIRE', K.wake(holder), 60)
@@ -46,45 +36,77 @@ local function take_lingering()
   return last[1] and tonumber(last[2]) > now_ms() and last[1] or nil
 end
 
--- Other work has come: one process fewer lingers.
-local function call_away()
+-- Work that waits for a process stands in one of two lines: 'chunks' (JOB/CHUNK) and 'models' (NAME@VERSION with single
+-- rows that wait). A line is served in rounds: the lowest round first, and within it the oldest job, or the first name. A
+-- job has one chunk in a round, and a model one batch of rows, so neither waits for all that another has.
+local LINES = {
+  chunks = {key = K.ready_chunks(), queue = K.batch(), hint = HINT_BATCH},
+  models = {key = K.ready_models(), queue = K.single(), hint = HINT_SINGLE},
+}
+
+-- The round that comes after the one which is served now.
+local function next_round(line) return tonumber(redis.call('HGET', K.rounds(), line) or 0) + 1 end
+
+-- Puts `who` in the line, unless it stands there already. Answers 1 if it was put there.
+local function line_up(line, who, round)
+  return redis.call('ZADD', LINES[line].key, 'NX', text(round or next_round(line)), who)
+end
+
+-- Takes out of the line who is served next; nil if nobody stands there.
+local function serve(line)
+  local first = redis.call('ZPOPMIN', LINES[line].key)
+  if not first[1] then return nil end
+  redis.call('HSET', K.rounds(), line, first[2])
+  return first[1]
+end
+
+local function length(line) return redis.call('ZCARD', LINES[line].key) end
+
+-- Calls a process to a line: one that lingers, or whichever receives a message. A process that is called looks at all
+-- that waits, so more messages than processes would change nothing, and no more are sent.
+local function call_for(line)
   local holder = take_lingering()
-  if holder then wake(holder, '') end
-end
-
-local function hint_chunk(id, chunk)
-  redis.call('LPUSH', K.batch(), fill(HINT_BATCH, next_tag(), {JOB = quoted(id), CHUNK = chunk}))
-  call_away()
-end
-
--- One hint a model version is enough while it is on its way: the task takes all that waits.
-local function hint_single(model, again)
-  if redis.call('HSETNX', K.hinted(), model, text(now_ms())) == 1 or again then
-    if again then redis.call('HSET', K.hinted(), model, text(now_ms())) end
-    redis.call('LPUSH', K.single(), fill(HINT_SINGLE, next_tag(), {MODEL = quoted(model)}))
-    call_away()
+  if holder then return wake(holder, '') end
+  local queue = LINES[line].queue
+  local messages = redis.call('LLEN', queue)
+  if messages == 0 or (messages < length(line) and messages < slots_online()) then
+    local tag = 'h' .. text(redis.call('HINCRBY', K.totals(), 'hints', 1))
+    redis.call('LPUSH', queue, (string.gsub(LINES[line].hint, '@TAG@', tag)))
   end
 end
 
 local function member(id, chunk) return id .. '/' .. chunk end
 
--- A chunk in flight: attempts so far, strikes against it, when it was hinted (ms; 0 is parked).
-local function pack_flight(attempt, strikes, hinted) return attempt .. ' ' .. strikes .. ' ' .. text(hinted) end
+-- A chunk in flight: attempts so far, strikes against it.
+local function pack_flight(attempt, strikes) return attempt .. ' ' .. strikes end
 
 local function unpack_flight(flight)
-  local attempt, strikes, hinted = string.match(flight, '^(%d+) (%d+) (%d+)$')
-  return tonumber(attempt), tonumber(strikes), tonumber(hinted)
+  local attempt, strikes = string.match(flight, '^(%d+) (%d+)')
+  return tonumber(attempt), tonumber(strikes)
+end
+
+-- Lets a chunk in flight, or a single job's row (with its model), wait for a process.
+local function offer_chunk(this, round)
+  local is_new = line_up('chunks', this, round)
+  call_for('chunks')
+  return is_new
+end
+
+local function offer_rows(model)
+  line_up('models', model)
+  call_for('models')
 end
 
 -- Puts a chunk in flight, with the attempts that it had before.
 local function send(id, chunk, attempts)
-  local now = now_ms()
-  redis.call('HSET', K.open(id), chunk, pack_flight(attempts, 0, now))
-  redis.call('ZADD', K.due(), text(now + RESEND_MS), member(id, chunk))
-  hint_chunk(id, chunk)
+  redis.call('HSET', K.open(id), chunk, pack_flight(attempts, 0))
+  redis.call('ZADD', K.due(), text(now_ms() + RESEND_MS), member(id, chunk))
+  local round = math.max(next_round('chunks'), tonumber(redis.call('HGET', K.job(id), 'round') or 0) + 1)
+  redis.call('HSET', K.job(id), 'round', text(round))
+  offer_chunk(member(id, chunk), round)
 end
 
--- Sends hints for the next chunks of a batch until its window is full. Of an input that still arrives, `chunks` are
+-- Sends the next chunks of a batch until its window is full. Of an input that still arrives, `chunks` are
 -- those that have come; where its job cannot succeed any more (`verdict`), no other is sent.
 local function top_up(id)
   local job = redis.call('HMGET', K.job(id), 'next', 'chunks', 'verdict')
@@ -103,6 +125,7 @@ local function close(id, chunk)
   redis.call('HDEL', K.open(id), chunk)
   redis.call('ZREM', K.due(), member(id, chunk))
   redis.call('HDEL', K.leases(), member(id, chunk))
+  redis.call('ZREM', K.ready_chunks(), member(id, chunk))
 end
 
 local function close_all(id)
@@ -148,6 +171,7 @@ local function is_arriving(id) return redis.call('HEXISTS', K.job(id), 'arriving
 local function break_off(id)
   local unfinished = in_flight(id)
   if unfinished ~= '' then redis.call('HSET', K.job(id), 'unfinished', unfinished) end
+  redis.call('HDEL', K.job(id), 'round')
   close_all(id)
 end
 
@@ -230,21 +254,12 @@ local function strike(id, chunk, strikes, err)
   if redis.call('HEXISTS', K.job(id), 'waits_for') == 1 then
     total = redis.call('HINCRBY', K.job(id), 'strikes', strikes)
   else
-    local attempt, before, hinted = unpack_flight(redis.call('HGET', K.open(id), chunk))
+    local attempt, before = unpack_flight(redis.call('HGET', K.open(id), chunk))
     total = before + strikes
-    redis.call('HSET', K.open(id), chunk, pack_flight(attempt, total, hinted))
+    redis.call('HSET', K.open(id), chunk, pack_flight(attempt, total))
   end
   if total < STRIKES_ALLOWED then return false end
   if finish(id, 'failed', err or worker_lost(id, chunk)) then tell({id})
   else give_up_mending(id, chunk) end
   return true
-end
-
--- Lets a chunk or a row wait for its time to come (`due`), without a hint.
-local function park(id, chunk, model)
-  if model then redis.call('HSET', K.job(id), 'parked', 1)
-  else
-    local attempt, strikes = unpack_flight(redis.call('HGET', K.open(id), chunk))
-    redis.call('HSET', K.open(id), chunk, pack_flight(attempt, strikes, 0))
-  end
 end

@@ -1,25 +1,21 @@
 -- Upkeep: looks at what is due and puts back what was lost on the way. ARGV: most to look at. Answers how many were put back.
 --   A lease has run out: its worker is gone; the chunk, or the single row, is hinted again, with a strike against it.
 --   It was parked: its pause is over.
---   A hint brought nobody: if the queue is empty it was lost; if not, it may only be waiting (and is not doubled before
---   LOST_MS have passed).
+--   Nobody has come for it: it stands in its line, or was taken out of it by a process that died before it leased it. If
+--   there is no message at all, that was lost.
 local now, put_back = now_ms(), 0
-local no_chunk_is_hinted = redis.call('LLEN', K.batch()) == 0
 
 local function look_at_row(id, model, run_out)
   if run_out or redis.call('HDEL', K.job(id), 'parked') == 1 then redis.call('RPUSH', K.waiting(model), id) end
-  local since = tonumber(redis.call('HGET', K.hinted(), model) or 0)
-  if redis.call('LLEN', K.single()) == 0 or now - since > LOST_MS then
-    hint_single(model, true)
+  if line_up('models', model) == 1 or redis.call('LLEN', K.single()) == 0 then
+    call_for('models')
     put_back = put_back + 1
   end
 end
 
-local function look_at_chunk(id, chunk, run_out)
-  local attempt, strikes, hinted = unpack_flight(redis.call('HGET', K.open(id), chunk))
-  if run_out or no_chunk_is_hinted or now - hinted > LOST_MS then
-    redis.call('HSET', K.open(id), chunk, pack_flight(attempt, strikes, now))
-    hint_chunk(id, chunk)
+local function look_at_chunk(this)
+  if line_up('chunks', this) == 1 or redis.call('LLEN', K.batch()) == 0 then
+    call_for('chunks')
     put_back = put_back + 1
   end
 end
@@ -32,7 +28,7 @@ local function look(this, id, chunk)
   local run_out = redis.call('HDEL', K.leases(), this) == 1
   if run_out and strike(id, chunk, STRIKES_OF_DEATH) then return end
   redis.call('ZADD', K.due(), text(now + RESEND_MS), this)
-  if model then look_at_row(id, model, run_out) else look_at_chunk(id, chunk, run_out) end
+  if model then look_at_row(id, model, run_out) else look_at_chunk(this) end
 end
 
 -- Nothing waits so long: the clock was put back. Who still works on it prolongs its lease by the new time at once.

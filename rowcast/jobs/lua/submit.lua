@@ -43,7 +43,7 @@ else
   else
     redis.call('RPUSH', K.waiting(model), id)
     redis.call('ZADD', K.due(), text(now_ms() + RESEND_MS), member(id, '0'))
-    hint_single(model, false)
+    offer_rows(model)
   end
 end
 return {'made'}

@@ -9,7 +9,7 @@ from rowcast.errors import Unavailable
 from rowcast.jobs.connection import Connection, connect
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.keys import key
-from rowcast.jobs.leases import Leases, Outcome
+from rowcast.jobs.leases import Leases, Outcome, RowLease, WaitingChunk, WaitingRows
 from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, pack_plan
 from rowcast.jobs.records import NewJob, Records
@@ -20,6 +20,7 @@ from rowcast.settings import Settings
 MODEL = ModelRef(name="titanic", version="1")
 OTHER = ModelRef(name="flights", version="2")
 LONG = 30
+ANY = ("chunk", "rows")
 
 
 @pytest.fixture
@@ -30,6 +31,26 @@ def records(redis: Connection, settings: Settings) -> Records:
 @pytest.fixture
 def leases(redis: Connection, settings: Settings) -> Leases:
     return Leases(redis, settings, "node/1")
+
+
+def linger(leases: Leases) -> None:
+    """Lets the process linger."""
+    assert leases.take(ANY, 10, LONG) == "lingering"
+
+
+def handed(leases: Leases) -> tuple[str, RowLease]:
+    """The one row that a lingering process is given, with its model."""
+    found = leases.linger(LONG)
+    assert isinstance(found, WaitingRows)
+    (row,) = found.rows
+    return found.model, row
+
+
+def taken(leases: Leases) -> list[RowLease]:
+    """The rows that wait."""
+    found = leases.take(["rows"], 10)
+    assert isinstance(found, WaitingRows)
+    return list(found.rows)
 
 
 def single(model: ModelRef = MODEL) -> NewJob:
@@ -46,11 +67,11 @@ def batch() -> NewJob:
 def test_a_row_goes_to_the_process_that_lingers_and_no_message_is_sent(
     records: Records, leases: Leases, redis: Connection
 ) -> None:
-    assert leases.rows(str(MODEL), 10, LONG) == "lingering"
+    linger(leases)
     new = single(OTHER)
     records.make(new)
-    assert not redis.exists(key("single"), key("waiting", str(OTHER)), key("hinted"))
-    model, row = leases.linger(LONG) or pytest.fail("it was not woken")
+    assert not redis.exists(key("single"), key("waiting", str(OTHER)), key("ready_models"))
+    model, row = handed(leases)
     assert (model, row.id, row.attempt, row.values, row.probabilities, row.strikes) == (
         str(OTHER), new.id, 1, new.values, True, 0,
     )  # fmt: skip
@@ -62,35 +83,42 @@ def test_a_row_goes_to_the_process_that_lingers_and_no_message_is_sent(
 def test_the_next_row_goes_to_celery_as_nobody_lingers_any_more(
     records: Records, leases: Leases, redis: Connection
 ) -> None:
-    leases.rows(str(MODEL), 10, LONG)
+    linger(leases)
     first, second = single(), single()
     records.make(first)
     records.make(second)
     assert redis.llen(key("single")) == 1
-    _, row = leases.linger(LONG) or pytest.fail("it was not woken")
-    rest = leases.rows(str(MODEL), 10, LONG)
-    assert [row.id, *(row.id for row in rest)] == [first.id, second.id]  # type: ignore[union-attr]
+    _, row = handed(leases)
+    assert [row.id, *(row.id for row in taken(leases))] == [first.id, second.id]
 
 
 @pytest.mark.parametrize("work", [batch, single])
-def test_nobody_lingers_while_work_waits(
+def test_no_process_lingers_while_work_waits(
     records: Records, leases: Leases, work: Callable[[], NewJob], redis: Connection
 ) -> None:
-    records.make(work())
-    assert leases.rows("another@1", 10, LONG) == []
+    new = work()
+    records.make(new)
+    kind = "rows" if new.plan else "chunk"
+    assert leases.take([kind], 10, LONG) is None, "there is other work than it takes"  # type: ignore[list-item]
+    assert leases.take(ANY, 10, LONG) not in (None, "lingering")
     assert not redis.exists(key("lingering"))
 
 
-def test_a_batch_calls_who_lingers_away(records: Records, leases: Leases) -> None:
-    leases.rows(str(MODEL), 10, LONG)
-    records.make(batch())
-    assert leases.linger(LONG) is None
+def test_a_batch_calls_a_process_that_lingers_and_no_message_is_sent(
+    records: Records, leases: Leases, redis: Connection
+) -> None:
+    linger(leases)
+    new = batch()
+    records.make(new)
+    assert leases.linger(LONG) == "called"
+    assert not redis.exists(key("batch"))
+    assert leases.take(ANY, 10, LONG) == WaitingChunk(new.id, 0)
 
 
 def test_who_has_waited_long_enough_is_given_nothing_any_more(
     records: Records, leases: Leases, redis: Connection
 ) -> None:
-    leases.rows(str(MODEL), 10, LONG)
+    linger(leases)
     assert leases.linger(0.01) is None
     records.make(single())
     assert redis.llen(key("single")) == 1
@@ -99,21 +127,21 @@ def test_who_has_waited_long_enough_is_given_nothing_any_more(
 def test_a_row_that_comes_at_the_last_moment_is_not_left_behind(
     records: Records, leases: Leases, redis: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leases.rows(str(MODEL), 10, LONG)
+    linger(leases)
     new = single()
 
     def too_early(*_: object) -> None:
         records.make(new)
 
     monkeypatch.setattr(leases._redis, "blpop", too_early)
-    _, row = leases.linger(LONG) or pytest.fail("it was not woken")
+    _, row = handed(leases)
     assert row.id == new.id
 
 
 def test_who_should_have_come_back_long_ago_is_given_nothing(
     records: Records, leases: Leases, redis: Connection
 ) -> None:
-    leases.rows(str(MODEL), 10, LONG)
+    linger(leases)
     redis.zadd(key("lingering"), {leases.holder: 1})
     records.make(single())
     assert redis.llen(key("single")) == 1
@@ -122,17 +150,17 @@ def test_who_should_have_come_back_long_ago_is_given_nothing(
 
 def test_what_was_said_to_it_before_is_not_heard_again(records: Records, leases: Leases, redis: Connection) -> None:
     redis.lpush(key("wake", leases.holder), "")
-    assert leases.rows(str(MODEL), 10, LONG) == "lingering"
+    linger(leases)
     assert not redis.exists(key("wake", leases.holder))
 
 
 def test_the_lease_of_one_that_died_with_its_row_is_given_back(records: Records, leases: Leases) -> None:
-    leases.rows(str(MODEL), 10, LONG)
+    linger(leases)
     new = single()
     records.make(new)
     assert leases.give_back_of(lambda holder: holder == leases.holder, strikes=1) == 1
-    (again,) = leases.rows(str(MODEL), 10)
-    assert (again.id, again.attempt, again.strikes) == (new.id, 2, 1)  # type: ignore[union-attr]
+    (again,) = taken(leases)
+    assert (again.id, again.attempt, again.strikes) == (new.id, 2, 1)
 
 
 def test_many_rows_and_processes_lose_none_and_have_none_twice(
@@ -145,12 +173,11 @@ def test_many_rows_and_processes_lose_none_and_have_none_twice(
     def work(number: int) -> None:
         leases = Leases(redis, settings, f"node/{number}")
         while not over.is_set():
-            rows = leases.rows(str(MODEL), 5, 0.02)
-            if rows == "lingering":
-                handed = leases.linger(0.02)
-                rows = [handed[1]] if handed else []
-            done.extend(row.id for row in rows)  # type: ignore[union-attr]
-            leases.commit_rows([Outcome(row, "succeeded", {"prediction": 0}) for row in rows])  # type: ignore[union-attr]
+            work = leases.take(ANY, 5, 0.02)
+            found = leases.linger(0.02) if work == "lingering" else work
+            rows = found.rows if isinstance(found, WaitingRows) else []
+            done.extend(row.id for row in rows)
+            leases.commit_rows([Outcome(row, "succeeded", {"prediction": 0}) for row in rows])
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:

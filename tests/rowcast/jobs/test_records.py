@@ -23,7 +23,7 @@ from rowcast.jobs.crew import Crew
 from rowcast.jobs.files import Files
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.keys import TABLE, key
-from rowcast.jobs.leases import ChunkLease, Leases, Outcome
+from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease, WaitingRows
 from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, Stored, pack_plan, unpack_stored
 from rowcast.jobs.records import NewJob, Records, Repeat
@@ -75,6 +75,12 @@ def lease_of(leases: Leases, id: str, chunk: int) -> ChunkLease:
     return lease
 
 
+def rows_of(leases: Leases, most: int = 10) -> list[RowLease]:
+    """The rows that wait, leased."""
+    found = leases.take(["rows"], most)
+    return list(found.rows) if isinstance(found, WaitingRows) else []
+
+
 def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(records: Records, leases: Leases) -> None:
     new = batch()
     assert records.make(new) == (new.id, "made")
@@ -94,7 +100,7 @@ def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(record
 def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: Leases, redis: Connection) -> None:
     new = batch(chunks=50)
     records.make(new)
-    assert redis.llen(key("batch")) == redis.hlen(key("open", new.id)) == 4
+    assert redis.zcard(key("ready_chunks")) == redis.hlen(key("open", new.id)) == 4
     assert leases.chunk(new.id, 4) == "idle"
     leases.commit(lease_of(leases, new.id, 2), part(), {})
     assert redis.hlen(key("open", new.id)) == 4
@@ -134,13 +140,15 @@ def test_a_chunk_whose_holders_all_die_fails_its_job_and_names_its_rows(
     assert "Chunk 3 (rows 31 to 40)" in job.error["detail"]
 
 
-def test_what_is_given_back_is_hinted_again_at_once(records: Records, leases: Leases, redis: Connection) -> None:
+def test_what_is_given_back_waits_again_at_once(records: Records, leases: Leases, redis: Connection) -> None:
     new = batch()
     records.make(new)
     lease = lease_of(leases, new.id, 1)
-    queued = redis.llen(key("batch"))
+    assert redis.zscore(key("ready_chunks"), lease.member) is None
+    redis.delete(key("batch"))
     leases.give_back([lease], PROBLEM, strikes=0)
-    assert redis.llen(key("batch")) == queued + 1
+    assert redis.zscore(key("ready_chunks"), lease.member) is not None
+    assert redis.llen(key("batch")) == 1
     assert lease_of(leases, new.id, 1).attempt == 2
 
 
@@ -197,33 +205,37 @@ def test_waiting_rows_are_taken_together_and_end_each_with_its_own_outcome(
     for new in jobs:
         records.make(new)
     assert redis.llen(key("single")) == 1, "one hint serves all that wait"
-    rows = leases.rows("titanic@1", 10)
+    rows = rows_of(leases)
     assert [row.id for row in rows] == [new.id for new in jobs]
     assert [row.values for row in rows] == [[25, 3]] * 3
-    assert leases.rows("titanic@1", 10) == []
+    assert rows_of(leases) == []
     outcomes = [Outcome(rows[0], "succeeded", {"prediction": 0}), Outcome(rows[1], "failed", PROBLEM)]
     assert leases.commit_rows(outcomes) == 2
     assert leases.commit_rows(outcomes) == 0
     leases.give_back(rows[2:], PROBLEM, strikes=0)
-    assert [row.id for row in leases.rows("titanic@1", 10)] == [jobs[2].id]
+    assert [row.id for row in rows_of(leases)] == [jobs[2].id]
     done, failed, running = (records.get(new.id) for new in jobs)
     assert (done.status, done.result, done.rows_done) == (Status.SUCCEEDED, {"prediction": 0}, 1)
     assert (failed.status, failed.error, failed.rows_failed) == (Status.FAILED, PROBLEM, 1)
     assert running.status is Status.RUNNING
 
 
-def test_more_rows_than_one_lease_takes_get_another_hint(records: Records, leases: Leases, redis: Connection) -> None:
+def test_more_rows_than_one_process_takes_wait_for_the_next(
+    records: Records, leases: Leases, redis: Connection
+) -> None:
     for _ in range(5):
         records.make(single())
-    assert len(leases.rows("titanic@1", 3)) == 3
-    assert redis.llen(key("single")) == 2
+    assert len(rows_of(leases, 3)) == 3
+    assert redis.llen(key("single")) == 1
+    assert redis.zrange(key("ready_models"), 0, -1) == [b"titanic@1"]
+    assert len(rows_of(leases, 3)) == 2
 
 
 def test_a_cancelled_row_waits_no_more(records: Records, leases: Leases) -> None:
     new = single()
     records.make(new)
     records.cancel(new.id)
-    assert leases.rows("titanic@1", 10) == []
+    assert rows_of(leases) == []
 
 
 def test_the_same_request_makes_one_job_and_another_with_its_key_is_refused(records: Records) -> None:
@@ -277,7 +289,7 @@ def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(records: Records, lea
     assert redis.hgetall(key("job", new.id)) == {b"status": b"deleted", b"owner": b""}
     assert redis.ttl(key("job", new.id)) > 0
     left = {name for name in TABLE if redis.exists(key(name, new.id))}
-    assert left <= {"job", "totals", "live", "batch", "sweeping"}
+    assert left <= {"job", "totals", "live", "batch", "rounds", "sweeping"}
     with pytest.raises(NotFound):
         records.get(new_id())
 
@@ -361,8 +373,8 @@ def test_a_row_with_a_strike_against_it_goes_alone(records: Records, leases: Lea
     jobs = [single() for _ in range(4)]
     for new in jobs:
         records.make(new)
-    leases.give_back(leases.rows("titanic@1", 10), PROBLEM, strikes=1)
-    again = [leases.rows("titanic@1", 10) for _ in range(5)]
+    leases.give_back(rows_of(leases), PROBLEM, strikes=1)
+    again = [rows_of(leases) for _ in range(5)]
     assert [[row.strikes for row in rows] for rows in again] == [[1], [1], [1], [1], []]
 
 
@@ -373,16 +385,16 @@ def test_what_is_put_off_comes_back_when_its_time_has_come(
     new, row = batch(), single()
     records.make(new)
     records.make(row)
-    leases.give_back([lease_of(leases, new.id, 0), *leases.rows("titanic@1", 1)], PROBLEM, strikes=0, delay_seconds=60)
-    hints, asked = redis.llen(key("batch")), redis.llen(key("single"))
+    leases.give_back([lease_of(leases, new.id, 0), *rows_of(leases, 1)], PROBLEM, strikes=0, delay_seconds=60)
     upkeep.tick()
-    assert (redis.llen(key("batch")), redis.llen(key("single"))) == (hints, asked), "it is not time yet"
-    assert leases.rows("titanic@1", 1) == []
+    assert redis.zscore(key("ready_chunks"), f"{new.id}/0") is None, "it is not time yet"
+    assert rows_of(leases, 1) == []
     redis.zadd(key("due"), {f"{new.id}/0": 1, f"{row.id}/0": 1})
     redis.delete(key("single"))
     upkeep.tick()
-    assert (redis.llen(key("batch")), redis.llen(key("single"))) == (hints + 1, 1)
-    assert [lease.id for lease in leases.rows("titanic@1", 1)] == [row.id]
+    assert redis.zscore(key("ready_chunks"), f"{new.id}/0") is not None
+    assert (redis.llen(key("batch")), redis.llen(key("single"))) == (1, 1)
+    assert [lease.id for lease in rows_of(leases, 1)] == [row.id]
 
 
 def test_files_of_an_upload_that_fell_silent_and_of_a_deleted_job_are_swept(

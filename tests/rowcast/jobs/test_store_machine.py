@@ -5,7 +5,6 @@ status is one that the table of states allows, and the books add up; at the end,
 whole audit, the store's files too, finds nothing.
 """
 
-import json
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from rowcast.jobs.connection import Connection
 from rowcast.jobs.files import Files
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.keys import key
-from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease
+from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
 from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, Stored, pack_plan
 from rowcast.jobs.records import NewJob, Records, Repeat
@@ -37,6 +36,8 @@ MODEL = ModelRef(name="m", version="1")
 PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}
 HOLDERS = ("a/1", "a/2", "b/1")
 PAUSE_SECONDS = 600
+PROCESSES = 2
+"""Of the workers that have shown themselves."""
 
 some = st.integers(0, 1000)
 holders = st.sampled_from(HOLDERS)
@@ -57,7 +58,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.redis.flushall()
         self.redis.zadd(
-            key("workers"), {"a#2": 2**52}
+            key("workers"), {f"a#{PROCESSES}": 2**52}
         )  # of an input that arrives, chunks are sent only if somebody is there
         self.records = Records(self.redis, self.options)
         self.files = Files(Storage(str(self.folder)))
@@ -71,8 +72,9 @@ class Machine(RuleBasedStateMachine):
         self.chunk_leases: list[ChunkLease] = []
         self.row_leases: list[RowLease] = []
         self.keyed: dict[str, tuple[str, str]] = {}
-        self.hints: list[bytes] = []
         self.seen: dict[str, tuple[str, int]] = {}
+        self.has_lost_rows = False
+        """Whether rows that wait may stand in no line, until upkeep has looked at all."""
 
     def job(self, number: int, *, known: bool = False) -> str:
         """Any job, a live one more often than not; `known`: none whose input still arrives."""
@@ -269,16 +271,15 @@ class Machine(RuleBasedStateMachine):
         assert outcome == ("ended" if has_ended else "counted")
 
     @precondition(lambda self: self.jobs)
-    @rule(number=some, redelivered=st.booleans(), holder=holders, commits=st.booleans())
-    def deliver_hint(self, number: int, redelivered: bool, holder: str, commits: bool) -> None:
-        hint = self.hints[number % len(self.hints)] if redelivered and self.hints else self.redis.rpop(key("batch"))
-        if hint:
-            self.take(hint, holder, commits)
-
-    def take(self, hint: bytes, holder: str, commits: bool) -> None:
-        self.hints.append(hint)
-        (id, chunk), _, _ = json.loads(json.loads(hint)["body"])
-        lease = self.lease(id, chunk, holder)
+    @rule(holder=holders, commits=st.booleans(), dies=st.sampled_from([False, False, True]))
+    def take_chunk(self, holder: str, commits: bool, dies: bool) -> None:
+        """Takes the chunk whose turn it is; a process that dies before it has leased it leaves it to upkeep."""
+        found = self.workers[holder].take(["chunk"], 1)
+        if not isinstance(found, WaitingChunk):
+            assert found is None
+            return
+        assert not self.jobs[found.id].open[found.chunk].held
+        lease = None if dies else self.lease(found.id, found.chunk, holder)
         if lease and commits:
             self.commit(lease)
 
@@ -286,9 +287,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(holder=holders, most=st.integers(1, 4))
     def lease_rows(self, holder: str, most: int) -> None:
-        leased = self.workers[holder].rows(str(MODEL), most)
+        stands_in_line = self.redis.exists(key("ready_models"))
+        found = self.workers[holder].take(["rows"], most)
+        leased = list(found.rows) if isinstance(found, WaitingRows) else []
         wanted: list[tuple[str, int, int]] = []
-        while len(wanted) < most and self.waiting:
+        while stands_in_line and len(wanted) < most and self.waiting:
             id = self.waiting.popleft()
             work = self.jobs[id].open[0]
             if work.strikes and wanted:
@@ -385,6 +388,11 @@ class Machine(RuleBasedStateMachine):
     def lose_hints(self, queue: str) -> None:
         self.redis.delete(key(queue))
 
+    @rule(line=st.sampled_from(["ready_chunks", "ready_models", "rounds"]))
+    def lose_lines(self, line: str) -> None:
+        self.redis.delete(key(line))
+        self.has_lost_rows |= line == "ready_models"
+
     # Upkeep
 
     @rule(everything_is_due=st.booleans())
@@ -397,6 +405,7 @@ class Machine(RuleBasedStateMachine):
             if members:
                 self.redis.zadd(key("due"), members)
         self.upkeep.tick()
+        self.has_lost_rows &= not everything_is_due
         flying = sorted((f"{id}/{chunk}", id, chunk, work) for id, chunk, work in self.flying())
         for _, id, chunk, work in flying:
             model = self.jobs[id]
@@ -509,6 +518,15 @@ class Machine(RuleBasedStateMachine):
         assert {member.decode() for member in self.redis.hkeys(key("leases"))} == held
         assert [id.decode() for id in self.redis.lrange(key("waiting", str(MODEL)), 0, -1)] == list(self.waiting)
 
+    @invariant()
+    def only_what_nobody_has_stands_in_line_and_few_messages_say_so(self) -> None:
+        free = {f"{id}/{chunk}" for id, chunk, work in self.flying_chunks() if not work.held}
+        assert {member.decode() for member in self.redis.zrange(key("ready_chunks"), 0, -1)} <= free
+        models = self.redis.zcard(key("ready_models"))
+        assert models <= 1
+        assert models or not self.waiting or self.has_lost_rows, "rows that wait stand in line"
+        assert max(self.redis.llen(key(queue)) for queue in ("batch", "single")) <= PROCESSES
+
     def teardown(self) -> None:
         """Whatever was lost: with upkeep and one worker all that lives comes to an end, and adds up."""
         for id in self.uploads():
@@ -517,8 +535,8 @@ class Machine(RuleBasedStateMachine):
             )
         for _ in range(20):
             self.tick(everything_is_due=True)
-            while hint := self.redis.rpop(key("batch")):
-                self.take(hint, HOLDERS[1], commits=True)
+            while self.redis.rpop(key("batch")):
+                self.take_chunk(HOLDERS[1], commits=True, dies=False)
             while self.redis.rpop(key("single")):
                 self.lease_rows(HOLDERS[1], 1)
                 if self.row_leases:

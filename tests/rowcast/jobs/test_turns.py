@@ -1,0 +1,167 @@
+"""Turns: which of what waits comes next, whatever the order and the amount in which it came."""
+
+import pytest
+
+from rowcast.jobs.connection import Connection
+from rowcast.jobs.crew import Crew
+from rowcast.jobs.job import InputInfo, ModelRef, Spec
+from rowcast.jobs.keys import key
+from rowcast.jobs.leases import ChunkLease, Leases, WaitingChunk, WaitingRows
+from rowcast.jobs.options import Options
+from rowcast.jobs.packed import Planned, Stored, pack_plan
+from rowcast.jobs.records import NewJob, Records
+from rowcast.jobs.submit import new_id
+from rowcast.settings import Settings
+
+BUSY = ModelRef(name="busy", version="1")
+QUIET = ModelRef(name="quiet", version="1")
+PROCESSES = 3
+
+
+@pytest.fixture
+def records(redis: Connection, settings: Settings) -> Records:
+    Crew(redis).beat("node", PROCESSES)
+    return Records(redis, settings)
+
+
+@pytest.fixture
+def leases(redis: Connection, settings: Settings) -> Leases:
+    return Leases(redis, settings, "node/1")
+
+
+def add_row(records: Records, model: ModelRef = BUSY) -> str:
+    spec = Spec(kind="single", model=model, options=Options())
+    return records.make(NewJob(new_id(), "", spec, 1, 1, values=[25]))[0]
+
+
+def add_file(records: Records, chunks: int) -> str:
+    sent = InputInfo(bytes=9, sha256="", filename=None, columns=("age",))
+    spec = Spec(kind="batch", model=BUSY, options=Options(), input=sent)
+    plan = pack_plan(Planned(1 + chunk, 1, 9) for chunk in range(chunks))
+    return records.make(NewJob(new_id(), "", spec, chunks, chunks, plan=plan))[0]
+
+
+def rows_next(leases: Leases, most: int = 10) -> tuple[str, int]:
+    """Which model's rows come next, and how many."""
+    found = leases.take(["rows"], most)
+    assert isinstance(found, WaitingRows)
+    return found.model, len(found.rows)
+
+
+def chunk_next(leases: Leases) -> tuple[str, int]:
+    """Which chunk comes next; it is scored at once."""
+    found = leases.take(["chunk"], 1)
+    assert isinstance(found, WaitingChunk)
+    lease = leases.chunk(found.id, found.chunk)
+    assert isinstance(lease, ChunkLease)
+    assert leases.commit(lease, Stored(b"d" * 16, 1, 0, 9, 0), {"classes": {}}) in ("counted", "ended")
+    return found.id, found.chunk
+
+
+def messages(redis: Connection) -> int:
+    return max(redis.llen(key("single")), redis.llen(key("batch")))
+
+
+def test_a_process_takes_the_kind_that_it_wants_first_and_the_other_where_there_is_none(
+    records: Records, leases: Leases
+) -> None:
+    file = add_file(records, 2)
+    add_row(records)
+    assert leases.take(["chunk", "rows"], 10) == WaitingChunk(file, 0)
+    assert isinstance(leases.take(["rows", "chunk"], 10), WaitingRows)
+    assert leases.take(["rows", "chunk"], 10) == WaitingChunk(file, 1)
+    assert leases.take(["rows", "chunk"], 10) is None
+
+
+def test_a_busy_models_rows_do_not_hold_up_anothers(records: Records, leases: Leases) -> None:
+    for _ in range(50):
+        add_row(records)
+    assert rows_next(leases) == ("busy@1", 10)
+    add_row(records, QUIET)
+    for _ in range(50):
+        add_row(records)
+    turns = [rows_next(leases) for _ in range(4)]
+    assert ("quiet@1", 1) in turns[:2]
+    assert turns.count(("busy@1", 10)) == 3
+
+
+def test_neither_of_two_busy_models_gets_more_than_the_other(records: Records, leases: Leases) -> None:
+    for _ in range(40):
+        add_row(records, QUIET)
+    for _ in range(400):
+        add_row(records)
+    turns = [rows_next(leases) for _ in range(8)]
+    assert turns.count(("busy@1", 10)) == turns.count(("quiet@1", 10)) == 4
+
+
+def test_a_small_file_does_not_wait_for_a_giant_one(records: Records, leases: Leases) -> None:
+    giant = add_file(records, 1_000)
+    for _ in range(20):
+        assert chunk_next(leases)[0] == giant
+    small = [add_file(records, 1) for _ in range(5)]
+    turns = [chunk_next(leases)[0] for _ in range(7)]
+    assert set(small) <= set(turns)
+    assert turns.count(giant) == 2
+
+
+def test_a_giant_file_goes_on_while_small_ones_keep_coming(records: Records, leases: Leases) -> None:
+    """Two come for each chunk that is scored: more than can be done."""
+    giant = add_file(records, 1_000)
+    turns = []
+    for _ in range(62):
+        add_file(records, 1)
+        add_file(records, 1)
+        turns.append(chunk_next(leases))
+    chunks = [chunk for id, chunk in turns if id == giant]
+    assert chunks == list(range(len(chunks)))
+    assert len(chunks) >= 5, "a chunk a round, and a round is as long as what came in the one before"
+
+
+def test_two_files_of_one_size_go_on_side_by_side(records: Records, leases: Leases) -> None:
+    files = [add_file(records, 100) for _ in range(2)]
+    turns = [chunk_next(leases)[0] for _ in range(40)]
+    assert [turns.count(file) for file in files] == [20, 20]
+
+
+def test_no_more_messages_are_sent_than_there_are_processes(
+    records: Records, leases: Leases, redis: Connection
+) -> None:
+    most = 0
+    for number in range(300):
+        add_row(records, ModelRef(name=f"model{number % 7}", version="1"))
+        most = max(most, messages(redis))
+        if number % 10 == 0:
+            add_file(records, 20)
+            most = max(most, messages(redis))
+        if number % 3 == 0:
+            leases.take(["rows"], 10)
+            most = max(most, messages(redis))
+    assert most == PROCESSES
+
+
+def test_while_a_message_waits_rows_that_a_process_takes_past_it_send_no_other(
+    records: Records, leases: Leases, redis: Connection
+) -> None:
+    for _ in range(50):
+        add_row(records)
+        assert rows_next(leases) == ("busy@1", 1)
+    assert redis.llen(key("single")) == 1
+
+
+def test_one_who_comes_for_nothing_sends_nothing(records: Records, leases: Leases, redis: Connection) -> None:
+    add_row(records)
+    add_file(records, 1)
+    rows_next(leases)
+    chunk_next(leases)
+    redis.delete(key("single"), key("batch"))
+    assert leases.take(["chunk", "rows"], 10) is None
+    assert not redis.exists(key("single"), key("batch"))
+
+
+def test_what_a_process_leaves_behind_calls_the_next(records: Records, leases: Leases, redis: Connection) -> None:
+    add_file(records, 3)
+    for _ in range(20):
+        add_row(records)
+    redis.delete(key("single"), key("batch"))
+    rows_next(leases)
+    assert (redis.llen(key("single")), redis.llen(key("batch"))) == (1, 1)

@@ -1,0 +1,61 @@
+"""Single rows and files share the workers: neither waits until the other has ended. One process has to do all."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from programs import Stack, until
+from scored import CSV, assert_whole, begun, submit, wait
+
+from rowcast.jobs.keys import key
+
+CALLERS = 4
+
+
+@contextmanager
+def callers(url: str, model: str) -> Iterator[list[int]]:
+    """Callers who send one row after the other until the block is left; how many each has had answered."""
+    answered, is_over = [0] * CALLERS, threading.Event()
+
+    def ask(number: int) -> None:
+        with httpx.Client(base_url=url, timeout=90) as http:
+            while not is_over.is_set():
+                body = {"features": [40], "model": model}
+                assert http.post("/predict", json=body, headers={"Prefer": "wait=60"}).json()["prediction"] == 1
+                answered[number] += 1
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: all(answered), "each caller had an answer")
+        yield answered
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_rows_and_files_are_served_by_one_process_side_by_side(own_stack: Stack, http: httpx.Client) -> None:
+    own_stack.start_worker(concurrency=1)
+    redis, messages = own_stack.redis, set()
+
+    def has_ended(id: str) -> bool:
+        messages.add((redis.llen(key("single")), redis.llen(key("batch"))))
+        return bool(http.get(f"/jobs/{id}").json()["finished_at"])
+
+    with callers(own_stack.url, "fixed") as answered:
+        before = sum(answered)
+        file = submit(http, "fixed")
+        until(lambda: has_ended(file), "the file is done while the rows go on")
+        assert_whole(own_stack, http, file)
+        assert sum(answered) > before
+
+        slow = submit(http, "slow", CSV[: CSV.index(b"\n", 600) + 1])  # a chunk takes a second
+        begun(http, slow)
+        before = sum(answered)
+        until(lambda: has_ended(slow), "the slow file is done, too")
+        chunks = wait(http, slow)["progress"]["rows_done"] // 64
+        assert sum(answered) - before >= CALLERS * chunks, "rows were answered between its chunks"
+    assert max(max(pair) for pair in messages) <= 1, "a message for the one process"

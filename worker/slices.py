@@ -1,0 +1,76 @@
+"""Slices: a chunk is predicted in pieces of a fraction of a second, so that single rows need not wait for all of it."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rowcast.scoring.predict import Outcome, Wanted, predict_good, rows_of
+from rowcast.scoring.table import Table
+
+if TYPE_CHECKING:
+    from rowcast.models.load import LoadedModel
+
+SLICE_SECONDS = 0.25
+"""What one call of `predict` over a chunk's rows may take. Most chunks take less, and are predicted in one call."""
+
+STEP_ROWS = 64
+"""Slices have a multiple of so many rows, as chunks do: BLAS treats the odd rows at the end of a block differently."""
+
+_FIRST_ROWS = 256
+"""The first slice if the model's speed is not known yet. Smaller ones say little: each call has a cost of its own."""
+
+
+class Slices:
+    """`predict_good` in slices; `between` is called before each of them and after the last."""
+
+    def __init__(self, between: Callable[[], None]) -> None:
+        self._between = between
+        self._row_seconds: dict[tuple[str, str], float] = {}
+
+    def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
+        """As `rowcast.scoring.predict.predict_good`, and gives the same values."""
+        name = (model.manifest.name, model.manifest.version)
+        outcomes: list[Outcome] = []
+        begin = 0
+        while begin < len(table) or not outcomes:
+            self._between()
+            end = min(len(table), begin + slice_rows(self._row_seconds.get(name)))
+            is_whole = begin == 0 and end == len(table)
+            started = perf_counter()
+            rows = table if is_whole else _piece(table, begin, end)
+            outcomes.append(predict_good(model, rows, wanted))
+            if end - begin >= _FIRST_ROWS:
+                self._row_seconds[name] = (perf_counter() - started) / (end - begin)
+            begin = end
+        self._between()
+        return joined(outcomes)
+
+
+def slice_rows(row_seconds: float | None) -> int:
+    """How many rows the next slice has, if each takes so long; None is not known."""
+    if row_seconds is None:
+        return _FIRST_ROWS
+    return max(STEP_ROWS, int(SLICE_SECONDS / max(row_seconds, 1e-9)) // STEP_ROWS * STEP_ROWS)
+
+
+def _piece(table: Table, begin: int, end: int) -> Table:
+    """Some rows with an index that starts at 0, as that of a chunk does: a pipeline may put columns together by it."""
+    piece = rows_of(table, slice(begin, end))
+    return piece.reset_index(drop=True) if isinstance(piece, pd.DataFrame | pd.Series) else piece
+
+
+def joined(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome of all rows, from those of slices that follow each other."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    begin, good, faults = 0, [], {}
+    for outcome in outcomes:
+        good.append(outcome.good + begin)
+        faults.update({begin + row: why for row, why in outcome.faults.items()})
+        begin += len(outcome.good) + len(outcome.faults)
+    # A slice without good rows has no values, and their type would be none of the model's.
+    first, *others = [outcome.values for outcome in outcomes if len(outcome.good)] or [outcomes[0].values]
+    return Outcome(first.joined(others), np.concatenate(good), faults)
