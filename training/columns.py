@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import pandas as pd
 
-from rowcast.models.manifest import Feature
+from rowcast.models.manifest import Feature, Label
 from training.csvfile import Cell
 
 Kind = Literal["number", "text", "boolean"]
@@ -77,7 +77,7 @@ def odd_cell(cells: Sequence[Cell]) -> tuple[int, str] | None:
 def feature(name: str, cells: Sequence[Cell], missing: bool = True) -> Feature:
     """The feature of a column: its kind, and its values where they are text and few."""
     kind = kind_of(cells)
-    values = sorted({cell for cell in cells if cell is not None}) if kind == "text" else None
+    values: list[Label] | None = sorted({cell for cell in cells if cell is not None}) if kind == "text" else None
     shown = values if values is not None and len(values) <= SHOWN_CATEGORIES else None
     return Feature(name=name, kind=kind, missing=missing, categories=shown)
 

@@ -47,6 +47,7 @@ def is_rounding(script: Answers, service: Answers) -> bool:
     """Whether all differences are in the last bits of floats, and no label is another one."""
     return all(
         wanted.shape == service[method].shape
+        and not _are_written_otherwise(wanted, service[method])
         and (
             not _unequal(wanted, service[method]).any()
             or (wanted.dtype.kind == "f" and np.allclose(wanted, service[method], _RELATIVE, 1e-12, equal_nan=True))
@@ -70,9 +71,15 @@ def shown(value: Any) -> str:
     return repr(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
 
 
+def _are_written_otherwise(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    """Whether equal values of both arrays would be other cells, for example 12 and 12.0."""
+    kinds = {"i": "integer", "u": "integer", "f": "float", "b": "boolean"}
+    return kinds.get(first.dtype.kind, "text") != kinds.get(second.dtype.kind, "text")
+
+
 def _unequal(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
     """For each row, whether any bit differs; a NaN equals a NaN."""
-    if first.shape != second.shape:
+    if first.shape != second.shape or _are_written_otherwise(first, second):
         return np.ones(max(1, min(len(first), len(second))), np.bool_)
     if first.dtype.kind == "f" and second.dtype == first.dtype:
         same = (first == second) & (np.signbit(first) == np.signbit(second)) | (np.isnan(first) & np.isnan(second))

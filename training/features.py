@@ -63,7 +63,7 @@ def _feature(name: str, column: "pd.Series[Any]", script: Script, sample: Sample
         values = sorted(str(value) for value in column.dropna().unique())
         more["categories"] = values if kind == "category" or len(values) <= SHOWN_CATEGORIES else None
     if kind == "category" and isinstance(column.dtype, pd.CategoricalDtype):
-        more["categories"] = [str(value) for value in column.cat.categories]
+        more["categories"] = column.cat.categories.tolist()
     if kind == "boolean" and named == "boolean":
         pair = booleans_of(sample.cells[name], script.dialect.na_texts())
         if pair is not None and pair[0] not in ("true", "1", "1.0"):

@@ -1,13 +1,14 @@
 """Gaps: rows in which one feature is missing, for each in turn, and whether script and service agree on them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from sklearn.utils import get_tags
 
 from rowcast.jobs.cells import csv_cell
 from rowcast.models.load import LoadedModel
+from rowcast.models.manifest import Feature, Kind
 from training.compare import is_rounding, taken
 from training.sample import Sample
 from training.script import Answers, Script
@@ -111,7 +112,8 @@ def allow_gaps(
     rehearsal: Rehearsal, frame: pd.DataFrame, say: Callable[[str], None], show: Callable[[int, int], None]
 ) -> None:
     """Marks the features that may be missing: those for which script and service predict the same without them."""
-    script, features = rehearsal.script, rehearsal.draft.features
+    features = rehearsal.draft.features
+    script = _with_types_of(rehearsal.script, features)  # a file of few rows might look like one of other types
     container = rehearsal.draft.container or "frame"
     model = rehearsal.model(features, container)
     names = [feature.name for feature in features if feature.missing]
@@ -119,15 +121,22 @@ def allow_gaps(
     predicted: set[str] = set()
     for file in gap_files(script, rehearsal.sample, frame, names, show):
         predicted |= set(file.features)
-        agreed |= set(_agreeing(rehearsal, model, file))
+        agreed |= set(_agreeing(rehearsal, script, model, file))
     for name in sorted(predicted - agreed):
         say(f"A row without {name!r} will be a bad row: the service cannot predict it as your script does.")
     rehearsal.take([one.model_copy(update={"missing": one.name in agreed}) for one in features], container)
 
 
-def _agreeing(rehearsal: Rehearsal, model: LoadedModel, file: GapFile) -> list[str]:
+def _with_types_of(script: Script, features: Sequence[Feature]) -> Script:
+    """The script with the types that the columns have in the sample, or in a file like it with a gap."""
+    kinds: dict[str, Kind] = {
+        feature.name: feature.kind for feature in features if feature.kind in ("number", "text", "boolean")
+    }
+    return replace(script, dialect=script.dialect.with_kinds({**kinds, **script.dialect.kinds}))
+
+
+def _agreeing(rehearsal: Rehearsal, script: Script, model: LoadedModel, file: GapFile) -> list[str]:
     """The file's features whose rows are predicted as the script does."""
-    script = rehearsal.script
     try:
         scored = score_csv(model, file.data, script.dialect, script.methods)
         same = [
@@ -145,5 +154,6 @@ def _agreeing(rehearsal: Rehearsal, model: LoadedModel, file: GapFile) -> list[s
     return [
         name
         for names in halves
-        for name in _agreeing(rehearsal, model, gap_file(script, rehearsal.sample, file.base, names))
+        for part in _files(script, rehearsal.sample, file.base, names)
+        for name in _agreeing(rehearsal, script, model, part)
     ]

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from importlib.metadata import packages_distributions
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from rowcast.models.code import NO_CODE, ModelCode
 from rowcast.models.load import library_version
 from rowcast.models.manifest import Draft, Golden, Label, Manifest
 from rowcast.models.registry import Registry
+from rowcast.models.requirements import distributions
 from rowcast.models.vet import with_requirements
 from rowcast.scoring.golden import GoldenSample
 
@@ -28,7 +28,7 @@ def draft(estimator: Any, *, training: Training, metrics: Mapping[str, float] | 
 
 def libraries(estimator: Any) -> dict[str, str]:
     """The versions of Python, of what every pipeline is made of, and of where the estimator comes from."""
-    names = [*LIBRARIES, *packages_distributions().get(type(estimator).__module__.split(".")[0], [])]
+    names = [*LIBRARIES, *distributions().get(type(estimator).__module__.split(".")[0], [])]
     versions = {name: library_version(name) for name in names}
     return {name: version for name, version in versions.items() if version is not None}
 

@@ -24,6 +24,7 @@ from training.describe import describe
 from training.features import describe_features
 from training.gaps import allow_gaps
 from training.golden import golden_sample
+from training.other_files import allow_for_other_types
 from training.representation import choose
 from training.sample import Sample
 from training.script import Script, find_script
@@ -76,6 +77,7 @@ def rehearse(
         )
         rehearsal = Rehearsal(script, sample, made, list(_trials(script, sample, some)))
         choose(rehearsal, say)
+        allow_for_other_types(rehearsal)
         allow_gaps(rehearsal, some, say, lambda done, every: progress("Rows with a missing value", done, every))
         allow_unseen(rehearsal)
         _allow_absence(rehearsal, say)
@@ -89,9 +91,15 @@ def _trials(script: Script, sample: Sample, frame: pd.DataFrame) -> Iterator[Tri
     complete = frame.index[frame.notna().all(axis=1)].to_numpy()
     if 0 < len(complete) < len(frame):
         sets.append(complete)
-    for rows in sets:
+    for number, rows in enumerate(sets):
         data = sample.csv(rows.tolist(), script.features)
-        yield Trial(data, rows.tolist(), script.answers(script.read(data)))
+        try:
+            answers = script.answers(script.read(data))
+        except Exception:
+            if number == 0:
+                raise
+            continue  # such a file is one that the script cannot predict
+        yield Trial(data, rows.tolist(), answers)
 
 
 def _allow_absence(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from rowcast.errors import Unprocessable
 from rowcast.models.load import Container
 from rowcast.models.manifest import Feature
-from training.compare import Difference, difference
+from training.compare import Difference
+from training.other_files import rounded, tells_apart, whole
 from training.script import Script
 from training.trial import Rehearsal
 
@@ -35,7 +36,7 @@ def choose(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
                 chosen = _fewest(rehearsal, features, exact, container)
                 _say_what_differs(features, chosen, say)
                 return rehearsal.take(chosen, container)
-    raise Unprocessable(_refusal(rehearsal, features, containers[0], refused[0]))
+    raise Unprocessable(_refusal(rehearsal, features, refused[0]))
 
 
 def _containers(script: Script, features: Sequence[Feature]) -> list[Container]:
@@ -83,10 +84,10 @@ def _say_what_differs(usual: Sequence[Feature], chosen: Sequence[Feature], say: 
             say(f"{after.name!r} takes only {what}: the model predicts otherwise if pandas gives it another type.")
 
 
-def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], container: Container, found: Difference) -> str:
+def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Difference) -> str:
     """Why no representation agrees: the row, both values, the feature if one alone is to blame, and the remedy."""
     name = rehearsal.sample.name
-    blamed = _blamed(rehearsal, features, container)
+    blamed = _blamed(rehearsal, features)
     what = f"The service cannot predict what your script predicts: {found.said()}"
     if blamed is None:
         return f"{what} of {name}, and no reading of the columns makes them equal."
@@ -97,20 +98,9 @@ def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], container: Conta
     )
 
 
-def _blamed(rehearsal: Rehearsal, features: Sequence[Feature], container: Container) -> str | None:
+def _blamed(rehearsal: Rehearsal, features: Sequence[Feature]) -> str | None:
     """The first feature for which the script itself predicts otherwise if its whole numbers come as floats."""
-    script, trial = rehearsal.script, rehearsal.trials[0]
-    for feature in features:
-        if feature.kind != "number" or feature.name in script.dialect.kinds:
-            continue
-        frame = script.read(trial.data)
-        column = frame[feature.name]
-        whole = column.fillna(0).round().astype("int64")
-        try:
-            as_floats = script.answers(frame.assign(**{feature.name: whole.astype("float64")}))
-            as_whole = script.answers(frame.assign(**{feature.name: whole}))
-        except Exception:
-            return feature.name
-        if difference(as_floats, as_whole) is not None:
-            return feature.name
-    return None
+    script = rehearsal.script
+    frame = script.read(rehearsal.trials[0].data)
+    numbers = [one.name for one in features if one.kind == "number" and one.name not in script.dialect.kinds]
+    return next((name for name in numbers if tells_apart(script, frame, [name], whole, rounded)), None)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rowcast.errors import NotFound, Unprocessable, Unreadable
+from rowcast.jobs.cells import csv_cell
 from rowcast.models.manifest import NA_TEXTS, Kind
 from rowcast.nearest import or_nearest
 
@@ -86,7 +87,13 @@ class Sample:
 
 def written(cells: pd.DataFrame, dialect: Dialect) -> bytes:
     """A frame of cells as CSV."""
-    return cells.to_csv(index=False, sep=dialect.delimiter, lineterminator="\n").encode()
+    delimiter = dialect.delimiter
+    columns = [[csv_cell(str(cell), delimiter) for cell in cells.iloc[:, place]] for place in range(cells.shape[1])]
+    if len(columns) == 1:
+        columns = [[cell or b'""' for cell in columns[0]]]  # a blank line would be no row
+    names = [csv_cell(str(name), delimiter) for name in cells.columns]
+    lines = [names, *zip(*columns, strict=True)]
+    return b"".join(delimiter.encode().join(line) + b"\n" for line in lines)
 
 
 def read_sample(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Sample:

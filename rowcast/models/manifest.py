@@ -39,7 +39,7 @@ class Feature(BaseModel):
     name: str = Field(description="The column's name, as `pandas.read_csv` gives it.")
     kind: Kind = Field(description="What its cells have to be.")
     missing: bool = Field(description="Whether a missing cell is passed on (NaN or NaT), or makes a bad row.")
-    categories: list[str] | None = Field(
+    categories: list[Label] | None = Field(
         default=None,
         description="Of a category: all its values, in order. Of text: the values seen, if they are few; for display.",
     )
@@ -52,8 +52,8 @@ class Feature(BaseModel):
     unseen: Literal["missing", "bad"] = Field(
         default="bad", description="Of a category: what a value outside `categories` is: missing, or a bad row."
     )
-    true_values: list[str] = Field(default=[], description="Further texts that mean true, for example `yes`.")
-    false_values: list[str] = Field(default=[], description="Further texts that mean false.")
+    true_values: list[str] = Field(default=[], description="The texts that mean true, if not `true` and `1`.")
+    false_values: list[str] = Field(default=[], description="The texts that mean false.")
     date_format: str | None = Field(
         default=None, description="Of a date: its format, for example `%Y-%m-%d`, as `pandas.to_datetime` takes it."
     )

@@ -92,10 +92,10 @@ def is_installed(module: str) -> bool:
 
 
 def _requirement(module: str, *, optional: bool) -> Requirement:
-    distributions = _distributions().get(module, [])
-    if not distributions:
+    names = distributions().get(module, [])
+    if not names:
         return Requirement(distribution=None, version=None, optional=optional)
-    name = PIP_NAMES.get(module) if PIP_NAMES.get(module) in distributions else min(distributions)
+    name = PIP_NAMES.get(module) if PIP_NAMES.get(module) in names else min(names)
     try:
         return Requirement(distribution=name, version=installed_version(str(name)), optional=optional)
     except PackageNotFoundError:
@@ -103,7 +103,8 @@ def _requirement(module: str, *, optional: bool) -> Requirement:
 
 
 @cache
-def _distributions() -> Mapping[str, list[str]]:
+def distributions() -> Mapping[str, list[str]]:
+    """The distributions that bring each importable module. Looking takes half a second, so it is done once."""
     return packages_distributions()
 
 

@@ -17,6 +17,11 @@ Column = Any
 
 _TRUE = ("true", "1", "1.0")
 _FALSE = ("false", "0", "0.0")
+"""What a boolean is taken from, if the feature does not name its own texts."""
+
+_NO_DATES = frozenset({"NaT", "nat", "NAT", "nan", "NaN", "NAN"})
+"""What `pandas.to_datetime` reads as missing."""
+
 _DTYPES = {"number": "float64", "integer": "int64", "text": "str", "date": "datetime64[us]", "category": "category"}
 _FILLERS = {"number": 0.0, "integer": 0, "boolean": False, "text": "", "date": pd.NaT, "category": math.nan}
 _INTEGER = re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*")
@@ -91,9 +96,10 @@ def _read_dates(feature: Feature, cells: Sequence[str], reading: Reading) -> tup
     values: list[Any] = []
     faults: dict[str, str] = {}
     for cell, value in zip(cells, parsed, strict=True):
-        values.append(pd.NaT if cell in reading.na_texts else value)
+        is_missing = cell in reading.na_texts or cell in _NO_DATES
+        values.append(pd.NaT if is_missing else value)
         try:
-            if cell in reading.na_texts:
+            if is_missing:
                 _missing(feature, cell)
             elif pd.isna(value):
                 raise InvalidCell(f"not a date: write it as {feature.date_format or 'ISO 8601'}")
@@ -130,7 +136,9 @@ def _numbers(feature: Feature, reading: Reading) -> Callable[[str], float]:
             raise InvalidCell(_not_a_number(feature, cell, reading))
         if math.isinf(value):
             raise InvalidCell("not a finite number")
-        return float(_missing(feature, cell)) if math.isnan(value) or value in reading.na_numbers else value
+        if math.isnan(value):  # not one of the spellings that mean missing: pandas would read the column as text
+            raise InvalidCell(_not_a_number(feature, cell, reading))
+        return float(_missing(feature, cell)) if value in reading.na_numbers else value
 
     return read
 
@@ -153,33 +161,52 @@ def _integers(_feature: Feature, _reading: Reading) -> Callable[[str], int]:
 
 
 def _booleans(feature: Feature, _reading: Reading) -> Callable[[str], bool]:
-    """Reads `true` and `false`, `1` and `0` in any case, between blanks too, and the feature's own texts."""
-    known = {text.lower(): True for text in (*_TRUE, *feature.true_values)}
-    known |= {text.lower(): False for text in (*_FALSE, *feature.false_values)}
-    takes = ", ".join(["true", "false", "1", *feature.true_values, *feature.false_values]) + " or 0"
+    """Reads `true`, `True` and `TRUE`, likewise `false`, and `1` and `0`; or the feature's own texts."""
+    true, false = feature.true_values or _TRUE, feature.false_values or _FALSE
+    known = {spelled: value for texts, value in ((true, True), (false, False)) for spelled in _spelled(texts)}
+    takes = [text for pair in zip(true, false, strict=False) for text in pair if not text.endswith(".0")]
 
     def read(cell: str) -> bool:
-        value = known.get(cell.strip().lower())
+        value = known.get(cell)
         if value is None:
-            raise InvalidCell(f"not a boolean: write {takes}")
+            raise InvalidCell(f"not a boolean: write {', '.join(takes[:-1])} or {takes[-1]}")
         return value
 
     return read
 
 
+def _spelled(texts: Sequence[str]) -> list[str]:
+    return [spelled for text in texts for spelled in (text, text.lower(), text.upper(), text.capitalize())]
+
+
 def _categories(feature: Feature, _reading: Reading) -> Callable[[str], Any]:
     known = feature.categories or []
-    shown = ", ".join(known[:_SHOWN_CATEGORIES]) + (", ..." if len(known) > _SHOWN_CATEGORIES else "")
-    members = set(known)
+    shown = ", ".join(map(str, known[:_SHOWN_CATEGORIES])) + (", ..." if len(known) > _SHOWN_CATEGORIES else "")
+    values = {spelled: value for value in known for spelled in _spelled([str(value)] if _is_flag(value) else [])}
+    values |= {str(value): value for value in known}
+    numbers = {float(value): value for value in known if isinstance(value, int | float) and not _is_flag(value)}
 
     def read(cell: str) -> Any:
-        if cell in members:
-            return cell
+        if cell in values:
+            return values[cell]
+        if numbers and (value := _float_or_none(cell)) in numbers:
+            return numbers[value]
         if feature.unseen == "missing":
             return math.nan
         raise InvalidCell(f"not one of the categories that the model knows: {shown}")
 
     return read
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _float_or_none(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
 
 
 def _texts(_feature: Feature, _reading: Reading) -> Callable[[str], str]:
