@@ -9,13 +9,15 @@ from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
 from api.answers import DOUBT_SECONDS, job_response, own_job, row_response, single_response, wait_for_end
-from api.bodies import gunzip, in_steps, read_blocks, read_whole
+from api.bodies import in_steps, read_blocks, read_whole
+from api.file_format import unpacked
 from api.multipart import read_form
 from api.options import preferred_wait, query_follow, query_wait, read_options
 from api.prefix import prefix
 from api.results import result_response
 from api.rows import instances_csv, ndjson_csv, parse
 from api.services import Services, services
+from api.unpack import gunzip
 from api.waiting import Ending
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, Unavailable, UnsupportedType
 from rowcast.jobs.job import Job
@@ -31,6 +33,19 @@ blueprint = Blueprint("predict", __name__)
 
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
 """Rows in JSON may be sent with these: they change nothing."""
+
+_TAB_SEPARATED = "text/tab-separated-values"
+_CSV_TYPES = (
+    "text/csv",
+    "application/csv",
+    _TAB_SEPARATED,
+    "application/vnd.ms-excel",
+    "text/plain",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",  # what curl says if it is told nothing
+    "",
+)
+"""Content types under which CSV files are sent; the last is none at all."""
 
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
@@ -115,13 +130,12 @@ def _form_of_body() -> Callable[[Services, str], Submitted]:
     forms = {
         "application/json": _json,
         "application/x-ndjson": _ndjson,
-        "text/csv": _csv,
         "multipart/form-data": _multipart,
+        **dict.fromkeys(_CSV_TYPES, _csv),
     }
     if request.mimetype not in forms:
-        raise UnsupportedType(
-            f"Content-Type {request.mimetype or 'none'!r} is not taken here; send one of {', '.join(forms)}."
-        )
+        taken = ", ".join(filter(None, forms))
+        raise UnsupportedType(f"Content-Type {request.mimetype!r} is not taken here; send one of {taken}.")
     return forms[request.mimetype]
 
 
@@ -150,9 +164,13 @@ def _ndjson(at_hand: Services, id: str) -> Submitted:
 
 
 def _csv(at_hand: Services, id: str) -> Submitted:
-    _refuse_charset(request.mimetype_params)
-    asked = _request(at_hand, read_options(), filename=_filename())
-    return at_hand.submit.batch(asked, read_blocks(at_hand.settings), id)
+    options = read_options()
+    if request.mimetype == _TAB_SEPARATED and "delimiter" not in options.model_fields_set:
+        options = options.model_copy(update={"delimiter": "\t"})
+    if "encoding" not in options.model_fields_set:
+        _refuse_charset(request.mimetype_params)
+    asked = _request(at_hand, options, filename=_filename())
+    return at_hand.submit.batch(asked, _unpacked(at_hand, read_blocks(at_hand.settings), asked.filename), id)
 
 
 def _multipart(at_hand: Services, id: str) -> Submitted:
@@ -161,10 +179,13 @@ def _multipart(at_hand: Services, id: str) -> Submitted:
         raise BrokenForm("The Content-Type names no boundary.")
     form = read_form(read_blocks(at_hand.settings), boundary.encode())
     asked = _request(at_hand, read_options(form.fields), filename=form.filename)
-    content: Iterator[bytes] = form.content
-    if form.filename and form.filename.lower().endswith(".gz"):
-        content = gunzip(content, at_hand.settings.max_upload_bytes)
-    return at_hand.submit.batch(asked, content, id)
+    return at_hand.submit.batch(asked, _unpacked(at_hand, form.content, form.filename), id)
+
+
+def _unpacked(at_hand: Services, content: Iterator[bytes], filename: str | None) -> Iterator[bytes]:
+    most = at_hand.settings.max_upload_bytes
+    is_gzip = request.mimetype == "multipart/form-data" and (filename or "").lower().endswith(".gz")
+    return unpacked(gunzip(content, most) if is_gzip else content, most)
 
 
 def _request(at_hand: Services, options: Options, filename: str | None = None) -> Request:
@@ -189,7 +210,7 @@ def _refuse_dialect(options: Options) -> None:
 def _refuse_charset(parameters: Mapping[str, Any]) -> None:
     charset = parameters.get("charset", "utf-8").lower()
     if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedType(f"charset={charset!r} is not taken here; send UTF-8.")
+        raise UnsupportedType(f"charset={charset!r} is not taken here; send UTF-8, or name it by `encoding`.")
 
 
 def _filename() -> str | None:
