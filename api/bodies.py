@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import request
 
+from api.arrivals import read_some
 from api.closing import BODY_READ
 from api.unpack import BLOCK_BYTES, gunzip, let_others_on
 from rowcast.errors import BodyCutShort, TooLarge, UnsupportedType
@@ -14,8 +15,8 @@ STEP_BYTES = 32 * 1024
 STALL_SECONDS = 30.0
 """How long a caller may send nothing in the middle of a body."""
 
-_FIRST_BYTES = 1024
-"""The first block is small, so that a header line is looked at as soon as it has arrived."""
+_FIRST_BYTES = 64 * 1024
+"""Up to here blocks are what has arrived, however little, so that a header line is checked as soon as it is there."""
 
 
 def read_blocks(settings: Settings) -> Iterator[bytes]:
@@ -68,12 +69,13 @@ def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iter
     socket = environ.get("gunicorn.socket")
     if socket is not None:
         socket.settimeout(STALL_SECONDS)
-    body, got, size = environ["wsgi.input"], 0, _FIRST_BYTES
+    body, got = environ["wsgi.input"], 0
     while expected is None or got < expected:
         if got:
             let_others_on()
         try:
-            block = body.read(size if expected is None else min(size, expected - got))
+            left = BLOCK_BYTES if expected is None else min(BLOCK_BYTES, expected - got)
+            block = read_some(body, left) if got < _FIRST_BYTES else body.read(left)
         except TimeoutError:
             raise BodyCutShort(f"The body stalled for {STALL_SECONDS:g} s.") from None
         except Exception as error:  # the server's own errors: a chunk that is none, a connection that is cut
@@ -84,7 +86,6 @@ def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iter
         if got > max_bytes:
             raise TooLarge("The body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
         yield block
-        size = BLOCK_BYTES
     if expected is not None and got < expected:
         raise BodyCutShort(f"The body broke off: {got} of {expected} bytes arrived.")
     environ[BODY_READ] = True

@@ -330,6 +330,15 @@ def talk(gateway, request: bytes, *, then_close: bool = True) -> bytes:
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
 
 
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 1000000\r\n\r\n%s", b"Transfer-Encoding: chunked\r\n\r\n9\r\n%s\r\n"]
+)
+def test_a_wrong_header_is_refused_though_the_client_sends_no_more(gateway, framing: bytes) -> None:
+    answer = talk(gateway, HEAD + framing % b"a,pclass\n", then_close=False)
+    assert b" 422 " in answer.split(b"\r\n", 1)[0]
+    assert b"'age' is missing" in answer
+
+
 def test_a_client_that_hangs_up_in_the_middle_leaves_nothing(gateway) -> None:
     rows = b"age,pclass\n" + b"25,3\n" * 10_000
     answer = talk(gateway, HEAD + b"Content-Length: 1000000\r\n\r\n" + rows)
