@@ -7,6 +7,7 @@ from flask import request
 
 from api.arrivals import read_some
 from api.closing import BODY_READ
+from api.live_upload import Pauses
 from api.unpack import BLOCK_BYTES, gunzip, let_others_on
 from rowcast.errors import BodyCutShort, TooLarge, UnsupportedType
 from rowcast.settings import Settings
@@ -15,12 +16,17 @@ STEP_BYTES = 32 * 1024
 STALL_SECONDS = 30.0
 """How long a caller may send nothing in the middle of a body."""
 
+LIVE_STALL_SECONDS = 3600.0
+"""The same for one that follows the result: `tail -f` may have nothing to say for a long time."""
+
 _FIRST_BYTES = 64 * 1024
 """Up to here blocks are what has arrived, however little, so that a header line is checked as soon as it is there."""
 
 
-def read_blocks(settings: Settings) -> Iterator[bytes]:
+def read_blocks(settings: Settings, *, pauses: Pauses | None = None) -> Iterator[bytes]:
     """The body, decompressed where `Content-Encoding` says so.
+
+    With `pauses` blocks are what has arrived, and an empty one says that the sender pauses; it may do so for an hour.
 
     Raises:
         BodyCutShort: it breaks off or stalls. BrokenCompression: it is not gzip.
@@ -28,7 +34,8 @@ def read_blocks(settings: Settings) -> Iterator[bytes]:
         UnsupportedType: another content encoding.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    raw = _raw_blocks(settings.max_upload_bytes)
+    raw = _raw_blocks(settings.max_upload_bytes, live=pauses is not None)
+    raw = pauses.marked(raw) if pauses else raw
     if encoding in ("gzip", "x-gzip"):
         return gunzip(raw, settings.max_upload_bytes)
     if encoding not in ("identity", ""):
@@ -58,26 +65,30 @@ def in_steps(blocks: Iterator[bytes]) -> Iterator[bytes]:
             let_others_on()
 
 
-def _raw_blocks(max_bytes: int) -> Iterator[bytes]:
+def _raw_blocks(max_bytes: int, *, live: bool) -> Iterator[bytes]:
     expected = request.content_length
     if expected is not None and expected > max_bytes:
         raise TooLarge("The body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
-    return _read(request.environ, expected, max_bytes)
+    stall_seconds = LIVE_STALL_SECONDS if live else STALL_SECONDS
+    return _read(request.environ, expected, max_bytes, _FIRST_BYTES if not live else max_bytes, stall_seconds)
 
 
-def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iterator[bytes]:
+def _read(
+    environ: dict[str, Any], expected: int | None, max_bytes: int, first_bytes: int, stall_seconds: float
+) -> Iterator[bytes]:
+    """Blocks of a megabyte, but up to `first_bytes` what has arrived, however little."""
     socket = environ.get("gunicorn.socket")
     if socket is not None:
-        socket.settimeout(STALL_SECONDS)
+        socket.settimeout(stall_seconds)
     body, got = environ["wsgi.input"], 0
     while expected is None or got < expected:
         if got:
             let_others_on()
         try:
             left = BLOCK_BYTES if expected is None else min(BLOCK_BYTES, expected - got)
-            block = read_some(body, left) if got < _FIRST_BYTES else body.read(left)
+            block = read_some(body, left) if got < first_bytes else body.read(left)
         except TimeoutError:
-            raise BodyCutShort(f"The body stalled for {STALL_SECONDS:g} s.") from None
+            raise BodyCutShort(f"The body stalled for {stall_seconds:g} s.") from None
         except Exception as error:  # the server's own errors: a chunk that is none, a connection that is cut
             raise BodyCutShort(f"The body broke off: {type(error).__name__}.") from error
         if not block:

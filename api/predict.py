@@ -11,10 +11,12 @@ from werkzeug.http import parse_options_header
 from api.answers import DOUBT_SECONDS, job_response, own_job, row_response, single_response, wait_for_end
 from api.bodies import in_steps, read_blocks, read_whole
 from api.file_format import unpacked
+from api.follow import follow_upload
+from api.live_upload import LiveUpload, Pauses
 from api.multipart import read_form
 from api.options import preferred_wait, query_follow, query_wait, read_options
 from api.prefix import prefix
-from api.results import result_response
+from api.results import result_response, streamed_csv
 from api.rows import instances_csv, ndjson_csv, parse
 from api.services import Services, services
 from api.unpack import gunzip
@@ -57,6 +59,8 @@ def predict() -> Response:
     asked, preferred, follows = query_wait(), preferred_wait(), query_follow()
     wait = next(seconds for seconds in (asked, preferred, at_hand.settings.predict_wait) if seconds is not None)
     id = new_id()
+    if follows and request.mimetype in _CSV_TYPES and "Idempotency-Key" not in request.headers:
+        return _live(at_hand, id)
     with at_hand.waiting.expecting(id) as ending:
         submitted = _form_of_body()(at_hand, id)
         _log(submitted)
@@ -163,14 +167,38 @@ def _ndjson(at_hand: Services, id: str) -> Submitted:
     return at_hand.submit.batch(asked, rows, id, is_generated=True)
 
 
+def _live(at_hand: Services, id: str) -> Response:
+    """The result of a file, part by part; if its sender pauses, while it is still being sent."""
+    upload = LiveUpload()
+    asked, content = _csv_input(at_hand, upload.pauses)
+    upload.start(lambda on_progress: at_hand.submit.batch(asked, content, id, on_progress=on_progress))
+    try:
+        upload.news.wait()
+    except BaseException:  # the server stops
+        upload.stop()
+        raise
+    if upload.has_ended:
+        submitted = upload.result()
+        _log(submitted)
+        return _result(submitted.id)
+    response = streamed_csv(follow_upload(at_hand, id, upload), id, asked.filename)
+    response.headers["Location"] = f"/jobs/{id}"
+    return response
+
+
 def _csv(at_hand: Services, id: str) -> Submitted:
+    asked, content = _csv_input(at_hand)
+    return at_hand.submit.batch(asked, content, id)
+
+
+def _csv_input(at_hand: Services, pauses: Pauses | None = None) -> tuple[Request, Iterator[bytes]]:
     options = read_options()
     if request.mimetype == _TAB_SEPARATED and "delimiter" not in options.model_fields_set:
         options = options.model_copy(update={"delimiter": "\t"})
     if "encoding" not in options.model_fields_set:
         _refuse_charset(request.mimetype_params)
     asked = _request(at_hand, options, filename=_filename())
-    return at_hand.submit.batch(asked, _unpacked(at_hand, read_blocks(at_hand.settings), asked.filename), id)
+    return asked, unpacked(read_blocks(at_hand.settings, pauses=pauses), at_hand.settings.max_upload_bytes)
 
 
 def _multipart(at_hand: Services, id: str) -> Submitted:
@@ -179,13 +207,10 @@ def _multipart(at_hand: Services, id: str) -> Submitted:
         raise BrokenForm("The Content-Type names no boundary.")
     form = read_form(read_blocks(at_hand.settings), boundary.encode())
     asked = _request(at_hand, read_options(form.fields), filename=form.filename)
-    return at_hand.submit.batch(asked, _unpacked(at_hand, form.content, form.filename), id)
-
-
-def _unpacked(at_hand: Services, content: Iterator[bytes], filename: str | None) -> Iterator[bytes]:
-    most = at_hand.settings.max_upload_bytes
-    is_gzip = request.mimetype == "multipart/form-data" and (filename or "").lower().endswith(".gz")
-    return unpacked(gunzip(content, most) if is_gzip else content, most)
+    content, most = form.content, at_hand.settings.max_upload_bytes
+    if form.filename and form.filename.lower().endswith(".gz"):
+        content = gunzip(content, most)
+    return at_hand.submit.batch(asked, unpacked(content, most), id)
 
 
 def _request(at_hand: Services, options: Options, filename: str | None = None) -> Request:
