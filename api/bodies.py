@@ -1,41 +1,41 @@
 """A request's body as blocks: counted, decompressed, limited, and never held whole."""
 
-import time
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from flask import request
 
+from api.arrivals import read_some
 from api.closing import BODY_READ
-from rowcast.errors import BodyCutShort, TooLarge, Unreadable, UnsupportedType
+from api.live_upload import Pauses
+from api.unpack import BLOCK_BYTES, gunzip, let_others_on
+from rowcast.errors import BodyCutShort, TooLarge, UnsupportedType
 from rowcast.settings import Settings
 
-BLOCK_BYTES = 1024 * 1024
 STEP_BYTES = 32 * 1024
 STALL_SECONDS = 30.0
 """How long a caller may send nothing in the middle of a body."""
 
-_TURN_SECONDS = 0.0001
+LIVE_STALL_SECONDS = 3600.0
+"""The same for one that follows the result: `tail -f` may have nothing to say for a long time."""
 
-_FIRST_BYTES = 1024
-"""The first block is small, so that a header line is looked at as soon as it has arrived."""
-
-_RATIO = 250
-_RATIO_FROM_BYTES = 16 * 1024 * 1024
-"""From so many bytes on, a gzip that grows by more than this is taken for a bomb; rows of text reach some 20 to 50."""
+_FIRST_BYTES = 64 * 1024
+"""Up to here blocks are what has arrived, however little, so that a header line is checked as soon as it is there."""
 
 
-def read_blocks(settings: Settings) -> Iterator[bytes]:
+def read_blocks(settings: Settings, *, pauses: Pauses | None = None) -> Iterator[bytes]:
     """The body, decompressed where `Content-Encoding` says so.
 
+    With `pauses` blocks are what has arrived, and an empty one says that the sender pauses; it may do so for an hour.
+
     Raises:
-        BodyCutShort: it breaks off or stalls. Unreadable: it is no gzip.
+        BodyCutShort: it breaks off or stalls. BrokenCompression: it is not gzip.
         TooLarge: it is over the limit, compressed or not.
         UnsupportedType: another content encoding.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    raw = _raw_blocks(settings.max_upload_bytes)
+    raw = _raw_blocks(settings.max_upload_bytes, live=pauses is not None)
+    raw = pauses.marked(raw) if pauses else raw
     if encoding in ("gzip", "x-gzip"):
         return gunzip(raw, settings.max_upload_bytes)
     if encoding not in ("identity", ""):
@@ -57,73 +57,38 @@ def read_whole(settings: Settings) -> bytes:
     return bytes(data)
 
 
-def gunzip(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
-    """Decompresses gzip (RFC 1952), several members too, in blocks of at most a megabyte.
-
-    Raises:
-        Unreadable: it is no gzip, or ends too early. TooLarge: what comes out is over the limit, or a bomb.
-    """
-    member: Any = None
-    taken = given = 0
-    for block in blocks:
-        data = block
-        taken += len(block)
-        while data:
-            member = member or zlib.decompressobj(wbits=31)
-            try:
-                out = member.decompress(data, BLOCK_BYTES)
-            except zlib.error as error:
-                raise Unreadable(f"The body is not gzip: {error}.") from None
-            given += len(out)
-            if given > max_bytes:
-                raise TooLarge("The decompressed body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
-            if given > _RATIO_FROM_BYTES and given > _RATIO * taken:
-                raise Unreadable(f"The body grows more than {_RATIO} times when decompressed: that is no data.")
-            if out:
-                yield out
-                _let_others_on()
-            data = member.unconsumed_tail
-            if member.eof:
-                data, member = member.unused_data, None
-    if member is not None or not taken:
-        raise Unreadable("The gzip ends too early.")
-
-
 def in_steps(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """The same bytes in small blocks, for work that takes so long on each that others would notice."""
     for block in blocks:
         for start in range(0, len(block), STEP_BYTES):
             yield block[start : start + STEP_BYTES]
-            _let_others_on()
+            let_others_on()
 
 
-def _let_others_on() -> None:
-    """Under gevent a socket that always has data never waits, and would keep the process for itself.
-
-    A sleep of 0 would not do: gevent lets 50 of those pass before it looks at the other callers' sockets.
-    """
-    time.sleep(_TURN_SECONDS)
-
-
-def _raw_blocks(max_bytes: int) -> Iterator[bytes]:
+def _raw_blocks(max_bytes: int, *, live: bool) -> Iterator[bytes]:
     expected = request.content_length
     if expected is not None and expected > max_bytes:
         raise TooLarge("The body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
-    return _read(request.environ, expected, max_bytes)
+    stall_seconds = LIVE_STALL_SECONDS if live else STALL_SECONDS
+    return _read(request.environ, expected, max_bytes, _FIRST_BYTES if not live else max_bytes, stall_seconds)
 
 
-def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iterator[bytes]:
+def _read(
+    environ: dict[str, Any], expected: int | None, max_bytes: int, first_bytes: int, stall_seconds: float
+) -> Iterator[bytes]:
+    """Blocks of a megabyte, but up to `first_bytes` what has arrived, however little."""
     socket = environ.get("gunicorn.socket")
     if socket is not None:
-        socket.settimeout(STALL_SECONDS)
-    body, got, size = environ["wsgi.input"], 0, _FIRST_BYTES
+        socket.settimeout(stall_seconds)
+    body, got = environ["wsgi.input"], 0
     while expected is None or got < expected:
         if got:
-            _let_others_on()
+            let_others_on()
         try:
-            block = body.read(size if expected is None else min(size, expected - got))
+            left = BLOCK_BYTES if expected is None else min(BLOCK_BYTES, expected - got)
+            block = read_some(body, left) if got < first_bytes else body.read(left)
         except TimeoutError:
-            raise BodyCutShort(f"The body stalled for {STALL_SECONDS:g} s.") from None
+            raise BodyCutShort(f"The body stalled for {stall_seconds:g} s.") from None
         except Exception as error:  # the server's own errors: a chunk that is none, a connection that is cut
             raise BodyCutShort(f"The body broke off: {type(error).__name__}.") from error
         if not block:
@@ -132,7 +97,6 @@ def _read(environ: dict[str, Any], expected: int | None, max_bytes: int) -> Iter
         if got > max_bytes:
             raise TooLarge("The body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
         yield block
-        size = BLOCK_BYTES
     if expected is not None and got < expected:
         raise BodyCutShort(f"The body broke off: {got} of {expected} bytes arrived.")
     environ[BODY_READ] = True

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 
 from api.answers import DOUBT_SECONDS
+from api.live_upload import LiveUpload
 from api.parts import PATIENCE_IN_STREAM_SECONDS, Parts
 from api.services import Services
 from api.waiting import Ending
@@ -36,7 +37,7 @@ def follow(at_hand: Services, job: Job, head: bytes) -> Iterator[bytes]:
     try:
         yield head
         with at_hand.waiting.expecting(job.id, parts=True) as news:
-            parts = Parts(at_hand, job)
+            parts = Parts(at_hand, job.id, job.chunks_total)
             for number in range(job.chunks_total):
                 _wait_for(at_hand, job, parts, number, news)
                 yield from parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)
@@ -51,6 +52,42 @@ def _require_success(at_hand: Services, job: Job) -> None:
     status = at_hand.records.get(job.id).status
     if status.is_terminal and status is not Status.SUCCEEDED:
         raise CutShort(f"the job is {status}")
+
+
+def follow_upload(at_hand: Services, id: str, upload: LiveUpload) -> Iterator[bytes]:
+    """The result of a job whose rows still arrive: head and parts so far, then the rest as `follow` gives it.
+
+    Raises:
+        CutShort: as `follow`; or the upload breaks off, or is refused.
+    """
+    try:
+        yield upload.head or b""
+        with at_hand.waiting.expecting(id, parts=True) as news:
+            parts, number = Parts(at_hand, id, 0), 0
+            while not upload.has_ended:
+                parts.grow(upload.chunks)
+                while _is_there(parts, number):
+                    yield from parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)
+                    number += 1
+                news.wait(DOUBT_SECONDS)
+            job = at_hand.records.get(upload.result().id)
+            parts.grow(job.chunks_total)
+            for rest in range(number, job.chunks_total):
+                _wait_for(at_hand, job, parts, rest, news)
+                yield from parts.read(rest, 0, PATIENCE_IN_STREAM_SECONDS)
+    except RowcastError as error:
+        logger("gateway").warning("follow_cut_short", job=id, reason=error.detail)
+        raise CutShort(error.detail) from None
+    finally:
+        upload.stop()
+
+
+def _is_there(parts: Parts, number: int) -> bool:
+    if number == len(parts.stored):
+        return False
+    if not parts.stored[number].is_stored:
+        parts.look(number, _LOOK_PARTS)
+    return parts.stored[number].is_stored
 
 
 def _wait_for(at_hand: Services, job: Job, parts: Parts, number: int, news: Ending) -> None:

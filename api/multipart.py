@@ -1,7 +1,10 @@
-"""A multipart form whose file streams by: options first, then the part `file` (RFC 7578)."""
+"""A multipart form whose file streams by: the part `file`, and options before it or after it (RFC 7578)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
@@ -11,10 +14,18 @@ from rowcast.errors import BrokenForm, NoFile, OptionUnsuitable, OptionValue, To
 MAX_FIELD_BYTES = 64 * 1024
 MAX_PARTS = 100
 
+HELD_BYTES = 8 * 1024 * 1024
+"""A file up to here is held back until the form has ended, so that options may follow it."""
+
+_MEMORY_BYTES = 256 * 1024
+"""What is held of a file beyond this lies on disk, for there may be thousands of uploads at a time."""
+
+_BLOCK_BYTES = 1024 * 1024
+
 
 @dataclass
 class Form:
-    """The fields before the file, the file's name, and its content, which can be read once."""
+    """The fields, the file's name, and its content, which can be read once."""
 
     fields: dict[str, str] = field(default_factory=dict)
     filename: str | None = None
@@ -22,23 +33,31 @@ class Form:
 
 
 def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
-    """Reads up to the file's first byte.
+    """Reads the fields and at most the first `HELD_BYTES` of the file.
+
+    Of a larger file the fields are those before it, and one behind it is refused when the content has been read.
 
     Raises:
-        BrokenForm: it is no multipart form, or breaks off. NoFile: no part `file`, or another file.
-        OptionValue, OptionUnsuitable: an option occurs twice, or after the file.
+        BrokenForm: it is not a multipart form, or breaks off. NoFile: it has no part `file`, or another file.
+        OptionValue: a field is given twice. TooLarge: a field, or the number of parts, is over the limit.
     """
     events = _events(_at_safe_edges(blocks, boundary), MultipartDecoder(boundary, max_parts=MAX_PARTS))
     form = Form()
     name, value = "", b""
+    held: IO[bytes] | None = None
     for event in events:
         match event:
             case Field():
                 name, value = event.name, b""
             case File() if event.name == "file":
+                if form.filename is not None or held is not None:
+                    raise NoFile.at("file", "the form has more than one file: send each by itself")
                 form.filename = event.filename or None
-                form.content = _content(events)
-                return form
+                held = SpooledTemporaryFile(_MEMORY_BYTES)  # noqa: SIM115 (closed when it has been read)
+                if not _hold(events, held):
+                    form.content = chain(_read(held), _content(events))
+                    return form
+                form.content = _read(held)
             case File():
                 raise NoFile.at(event.name, "a file in a part of this name; the file's part is called 'file'")
             case Data():
@@ -47,7 +66,9 @@ def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
                     raise TooLarge("A form field", MAX_FIELD_BYTES, "fixed")
                 if not event.more_data:
                     _add(form.fields, name, value)
-    raise NoFile.at("file", "the form has no part called 'file' with a file name")
+    if held is None:
+        raise NoFile.at("file", "the form has no part called 'file' with a file name")
+    return form
 
 
 def _add(fields: dict[str, str], name: str, value: bytes) -> None:
@@ -59,6 +80,25 @@ def _add(fields: dict[str, str], name: str, value: bytes) -> None:
         raise BrokenForm(f"The form field {name!r} is not UTF-8.") from None
 
 
+def _hold(events: Iterator[Event], held: IO[bytes]) -> bool:
+    """Puts the file aside; returns whether it has ended, and not only reached the limit."""
+    for event in events:
+        if isinstance(event, Data):
+            held.write(event.data)
+            if not event.more_data:
+                return True
+            if held.tell() > HELD_BYTES:
+                break
+    return False
+
+
+def _read(held: IO[bytes]) -> Iterator[bytes]:
+    held.seek(0)
+    with held:
+        while block := held.read(_BLOCK_BYTES):
+            yield block
+
+
 def _content(events: Iterator[Event]) -> Iterator[bytes]:
     for event in events:
         if isinstance(event, Data):
@@ -67,7 +107,8 @@ def _content(events: Iterator[Event]) -> Iterator[bytes]:
                 break
     for event in events:
         if isinstance(event, Field | File):
-            raise OptionUnsuitable.at(event.name, "comes after the file; send options before it, or in the query")
+            large = f"comes after the file, which is larger than {HELD_BYTES // 1024**2} MiB"
+            raise OptionUnsuitable.at(event.name, f"{large}: send options before the file, or in the query")
 
 
 def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Event]:

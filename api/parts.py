@@ -12,7 +12,6 @@ from api.services import Services
 from api.storing import aside
 from rowcast.errors import JobExpired, Restoring, ResultLost, Unavailable
 from rowcast.jobs.files import digest
-from rowcast.jobs.job import Job
 from rowcast.jobs.packed import Stored, unpack_stored
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
@@ -41,30 +40,35 @@ def require_kept(at_hand: Services, id: str) -> None:
 class Parts:
     """The parts of one job: all of one that has succeeded, of others those that are there."""
 
-    def __init__(self, at_hand: Services, job: Job) -> None:
-        self._at_hand = at_hand
-        self._job = job
+    def __init__(self, at_hand: Services, id: str, chunks: int) -> None:
+        """`chunks` is the number of the job's chunks, as far as they are known."""
+        self._at_hand, self._id, self._chunks = at_hand, id, chunks
         self.stored: list[Stored] = []
         """What is recorded of each part, by its number; `look` brings it up to date."""
-        self.look(0, job.chunks_total)
+        self.look(0, chunks)
+
+    def grow(self, chunks: int) -> None:
+        """Takes note of so many chunks in all, of a job that still arrives."""
+        self._chunks = chunks
+        self.look(len(self.stored), chunks - len(self.stored))
 
     def look(self, first: int, most: int) -> None:
         """Reads anew what is recorded of the parts from number `first` on, of so many at most."""
-        count = min(most, self._job.chunks_total - first)
-        table = self._at_hand.records.parts(self._job.id, first, count)
+        count = min(most, self._chunks - first)
+        table = self._at_hand.records.parts(self._id, first, count)
         self.stored[first : first + count] = unpack_stored(table, count)
 
-    def require_whole(self) -> None:
-        """Checks that every part that the job had when it was read is still there.
+    def require_whole(self, chunks_done: int) -> None:
+        """Checks that all parts are still there, of which the job had `chunks_done` when it was read.
 
         Raises:
             JobDeleted, JobExpired: its files went in between.
             Restoring: Redis was emptied in between.
         """
-        if sum(part.is_stored for part in self.stored) >= self._job.chunks_done:
+        if sum(part.is_stored for part in self.stored) >= chunks_done:
             return
-        require_kept(self._at_hand, self._job.id)
-        raise Restoring(f"The record of job {self._job.id} is being made again.")
+        require_kept(self._at_hand, self._id)
+        raise Restoring(f"The record of job {self._id} is being made again.")
 
     def read(self, number: int, start: int, patience_seconds: float) -> Iterator[bytes]:
         """A part from the offset `start` on, in blocks; nothing is given before the whole part is known to be good.
@@ -85,7 +89,7 @@ class Parts:
         """The list of a part's bad rows; raises as `read`. There is no digest of it, but its size is known."""
 
         def read() -> bytes | None:
-            data = self._at_hand.files.get_errors(self._job.id, number)
+            data = self._at_hand.files.get_errors(self._id, number)
             return data if len(data) == self.stored[number].error_bytes else None
 
         return self._good(number, patience_seconds, read)
@@ -102,24 +106,24 @@ class Parts:
                 return data
             if not is_asked:
                 is_asked = self._ask_for(number)  # of a job that still runs when that has ended
-            elif self._at_hand.records.get(self._job.id).lost_chunk is not None:
-                raise ResultLost(f"Part {number} of the result of job {self._job.id} is lost: send the file again.")
+            elif self._at_hand.records.get(self._id).lost_chunk is not None:
+                raise ResultLost(f"Part {number} of the result of job {self._id} is lost: send the file again.")
             if time.monotonic() > until:
                 raise Restoring(f"Part {number} of the result is damaged and is being made again.")
             time.sleep(_LOOK_SECONDS)
 
     def _ask_for(self, number: int) -> bool:
-        logger("gateway").error("part_damaged", job=self._job.id, part=number)
-        if self._at_hand.records.mend(self._job.id, number):
+        logger("gateway").error("part_damaged", job=self._id, part=number)
+        if self._at_hand.records.mend(self._id, number):
             return True
-        require_kept(self._at_hand, self._job.id)
-        status = self._at_hand.records.get(self._job.id).status
+        require_kept(self._at_hand, self._id)
+        status = self._at_hand.records.get(self._id).status
         if status.is_terminal:
-            raise ResultLost(f"A part of job {self._job.id}, which is {status}, is lost.")
+            raise ResultLost(f"A part of job {self._id}, which is {status}, is lost.")
         return False
 
     def _whole(self, number: int) -> bytes | None:
-        data = self._at_hand.files.get_whole_part(self._job.id, number)
+        data = self._at_hand.files.get_whole_part(self._id, number)
         return data if aside(digest, data) == self.stored[number].digest else None
 
     def _hashed_in_blocks(self, number: int) -> bytes | None:
@@ -133,4 +137,4 @@ class Parts:
 
     def _block(self, number: int, begin: int) -> bytes:
         size = min(_WHOLE_BYTES, self.stored[number].bytes - begin)
-        return self._at_hand.files.get_part(self._job.id, number, begin, size)
+        return self._at_hand.files.get_part(self._id, number, begin, size)

@@ -9,13 +9,17 @@ from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
 from api.answers import DOUBT_SECONDS, job_response, own_job, row_response, single_response, wait_for_end
-from api.bodies import gunzip, in_steps, read_blocks, read_whole
+from api.bodies import in_steps, read_blocks, read_whole
+from api.file_format import unpacked
+from api.follow import follow_upload
+from api.live_upload import LiveUpload, Pauses
 from api.multipart import read_form
 from api.options import preferred_wait, query_follow, query_wait, read_options
 from api.prefix import prefix
-from api.results import result_response
+from api.results import result_response, streamed_csv
 from api.rows import instances_csv, ndjson_csv, parse
 from api.services import Services, services
+from api.unpack import gunzip
 from api.waiting import Ending
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, Unavailable, UnsupportedType
 from rowcast.jobs.job import Job
@@ -32,6 +36,19 @@ blueprint = Blueprint("predict", __name__)
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
 """Rows in JSON may be sent with these: they change nothing."""
 
+_TAB_SEPARATED = "text/tab-separated-values"
+_CSV_TYPES = (
+    "text/csv",
+    "application/csv",
+    _TAB_SEPARATED,
+    "application/vnd.ms-excel",
+    "text/plain",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",  # what curl says if it is told nothing
+    "",
+)
+"""Content types under which CSV files are sent; the last is none at all."""
+
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
 
@@ -42,6 +59,8 @@ def predict() -> Response:
     asked, preferred, follows = query_wait(), preferred_wait(), query_follow()
     wait = next(seconds for seconds in (asked, preferred, at_hand.settings.predict_wait) if seconds is not None)
     id = new_id()
+    if follows and request.mimetype in _CSV_TYPES and "Idempotency-Key" not in request.headers:
+        return _live(at_hand, id)
     with at_hand.waiting.expecting(id) as ending:
         submitted = _form_of_body()(at_hand, id)
         _log(submitted)
@@ -115,13 +134,12 @@ def _form_of_body() -> Callable[[Services, str], Submitted]:
     forms = {
         "application/json": _json,
         "application/x-ndjson": _ndjson,
-        "text/csv": _csv,
         "multipart/form-data": _multipart,
+        **dict.fromkeys(_CSV_TYPES, _csv),
     }
     if request.mimetype not in forms:
-        raise UnsupportedType(
-            f"Content-Type {request.mimetype or 'none'!r} is not taken here; send one of {', '.join(forms)}."
-        )
+        taken = ", ".join(filter(None, forms))
+        raise UnsupportedType(f"Content-Type {request.mimetype!r} is not taken here; send one of {taken}.")
     return forms[request.mimetype]
 
 
@@ -149,10 +167,38 @@ def _ndjson(at_hand: Services, id: str) -> Submitted:
     return at_hand.submit.batch(asked, rows, id, is_generated=True)
 
 
+def _live(at_hand: Services, id: str) -> Response:
+    """The result of a file, part by part; if its sender pauses, while it is still being sent."""
+    upload = LiveUpload()
+    asked, content = _csv_input(at_hand, upload.pauses)
+    upload.start(lambda on_progress: at_hand.submit.batch(asked, content, id, on_progress=on_progress))
+    try:
+        upload.news.wait()
+    except BaseException:  # the server stops
+        upload.stop()
+        raise
+    if upload.has_ended:
+        submitted = upload.result()
+        _log(submitted)
+        return _result(submitted.id)
+    response = streamed_csv(follow_upload(at_hand, id, upload), id, asked.filename)
+    response.headers["Location"] = f"/jobs/{id}"
+    return response
+
+
 def _csv(at_hand: Services, id: str) -> Submitted:
-    _refuse_charset(request.mimetype_params)
-    asked = _request(at_hand, read_options(), filename=_filename())
-    return at_hand.submit.batch(asked, read_blocks(at_hand.settings), id)
+    asked, content = _csv_input(at_hand)
+    return at_hand.submit.batch(asked, content, id)
+
+
+def _csv_input(at_hand: Services, pauses: Pauses | None = None) -> tuple[Request, Iterator[bytes]]:
+    options = read_options()
+    if request.mimetype == _TAB_SEPARATED and "delimiter" not in options.model_fields_set:
+        options = options.model_copy(update={"delimiter": "\t"})
+    if "encoding" not in options.model_fields_set:
+        _refuse_charset(request.mimetype_params)
+    asked = _request(at_hand, options, filename=_filename())
+    return asked, unpacked(read_blocks(at_hand.settings, pauses=pauses), at_hand.settings.max_upload_bytes)
 
 
 def _multipart(at_hand: Services, id: str) -> Submitted:
@@ -161,10 +207,10 @@ def _multipart(at_hand: Services, id: str) -> Submitted:
         raise BrokenForm("The Content-Type names no boundary.")
     form = read_form(read_blocks(at_hand.settings), boundary.encode())
     asked = _request(at_hand, read_options(form.fields), filename=form.filename)
-    content: Iterator[bytes] = form.content
+    content, most = form.content, at_hand.settings.max_upload_bytes
     if form.filename and form.filename.lower().endswith(".gz"):
-        content = gunzip(content, at_hand.settings.max_upload_bytes)
-    return at_hand.submit.batch(asked, content, id)
+        content = gunzip(content, most)
+    return at_hand.submit.batch(asked, unpacked(content, most), id)
 
 
 def _request(at_hand: Services, options: Options, filename: str | None = None) -> Request:
@@ -189,7 +235,7 @@ def _refuse_dialect(options: Options) -> None:
 def _refuse_charset(parameters: Mapping[str, Any]) -> None:
     charset = parameters.get("charset", "utf-8").lower()
     if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedType(f"charset={charset!r} is not taken here; send UTF-8.")
+        raise UnsupportedType(f"charset={charset!r} is not taken here; send UTF-8, or name it by `encoding`.")
 
 
 def _filename() -> str | None:

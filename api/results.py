@@ -54,8 +54,8 @@ def get_errors(id: str) -> Response:
         raise JobUnfinished(f"Job {id} is {job.status}; its errors are complete at its end.", None, POLL_AFTER_SECONDS)
     if job.status is Status.EXPIRED:
         raise JobExpired(f"The files of job {id} have expired.")
-    parts = Parts(services(), job)
-    parts.require_whole()
+    parts = Parts(services(), job.id, job.chunks_total)
+    parts.require_whole(job.chunks_done)
     head = ERRORS_HEADER
 
     def stream() -> Iterator[bytes]:
@@ -96,10 +96,15 @@ def _file(job: Job) -> Response:
 
 
 def _followed(job: Job) -> Response:
-    head = _head(services(), job)
-    response = Response(follow(services(), job, head), content_type=_CSV, headers=UNBUFFERED)
-    response.set_etag(job.id)  # the bytes are those of the finished result: a broken one can be resumed from that
-    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.csv")
+    filename = job.spec.input.filename if job.spec.input else None
+    return streamed_csv(follow(services(), job, _head(services(), job)), job.id, filename)
+
+
+def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Response:
+    """A result of a job that has not ended, as it comes; `filename` is the input's."""
+    response = Response(blocks, content_type=_CSV, headers=UNBUFFERED)
+    response.set_etag(id)  # the bytes are those of the finished result: a broken one can be resumed from that
+    response.headers["Content-Disposition"] = _attachment(f"{_stem_of(id, filename)}-predictions.csv")
     return response
 
 
@@ -116,7 +121,7 @@ class ResultBytes:
 
     def __init__(self, at_hand: Services, job: Job) -> None:
         self._at_hand, self._job = at_hand, job
-        self._parts = Parts(at_hand, job)
+        self._parts = Parts(at_hand, job.id, job.chunks_total)
         self._sizes = [job.spec.head_bytes, *(part.bytes for part in self._parts.stored)]
         self._piece = self._offset = 0
         """Where the next block begins: the head is piece 0, part n is piece n + 1."""
@@ -125,7 +130,7 @@ class ResultBytes:
 
     def prefetch(self) -> None:
         """Reads the head and the first part now, so that a fault shows before the answer begins."""
-        self._parts.require_whole()
+        self._parts.require_whole(self._job.chunks_done)
         self._ready = [self._read(PATIENCE_SECONDS) for _ in self._sizes[:2]]
 
     def __iter__(self) -> "ResultBytes":
@@ -170,11 +175,14 @@ class ResultBytes:
 
 
 def _stem(job: Job) -> str:
+    return _stem_of(job.id, job.spec.input.filename if job.spec.input else None)
+
+
+def _stem_of(id: str, filename: str | None) -> str:
     """The input's name without folders, endings and what a header cannot carry, or the job's id where it had none."""
-    name = (job.spec.input.filename if job.spec.input else None) or ""
-    stem = PurePath(name.replace("\\", "/")).name
+    stem = PurePath((filename or "").replace("\\", "/")).name
     stem = re.sub(r"(\.[^.]*)?(\.gz)?$", "", stem, count=1, flags=re.IGNORECASE)
-    return "".join(filter(str.isprintable, stem))[:_STEM_CHARACTERS].strip(". ") or job.id
+    return "".join(filter(str.isprintable, stem))[:_STEM_CHARACTERS].strip(". ") or id
 
 
 def _attachment(name: str) -> str:

@@ -33,16 +33,32 @@ def parse(text: bytes, where: str = "The body") -> Any:
 
 
 def instances_csv(instances: Any, manifest: Manifest) -> bytes:
-    """The rows of `instances` as a CSV with the model's features for its header.
+    """The rows of `instances` as a CSV: the model's features, then the other columns of the first object.
 
     Raises:
         BodyShape, RowValues: naming the entries that do not fit.
     """
     if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
         raise BodyShape.at("instances", f"takes a list of 1 to {MAX_INSTANCES} rows")
-    lines = [csv_row(manifest.feature_names)]
-    lines += [csv_row(row_values(row, manifest, f"instances[{index}]")) for index, row in enumerate(instances)]
+    known = set(manifest.feature_names)
+    first = next((row for row in instances if isinstance(row, Mapping)), {})
+    carried = [name for name in first if name not in known]
+    lines = [csv_row([*manifest.feature_names, *carried])]
+    for index, row in enumerate(instances):
+        features, others = _features_and_others(row, manifest, known)
+        for name in others:
+            if name not in first:
+                raise RowValues.at(f"instances[{index}].{name}", "unknown, and the first object has no such column")
+        values = row_values(features, manifest, f"instances[{index}]")
+        lines.append(csv_row([*values, *(others.get(name) for name in carried)]))
     return b"".join(lines)
+
+
+def _features_and_others(row: Any, manifest: Manifest, known: set[str]) -> tuple[Any, Mapping[str, Any]]:
+    """A row's features and what else it has; all of it as features if one is missing, whose name may be misspelt."""
+    if not isinstance(row, Mapping) or not all(name in row for name in manifest.required_names):
+        return row, {}
+    return {name: row[name] for name in row if name in known}, {name: row[name] for name in row if name not in known}
 
 
 def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:

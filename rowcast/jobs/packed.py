@@ -29,8 +29,8 @@ class Stored(NamedTuple):
 
     @property
     def is_stored(self) -> bool:
-        """Whether there is such a part yet; a chunk has at least one row."""
-        return self.rows > 0
+        """Whether there is such a part yet. A digest of nothing but zeros is that of no part."""
+        return any(self.digest)
 
 
 def pack_plan(chunks: Iterable[Planned]) -> bytes:

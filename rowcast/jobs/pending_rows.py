@@ -84,6 +84,8 @@ def trailing_blanks(data: bytes, lines: csvcut.Lines, delimiter: str) -> int:
     if not len(lines):
         return 0
     mark = delimiter.encode()
+    if data[int(lines.starts[-1]) : int(lines.ends[-1])].strip(mark + b'" \t'):
+        return 0  # without a copy of the data, which takes its time
     filled = len(data[: int(lines.stops[-1])].rstrip(mark + b'" \t\r\n'))
     first = int(np.searchsorted(lines.starts, filled))
     if first == len(lines) or not data[int(lines.starts[first]) : int(lines.stops[-1])].translate(None, mark + b"\r\n"):

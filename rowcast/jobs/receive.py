@@ -20,6 +20,9 @@ from rowcast.jobs.result import result_head
 from rowcast.logs import logger
 from rowcast.settings import Settings
 
+OnProgress = Callable[[bytes, int, bool], None]
+"""Is given the head of the result, the number of chunks of which workers know, and whether the sender pauses."""
+
 _TELL_SECONDS = 60.0
 """How often an upload that goes on says so: far more often than it is taken for dead (records.py)."""
 
@@ -40,11 +43,16 @@ class Reception:
         id: str,
         *,
         is_generated: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> None:
-        """`is_generated`: the CSV was made here from rows in another form, so a row of nothing is a row."""
+        """`is_generated`: the CSV was made here from rows in another form, so a row of nothing is a row.
+
+        `on_progress` is called as the upload goes on, once the first line is known.
+        """
         options, features = request.options, tuple(request.manifest.feature_names)
         self._records, self._files, self._request, self._id = records, files, request, id
         self._check = _checker(request)
+        self._on_progress = on_progress
         self._planner = Planner(
             delimiter="," if is_generated else options.delimiter,
             header=options.header,
@@ -74,6 +82,7 @@ class Reception:
             for chunk in self._planner.feed(block) if block else self._planner.flush():
                 self._store(chunk)
             self._announce(known)
+            self._report(paused=not block)
         for chunk in self._planner.end():  # these are told of with the job itself
             if chunk.rows or self._request.options.output == "joined":
                 self._store(chunk)
@@ -81,10 +90,20 @@ class Reception:
         self._files.put_head(self._id, head)
         return self._job(head)
 
-    def _store(self, chunk: Chunk) -> None:
+    def _report(self, *, paused: bool) -> None:
+        if self._on_progress is None:
+            return
+        self._say_that_it_goes_on()
+        if self._is_followed and (self._planner.header or self._planner.rows_total):
+            self._on_progress(self._head(), len(self._plan), paused)
+
+    def _say_that_it_goes_on(self) -> None:
         if time.monotonic() - self._told_at > _TELL_SECONDS:
             self._records.still_expect(self._id)
             self._told_at = time.monotonic()
+
+    def _store(self, chunk: Chunk) -> None:
+        self._say_that_it_goes_on()
         self._files.put_input(self._id, chunk.number, chunk.data)
         self._plan.append(Planned(chunk.first_row, chunk.rows, len(chunk.data)))
 

@@ -12,7 +12,7 @@ from rowcast.errors import QueueFull, Refused, Unavailable
 from rowcast.jobs import manifest
 from rowcast.jobs.files import Files
 from rowcast.jobs.job import Spec
-from rowcast.jobs.receive import Reception
+from rowcast.jobs.receive import OnProgress, Reception
 from rowcast.jobs.records import NewJob, Records
 from rowcast.jobs.request import Request
 from rowcast.settings import Settings
@@ -54,16 +54,30 @@ class Submit:
         return self._make(new)
 
     def batch(
-        self, request: Request, blocks: Iterable[bytes], id: str | None = None, *, is_generated: bool = False
+        self,
+        request: Request,
+        blocks: Iterable[bytes],
+        id: str | None = None,
+        *,
+        is_generated: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> Submitted:
         """A CSV that arrives in blocks of any size; it is cut, stored and counted as it goes by.
 
-        `is_generated` is as in `Reception`.
+        `is_generated` and `on_progress` are as in `Reception`.
         """
         id = id or new_id()
         self._records.expect(id, request.owner)
         try:
-            reception = Reception(self._records, self._files, self._settings, request, id, is_generated=is_generated)
+            reception = Reception(
+                self._records,
+                self._files,
+                self._settings,
+                request,
+                id,
+                is_generated=is_generated,
+                on_progress=on_progress,
+            )
             new = reception.take(blocks)
             self._records.still_expect(id)
             self._files.put_manifest(id, manifest.write(new))

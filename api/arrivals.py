@@ -1,0 +1,57 @@
+"""The bytes of a body as they arrive: gunicorn's `read` waits until there are as many as it was asked for."""
+
+import io
+from typing import Any
+
+from gunicorn.http.body import ChunkedReader, LengthReader
+
+
+def read_some(body: Any, most: int) -> bytes:
+    """The next bytes of `wsgi.input`, however few have come; none at the end of the body.
+
+    Raises:
+        What `read` raises. `most` is for other servers' bodies, of which so many are read.
+    """
+    reader = getattr(body, "reader", None)
+    if not isinstance(reader, LengthReader | ChunkedReader):
+        data: bytes = body.read(most)
+        return data
+    if held := _emptied(body):
+        return held
+    try:
+        return _of_length(reader) if isinstance(reader, LengthReader) else _of_chunks(reader)
+    except Exception:
+        body.failed = True  # as its own `read` does: the connection must not be used again
+        raise
+
+
+def _emptied(holder: Any) -> bytes:
+    held: bytes = holder.buf.getvalue()
+    if held:
+        holder.buf = io.BytesIO()
+    return held
+
+
+def _of_length(reader: Any) -> bytes:
+    if not reader.length:
+        return b""
+    data: bytes = reader.unreader.read(None, read_ahead=reader.length)
+    if len(data) > reader.length:  # the next request on the same connection
+        reader.unreader.unread(data[reader.length :])
+        data = data[: reader.length]
+    reader.length -= len(data)
+    return data
+
+
+def _of_chunks(reader: Any) -> bytes:
+    if held := _emptied(reader):
+        return held
+    while reader.parser:
+        try:
+            piece: bytes = next(reader.parser)
+        except StopIteration:
+            reader.parser = None
+        else:
+            if piece:
+                return piece
+    return b""
