@@ -132,7 +132,9 @@ def _with_types_of(script: Script, features: Sequence[Feature]) -> Script:
     kinds: dict[str, Kind] = {
         feature.name: feature.kind for feature in features if feature.kind in ("number", "text", "boolean")
     }
-    return replace(script, dialect=script.dialect.with_kinds({**kinds, **script.dialect.kinds}))
+    dialect = script.dialect.with_kinds({**kinds, **script.dialect.kinds})
+    categories = {one.name: one.categories for one in features if one.kind == "category" and one.categories}
+    return replace(script, dialect=replace(dialect, categories=categories))
 
 
 def _agreeing(rehearsal: Rehearsal, script: Script, model: LoadedModel, file: GapFile) -> list[str]:

@@ -7,8 +7,8 @@ import pandas as pd
 
 from rowcast.errors import Unprocessable
 from rowcast.models.manifest import Feature
-from training.compare import difference
-from training.script import Script
+from training.compare import Difference, difference, taken
+from training.script import Answers, Script
 from training.trial import Rehearsal
 
 
@@ -16,8 +16,9 @@ def allow_for_other_types(rehearsal: Rehearsal) -> None:
     """Refuses floats that must not come as whole numbers, and takes `1` and `0` for booleans only if nothing changes.
 
     Raises:
-        Unprocessable: in a file of whole numbers only, the script would predict otherwise than the service.
+        Unprocessable: in a file of whole numbers only, or without a category, the script would predict otherwise.
     """
+    _require_free_categories(rehearsal)
     script = rehearsal.script
     frame = script.read(rehearsal.trials[0].data)
     floats = [
@@ -35,6 +36,25 @@ def allow_for_other_types(rehearsal: Rehearsal) -> None:
     rehearsal.take(
         [_strict(script, frame, one) for one in rehearsal.draft.features], rehearsal.draft.container or "frame"
     )
+
+
+def _require_free_categories(rehearsal: Rehearsal) -> None:
+    """Refuses a model for which a category's number in the file decides, as with `cat.codes`."""
+    script, trial = rehearsal.script, rehearsal.trials[0]
+    for feature in rehearsal.draft.features:
+        values = list(feature.categories or [])
+        if feature.kind != "category" or len(values) < 2:
+            continue
+        column = script.read(trial.data)[feature.name]
+        kept = [row for row, value in enumerate(column.tolist()) if value != values[0]]
+        fewer = script.read(rehearsal.sample.csv([trial.rows[row] for row in kept], script.features))
+        found = _difference(script, taken(trial.answers, kept), fewer)
+        if found is not None:
+            raise Unprocessable(
+                f"What the model predicts depends on which values of the category {feature.name!r} a file has: without "
+                f"{values[0]!r} in it, {found.method} gives {found.service} for a row that got {found.script}. "
+                "Use an encoder that learns the categories in `fit`, for example OrdinalEncoder."
+            )
 
 
 def _strict(script: Script, frame: pd.DataFrame, feature: Feature) -> Feature:
@@ -63,8 +83,16 @@ def tells_apart(script: Script, frame: pd.DataFrame, names: Sequence[str], one: 
     """Whether the script predicts otherwise, by more than the last bits, for one form of these columns than another."""
     forms = [frame.assign(**{name: change(frame[name]) for name in names}) for change in (one, other)]
     try:
-        first, second = (script.answers(form) for form in forms)
-    except Exception:  # a file that the script cannot predict is none that it predicts otherwise
+        first = script.answers(forms[0])
+    except Exception:
         return False
-    found = difference(first, second)
-    return found is not None and not found.is_rounding
+    return _difference(script, first, forms[1]) is not None
+
+
+def _difference(script: Script, wanted: Answers, frame: pd.DataFrame) -> Difference | None:
+    """What the script predicts otherwise for a frame, beside the last bits; nothing if it cannot predict it at all."""
+    try:
+        found = difference(wanted, script.answers(frame))
+    except Exception:
+        return None
+    return None if found is None or found.is_rounding else found

@@ -32,6 +32,8 @@ class Dialect:
     keep_default_na: bool = True
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     """The columns whose type is named (`dtype`, `parse_dates`); pandas finds the others'."""
+    categories: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Of a category, its values; if they are not named, pandas takes those that the file has."""
 
     def with_kinds(self, kinds: Mapping[str, Kind]) -> "Dialect":
         """The same with further named columns."""
@@ -44,14 +46,16 @@ class Dialect:
     def read(self, data: bytes, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """`pandas.read_csv` as the user's script calls it, and the columns that it selects."""
         dates = [name for name, kind in self.kinds.items() if kind == "date"]
-        dtypes = {"number": "float64", "text": "str", "boolean": "str", "category": "category"}
+        dtypes: dict[str, Any] = {"number": "float64", "text": "str", "boolean": "str", "category": "category"}
+        named = {name: dtypes[kind] for name, kind in self.kinds.items() if kind in dtypes}
+        named |= {name: pd.CategoricalDtype(list(values)) for name, values in self.categories.items()}
         frame = pd.read_csv(
             io.BytesIO(data),
             sep=self.delimiter,
             decimal=self.decimal,
             na_values=list(self.na_values),
             keep_default_na=self.keep_default_na,
-            dtype={name: dtypes[kind] for name, kind in self.kinds.items() if kind in dtypes},
+            dtype=named,
             parse_dates=dates or False,
         )
         for name, kind in self.kinds.items():

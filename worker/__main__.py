@@ -38,6 +38,8 @@ def main() -> int:
     warnings.filterwarnings("ignore", message=r"\s*In Celery 5.1 we introduced an optional breaking change")
     # Celery writes hints about Ctrl-C there, which are wrong here: whoever started the worker ends it.
     sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc]  # noqa: SIM115 - until the process ends
+    # The rehearsal has chosen between a frame and an array; scikit-learn's doubts would come with every chunk.
+    warnings.filterwarnings("ignore", message="X (has|does not have valid) feature names")
     keep_memory(128 * MIB)
     gc.freeze()  # what is there now is shared with the pool processes for as long as nobody touches it
     try:

@@ -19,7 +19,7 @@ _TAKES = {
     "text": "text",
     "boolean": "true or false",
     "date": "a date as text",
-    "category": "one of the categories, as text",
+    "category": "one of the categories",
 }
 
 
@@ -83,7 +83,7 @@ def _misfit(value: Any, feature: Feature) -> str | None:
         "text": isinstance(value, str),
         "boolean": isinstance(value, bool),
         "date": isinstance(value, str),
-        "category": isinstance(value, str),
+        "category": isinstance(value, str | bool | int | float),
     }[feature.kind]
     return None if fits else f"takes {_TAKES[feature.kind]}"
 

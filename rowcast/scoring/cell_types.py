@@ -161,13 +161,13 @@ def _integers(_feature: Feature, _reading: Reading) -> Callable[[str], int]:
 
 
 def _booleans(feature: Feature, _reading: Reading) -> Callable[[str], bool]:
-    """Reads `true`, `True` and `TRUE`, likewise `false`, and `1` and `0`; or the feature's own texts."""
+    """Reads `true` and `false`, `1` and `0`, or the feature's own texts; capitals or not, as pandas does."""
     true, false = feature.true_values or _TRUE, feature.false_values or _FALSE
-    known = {spelled: value for texts, value in ((true, True), (false, False)) for spelled in _spelled(texts)}
+    known = {text.lower(): value for texts, value in ((true, True), (false, False)) for text in texts}
     takes = [text for pair in zip(true, false, strict=False) for text in pair if not text.endswith(".0")]
 
     def read(cell: str) -> bool:
-        value = known.get(cell)
+        value = known.get(cell.lower())
         if value is None:
             raise InvalidCell(f"not a boolean: write {', '.join(takes[:-1])} or {takes[-1]}")
         return value
@@ -175,20 +175,18 @@ def _booleans(feature: Feature, _reading: Reading) -> Callable[[str], bool]:
     return read
 
 
-def _spelled(texts: Sequence[str]) -> list[str]:
-    return [spelled for text in texts for spelled in (text, text.lower(), text.upper(), text.capitalize())]
-
-
 def _categories(feature: Feature, _reading: Reading) -> Callable[[str], Any]:
     known = feature.categories or []
     shown = ", ".join(map(str, known[:_SHOWN_CATEGORIES])) + (", ..." if len(known) > _SHOWN_CATEGORIES else "")
-    values = {spelled: value for value in known for spelled in _spelled([str(value)] if _is_flag(value) else [])}
-    values |= {str(value): value for value in known}
-    numbers = {float(value): value for value in known if isinstance(value, int | float) and not _is_flag(value)}
+    flags = {str(value).lower(): value for value in known if isinstance(value, bool)}
+    values = {str(value): value for value in known}
+    numbers = {float(value): value for value in known if isinstance(value, int | float) and not isinstance(value, bool)}
 
     def read(cell: str) -> Any:
         if cell in values:
             return values[cell]
+        if cell.lower() in flags:
+            return flags[cell.lower()]
         if numbers and (value := _float_or_none(cell)) in numbers:
             return numbers[value]
         if feature.unseen == "missing":
@@ -196,10 +194,6 @@ def _categories(feature: Feature, _reading: Reading) -> Callable[[str], Any]:
         raise InvalidCell(f"not one of the categories that the model knows: {shown}")
 
     return read
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
 
 
 def _float_or_none(cell: str) -> float | None:

@@ -116,13 +116,15 @@ def table_of_values(rows: Sequence[Sequence[object]], model: "LoadedModel") -> t
 def _column_of_values(feature: Feature, values: Sequence[Any], reading: Reading) -> tuple[Column, dict[int, str]]:
     if feature.kind == "number":
         return np.array([np.nan if value is None else value for value in values], "float64"), {}
-    return convert(feature, [_cell(value) for value in values], reading)
+    return convert(feature, [_cell(value, feature) for value in values], reading)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, feature: Feature) -> str:
     """A JSON value as the cell that a CSV would have for it."""
     if value is None:
         return ""
+    if isinstance(value, bool) and feature.kind == "boolean":
+        return ((feature.true_values or ["true"]) if value else (feature.false_values or ["false"]))[0]
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return value if isinstance(value, str) else str(value)

@@ -125,7 +125,7 @@ def scored(
     model: LoadedModel, data: bytes, chunk_rows: int, decimal: str = "."
 ) -> tuple[list[tuple[str, ...]], dict[int, str]]:
     """The added cells of each row of a file, and why each bad row is bad, by index from 0."""
-    options = Options(output="predictions", delimiter=",")
+    options = Options.model_validate({"output": "predictions", "delimiter": ",", "decimal": decimal})
     planner = Planner(
         delimiter=options.delimiter,
         header=True,

@@ -97,7 +97,7 @@ KINDS = {
     "category": Kind(_some("basic", "plus", "pro"), dtype="category", named="category"),
     "category of numbers": Kind(_some("1", "2", "30"), dtype="category", named="category"),
     "digits": Kind(_some("02139", "10001", "00501", "7"), dtype="str", named="text"),
-    "digits as numbers": Kind(_some("02139", "10001", "00501", "7")),
+    "digits as numbers": Kind(_some("02139", "10001", "00501", "7"), named="number"),
     "yes/no": Kind(_some("yes", "no")),
     "yes/no as boolean": Kind(
         _some("yes", "no"), named="boolean", read={"true_values": ["yes"], "false_values": ["no"]}

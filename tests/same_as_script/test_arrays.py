@@ -16,6 +16,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+# A worker leaves this warning out, too (worker/__main__.py).
+pytestmark = pytest.mark.filterwarnings("ignore:X has feature names")
+
 READ = Reading()
 
 COLUMNS = {"height": "float", "age": "integer", "town": "text", "member": "boolean"}

@@ -31,7 +31,9 @@ class Plain:
     """No estimator of scikit-learn: it has `predict(frame)`, takes columns by name and predicts text."""
 
     def predict(self, frame: pd.DataFrame) -> list[str]:
-        shown = [f"{age}/{town}" for age, town in zip(frame["age"].tolist(), frame["town"].tolist(), strict=True)]
+        shown = [
+            f"{float(age)}/{town}" for age, town in zip(frame["age"].tolist(), frame["town"].tolist(), strict=True)
+        ]
         return [f"{text}/{member}" for text, member in zip(shown, frame["member"].tolist(), strict=True)]
 
 
@@ -39,7 +41,7 @@ class PlainNumbers:
     """No estimator of scikit-learn: it has `predict(frame)` and predicts a number from three columns."""
 
     def predict(self, frame: pd.DataFrame) -> "pd.Series[float]":
-        return frame["height cm"].fillna(-1) * 3 + frame["age"].fillna(0.5) + frame["town"].isna()
+        return frame["height cm"].fillna(-1) * 3.0 + frame["age"].fillna(0.5) + frame["town"].isna()
 
 
 class Picker(TransformerMixin, BaseEstimator):
@@ -129,7 +131,7 @@ def date_parts(frame: pd.DataFrame) -> pd.DataFrame:
     parts = {}
     for name in frame.columns:
         moment = frame[name].dt
-        parts |= {f"{name} y": moment.year, f"{name} m": moment.month, f"{name} d": moment.dayofweek}
+        parts |= {f"{name} y": moment.year, f"{name} m": moment.month, f"{name} d": moment.day_of_week}
         parts |= {f"{name} h": moment.hour}
     return pd.DataFrame(parts)
 
