@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rowcast.errors import Unprocessable
 from rowcast.models.load import as_loaded, predict_in_one_thread, without_names
 from rowcast.models.manifest import Draft
-from training.batches import require_independent_rows
+from training.batches import BLOCK_ROWS, require_independent_rows
 from training.categories import allow_unseen
 from training.columns_used import unused_features
 from training.compare import taken
@@ -33,6 +34,9 @@ from training.trial import Rehearsal, Trial, compared
 
 MOST_ROWS = 10_000
 """This many rows of a longer sample are predicted; the types of its columns come from all of them."""
+
+ALONE = 8
+"""This many rows go through the service alone."""
 
 Progress = Callable[[str, int, int], None]
 """Is told what is done, how many steps of it are, and how many there are in all."""
@@ -123,16 +127,24 @@ def _finish(rehearsal: Rehearsal) -> None:
     if found is not None:
         raise Unprocessable(f"The service cannot predict what your script predicts: {found.said()}.")
     script, trial = rehearsal.script, rehearsal.trials[0]
-    rows = np.arange(len(trial.rows))
-    half = -(-len(rows) // 128) * 64
-    for piece in (rows[:half], rows[half:], rows[:64], rows[64:128]):
-        if len(piece) >= 64 or (len(piece) and len(rows) <= 64):
-            numbers = [trial.rows[row] for row in piece]
-            cut = Trial(rehearsal.sample.csv(numbers, script.features), numbers, taken(trial.answers, piece))
-            found = compared(model, cut, script)
-            if found is not None:
-                raise Unprocessable(
-                    f"The service cannot predict what your script predicts: cut into chunks, {found.said()} of "
-                    f"{rehearsal.sample.name}."
-                )
+    for piece in _cuts(len(trial.rows)):
+        numbers = [trial.rows[row] for row in piece]
+        cut = Trial(rehearsal.sample.csv(numbers, script.features), numbers, taken(trial.answers, piece))
+        found = compared(model, cut, script)
+        if found is not None and not (found.is_rounding and len(piece) == 1):
+            raise Unprocessable(
+                f"The service cannot predict what your script predicts: cut into chunks, {found.said()} of "
+                f"{rehearsal.sample.name}."
+            )
     rehearsal.golden = golden_sample(rehearsal, model)
+
+
+def _cuts(rows: int) -> Iterator[NDArray[np.int64]]:
+    """The rows of chunks as a worker may get them: halves, the first blocks of 64, and some rows alone."""
+    every = np.arange(rows)
+    half = -(-rows // (2 * BLOCK_ROWS)) * BLOCK_ROWS
+    for piece in (every[:half], every[half:], every[:BLOCK_ROWS], every[BLOCK_ROWS : 2 * BLOCK_ROWS]):
+        if len(piece) >= BLOCK_ROWS or (len(piece) and rows <= BLOCK_ROWS):
+            yield piece
+    for row in every[:: max(1, rows // ALONE)][:ALONE]:
+        yield np.array([row])
