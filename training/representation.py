@@ -20,7 +20,8 @@ def choose(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
     """Takes the first representation that agrees: the fastest one first, then types as pandas has them."""
     script = rehearsal.script
     features = list(rehearsal.draft.features)
-    exact = [_as_pandas(one, script, rehearsal) for one in features]
+    types = script.read(rehearsal.trials[-1].data).dtypes
+    exact = [_as_pandas(one, str(types[one.name])) for one in features]
     containers = [script.container] if script.container != "frame" else _containers(script, features)
     refused: list[Difference] = []
     for tolerance in (0, 1):  # in the second round, other trials than the sample itself may differ in the last bit
@@ -46,10 +47,8 @@ def _containers(script: Script, features: Sequence[Feature]) -> list[Container]:
     return ["frame", "row_array"] if hasattr(script.estimator, "feature_names_in_") else ["array", "row_array", "frame"]
 
 
-def _as_pandas(feature: Feature, script: Script, rehearsal: Rehearsal) -> Feature:
+def _as_pandas(feature: Feature, dtype: str) -> Feature:
     """The feature with the very type that pandas gives its column in the sample's complete rows."""
-    frame = script.read(rehearsal.trials[-1].data)
-    dtype = str(frame[feature.name].dtype)
     if feature.kind == "number" and dtype == "int64":
         return feature.model_copy(update={"kind": "integer", "missing": False})
     if feature.kind == "boolean" and dtype == "bool":

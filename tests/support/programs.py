@@ -224,8 +224,12 @@ class Stack:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def files(self) -> list[str]:
-        """What lies in the store below `jobs/`."""
-        return sorted(str(file.relative_to(self.store)) for file in (self.store / "jobs").rglob("*") if file.is_file())
+        """What lies in the store below `jobs/`, also while folders are being removed."""
+        return sorted(
+            str((Path(folder) / name).relative_to(self.store))
+            for folder, _, names in os.walk(self.store / "jobs")
+            for name in names
+        )
 
     @property
     def _gateway(self) -> tuple[str, ...]:
