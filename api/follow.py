@@ -75,6 +75,7 @@ def follow_upload(at_hand: Services, id: str, upload: LiveUpload) -> Iterator[by
             for rest in range(number, job.chunks_total):
                 _wait_for(at_hand, job, parts, rest, news)
                 yield from parts.read(rest, 0, PATIENCE_IN_STREAM_SECONDS)
+        _require_success(at_hand, job)
     except RowcastError as error:
         logger("gateway").warning("follow_cut_short", job=id, reason=error.detail)
         raise CutShort(error.detail) from None

@@ -182,7 +182,7 @@ def _live(at_hand: Services, id: str) -> Response:
         _log(submitted)
         return _result(submitted.id)
     response = streamed_csv(follow_upload(at_hand, id, upload), id, asked.filename)
-    response.headers["Location"] = f"/jobs/{id}"
+    response.headers["Location"] = f"{prefix()}/jobs/{id}"
     return response
 
 

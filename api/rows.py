@@ -8,7 +8,7 @@ from rowcast.errors import BodyShape, NotJson, RowValues, TooLarge
 from rowcast.jobs.cells import csv_row
 from rowcast.models.manifest import Manifest
 from rowcast.models.names import shown
-from rowcast.models.values import row_values
+from rowcast.models.values import csv_value, row_values
 
 MAX_INSTANCES = 10_000
 
@@ -50,7 +50,8 @@ def instances_csv(instances: Any, manifest: Manifest) -> bytes:
             if name not in first:
                 raise RowValues.at(f"instances[{index}].{name}", "unknown, and the first object has no such column")
         values = row_values(features, manifest, f"instances[{index}]")
-        lines.append(csv_row([*values, *(others.get(name) for name in carried)]))
+        cells = [csv_value(value, feature) for value, feature in zip(values, manifest.features, strict=True)]
+        lines.append(csv_row([*cells, *(others.get(name) for name in carried)]))
     return b"".join(lines)
 
 

@@ -34,9 +34,14 @@ def require_independent_rows(script: Script, frame: pd.DataFrame) -> list[str]:
     """
     numbers = frame.index.to_numpy()
     frame = frame.reset_index(drop=True).copy()  # in one block: its rows are cheap then
+    if len(frame) < 2:
+        raise Unprocessable(
+            "The sample has one row that the model can predict. Take more: whether predictions depend on the rows "
+            "beside them cannot be seen in one."
+        )
     whole = script.answers(frame)
     rounds = False
-    for start, stop in _pieces(len(frame)):
+    for start, stop in [*_pieces(len(frame)), *_rows_with_gaps(frame)]:
         try:
             piece = script.answers(frame.iloc[start:stop].reset_index(drop=True))
         except Exception as error:
@@ -64,6 +69,13 @@ def _pieces(rows: int) -> Iterator[tuple[int, int]]:
     if rows > 1:
         for row in np.unique(np.linspace(0, rows - 1, min(rows, ALONE_ROWS)).astype(int)).tolist():
             yield row, row + 1
+
+
+def _rows_with_gaps(frame: pd.DataFrame) -> Iterator[tuple[int, int]]:
+    """Rows with a missing value, alone: a step may fill it from the rows before."""
+    rows = np.flatnonzero(frame.isna().any(axis=1).to_numpy())
+    for row in rows[:: max(1, len(rows) // ALONE_ROWS)][:ALONE_ROWS].tolist():
+        yield row, row + 1
 
 
 def _refusal(script: Script, frame: pd.DataFrame, found: Difference | None, why: str) -> Unprocessable:

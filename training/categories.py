@@ -8,6 +8,9 @@ from training.sample import written
 from training.service import score_csv
 from training.trial import Rehearsal
 
+_ROWS = 100
+"""In this many rows the value is tried: the model need not look at the category in each."""
+
 _UNSEEN = "a value that no sample has"
 
 
@@ -21,8 +24,8 @@ def _tried(rehearsal: Rehearsal, feature: Feature) -> Feature:
     if feature.kind != "category" or not feature.missing:
         return feature
     script, sample = rehearsal.script, rehearsal.sample
-    row = sample.cells[list(script.features)].iloc[[rehearsal.trials[-1].rows[0]]]
-    cells = pd.concat([row, row.assign(**{feature.name: _UNSEEN})])
+    rows = sample.cells[list(script.features)].iloc[list(rehearsal.trials[-1].rows[:_ROWS])]
+    cells = pd.concat([rows, rows.assign(**{feature.name: _UNSEEN})])
     data = written(cells, script.dialect)
     lenient = feature.model_copy(update={"unseen": "missing"})
     features = [lenient if one.name == feature.name else one for one in rehearsal.draft.features]

@@ -58,7 +58,9 @@ def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO
     table = sent.assign(**columns)
     try:
         # With CR LF every cell that has either of the two gets quotes.
-        table.to_csv(file, index=False, encoding="utf-8", lineterminator="\r\n")
+        # A row of nothing but empty cells at the end of a file would be no row.
+        gap = "NaN" if "NaN" in na_texts else ""
+        table.to_csv(file, index=False, encoding="utf-8", lineterminator="\r\n", na_rep=gap)
     except UnicodeEncodeError as error:
         raise WrongUse(f"The frame has a text that is not Unicode: {error.object[error.start]!r}.") from None
 
@@ -72,7 +74,7 @@ def _as_cells(column: "pd.Series[Any]", feature: Mapping[str, Any], na_texts: fr
         column = column.astype(object)
         dtype = column.dtype
     if pd.api.types.is_bool_dtype(dtype):
-        truth = ("1", "0") if kind in ("number", "integer") else ("true", "false")
+        truth = _truth(feature)
         return column.astype(object).map({True: truth[0], False: truth[1]})
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return column.dt.strftime(feature["date_format"]) if feature.get("date_format") else column
@@ -83,6 +85,14 @@ def _as_cells(column: "pd.Series[Any]", feature: Mapping[str, Any], na_texts: fr
     if pd.api.types.is_integer_dtype(dtype):
         return column
     return _texts(column, na_texts)
+
+
+def _truth(feature: Mapping[str, Any]) -> tuple[str, str]:
+    """How a column writes true and false: as pandas does, unless the feature has texts of its own."""
+    if feature["kind"] in ("number", "integer"):
+        return "1", "0"
+    true, false = feature.get("true_values") or ["True"], feature.get("false_values") or ["False"]
+    return true[0], false[0]
 
 
 def _texts(column: "pd.Series[Any]", na_texts: frozenset[str]) -> "pd.Series[Any]":
@@ -97,7 +107,7 @@ def _texts(column: "pd.Series[Any]", na_texts: frozenset[str]) -> "pd.Series[Any
                 f"The column {column.name!r} has the text {value!r}, which the model reads as missing; "
                 "put None there if it is, or predict these rows by themselves with predict."
             )
-    return column.map({True: "true", False: "false"}.get) if _is_all_bool(column) else column
+    return column.map({True: "True", False: "False"}.get) if _is_all_bool(column) else column
 
 
 def _is_all_bool(column: "pd.Series[Any]") -> bool:

@@ -41,6 +41,15 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
     return _checked(list(features), manifest, where)
 
 
+def csv_value(value: Any, feature: Feature) -> Any:
+    """A checked value as the cell of a CSV that the feature reads as the same: booleans by its own texts, 3.0 as 3."""
+    if isinstance(value, bool) and feature.kind == "boolean":
+        return ((feature.true_values or ["true"]) if value else (feature.false_values or ["false"]))[0]
+    if isinstance(value, float) and value.is_integer() and feature.kind == "integer":
+        return int(value)
+    return value
+
+
 def _by_name(features: Mapping[str, Any], manifest: Manifest, where: str) -> list[Any]:
     known = manifest.feature_names
     if features.keys() != set(known):

@@ -222,9 +222,7 @@ def _missing(feature: Feature, cell: str) -> Any:
 
 def _filler(feature: Feature) -> Any:
     """Any value of the feature's type, to stand in the place of an invalid cell."""
-    return {"number": 0.0, "integer": 0, "boolean": False, "text": "", "date": pd.NaT, "category": math.nan}[
-        feature.kind
-    ]
+    return _FILLERS[feature.kind]
 
 
 def _is_aware(dtype: str) -> bool:

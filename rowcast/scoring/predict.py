@@ -210,8 +210,8 @@ def _raising(model: "LoadedModel", table: Table, wanted: Wanted, start: int, sto
 
 
 def rows_of(table: Table, which: slice | NDArray[np.int64]) -> Table:
-    """Some rows of a table, as a table."""
-    return table[which] if isinstance(table, np.ndarray) else table.iloc[which]
+    """Some rows of a table, as a table of their own: its index starts at 0, for steps that align by it."""
+    return table[which] if isinstance(table, np.ndarray) else table.iloc[which].reset_index(drop=True)
 
 
 def _require(model: "LoadedModel", method: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rowcast.jobs import csvcut
 from rowcast.jobs.options import Options
 from rowcast.models.manifest import Feature
+from rowcast.models.values import csv_value
 from rowcast.scoring.cell_types import Column, column_dtype, convert
 from rowcast.scoring.columns import read_columns
 from rowcast.scoring.reading import Reading
@@ -114,7 +115,7 @@ def table_of_values(rows: Sequence[Sequence[object]], model: "LoadedModel") -> t
 
 
 def _column_of_values(feature: Feature, values: Sequence[Any], reading: Reading) -> tuple[Column, dict[int, str]]:
-    if feature.kind == "number":
+    if feature.kind == "number" and reading.na_numbers.isdisjoint(values):
         return np.array([np.nan if value is None else value for value in values], "float64"), {}
     return convert(feature, [_cell(value, feature) for value in values], reading)
 
@@ -123,11 +124,10 @@ def _cell(value: object, feature: Feature) -> str:
     """A JSON value as the cell that a CSV would have for it."""
     if value is None:
         return ""
-    if isinstance(value, bool) and feature.kind == "boolean":
-        return ((feature.true_values or ["true"]) if value else (feature.false_values or ["false"]))[0]
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if isinstance(value, str) else str(value)
+    written = csv_value(value, feature)
+    if isinstance(written, float) and written.is_integer() and feature.kind == "category":
+        return str(int(written))
+    return written if isinstance(written, str) else str(written)
 
 
 def _misshapen(data: bytes, inside: csvcut.Quoted, fields: csvcut.Fields, expected: int, but: str) -> dict[int, Fault]:

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from api.rows import ndjson_csv, parse
+from api.rows import instances_csv, ndjson_csv, parse
 from rowcast.errors import TooLarge, Unprocessable, Unreadable
+from rowcast.models.manifest import Feature, Manifest
 
 LINES = b'{"age": 25, "name": "a, b"}\r\n\n{"name": "\xc3\xbc", "age": null}\n{"age": 1.5}'
 CSV = b'age,name\n25,"a, b"\n,\xc3\xbc\n1.5,\n'
@@ -46,3 +47,20 @@ def test_json_is_read_with_a_byte_order_mark_too(text: bytes) -> None:
 def test_json_that_is_not_utf8_or_has_half_a_character_or_a_key_twice_is_refused(text: bytes) -> None:
     with pytest.raises(Unreadable):
         parse(text)
+
+
+def test_instances_are_written_as_the_features_read_them() -> None:
+    manifest = Manifest(
+        name="m",
+        version="1",
+        sha256="0" * 64,
+        created_at="",
+        task="regression",
+        libraries={},
+        features=[
+            Feature(name="smoker", kind="boolean", missing=True, true_values=["yes"], false_values=["no"]),
+            Feature(name="visits", kind="integer", missing=False),
+        ],
+    )
+    rows = [{"smoker": True, "visits": 3.0}, {"smoker": False, "visits": 4}, {"smoker": None, "visits": 5}]
+    assert instances_csv(rows, manifest) == b"smoker,visits\nyes,3\nno,4\n,5\n"

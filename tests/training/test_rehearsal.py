@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, scale
@@ -79,6 +79,23 @@ def test_a_step_that_looks_at_the_whole_batch_is_named(register, registry):
     with pytest.raises(Unprocessable, match="'scaled' in 'columntransformer'"):
         register(make_pipeline(inner, LinearRegression()).fit(sample, sample["age"]), sample)
     assert registry.names() == []
+
+
+def test_a_step_that_fills_gaps_from_the_rows_before_is_refused(register):
+    rng = np.random.default_rng(0)
+    sample = pd.DataFrame({"a": rng.normal(size=2000).round(3), "b": rng.normal(size=2000).round(3)})
+    target = sample["a"] * 2
+    sample["a"] = sample["a"].mask(rng.random(2000) < 0.01)
+    fill = FunctionTransformer(pd.DataFrame.ffill)
+    model = make_pipeline(fill, HistGradientBoostingRegressor(max_iter=20)).fit(sample, target)
+    with pytest.raises(Unprocessable, match="Batch-dependent step"):
+        register(model, sample)
+
+
+def test_a_sample_of_one_row_is_too_short_to_see_what_depends_on_its_neighbours(register):
+    model = make_pipeline(FunctionTransformer(scale), LinearRegression()).fit(plans(), plans()["age"])
+    with pytest.raises(Unprocessable, match="The sample has one row"):
+        register(model, plans().head(1))
 
 
 def test_columns_that_the_model_drops_are_optional(register):

@@ -66,6 +66,21 @@ def test_one_call_is_enough_where_nothing_raises_and_few_are_where_one_row_does(
     assert model.estimator.calls < 30
 
 
+def test_rows_beside_one_that_raises_keep_their_own_values() -> None:
+    class Aligned:
+        """A step that puts a new Series beside the frame: pandas aligns the two by their index."""
+
+        def predict(self, frame: pd.DataFrame) -> Any:
+            if (frame["b"] == 0).any():
+                raise ValueError("no ratio")
+            return frame.assign(ratio=pd.Series((frame["a"] / frame["b"]).to_numpy()))["ratio"].to_numpy()
+
+    frame = pd.DataFrame({"a": [1.0, 5, 6, 9, 8], "b": [4.0, 0, 2, 2, 2]})
+    outcome = predict_good(loaded(Aligned(), numbers("a", "b")), frame, Wanted())
+    assert list(outcome.faults) == [1]
+    assert outcome.values.predictions.tolist() == [0.25, 3.0, 4.5, 4.0]
+
+
 @pytest.mark.parametrize("error", [MemoryError("full"), ModelRefused("no")])
 def test_what_is_no_rows_fault_goes_through(error: Exception) -> None:
     with pytest.raises(type(error)):
