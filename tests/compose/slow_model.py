@@ -20,6 +20,5 @@ made = np.random.default_rng(0)
 rows = np.column_stack([made.uniform(0, 80, ROWS), made.integers(1, 4, ROWS)])
 estimator = KNeighborsClassifier(n_neighbors=1, algorithm="brute").fit(rows, rows[:, 1].astype(int))
 features = [Feature(name=name, kind="number", missing=False) for name in ("age", "pclass")]
-Registry(Storage(Settings.read().models)).register(
-    "slow", pickle.dumps(estimator), draft(estimator, features, metrics={}, training={})
-)
+document = draft(estimator, training={}, task="classification", features=features, classes=estimator.classes_.tolist())
+Registry(Storage(Settings.read().models)).register("slow", pickle.dumps(estimator), document)
