@@ -5,7 +5,7 @@ import pickle
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import joblib
 import numpy as np
@@ -31,7 +31,7 @@ from training.trial import Rehearsal
 
 Versions = Literal["strict", "warn"]
 
-KINDS = ("number", "integer", "text", "boolean", "date", "category")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def add(

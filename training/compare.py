@@ -61,11 +61,6 @@ def taken(answers: Answers, which: Any) -> Answers:
     return {method: values[which] for method, values in answers.items()}
 
 
-def joined(pieces: Sequence[Answers]) -> Answers:
-    """Answers for rows one after another."""
-    return {method: np.concatenate([piece[method] for piece in pieces]) for method in pieces[0]}
-
-
 def shown(value: Any) -> str:
     """One row's answer, as a person reads it."""
     return repr(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
