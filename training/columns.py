@@ -18,7 +18,8 @@ from training.csvfile import Cell
 
 Kind = Literal["number", "text", "boolean"]
 
-_LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
+LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
+"""Digits that are text: a number would lose the zero."""
 
 BOOLEANS = {"true": True, "false": False}
 
@@ -51,7 +52,7 @@ def is_infinite(value: float | None) -> bool:
 def kind_of(cells: Sequence[Cell]) -> Kind:
     """What a feature's cells are together. Infinities are no numbers, and digits with leading zeros are text."""
     distinct = set(cells) - {None}
-    if any(_LEADING_ZERO.fullmatch(cell) for cell in distinct if cell is not None):
+    if any(LEADING_ZERO.fullmatch(cell) for cell in distinct if cell is not None):
         return "text"
     if distinct and all(boolean(cell) is not None for cell in distinct):
         return "boolean"

@@ -10,11 +10,9 @@ from pandas.tseries.api import guess_datetime_format
 
 from rowcast.errors import Unprocessable
 from rowcast.models.manifest import Feature
+from training.columns import SHOWN_CATEGORIES
 from training.sample import Sample, booleans_of
 from training.script import Script
-
-SHOWN_CATEGORIES = 50
-"""A text column with more values than this lists none of them in its manifest."""
 
 
 def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named: Sequence[str] | None) -> list[str]:

@@ -62,7 +62,7 @@ def _files(script: Script, sample: Sample, base: int, names: Sequence[str]) -> l
         return [gap_file(script, sample, base, names)]
     except Exception:
         frame = script.read(_with_gaps(script, sample, base, names)).copy()  # in one block: its rows are cheap then
-    kept = [name for row, name in enumerate(names, 1) if _works(script, frame.iloc[[row]])]
+    kept = [name for row, name in enumerate(names, 1) if script.works(frame.iloc[[row]])]
     if not kept:
         return []
     try:
@@ -85,15 +85,7 @@ def _refuses_every_gap(script: Script, sample: Sample, base: int, names: Sequenc
         return False
     frame = script.read(_with_gaps(script, sample, base, names[:_TRIED]))
     numbers = all(pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes)
-    return numbers and not allows and not any(_works(script, frame.iloc[[row]]) for row in range(1, len(frame)))
-
-
-def _works(script: Script, row: pd.DataFrame) -> bool:
-    try:
-        script.answers(row)
-    except Exception:  # whatever it raises, the row would be a bad one
-        return False
-    return True
+    return numbers and not allows and not any(script.works(frame.iloc[[row]]) for row in range(1, len(frame)))
 
 
 def _with_gaps(script: Script, sample: Sample, base: int, names: Sequence[str]) -> bytes:

@@ -1,6 +1,5 @@
 """The user's script: `model.predict(pandas.read_csv(file)[features])`. It is what predictions are compared with."""
 
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,14 +12,13 @@ from numpy.typing import NDArray
 from rowcast.errors import Unprocessable
 from rowcast.models.load import Container, parts
 from rowcast.models.manifest import Kind
+from training.columns import LEADING_ZERO
 from training.sample import Dialect, Sample
 
 METHODS = ("predict", "predict_proba", "decision_function")
 
 Answers = Mapping[str, NDArray[Any]]
 """What each method gives: arrays whose first dimension is the rows."""
-
-_LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,14 @@ class Script:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return {method: self._answer(method, table, len(frame)) for method in self.methods}
+
+    def works(self, frame: pd.DataFrame) -> bool:
+        """Whether no method raises. `SVC` without probabilities does, or a row without a value that a model needs."""
+        try:
+            self.answers(frame)
+        except Exception:
+            return False
+        return True
 
     def table(self, frame: pd.DataFrame) -> Any:
         """What is given to `predict`."""
@@ -106,16 +112,8 @@ def _with_methods(script: Script, frame: pd.DataFrame) -> Script:
     """The script with every method that the estimator has and that works for these rows."""
     known = ["predict"]
     if script.answers(frame)["predict"].ndim == 1:
-        known += [method for method in METHODS[1:] if _works(replace(script, methods=(method,)), frame)]
+        known += [method for method in METHODS[1:] if replace(script, methods=(method,)).works(frame)]
     return replace(script, methods=tuple(known))
-
-
-def _works(script: Script, frame: pd.DataFrame) -> bool:
-    try:
-        script.answers(frame)
-    except Exception:  # for example `SVC` without probabilities: they are then not offered
-        return False
-    return True
 
 
 def _containers(estimator: Any, sample: Sample, features: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Container]]:
@@ -174,7 +172,7 @@ def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str], sa
         if name in sample.dialect.kinds:
             continue
         cells = sample.cells[name]
-        if cells.str.fullmatch(_LEADING_ZERO).any() and learned.get(name) != "number":
+        if cells.str.fullmatch(LEADING_ZERO).any() and learned.get(name) != "number":
             kinds[name] = "text"
             say(f"{name!r} is read as text (dtype='str'), as some of its cells have leading zeros.")
     return kinds
