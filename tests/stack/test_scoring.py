@@ -260,8 +260,8 @@ def test_a_file_in_which_every_row_is_bad_fails_and_its_rows_can_be_read(client:
     refused = client.post(f"/jobs/{job['id']}/retry")
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:rowcast:problem:not-retryable")
     assert refused.json()["error"] == job["error"]
-    with pytest.raises(JobFailed) as caught:
-        Client(str(client.base_url)).job(job["id"]).wait()
+    with Client(str(client.base_url)) as mine, pytest.raises(JobFailed) as caught:
+        mine.job(job["id"]).wait()
     assert caught.value.type == job["error"]["type"]
 
 

@@ -16,7 +16,8 @@ class Proxy:
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def swallow(self) -> None:
         """From now on whatever is sent is lost, in either direction."""
@@ -27,6 +28,10 @@ class Proxy:
         self._is_open = True
 
     def close(self) -> None:
+        """Ends all connections. Waits for the acceptor first: it could open another one after the others are closed."""
+        with suppress(OSError):  # wakes `accept`, which closing the socket in another thread does not
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join()
         self._listener.close()
         for one in self._sockets:
             one.close()
