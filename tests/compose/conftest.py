@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,15 +60,6 @@ class Compose:
         """The lines called `name` in the container's log, of its whole life; those of one job."""
         lines = [json.loads(line) for line in docker("logs", container["Id"]).splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == name and job in (None, line.get("job"))]
-
-    @contextmanager
-    def paused(self, container: dict[str, Any]) -> Iterator[None]:
-        """The container stands still; what it held goes to others."""
-        docker("pause", container["Id"])
-        try:
-            yield
-        finally:
-            docker("unpause", container["Id"])
 
     @property
     def url(self) -> str:
