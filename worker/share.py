@@ -9,7 +9,8 @@ CHUNK_SECONDS_PER_ROW_SECOND = 2.0
 what it has alone, although the gateway needs a processor for the rows as well."""
 
 LONGEST_TURN_SECONDS = 0.25
-"""Time that is remembered. Neither side waits for more than about this, however long the other had everything."""
+"""Time that is remembered, unless one batch of rows took longer (then it is remembered whole). So neither side waits
+for much more than this, however long the other had everything."""
 
 
 class Share:
@@ -33,6 +34,8 @@ class Share:
         self._owed_to_rows_seconds = min(LONGEST_TURN_SECONDS, self._owed_to_rows_seconds + seconds)
 
     def add_rows(self, seconds: float) -> None:
-        """Counts time that was spent on single rows."""
-        owed = self._owed_to_rows_seconds - CHUNK_SECONDS_PER_ROW_SECOND * seconds
-        self._owed_to_rows_seconds = max(-LONGEST_TURN_SECONDS, owed)
+        """Counts time that was spent on one batch of single rows."""
+        owed_to_chunks = CHUNK_SECONDS_PER_ROW_SECOND * seconds
+        # With less than this batch remembered, a file beside slow rows would get less than half of the time.
+        longest = max(LONGEST_TURN_SECONDS, owed_to_chunks)
+        self._owed_to_rows_seconds = max(-longest, self._owed_to_rows_seconds - owed_to_chunks)
