@@ -3,14 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from time import perf_counter, sleep
 
 from bench import data, models
 from bench.sending import Caller, predict_request
 from bench.service import Service, rowcast
-from bench.single import MODEL, percentile
+from bench.single import MODEL, percentile, seconds_of
 from bench.start import ROW
 from bench.table import FOLDER, Figure
 from rowcast import Client
@@ -19,6 +19,8 @@ from rowcast.jobs.keys import key
 CALLERS = 16
 ALONE_SECONDS = 5.0
 """How long the callers have everything, before the file and after it."""
+
+SMALL_ROWS = 1_000
 
 PICTURE = FOLDER / "mixed.png"
 _LOOK_SECONDS = 0.2
@@ -33,6 +35,7 @@ Progress = list[tuple[float, int]]
 def figures(folder: Path, quick: bool) -> list[Figure]:
     """A file beside callers who send single rows without pause, and the same file alone."""
     file = data.numbers(folder, data.ROWS if quick else 2 * data.ROWS)
+    small = _first_rows(file, folder / "small.csv")
     models.fit(file, "logistic_regression", folder / "up" / "models")
     with rowcast(folder / "up", ROWCAST_DEFAULT_MODEL=MODEL) as service:
         _progress(service, file, perf_counter)  # opens the model in each process
@@ -42,6 +45,8 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
             sleep(ALONE_SECONDS)
             progress = _progress(service, file, lambda: perf_counter() - started)
             sleep(ALONE_SECONDS)
+        with Client(service.url) as client:
+            after = seconds_of(lambda: client.submit_csv(small, model=MODEL).wait())
     both = [took for at, took in answers if progress[0][0] <= at <= progress[-1][0]]
     if not quick:
         draw(answers, progress, alone)
@@ -49,7 +54,15 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
     return [
         Figure("a file beside rows without pause", "alone", _seconds(progress) / alone, " times", 2, "at most", said),
         Figure("a row's p99 beside a file, 16 callers", "", percentile(both, 99), " ms", 1000, "at most"),
+        Figure("a small file right after the rows", "whole job", after * 1000, " ms", 500, "at most"),
     ]
+
+
+def _first_rows(file: Path, small: Path) -> Path:
+    """A file of one chunk."""
+    with file.open() as lines:
+        small.write_text("".join(islice(lines, SMALL_ROWS + 1)))
+    return small
 
 
 def _seconds(progress: Progress) -> float:
