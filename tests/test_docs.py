@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from programs import ROOT, Stack
+from typer.main import get_command
 
 from api.app import create_app
 from api.error_pages import markdown, public_types
 from bench.table import kept, table
+from rowcast.cli.main import app as cli
 from rowcast.jobs.keys import TABLE
 from rowcast.jobs.options import Options
 from rowcast.settings import Settings
@@ -102,6 +104,17 @@ def test_the_table_of_calls_is_that_of_the_gateway(settings: Settings) -> None:
 
 def test_the_table_of_options_is_that_of_the_code() -> None:
     assert first_cells(between("api.md", "options")) == [f"`{name}`" for name in Options.model_fields]
+
+
+def test_the_options_of_adding_a_model_are_those_of_the_command() -> None:
+    table = text("models.md").split("This runs the pickle's code")[1].split("### The rehearsal")[0]
+    cells = first_cells(table.strip().partition("\n\n")[2])
+    named = {word for cell in cells for word in re.findall(r"--[a-z-]+", cell)}
+    options = [option for option in get_command(cli).commands["models"].commands["add"].params if option.name != "file"]
+    known_elsewhere = {"name", "help"}
+    assert named == {
+        (option.secondary_opts or option.opts)[0] for option in options if option.name not in known_elsewhere
+    }
 
 
 def test_every_status_of_our_errors_is_explained() -> None:
