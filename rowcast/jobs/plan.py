@@ -27,9 +27,10 @@ _ONE_LINE = (
 
 
 class Planner:
-    """Takes an input in blocks of any size and gives its chunks, which depend on the bytes alone, not on the blocks.
+    """Takes an input in blocks of any size and gives its chunks.
 
-    A chunk ends with the last row that ends within `chunk_bytes` and `chunk_rows` (it has at least one row), and all
+    They depend only on the bytes, not on the blocks, unless `flush` asks for the rows that are there. A chunk ends with
+    the last row that ends within `chunk_bytes` and `chunk_rows` (it has at least one row), and all
     but the last have a multiple of 64 rows, or of 4 where fewer than 64 fit. BLAS works on blocks of rows and treats
     the odd ones at the end differently, in the last bit: with such cuts a linear model gives what it gives for the
     whole file. Blank lines at a chunk's edges are left out.
