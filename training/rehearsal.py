@@ -120,12 +120,19 @@ def _allow_absence(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
         say(f"The model never looks at {', '.join(map(repr, sorted(unused)))}: files may do without.")
 
 
+_REMEDY = (
+    "The columns are right, so the difference lies in the model: a step of it predicts otherwise when it was saved and "
+    "loaded again, or for fewer rows at once. Find that step by comparing its `transform` for the whole sample with "
+    "that for the first 64 rows, and replace it."
+)
+
+
 def _finish(rehearsal: Rehearsal) -> None:
     """Compares once more as a worker has the model, cut as a worker gets its chunks, and predicts the golden sample."""
     model = without_names(as_loaded(manifest_of(rehearsal.draft), copy.deepcopy(rehearsal.script.estimator)))
     found = rehearsal.compare(model, rounding_from=1)
     if found is not None:
-        raise Unprocessable(f"The service cannot predict what your script predicts: {found.said()}.")
+        raise Unprocessable(f"The service cannot predict what your script predicts: {found.said()}. {_REMEDY}")
     script, trial = rehearsal.script, rehearsal.trials[0]
     for piece in _cuts(len(trial.rows)):
         numbers = [trial.rows[row] for row in piece]
@@ -134,7 +141,7 @@ def _finish(rehearsal: Rehearsal) -> None:
         if found is not None and not (found.is_rounding and len(piece) == 1):
             raise Unprocessable(
                 f"The service cannot predict what your script predicts: cut into chunks, {found.said()} of "
-                f"{rehearsal.sample.name}."
+                f"{rehearsal.sample.name}. {_REMEDY}"
             )
     rehearsal.golden = golden_sample(rehearsal, model)
 

@@ -89,7 +89,11 @@ def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Differenc
     blamed = _blamed(rehearsal, features)
     what = f"The service cannot predict what your script predicts: {found.said()}"
     if blamed is None:
-        return f"{what} of {name}, and no reading of the columns makes them equal."
+        return (
+            f"{what} of {name}, and no types of the columns and no container make them equal. Pass to "
+            "`rowcast models add` what your script passes to `read_csv`: dtype as --kind NAME=KIND, na_values as "
+            "--na-values, parse_dates as --parse-dates, decimal as --decimal."
+        )
     return (
         f"{what} of {name}. The reason is the column {blamed!r}: pandas gives it different types in different files "
         "(whole numbers in a file without gaps, floats in one with a gap), and the model predicts otherwise for each. "
