@@ -14,6 +14,7 @@ from api.file_format import unpacked
 from api.follow import follow_upload
 from api.live_upload import LiveUpload, Pauses
 from api.multipart import read_form
+from api.openapi.pieces import CSV_TYPES, TAB_SEPARATED
 from api.options import preferred_wait, query_follow, query_wait, read_options
 from api.prefix import prefix
 from api.results import result_response, streamed_csv
@@ -36,18 +37,8 @@ blueprint = Blueprint("predict", __name__)
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
 """Rows in JSON may be sent with these: they change nothing."""
 
-_TAB_SEPARATED = "text/tab-separated-values"
-_CSV_TYPES = (
-    "text/csv",
-    "application/csv",
-    _TAB_SEPARATED,
-    "application/vnd.ms-excel",
-    "text/plain",
-    "application/octet-stream",
-    "application/x-www-form-urlencoded",  # what curl says if it is told nothing
-    "",
-)
-"""Content types under which CSV files are sent; the last is none at all."""
+_FILE_TYPES = (*CSV_TYPES, "application/x-www-form-urlencoded", "")
+"""Content types of CSV files. The last two are what `curl --data-binary` and `curl -T` send if none is named."""
 
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
@@ -59,7 +50,7 @@ def predict() -> Response:
     asked, preferred, follows = query_wait(), preferred_wait(), query_follow()
     wait = next(seconds for seconds in (asked, preferred, at_hand.settings.predict_wait) if seconds is not None)
     id = new_id()
-    if follows and request.mimetype in _CSV_TYPES and "Idempotency-Key" not in request.headers:
+    if follows and request.mimetype in _FILE_TYPES and "Idempotency-Key" not in request.headers:
         return _live(at_hand, id)
     with at_hand.waiting.expecting(id) as ending:
         submitted = _form_of_body()(at_hand, id)
@@ -135,7 +126,7 @@ def _form_of_body() -> Callable[[Services, str], Submitted]:
         "application/json": _json,
         "application/x-ndjson": _ndjson,
         "multipart/form-data": _multipart,
-        **dict.fromkeys(_CSV_TYPES, _csv),
+        **dict.fromkeys(_FILE_TYPES, _csv),
     }
     if request.mimetype not in forms:
         taken = ", ".join(filter(None, forms))
@@ -193,7 +184,7 @@ def _csv(at_hand: Services, id: str) -> Submitted:
 
 def _csv_input(at_hand: Services, pauses: Pauses | None = None) -> tuple[Request, Iterator[bytes]]:
     options = read_options()
-    if request.mimetype == _TAB_SEPARATED and "delimiter" not in options.model_fields_set:
+    if request.mimetype == TAB_SEPARATED and "delimiter" not in options.model_fields_set:
         options = options.model_copy(update={"delimiter": "\t"})
     if "encoding" not in options.model_fields_set:
         _refuse_charset(request.mimetype_params)

@@ -14,7 +14,7 @@ Row = list[Cell] | dict[str, Cell]
 _ROW = Field(description="A row: its values in the model's order, or an object by the features' names.")
 _ROWS = Field(description="Rows, each as `features`.", min_length=1, max_length=MAX_INSTANCES)
 _FILE = Field(
-    description="The CSV, last of the parts; gzipped where its name ends in `.gz`.",
+    description="The CSV; gzip, and zip with one file in it, are recognized by their first bytes.",
     json_schema_extra={"contentMediaType": "text/csv", "format": "binary"},
 )
 

@@ -9,7 +9,7 @@ from api.health import Health, Ready
 from api.jobs import MOST_JOBS, PAGE, Page
 from api.models import AliasTarget, Model, Models
 from api.openapi.bodies import Form, ManyRows, OneRow, options
-from api.openapi.pieces import CSV, JSON, NDJSON, PROBLEM, Answer, Call, header, query
+from api.openapi.pieces import CSV, CSV_TYPES, JSON, NDJSON, PROBLEM, Answer, Call, header, query
 from api.options import MAX_WAIT_SECONDS
 from rowcast import errors
 from rowcast.jobs.job import RowResult
@@ -66,7 +66,7 @@ CALLS = {
             header("Content-Encoding", "The body is gzipped.", enum=["gzip"]),
             header("Content-Disposition", 'Names a body that is no form: `attachment; filename="trip.csv"`.'),
         ),
-        {JSON: OneRow | ManyRows, CSV: None, NDJSON: None, "multipart/form-data": Form},
+        {JSON: OneRow | ManyRows, **dict.fromkeys(CSV_TYPES), NDJSON: None, "multipart/form-data": Form},
         {JSON: {"features": [25, 3]}, CSV: "age,pclass\n25,3\n", NDJSON: '{"age": 25, "pclass": 3}\n'},
     ),
     "jobs.list_jobs": Call(

@@ -8,6 +8,16 @@ from rowcast.errors import RowcastError
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 PROBLEM = "application/problem+json"
+TAB_SEPARATED = "text/tab-separated-values"
+CSV_TYPES = (
+    CSV,
+    "application/csv",
+    TAB_SEPARATED,
+    "application/vnd.ms-excel",
+    "text/plain",
+    "application/octet-stream",
+)
+"""Content types under which CSV files are sent, and gzip and zip files with one in them."""
 
 Content = Mapping[str, Any]
 """By media type the type of what is sent, of which its schema is made; None is text."""
