@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from fake_service import FakeService
-from programs import ROOT
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
@@ -42,8 +41,8 @@ def rowcast(capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
 
 
 @pytest.fixture
-def program() -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
-    """Starts commands as programs."""
+def program(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Starts commands as programs, in the test's own folder."""
     begun: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: str | Path) -> "subprocess.Popen[bytes]":
@@ -52,7 +51,7 @@ def program() -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=ROOT,
+            cwd=tmp_path,
             env=os.environ,
         )
         begun.append(process)
