@@ -4,9 +4,11 @@ import os
 import select
 import struct
 import time
+from collections.abc import Callable
 
 _LENGTH = struct.Struct("<Q")
 _BLOCK = 1 << 20
+_LEAST_EXTENSION_SECONDS = 0.01
 
 
 def send(pipe: int, message: bytes) -> None:
@@ -17,26 +19,57 @@ def send(pipe: int, message: bytes) -> None:
             rest = rest[os.write(pipe, rest) :]
 
 
-def receive(pipe: int, seconds: float | None = None, *, leaving: int | None = None) -> bytes:
+def _none() -> float:
+    return 0.0
+
+
+def receive(
+    pipe: int, seconds: float | None = None, *, leaving: int | None = None, excused: Callable[[], float] = _none
+) -> bytes:
     """Waits for one message.
+
+    Args:
+        pipe: where it comes.
+        seconds: how long to wait; None waits for as long as it takes.
+        leaving: a pipe to watch meanwhile.
+        excused: returns how many of the seconds so far do not count; asked when the time is up.
 
     Raises:
         EOFError: the other side is gone, be it in the middle of a message.
         TimeoutError: the message was not there in time.
         ConnectionAbortedError: something came, or the end, on the pipe `leaving`.
     """
-    deadline = None if seconds is None else time.monotonic() + seconds
-    (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size, deadline, leaving))
-    return _exactly(pipe, length, deadline, leaving)
+    limit = None if seconds is None else _Limit(seconds, excused)
+    (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size, limit, leaving))
+    return _exactly(pipe, length, limit, leaving)
 
 
-def _exactly(pipe: int, count: int, deadline: float | None, leaving: int | None) -> bytes:
+class _Limit:
+    """How long a message may take. It is extended by the seconds that are excused."""
+
+    def __init__(self, seconds: float, excused: Callable[[], float]) -> None:
+        self._end = time.monotonic() + seconds
+        self._excused = excused
+        self._excused_seconds = 0.0
+
+    @property
+    def left_seconds(self) -> float:
+        return max(0.0, self._end + self._excused_seconds - time.monotonic())
+
+    def extend(self) -> bool:
+        """Returns whether there is time left, now that the limit has been reached."""
+        self._excused_seconds = self._excused()
+        return self.left_seconds > _LEAST_EXTENSION_SECONDS
+
+
+def _exactly(pipe: int, count: int, limit: _Limit | None, leaving: int | None) -> bytes:
     received = bytearray()
     watched = [pipe] if leaving is None else [pipe, leaving]
     while len(received) < count:
-        left = None if deadline is None else max(0, deadline - time.monotonic())
-        ready, _, _ = select.select(watched, [], [], left)
+        ready, _, _ = select.select(watched, [], [], limit.left_seconds if limit else None)
         if not ready:
+            if limit and limit.extend():
+                continue
             raise TimeoutError
         if leaving in ready:
             raise ConnectionAbortedError

@@ -17,7 +17,7 @@ from rowcast.scoring.predict import Outcome, Values, Wanted, no_values, predict_
 from rowcast.scoring.table import Table
 from worker.frames import receive, send
 from worker.halving import Fatal, OutOfMemory, search
-from worker.isolated import Answer, ending
+from worker.isolated import MOST_EXCUSED, Answer, ending
 
 if TYPE_CHECKING:
     from rowcast.models.load import LoadedModel
@@ -38,7 +38,7 @@ _LEAST_SECONDS = 1.0
 """No call's limit is shorter, if a chunk's is not: a busy machine is no fault of a row."""
 
 _SLACK_SECONDS = 10.0
-"""How much longer than a call's limit we wait for the answer."""
+"""How much longer than a call may take we wait for the answer."""
 
 _START_SECONDS = 120.0
 """For the process to come up and open the model: as long as Celery gives a worker process (rowcast/jobs/queue.py)."""
@@ -70,7 +70,7 @@ class Isolated:
         self._files_of = files_of
         self._limit_seconds = limit_seconds
         self._child: _Child | None = None
-        self.longest_seconds = _START_SECONDS + (_SEARCH_LIMITS + 2) * limit_seconds
+        self.longest_seconds = _START_SECONDS + (_SEARCH_LIMITS + 2 + MOST_EXCUSED) * limit_seconds
         """What `predict_good` may take in all, with the start, the last call of a search, and some room."""
 
     def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
@@ -89,6 +89,7 @@ class Isolated:
             some = table if len(which) == rows else rows_of(table, which)
             return self._child_of(model).predict(some, wanted, self._share(len(which) / rows))
 
+        self._child_of(model)  # its start has a limit of its own, and is no part of the search
         return search(call, rows, _SEARCH_LIMITS * self._limit_seconds)
 
     def close(self) -> None:
@@ -147,7 +148,7 @@ class _Child:
         try:
             send(self._input, repr(limit_seconds).encode())
             send(self._input, pickle.dumps((table, wanted)))
-            packed = receive(self._output, limit_seconds + _SLACK_SECONDS)
+            packed = receive(self._output, (1 + MOST_EXCUSED) * limit_seconds + _SLACK_SECONDS)
         except (BrokenPipeError, EOFError):  # it was ended in its fork's stead
             raise Fatal(f"predict ended its process ({self._ending()})") from None
         except TimeoutError:

@@ -28,8 +28,11 @@ from worker.frames import receive, send
 Answer = tuple[Literal["values", "raised", "refused", "memory", "fatal"], Any]
 """How a call ended, and its `Values` or what to say of it."""
 
+MOST_EXCUSED = 5
+"""A call may wait for a processor for so many times its limit, beside the time that it may take."""
+
 _ORPHANED_SECONDS = 5
-"""How much longer than its limit a fork may live if nobody is left to end it."""
+"""How much longer than it may take in all a fork may live if nobody is left to end it."""
 
 
 def main() -> int:
@@ -73,7 +76,12 @@ def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests:
     os.close(writing)
     answer = None
     try:
-        answer = receive(reading, limit_seconds, leaving=requests)
+        answer = receive(
+            reading,
+            limit_seconds,
+            leaving=requests,
+            excused=lambda: min(waited_seconds(child), MOST_EXCUSED * limit_seconds),
+        )
     except TimeoutError:
         answer = _packed("fatal", f"predict took longer than {limit_seconds:g} s")
     except EOFError:
@@ -85,6 +93,18 @@ def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests:
     return answer or _packed("fatal", f"predict ended its process ({ending(code)})")
 
 
+def waited_seconds(process: int) -> float:
+    """How long a process was ready to run and had no processor, as others had it: nothing that a row can help.
+
+    Of several threads, the one counts that waited longest. 0 if the system does not say (proc_schedstat, Linux only).
+    """
+    waited = [0.0]
+    for file in Path(f"/proc/{process}/task").glob("*/schedstat"):
+        with suppress(OSError, ValueError, IndexError):  # the thread has just ended
+            waited.append(int(file.read_text().split()[1]) / 1e9)
+    return max(waited)
+
+
 def ending(code: int) -> str:
     """How a process ended, by its exit code as `subprocess` counts."""
     return f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -93,7 +113,7 @@ def ending(code: int) -> str:
 def _predict_and_exit(model: LoadedModel, request: bytes, limit_seconds: float, writing: int) -> NoReturn:
     code = 1
     try:
-        signal.setitimer(signal.ITIMER_REAL, limit_seconds + _ORPHANED_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, (1 + MOST_EXCUSED) * limit_seconds + _ORPHANED_SECONDS)
         _be_the_first_to_go()
         send(writing, _predicted(model, request))
         code = 0

@@ -25,8 +25,10 @@ from rowcast.models.code import ModelCode
 from rowcast.models.load import LoadedModel, unpickle
 from rowcast.scoring.predict import SearchAborted, Values, Wanted, predict_good
 from rowcast.scoring.score import ChunkSpec, score
+from worker.frames import receive, send
 from worker.halving import MOST_FATAL_ROWS, Fatal, search
 from worker.isolate import Isolated, NotStarted
+from worker.isolated import waited_seconds
 
 KILLED = "predict ended its process (signal 9)"
 
@@ -136,6 +138,36 @@ def test_a_row_at_which_predict_hangs_is_found(impatient: Isolated, tmp_path: Pa
     assert outcome.faults == {2: "predict took longer than 0.5 s"}
     assert outcome.values.predictions.tolist() == [0, 1]
     assert not psutil.pid_exists(int((tmp_path / "hangs").read_text()))
+
+
+def test_time_that_a_process_waits_for_a_processor_is_counted_and_time_that_it_sleeps_is_not() -> None:
+    hog = [sys.executable, "-c", "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile True: pass"]
+    with subprocess.Popen(["sleep", "600"]) as sleeper, subprocess.Popen(hog) as one, subprocess.Popen(hog) as other:
+        until(lambda: psutil.Process(sleeper.pid).cmdline()[0] == "sleep", "it has begun")
+        until(lambda: psutil.Process(sleeper.pid).status() == psutil.STATUS_SLEEPING, "it sleeps")
+        slept = waited_seconds(sleeper.pid)
+        until(lambda: waited_seconds(one.pid) + waited_seconds(other.pid) > 1, "they wait for each other")
+        assert waited_seconds(sleeper.pid) == slept
+        for process in (sleeper, one, other):
+            process.kill()
+    assert waited_seconds(sleeper.pid) == 0
+
+
+def test_time_that_is_excused_extends_a_limit() -> None:
+    reading, writing = os.pipe()
+    asked: list[float] = []
+
+    def excused() -> float:
+        asked.append(0.1 * (len(asked) + 1))
+        if len(asked) == 3:
+            send(writing, b"at last")
+        return asked[-1]
+
+    assert receive(reading, 0.05, excused=excused) == b"at last"
+    with pytest.raises(TimeoutError):
+        receive(reading, 0.05, excused=lambda: 0.05)
+    os.close(reading)
+    os.close(writing)
 
 
 def test_own_code_goes_along_and_gives_the_same(isolated: Isolated, tmp_path: Path) -> None:
