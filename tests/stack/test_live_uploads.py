@@ -8,6 +8,8 @@ import httpx
 import pytest
 from programs import Stack, until
 
+from rowcast.errors import EveryRowBad
+
 HEAD = b"POST /predict?follow=true HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 
 
@@ -68,6 +70,21 @@ def test_an_upload_that_ends_badly_leaves_nothing(stack: Stack, client: httpx.Cl
             assert not sender.read_to_the_end().endswith(b"0\r\n\r\n")
     until(lambda: not [name for name in stack.files() if id in name], "its files are gone")
     assert client.get(f"/jobs/{id}").status_code in (404, 410)
+
+
+def test_an_upload_whose_every_row_is_bad_is_cut_short_as_its_job_fails(stack: Stack, client: httpx.Client) -> None:
+    with sending(stack) as sender:
+        sender.send(b"age,pclass\nx,3\n")
+        sender.read_until(b"x,3,\n")
+        sender.send(b"y,3\n")
+        sender.send(b"")
+        answer = sender.read_to_the_end()
+    assert b"y,3,\n" in answer
+    assert not answer.endswith(b"0\r\n\r\n"), "its end would say that all went well"
+    id = answer.split(b"Location: /jobs/")[1].split(b"\r\n")[0].decode()
+    job = client.get(f"/jobs/{id}").json()
+    assert (job["status"], job["error"]["type"]) == ("failed", EveryRowBad.problem_type())
+    assert client.get(f"/jobs/{id}/result").status_code == 409
 
 
 def test_a_sender_that_never_pauses_is_refused_for_its_last_row_too(client: httpx.Client) -> None:
