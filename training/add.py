@@ -129,7 +129,24 @@ def _with_kinds(sample: Sample, kinds: Mapping[str, Kind]) -> Sample:
             raise Unprocessable.at(
                 "kind", f"{column}={kind}: there is no kind {kind!r}; take one of {', '.join(KINDS)}"
             )
-    return Sample(sample.name, sample.cells, sample.dialect.with_kinds(kinds))
+    read = Sample(sample.name, sample.cells, sample.dialect.with_kinds(kinds))
+    for column, kind in kinds.items():
+        _require_readable(read, column, kind)
+    return read
+
+
+def _require_readable(sample: Sample, column: str, kind: Kind) -> None:
+    """Tries the named kind on the column by itself, so that the message can say which column it is.
+
+    Raises:
+        Unprocessable: pandas cannot read its cells so.
+    """
+    try:
+        values = sample.dialect.read(sample.csv(columns=[column]))[column]
+        if kind == "integer" and not pd.api.types.is_numeric_dtype(values):
+            raise ValueError("not all of its cells are numbers")
+    except ValueError as error:
+        raise Unprocessable.at("kind", f"{column}={kind}: {sample.name} cannot be read so: {error}") from error
 
 
 def _training(file: Path, sample: Sample, target: str | None, estimator: Any) -> dict[str, str | None]:

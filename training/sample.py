@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,18 +47,23 @@ class Dialect:
     def read(self, data: bytes, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """`pandas.read_csv` as the user's script calls it, and the columns that it selects."""
         dates = [name for name, kind in self.kinds.items() if kind == "date"]
+        if dates:  # pandas refuses dates in columns that `data`, some of the sample's, does not have
+            present = pd.read_csv(io.BytesIO(data), sep=self.delimiter, nrows=0).columns
+            dates = [name for name in dates if name in present]
         dtypes: dict[str, Any] = {"number": "float64", "text": "str", "boolean": "str", "category": "category"}
         named = {name: dtypes[kind] for name, kind in self.kinds.items() if kind in dtypes}
         named |= {name: pd.CategoricalDtype(list(values)) for name, values in self.categories.items()}
-        frame = pd.read_csv(
-            io.BytesIO(data),
-            sep=self.delimiter,
-            decimal=self.decimal,
-            na_values=list(self.na_values),
-            keep_default_na=self.keep_default_na,
-            dtype=named,
-            parse_dates=dates or False,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # dates of no one format; what does not fit is refused later
+            frame = pd.read_csv(
+                io.BytesIO(data),
+                sep=self.delimiter,
+                decimal=self.decimal,
+                na_values=list(self.na_values),
+                keep_default_na=self.keep_default_na,
+                dtype=named,
+                parse_dates=dates or False,
+            )
         for name, kind in self.kinds.items():
             if kind == "boolean" and name in frame:
                 frame[name] = _as_booleans(frame[name])

@@ -69,6 +69,83 @@ def test_what_is_not_there_is_exit_code_2(rowcast, models: Path, words: list[str
     assert done.stderr.startswith(b"rowcast: ")
 
 
+ROWS = [
+    (10_000 + row % 5, ("NA", "DE", "FR")[row % 3], f"2024-01-{1 + row % 28:02}", row if row % 4 else "-", row % 2)
+    for row in range(60)
+]
+SAMPLE = "zip,land,day,age,y\n" + "".join(",".join(map(str, row)) + "\n" for row in ROWS)
+"""Cells that pandas reads otherwise than people mean them, unless its options say how."""
+
+
+@pytest.fixture
+def add_model(rowcast, tmp_path: Path, models: Path):
+    """Registers a model that is fitted on some columns of the sample, read as `read_csv` says, with the words given."""
+
+    def add(*words: str, column: str, **read_csv: object) -> "subprocess.CompletedProcess[bytes]":
+        import pandas as pd
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import OneHotEncoder
+
+        sample = tmp_path / "sample.csv"
+        sample.write_text(SAMPLE)
+        frame = pd.read_csv(sample, **read_csv)
+        encoded = make_pipeline(OneHotEncoder(), LogisticRegression())
+        model = HistGradientBoostingClassifier(max_iter=3) if column == "age" else encoded
+        file = tmp_path / "model.pkl"
+        file.write_bytes(pickle.dumps(model.fit(frame[[column]], frame["y"])))
+        return rowcast("models", "add", file, "--name", "m", "--features-from", sample, "--models", models, *words)
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "read_csv", "shown"),
+    [
+        ("zip", ["--kind", "zip=text"], {"dtype": {"zip": str}}, "zip\ttext\trequired"),
+        ("zip", ["--parse-dates", "day"], {}, "zip\tnumber\trequired"),
+        ("day", ["--parse-dates", "day"], {"parse_dates": ["day"]}, "day\tdate\trequired"),
+        ("land", ["--no-default-na"], {"keep_default_na": False}, "land\ttext\trequired"),
+        ("land", ["--default-na"], {}, "land\ttext\tmay be missing"),
+        ("age", ["--na-values", "-,?"], {"na_values": ["-", "?"]}, "age\tnumber\tmay be missing"),
+    ],
+    ids=str,
+)
+def test_a_sample_is_read_as_the_users_script_reads_it(
+    rowcast, add_model, models: Path, column: str, words: list[str], read_csv: dict, shown: str
+) -> None:
+    done = add_model(*words, column=column, **read_csv)
+    assert (done.returncode, done.stdout) == (0, b"m@1\n"), done.stderr.decode()
+    assert shown in rowcast("models", "show", "m", "--models", models).stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "sentence"),
+    [
+        ("zip", ["--kind", "zip"], "'zip' is not NAME=KIND, for example zip=text"),
+        ("zip", ["--kind", "zip=txt"], "zip=txt: there is no kind 'txt'; take one of number, integer"),
+        ("zip", ["--kind", "zap=text"], "sample.csv has no column 'zap'; the nearest is 'zip'"),
+        ("zip", ["--parse-dates", "dey"], "sample.csv has no column 'dey'; the nearest is 'day'"),
+        ("land", ["--parse-dates", "land"], "land: pandas does not read all of its cells as dates of one format"),
+        ("land", ["--kind", "land=number"], "land=number: sample.csv cannot be read so: could not convert string to"),
+        ("land", ["--kind", "land=integer"], "land=integer: sample.csv cannot be read so: not all of its cells are"),
+        ("land", ["--kind", "land=boolean"], "land=boolean: sample.csv cannot be read so: the column 'land' has cells"),
+        ("zip", ["--default-na=no"], "--default-na"),
+        ("age", ["--na-values", "?"], "age"),
+    ],
+    ids=str,
+)
+def test_a_sample_that_cannot_be_read_so_is_refused_with_the_reason(
+    rowcast, add_model, models: Path, column: str, words: list[str], sentence: str
+) -> None:
+    refused = add_model(*words, column=column, na_values=["-"])
+    print(refused.stderr.decode())
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert sentence in refused.stderr.decode()
+    assert rowcast("models", "list", "--models", models).stdout == b""
+
+
 def test_the_data_folder_of_up_holds_the_registry(rowcast, tmp_path: Path) -> None:
     assert rowcast("models", "list", "--data-dir", tmp_path).returncode == 0
     assert (tmp_path / "models").is_dir()
