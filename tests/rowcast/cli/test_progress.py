@@ -1,13 +1,22 @@
 """What a terminal shows, on a real pseudo-terminal."""
 
 import os
+import pickle
 import pty
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from fake_service import FakeService
 from programs import ROOT
+from sklearn.impute import SimpleImputer
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
 
 
 def test_a_narrow_terminal_cuts_no_id(service: FakeService) -> None:
@@ -23,13 +32,13 @@ def test_a_narrow_terminal_cuts_no_id(service: FakeService) -> None:
         assert f"\n{id} queued titanic@1 40,000" in shown
 
 
-def test_a_terminal_sees_bars_and_the_result_stays_clean(service: FakeService, tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_bytes(b"age,pclass\n25,3\n")
+def on_terminal(*words: str | Path, out: Path) -> tuple[int, str]:
+    """Runs a command whose standard error is a terminal; returns its exit code and what the terminal was sent."""
     leader, follower = pty.openpty()
-    with (tmp_path / "out.csv").open("wb") as out:
+    with out.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rowcast.cli", "predict", tmp_path / "in.csv"],
-            stdout=out,
+            [sys.executable, "-m", "rowcast.cli", *words],
+            stdout=file,
             stderr=follower,
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
@@ -43,8 +52,29 @@ def test_a_terminal_sees_bars_and_the_result_stays_clean(service: FakeService, t
     except OSError:  # Linux' word for the other end being closed
         pass
     os.close(leader)
-    assert process.wait() == 0
+    return process.wait(), shown.decode()
+
+
+def test_a_terminal_sees_bars_and_the_result_stays_clean(service: FakeService, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"age,pclass\n25,3\n")
+    code, shown = on_terminal("predict", tmp_path / "in.csv", out=tmp_path / "out.csv")
+    assert code == 0
     assert (tmp_path / "out.csv").read_bytes() == service.result
-    assert b"Uploading" in shown
-    assert b"40,000 of 40,000 rows" in shown
-    assert b"Downloading" in shown
+    assert "Uploading" in shown
+    assert "40,000 of 40,000 rows" in shown
+    assert "Downloading" in shown
+
+
+def test_a_model_of_a_thousand_features_is_registered_with_a_bar(tmp_path: Path) -> None:
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(12, 1000)).round(3)).add_prefix("f")
+    table.to_csv(tmp_path / "sample.csv", index=False)
+    model = make_pipeline(SimpleImputer(), GaussianNB()).fit(table, table["f0"] > 0)
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
+    words = ["models", "add", tmp_path / "model.pkl", "--name", "wide", "--features-from", tmp_path / "sample.csv"]
+    code, shown = on_terminal(*words, "--models", tmp_path / "models", out=tmp_path / "out")
+    assert (code, (tmp_path / "out").read_text()) == (0, "wide@1\n"), shown
+    assert "Rows with a missing value" in shown
+    assert "Registered wide@1 in" in shown.splitlines()[-1]
+    manifest = Registry(Storage(str(tmp_path / "models"))).resolve("wide")
+    assert len(manifest.features) == 1000
+    assert all(feature.missing for feature in manifest.features), "each was tried without its value"
