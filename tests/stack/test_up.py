@@ -238,6 +238,11 @@ def test_it_starts_without_a_model_and_says_how_to_add_one(start: Start, tmp_pat
     assert any(re.fullmatch(r"\d\d:\d\d:\d\d gateway  POST /predict 202 in .* ms", line) for line in lines), lines
     assert not any("/ready" in line or "WARNING" in line or "worker:" in line or "{" in line for line in lines), lines
     assert max(map(len, lines)) <= 100, lines
+    plain = [re.sub(r"\x1b\[\d*m", "", line) for line in lines]
+    program = r"\d\d:\d\d:\d\d (up|redis|gateway|worker|upkeep) +\w.*"
+    assert all(re.fullmatch(rf"{program}|No model yet\. .*|Stopping\. .*|", line) for line in plain), lines
+    warnings = [line for line in plain if "warn" in line.lower()]
+    assert [line.partition("warning: ")[2][:12] for line in warnings] == ["No API keys:"], "only what can be acted on"
 
 
 def rowcast(*words: str) -> "subprocess.CompletedProcess[str]":
