@@ -12,7 +12,7 @@ import gevent
 from gevent.event import Event
 from gevent.queue import Empty, Queue
 
-from rowcast.errors import RowcastError
+from rowcast.errors import LiveUploadsFull, RowcastError
 from rowcast.jobs.receive import OnProgress
 from rowcast.jobs.submit import Submitted
 
@@ -29,6 +29,9 @@ _REMIND_SECONDS = 15.0
 """How often a pause is said again, so that a silent upload is not taken for one that broke off."""
 
 _QUEUED_BLOCKS = 4
+
+MOST_LIVE_UPLOADS = 1000
+"""Open at a time in one gateway. Each may be silent for an hour and keeps a connection, of which others need some."""
 
 
 class Pauses:
@@ -90,9 +93,10 @@ class LiveUpload:
     chunks: int = 0
     """Number of chunks of which workers know."""
 
-    def start(self, receive: Callable[[OnProgress], Submitted]) -> None:
-        """Starts receiving; `receive` is given what to call as it goes on."""
+    def start(self, receive: Callable[[OnProgress], Submitted], at_end: Callable[[], None]) -> None:
+        """Starts receiving; `receive` is given what to call as it goes on, and `at_end` is called at its end."""
         self._greenlet = gevent.spawn(self._outcome_of, receive)
+        self._greenlet.link(lambda _: at_end())
         self._greenlet.link(lambda _: self.news.set())
 
     @property
@@ -127,3 +131,25 @@ class LiveUpload:
         self.head, self.chunks = head, chunks
         if paused:
             self.news.set()
+
+
+class LiveUploads:
+    """The live uploads that are open in this gateway."""
+
+    def __init__(self, limit: int = MOST_LIVE_UPLOADS) -> None:
+        self._limit = limit
+        self._count = 0
+
+    def start(self, upload: LiveUpload, receive: Callable[[OnProgress], Submitted]) -> None:
+        """Starts receiving an upload; it counts until all of it has been received, or it was given up.
+
+        Raises:
+            LiveUploadsFull: as many as may be are open.
+        """
+        if self._count >= self._limit:
+            raise LiveUploadsFull(self._limit)
+        self._count += 1
+        upload.start(receive, self._end)
+
+    def _end(self) -> None:
+        self._count -= 1

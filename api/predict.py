@@ -162,7 +162,9 @@ def _live(at_hand: Services, id: str) -> Response:
     """The result of a file, part by part; if its sender pauses, while it is still being sent."""
     upload = LiveUpload()
     asked, content = _csv_input(at_hand, upload.pauses)
-    upload.start(lambda on_progress: at_hand.submit.batch(asked, content, id, on_progress=on_progress))
+    at_hand.live_uploads.start(
+        upload, lambda on_progress: at_hand.submit.batch(asked, content, id, on_progress=on_progress)
+    )
     try:
         upload.news.wait()
     except BaseException:  # the server stops

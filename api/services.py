@@ -7,6 +7,7 @@ from typing import cast
 from flask import current_app
 
 from api.limiter import Limiter
+from api.live_upload import LiveUploads
 from api.storing import StorageAside
 from api.waiting import Waiting
 from rowcast.jobs.connection import connect
@@ -35,6 +36,7 @@ class Services:
     waiting: Waiting
     keys: KeyRing | None
     limiter: Limiter
+    live_uploads: LiveUploads
 
 
 def build(settings: Settings) -> Services:
@@ -54,6 +56,7 @@ def build(settings: Settings) -> Services:
         waiting=Waiting(settings.redis_url),
         keys=KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None,
         limiter=Limiter(settings.redis_url, settings.rate_limit),
+        live_uploads=LiveUploads(),
     )
 
 

@@ -23,7 +23,8 @@
     │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · WorkerLost · InputLost
     ├── ResultLost · ModelRefused
     └── Unavailable(retry_after_seconds)                                   try again later
-        └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable · Restoring · QueueFull
+        └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable · Restoring · QueueFull ·
+            LiveUploadsFull(limit)
 
 Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cause (its docstring) and a `remedy`:
 `docs/errors.md` is made from these. None of them knows HTTP: `api/errors.py` maps each to its status.
@@ -53,6 +54,7 @@ from rowcast.errors.failures import (
     EveryRowBad,
     InputLost,
     JobFault,
+    LiveUploadsFull,
     ModelRefused,
     QueueFull,
     RedisFull,
@@ -103,11 +105,10 @@ __all__ = [
     "PREFIX", "BadKeysFile", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression", "BrokenForm",
     "Cancelled", "ColumnClash", "CsvSyntax", "EmptyFile", "EveryRowBad", "Forbidden", "Gone", "InputLost",
     "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost",
-    "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoKey", "NoResult", "NotAcceptable", "NotFound",
-    "NotJson", "NotRetryable", "NotText",
-    "NotUtf8", "OptionUnsuitable", "OptionValue", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses",
-    "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed",
-    "StoreUnavailable", "TimedOut", "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey",
-    "UnknownKeyColumn", "UnknownModel", "UnknownOption", "Unprocessable", "Unreadable", "UnsupportedType",
-    "WorkerLost", "WrongState", "types",
+    "LiveUploadsFull", "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoKey", "NoResult",
+    "NotAcceptable", "NotFound", "NotJson", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue",
+    "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring",
+    "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut", "TooLarge",
+    "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
+    "UnknownOption", "Unprocessable", "Unreadable", "UnsupportedType", "WorkerLost", "WrongState", "types",
 ]  # fmt: skip

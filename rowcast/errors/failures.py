@@ -164,6 +164,24 @@ class Restoring(Unavailable):
     remedy = "Try again after `Retry-After` seconds."
 
 
+class LiveUploadsFull(Unavailable):
+    """As many uploads that follow their result (`follow=true`) are open as one gateway takes."""
+
+    slug = "live-uploads-full"
+    title = "Too many live uploads"
+    remedy = (
+        "Try again after `Retry-After` seconds, or send the file without `follow=true` and fetch its result when the "
+        "job has ended. The operator ends uploads that are not needed any more, or runs more gateways."
+    )
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"{limit:,} uploads with `follow=true` are open, which is what this gateway takes; try again later, or "
+            "send the file without `follow=true`.",
+            30,
+        )
+
+
 class QueueFull(Unavailable):
     """There are as many unfinished jobs as there may be, in all or of one API key."""
 
