@@ -20,6 +20,7 @@ from rowcast.models.manifest import Draft, Kind, Manifest
 from rowcast.models.names import require_name
 from rowcast.models.registry import Registry
 from rowcast.models.vet import require_this_sklearn, vet_pickle
+from training.alone import SECONDS
 from training.features import feature_names
 from training.measure import measure
 from training.register import draft, register
@@ -51,6 +52,7 @@ def add(
     versions: Versions = "strict",
     say: Say = silent,
     progress: Progress = no_progress,
+    seconds_alone: float = SECONDS,
 ) -> Manifest:
     """Registers the pickle in `file` as the next version of `name`; the alias `latest` moves to it.
 
@@ -72,6 +74,7 @@ def add(
         versions: "warn" registers a pickle of another scikit-learn `MAJOR.MINOR`, too.
         say: Is told, sentence by sentence, what was found.
         progress: Is told how far the rehearsal is.
+        seconds_alone: Time for predicting rows of the sample alone, which the script and the service each do.
 
     Raises:
         NotFound: one of the files is not there.
@@ -100,6 +103,7 @@ def add(
             targets=targets,
             say=say,
             progress=progress,
+            seconds_alone=seconds_alone,
         )
         made = rehearsal.draft
         if len(targets) == 1:

@@ -2,20 +2,19 @@
 
 import warnings
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rowcast.errors import Unprocessable
+from training.alone import SECONDS, in_time, rows_alone
 from training.compare import Difference, difference, is_rounding, taken
 from training.script import Answers, Script
 
 BLOCK_ROWS = 64
 """Chunks are cut at multiples of this many rows (rowcast/jobs/plan.py)."""
-
-ALONE_ROWS = 24
-"""This many rows are predicted alone."""
 
 ROUNDING_NOTE = (
     "Rows alone, and files under 64 rows, may differ in the last bit from the same rows in a larger file, as they do "
@@ -23,8 +22,10 @@ ROUNDING_NOTE = (
 )
 
 
-def require_independent_rows(script: Script, frame: pd.DataFrame) -> list[str]:
+def require_independent_rows(script: Script, frame: pd.DataFrame, seconds_alone: float = SECONDS) -> list[str]:
     """Compares the script's predictions of the whole frame with those of pieces and of single rows.
+
+    Every row is predicted alone if `seconds_alone` are enough for that, otherwise as many as can be (`alone.py`).
 
     Returns:
         What is worth noting in the manifest.
@@ -41,7 +42,8 @@ def require_independent_rows(script: Script, frame: pd.DataFrame) -> list[str]:
         )
     whole = script.answers(frame)
     rounds = False
-    for start, stop in [*_pieces(len(frame)), *_rows_with_gaps(frame)]:
+    alone = in_time(rows_alone(frame, whole["predict"]), seconds_alone)
+    for start, stop in chain(_pieces(len(frame)), ((row, row + 1) for row in alone)):
         try:
             piece = script.answers(frame.iloc[start:stop].reset_index(drop=True))
         except Exception as error:
@@ -58,7 +60,7 @@ def require_independent_rows(script: Script, frame: pd.DataFrame) -> list[str]:
 
 
 def _pieces(rows: int) -> Iterator[tuple[int, int]]:
-    """Halves, blocks of 64, and rows alone, as (start, stop)."""
+    """Halves and blocks of 64, as (start, stop)."""
     half = -(-rows // (2 * BLOCK_ROWS)) * BLOCK_ROWS if rows > BLOCK_ROWS else max(1, rows // 2)
     yield 0, half
     if half < rows:
@@ -66,16 +68,6 @@ def _pieces(rows: int) -> Iterator[tuple[int, int]]:
     for start in range(0, min(rows, 4 * BLOCK_ROWS), BLOCK_ROWS):
         if rows > BLOCK_ROWS:
             yield start, min(start + BLOCK_ROWS, rows)
-    if rows > 1:
-        for row in np.unique(np.linspace(0, rows - 1, min(rows, ALONE_ROWS)).astype(int)).tolist():
-            yield row, row + 1
-
-
-def _rows_with_gaps(frame: pd.DataFrame) -> Iterator[tuple[int, int]]:
-    """Rows with a missing value, alone: a step may fill it from the rows before."""
-    rows = np.flatnonzero(frame.isna().any(axis=1).to_numpy())
-    for row in rows[:: max(1, len(rows) // ALONE_ROWS)][:ALONE_ROWS].tolist():
-        yield row, row + 1
 
 
 def _refusal(script: Script, frame: pd.DataFrame, found: Difference | None, why: str) -> Unprocessable:

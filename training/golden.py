@@ -1,5 +1,6 @@
 """The golden rows: some fifty of the sample that cover each class, the extremes, and each feature's missing value."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,41 +12,56 @@ from training.sample import written
 from training.trial import Rehearsal
 
 _ROWS = 50
+"""Rows of the sample, if no feature may be missing. Rows with gaps take the places of those that cover nothing."""
+
+GAP_ROWS = 40
+"""Most rows with gaps. If more features may be missing, several are missing in one row."""
+
 _MOST_CLASSES = 20
+_MOST_OUTPUTS = 5
 _MOST_EXTREMES = 10
-_MOST_GAPS = 14
 
 
 def golden_sample(rehearsal: Rehearsal, model: LoadedModel) -> GoldenSample:
     """Chooses the rows and predicts them with the model as a worker has it."""
     script, trial = rehearsal.script, rehearsal.trials[0]
-    names = [feature.name for feature in rehearsal.draft.table_features]
-    places = _chosen(script.read(trial.data), trial.answers["predict"])
-    cells = rehearsal.sample.cells[names].iloc[[trial.rows[place] for place in places]]
-    gaps = _with_gaps(cells, rehearsal)
-    rows = written(pd.concat([cells, *gaps], ignore_index=True), script.dialect).partition(b"\n")[2]
-    return make_golden(model, tuple(names), rows, script.dialect.delimiter, script.dialect.decimal)
+    features = rehearsal.draft.table_features
+    names = [feature.name for feature in features]
+    frame, cells = script.read(trial.data), rehearsal.sample.cells[names]
+    na_texts = script.dialect.na_texts()
+    groups = list(gap_groups([feature.name for feature in features if feature.missing])) if na_texts else []
+    places = _chosen(frame, trial.answers["predict"], _ROWS - len(groups))
+    fullest = cells.iloc[[trial.rows[int(frame.isna().sum(axis=1).to_numpy().argmin())]]]
+    rows = [cells.iloc[[trial.rows[place] for place in places]]]
+    rows += [fullest.assign(**dict.fromkeys(group, na_texts[0])) for group in groups]
+    data = written(pd.concat(rows, ignore_index=True), script.dialect).partition(b"\n")[2]
+    return make_golden(model, tuple(names), data, script.dialect.delimiter, script.dialect.decimal)
 
 
-def _chosen(frame: pd.DataFrame, predicted: Any) -> list[int]:
-    """Positions: the first row of each class or the extreme predictions, extremes of features, then the first rows."""
-    first = predicted if predicted.ndim == 1 else predicted[:, 0]
+def gap_groups(optional: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The features that are missing in one row, for at most `GAP_ROWS` rows: together they cover every feature once.
+
+    Features that are neighbours are in different rows: one-hot columns and the like often stand side by side.
+    """
+    for row in range(min(len(optional), GAP_ROWS)):
+        yield optional[row::GAP_ROWS]
+
+
+def _chosen(frame: pd.DataFrame, predicted: Any, most: int) -> list[int]:
+    """Positions: the first row of each class or the extreme predictions, extremes of features, then the first rows.
+
+    There are `most` of them, or more if classes and extremes are more.
+    """
     chosen: list[int] = []
-    if first.dtype.kind in "fiu":
-        chosen += [int(np.nanargmin(first)), int(np.nanargmax(first))] if np.isfinite(first).any() else []
-    chosen += np.sort(np.unique(first.astype("str"), return_index=True)[1])[:_MOST_CLASSES].tolist()
+    for output in [predicted] if predicted.ndim == 1 else predicted.T[:_MOST_OUTPUTS]:
+        if output.dtype.kind in "fiu":
+            chosen += [int(np.nanargmin(output)), int(np.nanargmax(output))] if np.isfinite(output).any() else []
+        chosen += np.sort(np.unique(output.astype("str"), return_index=True)[1])[:_MOST_CLASSES].tolist()
     for name in frame.columns[:_MOST_EXTREMES]:
         column = frame[name]
         if column.dtype.kind in "fi" and column.notna().any():
             values = column.to_numpy(dtype="float64")
             chosen += [int(np.nanargmin(values)), int(np.nanargmax(values))]
-    chosen += range(min(_ROWS, len(frame)))
-    return sorted(list(dict.fromkeys(chosen))[:_ROWS])
-
-
-def _with_gaps(cells: pd.DataFrame, rehearsal: Rehearsal) -> list[pd.DataFrame]:
-    """The first row without each feature that may be missing; of many features, without all of them at once."""
-    optional = [feature.name for feature in rehearsal.draft.table_features if feature.missing]
-    together = [optional] if len(optional) > _MOST_GAPS else [[name] for name in optional]
-    texts = rehearsal.script.dialect.na_texts()
-    return [cells.head(1).assign(**dict.fromkeys(names, texts[0])) for names in together if names and texts]
+    chosen = list(dict.fromkeys(chosen))[:_ROWS]
+    others = dict.fromkeys([*chosen, *range(min(_ROWS, len(frame)))])
+    return sorted(list(others)[: max(most, len(chosen))])

@@ -7,6 +7,7 @@ in turn, each as a file of its own, as pandas gives a column other types in othe
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from rowcast.errors import Unprocessable
 from rowcast.models.load import as_loaded, predict_in_one_thread, without_names
 from rowcast.models.manifest import Draft
+from training.alone import SECONDS, in_time, rows_alone
 from training.batches import BLOCK_ROWS, require_independent_rows
 from training.categories import allow_unseen
 from training.columns_used import unused_features
@@ -35,9 +37,6 @@ from training.trial import Rehearsal, Trial, compared
 MOST_ROWS = 10_000
 """This many rows of a longer sample are predicted; the types of its columns come from all of them."""
 
-ALONE = 8
-"""This many rows go through the service alone."""
-
 Progress = Callable[[str, int, int], None]
 """Is told what is done, how many steps of it are, and how many there are in all."""
 
@@ -55,10 +54,12 @@ def rehearse(
     targets: Sequence[str] = (),
     say: Callable[[str], None],
     progress: Progress = no_progress,
+    seconds_alone: float = SECONDS,
 ) -> Rehearsal:
     """Finds a representation in which script and service agree.
 
-    `draft` makes a manifest's draft of keyword arguments that `Draft` takes.
+    `draft` makes a manifest's draft of keyword arguments that `Draft` takes. The script and the service each predict
+    rows of the sample alone for `seconds_alone`, at most all of them (`alone.py`).
 
     Raises:
         Unprocessable: no script works, none agrees, or predictions depend on the rows beside them.
@@ -69,7 +70,7 @@ def rehearse(
         some = frame if len(frame) <= MOST_ROWS else frame.head(MOST_ROWS)
         if len(some) < len(frame):
             say(f"Rehearsing with the first {MOST_ROWS:,} of {len(frame):,} rows.")
-        notes = require_independent_rows(script, some)
+        notes = require_independent_rows(script, some, seconds_alone)
         described = describe_features(script, sample)
         facts = describe(estimator, script.answers(some.head(100)), targets)
         made = draft(
@@ -85,7 +86,7 @@ def rehearse(
         allow_gaps(rehearsal, some, say, lambda done, every: progress("Rows with a missing value", done, every))
         allow_unseen(rehearsal)
         _allow_absence(rehearsal, say)
-        _finish(rehearsal)
+        _finish(rehearsal, seconds_alone)
     return rehearsal
 
 
@@ -127,14 +128,15 @@ _REMEDY = (
 )
 
 
-def _finish(rehearsal: Rehearsal) -> None:
+def _finish(rehearsal: Rehearsal, seconds_alone: float) -> None:
     """Compares once more as a worker has the model, cut as a worker gets its chunks, and predicts the golden sample."""
     model = without_names(as_loaded(manifest_of(rehearsal.draft), copy.deepcopy(rehearsal.script.estimator)))
     found = rehearsal.compare(model, rounding_from=1)
     if found is not None:
         raise Unprocessable(f"The service cannot predict what your script predicts: {found.said()}. {_REMEDY}")
     script, trial = rehearsal.script, rehearsal.trials[0]
-    for piece in _cuts(len(trial.rows)):
+    alone = in_time(rows_alone(script.read(trial.data), trial.answers["predict"]), seconds_alone)
+    for piece in chain(_cuts(len(trial.rows)), (np.array([row]) for row in alone)):
         numbers = [trial.rows[row] for row in piece]
         cut = Trial(rehearsal.sample.csv(numbers, script.features), numbers, taken(trial.answers, piece))
         found = compared(model, cut, script)
@@ -147,11 +149,9 @@ def _finish(rehearsal: Rehearsal) -> None:
 
 
 def _cuts(rows: int) -> Iterator[NDArray[np.int64]]:
-    """The rows of chunks as a worker may get them: halves, the first blocks of 64, and some rows alone."""
+    """The rows of chunks as a worker may get them: halves, and the first blocks of 64."""
     every = np.arange(rows)
     half = -(-rows // (2 * BLOCK_ROWS)) * BLOCK_ROWS
     for piece in (every[:half], every[half:], every[:BLOCK_ROWS], every[BLOCK_ROWS : 2 * BLOCK_ROWS]):
         if len(piece) >= BLOCK_ROWS or (len(piece) and rows <= BLOCK_ROWS):
             yield piece
-    for row in every[:: max(1, rows // ALONE)][:ALONE]:
-        yield np.array([row])

@@ -117,7 +117,7 @@ def register(folder: Path, model: Any, sample: Path, read: Reading, target: str 
     file = folder / "model.pkl"
     file.write_bytes(pickle.dumps(model))
     registry = Registry(Storage(str(folder / "models")))
-    manifest = add(file, "m", registry, sample, target=target, **read.for_rowcast)
+    manifest = add(file, "m", registry, sample, target=target, seconds_alone=0, **read.for_rowcast)
     return Models(registry, "strict").get("m", manifest.version)
 
 

@@ -1,6 +1,7 @@
 """The rehearsal: what it finds, what it refuses and why, and the golden sample that workers check."""
 
 import hashlib
+import io
 import json
 import pickle
 
@@ -17,6 +18,8 @@ from rowcast.errors import ModelRefused, Unprocessable
 from rowcast.models.manifest import Draft, Golden
 from rowcast.scoring.golden import GoldenSample
 from training.add import add
+from training.alone import LEAST_ROWS, in_time, rows_alone
+from training.golden import GAP_ROWS
 from worker.models import Models
 
 ROWS = 120
@@ -150,3 +153,55 @@ def test_a_golden_sample_that_was_tampered_with_is_refused(register, registry):
     registry.storage.put("m/1/golden.json", json.dumps({**golden, "rows": "1,2\n"}).encode())
     with pytest.raises(ModelRefused, match="SHA-256 differs"):
         Models(registry, "strict").get("m", "1")
+
+
+def golden_cells(registry, manifest):
+    golden = GoldenSample.model_validate_json(registry.golden_bytes(manifest))
+    cells = pd.read_csv(io.StringIO(golden.rows), header=None, names=golden.columns)
+    return cells, golden.result.splitlines()
+
+
+def test_the_golden_sample_misses_every_optional_feature_and_never_all_of_many(register, registry):
+    rng = np.random.default_rng(3)
+    sample = pd.DataFrame(rng.normal(size=(90, 130)).round(3), columns=[f"f{number}" for number in range(130)])
+    model = HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=5).fit(sample, sample["f0"])
+    cells, predictions = golden_cells(registry, register(model, sample)[0])
+    missing = cells.isna()
+    assert missing.any(axis=0).all()
+    assert missing.sum(axis=1).max() == 4
+    assert missing.any(axis=1).sum() == GAP_ROWS
+    assert len(cells) <= 90
+    assert len(predictions) == len(cells)
+    assert all(predictions)
+
+
+def test_of_few_optional_features_each_is_missing_in_a_row_of_the_golden_sample(register, registry):
+    sample = plans().assign(score=np.linspace(0, 1, ROWS))
+    model = HistGradientBoostingClassifier(max_iter=3).fit(sample, sample["plan"])
+    cells, predictions = golden_cells(registry, register(model, sample)[0])
+    assert cells.isna().sum(axis=1).tolist()[-3:] == [1, 1, 1]
+    assert cells.isna().any(axis=0).all()
+    assert {row.split(",")[0] for row in predictions} == {"1", "2", "3", "4"}
+
+
+def codes_in_order(frame):
+    """Numbers the texts by what else stands in the batch, which shows for the rare one only."""
+    return frame.assign(town=frame["town"].astype("category").cat.codes.where(frame["town"] != "Aix", 0) > 1)
+
+
+def test_each_value_of_a_column_is_predicted_alone(register):
+    towns = np.where(np.arange(ROWS * 10) == 777, "Zug", np.where(np.arange(ROWS * 10) % 2 == 0, "Aix", "Bern"))
+    sample = pd.DataFrame({"town": towns, "size": np.arange(ROWS * 10) % 7})
+    model = make_pipeline(FunctionTransformer(codes_in_order), LinearRegression()).fit(sample, np.arange(ROWS * 10))
+    with pytest.raises(Unprocessable, match=r"Batch-dependent step: .*row 778 of the sample"):
+        register(model, sample, seconds_alone=0)
+
+
+def test_every_row_is_predicted_alone_if_there_is_time():
+    frame = pd.DataFrame({"a": np.arange(100.0), "b": ["x", "y"] * 50})
+    frame.loc[41, "a"] = np.nan
+    order = rows_alone(frame, np.arange(100) % 3)
+    assert sorted(order) == list(range(100))
+    assert 41 in order[:5]
+    assert list(in_time(order, 0)) == order[:LEAST_ROWS]
+    assert list(in_time(order, 3600)) == order
