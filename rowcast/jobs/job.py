@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
-from rowcast.jobs.summary import ClassSummary, NumberSummary, render_fields
+from rowcast.jobs.summary import AnySummary, render_fields
 from rowcast.models.manifest import Label
 from rowcast.problem import Recorded
 
@@ -90,7 +90,7 @@ class Job:
     error_bytes: int
     result: RowResult | None
     error: Recorded | None
-    summary: ClassSummary | NumberSummary | None
+    summary: AnySummary | None
     lost_chunk: int | None
     """Of a job that has succeeded: its part is gone or damaged, and could not be made again."""
 

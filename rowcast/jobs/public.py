@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from rowcast.jobs.job import InputInfo, Job, RowResult
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
-from rowcast.jobs.summary import ClassSummary, NumberSummary
+from rowcast.jobs.summary import AnySummary
 from rowcast.problem import Problem, Recorded
 
 Id = Annotated[str, Field(description="UUIDv7", pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -45,7 +45,7 @@ class BatchResult(TypedDict):
 
     rows: int
     bytes: int
-    summary: ClassSummary | NumberSummary | None
+    summary: AnySummary | None
 
 
 class NotFinite(TypedDict):

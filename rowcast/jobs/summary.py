@@ -1,46 +1,19 @@
-"""The summary of predictions: how often each class came, or figures and a histogram of numbers.
+"""The summary of predictions: how often each class came, or figures of numbers; of several outputs one for each.
 
-Summaries of chunks merge into that of the whole, the same to the last bit in whatever order. So a sum is kept whole,
-and bins lie on a grid that all share: widths are powers of two, edges multiples of them, so two bins of a grid are one
-of the next, and the finer of two grids is brought to the coarser without looking at a number again. The merging is done
-in Redis (rowcast/jobs/lua/summary.lua), with sums and products by powers of two alone.
+Summaries of chunks merge into that of the whole, in whatever order. The merging is done in Redis
+(rowcast/jobs/lua/summary.lua), in a hash.
 """
 
-import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from math import copysign, frexp, ldexp
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
-Key = TypeVar("Key", int, str)
+from rowcast.jobs.figures import Numbers, NumberSummary, added
 
-MAX_BINS = 1024
-"""From the first bin that is filled to the last."""
-
-BARS = 20
-"""Bars of a histogram as it is shown."""
-
-LEAST_EXPONENT = -50
-"""Bins are never narrower, nor wider than 2**1015: floats, all that Lua has, hold every quotient of two widths."""
-
-_INDEX_BITS = 50
-"""Indexes of bins stay below 2**50, so floats hold them."""
-
-_LIMB_BITS = 32
-_LEAST_LIMB = -36
-"""The limb that the last bit of the least float falls into, with room for the zeros of a 53-bit mantissa."""
-
-
-class Histogram(TypedDict):
-    """Counts between edges, one more of these."""
-
-    edges: list[float]
-    counts: list[int]
+MAX_OUTPUTS = 20
+"""Of a model with more outputs, so many have a summary: each may take a thousand bins in Redis."""
 
 
 class ClassSummary(TypedDict):
@@ -49,86 +22,61 @@ class ClassSummary(TypedDict):
     classes: dict[str, int]
 
 
-class NumberSummary(TypedDict):
-    """A regressor's predictions. All but `not_finite` are of those that are finite; null if there is none.
+class OutputSummary(TypedDict):
+    """Of a model with several outputs, the summary of each, by the output's name; of the first 20 if there are more.
 
-    `not_finite` counts the infinite ones and those that are not a number (NaN).
+    `not_finite` counts the predictions of all outputs that are infinite or not a number (NaN).
     """
 
-    min: float | None
-    mean: float | None
-    max: float | None
-    histogram: Histogram | None
+    outputs: dict[str, ClassSummary | NumberSummary]
     not_finite: int
 
 
+AnySummary = ClassSummary | NumberSummary | OutputSummary
+"""A summary as a job shows it."""
+
+
 @dataclass(frozen=True)
-class Numbers:
-    """Figures of numbers, finite ones; if `count` is 0 only `not_finite` says something.
+class Outputs:
+    """Of several outputs, the name and the summary of each; at most `MAX_OUTPUTS` of them."""
 
-    `total` is the exact sum in limbs: limb i counts 2**(32 * i), and has 32 bits and the sum's sign, so that 64 bits
-    hold what two thousand million of them add up to. Bin i of `bins` counts the numbers from i to i + 1 times
-    2**exponent.
-    """
-
-    count: int = 0
-    minimum: float = 0.0
-    maximum: float = 0.0
-    total: dict[int, int] = field(default_factory=dict)
-    exponent: int = LEAST_EXPONENT
-    bins: dict[int, int] = field(default_factory=dict)
+    named: tuple[tuple[str, "Summary"], ...]
     not_finite: int = 0
-    """How many others there are: infinite, or NaN."""
+    """Predictions that are infinite or NaN, of all outputs."""
 
-    @classmethod
-    def of(cls, values: NDArray[np.float64]) -> "Numbers":
-        """The figures of an array; NaN and infinities are only counted."""
-        finite = values[np.isfinite(values)]
-        not_finite, values = len(values) - len(finite), finite
-        if not len(values):
-            return cls(not_finite=not_finite)
-        minimum, maximum = float(values.min()), float(values.max())
-        exponent = grid(minimum, maximum)
-        indexes, counts = np.unique(_bins(values, exponent), return_counts=True)
-        bins = dict(zip(indexes.astype(np.int64).tolist(), counts.tolist(), strict=True))
-        return cls(len(values), minimum, maximum, _limbs(_exact_sum(values)), exponent, bins, not_finite)
-
-    @property
-    def mean(self) -> float:
-        """The mean, rounded once."""
-        units = sum(amount << (_LIMB_BITS * (limb - _LEAST_LIMB)) for limb, amount in self.total.items())
-        return float(Fraction(units, self.count << (_LIMB_BITS * -_LEAST_LIMB)))
-
-    def render(self) -> NumberSummary:
-        """What a job shows: min, mean, max, and bars whose edges lie on the grid, so that their counts are exact."""
-        if not self.count:
-            return {"min": None, "mean": None, "max": None, "histogram": None, "not_finite": self.not_finite}
-        least, most = min(self.bins), max(self.bins)
-        width = -(-(most - least + 1) // BARS)
-        first = least - (width * BARS - (most - least + 1)) // 2
-        counts = [0] * BARS
-        for index, count in self.bins.items():
-            counts[(index - first) // width] += count
-        edges = [_edge(first + bar * width, self.exponent) for bar in range(BARS + 1)]
-        histogram: Histogram = {"edges": edges, "counts": counts}
+    def to_json(self) -> dict[str, Any]:
+        """As it goes to Redis."""
         return {
-            "min": self.minimum,
-            "mean": self.mean,
-            "max": self.maximum,
-            "histogram": histogram,
+            "outputs": [{"name": name, **summary.to_json()} for name, summary in self.named],
             "not_finite": self.not_finite,
         }
+
+    def plus(self, other: "Outputs") -> "Outputs":
+        """Both together."""
+        pairs = zip(self.named, other.named, strict=True)
+        return Outputs(
+            tuple((name, merge(one, another)) for (name, one), (_, another) in pairs),
+            self.not_finite + other.not_finite,
+        )
+
+    def render(self) -> OutputSummary:
+        """What a job shows."""
+        shown = {name: cast(ClassSummary | NumberSummary, summary.render()) for name, summary in self.named}
+        return {"outputs": shown, "not_finite": self.not_finite}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Of a classifier's predictions the count of each label's text, of a regressor's the numbers; the other is None."""
+    """A classifier's count of each label's text, a regressor's numbers, or several outputs; the others are None."""
 
     classes: dict[str, int] | None = None
     numbers: Numbers | None = None
+    outputs: Outputs | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it goes to Redis."""
+        if self.outputs is not None:
+            return self.outputs.to_json()
         if self.numbers is None:
             return {"classes": self.classes or {}}
         figures = self.numbers
@@ -147,6 +95,9 @@ class Summary:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Summary":
         """The way back from `to_json`."""
+        if "outputs" in document:
+            named = tuple((one["name"], cls.from_json(one)) for one in document["outputs"])
+            return cls(outputs=Outputs(named, document["not_finite"]))
         if "classes" in document:
             return cls(classes=dict(document["classes"]))
         figures = dict(document["numbers"])
@@ -154,36 +105,39 @@ class Summary:
             figures[name] = {int(key): int(value) for key, value in figures[name].items()}
         return cls(numbers=Numbers(**figures))
 
-    def render(self) -> ClassSummary | NumberSummary:
+    def render(self) -> AnySummary:
         """What a job shows as its summary."""
+        if self.outputs is not None:
+            return self.outputs.render()
         return self.numbers.render() if self.numbers is not None else {"classes": self.classes or {}}
 
 
 def merge(one: Summary, other: Summary) -> Summary:
     """The summary of both together, which Redis makes likewise."""
-    if one.numbers is None or other.numbers is None:
-        return Summary(classes=_added([one.classes or {}, other.classes or {}]))
-    not_finite = one.numbers.not_finite + other.numbers.not_finite
-    parts = [numbers for numbers in (one.numbers, other.numbers) if numbers.count]
-    if len(parts) < 2:
-        return Summary(numbers=replace(parts[0] if parts else one.numbers, not_finite=not_finite))
-    minimum, maximum = min(part.minimum for part in parts), max(part.maximum for part in parts)
-    exponent = grid(minimum, maximum)
-    return Summary(
-        numbers=Numbers(
-            sum(part.count for part in parts),
-            minimum,
-            maximum,
-            _added(part.total for part in parts),
-            exponent,
-            _added(_coarser(part.bins, exponent - part.exponent) for part in parts),
-            not_finite,
-        )
-    )
+    if one.outputs is not None and other.outputs is not None:
+        return Summary(outputs=one.outputs.plus(other.outputs))
+    if one.numbers is not None and other.numbers is not None:
+        return Summary(numbers=one.numbers.plus(other.numbers))
+    return Summary(classes=added([one.classes or {}, other.classes or {}]))
 
 
-def render_fields(fields: Mapping[bytes, bytes]) -> ClassSummary | NumberSummary:
-    """Renders the hash in which Redis adds up the parts: `class:LABEL`, or figures, `total:LIMB` and `bin:INDEX`."""
+def render_fields(fields: Mapping[bytes, bytes]) -> AnySummary:
+    """Renders the hash in which Redis adds up the parts: `class:LABEL`, or figures, `total:LIMB` and `bin:INDEX`.
+
+    Of several outputs, `PLACE/name` and the same fields of each behind `PLACE/`, for example `0/class:LABEL`.
+    """
+    outputs: dict[int, dict[bytes, bytes]] = {}
+    for name, value in fields.items():
+        place, slash, rest = name.partition(b"/")
+        if slash and place.isdigit():
+            outputs.setdefault(int(place), {})[rest] = value
+    if not outputs:
+        return _summary(fields).render()
+    named = tuple((one.pop(b"name").decode(), _summary(one)) for _, one in sorted(outputs.items()))
+    return Outputs(named, int(fields.get(b"not_finite", 0))).render()
+
+
+def _summary(fields: Mapping[bytes, bytes]) -> Summary:
     counts: dict[str, dict[str, int]] = {"class": {}, "total": {}, "bin": {}}
     figures: dict[str, float] = {}
     for name, value in fields.items():
@@ -194,7 +148,7 @@ def render_fields(fields: Mapping[bytes, bytes]) -> ClassSummary | NumberSummary
             figures[kind] = float(value)
     not_finite = int(figures.get("not_finite", 0))
     if "count" not in figures:
-        return Summary(numbers=Numbers(not_finite=not_finite)).render() if not_finite else {"classes": counts["class"]}
+        return Summary(numbers=Numbers(not_finite=not_finite)) if not_finite else Summary(classes=counts["class"])
     known = Numbers(
         int(figures["count"]),
         figures["minimum"],
@@ -204,66 +158,4 @@ def render_fields(fields: Mapping[bytes, bytes]) -> ClassSummary | NumberSummary
         {int(index): count for index, count in counts["bin"].items()},
         not_finite,
     )
-    return known.render()
-
-
-def grid(minimum: float, maximum: float) -> int:
-    """The exponent of the finest grid on which the numbers between these fill at most `MAX_BINS` bins.
-
-    It never falls as the range grows, so merging only ever coarsens.
-    """
-    largest = max(abs(minimum), abs(maximum))
-    exponent = max(LEAST_EXPONENT, frexp(largest)[1] - _INDEX_BITS) if largest else LEAST_EXPONENT
-    ends = np.array([minimum, maximum])
-    while np.ptp(_bins(ends, exponent)) >= MAX_BINS:
-        exponent += 1
-    return exponent
-
-
-def _edge(index: int, exponent: int) -> float:
-    """Where a bin begins; one beyond the largest float at the largest float, for JSON has no infinity."""
-    try:
-        return ldexp(index, exponent)
-    except OverflowError:
-        return copysign(sys.float_info.max, index)
-
-
-def _bins(values: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
-    indexes: NDArray[np.float64] = np.floor(np.ldexp(values, -exponent))
-    indexes[(indexes == 0) & (values < 0)] = -1  # so small that the quotient was rounded to zero
-    return indexes
-
-
-def _coarser(bins: Mapping[int, int], steps: int) -> dict[int, int]:
-    """The same counts on the grid that is `steps` powers of two wider. `>>` rounds down, for negative indexes too."""
-    return _added({index >> steps: count} for index, count in bins.items())
-
-
-def _added(counts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
-    together: dict[Key, int] = {}
-    for one in counts:
-        for key, count in one.items():
-            together[key] = together.get(key, 0) + count
-    return together
-
-
-def _exact_sum(values: NDArray[np.float64]) -> int:
-    """The sum in units of the least limb, without any rounding: mantissas are added up for each exponent, in halves."""
-    fractions, exponents = np.frexp(values)
-    mantissas = np.ldexp(fractions, 53).astype(np.int64)
-    least = int(exponents.min())
-    halves = [np.bincount(exponents - least, weights=half) for half in (mantissas >> 26, mantissas & (2**26 - 1))]
-    shift = least - 53 - _LIMB_BITS * _LEAST_LIMB
-    return sum(
-        ((int(high) << 26) + int(low)) << (shift + place) for place, (high, low) in enumerate(zip(*halves, strict=True))
-    )
-
-
-def _limbs(units: int) -> dict[int, int]:
-    """A sum in units of the least limb as limbs, those that are zero left out."""
-    sign, rest, limb, limbs = (-1 if units < 0 else 1), abs(units), _LEAST_LIMB, {}
-    while rest:
-        if amount := rest % 2**_LIMB_BITS:
-            limbs[limb] = sign * amount
-        rest, limb = rest >> _LIMB_BITS, limb + 1
-    return limbs
+    return Summary(numbers=known)

@@ -247,7 +247,7 @@ def _scalars(values: NDArray[Any]) -> list[Any]:
 
 
 def _documents(model: "LoadedModel", values: Values) -> list[dict[str, Any]]:
-    documents = [_document(value) for value in _scalars(values.predictions)]
+    documents = [_document(value, model.manifest.outputs) for value in _scalars(values.predictions)]
     labels = [label_text(label) for label in model.manifest.classes or []]
     extras = (("probabilities", labels, values.probabilities), ("scores", model.manifest.scores or [], values.scores))
     for name, columns, floats in extras:
@@ -258,12 +258,20 @@ def _documents(model: "LoadedModel", values: Values) -> list[dict[str, Any]]:
     return documents
 
 
-def _document(value: Any) -> dict[str, Any]:
+def _document(value: Any, outputs: Sequence[str] | None) -> dict[str, Any]:
     document = {"prediction": _json(value)}
-    if isinstance(value, float) and not math.isfinite(value):
-        kind = "not a number (NaN)" if math.isnan(value) else "infinite" if value > 0 else "negative infinity"
-        document["warning"] = f"the prediction is {kind}"
-    return document
+    named = [("", value)]
+    if outputs is not None:
+        named = [(f" of {name!r}", one) for name, one in zip(outputs, value, strict=True)]
+    odd = [f"the prediction{of} is {_not_finite(one)}" for of, one in named if _not_finite(one)]
+    return {**document, "warning": "; ".join(odd)} if odd else document
+
+
+def _not_finite(value: Any) -> str:
+    """What a float is that is not a finite number; empty for all other values."""
+    if not isinstance(value, float) or math.isfinite(value):
+        return ""
+    return "not a number (NaN)" if math.isnan(value) else "infinite" if value > 0 else "negative infinity"
 
 
 def _json(value: Any) -> Any:

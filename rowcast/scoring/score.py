@@ -1,14 +1,16 @@
 """Scoring one chunk: rows in, the same rows with predictions out. A pure function of bytes, model and options."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rowcast.jobs import csvcut
 from rowcast.jobs.cells import csv_row
+from rowcast.jobs.figures import Numbers
 from rowcast.jobs.options import Options
-from rowcast.jobs.summary import Numbers, Summary
+from rowcast.jobs.summary import MAX_OUTPUTS, Outputs, Summary
 from rowcast.scoring.predict import Outcome, Predict, SearchAborted, Wanted, added_cells, counts, predict_good
 from rowcast.scoring.reason import Reason, likely_reason
 from rowcast.scoring.table import Fault, Rows, read
@@ -157,8 +159,17 @@ def _line_ends(data: bytes, lines: csvcut.Lines, default: bytes) -> list[bytes]:
 
 def _summary(outcome: Outcome, model: "LoadedModel") -> Summary:
     predictions = outcome.values.predictions
-    if model.manifest.outputs is not None:
-        return Summary()
-    if model.manifest.task != "regression":
-        return Summary(classes=counts(predictions))
-    return Summary(numbers=Numbers.of(np.asarray(predictions, np.float64)))
+    names, is_regression = model.manifest.outputs, model.manifest.task == "regression"
+    if names is None:
+        return _of_output(predictions, is_regression)
+    not_finite = int((~np.isfinite(np.asarray(predictions, np.float64))).sum()) if is_regression else 0
+    some = zip(names[:MAX_OUTPUTS], predictions.T[:MAX_OUTPUTS], strict=True)
+    return Summary(
+        outputs=Outputs(tuple((name, _of_output(values, is_regression)) for name, values in some), not_finite)
+    )
+
+
+def _of_output(predictions: NDArray[Any], is_regression: bool) -> Summary:
+    if is_regression:
+        return Summary(numbers=Numbers.of(np.asarray(predictions, np.float64)))
+    return Summary(classes=counts(predictions))

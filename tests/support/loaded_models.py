@@ -6,7 +6,9 @@ from rowcast.models.load import LoadedModel
 from rowcast.models.manifest import Feature, Label, Manifest
 
 
-def loaded(estimator: Any, features: list[Feature], classes: list[Label] | None = None) -> LoadedModel:
+def loaded(
+    estimator: Any, features: list[Feature], classes: list[Label] | None = None, outputs: list[str] | None = None
+) -> LoadedModel:
     """An estimator with the manifest that it would have."""
     return LoadedModel(
         Manifest(
@@ -17,6 +19,7 @@ def loaded(estimator: Any, features: list[Feature], classes: list[Label] | None 
             task="regression" if classes is None else "classification",
             features=features,
             classes=classes,
+            outputs=outputs,
             probabilities=hasattr(estimator, "predict_proba"),
             libraries={},
         ),

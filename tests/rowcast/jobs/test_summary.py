@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from rowcast.jobs import keys
 from rowcast.jobs.connection import Connection
+from rowcast.jobs.figures import MAX_BINS, Numbers
 from rowcast.jobs.scripts import Scripts, _source
-from rowcast.jobs.summary import MAX_BINS, Numbers, Summary, merge, render_fields
+from rowcast.jobs.summary import Outputs, Summary, merge, render_fields
 from rowcast.settings import Settings
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-10, 10) | st.sampled_from([0.0, 1.0, -1e-9])
@@ -67,7 +68,7 @@ def test_there_are_never_more_bins_than_allowed(values) -> None:
 
 @given(st.lists(numbers, max_size=9))
 def test_a_summary_survives_json(values) -> None:
-    for summary in (of(values), Summary(classes={"a": 1, "é:": 2})):
+    for summary in (of(values), Summary(classes={"a": 1, "é:": 2}), outputs(values, {"a": 1}, 3)):
         assert Summary.from_json(json.loads(json.dumps(summary.to_json(), allow_nan=False))) == summary
 
 
@@ -117,3 +118,21 @@ def test_redis_counts_what_is_not_finite_as_python_does(in_redis, parts) -> None
 def test_redis_adds_up_classes_as_python_does(in_redis) -> None:
     parts = [Summary(classes={"a": 1, "x:y é": 2}), Summary(classes={}), Summary(classes={"x:y é": 3})]
     assert in_redis(parts) == merged(parts).render() == {"classes": {"a": 1, "x:y é": 5}}
+
+
+def outputs(first: list[float], second: dict[str, int], not_finite: int = 0) -> Summary:
+    return Summary(outputs=Outputs((("height, cm", of(first)), ("1/class:x", Summary(classes=second))), not_finite))
+
+
+def test_redis_adds_up_each_of_several_outputs_as_python_does(in_redis) -> None:
+    parts = [
+        outputs([1.0, 2.0], {"a/b": 1}),
+        outputs([], {}),
+        outputs([1e9, math.nan], {"a/b": 1, "é:": 3}, not_finite=4),
+        outputs([-3.5], {"0/": 2}, not_finite=1),
+    ]
+    whole = in_redis(parts)
+    assert whole == merged(parts).render()
+    assert whole["not_finite"] == 5
+    assert whole["outputs"]["height, cm"] == of([1.0, 2.0, 1e9, math.nan, -3.5]).render()
+    assert whole["outputs"]["1/class:x"] == {"classes": {"a/b": 2, "é:": 3, "0/": 2}}

@@ -188,6 +188,13 @@ def test_a_prediction_that_json_cannot_write_is_null_and_says_so() -> None:
     ]
     narrow = loaded(Answering(np.array([0.1], np.float32)), numbers("a"))
     assert predict_rows(narrow, [[1]], Wanted()) == [{"prediction": 0.1}]
+    several = loaded(Answering(np.array([[1.5, math.inf, math.nan]])), numbers("a"), outputs=["x", "y", "z"])
+    assert predict_rows(several, [[1]], Wanted()) == [
+        {
+            "prediction": [1.5, None, None],
+            "warning": "the prediction of 'y' is infinite; the prediction of 'z' is not a number (NaN)",
+        }
+    ]
 
 
 def test_formulas_are_guarded_where_that_is_asked_for() -> None:

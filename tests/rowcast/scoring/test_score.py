@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import csv_reference
@@ -316,3 +317,46 @@ def test_a_result_of_predictions_has_only_the_key_of_blank_rows(models: Mapping[
     sent = b"a,b,c\n0,1,2\n,,\n"
     result, _, _ = run(sent, models["amount"], keeps_blank_rows=False, output="predictions", key="b")
     assert result.endswith(b"\n,\n")
+
+
+class Ratios:
+    """Three outputs of a row; some are infinite or no number."""
+
+    def predict(self, table: Any) -> Any:
+        values = np.asarray(table, dtype=float)
+        with np.errstate(all="ignore"):
+            return np.stack([values[:, 0] / values[:, 1], np.log(values[:, 0]), values.sum(axis=1)], axis=1)
+
+
+def test_each_of_several_outputs_is_summed_up_as_numpy_does_over_the_whole_file() -> None:
+    rng = np.random.default_rng(5)
+    table = rng.integers(-3, 4, (400, 2)).astype(float)
+    model = loaded(Ratios(), numbers("a", "b"), outputs=["ratio", "log", "sum"])
+    data = pd.DataFrame(table, columns=["a", "b"]).to_csv(index=False).encode()
+    _, _, parts = run(data, model, chunk_rows=64)
+    shown = whole_summary(parts).render()
+    predicted = model.estimator.predict(pd.read_csv(io.BytesIO(data)))
+    assert len(parts) > 3
+    assert shown["not_finite"] == np.count_nonzero(~np.isfinite(predicted)) > 0
+    assert list(shown["outputs"]) == ["ratio", "log", "sum"]
+    for summary, values in zip(shown["outputs"].values(), predicted.T, strict=True):
+        finite = values[np.isfinite(values)]
+        assert summary["not_finite"] == len(values) - len(finite)
+        assert (summary["min"], summary["max"]) == (finite.min(), finite.max())
+        assert summary["mean"] == pytest.approx(finite.mean(), rel=1e-12)
+        edges, counts = summary["histogram"]["edges"], summary["histogram"]["counts"]
+        assert counts == [np.count_nonzero((low <= finite) & (finite < high)) for low, high in pairwise(edges)]
+
+
+def test_labels_of_several_outputs_are_counted_apart_and_only_of_the_first_twenty() -> None:
+    class Many:
+        def predict(self, table: Any) -> Any:
+            return (np.asarray(table, dtype=float)[:, :1] > np.arange(25)).astype(int)
+
+    model = loaded(Many(), numbers("a"), [0, 1], [f"over {place}" for place in range(25)])
+    _, _, parts = run(b"a\n5\n0.5\n21\n", model, chunk_rows=1)
+    shown = whole_summary(parts).render()
+    assert shown["not_finite"] == 0
+    assert len(shown["outputs"]) == 20
+    assert shown["outputs"]["over 0"] == {"classes": {"1": 3}}
+    assert shown["outputs"]["over 19"] == {"classes": {"0": 2, "1": 1}}
