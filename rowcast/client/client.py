@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from rowcast.client.download import Target, opened
+from rowcast.client.errors import Unprocessable, WrongUse
 from rowcast.client.frame import require_plain, with_predictions, write_csv
 from rowcast.client.job import Job
 from rowcast.client.lookup import find_manifest, find_record
 from rowcast.client.retries import Patience
-from rowcast.client.row import json_of, row_features
+from rowcast.client.row import is_series, json_of, needed_features, row_features
 from rowcast.client.transport import Transport, plain
 from rowcast.client.upload import OnBytes, Source, Upload
 
@@ -50,7 +51,7 @@ class CsvOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Prediction:
-    """One row's prediction; `probabilities` is None unless they were asked for, `job` the job's id.
+    """One row's prediction; `probabilities` and `scores` are None unless they were asked for, `job` is the job's id.
 
     A prediction that is infinite or not a number is None, and `warning` says which it is.
     """
@@ -59,6 +60,8 @@ class Prediction:
     probabilities: dict[str, float] | None
     job: str
     warning: str | None = None
+    scores: dict[str, float] | None = None
+    """What `decision_function` gives, by the columns that a file's result would have: `score`, or `score_CLASS`."""
 
 
 class Client:
@@ -102,37 +105,46 @@ class Client:
         *,
         model: str | None = None,
         probabilities: bool = False,
+        scores: bool = False,
         wait: float | None = 60,
     ) -> Prediction:
         """Predicts one row: its values in the model's order, or by name.
 
         Args:
-            features: the row: a sequence in the model's order, or a mapping or a pandas Series by name.
+            features: the row: a sequence in the model's order, or a mapping or a pandas Series by name. Of a Series,
+                which is a row of a DataFrame, only what the model needs counts; a mapping has the features' names only.
             model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
             probabilities: whether to answer each class's probability too.
+            scores: whether to answer what the model's `decision_function` gives, too.
             wait: seconds to wait for the answer in all; None waits for as long as it takes.
 
         Raises:
             StillRunning: the time is up; its `job` goes on.
         """
-        body: dict[str, Any] = {"features": row_features(features), "probabilities": probabilities}
+        body: dict[str, Any] = {"features": row_features(features), "probabilities": probabilities, "scores": scores}
         if model is not None:
             body["model"] = model
         until = None if wait is None else monotonic() + wait
-        hold = _HOLD_SECONDS if wait is None else max(0, min(_HOLD_SECONDS, math.ceil(wait)))
-        answer = plain(
-            self._transport.call(
-                "POST",
-                "/predict",
-                json=json_of(body),
-                headers={"Prefer": f"wait={hold}", "Idempotency-Key": str(uuid.uuid4())},
-                wait_seconds=hold,
-            )
-        )
+        try:
+            answer = self._predict_row(body, until)
+        except (Unprocessable, WrongUse):  # which a Series' further values may be to blame for
+            needed = is_series(features) and needed_features(body["features"], find_manifest(self._transport, model))
+            if not needed:
+                raise
+            answer = self._predict_row({**body, "features": needed}, until)
         if "id" not in answer:
             return _prediction(answer, str(answer["job"]))
         job = Job(self._transport, answer).wait(None if until is None else until - monotonic())
         return _prediction(job.raw.get("result") or {}, job.id)
+
+    def _predict_row(self, body: Mapping[str, Any], until: float | None) -> dict[str, Any]:
+        """The answer to one row, or its job if it is not there by the time `until` (of the monotonic clock)."""
+        hold = _HOLD_SECONDS
+        if until is not None:
+            hold = max(0, min(_HOLD_SECONDS, math.ceil(until - monotonic())))
+        headers = {"Prefer": f"wait={hold}", "Idempotency-Key": str(uuid.uuid4())}
+        sent = self._transport.call("POST", "/predict", json=json_of(body), headers=headers, wait_seconds=hold)
+        return plain(sent)
 
     def submit_csv(
         self,
@@ -180,6 +192,7 @@ class Client:
         *,
         model: str | None = None,
         probabilities: bool = False,
+        scores: bool = False,
         prediction_column: str = "prediction",
         on_error: Literal["skip", "fail"] | None = None,
         max_errors: int | None = None,
@@ -194,6 +207,7 @@ class Client:
             frame: the rows. Its column names have to be distinct texts; the index may be of any kind.
             model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
             probabilities: whether to add `probability_CLASS` for each class.
+            scores: whether to add what `decision_function` gives, as `score` or as `score_CLASS` for each class.
             prediction_column: the name of the column with the predictions.
             on_error: `fail` raises at the first bad row.
             max_errors: more bad rows than this raise.
@@ -214,6 +228,7 @@ class Client:
                 model=f"{manifest['name']}@{manifest['version']}",
                 output="predictions",
                 probabilities=probabilities,
+                scores=scores,
                 prediction_column=prediction_column,
                 on_error=on_error,
                 max_errors=max_errors,
@@ -261,7 +276,8 @@ class Client:
 
 
 def _prediction(result: Mapping[str, Any], job: str) -> Prediction:
-    return Prediction(result.get("prediction"), result.get("probabilities"), job, result.get("warning"))
+    probabilities, scores = result.get("probabilities"), result.get("scores")
+    return Prediction(result.get("prediction"), probabilities, job, result.get("warning"), scores)
 
 
 def _query(options: CsvOptions) -> dict[str, str]:

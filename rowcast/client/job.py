@@ -194,7 +194,7 @@ class Job:
             self.wait()
             result = self.raw.get("result") or {}
             named = {f"probability_{label}": p for label, p in (result.get("probabilities") or {}).items()}
-            return pd.DataFrame([{"prediction": result.get("prediction"), **named}])
+            return pd.DataFrame([{"prediction": result.get("prediction"), **named, **(result.get("scores") or {})}])
         options = self.raw.get("options") or {}
         layout: dict[str, Any] = {
             "sep": "\t" if options.get("delimiter") == "tab" else options.get("delimiter", ","),

@@ -17,7 +17,7 @@ def row_features(features: Any) -> Any:
     """
     if hasattr(features, "columns"):
         raise WrongUse("predict takes one row; for a DataFrame use predict_frame, or frame.iloc[0] for one row of it.")
-    if not (hasattr(features, "to_dict") and hasattr(features, "index")):
+    if not is_series(features):
         return features
     names = list(features.index)
     unnamed = [name for name in names if not isinstance(name, str)]
@@ -29,6 +29,19 @@ def row_features(features: Any) -> Any:
     if len(set(names)) < len(names):
         raise WrongUse("The Series' index names a feature twice.")
     return features.to_dict()
+
+
+def is_series(features: Any) -> bool:
+    """Whether it is a pandas Series."""
+    return hasattr(features, "to_dict") and hasattr(features, "index")
+
+
+def needed_features(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The values that the model needs, of a row that has all of them and others; otherwise None."""
+    features = {feature["name"]: feature.get("required", True) for feature in manifest["features"]}
+    if row.keys() <= features.keys() or any(name not in row for name, required in features.items() if required):
+        return None
+    return {name: row[name] for name in features if name in row}
 
 
 def json_of(value: object) -> bytes:

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from programs import Stack
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from rowcast import Client
-from rowcast.client import JobFailed, NotFound
+from rowcast.client import JobFailed, NotFound, Unprocessable
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 from training.add import add
@@ -72,8 +72,27 @@ def test_a_frame_of_many_types_gets_the_predictions_of_the_model_itself(client, 
     assert done.index.equals(frame.index)
     assert list(done.columns) == [*frame.columns, "guess"]
     pd.testing.assert_frame_equal(frame, before)
-    one = frame.drop(columns="unused").iloc[7]
-    assert client.predict(one, model="frames").prediction == wanted[7]
+    assert client.predict(frame.iloc[7], model="frames").prediction == wanted[7]  # with what the model does not need
+    with pytest.raises(Unprocessable, match="missing"):
+        client.predict(frame.drop(columns=["town", "unused"]).assign(more=1).iloc[7], model="frames")
+    with pytest.raises(Unprocessable, match="unknown"):  # a mapping has no further names
+        client.predict({"age": 25, "pclass": 3, "cabin": "C"})
+
+
+def test_scores_are_what_decision_function_gives(client: Client, stack: Stack, tmp_path: Path) -> None:
+    sample = pd.DataFrame({"a": np.arange(90) / 7, "b": np.arange(90) % 5})
+    sample.to_csv(tmp_path / "s.csv", index=False)
+    fitted = HistGradientBoostingClassifier(max_iter=5).fit(sample, np.array(["x", "y", "z"])[np.arange(90) // 30])
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(fitted))
+    add(tmp_path / "m.pkl", "scored", Registry(Storage(str(stack.models))), tmp_path / "s.csv")
+    wanted = fitted.decision_function(sample)
+    done = client.predict_frame(sample, model="scored", scores=True)
+    np.testing.assert_array_equal(done[["score_x", "score_y", "score_z"]].to_numpy(), wanted)
+    one = client.predict(sample.iloc[50], model="scored", scores=True)
+    assert one.scores == dict(zip(["score_x", "score_y", "score_z"], wanted[50].tolist(), strict=True))
+    assert client.predict(sample.iloc[50], model="scored").scores is None
+    row = client.job(one.job).to_pandas()
+    assert row.columns.tolist() == ["prediction", "score_x", "score_y", "score_z"]
 
 
 def test_classes_come_back_as_they_are_and_probabilities_exactly(client, stack: Stack, tmp_path: Path) -> None:
