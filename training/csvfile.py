@@ -69,9 +69,14 @@ def _records(name: str, text: TextIO) -> Iterator[list[str]]:
     csv.field_size_limit(sys.maxsize)  # the module's own limit of 128 KiB is for hostile files, not for one's own
     reader = csv.reader(text)
     try:
-        yield from (record for record in reader if record)
+        yield from (record for record in reader if record and not _is_blank(record))
     except csv.Error as error:
         raise Unprocessable(f"{name}, line {reader.line_num}: {error}.") from error
+
+
+def _is_blank(record: Sequence[str]) -> bool:
+    """Whether a line had spaces and tabs only, which pandas skips, too."""
+    return len(record) == 1 and record[0] != "" and not record[0].strip(" \t")
 
 
 def _columns(name: str, records: Iterator[list[str]]) -> CsvFile:

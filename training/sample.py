@@ -126,7 +126,7 @@ def read_sample(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Sample:
         ) from None
     except (OSError, EOFError) as error:
         raise Unreadable(f"{path} cannot be read: {error}") from error
-    dialect = replace(dialect, delimiter=_delimiter(text.split("\n", 1)[0], wanted))
+    dialect = replace(dialect, delimiter=_delimiter(text.lstrip().split("\n", 1)[0], wanted))
     try:
         cells = pd.read_csv(io.StringIO(text), sep=dialect.delimiter, dtype="str", na_filter=False, index_col=False)
     except ValueError as error:  # ParserError and EmptyDataError are ValueErrors

@@ -1,8 +1,9 @@
 """Frames: a pandas DataFrame as a CSV file that says the same, and predictions as columns of a frame."""
 
+import csv
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from rowcast.client.errors import ServiceError, WrongUse
 
@@ -60,9 +61,18 @@ def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO
         # With CR LF every cell that has either of the two gets quotes.
         # A row of nothing but empty cells at the end of a file would be no row.
         gap = "NaN" if "NaN" in na_texts else ""
-        table.to_csv(file, index=False, encoding="utf-8", lineterminator="\r\n", na_rep=gap)
+        quoting: Literal[0, 1] = csv.QUOTE_ALL if _has_blank_lines(table) else csv.QUOTE_MINIMAL
+        table.to_csv(file, index=False, encoding="utf-8", lineterminator="\r\n", na_rep=gap, quoting=quoting)
     except UnicodeEncodeError as error:
         raise WrongUse(f"The frame has a text that is not Unicode: {error.object[error.start]!r}.") from None
+
+
+def _has_blank_lines(table: "pd.DataFrame") -> bool:
+    """Whether a row, or the header, would be a line of blanks, which is no row of a CSV file."""
+    if table.shape[1] != 1:
+        return False
+    cells = [table.columns[0], *(cell for cell in table.iloc[:, 0].unique() if isinstance(cell, str))]
+    return any(cell.isspace() for cell in cells)
 
 
 def _as_cells(column: "pd.Series[Any]", feature: Mapping[str, Any], na_texts: frozenset[str]) -> "pd.Series[Any]":

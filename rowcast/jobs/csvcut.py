@@ -47,7 +47,7 @@ class Quoted:
 class Lines:
     """The rows' places, shape (rows,) each: `data[start:end]` is the row, `data[end:stop]` its line end.
 
-    Blank lines are no rows and are left out. Behind `rest` no line has ended.
+    Blank lines, empty or of spaces and tabs, are no rows and are left out. Behind `rest` no line has ended.
     """
 
     starts: Positions
@@ -94,8 +94,16 @@ def quoted(data: bytes, delimiter: str) -> Quoted:
     return Quoted(opens, closes, len(data))
 
 
-def lines(data: bytes, inside: Quoted, *, final: bool) -> Lines:
-    """Finds the rows. `final`: the data ends here, and so does a last line without a line end."""
+def lines(data: bytes, inside: Quoted, delimiter: str, *, final: bool, most_blank_bytes: int | None = None) -> Lines:
+    """Finds the rows.
+
+    Args:
+        data: bytes that begin where a row begins.
+        inside: its stretches in quotes.
+        delimiter: what parts fields; lines of tabs are not blank if it is a tab.
+        final: the data ends here, and so does a last line without a line end.
+        most_blank_bytes: lines of spaces and tabs that are longer, line end included, count as rows.
+    """
     feeds = _find(data, LF)
     stops = inside.outside(feeds) + 1
     rest = int(stops[-1]) if len(stops) else 0
@@ -109,7 +117,13 @@ def lines(data: bytes, inside: Quoted, *, final: bool) -> Lines:
     filled = ends > starts
     if not filled.all():
         starts, ends, stops = starts[filled], ends[filled], stops[filled]
-    are_plain = len(stops) == len(feeds) and rest == len(data) and bool((ends + 1 == stops).all())
+    blank = _are_blank(data, starts, ends, delimiter)
+    if most_blank_bytes is not None:
+        blank &= stops - starts <= most_blank_bytes
+    if blank.any():
+        starts, ends, stops = starts[~blank], ends[~blank], stops[~blank]
+    is_all = (int(stops[-1]) if len(stops) else 0) == len(data)
+    are_plain = is_all and len(stops) == len(feeds) and bool((ends + 1 == stops).all())
     return Lines(starts, ends, stops, rest, are_plain)
 
 
@@ -120,7 +134,7 @@ def delimiters(data: bytes, inside: Quoted, delimiter: str) -> Positions:
 
 def split(data: bytes, inside: Quoted, delimiter: str, expected: int) -> Fields:
     """Finds the rows of data that ends here, and their fields. It is fastest where each row has `expected` fields."""
-    rows, parting = lines(data, inside, final=True), delimiters(data, inside, delimiter)
+    rows, parting = lines(data, inside, delimiter, final=True), delimiters(data, inside, delimiter)
     between = expected - 1
     firsts = np.arange(len(rows)) * between
     if len(parting) == len(rows) * between:
@@ -157,6 +171,22 @@ def text(field: bytes) -> str:
 
 def _find(data: bytes, byte: int) -> Positions:
     return np.flatnonzero(np.frombuffer(data, np.uint8) == byte)
+
+
+def _are_blank(data: bytes, starts: Positions, ends: Positions, delimiter: str) -> Mask:
+    """Which of the lines, none of them empty, have spaces and tabs only. `pandas.read_csv` skips these.
+
+    It skips no line with the delimiter in it, even if that is a tab, none with quotes, and none with other white space.
+    """
+    blanks = b" " if delimiter == "\t" else b" \t"
+    bytes_of = np.frombuffer(data, np.uint8)
+    blank: Mask = np.isin(bytes_of[starts], list(blanks))
+    if not blank.any():
+        return blank
+    blank &= np.isin(bytes_of[ends - 1], list(blanks))
+    for line in np.flatnonzero(blank).tolist():
+        blank[line] = not data[starts[line] : ends[line]].strip(blanks)
+    return blank
 
 
 def _at_field_starts(data: bytes, marks: Positions, delimiter: str, or_quotes: bool = False) -> Mask:

@@ -73,7 +73,7 @@ def _first_fields(data: bytes, delimiter: str, *, final: bool) -> list[bytes] | 
     """The fields of the first line that is not blank; None if it has not ended."""
     for window in (data[:_WINDOW_BYTES], data):
         is_all = len(window) == len(data)
-        found = csvcut.lines(window, csvcut.quoted(window, delimiter), final=final and is_all)
+        found = csvcut.lines(window, csvcut.quoted(window, delimiter), delimiter, final=final and is_all)
         if len(found):
             return csvcut.fields(window[int(found.starts[0]) : int(found.ends[0])], delimiter)
         if is_all:

@@ -235,12 +235,13 @@ class Planner:
         data = bytes(memoryview(self._buffer)[self._open - self._begin :])
         self._scanned = self._begin + len(self._buffer)
         inside = csvcut.quoted(data, self.delimiter)
-        found = csvcut.lines(data, inside, final=final)
-        long = np.flatnonzero(found.stops - found.starts > self._max_row_bytes)
-        if len(long) or len(data) - found.rest > self._max_row_bytes:
+        limit = self._max_row_bytes
+        found = csvcut.lines(data, inside, self.delimiter, final=final, most_blank_bytes=limit)
+        long = np.flatnonzero(found.stops - found.starts > limit)
+        if len(long) or len(data) - found.rest > limit:
             where = self._row_name(int(long[0]) if len(long) else len(found))
             hint = "; is a quote not closed?" if inside.is_open and not len(long) else ""
-            raise TooLarge(f"{where} (bytes{hint})", self._max_row_bytes, "ROWCAST_MAX_ROW_BYTES")
+            raise TooLarge(f"{where} (bytes{hint})", limit, "ROWCAST_MAX_ROW_BYTES")
         if final and inside.is_open:
             where = self._row_name(len(found) - 1)
             raise CsvSyntax.at(where, "a quote opens here and is never closed")

@@ -12,8 +12,11 @@ class Row:
     lone_return: bool = False
 
 
-def read(text: str, delimiter: str) -> tuple[list[Row], bool]:
-    """The rows, blank lines left out, and whether a quote is open at the end."""
+def read(text: str, delimiter: str, keeps_blanks: bool = False) -> tuple[list[Row], bool]:
+    """The rows, empty lines left out, and whether a quote is open at the end.
+
+    Lines of spaces and tabs are left out, too, unless `keeps_blanks`.
+    """
     rows, row, state = [], Row(), "start"
     for index, letter in enumerate(text):
         row.sent += letter
@@ -42,4 +45,6 @@ def read(text: str, delimiter: str) -> tuple[list[Row], bool]:
             state = "plain"
     if row.sent:
         rows.append(row)
-    return [row for row in rows if row.sent not in ("\n", "\r\n")], state == "quoted"
+    blanks = "" if keeps_blanks else {" ", "\t"} - {delimiter}
+    lines = [row.sent.removesuffix("\r\n").removesuffix("\n") for row in rows]
+    return [row for row, line in zip(rows, lines, strict=True) if not set(line) <= set(blanks)], state == "quoted"

@@ -75,6 +75,12 @@ def test_only_what_the_model_needs_is_sent() -> None:
     assert written(frame.drop(columns="a"), *features)[0] == "b,other"  # so that the service can name the nearest
 
 
+@pytest.mark.parametrize("name", ["x", " "])
+def test_a_text_of_blanks_alone_in_its_row_is_not_sent_as_a_blank_line(name: str) -> None:
+    frame = pd.DataFrame({name: ["a", "  ", None]})
+    assert written(frame, {"name": name, "kind": "text"}) == [f'"{name}"', '"a"', '"  "', '""']
+
+
 def test_a_feature_in_the_index_is_named() -> None:
     with pytest.raises(WrongUse, match=r"'age' is the frame's index; make it a column with frame\.reset_index"):
         written(PLAIN.set_index("age"), {"name": "age", "kind": "number"}, {"name": "pclass", "kind": "number"})

@@ -232,11 +232,11 @@ def test_blank_lines_do_not_pile_up() -> None:
     plan = planner(chunk_bytes=1000)
     chunks = []
     for _ in range(2000):
-        chunks += plan.feed(b"\n\r\n" * 1000)
+        chunks += plan.feed(b"\n\r\n  \n\t\r\n" * 300)
         assert len(plan._buffer) < 200_000
     chunks += plan.feed(b"a\n\n\n1\n")
     for _ in range(200):
-        chunks += plan.feed(b"\r\n" * 1000)
+        chunks += plan.feed(b"\r\n \t\r\n" * 300)
     chunks += plan.feed(b"2\n\n")
     chunks += plan.end()
     assert [(chunk.first_row, chunk.rows, chunk.data) for chunk in chunks] == [(1, 1, b"1\n"), (2, 1, b"2\n")]

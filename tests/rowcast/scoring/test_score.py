@@ -360,3 +360,24 @@ def test_labels_of_several_outputs_are_counted_apart_and_only_of_the_first_twent
     assert len(shown["outputs"]) == 20
     assert shown["outputs"]["over 0"] == {"classes": {"1": 3}}
     assert shown["outputs"]["over 19"] == {"classes": {"0": 2, "1": 1}}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_blank_lines_are_no_rows_wherever_chunks_are_cut(models: Mapping[str, LoadedModel], end: bytes) -> None:
+    model = models["amount"]
+    rows = [b"%d,%d,%d" % (row, row % 3, -row) for row in range(40)]
+    blanks = [b"", b"  ", b"\t", b" \t \t"]
+    lines = [
+        b"   ",
+        b"a,b,c",
+        *(line for number, row in enumerate(rows) for line in (*blanks[: number % 5], row)),
+        b"  ",
+    ]
+    data = end.join(lines)
+    wanted = [repr(value) for value in model.estimator.predict(pd.read_csv(io.BytesIO(data))).tolist()]
+    whole = end.join(b"%s,%s" % pair for pair in zip(rows, map(str.encode, wanted), strict=True))
+    for chunk_rows in (1, 7, 1000):
+        for blocks in ([data], [data[at : at + 1] for at in range(len(data))]):
+            result, errors, parts = run(data, model, blocks=blocks, chunk_rows=chunk_rows)
+            assert (result, errors) == (b"a,b,c,prediction" + end + whole + end, b"")
+            assert sum(part.rows for part in parts) == len(rows)
