@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rowcast.errors import Unprocessable
+from rowcast.models.load import parts
 from training.alone import SECONDS, in_time, rows_alone
 from training.compare import Difference, difference, is_rounding, taken
 from training.script import Answers, Script
@@ -80,8 +81,19 @@ def _refusal(script: Script, frame: pd.DataFrame, found: Difference | None, why:
         )
     return Unprocessable(
         f"Batch-dependent step: what the model predicts for a row depends on the rows beside it: {why}.{where} The "
-        "service cuts files into chunks, so it could not give what your script gives. Replace that step by one that "
-        "learns in `fit` (for example StandardScaler instead of a FunctionTransformer of `scale`)."
+        f"service cuts files into chunks, so it could not give what your script gives. {_remedy(script)}"
+    )
+
+
+def _remedy(script: Script) -> str:
+    if any(vars(part).get("_fit_method") == "brute" for part in parts(script.estimator)):
+        return (
+            "It looks for neighbours by brute force, and in scikit-learn the last bit of such a distance depends on "
+            "the number of rows: fit it with algorithm='kd_tree' or 'ball_tree'."
+        )
+    return (
+        "Replace that step by one that learns in `fit` (for example StandardScaler instead of a FunctionTransformer "
+        "of `scale`)."
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, scale
 
@@ -82,6 +83,18 @@ def test_a_step_that_looks_at_the_whole_batch_is_named(register, registry):
     with pytest.raises(Unprocessable, match="'scaled' in 'columntransformer'"):
         register(make_pipeline(inner, LinearRegression()).fit(sample, sample["age"]), sample)
     assert registry.names() == []
+
+
+def test_neighbours_by_brute_force_are_refused_with_what_to_use_instead(register):
+    rng = np.random.default_rng(1)
+    grid = rng.integers(0, 4, (700, 9)) * 0.1 + rng.integers(0, 2, (700, 9)) * 1e3
+    sample = pd.DataFrame(grid, columns=list("abcdefghi"))
+    target = rng.normal(size=700)
+    model = KNeighborsRegressor(5, algorithm="brute", weights="distance").fit(sample, target)
+    with pytest.raises(Unprocessable, match=r"Batch-dependent step: .*algorithm='kd_tree'"):
+        register(model, sample + 0.01)
+    model = KNeighborsRegressor(5, algorithm="kd_tree", weights="distance").fit(sample, target)
+    assert register(model, sample + 0.01, seconds_alone=0)[0].task == "regression"
 
 
 def test_a_step_that_fills_gaps_from_the_rows_before_is_refused(register):
