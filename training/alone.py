@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 LEAST_ROWS = 32
-"""This many rows are predicted alone, however long that takes."""
+"""This many rows are predicted alone by the script, however long that takes."""
 
 SECONDS = 2.0
 """Further rows are predicted alone until this time is up. Each takes some milliseconds, or tens of them."""
@@ -41,11 +41,11 @@ def rows_alone(frame: pd.DataFrame, predicted: Any) -> list[int]:
     return list(dict.fromkeys([*by_turns, *range(rows)]))
 
 
-def in_time(rows: Sequence[int], seconds: float) -> Iterator[int]:
-    """The first `LEAST_ROWS` rows, and further ones until so many seconds are over."""
+def in_time(rows: Sequence[int], seconds: float, least: int = LEAST_ROWS) -> Iterator[int]:
+    """The first `least` rows, and further ones until so many seconds are over."""
     end = monotonic() + seconds
     for count, row in enumerate(rows):
-        if count >= LEAST_ROWS and monotonic() > end:
+        if count >= least and monotonic() > end:
             return
         yield row
 

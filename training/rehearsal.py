@@ -22,7 +22,6 @@ from training.alone import SECONDS, in_time, rows_alone
 from training.batches import BLOCK_ROWS, require_independent_rows
 from training.categories import allow_unseen
 from training.columns_used import unused_features
-from training.compare import taken
 from training.describe import describe
 from training.features import describe_features
 from training.gaps import allow_gaps
@@ -36,6 +35,9 @@ from training.trial import Rehearsal, Trial, compared
 
 MOST_ROWS = 10_000
 """This many rows of a longer sample are predicted; the types of its columns come from all of them."""
+
+LEAST_SERVED = 8
+"""This many rows go through the service alone, however long that takes: of 5,000 features half a second each."""
 
 Progress = Callable[[str, int, int], None]
 """Is told what is done, how many steps of it are, and how many there are in all."""
@@ -135,11 +137,9 @@ def _finish(rehearsal: Rehearsal, seconds_alone: float) -> None:
     if found is not None:
         raise Unprocessable(f"The service cannot predict what your script predicts: {found.said()}. {_REMEDY}")
     script, trial = rehearsal.script, rehearsal.trials[0]
-    alone = in_time(rows_alone(script.read(trial.data), trial.answers["predict"]), seconds_alone)
+    alone = in_time(rows_alone(script.read(trial.data), trial.answers["predict"]), seconds_alone, LEAST_SERVED)
     for piece in chain(_cuts(len(trial.rows)), (np.array([row]) for row in alone)):
-        numbers = [trial.rows[row] for row in piece]
-        cut = Trial(rehearsal.sample.csv(numbers, script.features), numbers, taken(trial.answers, piece))
-        found = compared(model, cut, script)
+        found = compared(model, trial.cut(piece, script.dialect.delimiter), script)
         if found is not None and not (found.is_rounding and len(piece) == 1):
             raise Unprocessable(
                 f"The service cannot predict what your script predicts: cut into chunks, {found.said()} of "

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rowcast.jobs import csvcut
 from rowcast.models.load import Container, LoadedModel
 from rowcast.models.manifest import Draft, Feature
 from rowcast.scoring.golden import GoldenSample
-from training.compare import Difference, difference, shown
+from training.compare import Difference, difference, shown, taken
 from training.sample import Sample
 from training.script import Answers, Script
 from training.service import manifest_of, score_csv
@@ -20,6 +24,12 @@ class Trial:
     rows: Sequence[int]
     """The rows' numbers in the sample, from 0."""
     answers: Answers
+
+    def cut(self, which: NDArray[np.int64], delimiter: str) -> "Trial":
+        """A file of some of the rows, by their places in this one, with what the script predicts for all together."""
+        lines = csvcut.lines(self.data, csvcut.quoted(self.data, delimiter), delimiter, final=True)
+        data = b"".join(self.data[lines.starts[line] : lines.stops[line]] for line in (0, *(which + 1)))
+        return Trial(data, [self.rows[place] for place in which], taken(self.answers, which))
 
 
 @dataclass

@@ -52,7 +52,7 @@ def loaded(*known: Feature, container: str = "frame") -> LoadedModel:
 
 
 def quoted(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"' if set(cell) & set(',;"\r\n') or not cell else cell
+    return '"' + cell.replace('"', '""') + '"' if set(cell) & set(',;"\r\n') or not cell.strip() else cell
 
 
 def expected(cell: str, feature: Feature) -> object:
