@@ -96,10 +96,6 @@ class Service:
         """Where the models lie."""
         return self._environment["ROWCAST_MODELS"]
 
-    def pids(self) -> dict[str, int | None]:
-        """The running process of each part."""
-        return {name: keeper.pid for name, keeper in self._keepers.items()}
-
     def wait_ready(self, pause: Callable[[float], bool]) -> Readiness | None:
         """Waits until a job would be served; a model may still be missing.
 
