@@ -13,10 +13,10 @@ import pandas as pd
 
 from rowcast.errors import NotFound, Unprocessable, Unreadable
 from rowcast.jobs.cells import csv_cell
+from rowcast.jobs.dialect import DELIMITERS
 from rowcast.models.manifest import NA_TEXTS, Kind
 from rowcast.nearest import or_nearest
 
-DELIMITERS = ",;|\t"
 _GZIP = b"\x1f\x8b"
 _BOOLEAN_PAIRS = {"yes": "no", "y": "n", "t": "f", "on": "off", "true": "false", "1": "0", "1.0": "0.0"}
 """What people write for true, and for false beside it."""
