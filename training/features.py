@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from rowcast.errors import Unprocessable
-from rowcast.models.manifest import Feature
+from rowcast.models.manifest import TRUE_TEXTS, Feature
 from training.columns import SHOWN_CATEGORIES
 from training.sample import Sample, booleans_of
 from training.script import Script
@@ -64,7 +64,7 @@ def _feature(name: str, column: "pd.Series[Any]", script: Script, sample: Sample
         more["categories"] = column.cat.categories.tolist()
     if kind == "boolean" and named == "boolean":
         pair = booleans_of(sample.cells[name], script.dialect.na_texts())
-        if pair is not None and pair[0] not in ("true", "1", "1.0"):
+        if pair is not None and pair[0] not in TRUE_TEXTS:
             more |= {"true_values": [pair[0]], "false_values": [pair[1]]}
     if kind == "date":
         more |= {"dtype": str(column.dtype), "date_format": _date_format(name, column, sample, script)}

@@ -14,11 +14,11 @@ import pandas as pd
 from rowcast.errors import NotFound, Unprocessable, Unreadable
 from rowcast.jobs.cells import csv_cell
 from rowcast.jobs.dialect import DELIMITERS
-from rowcast.models.manifest import NA_TEXTS, Kind
+from rowcast.models.manifest import FALSE_TEXTS, NA_TEXTS, TRUE_TEXTS, Kind
 from rowcast.nearest import or_nearest
 
 _GZIP = b"\x1f\x8b"
-_BOOLEAN_PAIRS = {"yes": "no", "y": "n", "t": "f", "on": "off", "true": "false", "1": "0", "1.0": "0.0"}
+_BOOLEAN_PAIRS = {"yes": "no", "y": "n", "t": "f", "on": "off", **dict(zip(TRUE_TEXTS, FALSE_TEXTS, strict=True))}
 """What people write for true, and for false beside it."""
 
 

@@ -28,6 +28,9 @@ NA_TEXTS = (
 )
 """The cells that `pandas.read_csv` reads as missing unless it is told otherwise (pandas 3.1, `STR_NA_VALUES`)."""
 
+TRUE_TEXTS, FALSE_TEXTS = ("true", "1", "1.0"), ("false", "0", "0.0")
+"""The cells that mean true and false, in any case, if a feature does not name its own; each with its opposite."""
+
 Kind = Literal["number", "integer", "text", "boolean", "date", "category"]
 
 

@@ -9,15 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rowcast.models.manifest import Feature
+from rowcast.models.manifest import FALSE_TEXTS, TRUE_TEXTS, Feature
 from rowcast.scoring.reading import Reading
 
 Column = Any
 """The values of one feature, shape (rows,): a numpy array or one of pandas', of the type that `column_dtype` gives."""
-
-_TRUE = ("true", "1", "1.0")
-_FALSE = ("false", "0", "0.0")
-"""What a boolean is taken from, if the feature does not name its own texts."""
 
 _NO_DATES = frozenset({"NaT", "nat", "NAT", "nan", "NaN", "NAN"})
 """What `pandas.to_datetime` reads as missing."""
@@ -162,7 +158,7 @@ def _integers(_feature: Feature, _reading: Reading) -> Callable[[str], int]:
 
 def _booleans(feature: Feature, _reading: Reading) -> Callable[[str], bool]:
     """Reads `true` and `false`, `1` and `0`, or the feature's own texts; capitals or not, as pandas does."""
-    true, false = feature.true_values or _TRUE, feature.false_values or _FALSE
+    true, false = feature.true_values or TRUE_TEXTS, feature.false_values or FALSE_TEXTS
     known = {text.lower(): value for texts, value in ((true, True), (false, False)) for text in texts}
     takes = [text for pair in zip(true, false, strict=False) for text in pair if not text.endswith(".0")]
 
