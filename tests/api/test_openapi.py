@@ -124,6 +124,16 @@ def test_the_page_of_problems_has_every_type_where_help_leads(guarded: Stack) ->
     assert httpx.get(f"{guarded.url}/docs/errors.css").headers["Content-Type"].startswith("text/css")
 
 
+def test_the_document_lists_the_content_types_that_the_gateway_names(stack: Stack) -> None:
+    refused = httpx.post(f"{stack.url}/predict", content=b"{}", headers={"Content-Type": "image/png"})
+    named = re.search(r"send one of (.+)\.$", refused.json()["detail"])
+    assert refused.status_code == 415
+    assert named is not None
+    # What curl sends if it is told nothing is taken, but a client made from the document would send a form of fields.
+    taken = set(named[1].split(", ")) - {"application/x-www-form-urlencoded"}
+    assert set(CALLS["predict.predict"].bodies) == taken
+
+
 def test_the_document_lists_the_types_of_each_status(stack: Stack) -> None:
     responses = httpx.get(f"{stack.url}/openapi.json").json()["components"]["responses"]
     for status, kinds in public_types().items():
