@@ -51,24 +51,8 @@ def make_app(settings: Settings) -> Celery:
         worker_lost_wait=0.5,
         # One message for each process: work goes to whichever is free, also to workers that join later.
         worker_prefetch_multiplier=1,
-        # The order decides nothing: whichever message comes, the process takes the work whose turn it is.
-        broker_transport_options={
-            "queue_order_strategy": "priority",
-            "priority_steps": [0],
-            # Our leases bring work back in seconds; this only catches a hint that a dead worker held.
-            "visibility_timeout": int(settings.chunk_timeout) + _LATE_SECONDS,
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 1,
-            "unacked_mutex_expire": 10,
-            # kombu's default is to wait for ever on a dead socket, and an acknowledgement holds up the whole worker
-            # meanwhile. The longest that Redis itself takes is BRPOP's second.
-            "socket_timeout": 3,
-            "socket_connect_timeout": 3,
-            "socket_keepalive": True,
-            "health_check_interval": 10,
-            "retry_on_timeout": False,
-        },
-        visibility_timeout=int(settings.chunk_timeout) + _LATE_SECONDS,
+        broker_transport_options=_transport_options(settings),
+        visibility_timeout=_visibility_seconds(settings),
         # No time limit here: each piece of work has its own (worker/keeper.py), and a task may do many of them.
         # A model may take long to load; the default of 4 s makes an endless loop of kills.
         worker_proc_alive_timeout=120,
@@ -85,6 +69,32 @@ def make_app(settings: Settings) -> Celery:
         worker_redirect_stdouts=False,
     )
     return app
+
+
+def _visibility_seconds(settings: Settings) -> int:
+    """Seconds after which a message that was not acknowledged goes back to its queue."""
+    return int(settings.chunk_timeout) + _LATE_SECONDS
+
+
+def _transport_options(settings: Settings) -> dict[str, Any]:
+    """The options of kombu's Redis transport."""
+    return {
+        # The order decides nothing: whichever message comes, the process takes the work whose turn it is.
+        "queue_order_strategy": "priority",
+        "priority_steps": [0],
+        # Our leases bring work back in seconds; this only catches a hint that a dead worker held.
+        "visibility_timeout": _visibility_seconds(settings),
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "unacked_mutex_expire": 10,
+        # kombu's default is to wait for ever on a dead socket, and an acknowledgement holds up the whole worker
+        # meanwhile. The longest that Redis itself takes is BRPOP's second.
+        "socket_timeout": 3,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "retry_on_timeout": False,
+    }
 
 
 def hint(app: Celery, task: str, queue: str) -> str:
