@@ -25,10 +25,10 @@ class Difference:
     is_rounding: bool = False
     """Whether all that differs is the last bits of floats."""
 
-    def said(self, row: int | None = None) -> str:
-        """In words, with the row's number in the file, counted from 1."""
-        number = (self.row if row is None else row) + 1
-        return f"in row {number} `{self.method}` gives {self.script} in your script and {self.service} in the service"
+    def said(self, file: str) -> str:
+        """Returns the difference in words, with the file's name and the row's number in it, counted from 1."""
+        where = f"in row {self.row + 1} of {file}"
+        return f"{where} `{self.method}` gives {self.script} in your script and {self.service} in the service"
 
 
 def difference(script: Answers, service: Answers, rows: Sequence[int] | None = None) -> Difference | None:

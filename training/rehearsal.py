@@ -123,27 +123,30 @@ def _allow_absence(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
         say(f"The model never looks at {', '.join(map(repr, sorted(unused)))}: files may do without.")
 
 
-_REMEDY = (
-    "The columns are right, so the difference lies in the model: a step of it predicts otherwise when it was saved and "
-    "loaded again, or for fewer rows at once. Find that step by comparing its `transform` for the whole sample with "
-    "that for the first 64 rows, and replace it."
+_IF_LOADED = (
+    "The model predicts something else after it was saved and loaded. Compare `predict` of "
+    "`pickle.loads(pickle.dumps(model))` with that of the model: what it needs must be among the attributes that are "
+    "pickled, and loading must not change them."
+)
+_IF_CUT = (
+    "A step of the model gives other values for fewer rows at once. Find it by comparing its `transform` for the whole "
+    "sample with that for the first 64 rows, and replace it."
 )
 
 
 def _finish(rehearsal: Rehearsal, seconds_alone: float) -> None:
     """Compares once more as a worker has the model, cut as a worker gets its chunks, and predicts the golden sample."""
     model = without_names(as_loaded(manifest_of(rehearsal.draft), copy.deepcopy(rehearsal.script.estimator)))
-    found = rehearsal.compare(model, rounding_from=1)
+    found, name = rehearsal.compare(model, rounding_from=1), rehearsal.sample.name
     if found is not None:
-        raise Unprocessable(f"The service cannot predict what your script predicts: {found.said()}. {_REMEDY}")
+        raise Unprocessable(f"The service cannot predict what your script predicts: {found.said(name)}. {_IF_LOADED}")
     script, trial = rehearsal.script, rehearsal.trials[0]
     alone = in_time(rows_alone(script.read(trial.data), trial.answers["predict"]), seconds_alone, LEAST_SERVED)
     for piece in chain(_cuts(len(trial.rows)), (np.array([row]) for row in alone)):
         found = compared(model, trial.cut(piece, script.dialect.delimiter), script)
         if found is not None and not (found.is_rounding and len(piece) == 1):
             raise Unprocessable(
-                f"The service cannot predict what your script predicts: cut into chunks, {found.said()} of "
-                f"{rehearsal.sample.name}. {_REMEDY}"
+                f"The service cannot predict what your script predicts: cut into chunks, {found.said(name)}. {_IF_CUT}"
             )
     rehearsal.golden = golden_sample(rehearsal, model)
 

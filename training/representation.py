@@ -87,15 +87,15 @@ def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Differenc
     """Why no representation agrees: the row, both values, the feature if one alone is to blame, and the remedy."""
     name = rehearsal.sample.name
     blamed = _blamed(rehearsal, features)
-    what = f"The service cannot predict what your script predicts: {found.said()}"
+    what = f"The service cannot predict what your script predicts: {found.said(name)}"
     if blamed is None:
         return (
-            f"{what} of {name}, and no types of the columns and no container make them equal. Pass to "
+            f"{what}, and no types of the columns and no container make them equal. Pass to "
             "`rowcast models add` what your script passes to `read_csv`: dtype as --kind NAME=KIND, na_values as "
             "--na-values, parse_dates as --parse-dates, decimal as --decimal."
         )
     return (
-        f"{what} of {name}. The reason is the column {blamed!r}: pandas gives it different types in different files "
+        f"{what}. The reason is the column {blamed!r}: pandas gives it different types in different files "
         "(whole numbers in a file without gaps, floats in one with a gap), and the model predicts otherwise for each. "
         f"Name its type, as your script then should (dtype): --kind {blamed}=number or --kind {blamed}=text."
     )

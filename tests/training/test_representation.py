@@ -48,8 +48,8 @@ def refusal(estimator, sample, folder, registry):
 def test_a_model_that_changes_when_it_is_loaded_is_refused_with_what_to_look_for(registry, tmp_path):
     sample = pd.DataFrame({"a": np.arange(100) / 2})
     detail = refusal(OneMoreWhenLoaded().fit(sample, None), sample, tmp_path, registry)
-    assert "`predict`" in detail
-    assert "Find that step by comparing its `transform`" in detail
+    assert "in row 1 of sample.csv `predict` gives" in detail
+    assert "Compare `predict` of `pickle.loads(pickle.dumps(model))`" in detail
 
 
 def test_numbers_that_the_service_cannot_hold_are_refused_with_the_options_to_try(registry, tmp_path):
