@@ -87,30 +87,21 @@ def add(
     with own.active():
         data, estimator, trained_with = _read(file, own, versions)
         targets = [column for column in (target or "").split(",") if column]
-        dialect = Dialect(",", decimal, tuple(na_values), keep_default_na)
         wanted = [str(column) for column in getattr(estimator, "feature_names_in_", features or [])]
-        sample = read_sample(features_from, dialect, wanted)
+        sample = read_sample(features_from, Dialect(",", decimal, tuple(na_values), keep_default_na), wanted)
         sample = _with_kinds(sample, {**(kinds or {}), **dict.fromkeys(parse_dates, "date")})
-
-        def make(**fields: Any) -> Draft:
-            return draft(estimator, training=_training(file, sample, target, estimator), **fields)
-
+        facts = _training(file, sample, target, estimator)
         rehearsal = rehearse(
             estimator,
             sample,
             feature_names(estimator, sample, targets, features),
-            make,
+            lambda **found: draft(estimator, training=facts, **found),
             targets=targets,
             say=say,
             progress=progress,
             seconds_alone=seconds_alone,
         )
-        made = rehearsal.draft
-        if len(targets) == 1:
-            made = made.model_copy(update={"metrics": _measured(rehearsal, targets[0])})
-        if trained_with is not None:
-            say(f"It was trained with scikit-learn {trained_with}; here is {library_version(SKLEARN)}.")
-            made = made.model_copy(update={"libraries": made.libraries | {SKLEARN: trained_with}})
+        made = _with_training(rehearsal, targets, trained_with, say)
         manifest = register(registry, name, data, made, rehearsal.golden, own=own)
         say_missing_texts(sample, manifest, say)
         for note in manifest.notes:
@@ -124,6 +115,17 @@ def say_missing_texts(sample: Sample, manifest: Manifest, say: Callable[[str], N
     found = {cell for feature in manifest.features for cell in sample.cells[feature.name].unique() if cell in known}
     if found:
         say(f"These cells mean missing, as in pandas: {', '.join(sorted(map(repr, found)))}.")
+
+
+def _with_training(rehearsal: Rehearsal, targets: Sequence[str], trained_with: str | None, say: Say) -> Draft:
+    """The draft with the model's metrics, if its target was named, and the scikit-learn that trained it, if another."""
+    made = rehearsal.draft
+    if len(targets) == 1:
+        made = made.model_copy(update={"metrics": _measured(rehearsal, targets[0])})
+    if trained_with is not None:
+        say(f"It was trained with scikit-learn {trained_with}; here is {library_version(SKLEARN)}.")
+        made = made.model_copy(update={"libraries": made.libraries | {SKLEARN: trained_with}})
+    return made
 
 
 def _with_kinds(sample: Sample, kinds: Mapping[str, Kind]) -> Sample:
