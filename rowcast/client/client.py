@@ -236,12 +236,9 @@ class Client:
             job.download(result)
             result.seek(0)
             done = with_predictions(frame, result, manifest, prediction_column)
-        bad = job.progress.get("rows_failed") or 0
-        if bad:
-            message = (
-                f"{bad:,} of {len(frame):,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
-            )
-            warnings.warn(message, stacklevel=2)
+        if bad := job.progress.get("rows_failed"):
+            said = f"{bad:,} of {len(frame):,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
+            warnings.warn(said, stacklevel=2)
         return done
 
     def job(self, id: str) -> Job:
