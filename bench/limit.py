@@ -16,7 +16,7 @@ from rowcast.models.load import LoadedModel
 from rowcast.models.registry import Registry
 from rowcast.scoring.score import ChunkSpec, score
 from rowcast.storage import Storage
-from worker.models import Models
+from worker.model_cache import Models
 
 PROCESSES = 2
 CHUNK_BYTES = 4 * 1024 * 1024

@@ -24,7 +24,7 @@ from rowcast.scoring.predict import Wanted, predict_good
 from rowcast.scoring.score import ChunkSpec, score
 from rowcast.scoring.table import read
 from rowcast.storage import Storage
-from worker.models import Models
+from worker.model_cache import Models
 
 RUNS = 3
 CHUNK_BYTES = 4 * 1024 * 1024

@@ -12,9 +12,9 @@ from rowcast.jobs.leases import Leases
 from rowcast.jobs.queue import CHUNK_TASK, SINGLES_TASK, make_app
 from rowcast.logs import set_up
 from rowcast.settings import Settings
-from worker.gate import guarded_transport
+from worker.consumer.bootstep import give_back, watch
+from worker.consumer.message_filter import guarded_transport
 from worker.process import Process
-from worker.watch import give_back, watch
 
 
 def make_worker(settings: Settings) -> Celery:

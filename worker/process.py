@@ -30,11 +30,11 @@ from rowcast.scoring.predict import Predict, SearchAborted, Wanted, predict_good
 from rowcast.scoring.score import ChunkSpec, Part, score, unscored
 from rowcast.settings import Settings
 from rowcast.storage import Storage
-from worker.isolate import Isolated, is_suspect
-from worker.keeper import Keeper
-from worker.models import Models
-from worker.share import Share
-from worker.slices import Slices
+from worker.fair_share import Share
+from worker.isolation.child import Isolated, is_suspect
+from worker.lease_watchdog import Keeper
+from worker.model_cache import Models
+from worker.time_slices import Slices
 
 GATHER_ROWS = 256
 """Single rows predicted in one call: it costs hardly more than one row does."""

@@ -53,7 +53,7 @@ def make_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         broker_transport_options=_transport_options(settings),
         visibility_timeout=_visibility_seconds(settings),
-        # No time limit here: each piece of work has its own (worker/keeper.py), and a task may do many of them.
+        # No time limit here: each piece of work has its own (worker/lease_watchdog.py), and a task may do many of them.
         # A model may take long to load; the default of 4 s makes an endless loop of kills.
         worker_proc_alive_timeout=120,
         # Remote control and events leave lists behind in Redis and take part in its reconnect bugs.

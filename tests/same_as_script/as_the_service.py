@@ -28,7 +28,7 @@ from rowcast.scoring.predict import Wanted, predict_rows
 from rowcast.scoring.score import ChunkSpec, score
 from rowcast.storage import Storage
 from training.add import add
-from worker.models import Models
+from worker.model_cache import Models
 
 CHUNK_ROWS = (64, 128, 10**6)
 """The three chunk sizes that each file is cut with; the last is the whole file."""

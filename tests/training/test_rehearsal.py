@@ -21,7 +21,7 @@ from rowcast.scoring.golden import GoldenSample
 from training.add import add
 from training.alone import LEAST_ROWS, in_time, rows_alone
 from training.golden import GAP_ROWS
-from worker.models import Models
+from worker.model_cache import Models
 
 ROWS = 120
 

@@ -15,9 +15,9 @@ from rowcast.errors import ModelRefused, RowcastError
 from rowcast.jobs.leases import ChunkLease, RowLease
 from rowcast.scoring.predict import Outcome, Values, Wanted, no_values, predict_good, rows_of
 from rowcast.scoring.table import Table
-from worker.frames import receive, send
-from worker.halving import Fatal, OutOfMemory, search
-from worker.isolated import MOST_EXCUSED, Answer, ending
+from worker.isolation.__main__ import MOST_EXCUSED, Answer, ending
+from worker.isolation.bisection import Fatal, OutOfMemory, search
+from worker.isolation.pipe import receive, send
 
 if TYPE_CHECKING:
     from rowcast.models.load import LoadedModel
@@ -111,14 +111,14 @@ class Isolated:
 
 
 class _Child:
-    """An isolated process with its model open (`isolated.py`). NotStarted where it does not come up."""
+    """An isolated process with its model open (`__main__.py`). NotStarted where it does not come up."""
 
     def __init__(self, model: "LoadedModel", file: bytes, code: Mapping[str, bytes]) -> None:
         self.model = model
         theirs_in, self._input = os.pipe()
         self._output, theirs_out = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.isolated"],
+            [sys.executable, "-m", "worker.isolation"],
             stdin=theirs_in,
             stdout=theirs_out,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # what we can import, it can

@@ -22,7 +22,7 @@ from rowcast.jobs.queue import BATCH, SINGLE
 from rowcast.jobs.scripts import STRIKES_OF_DEATH
 from rowcast.logs import logger
 from rowcast.settings import Settings
-from worker.hearing import CURES_BEFORE_EXIT, Hearing, Sounds
+from worker.consumer.stall_detector import CURES_BEFORE_EXIT, Hearing, Sounds
 
 EXIT_CODE = 70
 """Of a worker that stays deaf: whatever runs it starts it again."""

@@ -1,7 +1,7 @@
-"""The isolated process, `python -m worker.isolated`: predicts for a worker process, each call in a fork of its own.
+"""The isolated process, `python -m worker.isolation`: predicts for a worker process, each call in a fork of its own.
 
 It has one thread, no connection, and the model, which it never calls itself: so its forks find OpenMP and BLAS
-untouched, start in milliseconds, and may die or hang without a loss. Messages are frames (`frames.py`).
+untouched, start in milliseconds, and may die or hang without a loss. Messages are frames (`pipe.py`).
 
 Standard input: the manifest as JSON, the model's file, and a pickle of its code (path to content); then, for each call,
 its limit in seconds and a pickle of the table and a `Wanted`; it ends with the process that asks. Standard output: an
@@ -23,7 +23,7 @@ from rowcast.models.load import LoadedModel, as_loaded, unpickle, without_names
 from rowcast.models.manifest import Manifest
 from rowcast.scoring.predict import one_line, predict
 from rowcast.settings import Settings
-from worker.frames import receive, send
+from worker.isolation.pipe import receive, send
 
 Answer = tuple[Literal["values", "raised", "refused", "memory", "fatal"], Any]
 """How a call ended, and its `Values` or what to say of it."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rowcast.jobs.queue import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
 from rowcast.settings import Settings
-from worker.gate import remade
+from worker.consumer.message_filter import remade
 
 APP = make_app(Settings.model_construct(**{name: field.default for name, field in Settings.model_fields.items()}))
 MOULDS = {task: json.loads(hint(APP, task, queue)) for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))}

@@ -25,10 +25,10 @@ from rowcast.models.code import ModelCode
 from rowcast.models.load import LoadedModel, unpickle
 from rowcast.scoring.predict import SearchAborted, Values, Wanted, predict_good
 from rowcast.scoring.score import ChunkSpec, score
-from worker.frames import receive, send
-from worker.halving import MOST_FATAL_ROWS, Fatal, search
-from worker.isolate import Isolated, NotStarted
-from worker.isolated import waited_seconds
+from worker.isolation.__main__ import waited_seconds
+from worker.isolation.bisection import MOST_FATAL_ROWS, Fatal, search
+from worker.isolation.child import Isolated, NotStarted
+from worker.isolation.pipe import receive, send
 
 KILLED = "predict ended its process (signal 9)"
 
@@ -202,7 +202,7 @@ def test_an_isolated_process_that_was_killed_is_started_again(isolated: Isolated
     model = misbehaving(estimators.Fixed)
     isolated.predict_good(model, column(1), Wanted())
     for child in psutil.Process().children():
-        if "worker.isolated" in child.cmdline():
+        if "worker.isolation" in child.cmdline():
             child.kill()
     assert isolated.predict_good(model, column(*range(20)), Wanted()).faults == {}
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.share import CHUNK_SECONDS_PER_ROW_SECOND, LONGEST_TURN_SECONDS, Share
+from worker.fair_share import CHUNK_SECONDS_PER_ROW_SECOND, LONGEST_TURN_SECONDS, Share
 
 durations = st.floats(0.001, LONGEST_TURN_SECONDS)
 

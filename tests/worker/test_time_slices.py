@@ -8,7 +8,7 @@ import pytest
 from loaded_models import loaded, numbers
 
 from rowcast.scoring.predict import Outcome, Wanted, predict_good
-from worker.slices import STEP_ROWS, Slices, slice_rows
+from worker.time_slices import STEP_ROWS, Slices, slice_rows
 
 
 class Labels:
@@ -44,7 +44,7 @@ def test_slices_give_what_the_whole_gives(
     monkeypatch: pytest.MonkeyPatch, bad: tuple[int, ...], wanted: Wanted
 ) -> None:
     model = loaded(Labels(), numbers("x"), ["few", "many"])
-    monkeypatch.setattr("worker.slices.slice_rows", lambda seconds: 256)
+    monkeypatch.setattr("worker.time_slices.slice_rows", lambda seconds: 256)
     table = np.array([[-1.0 if row in bad else float(row)] for row in range(1_500)])
     looks: list[None] = []
     sliced = Slices(lambda: looks.append(None)).predict_good(model, table, wanted)
@@ -59,7 +59,7 @@ def test_a_chunk_without_rows_is_one_slice() -> None:
 
 
 def test_a_quick_model_is_asked_once_when_its_speed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.slices.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("worker.time_slices.perf_counter", lambda: 0.0)
     estimator = Labels()
     model = loaded(estimator, numbers("x"), ["few", "many"])
     table = np.array([[float(row)] for row in range(5_000)])

@@ -4,7 +4,7 @@ from rowcast.models.manifest import Draft, Feature, Requirement
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
-from worker.models import Models
+from worker.model_cache import Models
 
 
 def test_the_versions_that_jobs_would_get_and_that_cannot_be_opened_are_named(settings: Settings) -> None:

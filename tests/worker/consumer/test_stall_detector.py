@@ -1,6 +1,6 @@
 """When a worker is taken for deaf: on numbers alone; tests/stack/test_redis_faults.py makes real ones deaf."""
 
-from worker.hearing import DEAF_LOOKS, Hearing, Sounds
+from worker.consumer.stall_detector import DEAF_LOOKS, Hearing, Sounds
 
 IGNORED = Sounds(waiting=1, reserved=0, received=0)
 

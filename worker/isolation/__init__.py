@@ -1,0 +1,1 @@
+"""Predicting in a process of its own, to find the rows that kill or hang it."""
