@@ -2,9 +2,10 @@
 
 from flask import Flask
 
-from api import docs, errors, events, health, jobs, models, predict, requests, results
-from api.prefix import below
+from api import error_responses, request_hooks
+from api.calls import docs, events, health, jobs, models, predict, results
 from api.services import build
+from api.url_prefix import below
 from rowcast.settings import Settings
 
 
@@ -17,8 +18,8 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("api", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["rowcast"] = build(settings)
-    requests.register(app)
-    errors.register(app)
+    request_hooks.register(app)
+    error_responses.register(app)
     for module in (health, docs, predict, jobs, results, events, models):
         app.register_blueprint(module.blueprint)
     app.wsgi_app = below(settings, app.wsgi_app)  # type: ignore[assignment,method-assign]

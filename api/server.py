@@ -132,7 +132,7 @@ class _ProblemSocket:
 
 
 def _page(page: re.Match[bytes], prefix: str) -> bytes:
-    from api.errors import BadHttp, problem  # only in the server's process: gevent has patched that one
+    from api.error_responses import BadHttp, problem  # only in the server's process: gevent has patched that one
 
     status, reason, detail = page[1].decode(), page[2].decode(), html.unescape(page[3].decode("latin-1"))
     id = str(uuid_utils.uuid7())
@@ -155,7 +155,7 @@ def _remember(_worker: Any, request: Any) -> None:
 
 def _closable(wsgi: Callable[..., Any]) -> Callable[..., Any]:
     """Gives the application a way to close the connection after its answer, which WSGI itself has not."""
-    from api.closing import CLOSE
+    from api.output.early_response import CLOSE
 
     def app(environ: dict[str, Any], start_response: Any) -> Any:
         request = _present.request

@@ -6,10 +6,10 @@ from typing import cast
 
 from flask import current_app
 
-from api.limiter import Limiter
-from api.live_upload import LiveUploads
-from api.storing import StorageAside
-from api.waiting import Waiting
+from api.input.live_upload import LiveUploads
+from api.notifications import Waiting
+from api.rate_limiter import Limiter
+from api.threaded_storage import StorageAside
 from rowcast.jobs.connection import connect
 from rowcast.jobs.crew import Crew
 from rowcast.jobs.files import Files

@@ -12,7 +12,7 @@ from programs import ROOT, Stack
 from typer.main import get_command
 
 from api.app import create_app
-from api.error_pages import markdown, public_types
+from api.calls.error_pages import markdown, public_types
 from bench.table import kept, table
 from rowcast.cli.main import app as cli
 from rowcast.jobs.keys import TABLE
@@ -123,7 +123,7 @@ def test_every_status_of_our_errors_is_explained() -> None:
 
 
 def test_the_page_of_problems_is_made_from_the_error_tree() -> None:
-    assert text("errors.md") == markdown(), "run: python -m api.error_pages > docs/errors.md"
+    assert text("errors.md") == markdown(), "run: python -m api.calls.error_pages > docs/errors.md"
 
 
 def test_the_table_of_redis_keys_is_that_of_the_code() -> None:

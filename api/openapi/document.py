@@ -9,11 +9,11 @@ from typing import Any
 from flask import Flask
 from pydantic import TypeAdapter
 
-from api.error_pages import public_types
-from api.errors import HttpProblem, status_of
-from api.keys import is_open
-from api.openapi.calls import CALLS
-from api.openapi.pieces import PROBLEM, Answer, Call, Content, Parameter
+from api.auth import is_open
+from api.calls.error_pages import public_types
+from api.error_responses import HttpProblem, status_of
+from api.openapi.call_table import CALLS
+from api.openapi.call_types import PROBLEM, Answer, Call, Content, Parameter
 from rowcast.errors import NoKey, RateLimited, RowcastError
 from rowcast.version import VERSION
 

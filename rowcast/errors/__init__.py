@@ -27,7 +27,7 @@
             LiveUploadsFull(limit)
 
 Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cause (its docstring) and a `remedy`:
-`docs/errors.md` is made from these. None of them knows HTTP: `api/errors.py` maps each to its status.
+`docs/errors.md` is made from these. None of them knows HTTP: `api/error_responses.py` maps each to its status.
 """
 
 from rowcast.errors.denials import (

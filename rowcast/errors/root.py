@@ -52,7 +52,7 @@ class RowcastError(Exception):
         return " ".join((inspect.getdoc(cls) or "").split())
 
     def recorded(self) -> dict[str, Any]:
-        """The error as a job's record holds it; `api/errors.py` makes a whole problem document of it."""
+        """The error as a job's record holds it; `api/error_responses.py` makes a whole problem document of it."""
         document: dict[str, Any] = {"type": self.problem_type(), "detail": self.public}
         return document | {"errors": self.errors} if self.errors else document
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import api.errors
+import api.error_responses
 import rowcast.jobs
-from api.errors import problem, status_of
+from api.error_responses import problem, status_of
 from rowcast import errors
 
 KINDS = list(errors.types())
@@ -64,4 +64,4 @@ def test_a_subclass_without_a_type_of_its_own_has_that_of_its_parent() -> None:
         """A test's own."""
 
     assert problem(Local("gone").recorded(), "")["type"] == "urn:rowcast:problem:unknown-job"
-    assert api.errors.status_of(Local) == 404
+    assert api.error_responses.status_of(Local) == 404

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from api.unpack import gunzip, unzip, zip_member
+from api.input.decompression import gunzip, unzip, zip_member
 from rowcast.errors import BrokenCompression, NotText
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from api.answers import Prediction
-from api.errors import HttpProblem
-from api.events import Event
-from api.health import Health, Ready
-from api.jobs import MOST_JOBS, PAGE, Page
-from api.models import AliasTarget, Model, Models
-from api.openapi.bodies import Form, ManyRows, OneRow, options
-from api.openapi.pieces import CSV, CSV_TYPES, JSON, NDJSON, PROBLEM, Answer, Call, header, query
-from api.options import MAX_WAIT_SECONDS
+from api.calls.events import Event
+from api.calls.health import Health, Ready
+from api.calls.jobs import MOST_JOBS, PAGE, Page
+from api.calls.models import AliasTarget, Model, Models
+from api.error_responses import HttpProblem
+from api.input.option_parsing import MAX_WAIT_SECONDS
+from api.openapi.body_types import Form, ManyRows, OneRow, options
+from api.openapi.call_types import CSV, CSV_TYPES, JSON, NDJSON, PROBLEM, Answer, Call, header, query
+from api.output.responses import Prediction
 from rowcast import errors
 from rowcast.jobs.job import RowResult
 from rowcast.jobs.public import PublicJob

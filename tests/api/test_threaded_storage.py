@@ -6,7 +6,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from api.storing import StorageAside, aside
+from api.threaded_storage import StorageAside, aside
 from rowcast.errors import Unavailable
 
 

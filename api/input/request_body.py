@@ -5,10 +5,10 @@ from typing import Any
 
 from flask import request
 
-from api.arrivals import read_some
-from api.closing import BODY_READ
-from api.live_upload import Pauses
-from api.unpack import BLOCK_BYTES, gunzip, let_others_on
+from api.input.decompression import BLOCK_BYTES, gunzip, let_others_on
+from api.input.live_upload import Pauses
+from api.input.unbuffered_read import read_some
+from api.output.early_response import BODY_READ
 from rowcast.errors import BodyCutShort, TooLarge, UnsupportedType
 from rowcast.settings import Settings
 

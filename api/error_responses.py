@@ -8,8 +8,8 @@ from typing import Any, NotRequired, cast
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api.closing import close_after
-from api.prefix import prefix
+from api.output.early_response import close_after
+from api.url_prefix import prefix
 from rowcast import errors
 from rowcast.logs import logger
 from rowcast.problem import Problem, Recorded

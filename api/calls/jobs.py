@@ -6,10 +6,10 @@ import time
 from flask import Blueprint, Response, g, jsonify, request
 from typing_extensions import TypedDict
 
-from api.answers import ID, job_document, job_response, own_job, wait_for_end
-from api.options import query_wait
-from api.prefix import prefix
+from api.input.option_parsing import query_wait
+from api.output.responses import ID, job_document, job_response, own_job, wait_for_end
 from api.services import services
+from api.url_prefix import prefix
 from rowcast.errors import JobExpired, OptionValue
 from rowcast.jobs.public import Path, PublicJob
 from rowcast.jobs.states import Status

@@ -3,9 +3,9 @@
 from flask import Blueprint, Response, jsonify, request
 from typing_extensions import TypedDict
 
-from api.bodies import read_whole
-from api.keys import require_admin
-from api.rows import parse
+from api.auth import require_admin
+from api.input.json_rows import parse
+from api.input.request_body import read_whole
 from api.services import services
 from rowcast.errors import BodyShape, RowcastError, UnknownModel, UnsupportedType
 from rowcast.logs import logger

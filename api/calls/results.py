@@ -9,11 +9,11 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
-from api.answers import POLL_AFTER_SECONDS, UNBUFFERED, own_job
-from api.byte_range import answer_in_part
-from api.follow import follow
-from api.options import query_follow
-from api.parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts, require_kept
+from api.input.option_parsing import query_follow
+from api.output.byte_range import answer_in_part
+from api.output.follow import follow
+from api.output.responses import POLL_AFTER_SECONDS, UNBUFFERED, own_job
+from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts, require_kept
 from api.services import Services, services
 from rowcast.errors import JobExpired, JobUnfinished, NoResult, NotAcceptable, ResultLost
 from rowcast.jobs.job import Job

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field, create_model
 
-from api.openapi.pieces import Parameter, query
-from api.rows import MAX_INSTANCES
+from api.input.json_rows import MAX_INSTANCES
+from api.openapi.call_types import Parameter, query
 from rowcast.jobs.options import Options
 
 Cell = float | str | bool | None

@@ -4,7 +4,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from api.live_upload import LiveUpload, LiveUploads
+from api.input.live_upload import LiveUpload, LiveUploads
 from rowcast.errors import BodyCutShort, LiveUploadsFull
 
 

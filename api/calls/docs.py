@@ -4,8 +4,8 @@ from importlib.resources import files
 
 from flask import Blueprint, Response, abort, current_app, json, send_from_directory
 
-from api.prefix import prefix
 from api.services import services
+from api.url_prefix import prefix
 
 blueprint = Blueprint("docs", __name__)
 
@@ -32,7 +32,7 @@ def page() -> Response:
 @blueprint.get("/docs/errors")
 def problems() -> Response:
     """A page about every type of problem: its cause, and what to do."""
-    from api.error_pages import page as problem_page
+    from api.calls.error_pages import page as problem_page
 
     return Response(problem_page(), content_type="text/html; charset=utf-8")
 

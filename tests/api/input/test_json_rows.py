@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from api.rows import instances_csv, ndjson_csv, parse
+from api.input.json_rows import instances_csv, ndjson_csv, parse
 from rowcast.errors import TooLarge, Unprocessable, Unreadable
 from rowcast.models.manifest import Feature, Manifest
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from programs import Stack, until
 
-from api.multipart import MAX_FIELD_BYTES, MAX_PARTS, read_form
+from api.input.multipart import MAX_FIELD_BYTES, MAX_PARTS, read_form
 from rowcast.errors import TooLarge
 
 BOUNDARY = b"XxBoundaryxX"

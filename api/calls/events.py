@@ -8,9 +8,9 @@ from typing import Literal
 from flask import Blueprint, Response, g
 from typing_extensions import TypedDict
 
-from api.answers import UNBUFFERED, job_document, own_job
-from api.prefix import prefix
+from api.output.responses import UNBUFFERED, job_document, own_job
 from api.services import Services, services
+from api.url_prefix import prefix
 from rowcast.errors import RowcastError
 from rowcast.jobs.job import Job
 

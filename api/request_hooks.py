@@ -6,9 +6,9 @@ import time
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from api.keys import admit
-from api.prefix import prefix_of
+from api.auth import admit
 from api.services import services
+from api.url_prefix import prefix_of
 from rowcast.jobs.submit import new_id
 from rowcast.logs import logger
 

@@ -14,8 +14,8 @@ from openapi_spec_validator import validate
 from programs import ROOT, SUPPORT, Stack
 
 from api.app import create_app
-from api.error_pages import public_types
-from api.openapi.calls import CALLS
+from api.calls.error_pages import public_types
+from api.openapi.call_table import CALLS
 from rowcast import keys as keys_file
 from rowcast.keys import Role
 from rowcast.settings import Settings
@@ -43,7 +43,7 @@ def call_all(stack: Stack, key: str | None = None) -> None:
 
     Bodies that the document allows may still be refused: a model takes rows of its own columns alone.
     """
-    # With a key in every call, also those that shall have none are let in: tests/api/test_keys.py looks at these.
+    # With a key in every call, also those that shall have none are let in: tests/api/test_auth.py looks at these.
     with_key = [f"--header=X-API-Key: {key}", "--exclude-checks=positive_data_acceptance,ignored_auth"]
     command = [
         Path(sys.executable).with_name("schemathesis"), "run", f"{stack.url}/openapi.json",

@@ -1,10 +1,10 @@
-"""The pages about problems, `/docs/errors` and docs/errors.md (`python -m api.error_pages`), from the error tree."""
+"""The pages about problems, `/docs/errors` and docs/errors.md, from the error tree: `python -m api.calls.error_pages`."""
 
 import html
 import re
 from http import HTTPStatus
 
-from api import errors as http_errors
+from api import error_responses
 from rowcast import errors
 
 _INTRODUCTION = (
@@ -23,8 +23,8 @@ def public_types() -> dict[int, list[type[errors.RowcastError]]]:
     """All types that can leave over HTTP, by status, both in order."""
     kinds = [kind for kind in errors.types() if kind not in _NOT_OVER_HTTP]
     by_status: dict[int, list[type[errors.RowcastError]]] = {}
-    for kind in sorted(kinds, key=lambda kind: (http_errors.status_of(kind), kind.slug)):
-        by_status.setdefault(http_errors.status_of(kind), []).append(kind)
+    for kind in sorted(kinds, key=lambda kind: (error_responses.status_of(kind), kind.slug)):
+        by_status.setdefault(error_responses.status_of(kind), []).append(kind)
     return by_status
 
 

@@ -3,11 +3,11 @@
 import errno
 from collections.abc import Iterator
 
-from api.answers import DOUBT_SECONDS
-from api.live_upload import LiveUpload
-from api.parts import PATIENCE_IN_STREAM_SECONDS, Parts
+from api.input.live_upload import LiveUpload
+from api.notifications import Ending
+from api.output.responses import DOUBT_SECONDS
+from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, Parts
 from api.services import Services
-from api.waiting import Ending
 from rowcast.errors import RowcastError
 from rowcast.jobs.job import Job
 from rowcast.jobs.states import Status

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from api.services import Services
-from api.storing import aside
+from api.threaded_storage import aside
 from rowcast.errors import JobExpired, Restoring, ResultLost, Unavailable
 from rowcast.jobs.files import digest
 from rowcast.jobs.packed import Stored, unpack_stored

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Response, g, jsonify
 
-from api.errors import problem, problem_response
-from api.prefix import prefix
+from api.error_responses import problem, problem_response
+from api.notifications import Ending
 from api.services import Services, services
-from api.waiting import Ending
+from api.url_prefix import prefix
 from rowcast.errors import Cancelled, Restoring, UnknownJob
 from rowcast.jobs import manifest
 from rowcast.jobs.job import Job, RowResult

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from programs import Stack
 
-from api.file_format import unpacked
+from api.input.content_sniffing import unpacked
 from rowcast.errors import BrokenCompression, Refused, TooLarge
 
 CSV = b"age,pclass\n25,3\n30,1\n"

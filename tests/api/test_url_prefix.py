@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from programs import ROOT
 
 from api.app import create_app
-from api.error_pages import page
-from api.prefix import prefix_of
+from api.calls.error_pages import page
+from api.url_prefix import prefix_of
 from rowcast.errors import BadSetting
 from rowcast.settings import Settings
 

@@ -8,7 +8,7 @@ from flask import Response
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.test import EnvironBuilder
 
-from api.byte_range import answer_in_part
+from api.output.byte_range import answer_in_part
 
 BODY = b"0123456789"
 ETAG = '"the-job"'

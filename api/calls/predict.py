@@ -8,20 +8,20 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
-from api.answers import DOUBT_SECONDS, job_response, own_job, row_response, single_response, wait_for_end
-from api.bodies import in_steps, read_blocks, read_whole
-from api.file_format import unpacked
-from api.follow import follow_upload
-from api.live_upload import LiveUpload, Pauses
-from api.multipart import read_form
-from api.openapi.pieces import CSV_TYPES, TAB_SEPARATED
-from api.options import preferred_wait, query_follow, query_wait, read_options
-from api.prefix import prefix
-from api.results import result_response, streamed_csv
-from api.rows import instances_csv, ndjson_csv, parse
+from api.calls.results import result_response, streamed_csv
+from api.input.content_sniffing import unpacked
+from api.input.decompression import gunzip
+from api.input.json_rows import instances_csv, ndjson_csv, parse
+from api.input.live_upload import LiveUpload, Pauses
+from api.input.multipart import read_form
+from api.input.option_parsing import preferred_wait, query_follow, query_wait, read_options
+from api.input.request_body import in_steps, read_blocks, read_whole
+from api.notifications import Ending
+from api.openapi.call_types import CSV_TYPES, TAB_SEPARATED
+from api.output.follow import follow_upload
+from api.output.responses import DOUBT_SECONDS, job_response, own_job, row_response, single_response, wait_for_end
 from api.services import Services, services
-from api.unpack import gunzip
-from api.waiting import Ending
+from api.url_prefix import prefix
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, Unavailable, UnsupportedType
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options

@@ -1,0 +1,1 @@
+"""What a request brings: its body, read as it arrives, and its options."""

@@ -1,0 +1,1 @@
+"""What a caller gets: responses, and results streamed part by part."""
