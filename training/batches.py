@@ -15,7 +15,7 @@ from training.compare import Difference, difference, is_rounding, taken
 from training.script import Answers, Script
 
 BLOCK_ROWS = 64
-"""Chunks are cut at multiples of this many rows (rowcast/jobs/plan.py)."""
+"""Chunks are cut at multiples of this many rows (rowcast/csv/chunker.py)."""
 
 ROUNDING_NOTE = (
     "Rows alone, and files under 64 rows, may differ in the last bit from the same rows in a larger file, as they do "

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from sklearn.utils import get_tags
 
-from rowcast.jobs.cells import csv_cell
+from rowcast.csv.write import csv_cell
 from rowcast.models.load import LoadedModel
 from rowcast.models.manifest import Feature, Kind
 from training.compare import is_rounding, taken

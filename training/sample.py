@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rowcast.csv.delimiter import DELIMITERS
+from rowcast.csv.write import csv_cell
 from rowcast.errors import NotFound, Unprocessable, Unreadable
-from rowcast.jobs.cells import csv_cell
-from rowcast.jobs.dialect import DELIMITERS
 from rowcast.models.manifest import FALSE_TEXTS, NA_TEXTS, TRUE_TEXTS, Kind
 from rowcast.nearest import or_nearest
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rowcast.jobs import csvcut
+from rowcast.csv import scan
 from rowcast.models.load import Container, LoadedModel
 from rowcast.models.manifest import Draft, Feature
 from rowcast.scoring.golden import GoldenSample
@@ -27,7 +27,7 @@ class Trial:
 
     def cut(self, which: NDArray[np.int64], delimiter: str) -> "Trial":
         """A file of some of the rows, by their places in this one, with what the script predicts for all together."""
-        lines = csvcut.lines(self.data, csvcut.quoted(self.data, delimiter), delimiter, final=True)
+        lines = scan.lines(self.data, scan.quoted(self.data, delimiter), delimiter, final=True)
         data = b"".join(self.data[lines.starts[line] : lines.stops[line]] for line in (0, *(which + 1)))
         return Trial(data, [self.rows[place] for place in which], taken(self.answers, which))
 

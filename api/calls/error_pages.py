@@ -1,4 +1,4 @@
-"""The pages about problems, `/docs/errors` and docs/errors.md, from the error tree: `python -m api.calls.error_pages`."""
+"""The pages about problems, made from the error tree. `python -m api.calls.error_pages` prints docs/errors.md."""
 
 import html
 import re

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from rowcast.csv.write import csv_row
 from rowcast.errors import BodyShape, NotJson, RowValues, TooLarge
-from rowcast.jobs.cells import csv_row
 from rowcast.models.manifest import Manifest
 from rowcast.models.names import shown
 from rowcast.models.values import csv_value, row_values

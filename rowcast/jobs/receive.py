@@ -6,14 +6,14 @@ Workers score the first chunks while the rest still arrives. Nobody else hears o
 import time
 from collections.abc import Callable, Iterable
 
+from rowcast.csv.chunker import Planner
+from rowcast.csv.header import Header, check_header
+from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import Unavailable
 from rowcast.jobs.files import Files
-from rowcast.jobs.header import Header, check_header
 from rowcast.jobs.job import InputInfo, Spec
 from rowcast.jobs.options import Options
 from rowcast.jobs.packed import Planned, pack_plan
-from rowcast.jobs.pending_rows import Chunk
-from rowcast.jobs.plan import Planner
 from rowcast.jobs.records import NewJob, Records
 from rowcast.jobs.request import Request
 from rowcast.jobs.result import result_head

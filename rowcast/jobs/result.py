@@ -1,8 +1,8 @@
 """The head of a result and of its errors: what stands before the first part."""
 
-from rowcast.jobs import csvcut
-from rowcast.jobs.cells import csv_cell
-from rowcast.jobs.header import Header
+from rowcast.csv import scan
+from rowcast.csv.header import Header
+from rowcast.csv.write import csv_cell
 from rowcast.jobs.options import Options
 from rowcast.models.manifest import Manifest
 
@@ -37,7 +37,7 @@ def _header_line(header: Header, options: Options, manifest: Manifest, line_end:
     line = header.line.removesuffix(b"\n").removesuffix(b"\r")
     kept = [line]
     if options.output == "predictions":
-        sent = csvcut.fields(line, delimiter)
+        sent = scan.fields(line, delimiter)
         kept = [_key_name(sent[header.columns.index(name)], name, delimiter) for name in options.key]
     added = options.added_columns(manifest)
     return delimiter.encode().join([*kept, *(csv_cell(name, delimiter) for name in added)]) + line_end
@@ -45,4 +45,4 @@ def _header_line(header: Header, options: Options, manifest: Manifest, line_end:
 
 def _key_name(sent: bytes, name: str, delimiter: str) -> bytes:
     """The name of a key's column: as it was sent, unless pandas gave it another (`score.1`, `Unnamed: 0`)."""
-    return sent if csvcut.text(sent) == name else csv_cell(name, delimiter)
+    return sent if scan.text(sent) == name else csv_cell(name, delimiter)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rowcast.jobs import csvcut
+from rowcast.csv import scan
 from rowcast.models.manifest import Feature
 from rowcast.scoring.cell_types import Column, as_column, column_dtype, convert
 from rowcast.scoring.reading import Reading
@@ -28,8 +28,8 @@ _PIECE_ROWS = 2048
 
 def read_columns(
     data: bytes,
-    lines: csvcut.Lines,
-    rows: csvcut.Positions,
+    lines: scan.Lines,
+    rows: scan.Positions,
     features: Sequence[Feature],
     *,
     places: Sequence[int],
@@ -57,7 +57,7 @@ def read_columns(
     return [_concatenated(column) for column in zip(*pieces, strict=True)], invalid
 
 
-def _bytes_of(data: bytes, lines: csvcut.Lines, rows: csvcut.Positions) -> bytes:
+def _bytes_of(data: bytes, lines: scan.Lines, rows: scan.Positions) -> bytes:
     """The bytes of these rows, without blank lines or other rows between them."""
     starts, stops = lines.starts[rows], lines.stops[rows]
     if int((stops - starts).sum()) == int(stops[-1] - starts[0]):

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rowcast.csv.write import csv_cell, label_text
 from rowcast.errors import ModelRefused, RowcastError
-from rowcast.jobs.cells import csv_cell, label_text
 from rowcast.models.explain import why_unreadable
 from rowcast.scoring.table import Table, table_of_values
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rowcast.jobs import csvcut
+from rowcast.csv import scan
 from rowcast.jobs.options import Options
 from rowcast.scoring.table import Fault
 
@@ -31,9 +31,7 @@ class Reason:
         return {"bad": {"message": self.message, "example": self.example, "rows": self.rows}}
 
 
-def likely_reason(
-    data: bytes, fields: csvcut.Fields, faults: Sequence[Fault], expected: int, options: Options
-) -> Reason:
+def likely_reason(data: bytes, fields: scan.Fields, faults: Sequence[Fault], expected: int, options: Options) -> Reason:
     """The most frequent fault of rows that are all bad; each has one of `faults`. `expected` fields make a row."""
     (column, message), rows = Counter((fault.column, fault.message) for fault in faults).most_common(1)[0]
     if column:
@@ -47,6 +45,6 @@ def likely_reason(
     return Reason(message if message.startswith("has ") else f"cannot be predicted: {message}", "", rows)
 
 
-def _end_in(data: bytes, fields: csvcut.Fields, delimiter: str) -> bool:
+def _end_in(data: bytes, fields: scan.Fields, delimiter: str) -> bool:
     """Whether each row ends in the delimiter."""
     return bool((np.frombuffer(data, np.uint8)[fields.lines.ends - 1] == ord(delimiter)).all())

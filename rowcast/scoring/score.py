@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rowcast.jobs import csvcut
-from rowcast.jobs.cells import csv_row
+from rowcast.csv import scan
+from rowcast.csv.write import csv_row
 from rowcast.jobs.figures import Numbers
 from rowcast.jobs.options import Options
 from rowcast.jobs.summary import MAX_OUTPUTS, Outputs, Summary
@@ -85,8 +85,8 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
 def unscored(data: bytes, model: "LoadedModel", spec: ChunkSpec) -> Part:
     """The blank rows at the end of a file: in a joined result they come back, with empty added cells."""
     options = spec.options
-    inside = csvcut.quoted(data, options.delimiter)
-    fields = csvcut.split(data, inside, options.delimiter, len(spec.columns))
+    inside = scan.quoted(data, options.delimiter)
+    fields = scan.split(data, inside, options.delimiter, len(spec.columns))
     added = [_empty_cells(model, options)] * len(fields.lines)
     summary = Summary(classes={}) if model.manifest.task == "classification" else Summary(numbers=Numbers())
     return Part(_joined(data, fields, added, spec), b"", 0, 0, summary, None, ())
@@ -110,7 +110,7 @@ def _empty_cells(model: "LoadedModel", options: Options) -> bytes:
     return options.delimiter.encode() * (columns - 1)
 
 
-def _joined(data: bytes, fields: csvcut.Fields, added: list[bytes], spec: ChunkSpec) -> bytes:
+def _joined(data: bytes, fields: scan.Fields, added: list[bytes], spec: ChunkSpec) -> bytes:
     """The rows of the result: kept bytes, delimiter, added cells, and the row's own line end."""
     delimiter = spec.options.delimiter.encode()
     if spec.options.output == "joined" and fields.lines.are_plain and len(set(map(len, added))) == 1:
@@ -127,7 +127,7 @@ def _joined(data: bytes, fields: csvcut.Fields, added: list[bytes], spec: ChunkS
     return b"".join(pieces)
 
 
-def _spliced(data: bytes, lines: csvcut.Lines, added: list[bytes], delimiter: bytes) -> bytes:
+def _spliced(data: bytes, lines: scan.Lines, added: list[bytes], delimiter: bytes) -> bytes:
     """The rows of plain lines with cells that are all as long: made in one go, for an object a row takes its time."""
     width = len(added[0])
     spliced = bytearray(data).replace(b"\n", delimiter + b"?" * width + b"\n")
@@ -137,7 +137,7 @@ def _spliced(data: bytes, lines: csvcut.Lines, added: list[bytes], delimiter: by
     return bytes(spliced)
 
 
-def _kept(data: bytes, fields: csvcut.Fields, spec: ChunkSpec) -> list[list[bytes]]:
+def _kept(data: bytes, fields: scan.Fields, spec: ChunkSpec) -> list[list[bytes]]:
     """The bytes of the input that go before the added cells, as columns: whole rows, or the key's cells."""
     if spec.options.output == "joined":
         if fields.lines.are_plain:
@@ -146,11 +146,11 @@ def _kept(data: bytes, fields: csvcut.Fields, spec: ChunkSpec) -> list[list[byte
     return [_slices(data, *fields.spans(spec.columns.index(name))) for name in spec.options.key]
 
 
-def _slices(data: bytes, begins: csvcut.Positions, ends: csvcut.Positions) -> list[bytes]:
+def _slices(data: bytes, begins: scan.Positions, ends: scan.Positions) -> list[bytes]:
     return [data[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
 
 
-def _line_ends(data: bytes, lines: csvcut.Lines, default: bytes) -> list[bytes]:
+def _line_ends(data: bytes, lines: scan.Lines, default: bytes) -> list[bytes]:
     if lines.are_plain:
         return [b"\n"] * len(lines)
     kinds = (default, b"\n", b"\r\n")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rowcast.jobs import csvcut
+from rowcast.csv import scan
 from rowcast.jobs.options import Options
 from rowcast.models.manifest import Feature
 from rowcast.models.values import csv_value
@@ -41,9 +41,9 @@ class Fault:
 class Rows:
     """The rows of a chunk, good and bad."""
 
-    fields: csvcut.Fields
+    fields: scan.Fields
     """Where every row and field lies in the chunk's bytes."""
-    good: csvcut.Positions
+    good: scan.Positions
     """Indexes of the rows in `table`."""
     table: Table
     faults: list[Fault]
@@ -54,8 +54,8 @@ def read(data: bytes, columns: Sequence[str], model: "LoadedModel", options: Opt
     """Reads whole rows with these columns. The last one may lack its line end."""
     expected, features = len(columns), model.manifest.table_features
     reading = Reading.of(model.manifest, options.delimiter, options.decimal, options.na_values)
-    inside = csvcut.quoted(data, options.delimiter)
-    fields = csvcut.split(data, inside, options.delimiter, expected)
+    inside = scan.quoted(data, options.delimiter)
+    fields = scan.split(data, inside, options.delimiter, expected)
     but = f"the header has {expected}" if options.header else f"not {expected}"
     faults = _misshapen(data, inside, fields, expected, but)
     good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(faults), np.int64), assume_unique=True)
@@ -130,14 +130,14 @@ def _cell(value: object, feature: Feature) -> str:
     return written if isinstance(written, str) else str(written)
 
 
-def _misshapen(data: bytes, inside: csvcut.Quoted, fields: csvcut.Fields, expected: int, but: str) -> dict[int, Fault]:
+def _misshapen(data: bytes, inside: scan.Quoted, fields: scan.Fields, expected: int, but: str) -> dict[int, Fault]:
     """The rows whose bytes are no row of this input, by index; `but` says how many fields there should be."""
     faults = {}
     for row in np.flatnonzero(fields.counts != expected).tolist():
         count = int(fields.counts[row])
         noun = "field" if count == 1 else "fields"
         faults[row] = Fault(row, "", "", f"has {count} {noun}, {but}")
-    returns = csvcut.lone_returns(data, inside)
+    returns = scan.lone_returns(data, inside)
     for row in np.searchsorted(fields.lines.starts, returns, "right").tolist():
         faults[row - 1] = Fault(row - 1, "", "", "has a carriage return outside quotes; rows end in LF or CRLF")
     return faults

@@ -18,9 +18,9 @@ import pandas as pd
 from feature_kinds import Kind
 from reference import predict, script
 
+from rowcast.csv.chunker import Planner
 from rowcast.errors import RowcastError
 from rowcast.jobs.options import Options
-from rowcast.jobs.plan import Planner
 from rowcast.models.load import LoadedModel
 from rowcast.models.registry import Registry
 from rowcast.models.values import row_values

@@ -13,7 +13,7 @@ MOST_FATAL_ROWS = 64
 """In one chunk; each costs some twenty processes to find, and with so many it is hardly the rows."""
 
 _BLOCK_ROWS = 64
-"""Where a chunk may be cut without a change of the last bit (rowcast/jobs/plan.py)."""
+"""Where a chunk may be cut without a change of the last bit (rowcast/csv/chunker.py)."""
 
 _SAMPLE_ROWS = 8
 """If all of so many rows are fatal alone, no row is to blame, and none of them is looked for."""

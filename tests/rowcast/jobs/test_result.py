@@ -2,8 +2,8 @@
 
 import pytest
 
-from rowcast.jobs import csvcut
-from rowcast.jobs.header import Header
+from rowcast.csv import scan
+from rowcast.csv.header import Header
 from rowcast.jobs.options import Options
 from rowcast.jobs.result import result_head
 from rowcast.models.manifest import Feature, Label, Manifest
@@ -43,7 +43,7 @@ def manifest(classes: list[Label] | None) -> Manifest:
 def test_added_names_follow_the_header_as_it_was_sent(line, options, classes, expected):
     line_end = b"\r\n" if expected.endswith(b"\r\n") else b"\n"
     chosen = Options(**{"delimiter": ","} | options)
-    fields = csvcut.fields(line.rstrip(b"\r\n"), chosen.delimiter) if line and chosen.header else []
+    fields = scan.fields(line.rstrip(b"\r\n"), chosen.delimiter) if line and chosen.header else []
     header = Header.read(line, fields, chosen.delimiter) if fields else None
     assert result_head(header, chosen, manifest(classes), line_end, has_mark=False, separator=b"") == expected
 

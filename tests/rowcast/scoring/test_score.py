@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loaded_models import loaded, numbers
 
+from rowcast.csv.chunker import Planner
 from rowcast.jobs.options import Options
-from rowcast.jobs.plan import Planner
 from rowcast.jobs.result import result_head
 from rowcast.jobs.summary import Summary, merge
 from rowcast.models.load import LoadedModel

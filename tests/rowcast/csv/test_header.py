@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rowcast.csv.header import Header, check_header, column_names
 from rowcast.errors import MissingColumns, Unprocessable
-from rowcast.jobs.header import Header, check_header, column_names
 
 NAMES = ["a", "a", "a.1", "a.2", "a.1.1", "", "", '""', "Unnamed: 0", "Unnamed: 1", "Unnamed: 1.1", '"b"', "b", " "]
 

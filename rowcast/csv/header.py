@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rowcast.csv import scan
 from rowcast.errors import ColumnClash, MissingColumns, UnknownKeyColumn, Unprocessable
-from rowcast.jobs import csvcut
 from rowcast.nearest import nearest
 
 _NEAREST_FOR = 20
@@ -37,7 +37,7 @@ def column_names(fields: Sequence[bytes]) -> list[str]:
     A name that stands in the header again gets `.1`, `.2` and so on, unless there is such a name already. A field
     without a name at place N (from 0) is called `Unnamed: N`.
     """
-    texts = [csvcut.text(field) for field in fields]
+    texts = [scan.text(field) for field in fields]
     unnamed = [place for place, text in enumerate(texts) if not text]
     names = [text or f"Unnamed: {place}" for place, text in enumerate(texts)]
     present = Counter(names)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rowcast.csv.chunker import Chunk, Header, Planner
 from rowcast.errors import NotUtf8, Refused, TooLarge, Unprocessable
-from rowcast.jobs.plan import Chunk, Header, Planner
 
 PIECES = ["a,b", "1", "é,", "漢", " ", ",", "\n", "\n", "\r\n", "\r", '"', '""', '"x, y"', '"p\nq",', "\n\n", "\ufeff"]
 texts = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from rowcast.csv import delimiter, scan
+from rowcast.csv.encoding import BadByte, Decoder
+from rowcast.csv.header import Header
+from rowcast.csv.pending_rows import Chunk, PendingRows, trailing_blanks
 from rowcast.errors import CsvSyntax, EmptyFile, LineEndsLost, NotText, NotUtf8, TooLarge, Unprocessable
-from rowcast.jobs import csvcut, dialect
-from rowcast.jobs.encoding import BadByte, Decoder
-from rowcast.jobs.header import Header
-from rowcast.jobs.pending_rows import Chunk, PendingRows, trailing_blanks
 
 _STEP_BYTES = 1024 * 1024
 """A longer block is taken in steps, so that little more than a chunk is ever held."""
@@ -172,11 +172,11 @@ class Planner:
     def _scan(self, final: bool) -> Iterator[Chunk]:
         """Looks for rows in what has come since the last one, and cuts off the chunks that are complete."""
         if self._at_start:
-            if (line := dialect.separator_line(bytes(self._buffer[:16]), final=final)) is None:
+            if (line := delimiter.separator_line(bytes(self._buffer[:16]), final=final)) is None:
                 return
             self._at_start = False
             self._take_separator(line)
-        if self.delimiter == dialect.AUTO and not self._find_delimiter(final):
+        if self.delimiter == delimiter.AUTO and not self._find_delimiter(final):
             return
         if self._awaits_header:
             self._find_header(final)
@@ -189,13 +189,13 @@ class Planner:
         self.separator_line = line
         self._open = len(line)
         self._drop_blank_lines()
-        if line and self.delimiter == dialect.AUTO:
-            self.delimiter = dialect.separator(line)
+        if line and self.delimiter == delimiter.AUTO:
+            self.delimiter = delimiter.separator(line)
 
     def _find_delimiter(self, final: bool) -> bool:
         """Whether there are enough bytes to know it."""
         data = bytes(memoryview(self._buffer)[self._open - self._begin :])
-        found = dialect.find_delimiter(data, self._features, header=self._awaits_header, final=final)
+        found = delimiter.find_delimiter(data, self._features, header=self._awaits_header, final=final)
         if found:
             self.delimiter = found
         elif len(data) > self._max_row_bytes:
@@ -230,13 +230,13 @@ class Planner:
         self._open += found.rest
         self._drop_blank_lines()
 
-    def _find_lines(self, final: bool) -> tuple[bytes, csvcut.Lines]:
+    def _find_lines(self, final: bool) -> tuple[bytes, scan.Lines]:
         """The bytes from the open row on, and the lines that end in them, none too long and no quote left open."""
         data = bytes(memoryview(self._buffer)[self._open - self._begin :])
         self._scanned = self._begin + len(self._buffer)
-        inside = csvcut.quoted(data, self.delimiter)
+        inside = scan.quoted(data, self.delimiter)
         limit = self._max_row_bytes
-        found = csvcut.lines(data, inside, self.delimiter, final=final, most_blank_bytes=limit)
+        found = scan.lines(data, inside, self.delimiter, final=final, most_blank_bytes=limit)
         long = np.flatnonzero(found.stops - found.starts > limit)
         if len(long) or len(data) - found.rest > limit:
             where = self._row_name(int(long[0]) if len(long) else len(found))
@@ -262,10 +262,10 @@ class Planner:
     def _open_column(self) -> str:
         """Names the column in which the bytes end that have come."""
         names = self.header.columns if self.header else self._features
-        if self.delimiter == dialect.AUTO or not names:
+        if self.delimiter == delimiter.AUTO or not names:
             return ""
         row = bytes(memoryview(self._buffer)[self._open - self._begin :])
-        place = len(csvcut.fields(row, self.delimiter)) - 1
+        place = len(scan.fields(row, self.delimiter)) - 1
         return f", column {names[place]!r}" if place < len(names) else ""
 
     def _row_name(self, index: int) -> str:
@@ -275,13 +275,13 @@ class Planner:
         return f"Row {self.rows_total + index + (0 if self._awaits_header else 1)}"
 
     def _columns(self, line: bytes) -> list[bytes]:
-        columns = csvcut.fields(line, self.delimiter)
+        columns = scan.fields(line, self.delimiter)
         if len(columns) > self._max_columns:
             raise TooLarge(f"The number of columns, {len(columns)},", self._max_columns, "ROWCAST_MAX_COLUMNS")
         return columns
 
     def _refuse_lone_return(self, line: bytes) -> None:
-        if len(csvcut.lone_returns(line, csvcut.quoted(line, self.delimiter))):
+        if len(scan.lone_returns(line, scan.quoted(line, self.delimiter))):
             raise CsvSyntax.at("header", "has a carriage return; lines end in LF or CRLF")
 
     def _cut(self, count: int) -> Chunk:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rowcast.csv.chunker import Planner
+from rowcast.csv.header import Header, check_header
+from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import MissingColumns, NotUtf8, Unprocessable
-from rowcast.jobs.header import Header, check_header
-from rowcast.jobs.pending_rows import Chunk
-from rowcast.jobs.plan import Planner
 
 FEATURES = ("age", "pclass")
 

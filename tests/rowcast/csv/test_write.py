@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rowcast.csv.write import csv_cell, csv_row
 from rowcast.errors import Unprocessable
-from rowcast.jobs.cells import csv_cell, csv_row
 
 texts = st.text(
     st.sampled_from("a \",;|\t\r\n'é1\u00a0") | st.characters(exclude_categories=["Cs"], exclude_characters="\0")

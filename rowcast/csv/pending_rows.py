@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rowcast.jobs import csvcut
+from rowcast.csv import scan
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class PendingRows:
         """Where the first row starts; there is one."""
         return int(self._places[0, 0])
 
-    def add(self, starts: csvcut.Positions, stops: csvcut.Positions, blanks: int) -> None:
+    def add(self, starts: scan.Positions, stops: scan.Positions, blanks: int) -> None:
         """Adds rows, of which so many at the end are blank."""
         self._places = np.hstack([self._places, np.stack([starts, stops])])
         self.blanks = blanks + (self.blanks if blanks == len(starts) else 0)
@@ -79,7 +79,7 @@ def even(rows: int) -> int:
     return rows
 
 
-def trailing_blanks(data: bytes, lines: csvcut.Lines, delimiter: str) -> int:
+def trailing_blanks(data: bytes, lines: scan.Lines, delimiter: str) -> int:
     """How many of the last rows in `lines` are blank: two fields or more, all of them empty, blanks or empty quotes."""
     if not len(lines):
         return 0
@@ -99,5 +99,5 @@ def trailing_blanks(data: bytes, lines: csvcut.Lines, delimiter: str) -> int:
 
 
 def _is_blank(row: bytes, delimiter: str) -> bool:
-    fields = csvcut.fields(row, delimiter)
-    return len(fields) > 1 and all(not csvcut.text(field).strip() for field in fields)
+    fields = scan.fields(row, delimiter)
+    return len(fields) > 1 and all(not scan.text(field).strip() for field in fields)

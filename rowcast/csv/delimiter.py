@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from rowcast.csv import scan
+from rowcast.csv.header import column_names
 from rowcast.errors import CsvSyntax
-from rowcast.jobs import csvcut
-from rowcast.jobs.header import column_names
 
 AUTO = "auto"
 """The option's value for a delimiter that is to be found."""
@@ -73,9 +73,9 @@ def _first_fields(data: bytes, delimiter: str, *, final: bool) -> list[bytes] | 
     """The fields of the first line that is not blank; None if it has not ended."""
     for window in (data[:_WINDOW_BYTES], data):
         is_all = len(window) == len(data)
-        found = csvcut.lines(window, csvcut.quoted(window, delimiter), delimiter, final=final and is_all)
+        found = scan.lines(window, scan.quoted(window, delimiter), delimiter, final=final and is_all)
         if len(found):
-            return csvcut.fields(window[int(found.starts[0]) : int(found.ends[0])], delimiter)
+            return scan.fields(window[int(found.starts[0]) : int(found.ends[0])], delimiter)
         if is_all:
             break
     return None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rowcast.jobs import csvcut
+from rowcast.csv import scan
 
 PIECES = [
     "a",
@@ -39,11 +39,11 @@ delimiters = st.sampled_from([",", ";", "\t"])
 
 
 def cut(data: bytes, delimiter: str, expected: int = 3) -> tuple[list[bytes], list[list[str]], list[int], bool]:
-    inside = csvcut.quoted(data, delimiter)
-    fields = csvcut.split(data, inside, delimiter, expected)
+    inside = scan.quoted(data, delimiter)
+    fields = scan.split(data, inside, delimiter, expected)
     places = zip(fields.lines.starts.tolist(), fields.lines.ends.tolist(), fields.lines.stops.tolist(), strict=True)
     rows = list(places)
-    cells = [[csvcut.text(field) for field in csvcut.fields(data[start:end], delimiter)] for start, end, _ in rows]
+    cells = [[scan.text(field) for field in scan.fields(data[start:end], delimiter)] for start, end, _ in rows]
     return [data[start:stop] for start, _, stop in rows], cells, fields.counts.tolist(), inside.is_open
 
 
@@ -69,21 +69,21 @@ def test_the_reader_letter_by_letter_agrees_with_pythons(text: str, delimiter: s
 def test_a_lone_carriage_return_is_found_outside_quotes_alone(text: str, delimiter: str) -> None:
     rows, _ = csv_reference.read(text, delimiter)
     data = text.encode()
-    inside = csvcut.quoted(data, delimiter)
-    starts = csvcut.lines(data, inside, delimiter, final=True).starts
-    found = {int((starts <= at).sum()) - 1 for at in csvcut.lone_returns(data, inside).tolist()}
+    inside = scan.quoted(data, delimiter)
+    starts = scan.lines(data, inside, delimiter, final=True).starts
+    found = {int((starts <= at).sum()) - 1 for at in scan.lone_returns(data, inside).tolist()}
     assert found == {index for index, row in enumerate(rows) if row.lone_return}
 
 
 @given(texts, delimiters, st.integers(1, 4))
 def test_spans_are_the_fields_as_sent_and_empty_where_there_is_none(text: str, delimiter: str, expected: int) -> None:
     data = text.encode()
-    fields = csvcut.split(data, csvcut.quoted(data, delimiter), delimiter, expected)
+    fields = scan.split(data, scan.quoted(data, delimiter), delimiter, expected)
     for place in range(4):
         begins, ends = fields.spans(place)
         for row, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
             line = data[int(fields.lines.starts[row]) : int(fields.lines.ends[row])]
-            known = csvcut.fields(line, delimiter)
+            known = scan.fields(line, delimiter)
             assert data[begin:end] == (known[place] if place < len(known) else b"")
 
 
@@ -96,19 +96,19 @@ def test_lines_that_are_empty_or_blank_are_no_rows(end: str) -> None:
 
 def test_a_last_line_of_blanks_without_an_end_leaves_no_trace() -> None:
     data = b"1,x\n2,y\n  "
-    found = csvcut.lines(data, csvcut.quoted(data, ","), ",", final=True)
+    found = scan.lines(data, scan.quoted(data, ","), ",", final=True)
     assert (found.ends.tolist(), found.rest, found.are_plain) == ([3, 7], len(data), False)
 
 
 def test_a_blank_line_over_the_limit_counts_as_a_row() -> None:
     data = b"1\n" + b" " * 9 + b"\n2\n"
     for limit, rows in ((9, 3), (10, 2), (None, 2)):
-        assert len(csvcut.lines(data, csvcut.quoted(data, ","), ",", final=True, most_blank_bytes=limit)) == rows
+        assert len(scan.lines(data, scan.quoted(data, ","), ",", final=True, most_blank_bytes=limit)) == rows
 
 
 def test_a_field_may_be_larger_than_pythons_reader_allows() -> None:
     row = b'"' + b'""' * 300_000 + b'",1'
-    assert [len(csvcut.text(field)) for field in csvcut.fields(row, ",")] == [300_000, 1]
+    assert [len(scan.text(field)) for field in scan.fields(row, ",")] == [300_000, 1]
 
 
 LINES = ["", " ", "   ", "\t", " \t ", '""', '" "', ' ""', "\u00a0", "\x0c", "7", "7,x", ",", " , ", ",,", "\t,"]
