@@ -11,8 +11,8 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from rowcast.jobs.connection import connect
-from rowcast.jobs.keys import ENDED_CHANNEL
+from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.redis_keys import ENDED_CHANNEL
 from rowcast.logs import logger
 
 PART = "/part"

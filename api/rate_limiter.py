@@ -9,8 +9,8 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.exceptions import RedisError
 
 from rowcast.errors import RateLimited
-from rowcast.jobs.connection import connect
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.redis_keys import key
 from rowcast.logs import logger
 
 _TIMEOUT_SECONDS = 0.5

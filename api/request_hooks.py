@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from api.auth import admit
 from api.services import services
 from api.url_prefix import prefix_of
-from rowcast.jobs.submit import new_id
+from rowcast.jobs.actions.submit import new_id
 from rowcast.logs import logger
 
 CONTENT_SECURITY_POLICY = "; ".join(

@@ -14,7 +14,7 @@ from bench.single import MODEL, percentile, seconds_of
 from bench.start import ROW
 from bench.table import FOLDER, Figure
 from rowcast import Client
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 CALLERS = 16
 ALONE_SECONDS = 5.0

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from rowcast.jobs.connection import Connection, connect
+from rowcast.jobs.records.redis_client import Connection, connect
 from rowcast.local.embedded import Embedded
 from rowcast.local.leftovers import VARIABLE
 

@@ -13,7 +13,7 @@ from bench.service import ROOT, Service, rowcast, until
 from bench.single import MODEL, seconds_of
 from bench.table import Figure
 from rowcast import Client
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 ROUNDS = 5
 ROW = [0.5] * data.COLUMNS

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from programs import Stack, serving
 
-from rowcast.jobs.connection import Connection, connect
+from rowcast.jobs.records.redis_client import Connection, connect
 from rowcast.models.registry import Registry
 from rowcast.settings import PREFIX, Settings
 from rowcast.storage import Storage

@@ -15,8 +15,8 @@ from api.app import create_app
 from api.calls.error_pages import markdown, public_types
 from bench.table import kept, table
 from rowcast.cli.main import app as cli
-from rowcast.jobs.keys import TABLE
 from rowcast.jobs.options import Options
+from rowcast.jobs.records.redis_keys import TABLE
 from rowcast.settings import Settings
 
 DOCS = ROOT / "docs"

@@ -34,7 +34,7 @@ def main() -> int:
     app.conf.worker_soft_shutdown_timeout = options.grace
     # Messages are JSON alone, so being root is no more of a risk here than anywhere.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
-    # What it asks about is decided in rowcast/jobs/queue.py.
+    # What it asks about is decided in rowcast/jobs/records/celery_queues.py.
     warnings.filterwarnings("ignore", message=r"\s*In Celery 5.1 we introduced an optional breaking change")
     # Celery writes hints about Ctrl-C there, which are wrong here: whoever started the worker ends it.
     sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc]  # noqa: SIM115 - until the process ends

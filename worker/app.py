@@ -7,9 +7,9 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 
-from rowcast.jobs.connection import connect
-from rowcast.jobs.leases import Leases
-from rowcast.jobs.queue import CHUNK_TASK, SINGLES_TASK, make_app
+from rowcast.jobs.records.celery_queues import CHUNK_TASK, SINGLES_TASK, make_app
+from rowcast.jobs.records.leases import Leases
+from rowcast.jobs.records.redis_client import connect
 from rowcast.logs import set_up
 from rowcast.settings import Settings
 from worker.consumer.bootstep import give_back, watch

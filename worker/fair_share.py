@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rowcast.jobs.leases import Kind
+from rowcast.jobs.records.leases import Kind
 
 CHUNK_SECONDS_PER_ROW_SECOND = 2.0
 """If rows want all that they can get, chunks get two thirds of the process's time. That leaves a file more than half of

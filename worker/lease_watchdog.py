@@ -19,8 +19,8 @@ from functools import partial
 from typing import Any
 
 from rowcast.errors import TimedOut, Unavailable
-from rowcast.jobs.leases import ChunkLease, Leases, RowLease
-from rowcast.jobs.scripts import STRIKES_OF_ERROR
+from rowcast.jobs.records.leases import ChunkLease, Leases, RowLease
+from rowcast.jobs.records.scripts import STRIKES_OF_ERROR
 from rowcast.logs import logger
 
 GRACE_SECONDS = 0.5

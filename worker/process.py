@@ -16,13 +16,13 @@ from rowcast.errors import (
     ScoringFailed,
     Unavailable,
 )
-from rowcast.jobs.connection import connect
-from rowcast.jobs.crew import Crew
-from rowcast.jobs.files import Files
-from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
-from rowcast.jobs.packed import Stored
-from rowcast.jobs.records import Records
-from rowcast.jobs.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
+from rowcast.jobs.chunk_tables import Stored
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.job_records import Records
+from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
+from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
+from rowcast.jobs.records.workers import Crew
 from rowcast.logs import logger
 from rowcast.models.default import DefaultModel
 from rowcast.models.registry import Registry

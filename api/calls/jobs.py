@@ -11,7 +11,7 @@ from api.output.responses import ID, job_document, job_response, own_job, wait_f
 from api.services import services
 from api.url_prefix import prefix
 from rowcast.errors import JobExpired, OptionValue
-from rowcast.jobs.public import Path, PublicJob
+from rowcast.jobs.public_job import Path, PublicJob
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
 

@@ -23,12 +23,12 @@ from api.output.responses import DOUBT_SECONDS, job_response, own_job, row_respo
 from api.services import Services, services
 from api.url_prefix import prefix
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, Unavailable, UnsupportedType
+from rowcast.jobs.actions.submit import Submitted, new_id
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options
-from rowcast.jobs.records import NewJob
+from rowcast.jobs.records.job_records import NewJob
 from rowcast.jobs.request import Request
 from rowcast.jobs.states import Status
-from rowcast.jobs.submit import Submitted, new_id
 from rowcast.logs import logger
 from rowcast.models.values import row_values
 

@@ -17,7 +17,7 @@ from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS
 from api.services import Services, services
 from rowcast.errors import JobExpired, JobUnfinished, NoResult, NotAcceptable, ResultLost
 from rowcast.jobs.job import Job
-from rowcast.jobs.result import ERRORS_HEADER
+from rowcast.jobs.result_header import ERRORS_HEADER
 from rowcast.jobs.states import Status
 
 blueprint = Blueprint("results", __name__, url_prefix="/jobs")

@@ -13,8 +13,8 @@ from gevent.event import Event
 from gevent.queue import Empty, Queue
 
 from rowcast.errors import LiveUploadsFull, RowcastError
-from rowcast.jobs.receive import OnProgress
-from rowcast.jobs.submit import Submitted
+from rowcast.jobs.actions.receive_upload import OnProgress
+from rowcast.jobs.actions.submit import Submitted
 
 PAUSE_SECONDS = 0.3
 """A sender that is silent for so long pauses: the rows that have ended are scored."""

@@ -13,7 +13,7 @@ from api.openapi.call_types import CSV, CSV_TYPES, JSON, NDJSON, PROBLEM, Answer
 from api.output.responses import Prediction
 from rowcast import errors
 from rowcast.jobs.job import RowResult
-from rowcast.jobs.public import PublicJob
+from rowcast.jobs.public_job import PublicJob
 from rowcast.jobs.states import Status
 from rowcast.models.manifest import Manifest
 

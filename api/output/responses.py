@@ -11,9 +11,9 @@ from api.notifications import Ending
 from api.services import Services, services
 from api.url_prefix import prefix
 from rowcast.errors import Cancelled, Restoring, UnknownJob
-from rowcast.jobs import manifest
+from rowcast.jobs import job_manifest
 from rowcast.jobs.job import Job, RowResult
-from rowcast.jobs.public import Id, PublicJob, public
+from rowcast.jobs.public_job import Id, PublicJob, public
 
 ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 """A UUIDv7 as we write it; anything else never was a job, and no key is ever made of it."""
@@ -79,7 +79,7 @@ def own_job(id: str) -> Job:
         return at_hand.records.get(id, g.scope)
     except UnknownJob:
         document = at_hand.files.get_manifest(id)
-        job = manifest.read(id, document) if document is not None else None
+        job = job_manifest.read(id, document) if document is not None else None
         if job is None or g.scope not in (None, job.owner):
             raise
         raise Restoring(f"The record of job {id} is lost; it is being made again from the store.") from None

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from api.services import Services
 from api.threaded_storage import aside
 from rowcast.errors import JobExpired, Restoring, ResultLost, Unavailable
-from rowcast.jobs.files import digest
-from rowcast.jobs.packed import Stored, unpack_stored
+from rowcast.jobs.chunk_tables import Stored, unpack_stored
+from rowcast.jobs.job_files import digest
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
 

@@ -25,9 +25,9 @@ def audit(data: Data = None, json: Json = False) -> int:
     It reads the Redis and the store of the service that runs on this machine, or those of the settings
     ROWCAST_REDIS_URL and ROWCAST_STORE. The exit code is 1 if something does not add up.
     """
-    from rowcast.jobs.auditor import Auditor
-    from rowcast.jobs.connection import connect
-    from rowcast.jobs.files import Files
+    from rowcast.jobs.audit.collect import Auditor
+    from rowcast.jobs.job_files import Files
+    from rowcast.jobs.records.redis_client import connect
     from rowcast.storage import Storage
 
     settings = _settings(data)

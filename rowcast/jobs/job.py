@@ -1,4 +1,4 @@
-"""A job as its record tells it; `public.py` has what the outside sees of it."""
+"""A job as its record tells it; `public_job.py` has what the outside sees of it."""
 
 import json
 from collections.abc import Mapping

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from typing_extensions import TypedDict
 
-from rowcast.jobs.figures import Numbers, NumberSummary, added
+from rowcast.jobs.number_summary import Numbers, NumberSummary, added
 
 MAX_OUTPUTS = 20
 """Of a model with more outputs, so many have a summary: each may take a thousand bins in Redis."""

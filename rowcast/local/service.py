@@ -115,7 +115,7 @@ class Service:
                 if pause(_LOOK_SECONDS):
                     return None
         # Not before: it takes a core for a second, and the first caller does not wait for it.
-        self._keep("upkeep", self._python("rowcast.jobs.upkeep"))
+        self._keep("upkeep", self._python("upkeep"))
         return watch.latest
 
     def train_example(self) -> "subprocess.Popen[bytes]":

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rowcast.csv import scan
 from rowcast.csv.write import csv_row
-from rowcast.jobs.figures import Numbers
+from rowcast.jobs.number_summary import Numbers
 from rowcast.jobs.options import Options
 from rowcast.jobs.summary import MAX_OUTPUTS, Outputs, Summary
 from rowcast.scoring.predict import Outcome, Predict, SearchAborted, Wanted, added_cells, counts, predict_good

@@ -12,7 +12,7 @@ from api.app import create_app
 from rowcast import Client
 from rowcast import keys as keys_file
 from rowcast.client import errors
-from rowcast.jobs.submit import new_id
+from rowcast.jobs.actions.submit import new_id
 from rowcast.keys import Role
 from rowcast.settings import Settings
 

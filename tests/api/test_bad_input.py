@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from rowcast.errors import Gone, NotFound, Refused, RowcastError, Unprocessable, WrongState
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 GOOD = b"age,pclass\n25,3\n"
 GENERAL = {kind.problem_type() for kind in (RowcastError, Refused, Unprocessable, NotFound, WrongState, Gone)}

@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from registering import register
 from scored import CSV, submit
 
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 RUNS = 5
 AWAY_SECONDS = 20

@@ -7,7 +7,7 @@ import pytest
 from programs import SUPPORT, Stack, kill_group, libfaketime, until
 from scored import assert_whole, begun, submit
 
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 pytestmark = pytest.mark.parametrize("seconds", [3600, -3600])
 

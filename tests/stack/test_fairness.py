@@ -8,7 +8,7 @@ import httpx
 from programs import Stack, until
 from scored import CSV, assert_whole, begun, submit, wait
 
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 CALLERS = 4
 

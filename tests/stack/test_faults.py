@@ -10,9 +10,9 @@ from programs import Stack, kill_group, until
 from scored import CHUNKS, CSV, ROWS, WANTED, assert_whole, begun, submit, wait
 from traps import trap
 
-from rowcast.jobs.keys import key
-from rowcast.jobs.queue import REFUSED
-from rowcast.jobs.submit import new_id
+from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.records.celery_queues import REFUSED
+from rowcast.jobs.records.redis_keys import key
 
 GOES_ON_SECONDS = 20
 """So soon after a worker was killed its work goes on, by default settings."""

@@ -9,8 +9,8 @@ import pytest
 from programs import Stack, kill_group, until
 from scored import CSV, WANTED, begun, submit, wait
 
-from rowcast.jobs.connection import Connection
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_keys import key
 
 TYPE = {"Content-Type": "text/csv"}
 ROWS = 640

@@ -17,7 +17,7 @@ from programs import Stack, kill_group, until
 from proxy import Proxy
 from scored import CSV, WANTED, assert_whole, begun, submit, wait
 
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 ANSWER_SECONDS = 5
 """The gateway never takes longer to say that Redis is away."""

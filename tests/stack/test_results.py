@@ -12,7 +12,7 @@ from typing_extensions import Buffer
 from werkzeug.http import parse_options_header
 
 from rowcast import Client
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 from rowcast.settings import Settings
 
 CSV = {"Content-Type": "text/csv"}

@@ -9,7 +9,7 @@ import pytest
 from programs import Stack, until
 from scored import ROWS, assert_whole, begun, submit, wait
 
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 
 def at_once(call: Callable[[], httpx.Response]) -> list[int]:

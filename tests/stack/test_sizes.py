@@ -6,13 +6,13 @@ from programs import Stack, until
 from scored import assert_whole, submit
 
 from rowcast.errors import QueueFull
+from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
-from rowcast.jobs.keys import key
-from rowcast.jobs.leases import ChunkLease, Leases
 from rowcast.jobs.options import Options
-from rowcast.jobs.packed import Planned, Stored, pack_plan
-from rowcast.jobs.records import NewJob, Records
-from rowcast.jobs.submit import new_id
+from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.leases import ChunkLease, Leases
+from rowcast.jobs.records.redis_keys import key
 from rowcast.settings import Settings
 
 JOBS = 10_000

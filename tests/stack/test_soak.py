@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 
 from rowcast import Client
 from rowcast.client.retries import Patience
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 

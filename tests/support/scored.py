@@ -3,7 +3,7 @@
 import httpx
 from programs import Stack, until
 
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 
 CHUNKS = 10
 ROWS = 64 * CHUNKS

@@ -1,8 +1,8 @@
-"""A job as its record should be: the small model that tests/rowcast/jobs/test_store_machine.py holds the records to."""
+"""A job as its record should be: the small model that the test of the state machine compares the records with."""
 
 from dataclasses import dataclass, field
 
-from rowcast.jobs.scripts import STRIKES_ALLOWED
+from rowcast.jobs.records.scripts import STRIKES_ALLOWED
 from rowcast.jobs.states import TRANSITIONS, Status
 
 ROWS = 3

@@ -14,12 +14,12 @@ from celery.worker import state
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from rowcast.errors import Unavailable
-from rowcast.jobs.alive import show_alive
-from rowcast.jobs.connection import Connection, connect, speaking
-from rowcast.jobs.crew import BEAT_SECONDS, Crew
-from rowcast.jobs.leases import Leases
-from rowcast.jobs.queue import BATCH, SINGLE
-from rowcast.jobs.scripts import STRIKES_OF_DEATH
+from rowcast.jobs.records.celery_queues import BATCH, SINGLE
+from rowcast.jobs.records.heartbeat_file import show_alive
+from rowcast.jobs.records.leases import Leases
+from rowcast.jobs.records.redis_client import Connection, connect, speaking
+from rowcast.jobs.records.scripts import STRIKES_OF_DEATH
+from rowcast.jobs.records.workers import BEAT_SECONDS, Crew
 from rowcast.logs import logger
 from rowcast.settings import Settings
 from worker.consumer.stall_detector import CURES_BEFORE_EXIT, Hearing, Sounds

@@ -11,8 +11,8 @@ from typing import Any, cast
 from celery import Celery
 from kombu.transport import redis as kombu_redis
 
-from rowcast.jobs.keys import key
-from rowcast.jobs.queue import BATCH, CHUNK_TASK, REFUSED, SINGLE, SINGLES_TASK, hint
+from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, REFUSED, SINGLE, SINGLES_TASK, hint
+from rowcast.jobs.records.redis_keys import key
 from rowcast.logs import logger
 
 _SHOWN_CHARACTERS = 300

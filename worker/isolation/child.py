@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.errors import ModelRefused, RowcastError
-from rowcast.jobs.leases import ChunkLease, RowLease
+from rowcast.jobs.records.leases import ChunkLease, RowLease
 from rowcast.scoring.predict import Outcome, Values, Wanted, no_values, predict_good, rows_of
 from rowcast.scoring.table import Table
 from worker.isolation.__main__ import MOST_EXCUSED, Answer, ending
@@ -41,7 +41,7 @@ _SLACK_SECONDS = 10.0
 """How much longer than a call may take we wait for the answer."""
 
 _START_SECONDS = 120.0
-"""For the process to come up and open the model: as long as Celery gives a worker process (rowcast/jobs/queue.py)."""
+"""For the process to come up and open the model: as long as Celery gives a worker process (`celery_queues.py`)."""
 
 _END_SECONDS = 3.0
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from programs import Stack
 
-from rowcast.jobs.crew import Crew
+from rowcast.jobs.records.workers import Crew
 
 NODE = "machine:1"
 

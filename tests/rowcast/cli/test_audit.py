@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from rowcast.jobs.connection import Connection
+from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.job import ModelRef, Spec
-from rowcast.jobs.keys import key
 from rowcast.jobs.options import Options
-from rowcast.jobs.records import NewJob, Records
-from rowcast.jobs.submit import new_id
+from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_keys import key
 from rowcast.settings import Settings
 
 

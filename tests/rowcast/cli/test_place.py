@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fake_service import FakeService
 
-from rowcast.jobs.connection import Connection
+from rowcast.jobs.records.redis_client import Connection
 from rowcast.local import instances
 from rowcast.local.instances import Instance, announced, instance_at, running
 

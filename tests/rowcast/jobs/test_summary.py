@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rowcast.jobs import keys
-from rowcast.jobs.connection import Connection
-from rowcast.jobs.figures import MAX_BINS, Numbers
-from rowcast.jobs.scripts import Scripts, _source
+from rowcast.jobs.number_summary import MAX_BINS, Numbers
+from rowcast.jobs.records import redis_keys
+from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.scripts import Scripts, _source
 from rowcast.jobs.summary import Outputs, Summary, merge, render_fields
 from rowcast.settings import Settings
 
@@ -97,7 +97,7 @@ def in_redis(redis: Connection, settings: Settings):
         redis.flushdb()
         for part in parts:
             add(args=["job", json.dumps(part.to_json())])
-        return render_fields(redis.hgetall(keys.key("summary", "job")))
+        return render_fields(redis.hgetall(redis_keys.key("summary", "job")))
 
     return add_up
 

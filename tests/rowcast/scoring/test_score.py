@@ -17,7 +17,7 @@ from loaded_models import loaded, numbers
 
 from rowcast.csv.chunker import Planner
 from rowcast.jobs.options import Options
-from rowcast.jobs.result import result_head
+from rowcast.jobs.result_header import result_head
 from rowcast.jobs.summary import Summary, merge
 from rowcast.models.load import LoadedModel
 from rowcast.scoring.score import ChunkSpec, Part, score, unscored

@@ -12,7 +12,7 @@ from celery import Celery
 from kombu.connection import Connection
 from kombu.entity import Queue
 
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_keys import key
 from rowcast.settings import Settings
 
 BATCH = key("batch")

@@ -17,22 +17,22 @@ from rowcast.errors import (
     Unreadable,
     WrongState,
 )
-from rowcast.jobs import manifest
-from rowcast.jobs.connection import Connection
-from rowcast.jobs.crew import Crew
-from rowcast.jobs.files import Files
+from rowcast.jobs import job_manifest
+from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan, unpack_stored
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
-from rowcast.jobs.keys import TABLE, key
-from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease, WaitingRows
+from rowcast.jobs.job_files import Files
 from rowcast.jobs.options import Options
-from rowcast.jobs.packed import Planned, Stored, pack_plan, unpack_stored
-from rowcast.jobs.records import NewJob, Records, Repeat
-from rowcast.jobs.scripts import STRIKES_ALLOWED, STRIKES_OF_DEATH
+from rowcast.jobs.records.job_records import NewJob, Records, Repeat
+from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome, RowLease, WaitingRows
+from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_keys import TABLE, key
+from rowcast.jobs.records.scripts import STRIKES_ALLOWED, STRIKES_OF_DEATH
+from rowcast.jobs.records.workers import Crew
 from rowcast.jobs.states import TRANSITIONS, Status
-from rowcast.jobs.submit import new_id
-from rowcast.jobs.upkeep import Upkeep
 from rowcast.settings import Settings
 from rowcast.storage import Storage
+from upkeep.loop import Upkeep
 
 MODEL = ModelRef(name="titanic", version="1")
 PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}
@@ -448,7 +448,7 @@ def test_files_that_nobody_has_are_swept_when_they_have_lain_still_and_a_job_tha
     redis.delete(key("sweeping"))
     for id in (stray, deleted.id, lost.id, alive.id):
         files.put_input(id, 0, b"25,3\n")
-    files.put_manifest(lost.id, manifest.write(lost))
+    files.put_manifest(lost.id, job_manifest.write(lost))
     upkeep = Upkeep(redis, files, settings)
     upkeep.tick()
     assert records.get(lost.id).status is Status.QUEUED

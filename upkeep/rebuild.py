@@ -5,11 +5,11 @@ and is scored again, which gives the same bytes. One that was deleted, or whose 
 """
 
 from rowcast.errors import Refused
-from rowcast.jobs import manifest
-from rowcast.jobs.connection import Connection, speaking
-from rowcast.jobs.files import Files
-from rowcast.jobs.keys import key
-from rowcast.jobs.records import Records
+from rowcast.jobs import job_manifest
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.job_records import Records
+from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_keys import key
 from rowcast.logs import logger
 from rowcast.settings import Settings
 
@@ -74,7 +74,7 @@ class Rebuild:
 
     def _remake(self, id: str) -> bool:
         document = self._files.get_manifest(id)
-        new = manifest.read(id, document) if document is not None else None
+        new = job_manifest.read(id, document) if document is not None else None
         if new is None:  # an upload that still goes on, or broke off: upkeep sweeps it if it stays silent
             self._records.still_expect(id)
             return False

@@ -10,13 +10,13 @@ from rowcast.csv.chunker import Planner
 from rowcast.csv.header import Header, check_header
 from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import Unavailable
-from rowcast.jobs.files import Files
+from rowcast.jobs.chunk_tables import Planned, pack_plan
 from rowcast.jobs.job import InputInfo, Spec
+from rowcast.jobs.job_files import Files
 from rowcast.jobs.options import Options
-from rowcast.jobs.packed import Planned, pack_plan
-from rowcast.jobs.records import NewJob, Records
+from rowcast.jobs.records.job_records import NewJob, Records
 from rowcast.jobs.request import Request
-from rowcast.jobs.result import result_head
+from rowcast.jobs.result_header import result_head
 from rowcast.logs import logger
 from rowcast.settings import Settings
 
@@ -24,7 +24,7 @@ OnProgress = Callable[[bytes, int, bool], None]
 """Is given the head of the result, the number of chunks of which workers know, and whether the sender pauses."""
 
 _TELL_SECONDS = 60.0
-"""How often an upload that goes on says so: far more often than it is taken for dead (records.py)."""
+"""How often an upload that goes on says so: far more often than it is taken for dead (job_records.py)."""
 
 
 class Reception:

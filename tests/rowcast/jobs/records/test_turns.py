@@ -2,15 +2,15 @@
 
 import pytest
 
-from rowcast.jobs.connection import Connection
-from rowcast.jobs.crew import Crew
+from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
-from rowcast.jobs.keys import key
-from rowcast.jobs.leases import ChunkLease, Leases, WaitingChunk, WaitingRows
 from rowcast.jobs.options import Options
-from rowcast.jobs.packed import Planned, Stored, pack_plan
-from rowcast.jobs.records import NewJob, Records
-from rowcast.jobs.submit import new_id
+from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.leases import ChunkLease, Leases, WaitingChunk, WaitingRows
+from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.workers import Crew
 from rowcast.settings import Settings
 
 BUSY = ModelRef(name="busy", version="1")

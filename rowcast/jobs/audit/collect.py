@@ -1,15 +1,15 @@
-"""The auditor: reads the books in Redis and the shelves in the store for the audit (`audit.py`)."""
+"""The auditor: reads the books in Redis and the shelves in the store for the audit (`checks.py`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rowcast.jobs.audit import Books, Count, Finding, Totals
-from rowcast.jobs.connection import Connection, speaking
-from rowcast.jobs.files import Files
+from rowcast.jobs.audit.checks import Books, Count, Finding, Totals
 from rowcast.jobs.job import Job
-from rowcast.jobs.keys import key
-from rowcast.jobs.queue import REFUSED
-from rowcast.jobs.scripts import Scripts
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.celery_queues import REFUSED
+from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 

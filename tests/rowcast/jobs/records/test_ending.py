@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from rowcast.errors import NotRetryable
-from rowcast.jobs.auditor import Auditor
-from rowcast.jobs.connection import Connection
-from rowcast.jobs.files import Files
+from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.audit.collect import Auditor
+from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan
 from rowcast.jobs.job import InputInfo, Job, ModelRef, Spec
-from rowcast.jobs.keys import key
-from rowcast.jobs.leases import ChunkLease, Leases
+from rowcast.jobs.job_files import Files
 from rowcast.jobs.options import Options
-from rowcast.jobs.packed import Planned, Stored, pack_plan
-from rowcast.jobs.records import NewJob, Records
+from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.leases import ChunkLease, Leases
+from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.states import Status
-from rowcast.jobs.submit import new_id
 from rowcast.settings import Settings
 from rowcast.storage import Storage
 

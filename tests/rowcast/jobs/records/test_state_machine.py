@@ -16,21 +16,21 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from store_model import ROWS, Held, Model, Work, can_follow
 
 from rowcast.errors import EveryRowBad, Gone, NotFound, Unprocessable, WrongState
-from rowcast.jobs.auditor import Auditor
-from rowcast.jobs.connection import Connection
-from rowcast.jobs.files import Files
+from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.audit.collect import Auditor
+from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
-from rowcast.jobs.keys import key
-from rowcast.jobs.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
+from rowcast.jobs.job_files import Files
 from rowcast.jobs.options import Options
-from rowcast.jobs.packed import Planned, Stored, pack_plan
-from rowcast.jobs.records import NewJob, Records, Repeat
-from rowcast.jobs.scripts import STRIKES_ALLOWED
+from rowcast.jobs.records.job_records import NewJob, Records, Repeat
+from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
+from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import STRIKES_ALLOWED
 from rowcast.jobs.states import Status
-from rowcast.jobs.submit import new_id
-from rowcast.jobs.upkeep import Upkeep
 from rowcast.settings import Settings
 from rowcast.storage import Storage
+from upkeep.loop import Upkeep
 
 MODEL = ModelRef(name="m", version="1")
 PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}

@@ -1,25 +1,17 @@
-"""Upkeep: puts back what was lost on the way, removes the files of jobs whose time is over.
-
-Run by `python -m rowcast.jobs.upkeep`.
+"""The loop: what upkeep does every second.
 
 Any number of these may run: every step is one atomic script, or safe to repeat.
 """
 
-import signal
-import sys
-import threading
 import time
 
-from rowcast.errors import RowcastError, Unavailable
-from rowcast.jobs.alive import show_alive
-from rowcast.jobs.connection import Connection, connect, speaking
-from rowcast.jobs.files import Files
-from rowcast.jobs.keys import key
-from rowcast.jobs.rebuild import Rebuild
-from rowcast.jobs.scripts import Scripts
-from rowcast.logs import logger, set_up
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.logs import logger
 from rowcast.settings import Settings
-from rowcast.storage import Storage
+from upkeep.rebuild import Rebuild
 
 TICK_SECONDS = 1.0
 ORPHANS_SECONDS = 600.0
@@ -82,31 +74,3 @@ class Upkeep:
                 self._redis.zrem(key("sweeping"), id)
             if files:
                 self._log.info("files_swept", job=id, files=files)
-
-
-def main() -> None:
-    """Runs until SIGTERM or SIGINT."""
-    try:
-        settings = Settings.read()
-        files = Files(Storage(settings.store))
-    except RowcastError as error:
-        print(error.detail, file=sys.stderr)
-        sys.exit(2)
-    set_up(settings, "upkeep")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    log = logger("upkeep")
-    upkeep = Upkeep(connect(settings.redis_url), files, settings)
-    log.info("started")
-    while not stop.wait(TICK_SECONDS):
-        try:
-            upkeep.tick()
-            show_alive(settings)
-        except Unavailable as error:
-            log.warning("round_failed", reason=error.detail)
-    log.info("stopped")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,7 @@ import pytest
 from rowcast.csv import scan
 from rowcast.csv.header import Header
 from rowcast.jobs.options import Options
-from rowcast.jobs.result import result_head
+from rowcast.jobs.result_header import result_head
 from rowcast.models.manifest import Feature, Label, Manifest
 
 SHARES = {"probabilities": True}

@@ -9,11 +9,11 @@ from typing import Any
 import uuid_utils
 
 from rowcast.errors import QueueFull, Refused, Unavailable
-from rowcast.jobs import manifest
-from rowcast.jobs.files import Files
+from rowcast.jobs import job_manifest
+from rowcast.jobs.actions.receive_upload import OnProgress, Reception
 from rowcast.jobs.job import Spec
-from rowcast.jobs.receive import OnProgress, Reception
-from rowcast.jobs.records import NewJob, Records
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.job_records import NewJob, Records
 from rowcast.jobs.request import Request
 from rowcast.settings import Settings
 
@@ -80,7 +80,7 @@ class Submit:
             )
             new = reception.take(blocks)
             self._records.still_expect(id)
-            self._files.put_manifest(id, manifest.write(new))
+            self._files.put_manifest(id, job_manifest.write(new))
         except BaseException:  # also a caller that hangs up, or a greenlet that is killed
             self._drop(id)
             raise

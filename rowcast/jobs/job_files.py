@@ -4,7 +4,7 @@
     jobs/ID/head            the result's header line
     jobs/ID/parts/0000000   the chunk's rows with their predictions
     jobs/ID/errors/0000000  the chunk's bad rows, only where there are any
-    jobs/ID/job.json        the job itself: what Redis needs to know of it, should it be emptied (`manifest.py`)
+    jobs/ID/job.json        the job itself: what Redis needs to know of it, should it be emptied (`job_manifest.py`)
 
 An object a chunk needs no multipart upload, can be read while later ones still arrive, and is never seen half.
 """

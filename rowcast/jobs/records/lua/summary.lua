@@ -1,5 +1,5 @@
 -- Adds a part's summary to the job's: counts of classes, or figures and a histogram on a grid of powers of two, where the
--- finer of two grids is coarsened (rowcast/jobs/figures.py says why that is exact).
+-- finer of two grids is coarsened (rowcast/jobs/number_summary.py says why that is exact).
 -- `place` stands before each field: nothing, or of several outputs the output's place, from 0, and a slash.
 local function add_classes(target, place, classes)
   for label, count in pairs(classes) do redis.call('HINCRBY', target, place .. 'class:' .. label, count) end
@@ -21,7 +21,7 @@ local function coarsen(target, place, steps)
   for index, count in pairs(bins) do redis.call('HSET', target, place .. 'bin:' .. index, text(count)) end
 end
 
--- As `grid` in rowcast/jobs/figures.py, from a grid on that is fine enough for either part.
+-- As `grid` in rowcast/jobs/number_summary.py, from a grid on that is fine enough for either part.
 local function add_numbers(target, place, numbers)
   local exact = function(number) return string.format('%.17g', number) end
   local known = redis.call('HMGET', target, place .. 'exponent', place .. 'minimum', place .. 'maximum')

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rowcast.jobs.connection import Connection, speaking
+from rowcast.jobs.chunk_tables import Planned, Stored, pack_stored, unpack_planned
 from rowcast.jobs.job import Spec
-from rowcast.jobs.keys import key
-from rowcast.jobs.packed import Planned, Stored, pack_stored, unpack_planned
-from rowcast.jobs.scripts import Scripts
+from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.settings import Settings
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from rowcast.errors import PREFIX
-from rowcast.jobs import keys
-from rowcast.jobs.connection import Connection
-from rowcast.jobs.queue import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
+from rowcast.jobs.records import redis_keys
+from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
+from rowcast.jobs.records.redis_client import Connection
 from rowcast.settings import Settings
 
 _FOLDER = Path(__file__).parent / "lua"
@@ -41,7 +41,7 @@ class Scripts:
         self._redis = redis
         self._shared = "\n".join(
             [
-                keys.lua(),
+                redis_keys.lua(),
                 f"local HINT_BATCH = {_literal(hint(app, CHUNK_TASK, BATCH))}",
                 f"local HINT_SINGLE = {_literal(hint(app, SINGLES_TASK, SINGLE))}",
                 f"local RESEND_MS = {RESEND_MS}",

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from rowcast.jobs.connection import Connection, speaking
-from rowcast.jobs.keys import key
+from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_keys import key
 
 BEAT_SECONDS = 2.0
 SILENT_SECONDS = 10.0

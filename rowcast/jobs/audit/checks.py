@@ -1,6 +1,6 @@
 """The audit: what was taken in against what came of it, by jobs and by rows, and what of it does not add up.
 
-Pure: `auditor.py` reads the books and the shelves, and here they are compared. What is read of the books is of one
+Pure: `collect.py` reads the books and the shelves, and here they are compared. What is read of the books is of one
 moment, of one job or of all counts, so that an audit beside a running service finds no fault in what only moves.
 """
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rowcast.jobs.files import name_of
+from rowcast.jobs.chunk_tables import PLANNED_BYTES, Planned, Stored, unpack_planned, unpack_stored
 from rowcast.jobs.job import Job
-from rowcast.jobs.packed import PLANNED_BYTES, Planned, Stored, unpack_planned, unpack_stored
+from rowcast.jobs.job_files import name_of
 from rowcast.jobs.states import Status
 
 ENDS = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)

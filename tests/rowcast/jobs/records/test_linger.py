@@ -6,15 +6,15 @@ from collections.abc import Callable
 import pytest
 
 from rowcast.errors import Unavailable
-from rowcast.jobs.connection import Connection, connect
+from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.chunk_tables import Planned, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
-from rowcast.jobs.keys import key
-from rowcast.jobs.leases import Leases, Outcome, RowLease, WaitingChunk, WaitingRows
 from rowcast.jobs.options import Options
-from rowcast.jobs.packed import Planned, pack_plan
-from rowcast.jobs.records import NewJob, Records
+from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.leases import Leases, Outcome, RowLease, WaitingChunk, WaitingRows
+from rowcast.jobs.records.redis_client import Connection, connect
+from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.states import Status
-from rowcast.jobs.submit import new_id
 from rowcast.settings import Settings
 
 MODEL = ModelRef(name="titanic", version="1")

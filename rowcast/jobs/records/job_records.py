@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rowcast.errors import BodyCutShort, JobDeleted, JobEnded, KeyReused, NotRetryable, QueueFull, UnknownJob
-from rowcast.jobs.connection import Connection, Memory, redis_full, speaking
+from rowcast.jobs.chunk_tables import Planned, pack_plan
 from rowcast.jobs.job import Job, Spec
-from rowcast.jobs.keys import key
-from rowcast.jobs.packed import Planned, pack_plan
-from rowcast.jobs.scripts import Scripts
+from rowcast.jobs.records.redis_client import Connection, Memory, redis_full, speaking
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 
@@ -236,7 +236,7 @@ class Records:
         _require_there(id, outcome)
 
     def parts(self, id: str, first: int, count: int) -> bytes:
-        """The packed entries of `count` parts from number `first` on (`packed.py` reads them)."""
+        """The packed entries of `count` parts from number `first` on (`chunk_tables.py` reads them)."""
         with speaking():
             table: bytes = self._redis.getrange(key("parts", id), first * 32, (first + count) * 32 - 1)
         return table

@@ -1,0 +1,1 @@
+"""What is done with jobs as a whole: submitting one, receiving an upload."""

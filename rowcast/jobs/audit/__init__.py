@@ -1,0 +1,1 @@
+"""The audit: every accepted row is accounted for, or it says what is wrong."""

@@ -1,0 +1,1 @@
+"""The jobs in Redis: their records, leases and messages, and the scripts that change them."""
