@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from api.server import Server
+from rowcast.api_keys import KeyRing
 from rowcast.errors import RowcastError
-from rowcast.keys import KeyRing
 from rowcast.logs import logger, set_up
 from rowcast.memory import MIB, keep_memory
 from rowcast.settings import Settings

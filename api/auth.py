@@ -6,8 +6,8 @@ from flask import g, request
 from structlog.contextvars import bind_contextvars
 
 from api.services import services
+from rowcast.api_keys import Key, KeyRing, Role
 from rowcast.errors import BadKeysFile, Forbidden, NoKey, UnknownKey
-from rowcast.keys import Key, KeyRing, Role
 from rowcast.logs import logger
 
 _OPEN = re.compile(r"/|/(health|ready|metrics|openapi\.json|docs|(docs|static)/.*)")

@@ -10,12 +10,12 @@ from api.input.live_upload import LiveUploads
 from api.notifications import Waiting
 from api.rate_limiter import Limiter
 from api.threaded_storage import StorageAside
+from rowcast.api_keys import KeyRing
 from rowcast.jobs.actions.submit import Submit
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.workers import Crew
-from rowcast.keys import KeyRing
 from rowcast.models.default import DefaultModel
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings

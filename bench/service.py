@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import psutil
 
 from rowcast.jobs.records.redis_client import Connection, connect
-from rowcast.local.embedded import Embedded
-from rowcast.local.leftovers import VARIABLE
+from rowcast.local.embedded_redis import Embedded
+from rowcast.local.stale_processes import VARIABLE
 
 ROOT = Path(__file__).parents[1]
 _PAUSE_SECONDS = 0.01

@@ -12,7 +12,7 @@ ROWS = {
     "rowcast.cli": 4, "rowcast.local": 4,
     "api": 3, "worker": 3, "training": 3, "upkeep": 3, "rowcast.client": 3,
     "rowcast.jobs": 2, "rowcast.models": 2, "rowcast.scoring": 2,
-    "rowcast.csv": 1, "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.keys": 1,
+    "rowcast.csv": 1, "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.api_keys": 1,
     "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.nearest": 0,
     "rowcast.memory": 0,
 }  # fmt: skip

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rowcast.cli.connection import Json
+from rowcast.cli.connection_options import Json
+from rowcast.cli.data_location import Data, find_place
 from rowcast.cli.output import say, show_json, show_table
-from rowcast.cli.place import Data, find_place
 
 if TYPE_CHECKING:
     from rowcast.settings import Settings

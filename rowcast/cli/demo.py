@@ -15,8 +15,8 @@ from typing import Any
 from rowcast.cli.output import say
 from rowcast.cli.progress import progress
 from rowcast.client import Client, Job
-from rowcast.local.listen import CannotListen, listen
-from rowcast.local.service import Service, Up
+from rowcast.local.gateway_socket import CannotListen, listen
+from rowcast.local.supervisor import Service, Up
 from rowcast.local.up import trained
 from rowcast.logs import set_up
 from rowcast.settings import Settings

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rowcast.cli.connection import ApiKey, JobId, Json, Out, Url, client
+from rowcast.cli.connection_options import ApiKey, JobId, Json, Out, Url, client
+from rowcast.cli.data_location import Data
 from rowcast.cli.output import model_of, say, show_json, show_table, shown_time
-from rowcast.cli.place import Data
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from rowcast.cli.connection import Json
+from rowcast.cli.connection_options import Json
+from rowcast.cli.data_location import Data, find_place
 from rowcast.cli.output import say, show_json, show_table
-from rowcast.cli.place import Data, find_place
 
 keys = typer.Typer(help="Make, list and remove API keys.", no_args_is_help=True)
 
@@ -43,8 +43,8 @@ def new(
     ] = "user",
 ) -> None:
     """Make a key, print it this once, and append its line to the file."""
-    from rowcast.keys import Role
-    from rowcast.keys import new as new_key
+    from rowcast.api_keys import Role
+    from rowcast.api_keys import new as new_key
 
     file = _file(file, data)
     print(new_key(file, name, Role(role)))
@@ -53,7 +53,7 @@ def new(
 
 def list_keys(file: File = None, data: Data = None, json: Json = False) -> None:
     """List names, roles and the beginnings of the digests."""
-    from rowcast.keys import read
+    from rowcast.api_keys import read
 
     found = [(key.name, key.role.value, key.digest.hex()) for key in read(_file(file, data))]
     if json:
@@ -64,7 +64,7 @@ def list_keys(file: File = None, data: Data = None, json: Json = False) -> None:
 
 def remove(name: Name, file: File = None, data: Data = None) -> None:
     """Take a key out of the file: it is refused from then on."""
-    from rowcast.keys import remove as remove_key
+    from rowcast.api_keys import remove as remove_key
 
     file = _file(file, data)
     remove_key(file, name)

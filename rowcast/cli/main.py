@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort
 
-from rowcast.cli import audit, jobs, keys, models, scoring, service
+from rowcast.cli import audit, jobs, keys, models, predict, up
 from rowcast.cli.output import fail, say
 from rowcast.version import VERSION
 
@@ -45,11 +45,11 @@ def _options(
     """Takes the options that stand before a command."""
 
 
-scoring.add_to(app)
+predict.add_to(app)
 jobs.add_to(app)
 models.add_to(app)
 keys.add_to(app)
-service.add_to(app)
+up.add_to(app)
 audit.add_to(app)
 
 

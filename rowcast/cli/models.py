@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rowcast.cli.bars import rehearsal_bar
-from rowcast.cli.connection import Json
+from rowcast.cli.connection_options import Json
+from rowcast.cli.data_location import Data, find_place
 from rowcast.cli.output import say, show_json, show_table
-from rowcast.cli.place import Data, find_place
+from rowcast.cli.progress_bars import rehearsal_bar
 from rowcast.errors import RowcastError
 
 if TYPE_CHECKING:

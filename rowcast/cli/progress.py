@@ -35,7 +35,7 @@ def progress(out: str | None = None) -> Iterator[Progress]:
     if not sys.stderr.isatty() or (out == "-" and sys.stdout.isatty()):
         yield Lines()
         return
-    from rowcast.cli.bars import bars
+    from rowcast.cli.progress_bars import bars
 
     with bars() as shown:
         yield shown

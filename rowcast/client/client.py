@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
+from rowcast.client.dataframe import require_plain, with_predictions, write_csv
 from rowcast.client.download import Target, opened
 from rowcast.client.errors import Unprocessable, WrongUse
-from rowcast.client.frame import require_plain, with_predictions, write_csv
 from rowcast.client.job import Job
 from rowcast.client.lookup import find_manifest, find_record
 from rowcast.client.retries import Patience

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from rowcast.keys import read as read_keys
-from rowcast.local.ready import Readiness
-from rowcast.local.service import Service, StartFailed, Up
-from rowcast.local.signals import Signals
+from rowcast.api_keys import read as read_keys
+from rowcast.local.readiness import Readiness
+from rowcast.local.stop_signals import Signals
+from rowcast.local.supervisor import Service, StartFailed, Up
 from rowcast.logs import set_up
 from rowcast.settings import Settings
 

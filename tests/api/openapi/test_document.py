@@ -16,8 +16,8 @@ from programs import ROOT, SUPPORT, Stack
 from api.app import create_app
 from api.calls.error_pages import public_types
 from api.openapi.call_table import CALLS
-from rowcast import keys as keys_file
-from rowcast.keys import Role
+from rowcast import api_keys
+from rowcast.api_keys import Role
 from rowcast.settings import Settings
 
 CHROMIUM = [
@@ -32,7 +32,7 @@ def guarded(make_stack: Callable[..., Stack]) -> Stack:
     """The service with keys."""
     stack = make_stack(ROWCAST_RATE_LIMIT="1000000")
     stack.environment["ROWCAST_API_KEYS_FILE"] = str(stack.folder / "keys")
-    stack.environment["ADMIN"] = keys_file.new(stack.folder / "keys", "root", Role.ADMIN)
+    stack.environment["ADMIN"] = api_keys.new(stack.folder / "keys", "root", Role.ADMIN)
     stack.start_gateway()
     stack.start_worker(concurrency=1)
     return stack

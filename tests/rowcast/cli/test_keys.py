@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rowcast import keys
+from rowcast import api_keys
+from rowcast.api_keys import KeyRing, Role
 from rowcast.errors import BadKeysFile, Unprocessable
-from rowcast.keys import KeyRing, Role
 
 DIGEST = hashlib.sha256(b"rc_x").hexdigest()
 
@@ -63,7 +63,7 @@ def test_keys_are_listed_and_removed_and_the_rest_of_the_file_stays(rowcast, fil
 
 @pytest.mark.parametrize("name", ["alice", "", "*", "a:b", "../a", "-a", "a b", "é", "a" * 65, "a\n"])
 def test_a_name_is_unique_and_of_its_form(rowcast, file: Path, name: str) -> None:
-    keys.new(file, "alice")
+    api_keys.new(file, "alice")
     before = file.read_text()
     done = rowcast("keys", "new", "--file", file, "--", name)
     assert (done.returncode, done.stdout) == (2, b"")
@@ -79,14 +79,14 @@ def test_an_unknown_role_is_wrong_use(rowcast, file: Path) -> None:
 def test_of_many_that_take_a_name_at_once_one_gets_it(file: Path) -> None:
     def take(number: int) -> bool:
         try:
-            keys.new(file, f"name{number % 4}")
+            api_keys.new(file, f"name{number % 4}")
         except Unprocessable:
             return False
         return True
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(take, range(32))) == 4
-    assert sorted(key.name for key in keys.read(file)) == ["name0", "name1", "name2", "name3"]
+    assert sorted(key.name for key in api_keys.read(file)) == ["name0", "name1", "name2", "name3"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_bad_line_is_named_with_what_it_takes_and_never_shown(tmp_path: Path, 
     file = tmp_path / "keys"
     file.write_text(f"# comment\n\n  first:user:{DIGEST}  \n{line}\nlater:user:{'1' * 64}\n")
     with pytest.raises(BadKeysFile) as caught:
-        keys.read(file)
+        api_keys.read(file)
     assert caught.value.detail.startswith(f"{file}, line 4: takes NAME:ROLE:SHA256")
     assert says in caught.value.detail
     assert "rc_secret" not in caught.value.detail
@@ -127,11 +127,11 @@ def test_a_file_that_is_missing_or_no_text_is_said(tmp_path: Path) -> None:
 def test_a_change_is_seen_and_a_bad_one_keeps_the_keys_that_were_known(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "LOOK_SECONDS", 0.0)
-    alice = keys.new(file, "alice")
+    monkeypatch.setattr(api_keys, "LOOK_SECONDS", 0.0)
+    alice = api_keys.new(file, "alice")
     ring = KeyRing(file)
     assert not ring.refresh()
-    bob = keys.new(file, "bob", Role.ADMIN)
+    bob = api_keys.new(file, "bob", Role.ADMIN)
     assert ring.holder(bob) is None
     assert ring.refresh()
     assert [(key.name, key.role) for key in (ring.holder(alice), ring.holder(bob)) if key] == [
@@ -144,13 +144,13 @@ def test_a_change_is_seen_and_a_bad_one_keeps_the_keys_that_were_known(
             ring.refresh()
         assert not ring.refresh()  # said once
         assert ring.holder(alice)
-    keys.new(file, "carol")
+    api_keys.new(file, "carol")
     assert ring.refresh()
     assert ring.holder(alice) is None
 
 
 def test_the_file_is_not_looked_at_again_within_a_second(file: Path) -> None:
-    keys.new(file, "alice")
+    api_keys.new(file, "alice")
     ring = KeyRing(file)
     file.unlink()
     assert not ring.refresh()

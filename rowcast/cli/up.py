@@ -33,7 +33,7 @@ def up(
 ) -> None:
     """Run the whole service on this machine until Ctrl-C."""
     _require_unix()
-    from rowcast.local.service import Up
+    from rowcast.local.supervisor import Up
     from rowcast.local.up import run
 
     run(Up(host, port, workers, data), example=example)
@@ -43,7 +43,7 @@ def demo(port: Port = 5000, workers: Workers = 2, data: DataFolder = Path(".rowc
     """Start the service, score the passengers of the Titanic, and stop it again."""
     _require_unix()
     from rowcast.cli.demo import run
-    from rowcast.local.service import Up
+    from rowcast.local.supervisor import Up
 
     run(Up(port=port, workers=workers, data=data))
 

@@ -15,14 +15,14 @@ from typing import Any, Self
 
 import rowcast
 from rowcast.errors import RowcastError
-from rowcast.local.embedded import Embedded
-from rowcast.local.folder import Folder
-from rowcast.local.guardian import FAREWELL
-from rowcast.local.instances import Instance, announced
-from rowcast.local.keeper import Keeper
-from rowcast.local.leftovers import VARIABLE, Mark, end_leftovers
-from rowcast.local.listen import is_loopback, listen, url_of
-from rowcast.local.ready import Readiness, Watch
+from rowcast.local.data_folder import Folder
+from rowcast.local.embedded_redis import Embedded
+from rowcast.local.gateway_socket import is_loopback, listen, url_of
+from rowcast.local.readiness import Readiness, Watch
+from rowcast.local.reaper import FAREWELL
+from rowcast.local.running_services import Instance, announced
+from rowcast.local.stale_processes import VARIABLE, Mark, end_leftovers
+from rowcast.local.supervised_process import Keeper
 from rowcast.logs import logger
 
 _LOOK_SECONDS = 0.03
@@ -121,7 +121,7 @@ class Service:
     def train_example(self) -> "subprocess.Popen[bytes]":
         """Begins to train the model that ships, where it is missing, in a process that is ended with the service."""
         return subprocess.Popen(
-            self._python("rowcast.local.example"),
+            self._python("rowcast.local.example_model"),
             env=self._environment | {VARIABLE: self._mark("example")},
             stdin=subprocess.DEVNULL,
             stdout=2,
@@ -154,7 +154,7 @@ class Service:
             self._python("worker", "--concurrency", str(self._up.workers), "--grace", str(_WORKER_GRACE_SECONDS)),
         )
         self._keep("gateway", self._python("api", "--fd", str(self._socket.fileno())), passes=self._socket)
-        self._keep("guardian", self._python("rowcast.local.guardian", self._run, str(self._folder.path)), pipe=True)
+        self._keep("guardian", self._python("rowcast.local.reaper", self._run, str(self._folder.path)), pipe=True)
 
     def _begin_redis(self) -> str:
         """The others need its address, so it comes first; it answers within some hundredths of a second."""

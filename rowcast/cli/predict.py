@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rowcast.cli.connection import ApiKey, Json, Out, Url, client
+from rowcast.cli.connection_options import ApiKey, Json, Out, Url, client
 from rowcast.cli.csv_options import takes_csv_options
+from rowcast.cli.data_location import Data
 from rowcast.cli.output import model_of, say, show_json
-from rowcast.cli.place import Data
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 import os
 import signal
 
-from rowcast.local.signals import Signals
+from rowcast.local.stop_signals import Signals
 
 
 def test_a_signal_is_waited_for_and_stays_heard() -> None:

@@ -11,8 +11,8 @@ import pytest
 from fake_service import FakeService
 
 from rowcast.jobs.records.redis_client import Connection
-from rowcast.local import instances
-from rowcast.local.instances import Instance, announced, instance_at, running
+from rowcast.local import running_services
+from rowcast.local.running_services import Instance, announced, instance_at, running
 
 Announce = Callable[..., Path]
 
@@ -142,14 +142,14 @@ def test_jobs_are_those_of_the_service_that_runs(
 
 def test_what_a_killed_service_left_is_ignored_and_removed(announce: Announce, tmp_path: Path) -> None:
     data = announce("one")
-    note = data / instances.NOTE
+    note = data / running_services.NOTE
     assert note.stat().st_mode & 0o777 == 0o600
     assert [one.data for one in running()] == [str(data)]
     shutil.copy(note, tmp_path / "left")
     (tmp_path / "left").replace(note)  # nobody holds the lock of this one
     assert running() == []
     assert not note.exists()
-    assert not list(instances._pointers().iterdir())
+    assert not list(running_services._pointers().iterdir())
 
 
 def test_the_notes_go_with_the_service(tmp_path: Path) -> None:
@@ -157,12 +157,12 @@ def test_the_notes_go_with_the_service(tmp_path: Path) -> None:
         assert instance_at(tmp_path) == instance(tmp_path)
     assert instance_at(tmp_path) is None
     assert running() == []
-    assert not (tmp_path / instances.NOTE).exists()
+    assert not (tmp_path / running_services.NOTE).exists()
 
 
 def test_what_another_version_wrote_is_ignored(announce: Announce) -> None:
     data = announce("one")
-    (data / instances.NOTE).write_text("{}")  # into the same file: its lock is held
+    (data / running_services.NOTE).write_text("{}")  # into the same file: its lock is held
     assert running() == []
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rowcast.cli.place import NotRunning, find_place
+from rowcast.cli.data_location import NotRunning, find_place
 
 if TYPE_CHECKING:
     from rowcast.client import Client

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rowcast.errors import RowcastError, Unavailable
-from rowcast.local.instances import Instance, instance_at, running
+from rowcast.local.running_services import Instance, instance_at, running
 
 FOLDER = ".rowcast"
 

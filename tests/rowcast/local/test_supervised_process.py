@@ -9,7 +9,7 @@ import psutil
 import pytest
 from programs import until
 
-from rowcast.local.keeper import LONGEST_PAUSE_SECONDS, Keeper, how, next_pause_seconds
+from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, Keeper, how, next_pause_seconds
 from rowcast.logs import logger
 
 FOR_EVER = "import signal; signal.pause()"

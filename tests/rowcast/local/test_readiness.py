@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from rowcast.local.ready import ask
+from rowcast.local.readiness import ask
 
 
 class Handler(BaseHTTPRequestHandler):

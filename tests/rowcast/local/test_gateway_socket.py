@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from rowcast.local.listen import CannotListen, is_loopback, listen, url_of
+from rowcast.local.gateway_socket import CannotListen, is_loopback, listen, url_of
 
 
 def test_a_taken_port_is_an_error_that_names_it() -> None:

@@ -1,6 +1,6 @@
 """The example: trains the Titanic model where the registry has none, in a process of its own.
 
-`python -m rowcast.local.example`; the supervisor so stays free of scikit-learn's memory.
+`python -m rowcast.local.example_model`; the supervisor so stays free of scikit-learn's memory.
 """
 
 import sys

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rowcast.errors import RowcastError
-from rowcast.local.folder import Folder, FolderTaken
+from rowcast.local.data_folder import Folder, FolderTaken
 
 
 def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from fake_service import FakeService
 
 from rowcast.client import Client, ServiceError, Unreachable, WrongUse
-from rowcast.client.frame import with_predictions, write_csv
+from rowcast.client.dataframe import with_predictions, write_csv
 
 PLAIN = pd.DataFrame({"age": [25], "pclass": [3]})
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from programs import ROOT, until
 
-from rowcast.local.leftovers import VARIABLE, Mark, end_leftovers
+from rowcast.local.stale_processes import VARIABLE, Mark, end_leftovers
 
 OBEYS = "import signal, sys; print('up', flush=True); signal.pause()"
 DEFIES = "import signal; signal.signal(15, signal.SIG_IGN); print('up', flush=True); [signal.pause() for _ in range(9)]"
@@ -92,5 +92,5 @@ def test_a_guardian_that_is_sent_off_ends_nothing(begin: Begin, tmp_path: Path) 
 
 def _guardian(data: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "rowcast.local.guardian", "run", str(data)], stdin=subprocess.PIPE, cwd=ROOT
+        [sys.executable, "-m", "rowcast.local.reaper", "run", str(data)], stdin=subprocess.PIPE, cwd=ROOT
     )

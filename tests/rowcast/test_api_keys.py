@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from rowcast import keys
+from rowcast import api_keys
 
 
 def test_a_key_is_compared_with_every_other_in_constant_time_whichever_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ("first", "second", "last")
-    secrets = {name: keys.new(tmp_path / "keys", name) for name in names}
-    ring = keys.KeyRing(tmp_path / "keys")
+    secrets = {name: api_keys.new(tmp_path / "keys", name) for name in names}
+    ring = api_keys.KeyRing(tmp_path / "keys")
     compare, compared = hmac.compare_digest, []
 
     def watched(ours: bytes, theirs: bytes) -> bool:

@@ -1,6 +1,6 @@
 """The guardian: outlives a supervisor that was killed, ends what that one has started, and goes.
 
-`python -m rowcast.local.guardian RUN DATA`, with a pipe from the supervisor as standard input. The pipe's end without a
+`python -m rowcast.local.reaper RUN DATA`, with a pipe from the supervisor as standard input. The pipe's end without a
 word means that the supervisor is gone, whatever ended it; this holds where there is no parent-death signal, too.
 """
 
@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from rowcast.local.leftovers import end_leftovers
+from rowcast.local.stale_processes import end_leftovers
 
 FAREWELL = b"done"
 

@@ -9,8 +9,8 @@ import pytest
 import redis
 from programs import until
 
-from rowcast.local.embedded import Embedded
-from rowcast.local.leftovers import VARIABLE
+from rowcast.local.embedded_redis import Embedded
+from rowcast.local.stale_processes import VARIABLE
 
 Serve = Callable[[Embedded], "subprocess.Popen[bytes]"]
 
