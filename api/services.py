@@ -16,7 +16,7 @@ from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.workers import Crew
-from rowcast.models.default import DefaultModel
+from rowcast.models.default_model import DefaultModel
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage

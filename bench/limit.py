@@ -12,9 +12,9 @@ from pathlib import Path
 from time import perf_counter
 
 from rowcast.jobs.options import Options
-from rowcast.models.load import LoadedModel
+from rowcast.models.loading.load import LoadedModel
 from rowcast.models.registry import Registry
-from rowcast.scoring.score import ChunkSpec, score
+from rowcast.scoring.score_chunk import ChunkSpec, score
 from rowcast.storage import Storage
 from worker.model_cache import Models
 

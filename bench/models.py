@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from bench.data import TARGET
-from rowcast.models.manifest import Feature
+from rowcast.models.model_manifest import Feature
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 from training.pipelines import recipe

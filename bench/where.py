@@ -18,10 +18,10 @@ from bench.service import Service, rowcast
 from bench.table import FOLDER, Figure
 from rowcast.jobs.options import Options
 from rowcast.memory import MIB, keep_memory
-from rowcast.models.load import LoadedModel
+from rowcast.models.loading.load import LoadedModel
 from rowcast.models.registry import Registry
 from rowcast.scoring.predict import Wanted, predict_good
-from rowcast.scoring.score import ChunkSpec, score
+from rowcast.scoring.score_chunk import ChunkSpec, score
 from rowcast.scoring.table import read
 from rowcast.storage import Storage
 from worker.model_cache import Models

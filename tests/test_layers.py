@@ -76,13 +76,13 @@ def test_an_installed_rowcast_has_every_module() -> None:
 def test_jobs_know_of_models_only_what_they_promise() -> None:
     for file in (ROOT / "rowcast" / "jobs").rglob("*.py"):
         assert {name for name in imports(file) if name.startswith("rowcast.models.")} <= {
-            "rowcast.models.manifest",
-            "rowcast.models.manifest.Manifest",
-            "rowcast.models.manifest.Label",
+            "rowcast.models.model_manifest",
+            "rowcast.models.model_manifest.Manifest",
+            "rowcast.models.model_manifest.Label",
         }
 
 
 @pytest.mark.parametrize("folder", ["api", "rowcast/jobs"])
 def test_the_gateway_needs_no_scikit_learn_and_no_pandas(folder: str) -> None:
     for file in (ROOT / folder).rglob("*.py"):
-        assert not {"sklearn", "pandas", "joblib", "rowcast.models.load"} & set(imports(file)), file
+        assert not {"sklearn", "pandas", "joblib", "rowcast.models.loading.load"} & set(imports(file)), file

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from rowcast.errors import NotFound, Unprocessable, Unreadable
-from rowcast.models.code import ModelCode
-from rowcast.models.code_files import read_code
-from rowcast.models.explain import why_unreadable
-from rowcast.models.load import SKLEARN, library_version, unpickle
-from rowcast.models.manifest import Draft, Kind, Manifest
-from rowcast.models.names import require_name
+from rowcast.models.loading.load import SKLEARN, library_version, unpickle
+from rowcast.models.loading.own_code import ModelCode
+from rowcast.models.loading.own_code_files import read_code
+from rowcast.models.loading.pickle_errors import why_unreadable
+from rowcast.models.loading.vetting import require_this_sklearn, vet_pickle
+from rowcast.models.model_manifest import Draft, Kind, Manifest
 from rowcast.models.registry import Registry
-from rowcast.models.vet import require_this_sklearn, vet_pickle
+from rowcast.models.valid_names import require_name
 from training.alone import SECONDS
 from training.features import feature_names
 from training.measure import measure

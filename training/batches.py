@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rowcast.errors import Unprocessable
-from rowcast.models.load import parts
+from rowcast.models.loading.load import parts
 from training.alone import SECONDS, in_time, rows_alone
 from training.compare import Difference, difference, is_rounding, taken
 from training.script import Answers, Script

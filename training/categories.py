@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from rowcast.models.manifest import Feature
+from rowcast.models.model_manifest import Feature
 from training.compare import difference
 from training.sample import written
 from training.service import score_csv

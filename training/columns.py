@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import pandas as pd
 
-from rowcast.models.manifest import Feature, Label
+from rowcast.models.model_manifest import Feature, Label
 from training.csvfile import Cell
 
 Kind = Literal["number", "text", "boolean"]

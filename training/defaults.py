@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 
 from rowcast.errors import RowcastError
 from rowcast.logs import logger, set_up
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_clusterer, is_outlier_detector
 
-from rowcast.models.manifest import Label
+from rowcast.models.model_manifest import Label
 from training.script import Answers
 
 Description = dict[str, Any]

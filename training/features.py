@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from rowcast.errors import Unprocessable
-from rowcast.models.manifest import TRUE_TEXTS, Feature
+from rowcast.models.model_manifest import TRUE_TEXTS, Feature
 from training.columns import SHOWN_CATEGORIES
 from training.sample import Sample, booleans_of
 from training.script import Script

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
-from rowcast.models.load import predict_in_one_thread
+from rowcast.models.loading.load import predict_in_one_thread
 
 
 def fit(pipeline: Pipeline, table: pd.DataFrame, values: npt.NDArray[Any], say: Callable[[str], None]) -> Pipeline:

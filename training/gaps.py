@@ -7,8 +7,8 @@ import pandas as pd
 from sklearn.utils import get_tags
 
 from rowcast.csv.write import csv_cell
-from rowcast.models.load import LoadedModel
-from rowcast.models.manifest import Feature, Kind
+from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_manifest import Feature, Kind
 from training.compare import is_rounding, taken
 from training.sample import Sample
 from training.script import Answers, Script

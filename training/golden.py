@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rowcast.models.load import LoadedModel
-from rowcast.scoring.golden import GoldenSample, make_golden
+from rowcast.models.loading.load import LoadedModel
+from rowcast.scoring.golden_sample import GoldenSample, make_golden
 from training.sample import written
 from training.trial import Rehearsal
 

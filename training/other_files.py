@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from rowcast.errors import Unprocessable
-from rowcast.models.manifest import Feature
+from rowcast.models.model_manifest import Feature
 from training.compare import Difference, difference, taken
 from training.script import Answers, Script
 from training.trial import Rehearsal

@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from rowcast.errors import Unprocessable
-from rowcast.models.manifest import Feature
+from rowcast.models.model_manifest import Feature
 from rowcast.nearest import or_nearest
 from training.target import Task
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from rowcast.models.code import NO_CODE, ModelCode
-from rowcast.models.load import library_version
-from rowcast.models.manifest import Draft, Golden, Label, Manifest
+from rowcast.models.loading.load import library_version
+from rowcast.models.loading.own_code import NO_CODE, ModelCode
+from rowcast.models.loading.requirements import distributions
+from rowcast.models.loading.vetting import with_requirements
+from rowcast.models.model_manifest import Draft, Golden, Label, Manifest
 from rowcast.models.registry import Registry
-from rowcast.models.requirements import distributions
-from rowcast.models.vet import with_requirements
-from rowcast.scoring.golden import GoldenSample
+from rowcast.scoring.golden_sample import GoldenSample
 
 LIBRARIES = ("python", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
 """What a pickled pipeline depends on."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rowcast.errors import Unprocessable
-from rowcast.models.load import as_loaded, predict_in_one_thread, without_names
-from rowcast.models.manifest import Draft
+from rowcast.models.loading.load import as_loaded, predict_in_one_thread, without_names
+from rowcast.models.model_manifest import Draft
 from training.alone import SECONDS, in_time, rows_alone
 from training.batches import BLOCK_ROWS, require_independent_rows
 from training.categories import allow_unseen

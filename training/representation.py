@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from rowcast.errors import Unprocessable
-from rowcast.models.load import Container
-from rowcast.models.manifest import Feature
+from rowcast.models.loading.load import Container
+from rowcast.models.model_manifest import Feature
 from training.compare import Difference
 from training.other_files import rounded, tells_apart, whole
 from training.script import Script

@@ -14,7 +14,7 @@ import pandas as pd
 from rowcast.csv.delimiter import DELIMITERS
 from rowcast.csv.write import csv_cell
 from rowcast.errors import NotFound, Unprocessable, Unreadable
-from rowcast.models.manifest import FALSE_TEXTS, NA_TEXTS, TRUE_TEXTS, Kind
+from rowcast.models.model_manifest import FALSE_TEXTS, NA_TEXTS, TRUE_TEXTS, Kind
 from rowcast.nearest import or_nearest
 
 _GZIP = b"\x1f\x8b"

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.errors import Unprocessable
-from rowcast.models.load import Container, parts
-from rowcast.models.manifest import Kind
+from rowcast.models.loading.load import Container, parts
+from rowcast.models.model_manifest import Kind
 from training.columns import LEADING_ZERO
 from training.sample import Dialect, Sample
 

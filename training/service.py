@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.jobs.options import Options
-from rowcast.models.load import LoadedModel
-from rowcast.models.manifest import Draft, Manifest
+from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_manifest import Draft, Manifest
 from rowcast.scoring.predict import Wanted, predict
 from rowcast.scoring.table import Fault, read
 from training.sample import Dialect

@@ -8,9 +8,9 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
-from rowcast.models.manifest import Feature, Label, Manifest
-from rowcast.models.names import require_alias, require_name
+from rowcast.models.model_manifest import Feature, Label, Manifest
 from rowcast.models.registry import Registry
+from rowcast.models.valid_names import require_alias, require_name
 from training.columns import feature, is_empty, odd_cell, table
 from training.csvfile import CsvFile, read_csv
 from training.fit import fit

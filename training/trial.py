@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
-from rowcast.models.load import Container, LoadedModel
-from rowcast.models.manifest import Draft, Feature
-from rowcast.scoring.golden import GoldenSample
+from rowcast.models.loading.load import Container, LoadedModel
+from rowcast.models.model_manifest import Draft, Feature
+from rowcast.scoring.golden_sample import GoldenSample
 from training.compare import Difference, difference, shown, taken
 from training.sample import Sample
 from training.script import Answers, Script

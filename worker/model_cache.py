@@ -5,9 +5,9 @@ from typing import Literal
 
 from rowcast.errors import ModelRefused, NotFound
 from rowcast.models.aliases import LATEST, PRODUCTION
-from rowcast.models.load import LoadedModel, load, why_not_here, without_names
+from rowcast.models.loading.load import LoadedModel, load, why_not_here, without_names
 from rowcast.models.registry import Registry
-from rowcast.scoring.golden import check_golden
+from rowcast.scoring.golden_sample import check_golden
 
 _KEPT = 8
 """Models kept open at a time; the one that was used longest ago goes first."""

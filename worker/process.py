@@ -24,10 +24,10 @@ from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.records.workers import Crew
 from rowcast.logs import logger
-from rowcast.models.default import DefaultModel
+from rowcast.models.default_model import DefaultModel
 from rowcast.models.registry import Registry
 from rowcast.scoring.predict import Predict, SearchAborted, Wanted, predict_good, predict_rows
-from rowcast.scoring.score import ChunkSpec, Part, score, unscored
+from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
 from rowcast.settings import Settings
 from rowcast.storage import Storage
 from worker.fair_share import Share

@@ -11,7 +11,7 @@ from rowcast.scoring.predict import Outcome, Wanted, predict_good, rows_of
 from rowcast.scoring.table import Table
 
 if TYPE_CHECKING:
-    from rowcast.models.load import LoadedModel
+    from rowcast.models.loading.load import LoadedModel
 
 SLICE_SECONDS = 0.25
 """What one call of `predict` over a chunk's rows may take. Most chunks take less, and are predicted in one call."""

@@ -9,7 +9,7 @@ from api.input.request_body import read_whole
 from api.services import services
 from rowcast.errors import BodyShape, RowcastError, UnknownModel, UnsupportedType
 from rowcast.logs import logger
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 

@@ -30,7 +30,7 @@ from rowcast.jobs.records.job_records import NewJob
 from rowcast.jobs.request import Request
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
-from rowcast.models.values import row_values
+from rowcast.models.row_values import row_values
 
 blueprint = Blueprint("predict", __name__)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from rowcast.csv.write import csv_row
 from rowcast.errors import BodyShape, NotJson, RowValues, TooLarge
-from rowcast.models.manifest import Manifest
-from rowcast.models.names import shown
-from rowcast.models.values import csv_value, row_values
+from rowcast.models.model_manifest import Manifest
+from rowcast.models.row_values import csv_value, row_values
+from rowcast.models.valid_names import shown
 
 MAX_INSTANCES = 10_000
 

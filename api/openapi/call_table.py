@@ -15,7 +15,7 @@ from rowcast import errors
 from rowcast.jobs.job import RowResult
 from rowcast.jobs.public_job import PublicJob
 from rowcast.jobs.states import Status
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 
 _LOOK = (errors.NotFound, errors.Gone, errors.Unavailable)
 _BODY = (errors.Unreadable, errors.TooLarge, errors.UnsupportedType, errors.Unprocessable)

@@ -14,7 +14,7 @@ from rowcast.cli.progress_bars import rehearsal_bar
 from rowcast.errors import RowcastError
 
 if TYPE_CHECKING:
-    from rowcast.models.manifest import Manifest
+    from rowcast.models.model_manifest import Manifest
     from rowcast.models.registry import Registry
 
 models = typer.Typer(help="See and register models.", no_args_is_help=True)

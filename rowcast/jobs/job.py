@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import AnySummary, render_fields
-from rowcast.models.manifest import Label
+from rowcast.models.model_manifest import Label
 from rowcast.problem import Recorded
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 
 _ENCODINGS = {
     "auto": "auto",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rowcast.jobs.job import ModelRef
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import Repeat
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from rowcast.csv import scan
 from rowcast.csv.header import Header
 from rowcast.csv.write import csv_cell
 from rowcast.jobs.options import Options
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 
 ERRORS_HEADER = b"row,column,value,message\n"
 

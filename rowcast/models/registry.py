@@ -18,10 +18,10 @@ from itertools import count
 
 from rowcast.errors import ModelRefused, UnknownModel
 from rowcast.models.aliases import LATEST, PRODUCTION, Aliases
-from rowcast.models.manifest import NAME, VERSION, CodeFile, Draft, Manifest
-from rowcast.models.manifests import Manifests, manifest_key
-from rowcast.models.names import require_alias, require_name, shown
+from rowcast.models.manifest_cache import Manifests, manifest_key
+from rowcast.models.model_manifest import NAME, VERSION, CodeFile, Draft, Manifest
 from rowcast.models.signature import is_signed, signed
+from rowcast.models.valid_names import require_alias, require_name, shown
 from rowcast.nearest import or_nearest
 from rowcast.storage import Storage
 

@@ -3,7 +3,7 @@
 import hmac
 import json
 
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 
 
 def signed(manifest: Manifest, key: str) -> Manifest:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rowcast.models.manifest import FALSE_TEXTS, TRUE_TEXTS, Feature
-from rowcast.scoring.reading import Reading
+from rowcast.models.model_manifest import FALSE_TEXTS, TRUE_TEXTS, Feature
+from rowcast.scoring.cell_format import Reading
 
 Column = Any
 """The values of one feature, shape (rows,): a numpy array or one of pandas', of the type that `column_dtype` gives."""

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from rowcast.csv.write import csv_cell, label_text
 from rowcast.errors import ModelRefused, RowcastError
-from rowcast.models.explain import why_unreadable
+from rowcast.models.loading.pickle_errors import why_unreadable
 from rowcast.scoring.table import Table, table_of_values
 
 if TYPE_CHECKING:
-    from rowcast.models.load import LoadedModel
+    from rowcast.models.loading.load import LoadedModel
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _MESSAGE_CHARACTERS = 300

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from rowcast.csv import scan
 from rowcast.jobs.options import Options
-from rowcast.models.manifest import Feature
-from rowcast.models.values import csv_value
+from rowcast.models.model_manifest import Feature
+from rowcast.models.row_values import csv_value
+from rowcast.scoring.cell_format import Reading
 from rowcast.scoring.cell_types import Column, column_dtype, convert
-from rowcast.scoring.columns import read_columns
-from rowcast.scoring.reading import Reading
+from rowcast.scoring.feature_columns import read_columns
 
 if TYPE_CHECKING:
-    from rowcast.models.load import Container, LoadedModel
+    from rowcast.models.loading.load import Container, LoadedModel
 
 Table = pd.DataFrame | pd.Series | NDArray[Any]
 """What `predict` gets: shape (rows, features), or (rows,) of a model that takes one Series. See `make_table`."""
@@ -93,7 +93,7 @@ def make_table(columns: Sequence[Column], features: Sequence[Feature], container
 
 
 def table_of_values(rows: Sequence[Sequence[object]], model: "LoadedModel") -> tuple[Table, dict[int, str]]:
-    """The table of rows of JSON values in the order of the manifest's features, checked before (`models/values.py`).
+    """The table of rows of JSON values in the order of the manifest's features, checked before (`row_values.py`).
 
     Returns:
         The table of the rows that are good, and for each other row its index and what is wrong with it.

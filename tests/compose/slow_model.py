@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
-from rowcast.models.manifest import Feature
+from rowcast.models.model_manifest import Feature
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage

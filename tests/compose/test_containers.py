@@ -8,7 +8,7 @@ import httpx
 import pytest
 from people import AGES, assert_whole, begun, ended, people, progress, submit
 
-from rowcast.models.load import load
+from rowcast.models.loading.load import load
 from rowcast.models.registry import Registry
 from rowcast.settings import PREFIX, Settings
 from rowcast.storage import Storage

@@ -21,11 +21,11 @@ from reference import predict, script
 from rowcast.csv.chunker import Planner
 from rowcast.errors import RowcastError
 from rowcast.jobs.options import Options
-from rowcast.models.load import LoadedModel
+from rowcast.models.loading.load import LoadedModel
 from rowcast.models.registry import Registry
-from rowcast.models.values import row_values
+from rowcast.models.row_values import row_values
 from rowcast.scoring.predict import Wanted, predict_rows
-from rowcast.scoring.score import ChunkSpec, score
+from rowcast.scoring.score_chunk import ChunkSpec, score
 from rowcast.storage import Storage
 from training.add import add
 from worker.model_cache import Models

@@ -19,7 +19,7 @@ from as_the_service import Reading, differences, fit, register, write_csv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rowcast.models.load import LoadedModel
+from rowcast.models.loading.load import LoadedModel
 
 CHUNKS = (1, 4, 10**6)
 

@@ -11,7 +11,7 @@ from registering import register
 from scored import assert_whole, submit, wait
 from traps import trap
 
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 from rowcast.models.signature import signed
 
 KEY = "the operator's"

@@ -20,8 +20,8 @@ from scored import submit, wait
 
 from rowcast import Client
 from rowcast.client import JobFailed
-from rowcast.models.load import LoadedModel, load
-from rowcast.models.manifest import Draft, Feature, Requirement
+from rowcast.models.loading.load import LoadedModel, load
+from rowcast.models.model_manifest import Draft, Feature, Requirement
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 from training.train import train

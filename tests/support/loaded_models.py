@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from rowcast.models.load import LoadedModel
-from rowcast.models.manifest import Feature, Label, Manifest
+from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_manifest import Feature, Label, Manifest
 
 
 def loaded(

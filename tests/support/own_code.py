@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rowcast.models.code import ModelCode
-from rowcast.models.code_files import read_code
+from rowcast.models.loading.own_code import ModelCode
+from rowcast.models.loading.own_code_files import read_code
 
 TRANSFORMS = """
 import copy

@@ -7,7 +7,7 @@ from typing import Any
 
 import sklearn
 
-from rowcast.models.manifest import Draft, Feature
+from rowcast.models.model_manifest import Draft, Feature
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 

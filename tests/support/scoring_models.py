@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from rowcast.models.load import LoadedModel
-from rowcast.models.manifest import Feature
+from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_manifest import Feature
 
 ROWS = 400
 

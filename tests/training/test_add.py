@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from rowcast.errors import ModelRefused, NotFound, Unprocessable, Unreadable
-from rowcast.models.load import load
+from rowcast.models.loading.load import load
 from training.add import add
 
 

@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, scale
 
 from rowcast.errors import ModelRefused, Unprocessable
-from rowcast.models.manifest import Draft, Golden
-from rowcast.scoring.golden import GoldenSample
+from rowcast.models.model_manifest import Draft, Golden
+from rowcast.scoring.golden_sample import GoldenSample
 from training.add import add
 from training.alone import LEAST_ROWS, in_time, rows_alone
 from training.golden import GAP_ROWS

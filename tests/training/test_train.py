@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from rowcast.errors import NotFound, Unprocessable
-from rowcast.models.load import load
+from rowcast.models.loading.load import load
 from training.columns import table
 from training.csvfile import read_csv
 from training.defaults import train_default

@@ -1,6 +1,6 @@
 """The models of a worker: what it says of those that it cannot open."""
 
-from rowcast.models.manifest import Draft, Feature, Requirement
+from rowcast.models.model_manifest import Draft, Feature, Requirement
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage

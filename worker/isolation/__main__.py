@@ -18,9 +18,9 @@ from typing import Any, Literal, NoReturn
 
 from rowcast.errors import RowcastError
 from rowcast.logs import set_up
-from rowcast.models.code import ModelCode
-from rowcast.models.load import LoadedModel, as_loaded, unpickle, without_names
-from rowcast.models.manifest import Manifest
+from rowcast.models.loading.load import LoadedModel, as_loaded, unpickle, without_names
+from rowcast.models.loading.own_code import ModelCode
+from rowcast.models.model_manifest import Manifest
 from rowcast.scoring.predict import one_line, predict
 from rowcast.settings import Settings
 from worker.isolation.pipe import receive, send

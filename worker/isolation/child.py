@@ -20,7 +20,7 @@ from worker.isolation.bisection import Fatal, OutOfMemory, search
 from worker.isolation.pipe import receive, send
 
 if TYPE_CHECKING:
-    from rowcast.models.load import LoadedModel
+    from rowcast.models.loading.load import LoadedModel
 
 CHUNK_STRIKES = 2
 """Strikes against a chunk from which on it is scored isolated: one death is mostly not its fault, two may be."""

@@ -7,7 +7,7 @@ import pytest
 
 from api.input.json_rows import instances_csv, ndjson_csv, parse
 from rowcast.errors import TooLarge, Unprocessable, Unreadable
-from rowcast.models.manifest import Feature, Manifest
+from rowcast.models.model_manifest import Feature, Manifest
 
 LINES = b'{"age": 25, "name": "a, b"}\r\n\n{"name": "\xc3\xbc", "age": null}\n{"age": 1.5}'
 CSV = b'age,name\n25,"a, b"\n,\xc3\xbc\n1.5,\n'

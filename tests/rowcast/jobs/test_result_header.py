@@ -6,7 +6,7 @@ from rowcast.csv import scan
 from rowcast.csv.header import Header
 from rowcast.jobs.options import Options
 from rowcast.jobs.result_header import result_head
-from rowcast.models.manifest import Feature, Label, Manifest
+from rowcast.models.model_manifest import Feature, Label, Manifest
 
 SHARES = {"probabilities": True}
 KEYS = {"output": "predictions"}

@@ -1,7 +1,7 @@
 import pytest
 from traps import trap as trap_at
 
-from rowcast.models.manifest import Draft, Feature
+from rowcast.models.model_manifest import Draft, Feature
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 

@@ -7,7 +7,7 @@ import pytest
 
 from rowcast.errors import ModelRefused, NotFound, Unprocessable
 from rowcast.models import aliases as aliases_module
-from rowcast.models import manifests as manifests_module
+from rowcast.models import manifest_cache as manifests_module
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 
@@ -240,7 +240,7 @@ def test_aliases_that_are_damaged_are_refused(registry, draft):
 
 def test_reading_the_registry_loads_no_numpy_no_pandas_and_no_scikit_learn():
     program = (
-        "import sys, rowcast.models.registry, rowcast.models.manifest, rowcast.models.signature\n"
+        "import sys, rowcast.models.registry, rowcast.models.model_manifest, rowcast.models.signature\n"
         "print(sorted({'numpy', 'pandas', 'sklearn', 'scipy', 'joblib'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[3]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from loaded_models import loaded, numbers
 
 from rowcast.errors import ModelRefused
-from rowcast.models.load import LoadedModel
+from rowcast.models.loading.load import LoadedModel
 from rowcast.scoring.predict import Values, Wanted, added_cells, predict, predict_good, predict_rows
 
 

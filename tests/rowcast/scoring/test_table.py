@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rowcast.jobs.options import Options
-from rowcast.models.load import LoadedModel
-from rowcast.models.manifest import NA_TEXTS, Feature, Manifest
-from rowcast.scoring import columns as columns_module
+from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_manifest import NA_TEXTS, Feature, Manifest
+from rowcast.scoring import feature_columns as columns_module
+from rowcast.scoring.cell_format import Reading
 from rowcast.scoring.cell_types import convert
-from rowcast.scoring.reading import Reading
 from rowcast.scoring.table import Rows, read, table_of_values
 
 FLOATS = st.floats().map(repr) | st.floats(-1000, 1000).map(lambda value: f"{value:.3f}") | st.integers().map(str)

@@ -21,10 +21,10 @@ from programs import ROOT, SUPPORT, until
 
 from rowcast.errors import ModelRefused
 from rowcast.jobs.options import Options
-from rowcast.models.code import ModelCode
-from rowcast.models.load import LoadedModel, unpickle
+from rowcast.models.loading.load import LoadedModel, unpickle
+from rowcast.models.loading.own_code import ModelCode
 from rowcast.scoring.predict import SearchAborted, Values, Wanted, predict_good
-from rowcast.scoring.score import ChunkSpec, score
+from rowcast.scoring.score_chunk import ChunkSpec, score
 from worker.isolation.__main__ import waited_seconds
 from worker.isolation.bisection import MOST_FATAL_ROWS, Fatal, search
 from worker.isolation.child import Isolated, NotStarted

@@ -11,11 +11,11 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from structlog.testing import capture_logs
 
 from rowcast.errors import ModelRefused
-from rowcast.models.code import NO_CODE, ModelCode
-from rowcast.models.load import load
-from rowcast.models.manifest import Requirement
-from rowcast.models.pickle_scan import PickleScan, scan_pickle
-from rowcast.models.requirements import missing_modules, requirements
+from rowcast.models.loading.load import load
+from rowcast.models.loading.own_code import NO_CODE, ModelCode
+from rowcast.models.loading.pickle_scan import PickleScan, scan_pickle
+from rowcast.models.loading.requirements import missing_modules, requirements
+from rowcast.models.model_manifest import Requirement
 
 
 @pytest.fixture

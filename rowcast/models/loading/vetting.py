@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rowcast.errors import Unprocessable
-from rowcast.models.code import ModelCode
-from rowcast.models.explain import lacks_main, lacks_modules
-from rowcast.models.load import another_sklearn
-from rowcast.models.manifest import Draft
-from rowcast.models.pickle_scan import MAIN, scan_pickle
-from rowcast.models.requirements import missing_modules, requirements
+from rowcast.models.loading.load import another_sklearn
+from rowcast.models.loading.own_code import ModelCode
+from rowcast.models.loading.pickle_errors import lacks_main, lacks_modules
+from rowcast.models.loading.pickle_scan import MAIN, scan_pickle
+from rowcast.models.loading.requirements import missing_modules, requirements
+from rowcast.models.model_manifest import Draft
 
 
 def vet_pickle(name: str, data: bytes, code: ModelCode, versions: Literal["strict", "warn"]) -> None:

@@ -19,8 +19,8 @@ from rowcast.csv.chunker import Planner
 from rowcast.jobs.options import Options
 from rowcast.jobs.result_header import result_head
 from rowcast.jobs.summary import Summary, merge
-from rowcast.models.load import LoadedModel
-from rowcast.scoring.score import ChunkSpec, Part, score, unscored
+from rowcast.models.loading.load import LoadedModel
+from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
 
 
 def run(

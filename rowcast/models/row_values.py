@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from rowcast.errors import RowValues
-from rowcast.models.manifest import Feature, Manifest
+from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.nearest import nearest
 
 _UNKNOWN_TOLD = 20

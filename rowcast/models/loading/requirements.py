@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, packages_distributions
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 
-from rowcast.models.code import ModelCode
-from rowcast.models.manifest import Requirement
-from rowcast.models.pickle_scan import MAIN, PickleScan
+from rowcast.models.loading.own_code import ModelCode
+from rowcast.models.loading.pickle_scan import MAIN, PickleScan
+from rowcast.models.model_manifest import Requirement
 
 PIP_NAMES = {
     "catboost": "catboost",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 
 
 @dataclass(frozen=True)

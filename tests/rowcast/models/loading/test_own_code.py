@@ -9,9 +9,9 @@ import sklearn
 from own_code import write_code, write_model
 
 from rowcast.errors import ModelRefused, NotFound, Unprocessable
-from rowcast.models.code import ModelCode
-from rowcast.models.code_files import read_code
-from rowcast.models.load import load, unpickle
+from rowcast.models.loading.load import load, unpickle
+from rowcast.models.loading.own_code import ModelCode
+from rowcast.models.loading.own_code_files import read_code
 from rowcast.models.registry import Registry
 from rowcast.scoring.predict import Wanted, predict
 

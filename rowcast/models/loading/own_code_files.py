@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rowcast.errors import NotFound, Unprocessable
-from rowcast.models.manifest import CODE_PATH, MAX_CODE_BYTES, MAX_CODE_FILES
+from rowcast.models.model_manifest import CODE_PATH, MAX_CODE_BYTES, MAX_CODE_FILES
 
 RESERVED = frozenset({"rowcast", "sklearn", "numpy", "scipy", "pandas", "joblib", "cloudpickle", "threadpoolctl"})
 """Modules that a worker itself needs while a model predicts: no model may bring its own."""

@@ -8,8 +8,8 @@ from loaded_models import loaded, numbers
 from sklearn.dummy import DummyRegressor
 
 from rowcast.jobs.options import Options
-from rowcast.scoring.reason import Reason
-from rowcast.scoring.score import ChunkSpec, score
+from rowcast.scoring.failure_reason import Reason
+from rowcast.scoring.score_chunk import ChunkSpec, score
 
 
 class Refusing(DummyRegressor):

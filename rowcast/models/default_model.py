@@ -3,7 +3,7 @@
 import time
 
 from rowcast.errors import NoDefaultModel, NotFound
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 

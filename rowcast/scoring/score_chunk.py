@@ -11,12 +11,12 @@ from rowcast.csv.write import csv_row
 from rowcast.jobs.number_summary import Numbers
 from rowcast.jobs.options import Options
 from rowcast.jobs.summary import MAX_OUTPUTS, Outputs, Summary
+from rowcast.scoring.failure_reason import Reason, likely_reason
 from rowcast.scoring.predict import Outcome, Predict, SearchAborted, Wanted, added_cells, counts, predict_good
-from rowcast.scoring.reason import Reason, likely_reason
 from rowcast.scoring.table import Fault, Rows, read
 
 if TYPE_CHECKING:
-    from rowcast.models.load import LoadedModel
+    from rowcast.models.loading.load import LoadedModel
 
 _VALUE_CHARACTERS = 200
 """How much of a cell that does not fit is shown among the errors."""

@@ -19,11 +19,11 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from rowcast.errors import ModelRefused
 from rowcast.logs import logger
-from rowcast.models.code import NO_CODE, ModelCode
-from rowcast.models.explain import why_unreadable
-from rowcast.models.manifest import Manifest
+from rowcast.models.loading.own_code import NO_CODE, ModelCode
+from rowcast.models.loading.pickle_errors import why_unreadable
+from rowcast.models.loading.requirements import why_missing
+from rowcast.models.model_manifest import Manifest
 from rowcast.models.registry import Registry
-from rowcast.models.requirements import why_missing
 
 SKLEARN = "scikit-learn"
 

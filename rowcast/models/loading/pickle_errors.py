@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from rowcast.models.code import ModelCode
-from rowcast.models.pickle_scan import MAIN
-from rowcast.models.requirements import PIP_NAMES, is_installed
+from rowcast.models.loading.own_code import ModelCode
+from rowcast.models.loading.pickle_scan import MAIN
+from rowcast.models.loading.requirements import PIP_NAMES, is_installed
 from rowcast.nearest import nearest
 
 _NO_ATTRIBUTE = re.compile(r"Can't get (?:local )?attribute '([^']+)' on <module '([^']+)'")

@@ -1,14 +1,14 @@
 import pytest
 
 from rowcast.errors import NoDefaultModel
-from rowcast.models import default
-from rowcast.models.default import DefaultModel
+from rowcast.models import default_model
+from rowcast.models.default_model import DefaultModel
 from rowcast.settings import Settings
 
 
 @pytest.fixture(autouse=True)
 def _always_look(monkeypatch):
-    monkeypatch.setattr(default, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(default_model, "FRESH_SECONDS", 0.0)
 
 
 def chosen(registry, **settings):
@@ -49,7 +49,7 @@ def test_many_names_do_not_fill_the_screen(registry, draft):
 
 
 def test_the_registry_is_not_listed_again_within_a_second(registry, draft, monkeypatch):
-    monkeypatch.setattr(default, "FRESH_SECONDS", 1000.0)
+    monkeypatch.setattr(default_model, "FRESH_SECONDS", 1000.0)
     registry.register("mine", b"", draft)
     model = DefaultModel(registry, Settings.read())
     assert model.resolve().name == "mine"

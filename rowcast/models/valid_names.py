@@ -1,7 +1,7 @@
 """What a model and an alias may be called when they are made."""
 
 from rowcast.errors import InvalidName
-from rowcast.models.manifest import NAME
+from rowcast.models.model_manifest import NAME
 
 _TAKES = "1 to 64 letters, digits, dots, hyphens and underscores, a letter or digit first"
 

@@ -5,7 +5,7 @@ import time
 from pydantic import ValidationError
 
 from rowcast.errors import ModelRefused, Unavailable
-from rowcast.models.manifest import Manifest
+from rowcast.models.model_manifest import Manifest
 from rowcast.storage import Storage
 
 FRESH_SECONDS = 1.0

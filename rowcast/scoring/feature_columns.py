@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
-from rowcast.models.manifest import Feature
+from rowcast.models.model_manifest import Feature
+from rowcast.scoring.cell_format import Reading
 from rowcast.scoring.cell_types import Column, as_column, column_dtype, convert
-from rowcast.scoring.reading import Reading
 
 InvalidCells = dict[int, tuple[str, str, str]]
 """For each row with an invalid cell, by index: column, cell and reason of the first one, in the features' order."""

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from rowcast.errors import ModelRefused
 from rowcast.jobs.options import Options
 from rowcast.logs import logger
-from rowcast.scoring.score import ChunkSpec, score
+from rowcast.scoring.score_chunk import ChunkSpec, score
 
 if TYPE_CHECKING:
-    from rowcast.models.load import LoadedModel
+    from rowcast.models.loading.load import LoadedModel
 
 
 class GoldenSample(BaseModel):

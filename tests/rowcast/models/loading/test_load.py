@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from structlog.testing import capture_logs
 
 from rowcast.errors import ModelRefused, NotFound
-from rowcast.models.load import library_version, load, predict_in_one_thread, without_names
-from rowcast.models.manifest import Feature
+from rowcast.models.loading.load import library_version, load, predict_in_one_thread, without_names
+from rowcast.models.model_manifest import Feature
 from rowcast.models.registry import Registry
 from training.pipelines import recipe
 
