@@ -11,8 +11,8 @@ from bench.data import TARGET
 from rowcast.models.model_manifest import Feature
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
-from training.pipelines import recipe
-from training.register import draft
+from training.fitting.pipelines import recipe
+from training.registration import draft
 
 KINDS: dict[str, dict[str, Any]] = {
     "logistic_regression": {},

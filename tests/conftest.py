@@ -73,7 +73,7 @@ def settings(redis: Connection, redis_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry with the default model, `titanic`."""
-    from training.defaults import train_default
+    from training.titanic import train_default
 
     folder = tmp_path_factory.mktemp("models")
     train_default(Registry(Storage(str(folder))))

@@ -11,15 +11,15 @@ from rowcast.errors import Unprocessable
 from rowcast.models.model_manifest import Feature, Label, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_alias, require_name
-from training.columns import feature, is_empty, odd_cell, table
-from training.csvfile import CsvFile, read_csv
-from training.fit import fit
-from training.measure import measure, split
-from training.pipelines import asked_task, recipe
-from training.register import draft, register
-from training.rehearsal import rehearse
-from training.sample import Dialect, read_sample
-from training.target import Target, read_target
+from training.fitting.column_kinds import feature, is_empty, odd_cell, table
+from training.fitting.fit import fit
+from training.fitting.metrics import measure, split
+from training.fitting.pipelines import asked_task, recipe
+from training.fitting.target import Target, read_target
+from training.fitting.training_file import CsvFile, read_csv
+from training.registration import draft, register
+from training.rehearsal.rehearsal import rehearse
+from training.sample.sample import Dialect, read_sample
 
 Say = Callable[[str], None]
 

@@ -134,7 +134,7 @@ def add(
 ) -> None:
     """Register a trained model (pickle, joblib, cloudpickle), after a rehearsal with a sample of what will be sent."""
     from rowcast.settings import Settings
-    from training.add import add as add_model
+    from training.add_model import add as add_model
 
     registry, place = _registry(where, data)
     with rehearsal_bar() as progress:
@@ -163,7 +163,7 @@ def _listed(names: str | None) -> list[str]:
 
 
 def _kinds(given: list[str]) -> dict[str, Any]:
-    """`NAME=KIND` each; which kinds there are, `training.add` knows."""
+    """`NAME=KIND` each; which kinds there are, `training.add_model` knows."""
     for one in given:
         if "=" not in one:
             raise typer.BadParameter(f"{one!r} is not NAME=KIND, for example zip=text", param_hint="--kind")

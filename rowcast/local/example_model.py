@@ -9,7 +9,7 @@ from rowcast.errors import RowcastError
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
-from training.defaults import train_default
+from training.titanic import train_default
 
 
 def main() -> int:

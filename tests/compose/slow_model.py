@@ -12,7 +12,7 @@ from rowcast.models.model_manifest import Feature
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
-from training.register import draft
+from training.registration import draft
 
 ROWS = 200_000
 

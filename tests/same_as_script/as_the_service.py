@@ -27,7 +27,7 @@ from rowcast.models.row_values import row_values
 from rowcast.scoring.predict import Wanted, predict_rows
 from rowcast.scoring.score_chunk import ChunkSpec, score
 from rowcast.storage import Storage
-from training.add import add
+from training.add_model import add
 from worker.model_cache import Models
 
 CHUNK_ROWS = (64, 128, 10**6)

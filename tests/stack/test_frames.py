@@ -17,7 +17,7 @@ from rowcast import Client
 from rowcast.client import JobFailed, NotFound, Unprocessable
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
-from training.add import add
+from training.add_model import add
 
 ROWS = 400
 TOWNS = ["Bergen", "Aix, France", 'the "Hague"', " edge ", "line\rend"]

@@ -12,10 +12,10 @@ import pytest
 
 from rowcast.errors import NotFound, Unprocessable
 from rowcast.models.loading.load import load
-from training.columns import table
-from training.csvfile import read_csv
-from training.defaults import train_default
-from training.pipelines import FAMILIES
+from training.fitting.column_kinds import table
+from training.fitting.pipelines import FAMILIES
+from training.fitting.training_file import read_csv
+from training.titanic import train_default
 from training.train import train
 
 

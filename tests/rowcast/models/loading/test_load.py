@@ -18,7 +18,7 @@ from rowcast.errors import ModelRefused, NotFound
 from rowcast.models.loading.load import library_version, load, predict_in_one_thread, without_names
 from rowcast.models.model_manifest import Feature
 from rowcast.models.registry import Registry
-from training.pipelines import recipe
+from training.fitting.pipelines import recipe
 
 X = np.arange(40.0).reshape(20, 2)
 y = np.array([0, 1] * 10)

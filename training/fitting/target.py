@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rowcast.errors import Unprocessable
-from training.columns import boolean, is_infinite, number
-from training.csvfile import Cell
+from training.fitting.column_kinds import boolean, is_infinite, number
+from training.fitting.training_file import Cell
 
 Task = Literal["classification", "regression"]
 

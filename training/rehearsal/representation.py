@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from rowcast.errors import Unprocessable
 from rowcast.models.loading.load import Container
 from rowcast.models.model_manifest import Feature
-from training.compare import Difference
-from training.other_files import rounded, tells_apart, whole
-from training.script import Script
-from training.trial import Rehearsal
+from training.rehearsal.compare import Difference
+from training.rehearsal.other_files import rounded, tells_apart, whole
+from training.rehearsal.trial import Rehearsal
+from training.rehearsal.users_script import Script
 
 ORDER_NOTE = (
     "The last bit of a prediction depends on whether pandas reads the columns of a file as whole numbers or as floats; "

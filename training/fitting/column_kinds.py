@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from rowcast.models.model_manifest import Feature, Label
-from training.csvfile import Cell
+from training.fitting.training_file import Cell
 
 Kind = Literal["number", "text", "boolean"]
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.columns import feature, is_empty, kind_of, number, odd_cell, series
+from training.fitting.column_kinds import feature, is_empty, kind_of, number, odd_cell, series
 
 
 @pytest.mark.parametrize(

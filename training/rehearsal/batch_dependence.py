@@ -10,9 +10,9 @@ import pandas as pd
 
 from rowcast.errors import Unprocessable
 from rowcast.models.loading.load import parts
-from training.alone import SECONDS, in_time, rows_alone
-from training.compare import Difference, difference, is_rounding, taken
-from training.script import Answers, Script
+from training.rehearsal.compare import Difference, difference, is_rounding, taken
+from training.rehearsal.single_rows import SECONDS, in_time, rows_alone
+from training.rehearsal.users_script import Answers, Script
 
 BLOCK_ROWS = 64
 """Chunks are cut at multiples of this many rows (rowcast/csv/chunker.py)."""
@@ -26,7 +26,7 @@ ROUNDING_NOTE = (
 def require_independent_rows(script: Script, frame: pd.DataFrame, seconds_alone: float = SECONDS) -> list[str]:
     """Compares the script's predictions of the whole frame with those of pieces and of single rows.
 
-    Every row is predicted alone if `seconds_alone` are enough for that, otherwise as many as can be (`alone.py`).
+    Every row is predicted alone if `seconds_alone` are enough for that, otherwise as many as can be (`single_rows.py`).
 
     Returns:
         What is worth noting in the manifest.

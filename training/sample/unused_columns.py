@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from training.compare import difference
-from training.script import Script
+from training.rehearsal.compare import difference
+from training.rehearsal.users_script import Script
 
 
 def unused_features(script: Script, frame: pd.DataFrame) -> set[str]:

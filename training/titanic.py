@@ -1,6 +1,6 @@
 """The model that ships: the passengers of the Titanic, so that the first request has something to ask.
 
-`python -m training.defaults` trains it where the registry is empty.
+`python -m training.titanic` trains it where the registry is empty.
 """
 
 import sys

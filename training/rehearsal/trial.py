@@ -10,10 +10,10 @@ from rowcast.csv import scan
 from rowcast.models.loading.load import Container, LoadedModel
 from rowcast.models.model_manifest import Draft, Feature
 from rowcast.scoring.golden_sample import GoldenSample
-from training.compare import Difference, difference, shown, taken
-from training.sample import Sample
-from training.script import Answers, Script
-from training.service import manifest_of, score_csv
+from training.rehearsal.as_the_service import manifest_of, score_csv
+from training.rehearsal.compare import Difference, difference, shown, taken
+from training.rehearsal.users_script import Answers, Script
+from training.sample.sample import Sample
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pandas as pd
 
 from rowcast.errors import Unprocessable
 from rowcast.models.model_manifest import Feature
-from training.compare import Difference, difference, taken
-from training.script import Answers, Script
-from training.trial import Rehearsal
+from training.rehearsal.compare import Difference, difference, taken
+from training.rehearsal.trial import Rehearsal
+from training.rehearsal.users_script import Answers, Script
 
 
 def allow_for_other_types(rehearsal: Rehearsal) -> None:

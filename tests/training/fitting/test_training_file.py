@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from rowcast.errors import NotFound, NotUtf8, Unprocessable, Unreadable
-from training.csvfile import read_csv
+from training.fitting.training_file import read_csv
 
 
 def read(tmp_path, data):

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from rowcast.models.model_manifest import Feature
-from training.compare import difference
-from training.sample import written
-from training.service import score_csv
-from training.trial import Rehearsal
+from training.rehearsal.as_the_service import score_csv
+from training.rehearsal.compare import difference
+from training.rehearsal.trial import Rehearsal
+from training.sample.sample import written
 
 _ROWS = 100
 """In this many rows the value is tried: the model need not look at the category in each."""

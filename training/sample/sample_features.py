@@ -10,9 +10,9 @@ from pandas.tseries.api import guess_datetime_format
 
 from rowcast.errors import Unprocessable
 from rowcast.models.model_manifest import TRUE_TEXTS, Feature
-from training.columns import SHOWN_CATEGORIES
-from training.sample import Sample, booleans_of
-from training.script import Script
+from training.fitting.column_kinds import SHOWN_CATEGORIES
+from training.rehearsal.users_script import Script
+from training.sample.sample import Sample, booleans_of
 
 
 def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named: Sequence[str] | None) -> list[str]:

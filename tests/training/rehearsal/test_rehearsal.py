@@ -18,9 +18,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, scale
 from rowcast.errors import ModelRefused, Unprocessable
 from rowcast.models.model_manifest import Draft, Golden
 from rowcast.scoring.golden_sample import GoldenSample
-from training.add import add
-from training.alone import LEAST_ROWS, in_time, rows_alone
-from training.golden import GAP_ROWS
+from training.add_model import add
+from training.rehearsal.golden_rows import GAP_ROWS
+from training.rehearsal.single_rows import LEAST_ROWS, in_time, rows_alone
 from worker.model_cache import Models
 
 ROWS = 120

@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from rowcast.errors import ModelRefused, NotFound, Unprocessable, Unreadable
 from rowcast.models.loading.load import load
-from training.add import add
+from training.add_model import add
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from sklearn.utils import get_tags
 from rowcast.csv.write import csv_cell
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import Feature, Kind
-from training.compare import is_rounding, taken
-from training.sample import Sample
-from training.script import Answers, Script
-from training.service import score_csv
-from training.trial import Rehearsal
+from training.rehearsal.as_the_service import score_csv
+from training.rehearsal.compare import is_rounding, taken
+from training.rehearsal.trial import Rehearsal
+from training.rehearsal.users_script import Answers, Script
+from training.sample.sample import Sample
 
 _TRIED = 3
 FILE_ROWS = 512

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import is_clusterer, is_outlier_detector
 
 from rowcast.models.model_manifest import Label
-from training.script import Answers
+from training.rehearsal.users_script import Answers
 
 Description = dict[str, Any]
 """Some fields of a `Draft`."""

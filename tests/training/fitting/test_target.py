@@ -1,7 +1,7 @@
 import pytest
 
 from rowcast.errors import Unprocessable
-from training.target import read_target
+from training.fitting.target import read_target
 
 
 @pytest.mark.parametrize(

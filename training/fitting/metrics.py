@@ -10,8 +10,8 @@ import pandas as pd
 from sklearn import metrics
 from sklearn.model_selection import train_test_split
 
-from training.pipelines import SEED
-from training.target import Target
+from training.fitting.pipelines import SEED
+from training.fitting.target import Target
 
 HELD_OUT = 0.2
 

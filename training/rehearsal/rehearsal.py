@@ -1,8 +1,9 @@
 """The rehearsal: finds the representation in which the service predicts what the user's script predicts, bit for bit.
 
-The script is `model.predict(pandas.read_csv(sample)[features])` (`script.py`), the service a worker's own reading and
-prediction (`service.py`). They are compared on the sample, on its complete rows, and on rows with each feature missing
-in turn, each as a file of its own, as pandas gives a column other types in other files.
+The script (`users_script.py`) is `model.predict(pandas.read_csv(sample)[features])`. The service
+(`as_the_service.py`) is a worker's own reading and prediction. Both predict the sample, its complete rows, and
+rows in which each feature in turn is missing. Each of these is a file of its own, because pandas may type a column
+differently in another file.
 """
 
 import copy
@@ -18,20 +19,20 @@ from threadpoolctl import threadpool_limits
 from rowcast.errors import Unprocessable
 from rowcast.models.loading.load import as_loaded, predict_in_one_thread, without_names
 from rowcast.models.model_manifest import Draft
-from training.alone import SECONDS, in_time, rows_alone
-from training.batches import BLOCK_ROWS, require_independent_rows
-from training.categories import allow_unseen
-from training.columns_used import unused_features
-from training.describe import describe
-from training.features import describe_features
-from training.gaps import allow_gaps
-from training.golden import golden_sample
-from training.other_files import allow_for_other_types
-from training.representation import choose
-from training.sample import Sample
-from training.script import Script, find_script
-from training.service import manifest_of
-from training.trial import Rehearsal, Trial, compared
+from training.estimator_facts import describe
+from training.rehearsal.as_the_service import manifest_of
+from training.rehearsal.batch_dependence import BLOCK_ROWS, require_independent_rows
+from training.rehearsal.golden_rows import golden_sample
+from training.rehearsal.missing_values import allow_gaps
+from training.rehearsal.other_files import allow_for_other_types
+from training.rehearsal.representation import choose
+from training.rehearsal.single_rows import SECONDS, in_time, rows_alone
+from training.rehearsal.trial import Rehearsal, Trial, compared
+from training.rehearsal.unseen_categories import allow_unseen
+from training.rehearsal.users_script import Script, find_script
+from training.sample.sample import Sample
+from training.sample.sample_features import describe_features
+from training.sample.unused_columns import unused_features
 
 MOST_ROWS = 10_000
 """This many rows of a longer sample are predicted; the types of its columns come from all of them."""
@@ -61,7 +62,7 @@ def rehearse(
     """Finds a representation in which script and service agree.
 
     `draft` makes a manifest's draft of keyword arguments that `Draft` takes. The script and the service each predict
-    rows of the sample alone for `seconds_alone`, at most all of them (`alone.py`).
+    rows of the sample alone for `seconds_alone`, at most all of them (`single_rows.py`).
 
     Raises:
         Unprocessable: no script works, none agrees, or predictions depend on the rows beside them.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.script import Answers
+from training.rehearsal.users_script import Answers
 
 _RELATIVE = 1e-9
 """Larger differences are no matter of rounding: the last bits of a sum differ by some 1e-15 of it."""

@@ -1,7 +1,7 @@
 """The pipelines: what each estimator needs before it (imputing, encoding, scaling), and how it is set.
 
 A pipeline holds classes and functions of scikit-learn, numpy and pandas alone: a worker that opens its pickle
-has no `training` package. It takes the table of `columns.py` and, just as well, what `pandas.read_csv` makes
+has no `training` package. It takes the table of `column_kinds.py` and, just as well, what `pandas.read_csv` makes
 of the same file, and predicts the same for both.
 """
 
@@ -26,7 +26,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from rowcast.errors import Unprocessable
 from rowcast.models.model_manifest import Feature
 from rowcast.nearest import or_nearest
-from training.target import Task
+from training.fitting.target import Task
 
 SEED = 0
 """Training twice on the same rows gives the same predictions."""

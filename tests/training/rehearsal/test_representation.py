@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from rowcast.errors import Unprocessable
-from training.add import add
+from training.add_model import add
 
 
 class OneMoreWhenLoaded(RegressorMixin, BaseEstimator):

@@ -8,8 +8,8 @@ import pandas as pd
 
 from rowcast.models.loading.load import LoadedModel
 from rowcast.scoring.golden_sample import GoldenSample, make_golden
-from training.sample import written
-from training.trial import Rehearsal
+from training.rehearsal.trial import Rehearsal
+from training.sample.sample import written
 
 _ROWS = 50
 """Rows of the sample, if no feature may be missing. Rows with gaps take the places of those that cover nothing."""

@@ -20,15 +20,15 @@ from rowcast.models.loading.vetting import require_this_sklearn, vet_pickle
 from rowcast.models.model_manifest import Draft, Kind, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_name
-from training.alone import SECONDS
-from training.features import feature_names
-from training.measure import measure
-from training.register import draft, register
-from training.rehearsal import Progress, no_progress, rehearse
-from training.sample import Dialect, Sample, read_sample
-from training.target import Task, read_target
+from training.fitting.metrics import measure
+from training.fitting.target import Task, read_target
+from training.registration import draft, register
+from training.rehearsal.rehearsal import Progress, no_progress, rehearse
+from training.rehearsal.single_rows import SECONDS
+from training.rehearsal.trial import Rehearsal
+from training.sample.sample import Dialect, Sample, read_sample
+from training.sample.sample_features import feature_names
 from training.train import Say, silent
-from training.trial import Rehearsal
 
 Versions = Literal["strict", "warn"]
 

@@ -13,8 +13,8 @@ from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import Draft, Manifest
 from rowcast.scoring.predict import Wanted, predict
 from rowcast.scoring.table import Fault, read
-from training.sample import Dialect
-from training.script import Answers
+from training.rehearsal.users_script import Answers
+from training.sample.sample import Dialect
 
 
 @dataclass(frozen=True)
