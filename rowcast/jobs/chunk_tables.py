@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 _PLANNED = struct.Struct("<QII")
 _STORED = struct.Struct("<16sIIII")
-PLANNED_BYTES = _PLANNED.size  # 16: rowcast/jobs/lua/lease_chunk.lua cuts by it
-STORED_BYTES = _STORED.size  # 32: rowcast/jobs/lua/commit_chunk.lua places by it
+PLANNED_BYTES = _PLANNED.size  # 16: rowcast/jobs/records/lua/lease_chunk.lua cuts by it
+STORED_BYTES = _STORED.size  # 32: rowcast/jobs/records/lua/commit_chunk.lua places by it
 
 
 class Planned(NamedTuple):

@@ -3,7 +3,7 @@
 They merge into those of the whole, the same to the last bit in whatever order. So a sum is kept whole, and bins lie on
 a grid that all share: widths are powers of two, edges multiples of them, so two bins of a grid are one of the next, and
 the finer of two grids is brought to the coarser without looking at a number again. The merging is done in Redis
-(rowcast/jobs/lua/summary.lua), with sums and products by powers of two alone.
+(rowcast/jobs/records/lua/summary.lua), with sums and products by powers of two alone.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The summary of predictions: how often each class came, or figures of numbers; of several outputs one for each.
 
 Summaries of chunks merge into that of the whole, in whatever order. The merging is done in Redis
-(rowcast/jobs/lua/summary.lua), in a hash.
+(rowcast/jobs/records/lua/summary.lua), in a hash.
 """
 
 from collections.abc import Mapping
