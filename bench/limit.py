@@ -16,7 +16,7 @@ from rowcast.models.loading.load import LoadedModel
 from rowcast.models.registry import Registry
 from rowcast.scoring.score_chunk import ChunkSpec, score
 from rowcast.storage import Storage
-from worker.model_cache import Models
+from worker.model_cache import ModelCache
 
 PROCESSES = 2
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -81,7 +81,7 @@ def main() -> None:
     """One of the processes."""
     source, models, name, sink, output, start, stop = sys.argv[1:]
     registry = Registry(Storage(models))
-    model = Models(registry, "warn").get(name, "1")
+    model = ModelCache(registry, "warn").get(name, "1")
     print("ready", flush=True)
     sys.stdin.readline()
     score_range(Path(source), model, Path(sink), output, int(start), int(stop))

@@ -24,7 +24,7 @@ from rowcast.scoring.predict import Wanted, predict_good
 from rowcast.scoring.score_chunk import ChunkSpec, score
 from rowcast.scoring.table import read
 from rowcast.storage import Storage
-from worker.model_cache import Models
+from worker.model_cache import ModelCache
 
 RUNS = 3
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -43,7 +43,7 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
                 models.fit(file, kind, folder / "up" / "models")
                 through_rowcast(service.url, file, name, folder / "where.csv")
                 registry = Registry(Storage(str(folder / "up" / "models")))
-                model = Models(registry, "warn").get(name, "1")
+                model = ModelCache(registry, "warn").get(name, "1")
                 shares[name.replace(kind, SHORT[kind])] = _shares(service, folder, file, name, model)
     (FOLDER / "where.json").write_text(json.dumps(shares, indent=1) + "\n")
     _plot(shares)

@@ -12,8 +12,8 @@ from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.redis_client import connect
 from rowcast.logs import set_up
 from rowcast.settings import Settings
-from worker.consumer.bootstep import give_back, watch
-from worker.consumer.message_filter import guarded_transport
+from worker.consumer.bootstep import give_back, make_bootstep
+from worker.consumer.message_filter import filtered_transport
 from worker.process import Process
 
 
@@ -25,9 +25,9 @@ def make_worker(settings: Settings) -> Celery:
     start with the first use, not with the import (tests/worker/test_fork.py holds them to it).
     """
     app = make_app(settings)
-    app.conf.broker_transport = guarded_transport(app)
+    app.conf.broker_transport = filtered_transport(app)
     node = _node()
-    app.steps["worker"].add(watch(settings, node))
+    app.steps["worker"].add(make_bootstep(settings, node))
     _register_tasks(app, settings, node)
 
     @setup_logging.connect(weak=False)

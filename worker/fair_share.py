@@ -13,7 +13,7 @@ LONGEST_TURN_SECONDS = 0.25
 for much more than this, however long the other had everything."""
 
 
-class Share:
+class FairShare:
     """Counts the time spent on each side; whichever had less of its share comes first."""
 
     def __init__(self) -> None:

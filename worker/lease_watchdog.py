@@ -1,4 +1,4 @@
-"""The keeper: a thread of each worker process that renews its leases, and ends the process where work must not go on.
+"""The watchdog: a thread of each worker process that renews its leases, and ends the process where work must not go on.
 
 `predict` cannot be interrupted from Python. A chunk whose job was cancelled, or that takes longer than it may, is
 therefore ended with its process; Celery starts a new one in its place. Where `predict` does not even let another thread
@@ -43,7 +43,7 @@ class _Hold:
     lost_at: float | None = None
 
 
-class Keeper:
+class LeaseWatchdog:
     """Holds one piece of work at a time, as its process does, and what that was put aside for."""
 
     def __init__(self, leases: Leases, lease_seconds: float, chunk_timeout_seconds: float) -> None:
@@ -54,10 +54,10 @@ class Keeper:
         self._owed: deque[Callable[[], None]] = deque()
         self._paying = threading.Lock()
         self._changed = threading.Event()
-        self._log = logger("keeper")
+        self._log = logger("watchdog")
         # billiard may have made it an exception, which is raised only when `predict` comes back.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        threading.Thread(target=self._run, name="keeper", daemon=True).start()
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def give_back(
         self,

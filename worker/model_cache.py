@@ -13,7 +13,7 @@ _KEPT = 8
 """Models kept open at a time; the one that was used longest ago goes first."""
 
 
-class Models:
+class ModelCache:
     """Open models by name and version. A version never changes, so what is open stays valid."""
 
     def __init__(self, registry: Registry, versions: Literal["strict", "warn"]) -> None:

@@ -30,11 +30,11 @@ from rowcast.scoring.predict import Predict, SearchAborted, Wanted, predict_good
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
 from rowcast.settings import Settings
 from rowcast.storage import Storage
-from worker.fair_share import Share
-from worker.isolation.child import Isolated, is_suspect
-from worker.lease_watchdog import Keeper
-from worker.model_cache import Models
-from worker.time_slices import Slices
+from worker.fair_share import FairShare
+from worker.isolation.child import IsolatedProcess, is_suspect
+from worker.lease_watchdog import LeaseWatchdog
+from worker.model_cache import ModelCache
+from worker.time_slices import TimeSlices
 
 GATHER_ROWS = 256
 """Single rows predicted in one call: it costs hardly more than one row does."""
@@ -57,13 +57,13 @@ class Process:
         self._records = Records(redis, settings)
         self._files = Files(Storage(settings.store))
         registry = Registry(Storage(settings.models), settings.model_key)
-        self._models = Models(registry, settings.model_versions)
+        self._models = ModelCache(registry, settings.model_versions)
         self._default_model = DefaultModel(registry, settings)
-        self._isolated = Isolated(self._models.files, settings.chunk_timeout)
-        self._keeper = Keeper(self._leases, settings.lease_seconds, settings.chunk_timeout)
+        self._isolated = IsolatedProcess(self._models.files, settings.chunk_timeout)
+        self._watchdog = LeaseWatchdog(self._leases, settings.lease_seconds, settings.chunk_timeout)
         self._crew, self._node = Crew(redis), node
-        self._share = Share()
-        self._slices = Slices(self._let_rows_pass)
+        self._share = FairShare()
+        self._slices = TimeSlices(self._let_rows_pass)
         self._counted_until = 0.0
         """Up to when the time of the chunk at hand is counted in its share."""
         self._log = logger("worker").bind(worker=self.holder)
@@ -135,18 +135,18 @@ class Process:
             return False
         self._counted_until = time.perf_counter()
         log = self._log.bind(job=id, chunk=chunk, attempt=lease.attempt, request_id=lease.spec.request_id)
-        with self._keeper.holding([lease], self._longest_seconds(lease)):
+        with self._watchdog.holding([lease], self._longest_seconds(lease)):
             try:
                 self._score(lease, log)
             except Unavailable as error:
-                self._put_off([lease], error, log)
+                self._postpone([lease], error, log)
             except (ModelRefused, NotFound, SearchAborted, InputLost) as error:
                 self._fail(lease, error)
             except Exception as error:
                 log.exception("chunk_raised")
                 detail = f"Chunk {chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
                 document = ScoringFailed(detail).recorded()
-                self._keeper.give_back([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
+                self._watchdog.give_back([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
             finally:
                 self._isolated.close()
                 self._count_chunk()
@@ -156,16 +156,16 @@ class Process:
         """Predicts and commits the rows; answers whether to go on with others."""
         log = self._log.bind(model=model, jobs=[row.id for row in rows])
         started = time.perf_counter()
-        with self._keeper.holding(rows, self._longest_seconds(rows[0])):
+        with self._watchdog.holding(rows, self._longest_seconds(rows[0])):
             try:
                 self._predict_and_commit(model, rows, log)
             except Unavailable as error:
-                self._put_off(rows, error, log)
+                self._postpone(rows, error, log)
                 return False
             except Exception as error:
                 log.exception("rows_raised")
                 document = ScoringFailed(f"{type(error).__name__}: {error}").recorded()
-                self._keeper.give_back(rows, document, strikes=STRIKES_OF_ERROR)
+                self._watchdog.give_back(rows, document, strikes=STRIKES_OF_ERROR)
             finally:
                 self._isolated.close()
                 self._share.add_rows(time.perf_counter() - started)
@@ -263,17 +263,17 @@ class Process:
                 outcomes.append(Outcome(row, "succeeded", answer))
         return outcomes
 
-    def _put_off(self, leases: Sequence[ChunkLease | RowLease], error: Unavailable, log: Any) -> None:
+    def _postpone(self, leases: Sequence[ChunkLease | RowLease], error: Unavailable, log: Any) -> None:
         """Tries again later, as often as it takes: nothing is wrong with the rows."""
         pause = min(LONGEST_PAUSE_SECONDS, 2 ** min(max(lease.attempt for lease in leases), 8) / 2)
-        log.warning("put_off", reason=error.detail, pause_seconds=pause)
-        self._keeper.give_back(leases, error.recorded(), strikes=0, delay_seconds=pause)
+        log.warning("work_postponed", reason=error.detail, pause_seconds=pause)
+        self._watchdog.give_back(leases, error.recorded(), strikes=0, delay_seconds=pause)
 
     def _fail(self, lease: ChunkLease, error: RowcastError) -> None:
         detail = f"Chunk {lease.chunk} ({lease.rows}) cannot be scored: {error.detail.removesuffix('.')}."
         self._log.error("job_failed", job=lease.id, reason=detail)
         document = _kind_of(error)(detail).recorded()
-        self._keeper.give_back([lease], document, strikes=STRIKES_ALLOWED)
+        self._watchdog.give_back([lease], document, strikes=STRIKES_ALLOWED)
 
 
 def _kind_of(error: RowcastError) -> type[RowcastError]:

@@ -1,4 +1,4 @@
-"""Slices: a chunk is predicted in pieces of a fraction of a second, so that single rows need not wait for all of it."""
+"""Time slices: a chunk is predicted in slices of a fraction of a second, so that single rows need not wait for it."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -23,7 +23,7 @@ _FIRST_ROWS = 256
 """The first slice if the model's speed is not known yet. Smaller ones say little: each call has a cost of its own."""
 
 
-class Slices:
+class TimeSlices:
     """`predict_good` in slices; `between` is called before each of them and after the last."""
 
     def __init__(self, between: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ class Slices:
         begin = 0
         while begin < len(table) or not outcomes:
             self._between()
-            end = min(len(table), begin + slice_rows(self._row_seconds.get(name)))
+            end = min(len(table), begin + rows_per_slice(self._row_seconds.get(name)))
             is_whole = begin == 0 and end == len(table)
             started = perf_counter()
             rows = table if is_whole else _piece(table, begin, end)
@@ -49,7 +49,7 @@ class Slices:
         return joined(outcomes)
 
 
-def slice_rows(row_seconds: float | None) -> int:
+def rows_per_slice(row_seconds: float | None) -> int:
     """How many rows the next slice has, if each takes so long; None is not known."""
     if row_seconds is None:
         return _FIRST_ROWS

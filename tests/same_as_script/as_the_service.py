@@ -28,7 +28,7 @@ from rowcast.scoring.predict import Wanted, predict_rows
 from rowcast.scoring.score_chunk import ChunkSpec, score
 from rowcast.storage import Storage
 from training.add_model import add
-from worker.model_cache import Models
+from worker.model_cache import ModelCache
 
 CHUNK_ROWS = (64, 128, 10**6)
 """The three chunk sizes that each file is cut with; the last is the whole file."""
@@ -118,7 +118,7 @@ def register(folder: Path, model: Any, sample: Path, read: Reading, target: str 
     file.write_bytes(pickle.dumps(model))
     registry = Registry(Storage(str(folder / "models")))
     manifest = add(file, "m", registry, sample, target=target, seconds_alone=0, **read.for_rowcast)
-    return Models(registry, "strict").get("m", manifest.version)
+    return ModelCache(registry, "strict").get("m", manifest.version)
 
 
 def scored(

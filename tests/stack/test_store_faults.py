@@ -121,7 +121,7 @@ def test_a_disk_that_fills_while_a_job_runs_puts_its_chunks_off(
     id = submit(http, "fixed")
     ballast = fill(small_disk)
     own_stack.start_worker()
-    until(lambda: "put_off" in own_stack.log("worker"), "a part cannot be stored")
+    until(lambda: "work_postponed" in own_stack.log("worker"), "a part cannot be stored")
     assert http.get("/ready").json()["checks"]["store"]["ok"] is False
     ballast.unlink()
     assert_whole(own_stack, http, id)
@@ -151,7 +151,7 @@ def test_a_store_without_permission_is_away_and_work_waits_until_it_may_be_used_
     id = submit(http, "fixed")
     own_stack.store.chmod(0)
     own_stack.start_worker()
-    until(lambda: "put_off" in own_stack.log("worker"), "the input cannot be read")
+    until(lambda: "work_postponed" in own_stack.log("worker"), "the input cannot be read")
     for method, path in (("POST", "/predict?model=fixed"), ("DELETE", f"/jobs/{id}")):
         answer = http.request(method, path, content=CSV, headers={"Content-Type": "text/csv"})
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), answer.text

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.fair_share import CHUNK_SECONDS_PER_ROW_SECOND, LONGEST_TURN_SECONDS, Share
+from worker.fair_share import CHUNK_SECONDS_PER_ROW_SECOND, LONGEST_TURN_SECONDS, FairShare
 
 durations = st.floats(0.001, LONGEST_TURN_SECONDS)
 
 
-def run(share: Share, chunk_seconds: float, row_seconds: float, turns: int = 5_000) -> tuple[float, float, float]:
+def run(share: FairShare, chunk_seconds: float, row_seconds: float, turns: int = 5_000) -> tuple[float, float, float]:
     """Time spent on chunks and on rows that always wait, and the longest that rows had to wait."""
     chunks = rows = waited = longest = 0.0
     for _ in range(turns):
@@ -24,7 +24,7 @@ def run(share: Share, chunk_seconds: float, row_seconds: float, turns: int = 5_0
 
 @given(durations, st.floats(0.001, 3.0))
 def test_chunks_get_half_of_the_time_or_more_however_long_a_batch_of_rows_takes(chunk: float, rows: float) -> None:
-    for_chunks, for_rows, _ = run(Share(), chunk, rows)
+    for_chunks, for_rows, _ = run(FairShare(), chunk, rows)
     assert for_rows > 0
     assert for_chunks >= for_rows
     # What is forgotten beyond the longest turn is to the advantage of the side whose pieces are longer.
@@ -36,7 +36,7 @@ def test_chunks_get_half_of_the_time_or_more_however_long_a_batch_of_rows_takes(
 def test_neither_side_waits_longer_for_what_the_other_had_before(
     chunk: float, rows: float, alone: int, was_rows: bool
 ) -> None:
-    share = Share()
+    share = FairShare()
     for _ in range(alone):
         share.add_rows(rows) if was_rows else share.add_chunk(chunk)
     _, _, longest = run(share, chunk, rows)
@@ -44,7 +44,7 @@ def test_neither_side_waits_longer_for_what_the_other_had_before(
 
 
 def test_a_chunk_comes_first_after_a_burst_of_rows_and_rows_during_a_file() -> None:
-    share = Share()
+    share = FairShare()
     for _ in range(600):
         share.add_rows(0.1)
     assert share.order == ("chunk", "rows")

@@ -1,4 +1,4 @@
-"""The keeper: what it renews, and its last resort."""
+"""The watchdog: what it renews, and its last resort."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ from rowcast.jobs.records.leases import Leases, RowLease, WaitingRows
 from rowcast.jobs.records.redis_client import Connection
 from rowcast.jobs.records.redis_keys import key
 from rowcast.settings import Settings
-from worker.lease_watchdog import Keeper
+from worker.lease_watchdog import LeaseWatchdog
 
 
 def test_a_predict_that_lets_no_other_thread_run_is_ended_by_the_kernel() -> None:
@@ -22,7 +22,7 @@ def test_a_predict_that_lets_no_other_thread_run_is_ended_by_the_kernel() -> Non
 import ctypes
 from worker import lease_watchdog
 lease_watchdog._ALARM_SECONDS = 0.1
-with lease_watchdog.Keeper(None, 15, 0.1).holding([]):
+with lease_watchdog.LeaseWatchdog(None, 15, 0.1).holding([]):
     ctypes.PyDLL(None).sleep(1000)  # unlike CDLL's, its functions keep the interpreter to themselves
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGALRM
@@ -45,10 +45,10 @@ def test_work_that_comes_between_is_renewed_and_so_is_what_was_put_aside_for_it(
         until(lambda: all(redis.zscore(key("due"), lease.member) > 1 for lease in held), "they are renewed")
 
     outer, inner = leased(), leased()
-    keeper = Keeper(leases, lease_seconds=0.06, chunk_timeout_seconds=60)
-    with keeper.holding([outer]):
+    watchdog = LeaseWatchdog(leases, lease_seconds=0.06, chunk_timeout_seconds=60)
+    with watchdog.holding([outer]):
         is_renewed(outer)
-        with keeper.holding([inner]):
+        with watchdog.holding([inner]):
             is_renewed(outer, inner)
         leases.give_back([inner], {}, strikes=0)
         is_renewed(outer)

@@ -4,7 +4,7 @@ from rowcast.models.model_manifest import Draft, Feature, Requirement
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
-from worker.model_cache import Models
+from worker.model_cache import ModelCache
 
 
 def test_the_versions_that_jobs_would_get_and_that_cannot_be_opened_are_named(settings: Settings) -> None:
@@ -14,7 +14,7 @@ def test_the_versions_that_jobs_would_get_and_that_cannot_be_opened_are_named(se
     for requires in (lacks, {}, lacks, {}):
         registry.register("m", b"never read", good.model_copy(update={"requires": requires}))
     registry.set_alias("m", "production", "3")
-    assert Models(registry, "warn").unopenable() == {
+    assert ModelCache(registry, "warn").unopenable() == {
         "m@3": "The model m@3 needs some-boost 4.7.0, which is not installed here: pip install some-boost==4.7.0."
     }
-    assert "m@4 was trained with scikit-learn unknown" in Models(registry, "strict").unopenable()["m@4"]
+    assert "m@4 was trained with scikit-learn unknown" in ModelCache(registry, "strict").unopenable()["m@4"]

@@ -8,7 +8,7 @@ import pytest
 from loaded_models import loaded, numbers
 
 from rowcast.scoring.predict import Outcome, Wanted, predict_good
-from worker.time_slices import STEP_ROWS, Slices, slice_rows
+from worker.time_slices import STEP_ROWS, TimeSlices, rows_per_slice
 
 
 class Labels:
@@ -44,10 +44,10 @@ def test_slices_give_what_the_whole_gives(
     monkeypatch: pytest.MonkeyPatch, bad: tuple[int, ...], wanted: Wanted
 ) -> None:
     model = loaded(Labels(), numbers("x"), ["few", "many"])
-    monkeypatch.setattr("worker.time_slices.slice_rows", lambda seconds: 256)
+    monkeypatch.setattr("worker.time_slices.rows_per_slice", lambda seconds: 256)
     table = np.array([[-1.0 if row in bad else float(row)] for row in range(1_500)])
     looks: list[None] = []
-    sliced = Slices(lambda: looks.append(None)).predict_good(model, table, wanted)
+    sliced = TimeSlices(lambda: looks.append(None)).predict_good(model, table, wanted)
     assert same(sliced, predict_good(model, table, wanted))
     assert len(looks) == 1 + 6, "before each slice, and after the last"
 
@@ -55,7 +55,9 @@ def test_slices_give_what_the_whole_gives(
 def test_a_chunk_without_rows_is_one_slice() -> None:
     model = loaded(Labels(), numbers("x"), ["few", "many"])
     table = np.empty((0, 1))
-    assert same(Slices(lambda: None).predict_good(model, table, Wanted(True)), predict_good(model, table, Wanted(True)))
+    assert same(
+        TimeSlices(lambda: None).predict_good(model, table, Wanted(True)), predict_good(model, table, Wanted(True))
+    )
 
 
 def test_a_quick_model_is_asked_once_when_its_speed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +65,7 @@ def test_a_quick_model_is_asked_once_when_its_speed_is_known(monkeypatch: pytest
     estimator = Labels()
     model = loaded(estimator, numbers("x"), ["few", "many"])
     table = np.array([[float(row)] for row in range(5_000)])
-    slices = Slices(lambda: None)
+    slices = TimeSlices(lambda: None)
     slices.predict_good(model, table, Wanted())
     first = estimator.calls.copy()
     slices.predict_good(model, table, Wanted())
@@ -73,7 +75,7 @@ def test_a_quick_model_is_asked_once_when_its_speed_is_known(monkeypatch: pytest
 
 @pytest.mark.parametrize("row_seconds", [None, 1e-12, 1e-5, 0.003, 0.1, 60])
 def test_slices_have_a_multiple_of_64_rows(row_seconds: float | None) -> None:
-    rows = slice_rows(row_seconds)
+    rows = rows_per_slice(row_seconds)
     assert rows >= STEP_ROWS
     assert rows % STEP_ROWS == 0
 
@@ -87,5 +89,5 @@ def test_a_slice_of_a_frame_is_numbered_as_a_chunk_is() -> None:
             return super().predict(table.to_numpy())
 
     model = loaded(Numbered(), numbers("x"), ["few", "many"])
-    Slices(lambda: None).predict_good(model, pd.DataFrame({"x": np.arange(300.0)}), Wanted())
+    TimeSlices(lambda: None).predict_good(model, pd.DataFrame({"x": np.arange(300.0)}), Wanted())
     assert seen == [[0, 255], [0, 43]]

@@ -22,19 +22,19 @@ from rowcast.jobs.records.scripts import STRIKES_OF_DEATH
 from rowcast.jobs.records.workers import BEAT_SECONDS, Crew
 from rowcast.logs import logger
 from rowcast.settings import Settings
-from worker.consumer.stall_detector import CURES_BEFORE_EXIT, Hearing, Sounds
+from worker.consumer.stall_detector import RECONNECTS_BEFORE_EXIT, QueueSnapshot, StallDetector
 
 EXIT_CODE = 70
 """Of a worker that stays deaf: whatever runs it starts it again."""
 
-LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.5
 """How soon the death of a pool process is noticed; Celery's alarm may fail, and its own look comes every five."""
 
 
-def watch(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
+def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
     """A step of the main process, on its event loop's timer: no thread, so that it may go on forking."""
 
-    class Watch(bootsteps.StartStopStep):
+    class Heartbeat(bootsteps.StartStopStep):
         requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
         def start(self, worker: Any) -> None:
@@ -42,11 +42,11 @@ def watch(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
             self._crew, self._slots = Crew(redis), worker.concurrency
             self._leases = Leases(redis, settings, node)
             self._pool = worker.pool._pool
-            self._redis, self._hearing = redis, Hearing(worker.concurrency)
+            self._redis, self._stall_detector = redis, StallDetector(worker.concurrency)
             self._timers = [
                 worker.timer.call_repeatedly(BEAT_SECONDS, self._beat, priority=10),
-                worker.timer.call_repeatedly(LOOK_SECONDS, self._look, priority=10),
-                worker.timer.call_repeatedly(LOOK_SECONDS, self._listen, priority=10),
+                worker.timer.call_repeatedly(CHECK_SECONDS, self._release_leases_of_dead_processes, priority=10),
+                worker.timer.call_repeatedly(CHECK_SECONDS, self._reconnect_if_stalled, priority=10),
             ]
             self._beat()
 
@@ -63,31 +63,33 @@ def watch(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
             except Unavailable as error:
                 logger("worker").warning("no_sign_of_life", reason=error.detail)
 
-        def _look(self) -> None:
-            if give_back(self._leases, lambda pid: not _lives(pid), strikes=STRIKES_OF_DEATH):
+        def _release_leases_of_dead_processes(self) -> None:
+            if give_back(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
                 self._pool.maintain_pool()
 
-        def _listen(self) -> None:
+        def _reconnect_if_stalled(self) -> None:
             """Where the consumer is deaf, does as if its connection had broken, so that Celery makes a new one."""
-            sounds = _sounds(self._redis)
-            if sounds is None or not self._hearing.is_deaf(sounds):
+            snapshot = _queue_snapshot(self._redis)
+            if snapshot is None or not self._stall_detector.is_stalled(snapshot):
                 return
-            logger("worker").warning("deaf", waiting=sounds.waiting, times=self._hearing.cures)
-            if self._hearing.cures > CURES_BEFORE_EXIT:
+            logger("worker").warning(
+                "consumer_stalled", waiting=snapshot.waiting, times=self._stall_detector.reconnects
+            )
+            if self._stall_detector.reconnects > RECONNECTS_BEFORE_EXIT:
                 state.should_stop = EXIT_CODE
             else:
                 raise RedisConnectionError("hints wait, and none is received")
 
-    return Watch
+    return Heartbeat
 
 
-def _sounds(redis: Connection) -> Sounds | None:
+def _queue_snapshot(redis: Connection) -> QueueSnapshot | None:
     try:
         with speaking():
             waiting = redis.llen(BATCH) + redis.llen(SINGLE)
     except Unavailable:
         return None
-    return Sounds(waiting, len(state.reserved_requests), state.all_total_count[0])
+    return QueueSnapshot(waiting, len(state.reserved_requests), state.all_total_count[0])
 
 
 def give_back(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:
@@ -107,7 +109,7 @@ def give_back(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -
     return given
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     """Whether the process is there, and is no zombie."""
     try:
         os.kill(pid, 0)

@@ -20,9 +20,11 @@ _UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 """What kombu raises over bytes that are no JSON."""
 
 
-def guarded_transport(app: Celery) -> type[kombu_redis.Transport]:
+def filtered_transport(app: Celery) -> type[kombu_redis.Transport]:
     """The transport behind the gate, for Celery's setting `broker_transport`."""
-    moulds = {task: json.loads(hint(app, task, queue)) for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))}
+    templates = {
+        task: json.loads(hint(app, task, queue)) for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))
+    }
 
     class Channel(kombu_redis.Channel):
         def _brpop_read(self, **options: Any) -> Any:
@@ -39,7 +41,7 @@ def guarded_transport(app: Celery) -> type[kombu_redis.Transport]:
 
     class Transport(kombu_redis.Transport):
         def _deliver(self, message: Any, queue: str) -> None:
-            passed = remade(message, moulds)
+            passed = rebuild_message(message, templates)
             if passed is None:
                 cast(Channel, self.channels[0]).refuse(message)
             else:
@@ -49,23 +51,23 @@ def guarded_transport(app: Celery) -> type[kombu_redis.Transport]:
     return Transport
 
 
-def remade(message: Any, moulds: dict[str, Any]) -> dict[str, Any] | None:
-    """The hint that `message` is, made anew from the mould of its task; None where it is none."""
+def rebuild_message(message: Any, templates: dict[str, Any]) -> dict[str, Any] | None:
+    """The hint that `message` is, made anew from the template of its task; None where it is none."""
     match message:
         case {"headers": {"task": str(task)}, "body": str(body), "properties": {"delivery_tag": str(tag)}}:
-            if task not in moulds or not _has_no_arguments(body):
+            if task not in templates or not _has_no_arguments(body):
                 return None
         case _:
             return None
-    mould = moulds[task]
-    headers = {**mould["headers"], "id": tag, "root_id": tag}
+    template = templates[task]
+    headers = {**template["headers"], "id": tag, "root_id": tag}
     properties = {
-        **mould["properties"],
+        **template["properties"],
         "correlation_id": tag,
         "delivery_tag": tag,
-        "delivery_info": {**mould["properties"]["delivery_info"]},
+        "delivery_info": {**template["properties"]["delivery_info"]},
     }
-    return {**mould, "headers": headers, "properties": properties}
+    return {**template, "headers": headers, "properties": properties}
 
 
 def _has_no_arguments(body: str) -> bool:

@@ -61,7 +61,7 @@ def _channels() -> tuple[int, int]:
 
 
 def _open(manifest: bytes, file: bytes, files: dict[str, bytes]) -> LoadedModel:
-    """The model, as `Models` prepares it; the process that sent it has checked it so, too."""
+    """The model, as `ModelCache` prepares it; the process that sent it has checked it so, too."""
     code = ModelCode(files)
     estimator, _ = unpickle(file, code=code)
     return without_names(as_loaded(Manifest.model_validate_json(manifest), estimator, code))

@@ -63,7 +63,7 @@ class Raised(Exception):
     """What `predict` raised in the isolated process, by its text."""
 
 
-class Isolated:
+class IsolatedProcess:
     """`predict_good` in a process of its own, which starts when it is first needed and stays until `close`."""
 
     def __init__(self, files_of: Callable[["LoadedModel"], ModelFiles], limit_seconds: float) -> None:

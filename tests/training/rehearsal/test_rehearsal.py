@@ -21,7 +21,7 @@ from rowcast.scoring.golden_sample import GoldenSample
 from training.add_model import add
 from training.rehearsal.golden_rows import GAP_ROWS
 from training.rehearsal.single_rows import LEAST_ROWS, in_time, rows_alone
-from worker.model_cache import Models
+from worker.model_cache import ModelCache
 
 ROWS = 120
 
@@ -146,7 +146,7 @@ def test_a_worker_refuses_a_model_that_predicts_otherwise_in_one_bit(register, r
     document = registry.golden_bytes(manifest)
     golden = GoldenSample.model_validate_json(document)
     assert manifest.golden.rows == golden.rows.count("\n") == 50
-    assert Models(registry, "strict").get("m", "1").manifest == manifest
+    assert ModelCache(registry, "strict").get("m", "1").manifest == manifest
     value = golden.result.split("\n")[0]
     nudged = repr(float(np.nextafter(float(value), np.inf)))
     changed = golden.model_copy(update={"result": golden.result.replace(value, nudged, 1)}).model_dump_json().encode()
@@ -154,9 +154,9 @@ def test_a_worker_refuses_a_model_that_predicts_otherwise_in_one_bit(register, r
     draft = Draft(**{name: getattr(manifest, name) for name in Draft.model_fields} | {"golden": digest})
     again = registry.register("m", registry.model_bytes(manifest), draft, changed)
     with pytest.raises(ModelRefused, match=f"row 1 of its golden sample gives {value}, and gave") as refused:
-        Models(registry, "strict").get("m", again.version)
+        ModelCache(registry, "strict").get("m", again.version)
     assert "ROWCAST_MODEL_VERSIONS=warn" in refused.value.detail
-    assert Models(registry, "warn").get("m", again.version).manifest == again
+    assert ModelCache(registry, "warn").get("m", again.version).manifest == again
 
 
 def test_a_golden_sample_that_was_tampered_with_is_refused(register, registry):
@@ -165,7 +165,7 @@ def test_a_golden_sample_that_was_tampered_with_is_refused(register, registry):
     golden = json.loads(registry.golden_bytes(manifest))
     registry.storage.put("m/1/golden.json", json.dumps({**golden, "rows": "1,2\n"}).encode())
     with pytest.raises(ModelRefused, match="SHA-256 differs"):
-        Models(registry, "strict").get("m", "1")
+        ModelCache(registry, "strict").get("m", "1")
 
 
 def golden_cells(registry, manifest):

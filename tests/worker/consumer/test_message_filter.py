@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
 from rowcast.settings import Settings
-from worker.consumer.message_filter import remade
+from worker.consumer.message_filter import rebuild_message
 
 APP = make_app(Settings.model_construct(**{name: field.default for name, field in Settings.model_fields.items()}))
 MOULDS = {task: json.loads(hint(APP, task, queue)) for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))}
@@ -34,7 +34,7 @@ def paths(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_hint_passes_with_its_task_and_tag(task: str) -> None:
-    passed = remade(message(task), MOULDS)
+    passed = rebuild_message(message(task), MOULDS)
     assert passed is not None
     assert json.loads(passed["body"])[0] == []
     assert (passed["headers"]["task"], passed["properties"]["delivery_tag"]) == (task, "h7")
@@ -48,21 +48,21 @@ def test_nothing_else_of_a_message_comes_through(task: str, data: st.DataObject,
     for name in way:
         place = place[name]
     place[last] = junk
-    passed = remade(wrong, MOULDS)
+    passed = rebuild_message(wrong, MOULDS)
     if passed is not None:
         tag = passed["properties"]["delivery_tag"]
-        whole = remade(message(task), MOULDS)
+        whole = rebuild_message(message(task), MOULDS)
         assert json.dumps(passed).replace(json.dumps(tag), '"h7"') == json.dumps(whole)
 
 
 @given(ANYTHING)
 def test_anything_at_all_raises_nothing(junk: Any) -> None:
-    assert remade(junk, MOULDS) is None
+    assert rebuild_message(junk, MOULDS) is None
 
 
 @pytest.mark.parametrize("task", TASKS)
 @given(ANYTHING)
 def test_no_hint_passes_with_arguments(task: str, junk: Any) -> None:
     for body in (json.dumps(junk), json.dumps([junk]), json.dumps([[junk]]), str(junk)):
-        passed = remade({**message(task), "body": body}, MOULDS)
+        passed = rebuild_message({**message(task), "body": body}, MOULDS)
         assert passed is None or json.loads(body)[0] == []

@@ -27,7 +27,7 @@ from rowcast.scoring.predict import SearchAborted, Values, Wanted, predict_good
 from rowcast.scoring.score_chunk import ChunkSpec, score
 from worker.isolation.__main__ import waited_seconds
 from worker.isolation.bisection import MOST_FATAL_ROWS, Fatal, search
-from worker.isolation.child import Isolated, NotStarted
+from worker.isolation.child import IsolatedProcess, NotStarted
 from worker.isolation.pipe import receive, send
 
 KILLED = "predict ended its process (signal 9)"
@@ -39,15 +39,15 @@ def files_of(model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
 
 
 @pytest.fixture(scope="module")
-def isolated() -> Iterator[Isolated]:
+def isolated() -> Iterator[IsolatedProcess]:
     """One for all tests, as its process takes a second to start; it stays while the model does."""
-    with closing(Isolated(files_of, 30)) as isolated:
+    with closing(IsolatedProcess(files_of, 30)) as isolated:
         yield isolated
 
 
 @pytest.fixture
-def impatient() -> Iterator[Isolated]:
-    with closing(Isolated(files_of, 0.5)) as isolated:
+def impatient() -> Iterator[IsolatedProcess]:
+    with closing(IsolatedProcess(files_of, 0.5)) as isolated:
         yield isolated
 
 
@@ -66,7 +66,7 @@ def spec(*columns: str, **options: object) -> ChunkSpec:
 
 @pytest.mark.parametrize(("name", "options"), [("logistic", {"probabilities": True}), ("nameless", {})])
 def test_isolated_scoring_gives_the_same_part_to_the_last_bit(
-    models: Mapping[str, LoadedModel], training: pd.DataFrame, isolated: Isolated, name: str, options: dict
+    models: Mapping[str, LoadedModel], training: pd.DataFrame, isolated: IsolatedProcess, name: str, options: dict
 ) -> None:
     data = training.to_csv(index=False, header=False).encode() + b"1,x,2\n1,2\n"
     arguments = (data, 1, models[name], spec("a", "b", "c", **options))
@@ -74,13 +74,13 @@ def test_isolated_scoring_gives_the_same_part_to_the_last_bit(
 
 
 def test_isolated_scoring_takes_text_and_missing_values_too(
-    models: Mapping[str, LoadedModel], isolated: Isolated
+    models: Mapping[str, LoadedModel], isolated: IsolatedProcess
 ) -> None:
     arguments = (b"1,Aix,true\n,,\n0.5,Bonn,0\n", 1, models["mixed"], spec("a", "town", "flag"))
     assert score(*arguments, isolated.predict_good) == score(*arguments)
 
 
-def test_rows_that_kill_are_found_among_other_bad_rows_and_the_rest_is_scored(isolated: Isolated) -> None:
+def test_rows_that_kill_are_found_among_other_bad_rows_and_the_rest_is_scored(isolated: IsolatedProcess) -> None:
     cells = [str(number % 60) for number in range(500)]
     innocent = score("\n".join(cells).encode(), 1001, misbehaving(estimators.Fixed), spec("age"))
     for row in (3, 4, 250, 499):
@@ -100,40 +100,40 @@ def test_rows_that_kill_are_found_among_other_bad_rows_and_the_rest_is_scored(is
     assert part.data.splitlines() == wanted
 
 
-def test_a_lone_row_that_kills_is_its_own_fault(isolated: Isolated) -> None:
+def test_a_lone_row_that_kills_is_its_own_fault(isolated: IsolatedProcess) -> None:
     outcome = isolated.predict_good(misbehaving(estimators.Deadly), column(66), Wanted())
     assert outcome.faults == {0: KILLED}
     assert len(outcome.values.predictions) == len(outcome.good) == 0
 
 
-def test_too_many_rows_that_kill_end_the_search_and_are_named_by_their_numbers(isolated: Isolated) -> None:
+def test_too_many_rows_that_kill_end_the_search_and_are_named_by_their_numbers(isolated: IsolatedProcess) -> None:
     data = b"1\n66\n" * 80
     with pytest.raises(SearchAborted, match=r"more than 64, after these rows: 12, 14, 16, .*, 140$") as caught:
         score(data, 11, misbehaving(estimators.Deadly), spec("age"), isolated.predict_good)
     assert len(caught.value.rows) == MOST_FATAL_ROWS + 1
 
 
-def test_a_model_that_kills_at_every_row_is_no_rows_fault(isolated: Isolated) -> None:
+def test_a_model_that_kills_at_every_row_is_no_rows_fault(isolated: IsolatedProcess) -> None:
     with pytest.raises(Fatal, match="ended its process"):
         isolated.predict_good(misbehaving(estimators.Deadly), column(*[66] * 100), Wanted())
     with pytest.raises(MemoryError, match="ran out of memory"):
         isolated.predict_good(misbehaving(estimators.Greedy), column(*[66] * 100), Wanted())
 
 
-def test_a_row_that_needs_more_memory_than_there_is_is_found(isolated: Isolated) -> None:
+def test_a_row_that_needs_more_memory_than_there_is_is_found(isolated: IsolatedProcess) -> None:
     outcome = isolated.predict_good(misbehaving(estimators.Greedy), column(20, 66, 40), Wanted())
     assert outcome.faults == {1: "predict ran out of memory"}
     assert outcome.values.predictions.tolist() == [0, 1]
 
 
-def test_a_row_that_raises_is_a_bad_row_with_the_message_that_it_has_elsewhere(isolated: Isolated) -> None:
+def test_a_row_that_raises_is_a_bad_row_with_the_message_that_it_has_elsewhere(isolated: IsolatedProcess) -> None:
     model, table = misbehaving(estimators.Picky), column(1, 66, 40)
     outcome = isolated.predict_good(model, table, Wanted())
     assert outcome.faults == predict_good(model, table, Wanted()).faults == {1: "66 is not for me"}
     assert outcome.values.predictions.tolist() == [0, 1]
 
 
-def test_a_row_at_which_predict_hangs_is_found(impatient: Isolated, tmp_path: Path) -> None:
+def test_a_row_at_which_predict_hangs_is_found(impatient: IsolatedProcess, tmp_path: Path) -> None:
     outcome = impatient.predict_good(misbehaving(estimators.Hanging, tmp_path), column(20, 40, 66), Wanted())
     assert outcome.faults == {2: "predict took longer than 0.5 s"}
     assert outcome.values.predictions.tolist() == [0, 1]
@@ -172,7 +172,7 @@ def test_time_that_is_excused_extends_a_limit() -> None:
     os.close(writing)
 
 
-def test_own_code_goes_along_and_gives_the_same(isolated: Isolated, tmp_path: Path) -> None:
+def test_own_code_goes_along_and_gives_the_same(isolated: IsolatedProcess, tmp_path: Path) -> None:
     for limit in (10, 50):
         data, files = pickle_here(tmp_path / str(limit), limit, "Deadly")
         code = ModelCode(files)
@@ -182,23 +182,25 @@ def test_own_code_goes_along_and_gives_the_same(isolated: Isolated, tmp_path: Pa
         assert outcome.values.predictions.tolist() == [0, int(limit < 30), 1]
 
 
-def test_a_model_that_breaks_its_promise_is_refused(isolated: Isolated) -> None:
+def test_a_model_that_breaks_its_promise_is_refused(isolated: IsolatedProcess) -> None:
     with pytest.raises(ModelRefused, match="has no `predict_proba`"):
         isolated.predict_good(misbehaving(estimators.Fixed), column(1, 2), Wanted(True))
 
 
 def test_a_file_that_cannot_be_opened_is_no_rows_fault() -> None:
-    broken = Isolated(lambda model: (b"no pickle", {}), 30)
+    broken = IsolatedProcess(lambda model: (b"no pickle", {}), 30)
     with closing(broken), pytest.raises(NotStarted, match="exit code 1"):
         broken.predict_good(misbehaving(estimators.Fixed), column(1), Wanted())
 
 
-def test_the_process_has_one_thread_no_sockets_and_another_model_when_another_is_asked(isolated: Isolated) -> None:
+def test_the_process_has_one_thread_no_sockets_and_changes_models(
+    isolated: IsolatedProcess,
+) -> None:
     for model, answer in ((misbehaving(estimators.Nosy), 1), (misbehaving(estimators.Fixed), 0)):
         assert isolated.predict_good(model, column(7), Wanted()).values.predictions.tolist() == [answer]
 
 
-def test_an_isolated_process_that_was_killed_is_started_again(isolated: Isolated) -> None:
+def test_an_isolated_process_that_was_killed_is_started_again(isolated: IsolatedProcess) -> None:
     model = misbehaving(estimators.Fixed)
     isolated.predict_good(model, column(1), Wanted())
     for child in psutil.Process().children():
@@ -211,7 +213,7 @@ def test_nothing_of_it_outlives_the_process_that_asks(tmp_path: Path) -> None:
     code = f"""
 import sys; sys.path[:0] = [{str(SUPPORT)!r}]
 from test_isolate import *
-Isolated(files_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
+IsolatedProcess(files_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
 """
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as asking:
