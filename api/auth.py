@@ -5,7 +5,7 @@ import re
 from flask import g, request
 from structlog.contextvars import bind_contextvars
 
-from api.services import services
+from api.services import current_services
 from rowcast.api_keys import Key, KeyRing, Role
 from rowcast.errors import BadKeysFile, Forbidden, NoKey, UnknownKey
 from rowcast.logs import logger
@@ -28,14 +28,14 @@ def admit() -> None:
         NoKey, UnknownKey: the gateway has keys, and none of them came. RateLimited: this one came too often.
     """
     g.owner, g.scope = "", None
-    at_hand = services()
-    if at_hand.keys is None or is_open(request.path):
+    services = current_services()
+    if services.keys is None or is_open(request.path):
         return
-    key = _caller(at_hand.keys)
+    key = _caller(services.keys)
     g.owner = key.name
     g.scope = None if key.role is Role.ADMIN else key.name
     bind_contextvars(key=key.name)
-    at_hand.limiter.count(key.name)
+    services.limiter.count(key.name)
 
 
 def require_admin() -> None:

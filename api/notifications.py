@@ -25,7 +25,7 @@ _DEAF_SECONDS = 5.0
 """A subscription that is silent for so long, though Redis was asked, is dead, and nothing else would ever tell."""
 
 
-class Ending:
+class Waiter:
     """What a caller that waits for a job holds: it is woken when the job may have ended, or has a part more."""
 
     def __init__(self) -> None:
@@ -45,29 +45,29 @@ class Ending:
         self._event.set()
 
 
-class Waiting:
+class Notifications:
     """The waiting callers of one process. The subscription starts with the first of them."""
 
     def __init__(self, redis_url: str) -> None:
         self._url = redis_url
         self._lock = threading.Lock()
-        self._callers: dict[str, set[Ending]] = defaultdict(set)
+        self._callers: dict[str, set[Waiter]] = defaultdict(set)
         self._subscribed = threading.Event()
         self._started = False
         self._log = logger("waiting")
 
     @contextmanager
-    def expecting(self, id: str, *, parts: bool = False) -> Iterator[Ending]:
+    def expect(self, id: str, *, parts: bool = False) -> Iterator[Waiter]:
         """Enter before you look at the job; look again when you are woken, by its end, or with `parts` by each part."""
         self._start()
-        ending, name = Ending(), id + PART if parts else id
+        waiter, name = Waiter(), id + PART if parts else id
         with self._lock:
-            self._callers[name].add(ending)
+            self._callers[name].add(waiter)
         try:
-            yield ending
+            yield waiter
         finally:
             with self._lock:
-                self._callers[name].discard(ending)
+                self._callers[name].discard(waiter)
                 if not self._callers[name]:
                     del self._callers[name]
 
@@ -110,5 +110,5 @@ class Waiting:
         with self._lock:
             for line in lines:
                 name, _, told = line.partition(" ")
-                for ending in (*self._callers.get(name, ()), *self._callers.get(name + PART, ())):
-                    ending.wake(told)
+                for waiter in (*self._callers.get(name, ()), *self._callers.get(name + PART, ())):
+                    waiter.wake(told)

@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 5.0
 """Where Redis is away nobody is refused because of it, and it is asked again only after so long."""
 
 
-class Limiter:
+class RateLimiter:
     """Counts by a sliding window: two counters a key, and no burst of twice the limit where two minutes meet."""
 
     def __init__(self, redis_url: str, per_minute: int) -> None:

@@ -7,7 +7,7 @@ from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.auth import admit
-from api.services import services
+from api.services import current_services
 from api.url_prefix import prefix_of
 from rowcast.jobs.actions.submit import new_id
 from rowcast.logs import logger
@@ -42,7 +42,7 @@ def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
     forwarded = request.headers.get("X-Forwarded-Prefix")
-    g.prefix = prefix_of(services().settings, request.remote_addr, forwarded)
+    g.prefix = prefix_of(current_services().settings, request.remote_addr, forwarded)
     g.started = time.perf_counter()
     clear_contextvars()
     bind_contextvars(request_id=g.request_id)

@@ -1,4 +1,4 @@
-"""What the gateway's calls have at hand, built once by `create_app` and reached through `services()`."""
+"""What the gateway's calls have at hand, built once by `create_app` and reached through `current_services()`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import cast
 from flask import current_app
 
 from api.input.live_upload import LiveUploads
-from api.notifications import Waiting
-from api.rate_limiter import Limiter
-from api.threaded_storage import StorageAside
+from api.notifications import Notifications
+from api.rate_limiter import RateLimiter
+from api.threaded_storage import ThreadedStorage
 from rowcast.api_keys import KeyRing
 from rowcast.jobs.actions.submit import Submit
 from rowcast.jobs.job_files import Files
@@ -33,9 +33,9 @@ class Services:
     default_model: DefaultModel
     crew: Crew
     submit: Submit
-    waiting: Waiting
+    notifications: Notifications
     keys: KeyRing | None
-    limiter: Limiter
+    limiter: RateLimiter
     live_uploads: LiveUploads
 
 
@@ -43,7 +43,7 @@ def build(settings: Settings) -> Services:
     """Opens the store and the registry; Redis is connected to at the first call."""
     redis = connect(settings.redis_url)
     records = Records(redis, settings)
-    files = Files(StorageAside(settings.store))
+    files = Files(ThreadedStorage(settings.store))
     registry = Registry(Storage(settings.models), settings.model_key)
     return Services(
         settings=settings,
@@ -53,13 +53,13 @@ def build(settings: Settings) -> Services:
         default_model=DefaultModel(registry, settings),
         crew=Crew(redis),
         submit=Submit(records, files, settings),
-        waiting=Waiting(settings.redis_url),
+        notifications=Notifications(settings.redis_url),
         keys=KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None,
-        limiter=Limiter(settings.redis_url, settings.rate_limit),
+        limiter=RateLimiter(settings.redis_url, settings.rate_limit),
         live_uploads=LiveUploads(),
     )
 
 
-def services() -> Services:
+def current_services() -> Services:
     """The services of the application that handles the present request."""
     return cast(Services, current_app.extensions["rowcast"])

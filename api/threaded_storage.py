@@ -11,40 +11,40 @@ import gevent
 from rowcast.storage import Storage
 
 
-class StorageAside(Storage):
+class ThreadedStorage(Storage):
     """A storage each of whose calls lets other greenlets go on until it returns."""
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """As `Storage.put`."""
-        aside(super().put, key, data)
+        in_thread(super().put, key, data)
 
     def create(self, key: str, data: bytes) -> bool:
         """As `Storage.create`."""
-        return bool(aside(super().create, key, data))
+        return bool(in_thread(super().create, key, data))
 
     def get(self, key: str) -> bytes:
         """As `Storage.get`."""
-        return bytes(aside(super().get, key))
+        return bytes(in_thread(super().get, key))
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """As `Storage.get_range`."""
-        return bytes(aside(super().get_range, key, start, length))
+        return bytes(in_thread(super().get_range, key, start, length))
 
     def entries(self, prefix: str) -> Iterator[tuple[str, int]]:
         """As `Storage.entries`."""
         found = super().entries(prefix)
-        yield from aside(lambda: list(found))
+        yield from in_thread(lambda: list(found))
 
     def folders(self, prefix: str = "") -> list[str]:
         """As `Storage.folders`."""
-        return list(aside(super().folders, prefix))
+        return list(in_thread(super().folders, prefix))
 
     def delete(self, key: str) -> None:
         """As `Storage.delete`."""
-        aside(super().delete, key)
+        in_thread(super().delete, key)
 
 
-def aside(call: Callable[..., Any], *arguments: Any) -> Any:
+def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     """Calls in a thread of gevent's pool, and answers or raises as the call does."""
 
     def run() -> tuple[Any, Exception | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import g
 
-from api.services import services
+from api.services import current_services
 from rowcast.settings import PREFIX_PATTERN, Settings
 
 _FORWARDED = re.compile(PREFIX_PATTERN)
@@ -18,7 +18,7 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 def prefix() -> str:
     """The present request's prefix: empty, or like `/rowcast`."""
-    return str(g.get("prefix", services().settings.url_prefix))
+    return str(g.get("prefix", current_services().settings.url_prefix))
 
 
 def prefix_of(settings: Settings, address: str | None, forwarded: str | None) -> str:

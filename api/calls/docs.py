@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from flask import Blueprint, Response, abort, current_app, json, send_from_directory
 
-from api.services import services
+from api.services import current_services
 from api.url_prefix import prefix
 
 blueprint = Blueprint("docs", __name__)
@@ -19,7 +19,7 @@ def document() -> Response:
     """The API as OpenAPI 3.1."""
     from api.openapi.document import openapi
 
-    described = openapi(current_app, has_keys=services().keys is not None, prefix=prefix())
+    described = openapi(current_app, has_keys=current_services().keys is not None, prefix=prefix())
     return Response(json.dumps(described, sort_keys=False), content_type="application/json")
 
 

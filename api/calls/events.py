@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g
 from typing_extensions import TypedDict
 
 from api.output.responses import UNBUFFERED, job_document, own_job
-from api.services import Services, services
+from api.services import Services, current_services
 from api.url_prefix import prefix
 from rowcast.errors import RowcastError
 from rowcast.jobs.job import Job
@@ -34,13 +34,13 @@ QUIET_SECONDS = 5.0
 @blueprint.get("/<id>/events")
 def get_events(id: str) -> Response:
     """The job at each change, at most four times a second, and at its end."""
-    stream = _events(services(), own_job(id), g.scope, prefix())
+    stream = _events(current_services(), own_job(id), g.scope, prefix())
     headers = {"Cache-Control": "no-store", **UNBUFFERED}
     return Response(stream, content_type="text/event-stream", headers=headers)
 
 
-def _events(at_hand: Services, job: Job, owner: str | None, below: str) -> Iterator[bytes]:
-    with at_hand.waiting.expecting(job.id, parts=True) as news:
+def _events(services: Services, job: Job, owner: str | None, below: str) -> Iterator[bytes]:
+    with services.notifications.expect(job.id, parts=True) as news:
         seen = None
         while not job.status.is_terminal:
             if (now := (job.status, job.rows_done)) != seen:
@@ -52,7 +52,7 @@ def _events(at_hand: Services, job: Job, owner: str | None, below: str) -> Itera
             news.wait(QUIET_SECONDS)
             time.sleep(max(0.0, sent + PACE_SECONDS - time.monotonic()))
             try:
-                job = at_hand.records.get(job.id, owner)
+                job = services.records.get(job.id, owner)
             except RowcastError:  # deleted, or Redis is away: the caller connects again, and is told
                 return
     yield _text({"event": "progress", "data": _json(job, below)})

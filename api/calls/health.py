@@ -6,7 +6,7 @@ from typing import Any, NotRequired
 from flask import Blueprint, Response, jsonify
 from typing_extensions import TypedDict
 
-from api.services import Services, services
+from api.services import Services, current_services
 from rowcast.errors import NoDefaultModel, RowcastError
 
 blueprint = Blueprint("health", __name__)
@@ -63,13 +63,13 @@ def health() -> Response:
 @blueprint.get("/ready")
 def ready() -> tuple[Response, int]:
     """What a job needs, each asked now."""
-    at_hand = services()
-    redis = _check(at_hand.records.check)
+    services = current_services()
+    redis = _check(services.records.check)
     checks = {
         "redis": redis,
-        "store": _check(at_hand.files.check),
-        "models": _check(lambda: _default_model(at_hand, at_hand.crew.unopenable() if redis["ok"] else {})),
-        "workers": _check(lambda: _workers(at_hand)),
+        "store": _check(services.files.check),
+        "models": _check(lambda: _default_model(services, services.crew.unopenable() if redis["ok"] else {})),
+        "workers": _check(lambda: _workers(services)),
     }
     is_ready = all(check["ok"] for check in checks.values())
     return jsonify({"ready": is_ready, "checks": checks}), 200 if is_ready else 503
@@ -83,11 +83,11 @@ def _check(ask: Callable[[], Any]) -> dict[str, Any]:
     return {"ok": True} | found
 
 
-def _default_model(at_hand: Services, unopenable: dict[str, str]) -> dict[str, Any]:
+def _default_model(services: Services, unopenable: dict[str, str]) -> dict[str, Any]:
     """Any model will do: a request can name it, and is told the names if it does not."""
     found: dict[str, Any] = {"unopenable": unopenable} if unopenable else {}
     try:
-        manifest = at_hand.default_model.resolve()
+        manifest = services.default_model.resolve()
     except NoDefaultModel as error:
         return found | {"ok": bool(error.names), "detail": error.detail}
     default = f"{manifest.name}@{manifest.version}"
@@ -97,6 +97,6 @@ def _default_model(at_hand: Services, unopenable: dict[str, str]) -> dict[str, A
     return found
 
 
-def _workers(at_hand: Services) -> dict[str, Any]:
-    online = at_hand.crew.online()
+def _workers(services: Services) -> dict[str, Any]:
+    online = services.crew.online()
     return {"online": online} | ({} if online else {"ok": False, "detail": "no worker has shown a sign of life"})

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from api.input.option_parsing import query_wait
 from api.output.responses import ID, job_document, job_response, own_job, wait_for_end
-from api.services import services
+from api.services import current_services
 from api.url_prefix import prefix
 from rowcast.errors import JobExpired, OptionValue
 from rowcast.jobs.public_job import Path, PublicJob
@@ -36,7 +36,7 @@ def list_jobs() -> Response:
     if cursor is not None and not ID.fullmatch(cursor):
         raise OptionValue.at("cursor", "takes what `next` of the page before gave")
     limit = _limit()
-    jobs, more = services().records.page(limit=limit, before=cursor, status=status, owner=g.scope)
+    jobs, more = current_services().records.page(limit=limit, before=cursor, status=status, owner=g.scope)
     following = None
     if more:
         following = f"{prefix()}/jobs?cursor={more}&limit={limit}" + (f"&status={status}" if status else "")
@@ -50,9 +50,9 @@ def get_job(id: str) -> Response:
     wait = query_wait() or 0
     job = own_job(id)
     if wait and not job.status.is_terminal:
-        at_hand = services()
-        with at_hand.waiting.expecting(id) as ending:
-            job = wait_for_end(at_hand, id, ending, time.monotonic() + wait)
+        services = current_services()
+        with services.notifications.expect(id) as waiter:
+            job = wait_for_end(services, id, waiter, time.monotonic() + wait)
     return job_response(job)
 
 
@@ -60,7 +60,7 @@ def get_job(id: str) -> Response:
 def cancel_job(id: str) -> Response:
     """Cancels a job that has not ended: its chunks in work are dropped, no other begins."""
     own_job(id)
-    services().records.cancel(id)
+    current_services().records.cancel(id)
     logger("gateway").info("job_cancelled", job=id)
     return job_response(own_job(id), 202)
 
@@ -70,7 +70,7 @@ def retry_job(id: str) -> Response:
     """Lets a failed or cancelled batch go on with the chunks that are not done."""
     if own_job(id).status is Status.EXPIRED:
         raise JobExpired(f"The files of job {id} have expired.")
-    services().records.retry(id)
+    current_services().records.retry(id)
     logger("gateway").info("job_retried", job=id)
     return job_response(own_job(id), 202)
 
@@ -79,9 +79,9 @@ def retry_job(id: str) -> Response:
 def delete_job(id: str) -> Response:
     """Removes the job and every file of it; its calls answer 410 from then on."""
     own_job(id)
-    services().files.forget(id)  # first: from here on nothing can bring it back
-    services().records.delete(id)
-    files = services().files.delete(id)
+    current_services().files.forget(id)  # first: from here on nothing can bring it back
+    current_services().records.delete(id)
+    files = current_services().files.delete(id)
     logger("gateway").info("job_deleted", job=id, files=files)
     return Response(status=204)
 

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 from api.auth import require_admin
 from api.input.json_rows import parse
 from api.input.request_body import read_whole
-from api.services import services
+from api.services import current_services
 from rowcast.errors import BodyShape, RowcastError, UnknownModel, UnsupportedType
 from rowcast.logs import logger
 from rowcast.models.model_manifest import Manifest
@@ -42,7 +42,7 @@ def list_models() -> Response:
     default = _default()
     return jsonify(
         {
-            "models": [_model(name) for name in services().registry.names()],
+            "models": [_model(name) for name in current_services().registry.names()],
             "default": f"{default.name}@{default.version}" if default else None,
         }
     )
@@ -51,8 +51,8 @@ def list_models() -> Response:
 @blueprint.get("/<name>")
 def get_model(name: str) -> Response:
     """One model."""
-    if not services().registry.versions(name):
-        services().registry.resolve(name)  # raises, naming the nearest
+    if not current_services().registry.versions(name):
+        current_services().registry.resolve(name)  # raises, naming the nearest
         raise UnknownModel(f"There is no model {name[:80]!r}.")
     return jsonify(_model(name))
 
@@ -60,7 +60,7 @@ def get_model(name: str) -> Response:
 @blueprint.get("/<name>/versions/<version>")
 def get_version(name: str, version: str) -> Response:
     """One version: its manifest, less the signature."""
-    return jsonify(services().registry.manifest(name, version).model_dump(mode="json", exclude={"signature"}))
+    return jsonify(current_services().registry.manifest(name, version).model_dump(mode="json", exclude={"signature"}))
 
 
 @blueprint.put("/<name>/aliases/<alias>")
@@ -68,7 +68,7 @@ def put_alias(name: str, alias: str) -> Response:
     """Lets the alias mean a version: new jobs use it at once, running jobs keep theirs."""
     require_admin()
     version = _version_of_body()
-    services().registry.set_alias(name, alias, version)
+    current_services().registry.set_alias(name, alias, version)
     logger("gateway").info("alias_moved", model=name, alias=alias, version=version)
     return jsonify(_model(name))
 
@@ -76,7 +76,7 @@ def put_alias(name: str, alias: str) -> Response:
 def _version_of_body() -> str:
     if request.mimetype != "application/json":
         raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not taken here; send application/json.")
-    body = parse(read_whole(services().settings))
+    body = parse(read_whole(current_services().settings))
     if not isinstance(body, dict) or body.keys() != {"version"} or not isinstance(body["version"], str):
         raise BodyShape.at("body", 'takes {"version": "2"}, the version as text')
     return body["version"]
@@ -84,13 +84,13 @@ def _version_of_body() -> str:
 
 def _default() -> Manifest | None:
     try:
-        return services().default_model.resolve()
+        return current_services().default_model.resolve()
     except RowcastError:
         return None
 
 
 def _model(name: str) -> Model:
-    registry, default = services().registry, _default()
+    registry, default = current_services().registry, _default()
     return {
         "name": name,
         "default": default is not None and default.name == name,

@@ -16,11 +16,11 @@ from api.input.live_upload import LiveUpload, Pauses
 from api.input.multipart import read_form
 from api.input.option_parsing import preferred_wait, query_follow, query_wait, read_options
 from api.input.request_body import in_steps, read_blocks, read_whole
-from api.notifications import Ending
+from api.notifications import Waiter
 from api.openapi.call_types import CSV_TYPES, TAB_SEPARATED
 from api.output.follow import follow_upload
 from api.output.responses import DOUBT_SECONDS, job_response, own_job, row_response, single_response, wait_for_end
-from api.services import Services, services
+from api.services import Services, current_services
 from api.url_prefix import prefix
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, Unavailable, UnsupportedType
 from rowcast.jobs.actions.submit import Submitted, new_id
@@ -46,21 +46,21 @@ _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 @blueprint.post("/predict")
 def predict() -> Response:
     """Takes a job, and waits for its end where the caller, or the settings, ask for it."""
-    at_hand = services()
+    services = current_services()
     asked, preferred, follows = query_wait(), preferred_wait(), query_follow()
-    wait = next(seconds for seconds in (asked, preferred, at_hand.settings.predict_wait) if seconds is not None)
+    wait = next(seconds for seconds in (asked, preferred, services.settings.predict_wait) if seconds is not None)
     id = new_id()
     if follows and request.mimetype in _FILE_TYPES and "Idempotency-Key" not in request.headers:
-        return _live(at_hand, id)
-    with at_hand.waiting.expecting(id) as ending:
-        submitted = _form_of_body()(at_hand, id)
+        return _live(services, id)
+    with services.notifications.expect(id) as waiter:
+        submitted = _form_of_body()(services, id)
         _log(submitted)
         if follows:
             return _result(submitted.id)
         if not submitted.replayed:
-            response = _answer_to_new(at_hand, submitted.new, ending, wait)
+            response = _answer_to_new(services, submitted.new, waiter, wait)
     if submitted.replayed:
-        response = _answer_to_replayed(at_hand, submitted.id, wait)
+        response = _answer_to_replayed(services, submitted.id, wait)
     if preferred is not None and asked is None:
         response.headers["Preference-Applied"] = f"wait={preferred:g}"
     return response
@@ -85,31 +85,31 @@ def _log(submitted: Submitted) -> None:
     )
 
 
-def _answer_to_new(at_hand: Services, new: NewJob, ending: Ending, wait: float) -> Response:
+def _answer_to_new(services: Services, new: NewJob, waiter: Waiter, wait: float) -> Response:
     """What the caller knows already is not asked of Redis again: the job that it has just made, and how a row ended.
 
     Where Redis has gone away since, the answer is the job as it was made: it was taken, so 503 would be a lie.
     """
     try:
-        return _newest_answer(at_hand, new, ending, wait)
+        return _newest_answer(services, new, waiter, wait)
     except Unavailable as error:
         logger("gateway").warning("answered_from_memory", job=new.id, reason=error.detail)
         return job_response(new.queued(), 202)
 
 
-def _newest_answer(at_hand: Services, new: NewJob, ending: Ending, wait: float) -> Response:
+def _newest_answer(services: Services, new: NewJob, waiter: Waiter, wait: float) -> Response:
     if wait <= 0:  # of a longer file some chunks may be done by now
-        return job_response(new.queued() if new.chunks == 1 else at_hand.records.get(new.id), 202)
+        return job_response(new.queued() if new.chunks == 1 else services.records.get(new.id), 202)
     until = time.monotonic() + wait
-    ending.wait(min(wait, DOUBT_SECONDS))
-    if ending.outcome:
-        return row_response(new.id, ending.outcome)
-    return _answer(wait_for_end(at_hand, new.id, ending, until), waited=True)
+    waiter.wait(min(wait, DOUBT_SECONDS))
+    if waiter.outcome:
+        return row_response(new.id, waiter.outcome)
+    return _answer(wait_for_end(services, new.id, waiter, until), waited=True)
 
 
-def _answer_to_replayed(at_hand: Services, id: str, wait: float) -> Response:
-    with at_hand.waiting.expecting(id) as ending:
-        job = wait_for_end(at_hand, id, ending, time.monotonic() + wait)
+def _answer_to_replayed(services: Services, id: str, wait: float) -> Response:
+    with services.notifications.expect(id) as waiter:
+        job = wait_for_end(services, id, waiter, time.monotonic() + wait)
     response = _answer(job, waited=wait > 0)
     response.headers["Idempotency-Replayed"] = "true"
     response.status_code = 200 if response.status_code == 202 else response.status_code
@@ -134,36 +134,36 @@ def _form_of_body() -> Callable[[Services, str], Submitted]:
     return forms[request.mimetype]
 
 
-def _json(at_hand: Services, id: str) -> Submitted:
-    body = parse(read_whole(at_hand.settings))
+def _json(services: Services, id: str) -> Submitted:
+    body = parse(read_whole(services.settings))
     if not isinstance(body, Mapping):
         raise BodyShape.at("body", "takes a JSON object with `features` or `instances`")
     rest = {name: value for name, value in body.items() if name not in ("features", "instances")}
     if ("features" in body) == ("instances" in body):
         raise BodyShape.at("body", "takes either `features` (one row) or `instances` (many)")
-    asked = _request(at_hand, read_options(rest))
+    asked = _request(services, read_options(rest))
     if "features" in body:
         if query_follow():
             raise OptionUnsuitable.at("follow", "is for files; one row is waited for")
-        return at_hand.submit.single(asked, row_values(body["features"], asked.manifest), id)
+        return services.submit.single(asked, row_values(body["features"], asked.manifest), id)
     _refuse_dialect(asked.options)
     rows = instances_csv(body["instances"], asked.manifest)
-    return at_hand.submit.batch(asked, [rows], id, is_generated=True)
+    return services.submit.batch(asked, [rows], id, is_generated=True)
 
 
-def _ndjson(at_hand: Services, id: str) -> Submitted:
-    asked = _request(at_hand, read_options(), filename=_filename())
+def _ndjson(services: Services, id: str) -> Submitted:
+    asked = _request(services, read_options(), filename=_filename())
     _refuse_dialect(asked.options)
-    rows = ndjson_csv(in_steps(read_blocks(at_hand.settings)), at_hand.settings.max_row_bytes)
-    return at_hand.submit.batch(asked, rows, id, is_generated=True)
+    rows = ndjson_csv(in_steps(read_blocks(services.settings)), services.settings.max_row_bytes)
+    return services.submit.batch(asked, rows, id, is_generated=True)
 
 
-def _live(at_hand: Services, id: str) -> Response:
+def _live(services: Services, id: str) -> Response:
     """The result of a file, part by part; if its sender pauses, while it is still being sent."""
     upload = LiveUpload()
-    asked, content = _csv_input(at_hand, upload.pauses)
-    at_hand.live_uploads.start(
-        upload, lambda on_progress: at_hand.submit.batch(asked, content, id, on_progress=on_progress)
+    asked, content = _csv_input(services, upload.pauses)
+    services.live_uploads.start(
+        upload, lambda on_progress: services.submit.batch(asked, content, id, on_progress=on_progress)
     )
     try:
         upload.news.wait()
@@ -174,43 +174,43 @@ def _live(at_hand: Services, id: str) -> Response:
         submitted = upload.result()
         _log(submitted)
         return _result(submitted.id)
-    response = streamed_csv(follow_upload(at_hand, id, upload), id, asked.filename)
+    response = streamed_csv(follow_upload(services, id, upload), id, asked.filename)
     response.headers["Location"] = f"{prefix()}/jobs/{id}"
     return response
 
 
-def _csv(at_hand: Services, id: str) -> Submitted:
-    asked, content = _csv_input(at_hand)
-    return at_hand.submit.batch(asked, content, id)
+def _csv(services: Services, id: str) -> Submitted:
+    asked, content = _csv_input(services)
+    return services.submit.batch(asked, content, id)
 
 
-def _csv_input(at_hand: Services, pauses: Pauses | None = None) -> tuple[Request, Iterator[bytes]]:
+def _csv_input(services: Services, pauses: Pauses | None = None) -> tuple[Request, Iterator[bytes]]:
     options = read_options()
     if request.mimetype == TAB_SEPARATED and "delimiter" not in options.model_fields_set:
         options = options.model_copy(update={"delimiter": "\t"})
     if "encoding" not in options.model_fields_set:
         _refuse_charset(request.mimetype_params)
-    asked = _request(at_hand, options, filename=_filename())
-    return asked, unpacked(read_blocks(at_hand.settings, pauses=pauses), at_hand.settings.max_upload_bytes)
+    asked = _request(services, options, filename=_filename())
+    return asked, unpacked(read_blocks(services.settings, pauses=pauses), services.settings.max_upload_bytes)
 
 
-def _multipart(at_hand: Services, id: str) -> Submitted:
+def _multipart(services: Services, id: str) -> Submitted:
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary:
         raise BrokenForm("The Content-Type names no boundary.")
-    form = read_form(read_blocks(at_hand.settings), boundary.encode())
-    asked = _request(at_hand, read_options(form.fields), filename=form.filename)
-    content, most = form.content, at_hand.settings.max_upload_bytes
+    form = read_form(read_blocks(services.settings), boundary.encode())
+    asked = _request(services, read_options(form.fields), filename=form.filename)
+    content, most = form.content, services.settings.max_upload_bytes
     if form.filename and form.filename.lower().endswith(".gz"):
         content = gunzip(content, most)
-    return at_hand.submit.batch(asked, unpacked(content, most), id)
+    return services.submit.batch(asked, unpacked(content, most), id)
 
 
-def _request(at_hand: Services, options: Options, filename: str | None = None) -> Request:
+def _request(services: Services, options: Options, filename: str | None = None) -> Request:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise OptionValue.at("Idempotency-Key", "takes 1 to 255 printable ASCII characters")
-    manifest = at_hand.default_model.resolve() if options.model is None else at_hand.registry.resolve(options.model)
+    manifest = services.default_model.resolve() if options.model is None else services.registry.resolve(options.model)
     if options.probabilities and not manifest.probabilities:
         raise OptionUnsuitable.at("probabilities", f"{manifest.name}@{manifest.version} gives none")
     if options.scores and manifest.scores is None:

@@ -10,11 +10,11 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
 from api.input.option_parsing import query_follow
-from api.output.byte_range import answer_in_part
+from api.output.byte_range import partial_response
 from api.output.follow import follow
 from api.output.responses import POLL_AFTER_SECONDS, UNBUFFERED, own_job
 from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts, require_kept
-from api.services import Services, services
+from api.services import Services, current_services
 from rowcast.errors import JobExpired, JobUnfinished, NoResult, NotAcceptable, ResultLost
 from rowcast.jobs.job import Job
 from rowcast.jobs.result_header import ERRORS_HEADER
@@ -54,7 +54,7 @@ def get_errors(id: str) -> Response:
         raise JobUnfinished(f"Job {id} is {job.status}; its errors are complete at its end.", None, POLL_AFTER_SECONDS)
     if job.status is Status.EXPIRED:
         raise JobExpired(f"The files of job {id} have expired.")
-    parts = Parts(services(), job.id, job.chunks_total)
+    parts = Parts(current_services(), job.id, job.chunks_total)
     parts.require_whole(job.chunks_done)
     head = ERRORS_HEADER
 
@@ -86,18 +86,18 @@ def _refuse_other_forms() -> None:
 
 
 def _file(job: Job) -> Response:
-    content = ResultBytes(services(), job)
+    content = ResultBytes(current_services(), job)
     content.prefetch()  # a store that is away answers 503 now, not a broken 200 later
     response = Response(content, content_type=_CSV, direct_passthrough=True)
     response.content_length = job.result_bytes
     response.set_etag(job.id)
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.csv")
-    return answer_in_part(response, request.environ, job.result_bytes)
+    return partial_response(response, request.environ, job.result_bytes)
 
 
 def _followed(job: Job) -> Response:
     filename = job.spec.input.filename if job.spec.input else None
-    return streamed_csv(follow(services(), job, _head(services(), job)), job.id, filename)
+    return streamed_csv(follow(current_services(), job, _head(current_services(), job)), job.id, filename)
 
 
 def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Response:
@@ -108,20 +108,20 @@ def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Resp
     return response
 
 
-def _head(at_hand: Services, job: Job) -> bytes:
+def _head(services: Services, job: Job) -> bytes:
     try:
-        return at_hand.files.get_head(job.id)
+        return services.files.get_head(job.id)
     except FileNotFoundError:
-        require_kept(at_hand, job.id)
+        require_kept(services, job.id)
         raise ResultLost(f"The header line of job {job.id}'s result is lost: send the file again.") from None
 
 
 class ResultBytes:
     """Head and parts as one sequence of bytes that can be sought in, which is what Werkzeug's ranges work on."""
 
-    def __init__(self, at_hand: Services, job: Job) -> None:
-        self._at_hand, self._job = at_hand, job
-        self._parts = Parts(at_hand, job.id, job.chunks_total)
+    def __init__(self, services: Services, job: Job) -> None:
+        self._services, self._job = services, job
+        self._parts = Parts(services, job.id, job.chunks_total)
         self._sizes = [job.spec.head_bytes, *(part.bytes for part in self._parts.stored)]
         self._piece = self._offset = 0
         """Where the next block begins: the head is piece 0, part n is piece n + 1."""
@@ -170,7 +170,7 @@ class ResultBytes:
 
     def _piece_from(self, piece: int, start: int, patience_seconds: float) -> Iterator[bytes]:
         if piece == 0:
-            return iter([_head(self._at_hand, self._job)[start:]])
+            return iter([_head(self._services, self._job)[start:]])
         return self._parts.read(piece - 1, start, patience_seconds)
 
 

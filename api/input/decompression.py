@@ -25,7 +25,7 @@ _ENCRYPTED, _HAS_DESCRIPTOR = 1, 8
 _UNKNOWN_SIZE = 0xFFFFFFFF
 
 
-def let_others_on() -> None:
+def yield_to_other_requests() -> None:
     """Under gevent a socket that always has data never waits, and would keep the process for itself.
 
     A sleep of 0 would not do: gevent lets 50 of those pass before it looks at the other callers' sockets.
@@ -56,7 +56,7 @@ def gunzip(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
             _check_growth(taken, given, max_bytes)
             if out:
                 yield out
-                let_others_on()
+                yield_to_other_requests()
             data = member.unconsumed_tail
             if member.eof:
                 data, member = member.unused_data, None
@@ -160,7 +160,7 @@ class _Member:
             crc = zlib.crc32(out, crc)
             given += len(out)
             yield self._archive.give(out)
-            let_others_on()
+            yield_to_other_requests()
         if has_descriptor:
             self._read_descriptor(given)
         if crc != self._crc:

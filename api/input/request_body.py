@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 
-from api.input.decompression import BLOCK_BYTES, gunzip, let_others_on
+from api.input.decompression import BLOCK_BYTES, gunzip, yield_to_other_requests
 from api.input.live_upload import Pauses
 from api.input.unbuffered_read import read_some
 from api.output.early_response import BODY_READ
@@ -62,7 +62,7 @@ def in_steps(blocks: Iterator[bytes]) -> Iterator[bytes]:
     for block in blocks:
         for start in range(0, len(block), STEP_BYTES):
             yield block[start : start + STEP_BYTES]
-            let_others_on()
+            yield_to_other_requests()
 
 
 def _raw_blocks(max_bytes: int, *, live: bool) -> Iterator[bytes]:
@@ -83,7 +83,7 @@ def _read(
     body, got = environ["wsgi.input"], 0
     while expected is None or got < expected:
         if got:
-            let_others_on()
+            yield_to_other_requests()
         try:
             left = BLOCK_BYTES if expected is None else min(BLOCK_BYTES, expected - got)
             block = read_some(body, left) if got < first_bytes else body.read(left)

@@ -10,7 +10,7 @@ _MOST_DIGITS = 18
 """A number with more is beyond the end of any file, and Python takes long, or refuses, to read a huge one."""
 
 
-def answer_in_part(response: Response, environ: dict[str, Any], length: int) -> Response:
+def partial_response(response: Response, environ: dict[str, Any], length: int) -> Response:
     """The response with what the conditions and the `Range` of the request make of it: 200, 206, 304 or 412.
 
     `length` is that of the whole body, which must be seekable.

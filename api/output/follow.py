@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 
 from api.input.live_upload import LiveUpload
-from api.notifications import Ending
+from api.notifications import Waiter
 from api.output.responses import DOUBT_SECONDS
 from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, Parts
 from api.services import Services
@@ -27,7 +27,7 @@ class CutShort(BrokenPipeError):
         super().__init__(errno.EPIPE, why)
 
 
-def follow(at_hand: Services, job: Job, head: bytes) -> Iterator[bytes]:
+def follow(services: Services, job: Job, head: bytes) -> Iterator[bytes]:
     """The job's whole result in blocks, however long it takes.
 
     Raises:
@@ -36,25 +36,25 @@ def follow(at_hand: Services, job: Job, head: bytes) -> Iterator[bytes]:
     log = logger("gateway").bind(job=job.id)
     try:
         yield head
-        with at_hand.waiting.expecting(job.id, parts=True) as news:
-            parts = Parts(at_hand, job.id, job.chunks_total)
+        with services.notifications.expect(job.id, parts=True) as news:
+            parts = Parts(services, job.id, job.chunks_total)
             for number in range(job.chunks_total):
-                _wait_for(at_hand, job, parts, number, news)
+                _wait_for(services, job, parts, number, news)
                 yield from parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)
-        _require_success(at_hand, job)
+        _require_success(services, job)
     except RowcastError as error:
         log.warning("follow_cut_short", reason=error.detail)
         raise CutShort(error.detail) from None
 
 
-def _require_success(at_hand: Services, job: Job) -> None:
+def _require_success(services: Services, job: Job) -> None:
     """A job whose parts are all there has failed nevertheless if every row is bad."""
-    status = at_hand.records.get(job.id).status
+    status = services.records.get(job.id).status
     if status.is_terminal and status is not Status.SUCCEEDED:
         raise CutShort(f"the job is {status}")
 
 
-def follow_upload(at_hand: Services, id: str, upload: LiveUpload) -> Iterator[bytes]:
+def follow_upload(services: Services, id: str, upload: LiveUpload) -> Iterator[bytes]:
     """The result of a job whose rows still arrive: head and parts so far, then the rest as `follow` gives it.
 
     Raises:
@@ -62,20 +62,20 @@ def follow_upload(at_hand: Services, id: str, upload: LiveUpload) -> Iterator[by
     """
     try:
         yield upload.head or b""
-        with at_hand.waiting.expecting(id, parts=True) as news:
-            parts, number = Parts(at_hand, id, 0), 0
+        with services.notifications.expect(id, parts=True) as news:
+            parts, number = Parts(services, id, 0), 0
             while not upload.has_ended:
                 parts.grow(upload.chunks)
                 while _is_there(parts, number):
                     yield from parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)
                     number += 1
                 news.wait(DOUBT_SECONDS)
-            job = at_hand.records.get(upload.result().id)
+            job = services.records.get(upload.result().id)
             parts.grow(job.chunks_total)
             for rest in range(number, job.chunks_total):
-                _wait_for(at_hand, job, parts, rest, news)
+                _wait_for(services, job, parts, rest, news)
                 yield from parts.read(rest, 0, PATIENCE_IN_STREAM_SECONDS)
-        _require_success(at_hand, job)
+        _require_success(services, job)
     except RowcastError as error:
         logger("gateway").warning("follow_cut_short", job=id, reason=error.detail)
         raise CutShort(error.detail) from None
@@ -91,12 +91,12 @@ def _is_there(parts: Parts, number: int) -> bool:
     return parts.stored[number].is_stored
 
 
-def _wait_for(at_hand: Services, job: Job, parts: Parts, number: int, news: Ending) -> None:
+def _wait_for(services: Services, job: Job, parts: Parts, number: int, news: Waiter) -> None:
     while not parts.stored[number].is_stored:
         parts.look(number, _LOOK_PARTS)
         if parts.stored[number].is_stored:
             return
-        status = at_hand.records.get(job.id).status
+        status = services.records.get(job.id).status
         if status.is_terminal and status is not Status.SUCCEEDED:
             raise CutShort(f"the job is {status}")
         if not status.is_terminal:  # else: it has just succeeded, and the part is there

@@ -7,8 +7,8 @@ from typing import Any
 from flask import Response, g, jsonify
 
 from api.error_responses import problem, problem_response
-from api.notifications import Ending
-from api.services import Services, services
+from api.notifications import Waiter
+from api.services import Services, current_services
 from api.url_prefix import prefix
 from rowcast.errors import Cancelled, Restoring, UnknownJob
 from rowcast.jobs import job_manifest
@@ -74,21 +74,21 @@ def own_job(id: str) -> Job:
     """
     if not ID.fullmatch(id):
         raise UnknownJob(f"Job not found: {id[:64]!r} is not a job id.")
-    at_hand = services()
+    services = current_services()
     try:
-        return at_hand.records.get(id, g.scope)
+        return services.records.get(id, g.scope)
     except UnknownJob:
-        document = at_hand.files.get_manifest(id)
+        document = services.files.get_manifest(id)
         job = job_manifest.read(id, document) if document is not None else None
         if job is None or g.scope not in (None, job.owner):
             raise
         raise Restoring(f"The record of job {id} is lost; it is being made again from the store.") from None
 
 
-def wait_for_end(at_hand: Services, id: str, ending: Ending, until: float) -> Job:
-    """The job at its end, or when `time.monotonic()` is `until`; `ending` comes of `Waiting.expecting`."""
-    job = at_hand.records.get(id)
+def wait_for_end(services: Services, id: str, waiter: Waiter, until: float) -> Job:
+    """The job at its end, or when `time.monotonic()` is `until`; `waiter` comes from `Notifications.expect`."""
+    job = services.records.get(id)
     while not job.status.is_terminal and (left := until - time.monotonic()) > 0:
-        ending.wait(min(left, DOUBT_SECONDS))
-        job = at_hand.records.get(id)
+        waiter.wait(min(left, DOUBT_SECONDS))
+        job = services.records.get(id)
     return job

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from api.services import Services
-from api.threaded_storage import aside
+from api.threaded_storage import in_thread
 from rowcast.errors import JobExpired, Restoring, ResultLost, Unavailable
 from rowcast.jobs.chunk_tables import Stored, unpack_stored
 from rowcast.jobs.job_files import digest
@@ -27,22 +27,22 @@ _WHOLE_BYTES = 16 * 1024 * 1024
 """A part up to here is read in one go; a longer one, of a model with thousands of classes, in blocks of this size."""
 
 
-def require_kept(at_hand: Services, id: str) -> None:
+def require_kept(services: Services, id: str) -> None:
     """Looks once more at a job of which something is missing.
 
     Raises:
         JobDeleted, JobExpired: that is why.
     """
-    if at_hand.records.get(id).status is Status.EXPIRED:
+    if services.records.get(id).status is Status.EXPIRED:
         raise JobExpired(f"The files of job {id} have expired.")
 
 
 class Parts:
     """The parts of one job: all of one that has succeeded, of others those that are there."""
 
-    def __init__(self, at_hand: Services, id: str, chunks: int) -> None:
+    def __init__(self, services: Services, id: str, chunks: int) -> None:
         """`chunks` is the number of the job's chunks, as far as they are known."""
-        self._at_hand, self._id, self._chunks = at_hand, id, chunks
+        self._services, self._id, self._chunks = services, id, chunks
         self.stored: list[Stored] = []
         """What is recorded of each part, by its number; `look` brings it up to date."""
         self.look(0, chunks)
@@ -55,7 +55,7 @@ class Parts:
     def look(self, first: int, most: int) -> None:
         """Reads anew what is recorded of the parts from number `first` on, of so many at most."""
         count = min(most, self._chunks - first)
-        table = self._at_hand.records.parts(self._id, first, count)
+        table = self._services.records.parts(self._id, first, count)
         self.stored[first : first + count] = unpack_stored(table, count)
 
     def require_whole(self, chunks_done: int) -> None:
@@ -67,7 +67,7 @@ class Parts:
         """
         if sum(part.is_stored for part in self.stored) >= chunks_done:
             return
-        require_kept(self._at_hand, self._id)
+        require_kept(self._services, self._id)
         raise Restoring(f"The record of job {self._id} is being made again.")
 
     def read(self, number: int, start: int, patience_seconds: float) -> Iterator[bytes]:
@@ -89,7 +89,7 @@ class Parts:
         """The list of a part's bad rows; raises as `read`. There is no digest of it, but its size is known."""
 
         def read() -> bytes | None:
-            data = self._at_hand.files.get_errors(self._id, number)
+            data = self._services.files.get_errors(self._id, number)
             return data if len(data) == self.stored[number].error_bytes else None
 
         return self._good(number, patience_seconds, read)
@@ -106,7 +106,7 @@ class Parts:
                 return data
             if not is_asked:
                 is_asked = self._ask_for(number)  # of a job that still runs when that has ended
-            elif self._at_hand.records.get(self._id).lost_chunk is not None:
+            elif self._services.records.get(self._id).lost_chunk is not None:
                 raise ResultLost(f"Part {number} of the result of job {self._id} is lost: send the file again.")
             if time.monotonic() > until:
                 raise Restoring(f"Part {number} of the result is damaged and is being made again.")
@@ -114,27 +114,27 @@ class Parts:
 
     def _ask_for(self, number: int) -> bool:
         logger("gateway").error("part_damaged", job=self._id, part=number)
-        if self._at_hand.records.mend(self._id, number):
+        if self._services.records.mend(self._id, number):
             return True
-        require_kept(self._at_hand, self._id)
-        status = self._at_hand.records.get(self._id).status
+        require_kept(self._services, self._id)
+        status = self._services.records.get(self._id).status
         if status.is_terminal:
             raise ResultLost(f"A part of job {self._id}, which is {status}, is lost.")
         return False
 
     def _whole(self, number: int) -> bytes | None:
-        data = self._at_hand.files.get_whole_part(self._id, number)
-        return data if aside(digest, data) == self.stored[number].digest else None
+        data = self._services.files.get_whole_part(self._id, number)
+        return data if in_thread(digest, data) == self.stored[number].digest else None
 
     def _hashed_in_blocks(self, number: int) -> bytes | None:
         part, seen = self.stored[number], hashlib.sha256()
         try:
             for begin in range(0, part.bytes, _WHOLE_BYTES):
-                aside(seen.update, self._block(number, begin))
+                in_thread(seen.update, self._block(number, begin))
         except Unavailable:  # a range beyond the end of a part that was cut short is one of the store's many errors
             return None
         return b"" if seen.digest()[:16] == part.digest else None
 
     def _block(self, number: int, begin: int) -> bytes:
         size = min(_WHOLE_BYTES, self.stored[number].bytes - begin)
-        return self._at_hand.files.get_part(self._id, number, begin, size)
+        return self._services.files.get_part(self._id, number, begin, size)

@@ -6,7 +6,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from api.threaded_storage import StorageAside, aside
+from api.threaded_storage import ThreadedStorage, in_thread
 from rowcast.errors import Unavailable
 
 
@@ -28,7 +28,7 @@ def test_what_is_killed_while_it_waits_ends_after_its_call() -> None:
 
     def caller() -> None:
         try:
-            aside(call)
+            in_thread(call)
         finally:
             order.append("caller")
 
@@ -43,7 +43,7 @@ def test_what_is_killed_while_it_waits_ends_after_its_call() -> None:
 
 
 def test_every_verb_answers_and_raises_as_without_threads(tmp_path: Path) -> None:
-    storage = StorageAside(str(tmp_path / "store"))
+    storage = ThreadedStorage(str(tmp_path / "store"))
     storage.put("a/1", b"one")
     assert storage.create("a/2", b"two")
     assert not storage.create("a/2", b"three")

@@ -8,7 +8,7 @@ from flask import Response
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.test import EnvironBuilder
 
-from api.output.byte_range import answer_in_part
+from api.output.byte_range import partial_response
 
 BODY = b"0123456789"
 ETAG = '"the-job"'
@@ -19,7 +19,7 @@ def answer(headers: Mapping[str, str], method: str = "GET") -> Response:
     response.content_length = len(BODY)
     response.set_etag("the-job")
     environ = EnvironBuilder(method=method, headers=dict(headers)).get_environ()
-    return answer_in_part(response, environ, len(BODY))
+    return partial_response(response, environ, len(BODY))
 
 
 def body_of(response: Response) -> bytes:
