@@ -15,7 +15,7 @@ from rowcast.jobs.actions.submit import Submit
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import connect
-from rowcast.jobs.records.workers import Crew
+from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.models.default_model import DefaultModel
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
@@ -31,7 +31,7 @@ class Services:
     files: Files
     registry: Registry
     default_model: DefaultModel
-    crew: Crew
+    workers: WorkerRegistry
     submit: Submit
     notifications: Notifications
     keys: KeyRing | None
@@ -51,7 +51,7 @@ def build(settings: Settings) -> Services:
         files=files,
         registry=registry,
         default_model=DefaultModel(registry, settings),
-        crew=Crew(redis),
+        workers=WorkerRegistry(redis),
         submit=Submit(records, files, settings),
         notifications=Notifications(settings.redis_url),
         keys=KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None,

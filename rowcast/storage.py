@@ -38,13 +38,13 @@ class Storage:
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Writes the object whole, over one that is there."""
-        with _speaking(self.location, key):
+        with _store_errors(self.location, key):
             obstore.put(self._store, key, data, use_multipart=False)
 
     def create(self, key: str, data: bytes) -> bool:
         """Writes the object whole where there is none; answers whether it did. Of two at once one wins."""
         try:
-            with _speaking(self.location, key):
+            with _store_errors(self.location, key):
                 obstore.put(self._store, key, data, mode="create", use_multipart=False)
         except FileExistsError:
             return False
@@ -56,7 +56,7 @@ class Storage:
         Raises:
             FileNotFoundError: there is no such object.
         """
-        with _speaking(self.location, key):
+        with _store_errors(self.location, key):
             return obstore.get(self._store, key).bytes().to_bytes()
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
@@ -65,12 +65,12 @@ class Storage:
         Raises:
             FileNotFoundError: there is no such object.
         """
-        with _speaking(self.location, key):
+        with _store_errors(self.location, key):
             return obstore.get_range(self._store, key, start=start, length=length).to_bytes()
 
     def entries(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Every object below the folder `prefix` as (key, bytes), in no order; a folder may be missing."""
-        with _speaking(self.location, prefix):
+        with _store_errors(self.location, prefix):
             pages = list(obstore.list(self._store, prefix=prefix))
         for page in pages:
             for entry in page:
@@ -78,14 +78,14 @@ class Storage:
 
     def folders(self, prefix: str = "") -> list[str]:
         """The names of the folders right below `prefix` ("" is the top), sorted."""
-        with _speaking(self.location, prefix):
+        with _store_errors(self.location, prefix):
             found = obstore.list_with_delimiter(self._store, prefix=prefix or None)
         return sorted(Path(path).name for path in found["common_prefixes"])
 
     def delete(self, key: str) -> None:
         """Removes the object; one that is not there is no error."""
         try:
-            with _speaking(self.location, key):
+            with _store_errors(self.location, key):
                 obstore.delete(self._store, key)
         except FileNotFoundError:
             pass
@@ -99,13 +99,13 @@ class Storage:
             shutil.rmtree(self._folder / prefix, ignore_errors=True)
         return len(keys)
 
-    def drop_halves(self, key: str) -> None:
+    def delete_partial_writes(self, key: str) -> None:
         """Removes what is left of puts of this object whose process was killed: in a folder, `KEY#1` and so on.
 
         A put that still goes on fails by it.
         """
         if self._folder:
-            with _speaking(self.location, key):
+            with _store_errors(self.location, key):
                 for file in (self._folder / key).parent.glob(f"{Path(key).name}#*"):
                     file.unlink(missing_ok=True)
 
@@ -128,7 +128,7 @@ def _open(location: str, folder: Path | None) -> ObjectStore:
 
 
 @contextmanager
-def _speaking(location: str, key: str) -> Iterator[None]:
+def _store_errors(location: str, key: str) -> Iterator[None]:
     """Turns obstore's errors into ours; `FileNotFoundError` and `FileExistsError` say what they say."""
     try:
         yield

@@ -6,7 +6,7 @@ Any number of these may run: every step is one atomic script, or safe to repeat.
 import time
 
 from rowcast.jobs.job_files import Files
-from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_client import Connection, redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts import Scripts
 from rowcast.logs import logger
@@ -40,9 +40,9 @@ class Upkeep:
         Raises:
             Unavailable: Redis or the store is away; the next round goes on.
         """
-        self._rebuild.if_emptied()
+        self._rebuild.rebuild_if_emptied()
         self._adopt()
-        with speaking():
+        with redis_errors():
             put_back = self._scripts("resend", _AT_ONCE)
         if put_back:
             self._log.warning("hints_sent_again", hints=put_back)
@@ -51,26 +51,26 @@ class Upkeep:
 
     def _adopt(self) -> None:
         if time.monotonic() >= self._orphans_at:
-            self._rebuild.adopt()
+            self._rebuild.recover_orphans()
             self._orphans_at = time.monotonic() + ORPHANS_SECONDS
 
     def _expire(self) -> None:
-        with speaking():
+        with redis_errors():
             seconds, _ = self._redis.time()
             ids = self._redis.zrangebyscore(key("expiring"), "-inf", int(seconds) * 1000, start=0, num=_AT_ONCE)
         for id in ids:
             self._files.forget(id.decode())
-            with speaking():
+            with redis_errors():
                 self._scripts("expire", id, self._retention_seconds)
             self._log.info("job_expired", job=id.decode())
 
     def _sweep(self) -> None:
         """Removes the files of jobs that expired, were deleted, or whose upload died with its gateway."""
-        with speaking():
+        with redis_errors():
             ids = [id.decode() for id in self._scripts("swept", _AT_ONCE, self._still_seconds)]
         for id in ids:
             files = self._files.delete(id)  # where the store is away, the next round goes on from here
-            with speaking():
+            with redis_errors():
                 self._redis.zrem(key("sweeping"), id)
             if files:
                 self._log.info("files_swept", job=id, files=files)

@@ -8,7 +8,7 @@ from rowcast.errors import Refused
 from rowcast.jobs import job_manifest
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_client import Connection, redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.logs import logger
 from rowcast.settings import Settings
@@ -27,31 +27,31 @@ class Rebuild:
         self._files = files
         self._log = logger("upkeep")
 
-    def if_emptied(self) -> None:
+    def rebuild_if_emptied(self) -> None:
         """Makes the records that are missing, if Redis was emptied; safe to repeat, and to run in two places.
 
         Raises:
             Unavailable: Redis or the store is away; the next round begins again.
         """
-        with speaking():
+        with redis_errors():
             if self._redis.get(key("known")) == _WHOLE:
                 return
             self._redis.set(key("known"), _BEGUN)
-        self.adopt()
-        with speaking():  # only if it was not emptied once more meanwhile
+        self.recover_orphans()
+        with redis_errors():  # only if it was not emptied once more meanwhile
             self._redis.set(key("known"), _WHOLE, xx=True)
 
-    def adopt(self) -> None:
+    def recover_orphans(self) -> None:
         """Finds the files that nobody has: their job is made again, or they are swept when they have lain still.
 
         Raises:
-            Unavailable: as `if_emptied`.
+            Unavailable: as `rebuild_if_emptied`.
         """
         orphans = self._orphans()
         made = sum(self._remake(id) for id, was_ended in orphans if not was_ended)
         for id, was_ended in orphans:
             if was_ended:  # a worker stored a part after the last sweep
-                self._records.still_expect(id)
+                self._records.touch_upload(id)
         if made:
             self._log.warning("jobs_came_back", jobs=made)
         if len(orphans) > made:
@@ -63,7 +63,7 @@ class Rebuild:
         What is announced was so before its first file: a sweep is asked for before the record, so none slips through.
         """
         ids = self._files.jobs()
-        with speaking(), self._redis.pipeline(transaction=False) as pipe:
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for id in ids:
                 pipe.zscore(key("sweeping"), id)
                 pipe.hget(key("job", id), "status")
@@ -76,10 +76,10 @@ class Rebuild:
         document = self._files.get_manifest(id)
         new = job_manifest.read(id, document) if document is not None else None
         if new is None:  # an upload that still goes on, or broke off: upkeep sweeps it if it stays silent
-            self._records.still_expect(id)
+            self._records.touch_upload(id)
             return False
         try:
-            _, outcome = self._records.make_again(new)
+            _, outcome = self._records.recreate(new)
         except Refused:  # it was deleted this very moment
             return False
         if outcome == "replayed":  # the caller sent it once more, and has that one

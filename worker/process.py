@@ -16,13 +16,13 @@ from rowcast.errors import (
     ScoringFailed,
     Unavailable,
 )
-from rowcast.jobs.chunk_tables import Stored
+from rowcast.jobs.chunk_tables import PartEntry
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
 from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
-from rowcast.jobs.records.workers import Crew
+from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
 from rowcast.models.registry import Registry
@@ -61,7 +61,7 @@ class Process:
         self._default_model = DefaultModel(registry, settings)
         self._isolated = IsolatedProcess(self._models.files, settings.chunk_timeout)
         self._watchdog = LeaseWatchdog(self._leases, settings.lease_seconds, settings.chunk_timeout)
-        self._crew, self._node = Crew(redis), node
+        self._workers, self._node = WorkerRegistry(redis), node
         self._share = FairShare()
         self._slices = TimeSlices(self._let_rows_pass)
         self._counted_until = 0.0
@@ -86,7 +86,7 @@ class Process:
     def _report_unopenable(self) -> None:
         """Lets `/ready` name the models that jobs would ask for and that cannot be opened in this environment."""
         try:
-            self._crew.report_unopenable(self._node, self._models.unopenable())
+            self._workers.report_unopenable(self._node, self._models.unopenable())
         except RowcastError as error:
             self._log.warning("unopenable_models_not_reported", reason=error.detail)
 
@@ -197,9 +197,9 @@ class Process:
             log.info("job_failed_at_bad_row")
             return
         if lease.attempt > 1:
-            self._files.drop_halves(lease.id, lease.chunk)
+            self._files.delete_partial_writes(lease.id, lease.chunk)
         digest = self._files.put_part(lease.id, lease.chunk, part.data, part.errors)
-        stored = Stored(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
+        stored = PartEntry(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
         why = part.reason.to_json() if part.reason else {}
         outcome = self._leases.commit(lease, stored, {**part.summary.to_json(), **why})
         seconds = round(time.perf_counter() - started, 6)

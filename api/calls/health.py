@@ -68,7 +68,7 @@ def ready() -> tuple[Response, int]:
     checks = {
         "redis": redis,
         "store": _check(services.files.check),
-        "models": _check(lambda: _default_model(services, services.crew.unopenable() if redis["ok"] else {})),
+        "models": _check(lambda: _default_model(services, services.workers.unopenable() if redis["ok"] else {})),
         "workers": _check(lambda: _workers(services)),
     }
     is_ready = all(check["ok"] for check in checks.values())
@@ -98,5 +98,5 @@ def _default_model(services: Services, unopenable: dict[str, str]) -> dict[str, 
 
 
 def _workers(services: Services) -> dict[str, Any]:
-    online = services.crew.online()
+    online = services.workers.count()
     return {"online": online} | ({} if online else {"ok": False, "detail": "no worker has shown a sign of life"})

@@ -110,7 +110,7 @@ def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Resp
 
 def _head(services: Services, job: Job) -> bytes:
     try:
-        return services.files.get_head(job.id)
+        return services.files.get_header(job.id)
     except FileNotFoundError:
         require_kept(services, job.id)
         raise ResultLost(f"The header line of job {job.id}'s result is lost: send the file again.") from None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from api.services import Services
 from api.threaded_storage import in_thread
 from rowcast.errors import JobExpired, Restoring, ResultLost, Unavailable
-from rowcast.jobs.chunk_tables import Stored, unpack_stored
+from rowcast.jobs.chunk_tables import PartEntry, unpack_parts
 from rowcast.jobs.job_files import digest
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
@@ -43,7 +43,7 @@ class Parts:
     def __init__(self, services: Services, id: str, chunks: int) -> None:
         """`chunks` is the number of the job's chunks, as far as they are known."""
         self._services, self._id, self._chunks = services, id, chunks
-        self.stored: list[Stored] = []
+        self.stored: list[PartEntry] = []
         """What is recorded of each part, by its number; `look` brings it up to date."""
         self.look(0, chunks)
 
@@ -56,7 +56,7 @@ class Parts:
         """Reads anew what is recorded of the parts from number `first` on, of so many at most."""
         count = min(most, self._chunks - first)
         table = self._services.records.parts(self._id, first, count)
-        self.stored[first : first + count] = unpack_stored(table, count)
+        self.stored[first : first + count] = unpack_parts(table, count)
 
     def require_whole(self, chunks_done: int) -> None:
         """Checks that all parts are still there, of which the job had `chunks_done` when it was read.
@@ -114,7 +114,7 @@ class Parts:
 
     def _ask_for(self, number: int) -> bool:
         logger("gateway").error("part_damaged", job=self._id, part=number)
-        if self._services.records.mend(self._id, number):
+        if self._services.records.rescore_part(self._id, number):
             return True
         require_kept(self._services, self._id)
         status = self._services.records.get(self._id).status

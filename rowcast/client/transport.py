@@ -73,7 +73,7 @@ class Transport:
         )
 
         def once() -> httpx.Response:
-            with self._speaking():
+            with self._http_errors():
                 return self._judged(self._http.send(request))
 
         return self._again(once) if repeat else once()
@@ -94,7 +94,7 @@ class Transport:
                 timeout=httpx.Timeout(_COMMIT_SECONDS, connect=5),
                 extensions={"trace": watch.trace},
             )
-            with self._speaking():
+            with self._http_errors():
                 return self._judged(self._uploads.send(request))
 
         return self._again(once) if upload.repeatable else once()
@@ -102,7 +102,7 @@ class Transport:
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
         """One try of a GET whose body is read by the caller; a break while reading is `Unreachable`."""
-        with self._speaking(), self._http.stream("GET", self.url + path, headers=headers) as answer:
+        with self._http_errors(), self._http.stream("GET", self.url + path, headers=headers) as answer:
             if answer.is_error:
                 answer.read()
             yield self._judged(answer)
@@ -153,7 +153,7 @@ class Transport:
         return f"{said}; start it with `rowcast up`." if is_missing else f"{said}."
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def _http_errors(self) -> Iterator[None]:
         try:
             yield
         except httpx.TransportError as error:

@@ -26,7 +26,7 @@ _ONE_LINE = (
 )
 
 
-class Planner:
+class Chunker:
     """Takes an input in blocks of any size and gives its chunks.
 
     They depend only on the bytes, not on the blocks, unless `flush` asks for the rows that are there. A chunk ends with
@@ -53,7 +53,7 @@ class Planner:
         encoding: str = "auto",
         keeps_blank_rows: bool = False,
     ) -> None:
-        """Makes a planner that has seen nothing.
+        """Makes a chunker that has seen nothing.
 
         Args:
             delimiter: as the option; also `auto`.

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 _PLANNED = struct.Struct("<QII")
 _STORED = struct.Struct("<16sIIII")
-PLANNED_BYTES = _PLANNED.size  # 16: rowcast/jobs/records/lua/lease_chunk.lua cuts by it
-STORED_BYTES = _STORED.size  # 32: rowcast/jobs/records/lua/commit_chunk.lua places by it
+PLAN_ENTRY_BYTES = _PLANNED.size  # 16: rowcast/jobs/records/lua/lease_chunk.lua cuts by it
+PART_ENTRY_BYTES = _STORED.size  # 32: rowcast/jobs/records/lua/commit_chunk.lua places by it
 
 
-class Planned(NamedTuple):
+class PlanEntry(NamedTuple):
     """One chunk of the input. `first_row` counts the job's data rows from 1."""
 
     first_row: int
@@ -18,7 +18,7 @@ class Planned(NamedTuple):
     bytes: int
 
 
-class Stored(NamedTuple):
+class PartEntry(NamedTuple):
     """One part of the result. `digest` is the first 16 bytes of its SHA-256."""
 
     digest: bytes
@@ -33,22 +33,22 @@ class Stored(NamedTuple):
         return any(self.digest)
 
 
-def pack_plan(chunks: Iterable[Planned]) -> bytes:
+def pack_plan(chunks: Iterable[PlanEntry]) -> bytes:
     """The plan of a whole job."""
     return b"".join(_PLANNED.pack(*chunk) for chunk in chunks)
 
 
-def unpack_planned(entry: bytes) -> Planned:
+def unpack_plan(entry: bytes) -> PlanEntry:
     """One entry of the plan."""
-    return Planned(*_PLANNED.unpack(entry))
+    return PlanEntry(*_PLANNED.unpack(entry))
 
 
-def pack_stored(part: Stored) -> bytes:
+def pack_part(part: PartEntry) -> bytes:
     """One entry of the table of parts."""
     return _STORED.pack(*part)
 
 
-def unpack_stored(table: bytes, count: int) -> Iterator[Stored]:
+def unpack_parts(table: bytes, count: int) -> Iterator[PartEntry]:
     """The first `count` entries of a table that may be shorter: what is beyond its end is not stored yet."""
-    for entry in _STORED.iter_unpack(table.ljust(count * STORED_BYTES, b"\0")[: count * STORED_BYTES]):
-        yield Stored(*entry)
+    for entry in _STORED.iter_unpack(table.ljust(count * PART_ENTRY_BYTES, b"\0")[: count * PART_ENTRY_BYTES]):
+        yield PartEntry(*entry)

@@ -28,11 +28,11 @@ class Files:
         """Reads one chunk of the input."""
         return self._storage.get(_object(id, "input", chunk))
 
-    def put_head(self, id: str, line: bytes) -> None:
+    def put_header(self, id: str, line: bytes) -> None:
         """Stores the result's header line."""
         self._storage.put(f"jobs/{id}/head", line)
 
-    def get_head(self, id: str) -> bytes:
+    def get_header(self, id: str) -> bytes:
         """Reads the result's header line."""
         return self._storage.get(f"jobs/{id}/head")
 
@@ -43,10 +43,10 @@ class Files:
         self._storage.put(_object(id, "parts", chunk), data)
         return digest(data)
 
-    def drop_halves(self, id: str, chunk: int) -> None:
+    def delete_partial_writes(self, id: str, chunk: int) -> None:
         """Removes what somebody left who was killed while storing this part."""
         for folder in ("parts", "errors"):
-            self._storage.drop_halves(_object(id, folder, chunk))
+            self._storage.delete_partial_writes(_object(id, folder, chunk))
 
     def get_part(self, id: str, chunk: int, start: int, length: int) -> bytes:
         """Reads a range of one part."""

@@ -12,7 +12,7 @@ ERRORS_HEADER = b"row,column,value,message\n"
 _MARK = b"\xef\xbb\xbf"
 
 
-def result_head(
+def result_header(
     header: Header | None, options: Options, manifest: Manifest, line_end: bytes, *, has_mark: bool, separator: bytes
 ) -> bytes:
     """What stands before the result's first row.

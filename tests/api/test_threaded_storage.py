@@ -12,7 +12,7 @@ from rowcast.errors import Unavailable
 
 def test_a_call_lets_others_go_on_until_it_returns() -> None:
     done = threading.Event()
-    call = gevent.spawn(aside, done.wait, 30)
+    call = gevent.spawn(in_thread, done.wait, 30)
     other = gevent.spawn(done.set)
     gevent.joinall([call, other])
     assert call.get() is True

@@ -10,7 +10,7 @@ def test_what_a_killed_process_left_half_written_goes(tmp_path: Path) -> None:
     for name in ("0", "1"):
         storage.put(f"jobs/a/{name}", b"x")
         (tmp_path / "store" / "jobs" / "a" / f"{name}#1").write_bytes(b"")
-    storage.drop_halves("jobs/a/0")
+    storage.delete_partial_writes("jobs/a/0")
     assert sorted(file.name for file in (tmp_path / "store" / "jobs" / "a").iterdir()) == ["0", "1", "1#1"]
     assert storage.delete_folder("jobs/a") == 2
     assert not (tmp_path / "store" / "jobs" / "a").exists()

@@ -18,7 +18,7 @@ import pandas as pd
 from feature_kinds import Kind
 from reference import predict, script
 
-from rowcast.csv.chunker import Planner
+from rowcast.csv.chunker import Chunker
 from rowcast.errors import RowcastError
 from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel
@@ -126,7 +126,7 @@ def scored(
 ) -> tuple[list[tuple[str, ...]], dict[int, str]]:
     """The added cells of each row of a file, and why each bad row is bad, by index from 0."""
     options = Options.model_validate({"output": "predictions", "delimiter": ",", "decimal": decimal})
-    planner = Planner(
+    chunker = Chunker(
         delimiter=options.delimiter,
         header=True,
         chunk_bytes=10**7,
@@ -136,9 +136,9 @@ def scored(
         on_header=None,
         keeps_blank_rows=True,
     )
-    chunks = [*planner.feed(data), *planner.end()]
-    assert planner.header is not None
-    spec = ChunkSpec(planner.header.columns, planner.line_end, options)
+    chunks = [*chunker.feed(data), *chunker.end()]
+    assert chunker.header is not None
+    spec = ChunkSpec(chunker.header.columns, chunker.line_end, options)
     parts = [score(chunk.data, chunk.first_row, model, spec) for chunk in chunks]
     rows = csv.reader(io.StringIO(b"".join(part.data for part in parts).decode(), newline=""))
     faults = {

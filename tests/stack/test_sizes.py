@@ -7,7 +7,7 @@ from scored import assert_whole, submit
 
 from rowcast.errors import QueueFull
 from rowcast.jobs.actions.submit import new_id
-from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import NewJob, Records
@@ -64,7 +64,7 @@ def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(ow
     records, leases = Records(redis, settings), Leases(redis, settings, "a/1")
     columns = InputInfo(bytes=CHUNKS, sha256="ab", filename=None, columns=("age",))
     spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns)
-    new = NewJob(new_id(), "", spec, CHUNKS, CHUNKS, plan=pack_plan(Planned(n + 1, 1, 1) for n in range(CHUNKS)))
+    new = NewJob(new_id(), "", spec, CHUNKS, CHUNKS, plan=pack_plan(PlanEntry(n + 1, 1, 1) for n in range(CHUNKS)))
     before = redis.info("memory")["used_memory"]
     records.make(new)
     for chunk in range(2_000):
@@ -72,7 +72,7 @@ def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(ow
         assert redis.llen(key("batch")) == 1
         lease = leases.chunk(new.id, chunk)
         assert isinstance(lease, ChunkLease)
-        assert leases.commit(lease, Stored(b"d" * 16, 1, 0, 1, 0), {"classes": {"0": 1}}) == "counted"
+        assert leases.commit(lease, PartEntry(b"d" * 16, 1, 0, 1, 0), {"classes": {"0": 1}}) == "counted"
     assert (redis.info("memory")["used_memory"] - before) / CHUNKS < 100, "bytes a chunk"
     assert records.get(new.id).rows_done == 2_000
     records.cancel(new.id)

@@ -17,9 +17,9 @@ from rowcast.errors import Unavailable
 from rowcast.jobs.records.celery_queues import BATCH, SINGLE
 from rowcast.jobs.records.heartbeat_file import show_alive
 from rowcast.jobs.records.leases import Leases
-from rowcast.jobs.records.redis_client import Connection, connect, speaking
+from rowcast.jobs.records.redis_client import Connection, connect, redis_errors
 from rowcast.jobs.records.scripts import STRIKES_OF_DEATH
-from rowcast.jobs.records.workers import BEAT_SECONDS, Crew
+from rowcast.jobs.records.workers import BEAT_SECONDS, WorkerRegistry
 from rowcast.logs import logger
 from rowcast.settings import Settings
 from worker.consumer.stall_detector import RECONNECTS_BEFORE_EXIT, QueueSnapshot, StallDetector
@@ -39,7 +39,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
 
         def start(self, worker: Any) -> None:
             redis = connect(settings.redis_url)
-            self._crew, self._slots = Crew(redis), worker.concurrency
+            self._workers, self._slots = WorkerRegistry(redis), worker.concurrency
             self._leases = Leases(redis, settings, node)
             self._pool = worker.pool._pool
             self._redis, self._stall_detector = redis, StallDetector(worker.concurrency)
@@ -54,12 +54,12 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
             for timer in self._timers:
                 timer.cancel()
             with suppress(Unavailable):  # it is forgotten after ten seconds anyway
-                self._crew.leave(node, self._slots)
+                self._workers.remove(node, self._slots)
 
         def _beat(self) -> None:
             show_alive(settings)
             try:
-                self._crew.beat(node, self._slots)
+                self._workers.heartbeat(node, self._slots)
             except Unavailable as error:
                 logger("worker").warning("no_sign_of_life", reason=error.detail)
 
@@ -85,7 +85,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
 
 def _queue_snapshot(redis: Connection) -> QueueSnapshot | None:
     try:
-        with speaking():
+        with redis_errors():
             waiting = redis.llen(BATCH) + redis.llen(SINGLE)
     except Unavailable:
         return None

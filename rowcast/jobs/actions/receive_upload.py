@@ -6,17 +6,17 @@ Workers score the first chunks while the rest still arrives. Nobody else hears o
 import time
 from collections.abc import Callable, Iterable
 
-from rowcast.csv.chunker import Planner
+from rowcast.csv.chunker import Chunker
 from rowcast.csv.header import Header, check_header
 from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import Unavailable
-from rowcast.jobs.chunk_tables import Planned, pack_plan
+from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, Spec
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import NewJob, Records
 from rowcast.jobs.request import Request
-from rowcast.jobs.result_header import result_head
+from rowcast.jobs.result_header import result_header
 from rowcast.logs import logger
 from rowcast.settings import Settings
 
@@ -27,7 +27,7 @@ _TELL_SECONDS = 60.0
 """How often an upload that goes on says so: far more often than it is taken for dead (job_records.py)."""
 
 
-class Reception:
+class UploadReceiver:
     """One upload on its way in.
 
     Raises:
@@ -53,7 +53,7 @@ class Reception:
         self._records, self._files, self._request, self._id = records, files, request, id
         self._check = _checker(request)
         self._on_progress = on_progress
-        self._planner = Planner(
+        self._chunker = Chunker(
             delimiter="," if is_generated else options.delimiter,
             header=options.header,
             chunk_bytes=settings.chunk_bytes,
@@ -65,7 +65,7 @@ class Reception:
             encoding=options.encoding,
             keeps_blank_rows=is_generated,
         )
-        self._plan: list[Planned] = []
+        self._plan: list[PlanEntry] = []
         self._told_at = time.monotonic()
         self._is_followed = True
         """Whether Redis knows of every chunk so far; where it lost one, the job is made at the end, and scored then."""
@@ -79,33 +79,33 @@ class Reception:
             self._check(Header(b"", tuple(self._request.manifest.feature_names)))
         for block in blocks:
             known = len(self._plan)
-            for chunk in self._planner.feed(block) if block else self._planner.flush():
+            for chunk in self._chunker.feed(block) if block else self._chunker.flush():
                 self._store(chunk)
             self._announce(known)
             self._report(paused=not block)
-        for chunk in self._planner.end():  # these are told of with the job itself
+        for chunk in self._chunker.end():  # these are told of with the job itself
             if chunk.rows or self._request.options.output == "joined":
                 self._store(chunk)
         head = self._head()
-        self._files.put_head(self._id, head)
+        self._files.put_header(self._id, head)
         return self._job(head)
 
     def _report(self, *, paused: bool) -> None:
         if self._on_progress is None:
             return
         self._say_that_it_goes_on()
-        if self._is_followed and (self._planner.header or self._planner.rows_total):
+        if self._is_followed and (self._chunker.header or self._chunker.rows_total):
             self._on_progress(self._head(), len(self._plan), paused)
 
     def _say_that_it_goes_on(self) -> None:
         if time.monotonic() - self._told_at > _TELL_SECONDS:
-            self._records.still_expect(self._id)
+            self._records.touch_upload(self._id)
             self._told_at = time.monotonic()
 
     def _store(self, chunk: Chunk) -> None:
         self._say_that_it_goes_on()
         self._files.put_input(self._id, chunk.number, chunk.data)
-        self._plan.append(Planned(chunk.first_row, chunk.rows, len(chunk.data)))
+        self._plan.append(PlanEntry(chunk.first_row, chunk.rows, len(chunk.data)))
 
     def _announce(self, known: int) -> None:
         """Tells of the chunks from number `known` on, all at once: there may be many in a block."""
@@ -113,55 +113,55 @@ class Reception:
             return
         first = self._job(self._head()) if known == 0 else None
         try:
-            self._is_followed = self._records.arrive(self._id, known, self._plan[known:], first)
+            self._is_followed = self._records.add_chunks(self._id, known, self._plan[known:], first)
         except Unavailable as error:  # it may be back when the job is made
             self._is_followed = False
             logger("gateway").warning("chunks_not_announced", job=self._id, first=known, reason=error.detail)
 
     def _head(self) -> bytes:
-        planner = self._planner
-        return result_head(
-            planner.header,
+        chunker = self._chunker
+        return result_header(
+            chunker.header,
             self._options,
             self._request.manifest,
-            planner.line_end,
-            has_mark=planner.decoder.has_mark,
-            separator=planner.separator_line,
+            chunker.line_end,
+            has_mark=chunker.decoder.has_mark,
+            separator=chunker.separator_line,
         )
 
     @property
     def _options(self) -> Options:
         """The options, with the delimiter that was found."""
-        return self._request.options.model_copy(update={"delimiter": self._planner.delimiter})
+        return self._request.options.model_copy(update={"delimiter": self._chunker.delimiter})
 
     def _job(self, head: bytes) -> NewJob:
         """The job by what has arrived so far."""
-        request, planner = self._request, self._planner
-        columns = planner.header.columns if planner.header else tuple(request.manifest.feature_names)
+        request, chunker = self._request, self._chunker
+        columns = chunker.header.columns if chunker.header else tuple(request.manifest.feature_names)
         spec = Spec(
             kind="batch",
             model=request.model,
             options=self._options,
             request_id=request.request_id,
             input=InputInfo(
-                bytes=planner.bytes_total,
-                sha256=planner.sha256,
+                bytes=chunker.bytes_total,
+                sha256=chunker.sha256,
                 filename=request.filename,
                 columns=columns,
-                delimiter=planner.delimiter,
-                encoding=planner.decoder.encoding,
+                delimiter=chunker.delimiter,
+                encoding=chunker.decoder.encoding,
             ),
-            line_end=planner.line_end.decode(),
+            line_end=chunker.line_end.decode(),
             head_bytes=len(head),
         )
         return NewJob(
             id=self._id,
             owner=request.owner,
             spec=spec,
-            rows=planner.rows_total,
+            rows=chunker.rows_total,
             chunks=len(self._plan),
             plan=pack_plan(self._plan),
-            repeat=request.repeat(planner.sha256),
+            repeat=request.repeat(chunker.sha256),
             max_errors=request.options.max_errors,
         )
 

@@ -10,7 +10,7 @@ import uuid_utils
 
 from rowcast.errors import QueueFull, Refused, Unavailable
 from rowcast.jobs import job_manifest
-from rowcast.jobs.actions.receive_upload import OnProgress, Reception
+from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
 from rowcast.jobs.job import Spec
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import NewJob, Records
@@ -64,12 +64,12 @@ class Submit:
     ) -> Submitted:
         """A CSV that arrives in blocks of any size; it is cut, stored and counted as it goes by.
 
-        `is_generated` and `on_progress` are as in `Reception`.
+        `is_generated` and `on_progress` are as in `UploadReceiver`.
         """
         id = id or new_id()
-        self._records.expect(id, request.owner)
+        self._records.announce_upload(id, request.owner)
         try:
-            reception = Reception(
+            reception = UploadReceiver(
                 self._records,
                 self._files,
                 self._settings,
@@ -79,7 +79,7 @@ class Submit:
                 on_progress=on_progress,
             )
             new = reception.take(blocks)
-            self._records.still_expect(id)
+            self._records.touch_upload(id)
             self._files.put_manifest(id, job_manifest.write(new))
         except BaseException:  # also a caller that hangs up, or a greenlet that is killed
             self._drop(id)
@@ -98,7 +98,7 @@ class Submit:
         """Removes what was stored; where Redis or the store is away just now, upkeep looks at it once more."""
         self._files.forget(id)  # first: from here on nothing can bring it back
         with suppress(Unavailable):
-            self._records.drop(id)
+            self._records.withdraw_upload(id)
         self._files.delete(id)
 
     def _make(self, new: NewJob) -> Submitted:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rowcast.jobs.chunk_tables import PLANNED_BYTES, Planned, Stored, unpack_planned, unpack_stored
+from rowcast.jobs.chunk_tables import PLAN_ENTRY_BYTES, PartEntry, PlanEntry, unpack_parts, unpack_plan
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import name_of
 from rowcast.jobs.states import Status
@@ -87,7 +87,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class Books:
+class JobState:
     """What Redis holds of one job, all of one moment."""
 
     job: Job
@@ -102,14 +102,14 @@ class Books:
     expires: bool
 
     @property
-    def stored(self) -> list[Stored]:
+    def stored(self) -> list[PartEntry]:
         """The table of parts; what is not stored has no rows."""
-        return list(unpack_stored(self.parts, self.job.chunks_total))
+        return list(unpack_parts(self.parts, self.job.chunks_total))
 
     @property
-    def planned(self) -> list[Planned]:
+    def planned(self) -> list[PlanEntry]:
         """The plan."""
-        return [unpack_planned(self.plan[at : at + PLANNED_BYTES]) for at in range(0, len(self.plan), PLANNED_BYTES)]
+        return [unpack_plan(self.plan[at : at + PLAN_ENTRY_BYTES]) for at in range(0, len(self.plan), PLAN_ENTRY_BYTES)]
 
     def findings(self) -> Iterator[Finding]:
         """What does not add up within the books."""
@@ -172,7 +172,7 @@ class Books:
             if part.is_stored and chunk in self.open:
                 yield f"chunk {chunk} is done, and in flight."
 
-    def shelf_findings(self, sizes: Mapping[str, int]) -> Iterator[Finding]:
+    def file_findings(self, sizes: Mapping[str, int]) -> Iterator[Finding]:
         """What of the job's files, by name and size, is not as the books say.
 
         A part that is not in the table may be there: of a worker that was just storing it.

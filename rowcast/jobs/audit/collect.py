@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rowcast.jobs.audit.checks import Books, Count, Finding, Totals
+from rowcast.jobs.audit.checks import Count, Finding, JobState, Totals
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.celery_queues import REFUSED
-from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_client import Connection, redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts import Scripts
 from rowcast.jobs.states import Status
@@ -45,7 +45,7 @@ class Auditor:
 
     def totals(self) -> Totals:
         """The counts of this moment."""
-        with speaking():
+        with redis_errors():
             totals, live, by_status, by_owner, strays = self._scripts("audit")
         counted = [item.decode() for item in by_status]
         return Totals(
@@ -59,14 +59,14 @@ class Auditor:
             strays=tuple(stray.decode() for stray in strays),
         )
 
-    def books(self, id: str) -> Books | None:
+    def books(self, id: str) -> JobState | None:
         """The books of one job; None where it has no record, or a tombstone."""
-        with speaking():
+        with redis_errors():
             record, plan, parts, flying, watched, taken, expires = self._scripts("audit_job", id)
         fields = dict(zip(record[::2], record[1::2], strict=True))
         if not fields or fields[b"status"] == b"deleted":
             return None
-        return Books(
+        return JobState(
             job=Job.from_record(id, fields, {}, self._retention_ms),
             plan=plan,
             parts=parts,
@@ -77,7 +77,7 @@ class Auditor:
         )
 
     def _jobs(self) -> Iterator[Finding]:
-        with speaking():
+        with redis_errors():
             ids = [id.decode() for id in self._redis.zrange(key("jobs"), 0, -1)]
         for id in ids:
             books = self.books(id)
@@ -86,7 +86,7 @@ class Auditor:
             yield from books.findings()
             if books.job.is_single or books.job.status is Status.EXPIRED:
                 continue
-            missing = list(books.shelf_findings(self._files.sizes(id)))
+            missing = list(books.file_findings(self._files.sizes(id)))
             if missing and self._still_has_files(id):
                 yield from missing
 
@@ -102,7 +102,7 @@ class Auditor:
         return books is not None and books.job.status is not Status.EXPIRED
 
     def _is_expected(self, id: str) -> bool:
-        with speaking(), self._redis.pipeline() as pipe:
+        with redis_errors(), self._redis.pipeline() as pipe:
             pipe.zscore(key("sweeping"), id)
             pipe.hget(key("job", id), "status")
             swept, status = pipe.execute()

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rowcast.errors import BodyCutShort, JobDeleted, JobEnded, KeyReused, NotRetryable, QueueFull, UnknownJob
-from rowcast.jobs.chunk_tables import Planned, pack_plan
+from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
 from rowcast.jobs.job import Job, Spec
-from rowcast.jobs.records.redis_client import Connection, Memory, redis_full, speaking
+from rowcast.jobs.records.redis_client import Connection, Memory, redis_errors, redis_full
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts import Scripts
 from rowcast.jobs.states import Status
@@ -98,7 +98,7 @@ class Records:
         """
         return self._make(new, self._most(new.owner))
 
-    def make_again(self, new: NewJob) -> tuple[str, Literal["made", "replayed"]]:
+    def recreate(self, new: NewJob) -> tuple[str, Literal["made", "replayed"]]:
         """As `make`, for a job that was taken before: however many there are."""
         return self._make(new, (_ANY_NUMBER, _ANY_NUMBER))
 
@@ -106,7 +106,7 @@ class Records:
         repeat = new.repeat or Repeat("", "")
         head: list[str | int] = [new.id, new.owner, *most, repeat.digest, repeat.fingerprint, IDEMPOTENCY_SECONDS]
         fields: list[str | int] = [item for pair in new.fields().items() for item in pair]
-        with speaking(self._redis):
+        with redis_errors(self._redis):
             answer = self._scripts("submit", *head, new.plan or "", str(new.spec.model), *fields)
         outcome = answer[0].decode()
         if outcome == "full":
@@ -127,7 +127,7 @@ class Records:
             UnknownJob: there never was such a job, or it is somebody else's.
             JobDeleted: it was deleted.
         """
-        with speaking(), self._redis.pipeline(transaction=False) as pipe:
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(key("job", id))
             pipe.hgetall(key("summary", id))
             record, summary = pipe.execute()
@@ -145,12 +145,12 @@ class Records:
         found: list[Job] = []
         cursor = f"({before}" if before else "+"
         while True:
-            with speaking():
+            with redis_errors():
                 ids = [id.decode() for id in self._redis.zrevrangebylex(index, cursor, "-", 0, _SCAN)]
                 records = self._read_many(ids)
             for id, record in zip(ids, records, strict=True):
                 if not record:  # expired for good: Redis dropped the record, the index still names it
-                    with speaking():
+                    with redis_errors():
                         self._redis.zrem(index, id)
                 elif record[b"status"] != DELETED and (status is None or record[b"status"].decode() == status):
                     found.append(self._job(id, record, {}))
@@ -160,7 +160,7 @@ class Records:
                 return found, None
             cursor = f"({ids[-1]}"
 
-    def expect(self, id: str, owner: str = "") -> None:
+    def announce_upload(self, id: str, owner: str = "") -> None:
         """Announces an upload; if it falls silent, upkeep sweeps what it stored.
 
         Raises:
@@ -168,22 +168,22 @@ class Records:
         """
         self._expect(id, owner, *self._most(owner))
 
-    def still_expect(self, id: str) -> None:
+    def touch_upload(self, id: str) -> None:
         """Tells that an announced upload goes on."""
         self._expect(id, "", _ANY_NUMBER, _ANY_NUMBER)
 
-    def arrive(self, id: str, chunk: int, planned: Sequence[Planned], first: NewJob | None) -> bool:
+    def add_chunks(self, id: str, chunk: int, planned: Sequence[PlanEntry], first: NewJob | None) -> bool:
         """Takes note of chunks from number `chunk` on, which are in the store: they are scored while the rest arrives.
 
         `first` comes with chunk 0: the job as far as it is known. Answers whether there is use in telling of the next.
         """
         fields = [item for pair in first.fields().items() for item in pair] if first else []
-        with speaking():
+        with redis_errors():
             return bool(self._scripts("arrive", id, chunk, pack_plan(planned), *fields))
 
-    def drop(self, id: str) -> None:
+    def withdraw_upload(self, id: str) -> None:
         """Takes an announced upload back: nothing of it is left, and what a worker may just be storing is swept."""
-        with speaking():
+        with redis_errors():
             self._scripts("drop", id, self._still_ms)
 
     def cancel(self, id: str) -> None:
@@ -202,7 +202,7 @@ class Records:
             QueueFull: as `make`.
         """
         job = self.get(id)
-        with speaking(self._redis):
+        with redis_errors(self._redis):
             answer = [word.decode() for word in self._scripts("retry", id, *self._most(job.owner))]
         if answer[0] == "full":
             raise self._full(answer[1])
@@ -214,14 +214,14 @@ class Records:
             kind = "a single job" if job.is_single else job.status
             raise NotRetryable(f"Job {id} is {kind}; a batch that failed or was cancelled can be retried.")
 
-    def mend(self, id: str, chunk: int) -> bool:
+    def rescore_part(self, id: str, chunk: int) -> bool:
         """Has a part of a job that succeeded made again; answers whether that is under way."""
-        with speaking():
+        with redis_errors():
             return bool(self._scripts("mend", id, chunk))
 
     def fail(self, id: str, problem: Mapping[str, Any]) -> None:
         """Ends a job as failed; one that has ended already stays as it is."""
-        with speaking():
+        with redis_errors():
             self._scripts("end_job", id, Status.FAILED, json.dumps(problem))
 
     def delete(self, id: str) -> None:
@@ -231,13 +231,13 @@ class Records:
             UnknownJob: there is no such record.
             JobDeleted: it was deleted before.
         """
-        with speaking():
+        with redis_errors():
             outcome = self._scripts("delete", id, 2 * self._retention_ms // 1000, self._still_ms).decode()
         _require_there(id, outcome)
 
     def parts(self, id: str, first: int, count: int) -> bytes:
         """The packed entries of `count` parts from number `first` on (`chunk_tables.py` reads them)."""
-        with speaking():
+        with redis_errors():
             table: bytes = self._redis.getrange(key("parts", id), first * 32, (first + count) * 32 - 1)
         return table
 
@@ -247,14 +247,14 @@ class Records:
         Raises:
             RedisFull: it has reached its `maxmemory`.
         """
-        with speaking(self._redis):
+        with redis_errors(self._redis):
             self._redis.ping()
             memory = Memory.of(self._redis)
         if memory.is_full:
             raise redis_full(memory)
 
     def _expect(self, id: str, owner: str, most: int, most_owned: int) -> None:
-        with speaking(self._redis):
+        with redis_errors(self._redis):
             full = self._scripts("expect", id, UPLOAD_SILENCE_MS, owner, most, most_owned)
         if full:
             raise self._full(full.decode())
@@ -271,7 +271,7 @@ class Records:
         return QueueFull(f"There are {self._settings.max_jobs} jobs that have not ended yet (ROWCAST_MAX_JOBS).", 10)
 
     def _end(self, id: str, status: Status, problem: str) -> None:
-        with speaking():
+        with redis_errors():
             outcome = self._scripts("end_job", id, status, problem).decode()
         _require_there(id, outcome)
         if outcome == "over":

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rowcast.jobs.chunk_tables import Planned, Stored, pack_stored, unpack_planned
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_part, unpack_plan
 from rowcast.jobs.job import Spec
-from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_client import Connection, redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts import Scripts
 from rowcast.settings import Settings
@@ -24,7 +24,7 @@ class ChunkLease:
     id: str
     chunk: int
     attempt: int
-    planned: Planned
+    planned: PlanEntry
     spec: Spec
     strikes: int
     """What stands against the chunk: leases that ended with a death or an error."""
@@ -106,14 +106,14 @@ class Leases:
 
         `busy`: somebody has it. `idle`: it needs nobody (done, of a job that has ended, or never sent).
         """
-        with speaking():
+        with redis_errors():
             answer = self._scripts("lease_chunk", id, chunk, self.holder, self._lease_ms)
         outcome: Literal["leased", "busy", "idle"] = answer[0].decode()
         if outcome != "leased":
             return outcome
         attempt, planned, spec, strikes = answer[1:]
         spec = Spec.model_validate_json(spec)
-        return ChunkLease(id, chunk, int(attempt), unpack_planned(planned), spec, int(strikes))
+        return ChunkLease(id, chunk, int(attempt), unpack_plan(planned), spec, int(strikes))
 
     def take(
         self, kinds: Sequence[Kind], most_rows: int, linger_seconds: float = 0
@@ -123,7 +123,7 @@ class Leases:
         `lingering`: no work waits, and for so many seconds `linger` returns the next row. None: there is no work of the
         kinds, or the process would not linger.
         """
-        with speaking():
+        with redis_errors():
             answer = self._scripts("take", self.holder, most_rows, int(linger_seconds * 1000), *kinds)
         match answer:
             case [b"rows", model, *rows]:
@@ -137,7 +137,7 @@ class Leases:
     def linger(self, seconds: float) -> WaitingRows | Literal["called"] | None:
         """Waits for the next row. `called`: work has come that is to be taken. None: the time is up."""
         wake = key("wake", self.holder)
-        with speaking():
+        with redis_errors():
             _, word = self._redis.blpop(wake, seconds) or (wake, None)
             if word is None:
                 if self._redis.zrem(key("lingering"), self.holder):
@@ -150,11 +150,11 @@ class Leases:
 
     def renew(self, members: Iterable[str]) -> set[str]:
         """Prolongs leases and answers those that are no longer ours: lost, or of a job that has ended."""
-        with speaking():
+        with redis_errors():
             return {lost.decode() for lost in self._scripts("renew", self.holder, self._lease_ms, *members)}
 
     def commit(
-        self, lease: ChunkLease, part: Stored, summary: Mapping[str, Any]
+        self, lease: ChunkLease, part: PartEntry, summary: Mapping[str, Any]
     ) -> Literal["counted", "ended", "stale", "mended", "lost"]:
         """Counts a part that is in the store.
 
@@ -162,13 +162,13 @@ class Leases:
         part of a job that had succeeded is there again. `lost`: likewise, and it is not what it was.
         """
         figures = (part.rows, part.rows_failed, part.bytes, part.error_bytes)
-        with speaking():
+        with redis_errors():
             answer: bytes = self._scripts(
                 "commit_chunk",
                 lease.id,
                 lease.chunk,
                 lease.attempt,
-                pack_stored(part),
+                pack_part(part),
                 *figures,
                 json.dumps(summary),
             )
@@ -185,7 +185,7 @@ class Leases:
                 outcome.status,
                 json.dumps(outcome.document),
             ]
-        with speaking():
+        with redis_errors():
             return int(self._scripts("commit_singles", *arguments))
 
     def give_back(
@@ -202,7 +202,7 @@ class Leases:
 
     def give_back_of(self, is_gone: Callable[[str], bool], *, strikes: int) -> int:
         """Ends every lease whose holder is gone and answers how many there were."""
-        with speaking():
+        with redis_errors():
             held = self._redis.hgetall(key("leases"))
         arguments: list[str | int] = []
         for member, lease in held.items():
@@ -214,7 +214,7 @@ class Leases:
         return len(arguments) // 2
 
     def _give_back(self, arguments: Sequence[str | int], problem: str, strikes: int, delay_seconds: float) -> None:
-        with speaking():
+        with redis_errors():
             self._scripts("give_back", strikes, int(delay_seconds * 1000), problem, *arguments)
 
 

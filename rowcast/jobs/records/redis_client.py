@@ -78,7 +78,7 @@ def redis_full(memory: Memory | None) -> RedisFull:
 
 
 @contextmanager
-def speaking(redis: Connection | None = None) -> Iterator[None]:
+def redis_errors(redis: Connection | None = None) -> Iterator[None]:
     """Turns what redis-py raises into `Unavailable`; a fault of ours in a script stays what it is.
 
     With `redis`, the error of a full one says how much memory it has.

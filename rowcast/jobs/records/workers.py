@@ -1,9 +1,9 @@
-"""The crew: which workers have shown a sign of life lately, with how many slots, and which models they cannot open."""
+"""The registry of workers: who sent a heartbeat lately, with how many slots, and which models they cannot open."""
 
 import json
 from collections.abc import Mapping
 
-from rowcast.jobs.records.redis_client import Connection, speaking
+from rowcast.jobs.records.redis_client import Connection, redis_errors
 from rowcast.jobs.records.redis_keys import key
 
 BEAT_SECONDS = 2.0
@@ -15,15 +15,15 @@ _REPORT_SECONDS = 86_400
 """How long the reports of unopenable models outlive the last worker's sign of life."""
 
 
-class Crew:
+class WorkerRegistry:
     """The table of workers."""
 
     def __init__(self, redis: Connection) -> None:
         self._redis = redis
 
-    def beat(self, node: str, slots: int) -> None:
+    def heartbeat(self, node: str, slots: int) -> None:
         """Shows that the worker `node` lives and has so many processes."""
-        with speaking():
+        with redis_errors():
             now = self._now()
             self._redis.expire(key("unopenable"), _REPORT_SECONDS)
             self._redis.zadd(key("workers"), {f"{node}#{slots}": now})
@@ -32,7 +32,7 @@ class Crew:
 
     def report_unopenable(self, node: str, reasons: Mapping[str, str]) -> None:
         """Replaces the worker's report of the models (`NAME@VERSION`) that it cannot open, and why."""
-        with speaking():
+        with redis_errors():
             if reasons:
                 self._redis.hset(key("unopenable"), node, json.dumps(dict(reasons)))
                 self._redis.expire(key("unopenable"), _REPORT_SECONDS)
@@ -41,7 +41,7 @@ class Crew:
 
     def unopenable(self) -> dict[str, str]:
         """`NAME@VERSION` to the reason for which a worker that lives cannot open it."""
-        with speaking():
+        with redis_errors():
             alive = self._redis.zrange(key("workers"), self._now() - SILENT_SECONDS * 1000, "+inf", byscore=True)
             nodes = {member.decode().rpartition("#")[0] for member in alive}
             reports = self._redis.hmget(key("unopenable"), sorted(nodes)) if nodes else []
@@ -50,15 +50,15 @@ class Crew:
             found |= json.loads(report) if report else {}
         return found
 
-    def leave(self, node: str, slots: int) -> None:
+    def remove(self, node: str, slots: int) -> None:
         """Takes the worker off the table."""
-        with speaking():
+        with redis_errors():
             self._redis.zrem(key("workers"), f"{node}#{slots}")
             self._redis.hdel(key("unopenable"), node)
 
-    def online(self) -> int:
+    def count(self) -> int:
         """How many workers live."""
-        with speaking():
+        with redis_errors():
             return int(self._redis.zcount(key("workers"), self._now() - SILENT_SECONDS * 1000, "+inf"))
 
     def _now(self) -> float:

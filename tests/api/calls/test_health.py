@@ -6,32 +6,32 @@ import httpx
 import pytest
 from programs import Stack
 
-from rowcast.jobs.records.workers import Crew
+from rowcast.jobs.records.workers import WorkerRegistry
 
 NODE = "machine:1"
 
 
 @pytest.fixture
-def crew(gateway: Stack) -> Iterator[Crew]:
+def workers(gateway: Stack) -> Iterator[WorkerRegistry]:
     """A table of workers in which one lives."""
-    crew = Crew(gateway.redis)
-    crew.beat(NODE, 2)
-    yield crew
-    crew.leave(NODE, 2)
+    workers = WorkerRegistry(gateway.redis)
+    workers.heartbeat(NODE, 2)
+    yield workers
+    workers.remove(NODE, 2)
 
 
 def models(http: httpx.Client) -> dict:
     return http.get("/ready").json()["checks"]["models"]
 
 
-def test_models_that_a_worker_cannot_open_are_named(http: httpx.Client, crew: Crew) -> None:
+def test_models_that_a_worker_cannot_open_are_named(http: httpx.Client, workers: WorkerRegistry) -> None:
     assert models(http) == {"ok": True, "default": "titanic@1"}
-    crew.report_unopenable(NODE, {"other@2": "needs lightgbm"})
-    crew.report_unopenable("gone:1", {"other@3": "reported by a worker that is not there any more"})
+    workers.report_unopenable(NODE, {"other@2": "needs lightgbm"})
+    workers.report_unopenable("gone:1", {"other@3": "reported by a worker that is not there any more"})
     assert models(http) == {"ok": True, "default": "titanic@1", "unopenable": {"other@2": "needs lightgbm"}}
-    crew.report_unopenable(NODE, {"titanic@1": "needs lightgbm"})
+    workers.report_unopenable(NODE, {"titanic@1": "needs lightgbm"})
     assert http.get("/ready").status_code == 503
     assert (models(http)["ok"], models(http)["detail"]) == (False, "needs lightgbm")
-    crew.report_unopenable(NODE, {})
-    crew.report_unopenable("gone:1", {})
+    workers.report_unopenable(NODE, {})
+    workers.report_unopenable("gone:1", {})
     assert models(http) == {"ok": True, "default": "titanic@1"}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rowcast.csv.chunker import Chunk, Header, Planner
+from rowcast.csv.chunker import Chunk, Chunker, Header
 from rowcast.errors import NotUtf8, Refused, TooLarge, Unprocessable
 
 PIECES = ["a,b", "1", "é,", "漢", " ", ",", "\n", "\n", "\r\n", "\r", '"', '""', '"x, y"', '"p\nq",', "\n\n", "\ufeff"]
@@ -19,7 +19,7 @@ texts = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 limits = st.fixed_dictionaries({"chunk_bytes": st.integers(1, 200), "chunk_rows": st.integers(1, 80)})
 
 
-def planner(**options: Any) -> Planner:
+def chunker(**options: Any) -> Chunker:
     known = {
         "delimiter": ",",
         "header": True,
@@ -30,10 +30,10 @@ def planner(**options: Any) -> Planner:
         "on_header": None,
         "keeps_blank_rows": True,
     }
-    return Planner(**(known | options))
+    return Chunker(**(known | options))
 
 
-def feed(plan: Planner, blocks: Iterable[bytes]) -> list[Chunk]:
+def feed(plan: Chunker, blocks: Iterable[bytes]) -> list[Chunk]:
     chunks = []
     for block in blocks:
         chunks += plan.feed(block)
@@ -46,7 +46,7 @@ def blocks_of(data: bytes, size: int) -> list[bytes]:
 
 def outcome(data: bytes, blocks: list[bytes], **options: Any) -> tuple[Any, ...]:
     """All that a plan says, or how it refuses."""
-    plan = planner(**options)
+    plan = chunker(**options)
     try:
         chunks = feed(plan, blocks)
     except Refused as error:
@@ -71,7 +71,7 @@ def test_the_plan_does_not_depend_on_the_blocks(
 
 @given(texts, st.booleans(), limits)
 def test_chunks_are_all_rows_in_order(text: str, header: bool, limit: dict[str, int]) -> None:
-    plan = planner(header=header, **limit)
+    plan = chunker(header=header, **limit)
     rows, is_open = csv_reference.read(text.removeprefix("\ufeff"), ",")
     if is_open or len(rows) <= header or (header and rows[0].lone_return):
         with pytest.raises(Unprocessable):
@@ -102,7 +102,7 @@ TRICKY = (
 @pytest.mark.parametrize("at", range(len(TRICKY) + 1))
 def test_a_file_that_is_cut_anywhere_has_the_rows_that_python_reads_or_is_refused(at: int) -> None:
     data = TRICKY[:at]
-    plan = planner(chunk_rows=1)
+    plan = chunker(chunk_rows=1)
     try:
         chunks = feed(plan, [data])
     except Refused as error:
@@ -135,14 +135,14 @@ def assert_has_reason(data: bytes, error: Refused) -> None:
 
 @pytest.mark.parametrize(("limit", "rows"), [(1000, 960), (64, 64), (63, 60), (7, 4), (3, 3), (1, 1)])
 def test_all_chunks_but_the_last_have_whole_blocks_of_rows(limit: int, rows: int) -> None:
-    chunks = feed(planner(chunk_rows=limit, chunk_bytes=10**6), [b"a\n" + b"1\n" * 2001])
+    chunks = feed(chunker(chunk_rows=limit, chunk_bytes=10**6), [b"a\n" + b"1\n" * 2001])
     assert {chunk.rows for chunk in chunks[:-1]} == {rows}
     assert sum(chunk.rows for chunk in chunks) == 2001
 
 
 def test_the_header_is_known_with_its_last_byte() -> None:
     seen: list[Header] = []
-    plan = planner(on_header=seen.append)
+    plan = chunker(on_header=seen.append)
     for byte in b'\xef\xbb\xbf\r\n"a\nb",c\r':
         assert not list(plan.feed(bytes([byte])))
         assert not seen
@@ -156,44 +156,44 @@ def test_what_the_check_of_the_header_raises_ends_the_upload() -> None:
         raise Unprocessable(f"no {header.columns}")
 
     with pytest.raises(Unprocessable, match="no \\('a', 'b'\\)"):
-        list(planner(on_header=refuse).feed(b"a,b\n"))
+        list(chunker(on_header=refuse).feed(b"a,b\n"))
 
 
 @pytest.mark.parametrize(("data", "message"), [(b"", "empty"), (b"\n\r\n\n", "empty"), (b"\xef\xbb\xbf", "empty")])
 def test_an_input_of_nothing_is_refused(data: bytes, message: str) -> None:
     for header in (True, False):
         with pytest.raises(Unprocessable, match=message):
-            feed(planner(header=header), [data])
+            feed(chunker(header=header), [data])
 
 
 def test_a_header_without_rows_is_refused() -> None:
     with pytest.raises(Unprocessable, match="no rows"):
-        feed(planner(), [b"a,b\n\n"])
+        feed(chunker(), [b"a,b\n\n"])
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
 def test_bytes_that_are_not_utf_8_are_refused_with_their_offset(size: int) -> None:
     data = "a\né漢\U0001f600\n".encode() + b"x\xff\n"
     with pytest.raises(NotUtf8) as caught:
-        feed(planner(), blocks_of(data, size))
+        feed(chunker(), blocks_of(data, size))
     assert caught.value.offset == len(data) - 2
 
 
 def test_a_character_that_the_end_cuts_off_is_refused() -> None:
     with pytest.raises(NotUtf8) as caught:
-        feed(planner(), [b"a\n1\n", "漢".encode()[:2]])
+        feed(chunker(), [b"a\n1\n", "漢".encode()[:2]])
     assert caught.value.offset == 4
 
 
 @pytest.mark.parametrize("size", [1, 1000])
 def test_a_nul_byte_is_refused_with_its_offset(size: int) -> None:
     with pytest.raises(Unprocessable, match="row 2, column 'a': a NUL byte at offset 5"):
-        feed(planner(), blocks_of("a\né\n\0\xff".encode(), size))
+        feed(chunker(), blocks_of("a\né\n\0\xff".encode(), size))
 
 
 @pytest.mark.parametrize("size", [1, 7, 5000])
 def test_a_row_over_the_limit_is_refused_as_soon_as_it_is(size: int) -> None:
-    plan = planner(max_row_bytes=100)
+    plan = chunker(max_row_bytes=100)
     rows = b"a,b\n" + b"1,2\n" * 3 + b'"' + b"x\n" * 49 + b"x"
     for block in blocks_of(rows, size):
         list(plan.feed(block))
@@ -202,17 +202,17 @@ def test_a_row_over_the_limit_is_refused_as_soon_as_it_is(size: int) -> None:
 
 
 def test_a_row_of_just_the_limit_is_taken() -> None:
-    assert planner(max_row_bytes=100)
-    chunks = feed(planner(max_row_bytes=100), [b"a\n" + b"x" * 99 + b"\n" + b"y" * 100])
+    assert chunker(max_row_bytes=100)
+    chunks = feed(chunker(max_row_bytes=100), [b"a\n" + b"x" * 99 + b"\n" + b"y" * 100])
     assert sum(chunk.rows for chunk in chunks) == 2
     with pytest.raises(TooLarge, match="Row 1 "):
-        feed(planner(max_row_bytes=100), [b"a\n" + b"x" * 100 + b"\n"])
+        feed(chunker(max_row_bytes=100), [b"a\n" + b"x" * 100 + b"\n"])
 
 
 @pytest.mark.parametrize("header", [True, False])
 def test_more_columns_than_allowed_are_refused(header: bool) -> None:
     with pytest.raises(TooLarge, match="number of columns, 51, is over the limit of 50"):
-        list(planner(header=header).feed(b"," * 50 + b"\n" + b"1\n" * 50_000))
+        list(chunker(header=header).feed(b"," * 50 + b"\n" + b"1\n" * 50_000))
 
 
 @pytest.mark.parametrize(
@@ -220,16 +220,16 @@ def test_more_columns_than_allowed_are_refused(header: bool) -> None:
 )
 def test_a_quote_that_never_closes_is_refused_with_its_row(data: bytes, where: str) -> None:
     with pytest.raises(Unprocessable, match=f"{where}: a quote opens here"):
-        feed(planner(), [data])
+        feed(chunker(), [data])
 
 
 def test_a_header_with_old_line_ends_is_refused() -> None:
     with pytest.raises(Unprocessable, match="carriage return"):
-        feed(planner(), [b"a,b\r1,2\r3,4\r\n"])
+        feed(chunker(), [b"a,b\r1,2\r3,4\r\n"])
 
 
 def test_blank_lines_do_not_pile_up() -> None:
-    plan = planner(chunk_bytes=1000)
+    plan = chunker(chunk_bytes=1000)
     chunks = []
     for _ in range(2000):
         chunks += plan.feed(b"\n\r\n  \n\t\r\n" * 300)
@@ -243,7 +243,7 @@ def test_blank_lines_do_not_pile_up() -> None:
 
 
 def test_a_long_block_is_not_held_whole() -> None:
-    plan = planner(chunk_bytes=100_000, chunk_rows=10**6)
+    plan = chunker(chunk_bytes=100_000, chunk_rows=10**6)
     most = 0
     for _ in plan.feed(b"a\n" + b"12345678,\n" * 2_000_000):
         most = max(most, len(plan._buffer))
@@ -253,5 +253,5 @@ def test_a_long_block_is_not_held_whole() -> None:
 def test_small_blocks_and_giant_rows_cost_no_more_than_their_bytes() -> None:
     """If they did, this would take minutes: each byte of the row would be looked at again with each block."""
     row = b'"' + b'x\n""' * 50_000 + b'"\n'
-    plan = planner(header=False, max_row_bytes=10**6, chunk_rows=10**6, chunk_bytes=10**6)
+    plan = chunker(header=False, max_row_bytes=10**6, chunk_rows=10**6, chunk_bytes=10**6)
     assert [chunk.rows for chunk in feed(plan, blocks_of(row * 2, 1))] == [2]

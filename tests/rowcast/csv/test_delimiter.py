@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rowcast.csv.chunker import Planner
+from rowcast.csv.chunker import Chunker
 from rowcast.csv.header import Header, check_header
 from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import MissingColumns, NotUtf8, Unprocessable
@@ -20,10 +20,10 @@ def check(header: Header) -> None:
     check_header(header, FEATURES, (), ())
 
 
-def planned(data: bytes, size: int = 1000, **options: Any) -> tuple[Planner, list[Chunk]]:
+def planned(data: bytes, size: int = 1000, **options: Any) -> tuple[Chunker, list[Chunk]]:
     known: dict[str, Any] = {"delimiter": "auto", "header": True, "chunk_bytes": 4096, "chunk_rows": 1000}
     limits: dict[str, Any] = {"max_row_bytes": 1000, "max_columns": 50, "on_header": check, "features": FEATURES}
-    plan = Planner(**(known | limits | options))
+    plan = Chunker(**(known | limits | options))
     chunks: list[Chunk] = []
     for start in range(0, len(data), size):
         chunks += plan.feed(data[start : start + size])
@@ -192,7 +192,7 @@ def test_more_rows_of_nothing_than_a_chunk_holds_are_rows() -> None:
 
 def test_a_sender_that_pauses_has_the_rows_so_far_cut_off() -> None:
     known: dict[str, Any] = {"chunk_bytes": 4096, "chunk_rows": 1000, "max_row_bytes": 1000, "max_columns": 50}
-    plan = Planner(delimiter="auto", header=True, on_header=check, features=FEATURES, **known)
+    plan = Chunker(delimiter="auto", header=True, on_header=check, features=FEATURES, **known)
     assert list(plan.feed(b"age,pclass\n2")) == list(plan.flush()) == []
     assert list(plan.feed(b"5,3\n30,1\n4")) == []
     assert [chunk.data for chunk in plan.flush()] == [b"25,3\n30,1\n"]

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loaded_models import loaded, numbers
 
-from rowcast.csv.chunker import Planner
+from rowcast.csv.chunker import Chunker
 from rowcast.jobs.options import Options
-from rowcast.jobs.result_header import result_head
+from rowcast.jobs.result_header import result_header
 from rowcast.jobs.summary import Summary, merge
 from rowcast.models.loading.load import LoadedModel
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
@@ -35,7 +35,7 @@ def run(
 ) -> tuple[bytes, bytes, list[Part]]:
     """The result and the errors of a whole file, and its parts."""
     chosen = Options(**{"delimiter": ","} | options)
-    planner = Planner(
+    chunker = Chunker(
         delimiter=chosen.delimiter,
         header=chosen.header,
         chunk_bytes=chunk_bytes,
@@ -45,15 +45,15 @@ def run(
         on_header=None,
         keeps_blank_rows=keeps_blank_rows,
     )
-    chunks = [chunk for block in blocks or [data] for chunk in planner.feed(block)] + list(planner.end())
-    header = planner.header
-    spec = ChunkSpec(header.columns if header else tuple(model.manifest.feature_names), planner.line_end, chosen)
+    chunks = [chunk for block in blocks or [data] for chunk in chunker.feed(block)] + list(chunker.end())
+    header = chunker.header
+    spec = ChunkSpec(header.columns if header else tuple(model.manifest.feature_names), chunker.line_end, chosen)
     parts = [
         score(chunk.data, chunk.first_row, model, spec) if chunk.rows else unscored(chunk.data, model, spec)
         for chunk in chunks
     ]
     assert [part.rows for part in parts] == [chunk.rows for chunk in chunks]
-    head = result_head(header, chosen, model.manifest, planner.line_end, has_mark=False, separator=b"")
+    head = result_header(header, chosen, model.manifest, chunker.line_end, has_mark=False, separator=b"")
     return head + b"".join(part.data for part in parts), b"".join(part.errors for part in parts), parts
 
 

@@ -131,7 +131,7 @@ PIECES = [
 def test_texts_are_those_of_the_reader_letter_by_letter(text: str, columns: int) -> None:
     rows, is_open = csv_reference.read(text, ",")
     if is_open:
-        return  # the planner has refused it
+        return  # the chunker has refused it
     names = ["a", "b", "c"][:columns]
     known = loaded(*(Feature(name=name, kind="text", missing=True) for name in reversed(names)), container="array")
     found = read(text.encode(), names, known, Options(delimiter=","))

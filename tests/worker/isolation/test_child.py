@@ -212,7 +212,7 @@ def test_an_isolated_process_that_was_killed_is_started_again(isolated: Isolated
 def test_nothing_of_it_outlives_the_process_that_asks(tmp_path: Path) -> None:
     code = f"""
 import sys; sys.path[:0] = [{str(SUPPORT)!r}]
-from test_isolate import *
+from test_child import *
 IsolatedProcess(files_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
 """
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}

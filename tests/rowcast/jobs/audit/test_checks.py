@@ -7,7 +7,7 @@ import pytest
 
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.audit.collect import Auditor
-from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.options import Options
@@ -44,8 +44,8 @@ def place(redis: Connection, settings: Settings) -> Place:
     def batch(chunks_done: int) -> str:
         columns = InputInfo(bytes=6, sha256="ab", filename=None, columns=("x",))
         spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=2)
-        new = NewJob(new_id(), "me", spec, 6, 2, plan=pack_plan([Planned(1, 3, 3), Planned(4, 3, 3)]))
-        files.put_head(new.id, b"h\n")
+        new = NewJob(new_id(), "me", spec, 6, 2, plan=pack_plan([PlanEntry(1, 3, 3), PlanEntry(4, 3, 3)]))
+        files.put_header(new.id, b"h\n")
         for chunk in range(2):
             files.put_input(new.id, chunk, b"xxx")
         records.make(new)
@@ -53,7 +53,7 @@ def place(redis: Connection, settings: Settings) -> Place:
             lease = leases.chunk(new.id, chunk)
             assert isinstance(lease, ChunkLease)
             digest = files.put_part(new.id, chunk, b"yyyy", b"e")
-            leases.commit(lease, Stored(digest, 3, 1, 4, 1), {})
+            leases.commit(lease, PartEntry(digest, 3, 1, 4, 1), {})
         return new.id
 
     row = NewJob(new_id(), "", Spec(kind="single", model=MODEL, options=Options()), 1, 1, values=[1])
@@ -118,7 +118,7 @@ def test_files_of_an_upload_under_way_and_of_a_deleted_job_are_no_orphans(
     place: Place, redis: Connection, settings: Settings
 ) -> None:
     uploading = new_id()
-    Records(redis, settings).expect(uploading)
+    Records(redis, settings).announce_upload(uploading)
     place.storage.put(f"jobs/{uploading}/input/0000000", b"xxx")
     Records(redis, settings).delete(place.done)
     assert place.findings() == []

@@ -9,7 +9,7 @@ import pytest
 from rowcast.errors import NotRetryable
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.audit.collect import Auditor
-from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, Job, ModelRef, Spec
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.options import Options
@@ -34,8 +34,8 @@ def new_job(chunks: int, **more: Any) -> NewJob:
     return NewJob(new_id(), "", spec, ROWS * chunks, chunks, plan=pack_plan(planned(chunks)), **more)
 
 
-def planned(chunks: int) -> list[Planned]:
-    return [Planned(1 + ROWS * number, ROWS, 100) for number in range(chunks)]
+def planned(chunks: int) -> list[PlanEntry]:
+    return [PlanEntry(1 + ROWS * number, ROWS, 100) for number in range(chunks)]
 
 
 def bad(message: str, rows: int = ROWS, example: str = "") -> Mapping[str, Any]:
@@ -55,7 +55,7 @@ def commit(redis: Connection, settings: Settings) -> Commit:
     def commit(id: str, chunk: int, failed: int, summary: Mapping[str, Any]) -> str:
         lease = leases.chunk(id, chunk)
         assert isinstance(lease, ChunkLease)
-        return leases.commit(lease, Stored(b"d" * 16, ROWS, failed, 50, 5 * failed), summary)
+        return leases.commit(lease, PartEntry(b"d" * 16, ROWS, failed, 50, 5 * failed), summary)
 
     return commit
 
@@ -111,8 +111,8 @@ def test_the_limit_of_bad_rows_counts_before_the_end(records: Records, commit: C
 def test_what_was_scored_while_it_arrived_counts(records: Records, commit: Commit, redis: Connection) -> None:
     redis.zadd(key("workers"), {"a#2": 2**52})
     new = new_job(2)
-    records.expect(new.id)
-    assert records.arrive(new.id, 0, planned(2), new)
+    records.announce_upload(new.id)
+    assert records.add_chunks(new.id, 0, planned(2), new)
     for chunk in range(2):
         assert commit(new.id, chunk, ROWS, bad(TRAILING)) == "counted"
     records.make(new)

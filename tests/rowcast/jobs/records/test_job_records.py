@@ -19,7 +19,7 @@ from rowcast.errors import (
 )
 from rowcast.jobs import job_manifest
 from rowcast.jobs.actions.submit import new_id
-from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan, unpack_stored
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan, unpack_parts
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.options import Options
@@ -28,7 +28,7 @@ from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome, RowLease, W
 from rowcast.jobs.records.redis_client import Connection
 from rowcast.jobs.records.redis_keys import TABLE, key
 from rowcast.jobs.records.scripts import STRIKES_ALLOWED, STRIKES_OF_DEATH
-from rowcast.jobs.records.workers import Crew
+from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.jobs.states import TRANSITIONS, Status
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -56,7 +56,7 @@ def other(redis: Connection, settings: Settings) -> Leases:
 def batch(chunks: int = 7, rows: int = 10, **more: object) -> NewJob:
     columns = InputInfo(bytes=100 * chunks, sha256="ab", filename="in.csv", columns=("age", "pclass"))
     spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=7)
-    plan = pack_plan(Planned(1 + rows * number, rows, 100) for number in range(chunks))
+    plan = pack_plan(PlanEntry(1 + rows * number, rows, 100) for number in range(chunks))
     return NewJob(new_id(), "", spec, rows * chunks, chunks, plan=plan, **more)  # type: ignore[arg-type]
 
 
@@ -65,8 +65,8 @@ def single(**more: object) -> NewJob:
     return NewJob(new_id(), "", spec, 1, 1, values=[25, 3], **more)  # type: ignore[arg-type]
 
 
-def part(rows: int = 10, failed: int = 0) -> Stored:
-    return Stored(b"d" * 16, rows, failed, 50, 5 * failed)
+def part(rows: int = 10, failed: int = 0) -> PartEntry:
+    return PartEntry(b"d" * 16, rows, failed, 50, 5 * failed)
 
 
 def lease_of(leases: Leases, id: str, chunk: int) -> ChunkLease:
@@ -87,14 +87,14 @@ def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(record
     assert records.get(new.id).status is Status.QUEUED
     for chunk in range(7):
         lease = lease_of(leases, new.id, chunk)
-        assert lease.planned == Planned(1 + 10 * chunk, 10, 100)
+        assert lease.planned == PlanEntry(1 + 10 * chunk, 10, 100)
         outcome = leases.commit(lease, part(failed=1), {"classes": {"0": 6, "1": 3}})
         assert outcome == ("ended" if chunk == 6 else "counted")
         assert leases.commit(lease, part(failed=1), {}) == "stale"
     job = records.get(new.id)
     assert (job.status, job.rows_done, job.rows_failed, job.chunks_done) == (Status.SUCCEEDED, 70, 7, 7)
     assert job.summary == {"classes": {"0": 42, "1": 21}}
-    assert list(unpack_stored(records.parts(new.id, 0, 7), 7)) == [part(failed=1)] * 7
+    assert list(unpack_parts(records.parts(new.id, 0, 7), 7)) == [part(failed=1)] * 7
 
 
 def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: Leases, redis: Connection) -> None:
@@ -404,7 +404,7 @@ def test_files_of_an_upload_that_fell_silent_and_of_a_deleted_job_are_swept(
     upkeep = Upkeep(redis, files, settings)
     silent, deleted, alive = new_id(), batch(), batch()
     for id in (silent, deleted.id, alive.id):
-        records.expect(id)
+        records.announce_upload(id)
         files.put_input(id, 0, b"25,3\n")
     records.make(deleted)
     records.make(alive)
@@ -421,17 +421,17 @@ def test_files_of_an_upload_that_fell_silent_and_of_a_deleted_job_are_swept(
 def test_an_upload_that_was_swept_while_it_arrived_makes_no_job(
     redis: Connection, settings: Settings, records: Records, leases: Leases, tmp_path: Path
 ) -> None:
-    Crew(redis).beat("node", 1)
+    WorkerRegistry(redis).heartbeat("node", 1)
     files, new = Files(Storage(str(tmp_path))), batch(chunks=2)
-    records.expect(new.id)
+    records.announce_upload(new.id)
     files.put_input(new.id, 0, b"25,3\n")
-    assert records.arrive(new.id, 0, [Planned(1, 10, 100)], new)
+    assert records.add_chunks(new.id, 0, [PlanEntry(1, 10, 100)], new)
     lease = lease_of(leases, new.id, 0)
     redis.zadd(key("sweeping"), {new.id: 1})
     Upkeep(redis, files, settings).tick()
     assert files.jobs() == []
     assert leases.commit(lease, part(), {"classes": {}}) == "stale"
-    assert not records.arrive(new.id, 1, [Planned(11, 10, 100)], None), "it need not be told of the next"
+    assert not records.add_chunks(new.id, 1, [PlanEntry(11, 10, 100)], None), "it need not be told of the next"
     with pytest.raises(Unreadable, match="silent"):
         records.make(new)
 

@@ -7,7 +7,7 @@ import pytest
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.actions.submit import new_id
-from rowcast.jobs.chunk_tables import Planned, pack_plan
+from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import NewJob, Records
@@ -61,7 +61,7 @@ def single(model: ModelRef = MODEL) -> NewJob:
 def batch() -> NewJob:
     sent = InputInfo(bytes=9, sha256="", filename=None, columns=("age",))
     spec = Spec(kind="batch", model=MODEL, options=Options(), input=sent)
-    return NewJob(new_id(), "", spec, 3, 1, plan=pack_plan([Planned(1, 3, 9)]))
+    return NewJob(new_id(), "", spec, 3, 1, plan=pack_plan([PlanEntry(1, 3, 9)]))
 
 
 def test_a_row_goes_to_the_process_that_lingers_and_no_message_is_sent(

@@ -18,7 +18,7 @@ from store_model import ROWS, Held, Model, Work, can_follow
 from rowcast.errors import EveryRowBad, Gone, NotFound, Unprocessable, WrongState
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.audit.collect import Auditor
-from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.options import Options
@@ -43,8 +43,8 @@ some = st.integers(0, 1000)
 holders = st.sampled_from(HOLDERS)
 
 
-def planned(chunk: int) -> Planned:
-    return Planned(1 + ROWS * chunk, ROWS, ROWS)
+def planned(chunk: int) -> PlanEntry:
+    return PlanEntry(1 + ROWS * chunk, ROWS, ROWS)
 
 
 class Machine(RuleBasedStateMachine):
@@ -73,6 +73,7 @@ class Machine(RuleBasedStateMachine):
         self.row_leases: list[RowLease] = []
         self.keyed: dict[str, tuple[str, str]] = {}
         self.seen: dict[str, tuple[str, int]] = {}
+        self.failed: dict[tuple[str, int], int] = {}  # bad rows of a chunk: whoever scores it finds the same ones
         self.has_lost_rows = False
         """Whether rows that wait may stand in no line, until upkeep has looked at all."""
 
@@ -99,7 +100,7 @@ class Machine(RuleBasedStateMachine):
     @rule(chunks=st.integers(1, 7), max_errors=st.none() | st.integers(0, 2), repeat=st.none() | st.sampled_from("kl"))
     def submit_batch(self, chunks: int, max_errors: int | None, repeat: str | None) -> None:
         id = new_id()
-        self.records.expect(id)
+        self.records.announce_upload(id)
         for chunk in range(chunks):
             self.files.put_input(id, chunk, b"x" * ROWS)
         self.finish_upload(id, Model(chunks, False, max_errors), repeat)
@@ -111,7 +112,7 @@ class Machine(RuleBasedStateMachine):
         return NewJob(id, "me" * (chunks % 2), spec, ROWS * chunks, chunks, plan=plan, max_errors=max_errors)
 
     def finish_upload(self, id: str, model: Model, repeat: str | None) -> None:
-        self.files.put_head(id, b"h\n")
+        self.files.put_header(id, b"h\n")
         new = self.batch(id, model.chunks, model.max_errors)
         if self.make(new, model, repeat, f"{model.chunks}/{model.max_errors}"):
             model.is_all_there()
@@ -119,7 +120,7 @@ class Machine(RuleBasedStateMachine):
             self.drop(id)
 
     def drop(self, id: str) -> None:
-        self.records.drop(id)
+        self.records.withdraw_upload(id)
         self.files.delete(id)
         if id in self.jobs:
             self.jobs[id].open.clear()
@@ -129,7 +130,7 @@ class Machine(RuleBasedStateMachine):
     @rule(chunks=st.integers(1, 7), max_errors=st.none() | st.integers(0, 2))
     def begin_upload(self, chunks: int, max_errors: int | None) -> None:
         id = new_id()
-        self.records.expect(id)
+        self.records.announce_upload(id)
         self.jobs[id] = Model(chunks, False, max_errors, arrived=0)
         self.arrive(id)
 
@@ -149,7 +150,7 @@ class Machine(RuleBasedStateMachine):
             self.files.put_input(id, chunk, b"x" * ROWS)
         first = self.batch(id, 1, model.max_errors) if known == 0 else None
         for _ in range(1 + again):  # the answer was lost on the way
-            assert self.records.arrive(id, known, [planned(chunk) for chunk in numbers], first)
+            assert self.records.add_chunks(id, known, [planned(chunk) for chunk in numbers], first)
         model.arrive(chunks)
 
     @precondition(lambda self: self.uploads())
@@ -249,10 +250,10 @@ class Machine(RuleBasedStateMachine):
 
     def commit(self, lease: ChunkLease, failed: int = 0) -> None:
         model, work = self.jobs[lease.id], self.jobs[lease.id].open.get(lease.chunk)
-        errors = b"e" * failed
+        failed = self.failed.setdefault((lease.id, lease.chunk), failed)
         if model.status not in ("deleted", "expired"):  # a worker looks for that (worker/process.py)
-            self.files.put_part(lease.id, lease.chunk, b"y" * ROWS, b"e" if lease.chunk in model.done else errors)
-        part = Stored(b"d" * 16, ROWS, failed, ROWS, failed)
+            self.files.put_part(lease.id, lease.chunk, b"y" * ROWS, b"e" * failed)
+        part = PartEntry(b"d" * 16, ROWS, failed, ROWS, failed)
         bad = {"bad": {"message": f"has fault {lease.chunk}", "example": "", "rows": ROWS}} if failed == ROWS else {}
         summary = {"classes": {"0": ROWS - failed} if failed < ROWS else {}, **bad}
         outcome = self.workers[HOLDERS[0]].commit(lease, part, summary)

@@ -3,14 +3,14 @@
 import pytest
 
 from rowcast.jobs.actions.submit import new_id
-from rowcast.jobs.chunk_tables import Planned, Stored, pack_plan
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import NewJob, Records
 from rowcast.jobs.records.leases import ChunkLease, Leases, WaitingChunk, WaitingRows
 from rowcast.jobs.records.redis_client import Connection
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.workers import Crew
+from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.settings import Settings
 
 BUSY = ModelRef(name="busy", version="1")
@@ -20,7 +20,7 @@ PROCESSES = 3
 
 @pytest.fixture
 def records(redis: Connection, settings: Settings) -> Records:
-    Crew(redis).beat("node", PROCESSES)
+    WorkerRegistry(redis).heartbeat("node", PROCESSES)
     return Records(redis, settings)
 
 
@@ -37,7 +37,7 @@ def add_row(records: Records, model: ModelRef = BUSY) -> str:
 def add_file(records: Records, chunks: int) -> str:
     sent = InputInfo(bytes=9, sha256="", filename=None, columns=("age",))
     spec = Spec(kind="batch", model=BUSY, options=Options(), input=sent)
-    plan = pack_plan(Planned(1 + chunk, 1, 9) for chunk in range(chunks))
+    plan = pack_plan(PlanEntry(1 + chunk, 1, 9) for chunk in range(chunks))
     return records.make(NewJob(new_id(), "", spec, chunks, chunks, plan=plan))[0]
 
 
@@ -54,7 +54,7 @@ def chunk_next(leases: Leases) -> tuple[str, int]:
     assert isinstance(found, WaitingChunk)
     lease = leases.chunk(found.id, found.chunk)
     assert isinstance(lease, ChunkLease)
-    assert leases.commit(lease, Stored(b"d" * 16, 1, 0, 9, 0), {"classes": {}}) in ("counted", "ended")
+    assert leases.commit(lease, PartEntry(b"d" * 16, 1, 0, 9, 0), {"classes": {}}) in ("counted", "ended")
     return found.id, found.chunk
 
 
