@@ -129,7 +129,7 @@ class Transport:
 
     @cached_property
     def _uploads(self) -> httpx.Client:
-        """A connection of its own for each upload, so that an early answer on it can be seen (see `Watch`)."""
+        """A connection of its own for each upload, so that an early answer on it can be seen (see `EarlyResponse`)."""
         return self._client(httpx.Limits(max_keepalive_connections=0))
 
     def _client(self, limits: httpx.Limits) -> httpx.Client:

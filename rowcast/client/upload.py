@@ -22,7 +22,7 @@ OnBytes = Callable[[int, int | None], None]
 """Told how many bytes have gone by, and how many there are in all where that is known."""
 
 
-class Watch:
+class EarlyResponse:
     """Looks whether the service has answered although the body is still being sent.
 
     On a plain connection an answer makes the socket readable. Under TLS it need not mean that (session tickets come
@@ -74,11 +74,11 @@ class Upload:
                 headers["Content-Encoding"] = "gzip"
         return headers
 
-    def watch(self) -> Watch:
+    def watch(self) -> EarlyResponse:
         """A watch for one try."""
-        return Watch()
+        return EarlyResponse()
 
-    def blocks(self, watch: Watch) -> Iterator[bytes]:
+    def blocks(self, watch: EarlyResponse) -> Iterator[bytes]:
         """The body from its start.
 
         Raises:

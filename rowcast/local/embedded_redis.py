@@ -63,7 +63,7 @@ class Embedded:
             env=self._environment,
             start_new_session=True,
         )
-        # A server that dies before it has read them is its keeper's matter, as one that dies later.
+        # A server that dies before it has read them is its process's matter, as one that dies later.
         with suppress(BrokenPipeError), process.stdin as pipe:  # type: ignore[union-attr]  # it was asked for
             pipe.write(self._settings().encode())
         threading.Thread(target=_pass_on, args=(process.stdout,), name="redis-output", daemon=True).start()

@@ -36,7 +36,7 @@ class Readiness:
         return {name: str(check.get("detail", "")) for name, check in self.checks.items() if not check.get("ok")}
 
 
-class Watch:
+class ReadyPoller:
     """Asks again and again, in a thread: a gateway that is starting takes a question long before it answers."""
 
     def __init__(self, url: str) -> None:

@@ -1,4 +1,4 @@
-"""A keeper: one child process that is started again when it dies, until it is told to stop."""
+"""A supervised process: a child that is started again when it dies, until it is told to stop."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def next_pause_seconds(pause_seconds: float, lived_seconds: float) -> float:
     )
 
 
-class Keeper:
+class SupervisedProcess:
     """Keeps one child. Children lead sessions of their own: the terminal's Ctrl-C reaches the supervisor alone."""
 
     def __init__(self, name: str, start: Start, log: Any) -> None:
@@ -39,7 +39,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._keep, name=f"keeper-{name}", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=f"process-{name}", daemon=True)
 
     def begin(self) -> None:
         """Starts the child, and from then on its successors."""

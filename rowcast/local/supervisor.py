@@ -18,11 +18,11 @@ from rowcast.errors import RowcastError
 from rowcast.local.data_folder import Folder
 from rowcast.local.embedded_redis import Embedded
 from rowcast.local.gateway_socket import is_loopback, listen, url_of
-from rowcast.local.readiness import Readiness, Watch
+from rowcast.local.readiness import Readiness, ReadyPoller
 from rowcast.local.reaper import FAREWELL
 from rowcast.local.running_services import Instance, announced
 from rowcast.local.stale_processes import VARIABLE, Mark, end_leftovers
-from rowcast.local.supervised_process import Keeper
+from rowcast.local.supervised_process import SupervisedProcess
 from rowcast.logs import logger
 
 _LOOK_SECONDS = 0.03
@@ -67,7 +67,7 @@ class Service:
         self._up, self._given = up, environment
         self._run = secrets.token_hex(8)
         self._log = logger("up")
-        self._keepers: dict[str, Keeper] = {}
+        self._processes: dict[str, SupervisedProcess] = {}
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -106,7 +106,7 @@ class Service:
             StartFailed: a part dies again and again.
         """
         tell_at = monotonic() + _TELL_SECONDS
-        with Watch(self.url) as watch:
+        with ReadyPoller(self.url) as watch:
             while not watch.latest.serves:
                 self._check_deaths()
                 if monotonic() > tell_at:
@@ -130,9 +130,9 @@ class Service:
 
     def hurry(self) -> None:
         """Ends at once what has not ended yet. Redis alone is still asked: it is quick, and writes its file whole."""
-        for name, keeper in list(self._keepers.items()):
+        for name, process in list(self._processes.items()):
             if name not in ("redis", "guardian"):
-                keeper.kill()
+                process.kill()
 
     def _instance(self) -> Instance:
         """What commands of the same user need to know."""
@@ -186,8 +186,8 @@ class Service:
         self._add(name, start)
 
     def _add(self, name: str, start: "Callable[[], subprocess.Popen[bytes]]") -> None:
-        self._keepers[name] = Keeper(name, start, self._log)
-        self._keepers[name].begin()
+        self._processes[name] = SupervisedProcess(name, start, self._log)
+        self._processes[name].begin()
 
     def _end(self) -> None:
         """Gateway first, so that no work comes in; Redis last, so that the others can hand theirs back."""
@@ -199,22 +199,22 @@ class Service:
         self._stop(["guardian"], _REDIS_SECONDS, FAREWELL)
 
     def _stop(self, names: Sequence[str], seconds: float, farewell: bytes | None = None) -> None:
-        keepers = [self._keepers[name] for name in names if name in self._keepers]
-        for keeper in keepers:
-            keeper.stop(farewell)
+        processes = [self._processes[name] for name in names if name in self._processes]
+        for process in processes:
+            process.stop(farewell)
         until = monotonic() + seconds
-        for keeper in keepers:
-            if not keeper.ended(until - monotonic()):
-                self._log.warning("part_killed", part=keeper.name, after_seconds=seconds)
-                keeper.kill()
-                keeper.ended(_REDIS_SECONDS)
+        for process in processes:
+            if not process.ended(until - monotonic()):
+                self._log.warning("part_killed", part=process.name, after_seconds=seconds)
+                process.kill()
+                process.ended(_REDIS_SECONDS)
 
     def _check_deaths(self) -> None:
-        for keeper in self._keepers.values():
-            if len(keeper.endings) >= _DEATHS_BEFORE_READY:
+        for process in self._processes.values():
+            if len(process.endings) >= _DEATHS_BEFORE_READY:
                 raise StartFailed(
-                    f"The {keeper.name} died {len(keeper.endings)} times before it was ready "
-                    f"({keeper.endings[-1]}); what it wrote stands above."
+                    f"The {process.name} died {len(process.endings)} times before it was ready "
+                    f"({process.endings[-1]}); what it wrote stands above."
                 )
 
     def _mark(self, name: str) -> str:

@@ -36,23 +36,23 @@ Fault = Callable[[Stack, Proxy], float]
 
 
 def kill_pool_process(stack: Stack, _: Proxy) -> float:
-    psutil.Process(stack.keepers["first"].pid).children()[0].kill()
+    psutil.Process(stack.supervised["first"].pid).children()[0].kill()
     return monotonic()
 
 
 def kill_worker(stack: Stack, _: Proxy) -> float:
-    stack.keepers["first"].kill()
+    stack.supervised["first"].kill()
     return monotonic()
 
 
 def kill_all_workers(stack: Stack, _: Proxy) -> float:
     for name in WORKERS:
-        stack.keepers[name].kill()
+        stack.supervised[name].kill()
     return monotonic()
 
 
 def ask_worker_to_stop(stack: Stack, _: Proxy) -> float:
-    psutil.Process(stack.keepers["first"].pid).terminate()
+    psutil.Process(stack.supervised["first"].pid).terminate()
     return monotonic()
 
 
@@ -87,7 +87,7 @@ def swallow_packets(stack: Stack, proxy: Proxy) -> float:
 
 
 def kill_gateway(stack: Stack, _: Proxy) -> float:
-    stack.keepers["gateway"].kill()
+    stack.supervised["gateway"].kill()
     return monotonic()
 
 
@@ -120,7 +120,7 @@ FAULTS: Mapping[str, tuple[Fault, str]] = {
 
 @contextmanager
 def service(folder: Path) -> Iterator[tuple[Stack, Proxy]]:
-    """Everything under keepers, with default settings but for the chunks' size."""
+    """Everything under supervised, with default settings but for the chunks' size."""
     (folder / "redis").mkdir(parents=True)
     server = RedisServer(folder / "redis")
     proxy = Proxy(server.port)
@@ -175,7 +175,7 @@ def measure(stack: Stack, proxy: Proxy, fault: Fault) -> float:
         seconds = monotonic() - back
     with httpx.Client(base_url=stack.url, timeout=LONG) as http:
         until(lambda: http.get(f"/jobs/{id}").json().get("status") == "succeeded", "the job ends", LONG)
-    until(lambda: all(keeper.pid for keeper in stack.keepers.values()), "all programs are there again", LONG)
+    until(lambda: all(process.pid for process in stack.supervised.values()), "all programs are there again", LONG)
     return seconds
 
 

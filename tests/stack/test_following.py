@@ -115,7 +115,7 @@ def test_the_parts_of_an_upload_whose_gateway_died_are_swept_and_the_retry_makes
 
     def die() -> None:
         parts_are_there(own_stack)
-        own_stack.keepers["gateway"].kill()
+        own_stack.supervised["gateway"].kill()
 
     with httpx.Client(base_url=own_stack.url, timeout=90) as http:
         with pytest.raises(httpx.TransportError):

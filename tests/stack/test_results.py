@@ -156,7 +156,7 @@ def test_a_download_goes_on_when_its_gateway_was_killed_and_is_there_again(own_s
 
         def write(self, data: Buffer) -> int:
             if not self.tell():
-                own_stack.keepers["gateway"].kill()
+                own_stack.supervised["gateway"].kill()
             return super().write(data)
 
     with Client(own_stack.url) as client:

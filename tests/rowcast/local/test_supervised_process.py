@@ -9,79 +9,79 @@ import psutil
 import pytest
 from programs import until
 
-from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, Keeper, how, next_pause_seconds
+from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, SupervisedProcess, how, next_pause_seconds
 from rowcast.logs import logger
 
 FOR_EVER = "import signal; signal.pause()"
 
 
 @pytest.fixture
-def keep() -> Iterator[Callable[[str], Keeper]]:
+def keep() -> Iterator[Callable[[str], SupervisedProcess]]:
     """Keeps Python programs until the test ends."""
-    kept: list[Keeper] = []
+    kept: list[SupervisedProcess] = []
 
-    def begin(code: str) -> Keeper:
+    def begin(code: str) -> SupervisedProcess:
         def start() -> "subprocess.Popen[bytes]":
             return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, start_new_session=True)
 
-        keeper = Keeper("part", start, logger("test"))
-        keeper.begin()
-        kept.append(keeper)
-        return keeper
+        process = SupervisedProcess("part", start, logger("test"))
+        process.begin()
+        kept.append(process)
+        return process
 
     yield begin
-    for keeper in kept:
-        keeper.stop()
-        keeper.kill()
-        assert keeper.ended(30)
+    for process in kept:
+        process.stop()
+        process.kill()
+        assert process.ended(30)
 
 
-def test_a_child_that_dies_is_started_again(keep: Callable[[str], Keeper]) -> None:
-    keeper = keep(FOR_EVER)
-    until(lambda: keeper.pid, "the child runs")
-    first = keeper.pid
+def test_a_child_that_dies_is_started_again(keep: Callable[[str], SupervisedProcess]) -> None:
+    process = keep(FOR_EVER)
+    until(lambda: process.pid, "the child runs")
+    first = process.pid
     os.kill(first, signal.SIGKILL)
-    until(lambda: keeper.pid not in (None, first), "a second one runs")
-    assert keeper.endings == ["killed by SIGKILL"]
+    until(lambda: process.pid not in (None, first), "a second one runs")
+    assert process.endings == ["killed by SIGKILL"]
 
 
-def test_what_a_dead_child_has_started_goes_with_it(keep: Callable[[str], Keeper]) -> None:
-    keeper = keep(
+def test_what_a_dead_child_has_started_goes_with_it(keep: Callable[[str], SupervisedProcess]) -> None:
+    process = keep(
         "import subprocess, sys, signal; subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()']);"
         "signal.pause()"
     )
-    until(lambda: keeper.pid and psutil.Process(keeper.pid).children(), "the grandchild runs")
-    grandchild = psutil.Process(keeper.pid).children()[0]
-    os.kill(keeper.pid, signal.SIGKILL)
+    until(lambda: process.pid and psutil.Process(process.pid).children(), "the grandchild runs")
+    grandchild = psutil.Process(process.pid).children()[0]
+    os.kill(process.pid, signal.SIGKILL)
     until(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE, "the grandchild is gone")
 
 
-def test_a_child_that_is_stopped_stays_away(keep: Callable[[str], Keeper]) -> None:
-    keeper = keep(FOR_EVER)
-    until(lambda: keeper.pid, "the child runs")
-    keeper.stop()
-    assert keeper.ended(30)
-    assert keeper.pid is None
-    assert keeper.endings == []
+def test_a_child_that_is_stopped_stays_away(keep: Callable[[str], SupervisedProcess]) -> None:
+    process = keep(FOR_EVER)
+    until(lambda: process.pid, "the child runs")
+    process.stop()
+    assert process.ended(30)
+    assert process.pid is None
+    assert process.endings == []
 
 
-def test_a_word_into_its_pipe_ends_a_child_too(keep: Callable[[str], Keeper]) -> None:
-    keeper = keep("import sys; sys.exit(sys.stdin.read() != 'done')")
-    until(lambda: keeper.pid, "the child runs")
-    keeper.stop(b"done")
-    assert keeper.ended(30)
+def test_a_word_into_its_pipe_ends_a_child_too(keep: Callable[[str], SupervisedProcess]) -> None:
+    process = keep("import sys; sys.exit(sys.stdin.read() != 'done')")
+    until(lambda: process.pid, "the child runs")
+    process.stop(b"done")
+    assert process.ended(30)
 
 
 def test_a_program_that_cannot_be_started_counts_as_one_that_died() -> None:
     def start() -> "subprocess.Popen[bytes]":
         raise FileNotFoundError(2, "No such file or directory")
 
-    keeper = Keeper("part", start, logger("test"))
-    keeper.begin()
-    until(lambda: keeper.endings, "it was tried")
-    keeper.stop()
-    assert keeper.ended(30)
-    assert keeper.endings[0] == "No such file or directory"
+    process = SupervisedProcess("part", start, logger("test"))
+    process.begin()
+    until(lambda: process.endings, "it was tried")
+    process.stop()
+    assert process.ended(30)
+    assert process.endings[0] == "No such file or directory"
 
 
 def test_pauses_grow_to_a_limit_and_begin_anew_after_a_good_life() -> None:
@@ -106,8 +106,8 @@ def test_a_keeper_stopped_before_it_began_starts_nothing() -> None:
         started.set()
         raise AssertionError
 
-    keeper = Keeper("part", start, logger("test"))
-    keeper.stop()
-    keeper.begin()
-    assert keeper.ended(30)
+    process = SupervisedProcess("part", start, logger("test"))
+    process.stop()
+    process.begin()
+    assert process.ended(30)
     assert not started.is_set()
