@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from rowcast.errors import Unprocessable
-from rowcast.models.loading.load import parts
 from training.rehearsal.compare import Difference, difference, is_rounding, taken
+from training.rehearsal.neighbours import REMEDY, looks_by_brute_force
 from training.rehearsal.single_rows import SECONDS, in_time, rows_alone
 from training.rehearsal.users_script import Answers, Script
 
@@ -86,10 +86,10 @@ def _refusal(script: Script, frame: pd.DataFrame, found: Difference | None, why:
 
 
 def _remedy(script: Script) -> str:
-    if any(vars(part).get("_fit_method") == "brute" for part in parts(script.estimator)):
+    if looks_by_brute_force(script.estimator):
         return (
             "It looks for neighbours by brute force, and in scikit-learn the last bit of such a distance depends on "
-            "the number of rows: fit it with algorithm='kd_tree' or 'ball_tree'."
+            f"the number of rows. {REMEDY}"
         )
     return (
         "Replace that step by one that learns in `fit` (for example StandardScaler instead of a FunctionTransformer "

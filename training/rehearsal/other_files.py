@@ -8,6 +8,7 @@ import pandas as pd
 from rowcast.errors import Unprocessable
 from rowcast.models.model_manifest import Feature
 from training.rehearsal.compare import Difference, difference, taken
+from training.rehearsal.neighbours import BRUTE_FORCE, with_trees
 from training.rehearsal.trial import Rehearsal
 from training.rehearsal.users_script import Answers, Script
 
@@ -27,6 +28,8 @@ def allow_for_other_types(rehearsal: Rehearsal) -> None:
         if feature.kind == "number" and feature.name not in script.dialect.kinds and frame[feature.name].notna().any()
     ]
     if floats and tells_apart(script, frame, floats, whole, rounded):
+        if brute_force_decides(script, frame, floats):
+            raise Unprocessable(BRUTE_FORCE)
         blamed = next((name for name in floats if tells_apart(script, frame, [name], whole, rounded)), floats[0])
         raise Unprocessable(
             f"The model predicts otherwise if the column {blamed!r} comes as floats than if it comes as whole numbers, "
@@ -87,6 +90,12 @@ def tells_apart(script: Script, frame: pd.DataFrame, names: Sequence[str], one: 
     except Exception:
         return False
     return _difference(script, first, forms[1]) is not None
+
+
+def brute_force_decides(script: Script, frame: pd.DataFrame, names: Sequence[str]) -> bool:
+    """Whether the model tells whole numbers from floats in these columns only as it finds neighbours by brute force."""
+    trees = with_trees(script)
+    return trees is not None and trees.works(frame) and not tells_apart(trees, frame, names, whole, rounded)
 
 
 def _difference(script: Script, wanted: Answers, frame: pd.DataFrame) -> Difference | None:

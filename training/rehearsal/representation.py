@@ -6,7 +6,8 @@ from rowcast.errors import Unprocessable
 from rowcast.models.loading.load import Container
 from rowcast.models.model_manifest import Feature
 from training.rehearsal.compare import Difference
-from training.rehearsal.other_files import rounded, tells_apart, whole
+from training.rehearsal.neighbours import BRUTE_FORCE
+from training.rehearsal.other_files import brute_force_decides, rounded, tells_apart, whole
 from training.rehearsal.trial import Rehearsal
 from training.rehearsal.users_script import Script
 
@@ -94,6 +95,9 @@ def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Differenc
             "`rowcast models add` what your script passes to `read_csv`: dtype as --kind NAME=KIND, na_values as "
             "--na-values, parse_dates as --parse-dates, decimal as --decimal."
         )
+    script = rehearsal.script
+    if brute_force_decides(script, script.read(rehearsal.trials[0].data), [blamed]):
+        return BRUTE_FORCE
     return (
         f"{what}. The reason is the column {blamed!r}: pandas gives it different types in different files "
         "(whole numbers in a file without gaps, floats in one with a gap), and the model predicts otherwise for each. "

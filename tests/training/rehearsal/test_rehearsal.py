@@ -11,7 +11,7 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, scale
 
@@ -45,11 +45,11 @@ def plans():
     return pd.DataFrame({"plan": rng.integers(1, 5, ROWS), "age": rng.integers(18, 90, ROWS)})
 
 
-def texts_of_plans(frame, target):
+def texts_of_plans(frame, target, estimator=None):
     as_text = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": "str"}, feature_names_out="one-to-one")
-    encode = make_pipeline(as_text, OneHotEncoder(handle_unknown="ignore"))
+    encode = make_pipeline(as_text, OneHotEncoder(handle_unknown="ignore", sparse_output=estimator is None))
     columns = ColumnTransformer([("plan", encode, ["plan"]), ("age", "passthrough", ["age"])])
-    return make_pipeline(columns, LogisticRegression(max_iter=2000)).fit(frame, target)
+    return make_pipeline(columns, estimator or LogisticRegression(max_iter=2000)).fit(frame, target)
 
 
 def test_whole_numbers_stay_whole_only_for_a_model_that_tells_them_apart(register):
@@ -72,6 +72,15 @@ def test_a_column_that_pandas_types_otherwise_in_other_files_is_named_with_the_r
     assert registry.names() == []
     manifest, _ = register(model, sample, kinds={"plan": "number"})
     assert manifest.features[0].kind == "number"
+
+
+def test_neighbours_by_brute_force_are_not_blamed_for_a_column_that_becomes_text(register):
+    sample = plans().astype("object")
+    sample["plan"] = sample["plan"].mask(sample.index % 7 == 0)
+    brute = KNeighborsClassifier(1, algorithm="brute")
+    model = texts_of_plans(sample.astype("float64"), (sample["plan"] == 3).astype(int), brute)
+    with pytest.raises(Unprocessable, match=r"the column 'plan'.*--kind plan=number"):
+        register(model, sample)
 
 
 def test_a_step_that_looks_at_the_whole_batch_is_named(register, registry):
