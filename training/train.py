@@ -19,6 +19,7 @@ from training.fitting.target import Target, read_target
 from training.fitting.training_file import CsvFile, read_csv
 from training.registration import draft, register
 from training.rehearsal.rehearsal import rehearse
+from training.rehearsal.single_rows import SECONDS
 from training.sample.sample import Dialect, read_sample
 
 Say = Callable[[str], None]
@@ -38,12 +39,13 @@ def train(
     estimator: str = "hist_gradient_boosting",
     aliases: Sequence[str] = (),
     say: Say = silent,
+    seconds_alone: float = SECONDS,
 ) -> Manifest:
     """Fits a pipeline to predict the column `target`, measures it, and registers it as the next version.
 
     It is measured on a fifth of the rows, held out, and then fitted again on all of them. `features` are all
     other columns where none are named. `say` hears, sentence by sentence, what is done and what is odd about
-    the data. The alias `latest` moves to the new version, and so do `aliases`.
+    the data. The alias `latest` moves to the new version, and so do `aliases`. `seconds_alone` is as in `rehearse`.
 
     Raises:
         NotFound: there is no such file.
@@ -77,6 +79,7 @@ def train(
         [one.name for one in described],
         lambda **found: draft(fitted, training=facts, metrics=metrics, **found),
         say=silent,
+        seconds_alone=seconds_alone,
     )
     manifest = register(registry, name, pickle.dumps(fitted, protocol=5), rehearsal.draft, rehearsal.golden)
     for alias in aliases:

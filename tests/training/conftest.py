@@ -16,7 +16,7 @@ def registry(tmp_path):
     return Registry(Storage(str(tmp_path / "models")))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def titanic():
     return CHECKOUT / "training" / "data" / "titanic.csv"
 

@@ -5,18 +5,30 @@ import pickletools
 import random
 import subprocess
 import sys
+from functools import cache
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from rowcast.errors import NotFound, Unprocessable
 from rowcast.models.loading.load import load
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
 from training.fitting.column_kinds import table
 from training.fitting.pipelines import FAMILIES
 from training.fitting.training_file import read_csv
 from training.titanic import train_default
-from training.train import train
+from training.train import train as train_with_long_rehearsal
+
+BY_FAMILY = [pytest.param(name, marks=pytest.mark.xdist_group(f"train {name}")) for name in FAMILIES]
+"""The tests of one family run in one process, where they share `learned`."""
+
+MIXED = ["sex", "age", "alone", "pclass", "name"]
+
+
+def train(*arguments, **options):
+    """Trains with a short rehearsal: single rows have tests of their own (`test_rehearsal.py`)."""
+    return train_with_long_rehearsal(*arguments, seconds_alone=0, **options)
 
 
 def opened(registry, reference):
@@ -28,8 +40,8 @@ def scored(model, path):
     return model.estimator.predict(table(read_csv(path).columns, model.manifest.features))
 
 
-@pytest.fixture
-def mixed(titanic, tmp_path):
+@pytest.fixture(scope="module")
+def mixed(titanic, tmp_path_factory):
     """The Titanic with a boolean column, and cells missing in each kind of column."""
     passengers = pd.read_csv(titanic)
     chance = random.Random(1)
@@ -38,15 +50,25 @@ def mixed(titanic, tmp_path):
         for sibsp, parch in zip(passengers.sibsp, passengers.parch, strict=True)
     ]
     passengers["sex"] = [None if chance.random() < 0.1 else sex for sex in passengers.sex]
-    path = tmp_path / "mixed.csv"
+    path = tmp_path_factory.mktemp("mixed") / "mixed.csv"
     passengers.to_csv(path, index=False)
     return path
 
 
-MIXED = ["sex", "age", "alone", "pclass", "name"]
+@pytest.fixture(scope="module")
+def learned(mixed, tmp_path_factory):
+    """For a family, a registry with the model `t` of it. It is trained once; the tests only read it."""
+
+    @cache
+    def registry_of(estimator):
+        registry = Registry(Storage(str(tmp_path_factory.mktemp("learned"))))
+        train(mixed, "survived", "t", registry, features=MIXED, estimator=estimator)
+        return registry
+
+    return registry_of
 
 
-def test_the_model_that_ships_gives_0_for_a_man_of_25_in_the_third_class(registry):
+def test_the_model_that_ships_is_trained_once_and_gives_0_for_25_and_3(registry):
     manifest = train_default(registry)
     assert manifest.feature_names == ["age", "pclass"]
     assert manifest.classes == [0, 1]
@@ -54,24 +76,20 @@ def test_the_model_that_ships_gives_0_for_a_man_of_25_in_the_third_class(registr
     row = pd.DataFrame({"age": [25.0], "pclass": [3.0]})
     assert model.estimator.predict(row).tolist() == [0]
     assert registry.resolve("titanic") == manifest
-
-
-def test_the_model_that_ships_is_trained_only_where_there_is_none(registry):
-    train_default(registry)
     assert train_default(registry) is None
     assert registry.versions("titanic") == ["1"]
 
 
-@pytest.mark.parametrize("estimator", FAMILIES)
+@pytest.mark.parametrize("estimator", BY_FAMILY)
 def test_every_estimator_gives_0_for_25_and_3(registry, titanic, estimator):
     train(titanic, "survived", "t", registry, features=["age", "pclass"], estimator=estimator)
     row = pd.DataFrame({"age": [25.0], "pclass": [3.0]})
     assert opened(registry, "t").estimator.predict(row).tolist() == [0]
 
 
-@pytest.mark.parametrize("estimator", FAMILIES)
-def test_every_estimator_learns_from_numbers_text_and_booleans(registry, mixed, estimator):
-    manifest = train(mixed, "survived", "t", registry, features=MIXED, estimator=estimator)
+@pytest.mark.parametrize("estimator", BY_FAMILY)
+def test_every_estimator_learns_from_numbers_text_and_booleans(learned, estimator):
+    manifest = learned(estimator).resolve("t")
     assert [(one.name, one.kind, one.missing) for one in manifest.features] == [
         ("sex", "text", True),
         ("age", "number", True),
@@ -87,10 +105,9 @@ def test_every_estimator_learns_from_numbers_text_and_booleans(registry, mixed, 
     assert "mixed.csv" in manifest.training.values()
 
 
-@pytest.mark.parametrize("estimator", FAMILIES)
-def test_a_script_of_ten_lines_predicts_the_very_same(registry, mixed, estimator):
-    train(mixed, "survived", "t", registry, features=MIXED, estimator=estimator)
-    model = opened(registry, "t")
+@pytest.mark.parametrize("estimator", BY_FAMILY)
+def test_a_script_of_ten_lines_predicts_the_very_same(learned, mixed, estimator):
+    model = opened(learned(estimator), "t")
     rows = pd.read_csv(mixed)[MIXED]
     nullable = rows.convert_dtypes(dtype_backend="numpy_nullable").astype({"age": "float64", "pclass": "float64"})
     for frame in (rows, nullable):
@@ -99,10 +116,9 @@ def test_a_script_of_ten_lines_predicts_the_very_same(registry, mixed, estimator
     assert (model.estimator.predict_proba(rows) == model.estimator.predict_proba(ours)).all()
 
 
-@pytest.mark.parametrize("estimator", FAMILIES)
-def test_a_row_alone_is_predicted_as_among_others_whatever_it_lacks(registry, mixed, estimator):
-    train(mixed, "survived", "t", registry, features=MIXED, estimator=estimator)
-    model = opened(registry, "t")
+@pytest.mark.parametrize("estimator", BY_FAMILY)
+def test_a_row_alone_is_predicted_as_among_others_whatever_it_lacks(learned, mixed, estimator):
+    model = opened(learned(estimator), "t")
     rows = pd.read_csv(mixed)[MIXED].head(100)
     among = model.estimator.predict(rows)
     alone = [model.estimator.predict(rows.iloc[[n]].reset_index(drop=True))[0] for n in range(100)]
@@ -113,24 +129,22 @@ def test_a_row_alone_is_predicted_as_among_others_whatever_it_lacks(registry, mi
     assert model.estimator.predict(nothing.astype(float)) == model.estimator.predict(nothing)
 
 
-@pytest.mark.parametrize("estimator", FAMILIES)
-def test_a_category_that_training_has_not_seen_is_predicted(registry, mixed, estimator):
-    train(mixed, "survived", "t", registry, features=["sex", "age"], estimator=estimator)
-    row = pd.DataFrame({"sex": np.array(["unheard of"], dtype=object), "age": [25.0]})
-    assert opened(registry, "t").estimator.predict(row).tolist() in ([0], [1])
+@pytest.mark.parametrize("estimator", BY_FAMILY)
+def test_a_category_that_training_has_not_seen_is_predicted(learned, mixed, estimator):
+    row = pd.read_csv(mixed)[MIXED].head(1).assign(sex="unheard of")
+    assert opened(learned(estimator), "t").estimator.predict(row).tolist() in ([0], [1])
 
 
-@pytest.mark.parametrize("estimator", FAMILIES)
-def test_training_twice_gives_the_same_predictions(registry, mixed, estimator):
-    for _ in range(2):
-        train(mixed, "survived", "t", registry, estimator=estimator)
-    first, second = (opened(registry, f"t@{version}") for version in (1, 2))
-    rows = pd.read_csv(mixed)[first.manifest.feature_names]
+@pytest.mark.parametrize("estimator", BY_FAMILY)
+def test_training_twice_gives_the_same_predictions(learned, registry, mixed, estimator):
+    train(mixed, "survived", "t", registry, features=MIXED, estimator=estimator)
+    first, second = opened(learned(estimator), "t"), opened(registry, "t")
+    rows = pd.read_csv(mixed)[MIXED]
     assert (first.estimator.predict_proba(rows) == second.estimator.predict_proba(rows)).all()
     assert first.manifest.metrics == second.manifest.metrics
 
 
-@pytest.mark.parametrize("estimator", FAMILIES)
+@pytest.mark.parametrize("estimator", BY_FAMILY)
 def test_an_amount_is_learned_by_a_regressor(registry, titanic, estimator):
     said = []
     manifest = train(titanic, "age", "ages", registry, estimator=estimator, say=said.append)
@@ -143,20 +157,23 @@ def test_an_amount_is_learned_by_a_regressor(registry, titanic, estimator):
     assert scored(opened(registry, "ages"), titanic).dtype == "float64"
 
 
-@pytest.mark.parametrize("estimator", FAMILIES)
-def test_no_class_of_ours_is_in_a_pickle(registry, mixed, estimator):
-    manifest = train(mixed, "survived", "t", registry, features=MIXED, estimator=estimator)
+@pytest.mark.parametrize("estimator", BY_FAMILY)
+def test_no_class_of_ours_is_in_a_pickle(learned, estimator):
+    registry = learned(estimator)
+    manifest = registry.resolve("t")
     strings = [text for _, text, _ in pickletools.genops(registry.model_bytes(manifest)) if isinstance(text, str)]
     packages = {text.split(".")[0] for text in strings}
     assert packages.isdisjoint({"training", "rowcast", "worker", "api"})
 
 
-def test_a_program_without_the_training_package_predicts(registry, mixed, tmp_path):
-    manifest = train(mixed, "survived", "t", registry, features=MIXED)
+@pytest.mark.xdist_group("train hist_gradient_boosting")
+def test_a_program_without_the_training_package_predicts(learned, mixed, tmp_path):
+    registry = learned("hist_gradient_boosting")
+    manifest = registry.resolve("t")
     (tmp_path / "model.pkl").write_bytes(registry.model_bytes(manifest))
     script = f"""import pickle, sys, pandas as pd
 model = pickle.load(open("model.pkl", "rb"))
-print(model.predict(pd.read_csv("mixed.csv")[{MIXED}]).tolist(), "training" in sys.modules)"""
+print(model.predict(pd.read_csv({str(mixed)!r})[{MIXED}]).tolist(), "training" in sys.modules)"""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     answer = subprocess.run(
         [sys.executable, "-I", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
@@ -259,7 +276,7 @@ def test_the_ending_of_a_name_asks_for_a_task(registry, titanic):
     assert manifest.task == "regression"
 
 
-@pytest.mark.parametrize("estimator", FAMILIES)
+@pytest.mark.parametrize("estimator", BY_FAMILY)
 def test_the_flights_are_learned_with_all_their_columns(registry, flights, estimator):
     manifest = train(flights, "late", "flights", registry, estimator=estimator)
     kinds = {one.name: one.kind for one in manifest.features}
@@ -277,11 +294,11 @@ def test_the_flights_are_learned_with_all_their_columns(registry, flights, estim
     assert (script == scored(model, flights)).all()
 
 
-def test_what_pickle_gives_back_is_what_was_measured(registry, titanic):
-    manifest = train(titanic, "survived", "t", registry)
-    again = pickle.loads(pickle.dumps(opened(registry, "t").estimator))
-    rows = pd.read_csv(titanic)[manifest.feature_names]
-    assert (again.predict(rows) == scored(opened(registry, "t"), titanic)).all()
+@pytest.mark.xdist_group("train hist_gradient_boosting")
+def test_what_pickle_gives_back_is_what_was_measured(learned, mixed):
+    model = opened(learned("hist_gradient_boosting"), "t")
+    again = pickle.loads(pickle.dumps(model.estimator))
+    assert (again.predict(pd.read_csv(mixed)[MIXED]) == scored(model, mixed)).all()
 
 
 def test_a_column_name_may_hold_anything(registry, tmp_path):
