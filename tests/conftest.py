@@ -1,5 +1,6 @@
 """What all tests share: real servers, real programs as processes, settings of a test's own, one BLAS thread."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -72,11 +73,15 @@ def settings(redis: Connection, redis_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with the default model, `titanic`."""
+    """A registry with the default model, `titanic`; the processes of one run share it, and none writes it."""
     from training.titanic import train_default
 
-    folder = tmp_path_factory.mktemp("models")
-    train_default(Registry(Storage(str(folder))))
+    run = tmp_path_factory.getbasetemp()
+    run = run.parent if "PYTEST_XDIST_WORKER" in os.environ else run
+    folder = run / "models"
+    with (run / "models.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        train_default(Registry(Storage(str(folder))))  # only the first who comes finds that there is none
     return folder
 
 
