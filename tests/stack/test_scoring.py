@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import sklearn
 from own_code import pickle_here
-from programs import ROOT, Stack
+from programs import ROOT, Stack, until
 from scored import submit, wait
 
 from rowcast import Client
@@ -147,9 +147,9 @@ def test_titanic_joined_is_the_inputs_bytes_and_the_models_predictions(
 
 
 def test_flights_come_back_whole_and_exact(
-    client: httpx.Client, registry: Registry, flights: bytes, stack: Stack
+    client: httpx.Client, registry: Registry, flights: bytes, flights_cut: Path
 ) -> None:
-    train(DATA / "flights.csv.gz", "late", "flights", registry)
+    train(flights_cut, "late", "flights", registry, seconds_alone=0)
     job, result = score(client, flights, model="flights", probabilities=True)
     assert job["progress"]["rows_done"] == job["progress"]["rows_total"] == 327_346
     model = opened(registry, "flights")
@@ -169,7 +169,7 @@ def test_a_linear_model_and_a_regressor_are_exact_over_chunks(
 ) -> None:
     target = "dep_delay" if estimator.endswith("regressor") else "late"
     features = ["month", "day", "sched_dep_time", "sched_arr_time", "distance", "carrier", "origin"]
-    train(flights_cut, target, estimator, registry, features=features, estimator=estimator)
+    train(flights_cut, target, estimator, registry, features=features, estimator=estimator, seconds_alone=0)
     job, result = score(client, flights, model=estimator, output="predictions", key="flight,tailnum")
     model = opened(registry, estimator)
     predictions = model.estimator.predict(table(flights, model)).tolist()
@@ -333,14 +333,15 @@ def test_every_request_and_every_step_of_a_job_stands_in_the_log(client: httpx.C
         headers={"Content-Type": "text/csv", "X-Request-ID": "trace-me"},
     )
     job = made.json()["id"]
-    lines = [
-        json.loads(line)
-        for name in ("gateway", "worker")
-        for line in stack.log(name).splitlines()
-        if line.startswith("{")
-    ]
-    mine = {line["event"]: line for line in lines if line.get("request_id") == "trace-me"}
-    assert mine.keys() >= {"request", "job_taken", "chunk_scored"}
+
+    def logged() -> dict[str, dict]:
+        texts = (line for name in ("gateway", "worker") for line in stack.log(name).splitlines())
+        lines = [json.loads(text) for text in texts if text.startswith("{")]
+        return {line["event"]: line for line in lines if line.get("request_id") == "trace-me"}
+
+    # The request is logged after its answer was sent.
+    until(lambda: logged().keys() >= {"request", "job_taken", "chunk_scored"}, "all of it stands in the log")
+    mine = logged()
     assert mine["request"]["status"] == 200
     assert mine["chunk_scored"]["job"] == mine["job_taken"]["job"] == job
 
