@@ -67,10 +67,10 @@ class Upkeep:
     def _sweep(self) -> None:
         """Removes the files of jobs that expired, were deleted, or whose upload died with its gateway."""
         with redis_errors():
-            ids = [id.decode() for id in self._scripts("swept", _AT_ONCE, self._still_seconds)]
+            ids = [id.decode() for id in self._scripts("list_removable", _AT_ONCE, self._still_seconds)]
         for id in ids:
             files = self._files.delete(id)  # where the store is away, the next round goes on from here
             with redis_errors():
-                self._redis.zrem(key("sweeping"), id)
+                self._redis.zrem(key("removing"), id)
             if files:
                 self._log.info("files_swept", job=id, files=files)

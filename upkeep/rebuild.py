@@ -34,12 +34,12 @@ class Rebuild:
             Unavailable: Redis or the store is away; the next round begins again.
         """
         with redis_errors():
-            if self._redis.get(key("known")) == _WHOLE:
+            if self._redis.get(key("indexed")) == _WHOLE:
                 return
-            self._redis.set(key("known"), _BEGUN)
+            self._redis.set(key("indexed"), _BEGUN)
         self.recover_orphans()
         with redis_errors():  # only if it was not emptied once more meanwhile
-            self._redis.set(key("known"), _WHOLE, xx=True)
+            self._redis.set(key("indexed"), _WHOLE, xx=True)
 
     def recover_orphans(self) -> None:
         """Finds the files that nobody has: their job is made again, or they are swept when they have lain still.
@@ -65,7 +65,7 @@ class Rebuild:
         ids = self._files.jobs()
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for id in ids:
-                pipe.zscore(key("sweeping"), id)
+                pipe.zscore(key("removing"), id)
                 pipe.hget(key("job", id), "status")
             answers = pipe.execute()
         found = zip(ids, answers[::2], answers[1::2], strict=True)

@@ -109,26 +109,26 @@ class Job:
         def document(name: bytes) -> Any:
             return json.loads(record[name]) if name in record else None
 
-        finished = optional(b"finished")
+        finished = optional(b"finished_ms")
         return cls(
             id=id,
             owner=record[b"owner"].decode(),
             status=Status(record[b"status"].decode()),
             spec=Spec.model_validate_json(record[b"spec"]),
             rows_total=number(b"rows"),
-            rows_done=number(b"done"),
-            rows_failed=number(b"failed"),
+            rows_done=number(b"rows_done"),
+            rows_failed=number(b"rows_failed"),
             chunks_total=number(b"chunks"),
             chunks_done=number(b"chunks_done"),
-            started_ms=optional(b"started"),
+            started_ms=optional(b"started_ms"),
             finished_ms=finished,
             expires_ms=None if finished is None else finished + retention_ms,
-            part_bytes=number(b"bytes"),
+            part_bytes=number(b"part_bytes"),
             error_bytes=number(b"error_bytes"),
             result=document(b"result"),
             error=document(b"error"),
             summary=render_fields(summary) if summary else None,
-            lost_chunk=optional(b"lost"),
+            lost_chunk=optional(b"lost_chunk"),
         )
 
     @property

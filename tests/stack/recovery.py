@@ -151,7 +151,7 @@ def in_work(stack: Stack) -> set[bytes]:
 def is_done(stack: Stack, chunks: set[bytes]) -> bool:
     with suppress(RedisError):
         return not any(
-            stack.redis.hexists(key("open", job), chunk)
+            stack.redis.hexists(key("in_flight", job), chunk)
             for job, _, chunk in (member.decode().partition("/") for member in chunks)
         )
     return False

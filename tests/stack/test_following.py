@@ -120,7 +120,7 @@ def test_the_parts_of_an_upload_whose_gateway_died_are_swept_and_the_retry_makes
     with httpx.Client(base_url=own_stack.url, timeout=90) as http:
         with pytest.raises(httpx.TransportError):
             http.post("/predict", content=half_then(die), headers=repeat, params={"model": "fixed"})
-        own_stack.redis.zadd(key("sweeping"), dict.fromkeys(own_stack.redis.zrange(key("sweeping"), 0, -1), 1))
+        own_stack.redis.zadd(key("removing"), dict.fromkeys(own_stack.redis.zrange(key("removing"), 0, -1), 1))
         until(lambda: not own_stack.files() and not arriving(own_stack.redis), "what fell silent is swept")
         until(lambda: answers(http), "the gateway is there again")
         made = http.post("/predict", content=SENT, headers=repeat, params={"model": "fixed"})

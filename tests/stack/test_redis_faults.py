@@ -236,8 +236,8 @@ def test_the_gateway_dies_in_the_middle_of_an_upload(own_stack: Stack, http: htt
     assert_whole(own_stack, http, answer.json()["id"])
     assert jobs(http) == {answer.json()["id"]}
     redis = own_stack.redis
-    (stray,) = redis.zrange(key("sweeping"), 0, -1)
-    redis.zadd(key("sweeping"), {stray: 0})  # ten minutes of silence have passed
+    (stray,) = redis.zrange(key("removing"), 0, -1)
+    redis.zadd(key("removing"), {stray: 0})  # ten minutes of silence have passed
     until(lambda: not any(stray.decode() in file for file in own_stack.files()), "what had arrived is swept")
 
 

@@ -68,7 +68,7 @@ def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(ow
     before = redis.info("memory")["used_memory"]
     records.make(new)
     for chunk in range(2_000):
-        assert redis.hlen(key("open", new.id)) == redis.zcard(key("ready_chunks")) == 4
+        assert redis.hlen(key("in_flight", new.id)) == redis.zcard(key("ready_chunks")) == 4
         assert redis.llen(key("batch")) == 1
         lease = leases.chunk(new.id, chunk)
         assert isinstance(lease, ChunkLease)
@@ -77,9 +77,9 @@ def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(ow
     assert records.get(new.id).rows_done == 2_000
     records.cancel(new.id)
     records.retry(new.id)
-    assert redis.hlen(key("open", new.id)) == 4
+    assert redis.hlen(key("in_flight", new.id)) == 4
     records.delete(new.id)
-    assert not redis.exists(key("open", new.id), key("plan", new.id), key("parts", new.id), key("due"))
+    assert not redis.exists(key("in_flight", new.id), key("plan", new.id), key("parts", new.id), key("due"))
 
 
 def test_more_jobs_than_may_be_are_refused_one_key_at_a_time(own_stack: Stack) -> None:

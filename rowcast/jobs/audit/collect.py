@@ -46,7 +46,7 @@ class Auditor:
     def totals(self) -> Totals:
         """The counts of this moment."""
         with redis_errors():
-            totals, live, by_status, by_owner, strays = self._scripts("audit")
+            totals, live, by_status, by_owner, strays = self._scripts("audit_totals")
         counted = [item.decode() for item in by_status]
         return Totals(
             totals=_numbers(totals),
@@ -103,7 +103,7 @@ class Auditor:
 
     def _is_expected(self, id: str) -> bool:
         with redis_errors(), self._redis.pipeline() as pipe:
-            pipe.zscore(key("sweeping"), id)
+            pipe.zscore(key("removing"), id)
             pipe.hget(key("job", id), "status")
             swept, status = pipe.execute()
         return swept is not None or status not in (None, b"deleted", b"expired")

@@ -179,12 +179,12 @@ class Records:
         """
         fields = [item for pair in first.fields().items() for item in pair] if first else []
         with redis_errors():
-            return bool(self._scripts("arrive", id, chunk, pack_plan(planned), *fields))
+            return bool(self._scripts("add_chunks", id, chunk, pack_plan(planned), *fields))
 
     def withdraw_upload(self, id: str) -> None:
         """Takes an announced upload back: nothing of it is left, and what a worker may just be storing is swept."""
         with redis_errors():
-            self._scripts("drop", id, self._still_ms)
+            self._scripts("withdraw_upload", id, self._still_ms)
 
     def cancel(self, id: str) -> None:
         """Cancels a job that has not ended.
@@ -217,7 +217,7 @@ class Records:
     def rescore_part(self, id: str, chunk: int) -> bool:
         """Has a part of a job that succeeded made again; answers whether that is under way."""
         with redis_errors():
-            return bool(self._scripts("mend", id, chunk))
+            return bool(self._scripts("rescore_part", id, chunk))
 
     def fail(self, id: str, problem: Mapping[str, Any]) -> None:
         """Ends a job as failed; one that has ended already stays as it is."""
@@ -255,7 +255,7 @@ class Records:
 
     def _expect(self, id: str, owner: str, most: int, most_owned: int) -> None:
         with redis_errors(self._redis):
-            full = self._scripts("expect", id, UPLOAD_SILENCE_MS, owner, most, most_owned)
+            full = self._scripts("announce_upload", id, UPLOAD_SILENCE_MS, owner, most, most_owned)
         if full:
             raise self._full(full.decode())
 

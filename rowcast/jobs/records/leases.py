@@ -155,10 +155,10 @@ class Leases:
 
     def commit(
         self, lease: ChunkLease, part: PartEntry, summary: Mapping[str, Any]
-    ) -> Literal["counted", "ended", "stale", "mended", "lost"]:
+    ) -> Literal["counted", "ended", "stale", "rescored", "lost"]:
         """Counts a part that is in the store.
 
-        `ended`: with it the job has ended. `stale`: nothing was counted, as the chunk is no longer ours. `mended`: the
+        `ended`: with it the job has ended. `stale`: nothing was counted, as the chunk is no longer ours. `rescored`: the
         part of a job that had succeeded is there again. `lost`: likewise, and it is not what it was.
         """
         figures = (part.rows, part.rows_failed, part.bytes, part.error_bytes)
@@ -172,7 +172,7 @@ class Leases:
                 *figures,
                 json.dumps(summary),
             )
-        outcome: Literal["counted", "ended", "stale", "mended", "lost"] = answer.decode()  # type: ignore[assignment]
+        outcome: Literal["counted", "ended", "stale", "rescored", "lost"] = answer.decode()  # type: ignore[assignment]
         return outcome
 
     def commit_rows(self, outcomes: Sequence[Outcome]) -> int:
@@ -186,7 +186,7 @@ class Leases:
                 json.dumps(outcome.document),
             ]
         with redis_errors():
-            return int(self._scripts("commit_singles", *arguments))
+            return int(self._scripts("commit_rows", *arguments))
 
     def give_back(
         self,
@@ -215,7 +215,7 @@ class Leases:
 
     def _give_back(self, arguments: Sequence[str | int], problem: str, strikes: int, delay_seconds: float) -> None:
         with redis_errors():
-            self._scripts("give_back", strikes, int(delay_seconds * 1000), problem, *arguments)
+            self._scripts("release", strikes, int(delay_seconds * 1000), problem, *arguments)
 
 
 def _row_lease(id: bytes, attempt: bytes | int, values: bytes, extras: bytes, strikes: bytes) -> RowLease:

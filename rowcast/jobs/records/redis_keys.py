@@ -18,7 +18,7 @@ TABLE = {
     "job": Key("rowcast:job:{}", "hash", "the record of a job", "end + 2 retentions; a tombstone as long"),
     "plan": Key("rowcast:job:{}:plan", "string", "16 bytes a chunk: first row, rows, bytes", "until the files go"),
     "parts": Key("rowcast:job:{}:parts", "string", "32 bytes a chunk: sizes, rows, digest", "until the files go"),
-    "open": Key("rowcast:job:{}:open", "hash", "chunk in flight → attempts, strikes", "while it runs"),
+    "in_flight": Key("rowcast:job:{}:in_flight", "hash", "chunk in flight → attempts, strikes", "while it runs"),
     "summary": Key("rowcast:job:{}:summary", "hash", "counts of classes, or figures and bins", "as the record"),
     "jobs": Key("rowcast:jobs", "zset", "ids of all records, by id, which is by time", "for ever"),
     "owned": Key("rowcast:jobs:{}", "zset", "ids of one key's records", "for ever"),
@@ -36,7 +36,7 @@ TABLE = {
         "a minute",
     ),
     "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
-    "sweeping": Key("rowcast:sweeping", "zset", "ids whose files are removed then (ms)", "until they are"),
+    "removing": Key("rowcast:removing", "zset", "ids whose files are removed then (ms)", "until they are"),
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
     "totals": Key(
         "rowcast:totals",
@@ -44,7 +44,7 @@ TABLE = {
         "what was taken in and how it ended, in jobs and rows; hints sent, messages refused",
         "for ever",
     ),
-    "known": Key("rowcast:known", "string", "`whole`: all jobs of the store have records here", "for ever"),
+    "indexed": Key("rowcast:indexed", "string", "`whole`: all jobs of the store have records here", "for ever"),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → last sign of life (ms)", "for ever"),
     "unopenable": Key(
         "rowcast:unopenable", "hash", "NODE → JSON: NAME@VERSION that this worker cannot open → why", "a day after"

@@ -4,7 +4,7 @@
 local id = ARGV[1]
 local record = redis.call('HGETALL', K.job(id))
 local model = redis.call('HGET', K.job(id), 'waits_for')
-local open = redis.call('HKEYS', K.open(id))
+local open = redis.call('HKEYS', K.in_flight(id))
 local watched = {}
 for _, chunk in ipairs(model and {'0'} or open) do
   if redis.call('ZSCORE', K.due(), member(id, chunk)) then watched[#watched + 1] = chunk end

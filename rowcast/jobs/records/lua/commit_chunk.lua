@@ -1,21 +1,21 @@
 -- Counts a stored part, once, and sends the next chunks.
 -- ARGV: id, chunk, attempt, part's 32 bytes, rows, rows failed, part's bytes, errors' bytes, summary as JSON.
 -- Answers 'counted' | 'ended' (it was the last, or one bad row too many) | 'stale' (not the lease's attempt any more) |
--- 'mended' (the part of a job that had succeeded, made again) | 'lost' (likewise, and it is not what it was).
+-- 'rescored' (the part of a job that had succeeded, made again) | 'lost' (likewise, and it is not what it was).
 local id, chunk, attempt, part, rows, failed, bytes, error_bytes, summary = unpack(ARGV)
 local held = unpack_lease(redis.call('HGET', K.leases(), member(id, chunk)))
 if held ~= tonumber(attempt) then return 'stale' end
 if redis.call('HGET', K.job(id), 'status') == 'succeeded' then
   local is_same = redis.call('GETRANGE', K.parts(id), chunk * 32, chunk * 32 + 31) == part
-  if is_same then close(id, chunk) else give_up_mending(id, chunk) end
-  return is_same and 'mended' or 'lost'
+  if is_same then take_out_of_flight(id, chunk) else give_up_rescoring(id, chunk) end
+  return is_same and 'rescored' or 'lost'
 end
 redis.call('SETRANGE', K.parts(id), chunk * 32, part)
-close(id, chunk)
-redis.call('HINCRBY', K.job(id), 'done', rows)
-redis.call('HINCRBY', K.job(id), 'bytes', bytes)
+take_out_of_flight(id, chunk)
+redis.call('HINCRBY', K.job(id), 'rows_done', rows)
+redis.call('HINCRBY', K.job(id), 'part_bytes', bytes)
 redis.call('HINCRBY', K.job(id), 'error_bytes', error_bytes)
-local all_failed = redis.call('HINCRBY', K.job(id), 'failed', failed)
+local all_failed = redis.call('HINCRBY', K.job(id), 'rows_failed', failed)
 local chunks_done = redis.call('HINCRBY', K.job(id), 'chunks_done', 1)
 summary = cjson.decode(summary)
 add_summary(id, summary)
@@ -31,5 +31,5 @@ elseif chunks_done == tonumber(job[1]) and not is_arriving(id) then
 else
   top_up(id)
 end
-tell({ended and id or id .. '/part'})
+publish({ended and id or id .. '/part'})
 return ended and 'ended' or 'counted'

@@ -10,7 +10,7 @@ if job[2] then redis.call('LREM', K.waiting(job[2]), 1, id) end
 redis.call('ZREM', K.jobs(), id)
 redis.call('ZREM', K.owned(job[1]), id)
 redis.call('ZREM', K.expiring(), id)
-bury(id, job[1], life)
-redis.call('ZADD', K.sweeping(), text(now_ms() + tonumber(sweep_ms)), id)
-tell({id})
+write_tombstone(id, job[1], life)
+redis.call('ZADD', K.removing(), format_integer(now_ms() + tonumber(sweep_ms)), id)
+publish({id})
 return 'deleted'

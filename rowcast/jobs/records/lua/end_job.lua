@@ -7,5 +7,5 @@ if known == 'deleted' then return 'gone' end
 local model = redis.call('HGET', K.job(id), 'waits_for')
 if not finish(id, status, err ~= '' and err or nil) then return 'over' end
 if model then redis.call('LREM', K.waiting(model), 1, id) end
-tell({id})
+publish({id})
 return 'ended'

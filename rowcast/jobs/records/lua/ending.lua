@@ -4,7 +4,7 @@ local REASONS_KEPT = 16
 
 -- Takes note of a part. `bad` is the most frequent fault of one whose rows are all bad, otherwise nil.
 local function note_reason(id, bad)
-  local job = redis.call('HMGET', K.job(id), 'done', 'failed', 'reasons')
+  local job = redis.call('HMGET', K.job(id), 'rows_done', 'rows_failed', 'reasons')
   if job[1] ~= job[2] then
     if job[3] then redis.call('HDEL', K.job(id), 'reasons') end
     return
@@ -24,9 +24,9 @@ local function every_row_bad(rows, reasons)
     local is_first = most and known.rows == most.rows and fault < message -- the same answer in whatever order
     if not most or known.rows > most.rows or is_first then message, most = fault, known end
   end
-  local detail = 'None of the ' .. text(rows) .. ' rows can be predicted'
+  local detail = 'None of the ' .. format_integer(rows) .. ' rows can be predicted'
   if most then
-    local whose = most.rows == rows and 'every row ' or 'mostly (' .. text(most.rows) .. ') a row '
+    local whose = most.rows == rows and 'every row ' or 'mostly (' .. format_integer(most.rows) .. ') a row '
     local example = most.example ~= '' and ", for example '" .. most.example .. "'" or ''
     detail = detail .. ': ' .. whose .. message .. example
   end
@@ -35,7 +35,7 @@ end
 
 -- Answers the status, and the error of a job that fails.
 local function ending(id)
-  local job = redis.call('HMGET', K.job(id), 'rows', 'failed', 'reasons')
+  local job = redis.call('HMGET', K.job(id), 'rows', 'rows_failed', 'reasons')
   if tonumber(job[2] or 0) < tonumber(job[1]) then return 'succeeded' end
   return 'failed', every_row_bad(tonumber(job[1]), cjson.decode(job[3] or '{}'))
 end

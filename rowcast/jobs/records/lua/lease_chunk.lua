@@ -4,7 +4,7 @@
 -- done, of a job that has ended, or never sent.
 local id, chunk, holder, lease_ms = unpack(ARGV)
 local status = redis.call('HGET', K.job(id), 'status')
-local flight = redis.call('HGET', K.open(id), chunk)
+local flight = redis.call('HGET', K.in_flight(id), chunk)
 if not status or not flight then return {'idle'} end
 local attempt, strikes = unpack_flight(flight)
 local now, this = now_ms(), member(id, chunk)
@@ -16,11 +16,11 @@ if held_by and held_by ~= holder then
 end
 if held_by ~= holder then -- else: the same process asks again, as its first answer was lost
   attempt = attempt + 1
-  redis.call('HSET', K.open(id), chunk, pack_flight(attempt, strikes))
+  redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempt, strikes))
   redis.call('HSET', K.leases(), this, attempt .. ' ' .. holder)
 end
 redis.call('ZREM', K.ready_chunks(), this)
-redis.call('ZADD', K.due(), text(now + tonumber(lease_ms)), this)
-if status == 'queued' then move(id, 'running') end
+redis.call('ZADD', K.due(), format_integer(now + tonumber(lease_ms)), this)
+if status == 'queued' then set_status(id, 'running') end
 local entry = redis.call('GETRANGE', K.plan(id), chunk * 16, chunk * 16 + 15)
 return {'leased', attempt, entry, redis.call('HGET', K.job(id), 'spec'), strikes}

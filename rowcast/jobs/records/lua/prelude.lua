@@ -6,17 +6,17 @@ local function now_ms()
 end
 
 -- Lua's own conversion keeps 14 digits.
-local function text(number) return string.format('%.0f', number) end
+local function format_integer(number) return string.format('%.0f', number) end
 
 -- A job's error; the slug is that of a class in rowcast/errors.
 local function problem(slug, detail) return cjson.encode({type = PROBLEM .. slug, detail = detail}) end
 
-local function add_total(name, amount) redis.call('HINCRBY', K.totals(), name, text(amount)) end
+local function add_total(name, amount) redis.call('HINCRBY', K.totals(), name, format_integer(amount)) end
 
 -- The processes of the workers seen in the last ten seconds.
 local function slots_online()
   local slots = 0
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', K.workers(), text(now_ms() - 10000), '+inf')) do
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', K.workers(), format_integer(now_ms() - 10000), '+inf')) do
     slots = slots + tonumber(string.match(member, '#(%d+)$') or 0)
   end
   return slots
@@ -49,7 +49,7 @@ local function next_round(line) return tonumber(redis.call('HGET', K.rounds(), l
 
 -- Puts `who` in the line, unless it stands there already. Answers 1 if it was put there.
 local function line_up(line, who, round)
-  return redis.call('ZADD', LINES[line].key, 'NX', text(round or next_round(line)), who)
+  return redis.call('ZADD', LINES[line].key, 'NX', format_integer(round or next_round(line)), who)
 end
 
 -- Takes out of the line who is served next; nil if nobody stands there.
@@ -70,7 +70,7 @@ local function call_for(line)
   local queue = LINES[line].queue
   local messages = redis.call('LLEN', queue)
   if messages == 0 or (messages < length(line) and messages < slots_online()) then
-    local tag = 'h' .. text(redis.call('HINCRBY', K.totals(), 'hints', 1))
+    local tag = 'h' .. format_integer(redis.call('HINCRBY', K.totals(), 'hints', 1))
     redis.call('LPUSH', queue, (string.gsub(LINES[line].hint, '@TAG@', tag)))
   end
 end
@@ -98,39 +98,39 @@ local function offer_rows(model)
 end
 
 -- Puts a chunk in flight, with the attempts that it had before.
-local function send(id, chunk, attempts)
-  redis.call('HSET', K.open(id), chunk, pack_flight(attempts, 0))
-  redis.call('ZADD', K.due(), text(now_ms() + RESEND_MS), member(id, chunk))
+local function put_in_flight(id, chunk, attempts)
+  redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempts, 0))
+  redis.call('ZADD', K.due(), format_integer(now_ms() + RESEND_MS), member(id, chunk))
   local round = math.max(next_round('chunks'), tonumber(redis.call('HGET', K.job(id), 'round') or 0) + 1)
-  redis.call('HSET', K.job(id), 'round', text(round))
+  redis.call('HSET', K.job(id), 'round', format_integer(round))
   offer_chunk(member(id, chunk), round)
 end
 
 -- Sends the next chunks of a batch until its window is full. Of an input that still arrives, `chunks` are
 -- those that have come; where its job cannot succeed any more (`verdict`), no other is sent.
 local function top_up(id)
-  local job = redis.call('HMGET', K.job(id), 'next', 'chunks', 'verdict')
+  local job = redis.call('HMGET', K.job(id), 'next_chunk', 'chunks', 'verdict')
   if job[3] then return end
   local next_chunk, chunks = tonumber(job[1]), tonumber(job[2])
-  local room = window() - redis.call('HLEN', K.open(id))
+  local room = window() - redis.call('HLEN', K.in_flight(id))
   while room > 0 and next_chunk < chunks do
-    send(id, next_chunk, 0)
+    put_in_flight(id, next_chunk, 0)
     next_chunk, room = next_chunk + 1, room - 1
   end
-  redis.call('HSET', K.job(id), 'next', next_chunk)
+  redis.call('HSET', K.job(id), 'next_chunk', next_chunk)
 end
 
 -- Takes a chunk out of flight, whoever holds it.
-local function close(id, chunk)
-  redis.call('HDEL', K.open(id), chunk)
+local function take_out_of_flight(id, chunk)
+  redis.call('HDEL', K.in_flight(id), chunk)
   redis.call('ZREM', K.due(), member(id, chunk))
   redis.call('HDEL', K.leases(), member(id, chunk))
   redis.call('ZREM', K.ready_chunks(), member(id, chunk))
 end
 
-local function close_all(id)
-  for _, chunk in ipairs(redis.call('HKEYS', K.open(id))) do close(id, chunk) end
-  close(id, '0') -- a single job's only chunk stands in no `open`
+local function take_all_out_of_flight(id)
+  for _, chunk in ipairs(redis.call('HKEYS', K.in_flight(id))) do take_out_of_flight(id, chunk) end
+  take_out_of_flight(id, '0') -- a single job's only chunk stands in no `open`
 end
 
 -- Whether there are as many live jobs as may be: '', 'all', or 'owner' where it is the owner's own limit.
@@ -146,18 +146,18 @@ local function count_live(owner, by)
 end
 
 -- The one place that changes a status. Answers whether the table of states allowed it.
-local function move(id, to)
+local function set_status(id, to)
   local from = redis.call('HGET', K.job(id), 'status')
   if not from or not MAY[from] or not MAY[from][to] then return false end
   redis.call('HSET', K.job(id), 'status', to)
-  if to == 'running' then redis.call('HSET', K.job(id), 'started', text(now_ms())) end
+  if to == 'running' then redis.call('HSET', K.job(id), 'started_ms', format_integer(now_ms())) end
   return true
 end
 
 -- The chunks in flight and their attempts, `3 1 4 2`: what a retry has to go on with, beside those never sent.
-local function in_flight(id)
+local function chunks_in_flight(id)
   local chunks = {}
-  local open = redis.call('HGETALL', K.open(id))
+  local open = redis.call('HGETALL', K.in_flight(id))
   for index = 1, #open, 2 do
     chunks[#chunks + 1] = open[index] .. ' ' .. unpack_flight(open[index + 1])
   end
@@ -169,10 +169,10 @@ local function is_arriving(id) return redis.call('HEXISTS', K.job(id), 'arriving
 
 -- Takes all chunks out of flight and remembers them for a retry.
 local function break_off(id)
-  local unfinished = in_flight(id)
+  local unfinished = chunks_in_flight(id)
   if unfinished ~= '' then redis.call('HSET', K.job(id), 'unfinished', unfinished) end
   redis.call('HDEL', K.job(id), 'round')
-  close_all(id)
+  take_all_out_of_flight(id)
 end
 
 -- Ends a job: status, times, counts, nothing left in flight. The caller publishes. One whose input still arrives ends
@@ -183,34 +183,34 @@ local function finish(id, to, err)
     break_off(id)
     return true
   end
-  if not move(id, to) then return false end
+  if not set_status(id, to) then return false end
   local now = now_ms()
-  redis.call('HSET', K.job(id), 'finished', text(now))
+  redis.call('HSET', K.job(id), 'finished_ms', format_integer(now))
   if err then redis.call('HSET', K.job(id), 'error', err) end
   break_off(id)
   local job = redis.call('HMGET', K.job(id), 'owner', 'rows')
   count_live(job[1], -1)
-  redis.call('ZADD', K.expiring(), text(now + RETENTION_MS), id)
+  redis.call('ZADD', K.expiring(), format_integer(now + RETENTION_MS), id)
   add_total('jobs_' .. to, 1)
   add_total('rows_' .. to, tonumber(job[2]))
   return true
 end
 
-local function forget(id)
-  close_all(id)
-  redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.open(id), K.summary(id))
+local function delete_keys(id)
+  take_all_out_of_flight(id)
+  redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.in_flight(id), K.summary(id))
 end
 
 -- Leaves a tombstone of a job, by which a worker that stores a part of it just now learns that it must not stay.
-local function bury(id, owner, life_seconds)
-  forget(id)
+local function write_tombstone(id, owner, life_seconds)
+  delete_keys(id)
   redis.call('HSET', K.job(id), 'status', 'deleted', 'owner', owner)
   redis.call('EXPIRE', K.job(id), life_seconds)
 end
 
 -- Tells who waits, a job a line: its id, and of a row, unless it is long, how it ended: `ID succeeded {...}`; `ID/part`
 -- is a job that has a part more.
-local function tell(lines)
+local function publish(lines)
   if #lines > 0 then redis.call('PUBLISH', ENDED_CHANNEL, table.concat(lines, '\n')) end
 end
 
@@ -225,12 +225,12 @@ local function lease_row(id, holder)
   local job = redis.call('HMGET', K.job(id), 'values', 'extras', 'strikes')
   local attempt = redis.call('HINCRBY', K.job(id), 'attempts', 1)
   redis.call('HSET', K.leases(), this, attempt .. ' ' .. holder)
-  redis.call('ZADD', K.due(), text(now_ms() + LEASE_MS), this)
-  move(id, 'running')
+  redis.call('ZADD', K.due(), format_integer(now_ms() + LEASE_MS), this)
+  set_status(id, 'running')
   return {id, attempt, job[1], job[2] or '', job[3] or '0'}
 end
 
-local function worker_lost(id, chunk)
+local function worker_lost_problem(id, chunk)
   local what = 'The row'
   local planned = redis.call('GETRANGE', K.plan(id), chunk * 16, chunk * 16 + 15)
   if #planned == 16 then
@@ -241,9 +241,9 @@ local function worker_lost(id, chunk)
 end
 
 -- A part of a job that has succeeded cannot be made again.
-local function give_up_mending(id, chunk)
-  redis.call('HSET', K.job(id), 'lost', chunk)
-  close(id, chunk)
+local function give_up_rescoring(id, chunk)
+  redis.call('HSET', K.job(id), 'lost_chunk', chunk)
+  take_out_of_flight(id, chunk)
 end
 
 -- Counts strikes against a chunk or a single row. Answers whether that was one too many, and its job has failed by it.
@@ -254,12 +254,12 @@ local function strike(id, chunk, strikes, err)
   if redis.call('HEXISTS', K.job(id), 'waits_for') == 1 then
     total = redis.call('HINCRBY', K.job(id), 'strikes', strikes)
   else
-    local attempt, before = unpack_flight(redis.call('HGET', K.open(id), chunk))
+    local attempt, before = unpack_flight(redis.call('HGET', K.in_flight(id), chunk))
     total = before + strikes
-    redis.call('HSET', K.open(id), chunk, pack_flight(attempt, total))
+    redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempt, total))
   end
   if total < STRIKES_ALLOWED then return false end
-  if finish(id, 'failed', err or worker_lost(id, chunk)) then tell({id})
-  else give_up_mending(id, chunk) end
+  if finish(id, 'failed', err or worker_lost_problem(id, chunk)) then publish({id})
+  else give_up_rescoring(id, chunk) end
   return true
 end

@@ -23,20 +23,20 @@ end
 local function look(this, id, chunk)
   local job = redis.call('HMGET', K.job(id), 'status', 'waits_for')
   local status, model = job[1], job[2]
-  if not status or (model and ENDED[status]) then return close(id, chunk) end
-  if not model and redis.call('HEXISTS', K.open(id), chunk) == 0 then return close(id, chunk) end
+  if not status or (model and ENDED[status]) then return take_out_of_flight(id, chunk) end
+  if not model and redis.call('HEXISTS', K.in_flight(id), chunk) == 0 then return take_out_of_flight(id, chunk) end
   local run_out = redis.call('HDEL', K.leases(), this) == 1
   if run_out and strike(id, chunk, STRIKES_OF_DEATH) then return end
-  redis.call('ZADD', K.due(), text(now + RESEND_MS), this)
+  redis.call('ZADD', K.due(), format_integer(now + RESEND_MS), this)
   if model then look_at_row(id, model, run_out) else look_at_chunk(this) end
 end
 
 -- Nothing waits so long: the clock was put back. Who still works on it prolongs its lease by the new time at once.
-for _, this in ipairs(redis.call('ZRANGEBYSCORE', K.due(), text(now + LONGEST_WAIT_MS), '+inf', 'LIMIT', 0, ARGV[1])) do
-  redis.call('ZADD', K.due(), text(now + LEASE_MS), this)
+for _, this in ipairs(redis.call('ZRANGEBYSCORE', K.due(), format_integer(now + LONGEST_WAIT_MS), '+inf', 'LIMIT', 0, ARGV[1])) do
+  redis.call('ZADD', K.due(), format_integer(now + LEASE_MS), this)
 end
 
-for _, this in ipairs(redis.call('ZRANGEBYSCORE', K.due(), '-inf', text(now), 'LIMIT', 0, ARGV[1])) do
+for _, this in ipairs(redis.call('ZRANGEBYSCORE', K.due(), '-inf', format_integer(now), 'LIMIT', 0, ARGV[1])) do
   local id, chunk = string.match(this, '^(.*)/(%d+)$')
   look(this, id, chunk)
 end

@@ -8,15 +8,15 @@ if tonumber(done or 0) >= tonumber(chunks) then return {'done'} end
 local full = limit_reached(owner, most, most_owned)
 if full ~= '' then return {'full', full} end
 
-move(id, 'queued')
-redis.call('HDEL', K.job(id), 'finished', 'error', 'unfinished')
+set_status(id, 'queued')
+redis.call('HDEL', K.job(id), 'finished_ms', 'error', 'unfinished')
 redis.call('ZREM', K.expiring(), id)
 count_live(owner, 1)
 add_total('jobs_' .. status, -1)
 add_total('rows_' .. status, -tonumber(rows))
 -- Attempts go on from where they were, so that a holder from before the end is told apart from the next.
 for chunk, attempt in string.gmatch(unfinished or '', '(%d+) (%d+)') do
-  send(id, chunk, attempt)
+  put_in_flight(id, chunk, attempt)
 end
 top_up(id)
 return {'retried'}

@@ -21,12 +21,12 @@ if full ~= '' then return {'full', full} end
 -- What was scored while the input arrived counts as it stands.
 redis.call('HSET', K.job(id), 'owner', owner, unpack(ARGV, 10))
 redis.call('HDEL', K.job(id), 'arriving')
-if not was_arriving then redis.call('HSET', K.job(id), 'status', 'queued', 'next', 0) end
+if not was_arriving then redis.call('HSET', K.job(id), 'status', 'queued', 'next_chunk', 0) end
 count_live(owner, 1)
 redis.call('ZADD', K.jobs(), 0, id)
 if owner ~= '' then redis.call('ZADD', K.owned(owner), 0, id) end
 if digest ~= '' then redis.call('SET', K.idempotency(digest), id .. ' ' .. fingerprint, 'EX', life) end
-redis.call('ZREM', K.sweeping(), id)
+redis.call('ZREM', K.removing(), id)
 add_total('jobs_taken', 1)
 add_total('rows_taken', tonumber(redis.call('HGET', K.job(id), 'rows')))
 if plan ~= '' then
@@ -35,14 +35,14 @@ if plan ~= '' then
   redis.call('HDEL', K.job(id), 'verdict', 'error')
   local to = verdict
   if not to and done == chunks then to, err = ending(id) end
-  if to and finish(id, to, err ~= '' and err or nil) then tell({id})
+  if to and finish(id, to, err ~= '' and err or nil) then publish({id})
   else top_up(id) end
 else
   local holder = take_lingering()
   if holder then wake(holder, cjson.encode({model, lease_row(id, holder)})) -- past Celery, whose way takes longer
   else
     redis.call('RPUSH', K.waiting(model), id)
-    redis.call('ZADD', K.due(), text(now_ms() + RESEND_MS), member(id, '0'))
+    redis.call('ZADD', K.due(), format_integer(now_ms() + RESEND_MS), member(id, '0'))
     offer_rows(model)
   end
 end

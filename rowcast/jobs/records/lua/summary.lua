@@ -14,11 +14,11 @@ local function coarsen(target, place, steps)
     local known = string.match(fields[index], '^' .. place .. 'bin:(-?%d+)$')
     if known then
       redis.call('HDEL', target, fields[index])
-      local wider = text(bin(tonumber(known), steps))
+      local wider = format_integer(bin(tonumber(known), steps))
       bins[wider] = (bins[wider] or 0) + tonumber(fields[index + 1])
     end
   end
-  for index, count in pairs(bins) do redis.call('HSET', target, place .. 'bin:' .. index, text(count)) end
+  for index, count in pairs(bins) do redis.call('HSET', target, place .. 'bin:' .. index, format_integer(count)) end
 end
 
 -- As `grid` in rowcast/jobs/number_summary.py, from a grid on that is fine enough for either part.
@@ -31,20 +31,20 @@ local function add_numbers(target, place, numbers)
   local exponent = math.max(before, numbers.exponent)
   while bin(maximum, exponent) - bin(minimum, exponent) >= 1024 do exponent = exponent + 1 end
   if exponent > before then coarsen(target, place, exponent - before) end
-  redis.call('HINCRBY', target, place .. 'count', text(numbers.count))
+  redis.call('HINCRBY', target, place .. 'count', format_integer(numbers.count))
   redis.call('HSET', target, place .. 'exponent', exponent,
     place .. 'minimum', exact(minimum), place .. 'maximum', exact(maximum))
   for limb, amount in pairs(numbers.total) do
-    redis.call('HINCRBY', target, place .. 'total:' .. limb, text(amount))
+    redis.call('HINCRBY', target, place .. 'total:' .. limb, format_integer(amount))
   end
   for index, count in pairs(numbers.bins) do
     local wider = bin(tonumber(index), exponent - numbers.exponent)
-    redis.call('HINCRBY', target, place .. 'bin:' .. text(wider), text(count))
+    redis.call('HINCRBY', target, place .. 'bin:' .. format_integer(wider), format_integer(count))
   end
 end
 
 local function add_not_finite(target, place, count)
-  if count > 0 then redis.call('HINCRBY', target, place .. 'not_finite', text(count)) end
+  if count > 0 then redis.call('HINCRBY', target, place .. 'not_finite', format_integer(count)) end
 end
 
 local function add_output(target, place, summary)

@@ -49,5 +49,5 @@ if chunks_wait then call_for('chunks') end
 if taken then return taken end
 if rows_wait or chunks_wait or linger_ms == 0 then return {'nothing'} end
 redis.call('DEL', K.wake(holder))
-redis.call('ZADD', K.lingering(), text(now_ms() + linger_ms), holder)
+redis.call('ZADD', K.lingering(), format_integer(now_ms() + linger_ms), holder)
 return {'lingering'}

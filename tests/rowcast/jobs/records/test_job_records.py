@@ -100,10 +100,10 @@ def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(record
 def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: Leases, redis: Connection) -> None:
     new = batch(chunks=50)
     records.make(new)
-    assert redis.zcard(key("ready_chunks")) == redis.hlen(key("open", new.id)) == 4
+    assert redis.zcard(key("ready_chunks")) == redis.hlen(key("in_flight", new.id)) == 4
     assert leases.chunk(new.id, 4) == "idle"
     leases.commit(lease_of(leases, new.id, 2), part(), {})
-    assert redis.hlen(key("open", new.id)) == 4
+    assert redis.hlen(key("in_flight", new.id)) == 4
     assert isinstance(leases.chunk(new.id, 4), ChunkLease)
 
 
@@ -193,7 +193,7 @@ def test_a_cancelled_job_takes_no_more_and_leaves_nothing_in_flight(
     assert leases.commit(lease, part(), {}) == "stale"
     assert leases.chunk(new.id, 1) == "idle"
     assert records.get(new.id).rows_done == 0
-    assert not redis.exists(key("open", new.id), key("due"), key("leases"))
+    assert not redis.exists(key("in_flight", new.id), key("due"), key("leases"))
     with pytest.raises(WrongState):
         records.cancel(new.id)
 
@@ -289,7 +289,7 @@ def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(records: Records, lea
     assert redis.hgetall(key("job", new.id)) == {b"status": b"deleted", b"owner": b""}
     assert redis.ttl(key("job", new.id)) > 0
     left = {name for name in TABLE if redis.exists(key(name, new.id))}
-    assert left <= {"job", "totals", "live", "batch", "rounds", "sweeping"}
+    assert left <= {"job", "totals", "live", "batch", "rounds", "removing"}
     with pytest.raises(NotFound):
         records.get(new_id())
 
@@ -412,10 +412,10 @@ def test_files_of_an_upload_that_fell_silent_and_of_a_deleted_job_are_swept(
     upkeep.tick()
     assert len(files.jobs()) == 3
     for id in (silent, deleted.id, alive.id):
-        redis.zadd(key("sweeping"), {id: 1})
+        redis.zadd(key("removing"), {id: 1})
     upkeep.tick()
     assert files.jobs() == [alive.id]
-    assert not redis.exists(key("sweeping"))
+    assert not redis.exists(key("removing"))
 
 
 def test_an_upload_that_was_swept_while_it_arrived_makes_no_job(
@@ -427,7 +427,7 @@ def test_an_upload_that_was_swept_while_it_arrived_makes_no_job(
     files.put_input(new.id, 0, b"25,3\n")
     assert records.add_chunks(new.id, 0, [PlanEntry(1, 10, 100)], new)
     lease = lease_of(leases, new.id, 0)
-    redis.zadd(key("sweeping"), {new.id: 1})
+    redis.zadd(key("removing"), {new.id: 1})
     Upkeep(redis, files, settings).tick()
     assert files.jobs() == []
     assert leases.commit(lease, part(), {"classes": {}}) == "stale"
@@ -445,7 +445,7 @@ def test_files_that_nobody_has_are_swept_when_they_have_lain_still_and_a_job_tha
     for new in (deleted, alive):
         records.make(new)
     records.delete(deleted.id)
-    redis.delete(key("sweeping"))
+    redis.delete(key("removing"))
     for id in (stray, deleted.id, lost.id, alive.id):
         files.put_input(id, 0, b"25,3\n")
     files.put_manifest(lost.id, job_manifest.write(lost))
@@ -454,7 +454,7 @@ def test_files_that_nobody_has_are_swept_when_they_have_lain_still_and_a_job_tha
     assert records.get(lost.id).status is Status.QUEUED
     assert files.jobs() == sorted([stray, deleted.id, lost.id, alive.id]), "they may be of an upload that goes on"
     for id in (stray, deleted.id):
-        assert redis.zadd(key("sweeping"), {id: 1}, xx=True, ch=True) == 1, "it is announced"
+        assert redis.zadd(key("removing"), {id: 1}, xx=True, ch=True) == 1, "it is announced"
     upkeep.tick()
     assert files.jobs() == sorted([lost.id, alive.id])
 

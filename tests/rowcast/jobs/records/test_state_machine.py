@@ -434,9 +434,9 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """Uploads fall silent, too."""
-        pending = dict.fromkeys(self.redis.zrange(key("sweeping"), 0, -1), 1)
+        pending = dict.fromkeys(self.redis.zrange(key("removing"), 0, -1), 1)
         if pending:
-            self.redis.zadd(key("sweeping"), pending)
+            self.redis.zadd(key("removing"), pending)
             self.tick(everything_is_due=False)
             for id in self.uploads():
                 self.drop(id)

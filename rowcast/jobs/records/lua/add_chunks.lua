@@ -4,12 +4,12 @@
 local id, chunk, entries = unpack(ARGV, 1, 3)
 if chunk == '0' and redis.call('EXISTS', K.job(id)) == 0 then
   redis.call('HSET', K.job(id), unpack(ARGV, 4))
-  redis.call('HSET', K.job(id), 'status', 'queued', 'arriving', 1, 'next', 0, 'chunks', 0)
+  redis.call('HSET', K.job(id), 'status', 'queued', 'arriving', 1, 'next_chunk', 0, 'chunks', 0)
 end
 local known, more = tonumber(redis.call('HGET', K.job(id), 'chunks')), #entries / 16
 if known == tonumber(chunk) + more then return 1 end -- the gateway's own retry of a lost answer
 if known ~= tonumber(chunk) then return 0 end
 redis.call('SETRANGE', K.plan(id), chunk * 16, entries)
-redis.call('HINCRBY', K.job(id), 'chunks', text(more))
+redis.call('HINCRBY', K.job(id), 'chunks', format_integer(more))
 if slots_online() > 0 then top_up(id) end -- else: no hint waits for an upload that may yet break off
 return 1

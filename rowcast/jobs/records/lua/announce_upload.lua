@@ -3,5 +3,5 @@
 -- Answers '', or whose limit is reached: 'all' or 'owner'.
 local id, silence_ms, owner, most, most_owned = unpack(ARGV)
 local full = limit_reached(owner, most, most_owned)
-if full == '' then redis.call('ZADD', K.sweeping(), text(now_ms() + tonumber(silence_ms)), id) end
+if full == '' then redis.call('ZADD', K.removing(), format_integer(now_ms() + tonumber(silence_ms)), id) end
 return full

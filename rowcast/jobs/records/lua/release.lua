@@ -4,7 +4,7 @@
 local function put_back(this, id, chunk, delay)
   local model = redis.call('HGET', K.job(id), 'waits_for')
   redis.call('HDEL', K.leases(), this)
-  redis.call('ZADD', K.due(), text(now_ms() + (delay > 0 and delay or RESEND_MS)), this)
+  redis.call('ZADD', K.due(), format_integer(now_ms() + (delay > 0 and delay or RESEND_MS)), this)
   if delay > 0 then -- it waits for its time to come (`due`)
     if model then redis.call('HSET', K.job(id), 'parked', 1) end
   elseif model then

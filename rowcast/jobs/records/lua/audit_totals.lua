@@ -15,7 +15,7 @@ local function is_in_flight(this)
   local id, chunk = string.match(this, '^(.*)/(%d+)$')
   local job = redis.call('HMGET', K.job(id or ''), 'status', 'waits_for')
   if not job[1] or ENDED[job[1]] or not MAY[job[1]] then return false end
-  return job[2] and chunk == '0' or redis.call('HEXISTS', K.open(id), chunk) == 1
+  return job[2] and chunk == '0' or redis.call('HEXISTS', K.in_flight(id), chunk) == 1
 end
 
 local strays = {}
@@ -28,9 +28,9 @@ end
 
 local by_status, by_owner = {}, {}
 for status, count in pairs(jobs) do
-  for _, value in ipairs({status, text(count), text(rows[status])}) do by_status[#by_status + 1] = value end
+  for _, value in ipairs({status, format_integer(count), format_integer(rows[status])}) do by_status[#by_status + 1] = value end
 end
 for owner, count in pairs(owners) do
-  for _, value in ipairs({owner, text(count)}) do by_owner[#by_owner + 1] = value end
+  for _, value in ipairs({owner, format_integer(count)}) do by_owner[#by_owner + 1] = value end
 end
 return {redis.call('HGETALL', K.totals()), redis.call('HGETALL', K.live()), by_status, by_owner, strays}

@@ -6,11 +6,11 @@ for index = 1, #ARGV, 4 do
   if unpack_lease(redis.call('HGET', K.leases(), member(id, '0'))) == tonumber(attempt) then
     local succeeded = status == 'succeeded'
     if finish(id, status, not succeeded and outcome or nil) then
-      redis.call('HSET', K.job(id), 'done', 1, 'failed', succeeded and 0 or 1)
+      redis.call('HSET', K.job(id), 'rows_done', 1, 'rows_failed', succeeded and 0 or 1)
       if succeeded then redis.call('HSET', K.job(id), 'result', outcome) end
       ended[#ended + 1] = #outcome <= TOLD_BYTES and id .. ' ' .. status .. ' ' .. outcome or id
     end
   end
 end
-tell(ended)
+publish(ended)
 return #ended
