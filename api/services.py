@@ -15,6 +15,8 @@ from rowcast.jobs.actions.submit import Submit
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.models.default_model import DefaultModel
 from rowcast.models.registry import Registry
@@ -42,7 +44,8 @@ class Services:
 def build(settings: Settings) -> Services:
     """Opens the store and the registry; Redis is connected to at the first call."""
     redis = connect(settings.redis_url)
-    records = Records(redis, settings)
+    scripts = Scripts(redis, settings)
+    records = Records(scripts, settings)
     files = Files(ThreadedStorage(settings.store))
     registry = Registry(Storage(settings.models), settings.model_key)
     return Services(
@@ -52,7 +55,7 @@ def build(settings: Settings) -> Services:
         registry=registry,
         default_model=DefaultModel(registry, settings),
         workers=WorkerRegistry(redis),
-        submit=Submit(records, files, settings),
+        submit=Submit(records, Uploads(scripts, settings), files, settings),
         notifications=Notifications(settings.redis_url),
         keys=KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None,
         limiter=RateLimiter(settings.redis_url, settings.rate_limit),

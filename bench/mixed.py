@@ -15,6 +15,7 @@ from bench.start import ROW
 from bench.table import FOLDER, Figure
 from rowcast import Client
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.schema import JobField
 
 CALLERS = 16
 ALONE_SECONDS = 5.0
@@ -79,7 +80,7 @@ def _progress(service: Service, file: Path, now: Callable[[], float]) -> Progres
         plans: list[bytes] = []
         while not is_over.wait(_LOOK_SECONDS):
             plans = plans or [name for name in redis.scan_iter(key("plan", "*")) if name not in known]
-            done = redis.hget(plans[0].removesuffix(b":plan"), "rows_done") if plans else None
+            done = redis.hget(plans[0].removesuffix(b":plan").decode(), JobField.ROWS_DONE) if plans else None
             seen.append((now(), int(done or 0)))
 
     looker = threading.Thread(target=look)

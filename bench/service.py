@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from rowcast.jobs.records.redis_client import Connection, connect
+from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.local.embedded_redis import Embedded
 from rowcast.local.stale_processes import VARIABLE
 
@@ -42,9 +42,9 @@ class Service:
         )
 
     @property
-    def redis(self) -> Connection:
+    def redis(self) -> RedisClient:
         """A client of its server."""
-        return connect(self.part("worker").environ()["ROWCAST_REDIS_URL"])
+        return connect(str(self.part("worker").environ()["ROWCAST_REDIS_URL"]))
 
     def peak_bytes(self, name: str) -> int:
         """The largest peak memory (resident) of a part's processes so far."""

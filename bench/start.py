@@ -14,6 +14,7 @@ from bench.single import MODEL, seconds_of
 from bench.table import Figure
 from rowcast import Client
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.schema import JobField
 
 ROUNDS = 5
 ROW = [0.5] * data.COLUMNS
@@ -90,4 +91,4 @@ def _bytes_a_chunk(service: Service, file: Path) -> float:
         id = client.submit_csv(file, model=MODEL).wait().id
     redis = service.redis
     kept = sum(redis.memory_usage(key(name, id)) for name in ("plan", "parts"))
-    return float(kept) / int(redis.hget(key("job", id), "chunks"))
+    return float(kept) / int(redis.hget(key("job", id), JobField.CHUNKS) or 1)

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from programs import Stack, serving
 
-from rowcast.jobs.records.redis_client import Connection, connect
+from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.models.registry import Registry
 from rowcast.settings import PREFIX, Settings
 from rowcast.storage import Storage
@@ -57,7 +57,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator[Connection]:
+def redis(redis_url: str) -> Iterator[RedisClient]:
     """A client of the server, emptied."""
     client = connect(redis_url)
     client.flushall()
@@ -66,7 +66,7 @@ def redis(redis_url: str) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def settings(redis: Connection, redis_url: str, tmp_path: Path) -> Settings:
+def settings(redis: RedisClient, redis_url: str, tmp_path: Path) -> Settings:
     """Settings with a store and a registry of the test's own."""
     return Settings.read(redis_url=redis_url, store=str(tmp_path / "store"), models=str(tmp_path / "models"))
 

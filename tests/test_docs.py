@@ -16,7 +16,8 @@ from api.calls.error_pages import markdown, public_types
 from bench.table import kept, table
 from rowcast.cli.main import app as cli
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.redis_keys import TABLE
+from rowcast.jobs.records import redis_keys, schema
+from rowcast.jobs.states import markdown as states_markdown
 from rowcast.settings import Settings
 
 DOCS = ROOT / "docs"
@@ -127,9 +128,15 @@ def test_the_page_of_problems_is_made_from_the_error_tree() -> None:
 
 
 def test_the_table_of_redis_keys_is_that_of_the_code() -> None:
-    lines = ["| key | type | holds | life |", "| --- | --- | --- | --- |"]
-    lines += [f"| `{key.template}` | {key.kind} | {key.holds} | {key.life} |" for key in TABLE.values()]
-    assert between("design.md", "keys").splitlines() == lines
+    assert between("design.md", "keys").splitlines() == redis_keys.markdown()
+
+
+def test_the_table_of_record_fields_is_that_of_the_code() -> None:
+    assert between("design.md", "fields").splitlines() == schema.markdown()
+
+
+def test_the_table_of_states_is_that_of_the_code() -> None:
+    assert between("design.md", "states").splitlines() == states_markdown()
 
 
 def test_the_time_until_work_goes_on_is_measured_for_every_fault_that_recovery_knows() -> None:

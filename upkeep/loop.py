@@ -6,7 +6,7 @@ Any number of these may run: every step is one atomic script, or safe to repeat.
 import time
 
 from rowcast.jobs.job_files import Files
-from rowcast.jobs.records.redis_client import Connection, redis_errors
+from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts import Scripts
 from rowcast.logs import logger
@@ -24,13 +24,11 @@ _AT_ONCE = 500
 class Upkeep:
     """One round is `tick`."""
 
-    def __init__(self, redis: Connection, files: Files, settings: Settings) -> None:
+    def __init__(self, redis: RedisClient, files: Files, settings: Settings) -> None:
         self._redis = redis
         self._scripts = Scripts(redis, settings)
-        self._rebuild = Rebuild(redis, files, settings)
+        self._rebuild = Rebuild(self._scripts, files, settings)
         self._files = files
-        self._retention_seconds = int(settings.retention)
-        self._still_seconds = int(2 * settings.lease_seconds) + 1
         self._orphans_at = time.monotonic()
         self._log = logger("upkeep")
 
@@ -43,7 +41,7 @@ class Upkeep:
         self._rebuild.rebuild_if_emptied()
         self._adopt()
         with redis_errors():
-            put_back = self._scripts("resend", _AT_ONCE)
+            put_back = self._scripts.resend(_AT_ONCE)
         if put_back:
             self._log.warning("hints_sent_again", hints=put_back)
         self._expire()
@@ -61,13 +59,13 @@ class Upkeep:
         for id in ids:
             self._files.forget(id.decode())
             with redis_errors():
-                self._scripts("expire", id, self._retention_seconds)
+                self._scripts.expire(id.decode())
             self._log.info("job_expired", job=id.decode())
 
     def _sweep(self) -> None:
         """Removes the files of jobs that expired, were deleted, or whose upload died with its gateway."""
         with redis_errors():
-            ids = [id.decode() for id in self._scripts("list_removable", _AT_ONCE, self._still_seconds)]
+            ids = self._scripts.list_removable(_AT_ONCE)
         for id in ids:
             files = self._files.delete(id)  # where the store is away, the next round goes on from here
             with redis_errors():

@@ -8,22 +8,27 @@ from rowcast.errors import Refused
 from rowcast.jobs import job_manifest
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.records.redis_client import Connection, redis_errors
+from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.schema import JobField
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.uploads import Uploads
+from rowcast.jobs.states import Status
 from rowcast.logs import logger
 from rowcast.settings import Settings
 
 _BEGUN, _WHOLE = b"begun", b"whole"
-_ENDED_FOR_GOOD = (b"deleted", b"expired")
+_ENDED_FOR_GOOD = (Status.DELETED.encode(), Status.EXPIRED.encode())
 """Statuses of a record that needs no files any more."""
 
 
 class Rebuild:
     """What upkeep does first in every round; mostly it costs one look at the mark."""
 
-    def __init__(self, redis: Connection, files: Files, settings: Settings) -> None:
-        self._redis = redis
-        self._records = Records(redis, settings)
+    def __init__(self, scripts: Scripts, files: Files, settings: Settings) -> None:
+        self._redis = scripts.redis
+        self._records = Records(scripts, settings)
+        self._uploads = Uploads(scripts, settings)
         self._files = files
         self._log = logger("upkeep")
 
@@ -51,7 +56,7 @@ class Rebuild:
         made = sum(self._remake(id) for id, was_ended in orphans if not was_ended)
         for id, was_ended in orphans:
             if was_ended:  # a worker stored a part after the last sweep
-                self._records.touch_upload(id)
+                self._uploads.touch(id)
         if made:
             self._log.warning("jobs_came_back", jobs=made)
         if len(orphans) > made:
@@ -66,7 +71,7 @@ class Rebuild:
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for id in ids:
                 pipe.zscore(key("removing"), id)
-                pipe.hget(key("job", id), "status")
+                pipe.hget(key("job", id), JobField.STATUS)
             answers = pipe.execute()
         found = zip(ids, answers[::2], answers[1::2], strict=True)
         lost = [(id, status) for id, swept, status in found if swept is None]
@@ -76,7 +81,7 @@ class Rebuild:
         document = self._files.get_manifest(id)
         new = job_manifest.read(id, document) if document is not None else None
         if new is None:  # an upload that still goes on, or broke off: upkeep sweeps it if it stays silent
-            self._records.touch_upload(id)
+            self._uploads.touch(id)
             return False
         try:
             _, outcome = self._records.recreate(new)

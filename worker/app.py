@@ -10,9 +10,10 @@ from celery.signals import setup_logging, worker_process_init
 from rowcast.jobs.records.celery_queues import CHUNK_TASK, SINGLES_TASK, make_app
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.logs import set_up
 from rowcast.settings import Settings
-from worker.consumer.bootstep import give_back, make_bootstep
+from worker.consumer.bootstep import make_bootstep, release
 from worker.consumer.message_filter import filtered_transport
 from worker.process import Process
 
@@ -42,7 +43,8 @@ def hand_back(settings: Settings) -> None:
 
     Celery's signal `worker_shutdown` is of no use here: a cold shutdown, which breaks work off, does not send it.
     """
-    give_back(Leases(connect(settings.redis_url), settings, _node()), lambda pid: True, strikes=0)
+    scripts = Scripts(connect(settings.redis_url), settings)
+    release(Leases(scripts, _node()), lambda pid: True, strikes=0)
 
 
 def _node() -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 from rowcast.errors import TimedOut, Unavailable
 from rowcast.jobs.records.leases import ChunkLease, Leases, RowLease
-from rowcast.jobs.records.scripts import STRIKES_OF_ERROR
+from rowcast.jobs.records.policy import STRIKES_OF_ERROR
 from rowcast.logs import logger
 
 GRACE_SECONDS = 0.5
@@ -59,7 +59,7 @@ class LeaseWatchdog:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
-    def give_back(
+    def release(
         self,
         leases: Sequence[ChunkLease | RowLease],
         document: Mapping[str, Any],
@@ -67,10 +67,8 @@ class LeaseWatchdog:
         strikes: int,
         delay_seconds: float = 0,
     ) -> None:
-        """As `Leases.give_back`, now or as soon as Redis is there: a late renewal would keep the leases for long."""
-        self._owed.append(
-            partial(self._leases.give_back, leases, document, strikes=strikes, delay_seconds=delay_seconds)
-        )
+        """As `Leases.release`, now or as soon as Redis is there: a late renewal would keep the leases for long."""
+        self._owed.append(partial(self._leases.release, leases, document, strikes=strikes, delay_seconds=delay_seconds))
         if not self._pay():
             self._changed.set()
 
@@ -137,7 +135,7 @@ class LeaseWatchdog:
             self._end_process(hold, "work_is_no_longer_wanted")
         elif now > hold.deadline:
             timed_out = TimedOut(f"Scoring took longer than {hold.seconds:g} s (ROWCAST_CHUNK_TIMEOUT).")
-            self._leases.give_back(hold.leases, timed_out.recorded(), strikes=STRIKES_OF_ERROR)
+            self._leases.release(hold.leases, timed_out.recorded(), strikes=STRIKES_OF_ERROR)
             self._end_process(hold, "work_took_too_long")
 
     def _renew(self, hold: _Hold) -> None:

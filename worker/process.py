@@ -20,8 +20,9 @@ from rowcast.jobs.chunk_tables import PartEntry
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
+from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.records.redis_client import connect
-from rowcast.jobs.records.scripts import LONGEST_PAUSE_SECONDS, STRIKES_ALLOWED, STRIKES_OF_ERROR
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
@@ -53,8 +54,9 @@ class Process:
     def __init__(self, settings: Settings, node: str) -> None:
         redis = connect(settings.redis_url)
         self.holder = f"{node}/{os.getpid()}"
-        self._leases = Leases(redis, settings, self.holder)
-        self._records = Records(redis, settings)
+        scripts = Scripts(redis, settings)
+        self._leases = Leases(scripts, self.holder)
+        self._records = Records(scripts, settings)
         self._files = Files(Storage(settings.store))
         registry = Registry(Storage(settings.models), settings.model_key)
         self._models = ModelCache(registry, settings.model_versions)
@@ -146,7 +148,7 @@ class Process:
                 log.exception("chunk_raised")
                 detail = f"Chunk {chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
                 document = ScoringFailed(detail).recorded()
-                self._watchdog.give_back([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
+                self._watchdog.release([lease], document, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
             finally:
                 self._isolated.close()
                 self._count_chunk()
@@ -165,7 +167,7 @@ class Process:
             except Exception as error:
                 log.exception("rows_raised")
                 document = ScoringFailed(f"{type(error).__name__}: {error}").recorded()
-                self._watchdog.give_back(rows, document, strikes=STRIKES_OF_ERROR)
+                self._watchdog.release(rows, document, strikes=STRIKES_OF_ERROR)
             finally:
                 self._isolated.close()
                 self._share.add_rows(time.perf_counter() - started)
@@ -221,8 +223,8 @@ class Process:
             data = self._files.get_input(lease.id, lease.chunk)
         except FileNotFoundError:
             raise InputLost("its input is gone from the store: send the file again") from None
-        if len(data) != lease.planned.bytes:
-            sizes = f"{len(data)} bytes in the store, and had {lease.planned.bytes}"
+        if len(data) != lease.planned.input_bytes:
+            sizes = f"{len(data)} bytes in the store, and had {lease.planned.input_bytes}"
             raise InputLost(f"its input has {sizes}: send the file again")
         return data
 
@@ -267,13 +269,13 @@ class Process:
         """Tries again later, as often as it takes: nothing is wrong with the rows."""
         pause = min(LONGEST_PAUSE_SECONDS, 2 ** min(max(lease.attempt for lease in leases), 8) / 2)
         log.warning("work_postponed", reason=error.detail, pause_seconds=pause)
-        self._watchdog.give_back(leases, error.recorded(), strikes=0, delay_seconds=pause)
+        self._watchdog.release(leases, error.recorded(), strikes=0, delay_seconds=pause)
 
     def _fail(self, lease: ChunkLease, error: RowcastError) -> None:
         detail = f"Chunk {lease.chunk} ({lease.rows}) cannot be scored: {error.detail.removesuffix('.')}."
         self._log.error("job_failed", job=lease.id, reason=detail)
         document = _kind_of(error)(detail).recorded()
-        self._watchdog.give_back([lease], document, strikes=STRIKES_ALLOWED)
+        self._watchdog.release([lease], document, strikes=STRIKES_ALLOWED)
 
 
 def _kind_of(error: RowcastError) -> type[RowcastError]:

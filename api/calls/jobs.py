@@ -90,8 +90,8 @@ def _status() -> Status | None:
     text = request.args.get("status")
     if text is None:
         return None
-    if text not in {status.value for status in Status}:
-        raise OptionValue.at("status", f"takes one of {', '.join(Status)}")
+    if text not in {status.value for status in Status.public()}:
+        raise OptionValue.at("status", f"takes one of {', '.join(Status.public())}")
     return Status(text)
 
 

@@ -25,8 +25,8 @@ from api.url_prefix import prefix
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, Unavailable, UnsupportedType
 from rowcast.jobs.actions.submit import Submitted, new_id
 from rowcast.jobs.job import Job
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob
 from rowcast.jobs.request import Request
 from rowcast.jobs.states import Status
 from rowcast.logs import logger

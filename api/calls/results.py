@@ -122,7 +122,7 @@ class ResultBytes:
     def __init__(self, services: Services, job: Job) -> None:
         self._services, self._job = services, job
         self._parts = Parts(services, job.id, job.chunks_total)
-        self._sizes = [job.spec.head_bytes, *(part.bytes for part in self._parts.stored)]
+        self._sizes = [job.spec.head_bytes, *(part.part_bytes for part in self._parts.stored)]
         self._piece = self._offset = 0
         """Where the next block begins: the head is piece 0, part n is piece n + 1."""
         self._blocks: Iterator[bytes] = iter(())

@@ -74,7 +74,7 @@ CALLS = {
         {200: Answer("A page of jobs.", {JSON: Page})},
         (errors.Unprocessable, errors.Unavailable),
         (
-            query("status", "Jobs of one status alone.", type="string", enum=[status.value for status in Status]),
+            query("status", "Jobs of one status alone.", type="string", enum=[str(one) for one in Status.public()]),
             query("limit", "Jobs on a page.", type="integer", minimum=1, maximum=MOST_JOBS, default=PAGE),
             query("cursor", "Where the page begins: `next` of the one before has it.", type="string"),
         ),

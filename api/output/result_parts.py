@@ -78,11 +78,11 @@ class Parts:
             ResultLost: it cannot be made again.
         """
         part = self.stored[number]
-        if part.bytes <= _WHOLE_BYTES:
+        if part.part_bytes <= _WHOLE_BYTES:
             yield self._good(number, patience_seconds, lambda: self._whole(number))[start:]
             return
         self._good(number, patience_seconds, lambda: self._hashed_in_blocks(number))
-        for begin in range(start, part.bytes, _WHOLE_BYTES):
+        for begin in range(start, part.part_bytes, _WHOLE_BYTES):
             yield self._block(number, begin)
 
     def errors(self, number: int, patience_seconds: float) -> bytes:
@@ -129,12 +129,12 @@ class Parts:
     def _hashed_in_blocks(self, number: int) -> bytes | None:
         part, seen = self.stored[number], hashlib.sha256()
         try:
-            for begin in range(0, part.bytes, _WHOLE_BYTES):
+            for begin in range(0, part.part_bytes, _WHOLE_BYTES):
                 in_thread(seen.update, self._block(number, begin))
         except Unavailable:  # a range beyond the end of a part that was cut short is one of the store's many errors
             return None
         return b"" if seen.digest()[:16] == part.digest else None
 
     def _block(self, number: int, begin: int) -> bytes:
-        size = min(_WHOLE_BYTES, self.stored[number].bytes - begin)
+        size = min(_WHOLE_BYTES, self.stored[number].part_bytes - begin)
         return self._services.files.get_part(self._id, number, begin, size)

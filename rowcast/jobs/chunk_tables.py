@@ -1,54 +1,63 @@
-"""The two tables that a batch keeps in Redis, a fixed number of bytes a chunk: what is planned, and what came of it."""
+"""The two tables that a batch has in Redis, with a fixed number of bytes for each chunk: the plan, and the parts."""
 
 import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-_PLANNED = struct.Struct("<QII")
-_STORED = struct.Struct("<16sIIII")
-PLAN_ENTRY_BYTES = _PLANNED.size  # 16: rowcast/jobs/records/lua/lease_chunk.lua cuts by it
-PART_ENTRY_BYTES = _STORED.size  # 32: rowcast/jobs/records/lua/commit_chunk.lua places by it
+_PLAN_ENTRY = struct.Struct("<QII")
+_PART_ENTRY = struct.Struct("<16sIIII")
+PLAN_ENTRY_BYTES = _PLAN_ENTRY.size
+PART_ENTRY_BYTES = _PART_ENTRY.size
 
 
 class PlanEntry(NamedTuple):
-    """One chunk of the input. `first_row` counts the job's data rows from 1."""
+    """One chunk of the input."""
 
+    #: Number of its first row. The job's data rows count from 1.
     first_row: int
+    #: Number of its rows.
     rows: int
-    bytes: int
+    #: Length of the chunk in bytes.
+    input_bytes: int
 
 
 class PartEntry(NamedTuple):
-    """One part of the result. `digest` is the first 16 bytes of its SHA-256."""
+    """One part of the result: what a chunk produced."""
 
+    #: The first 16 bytes of the part's SHA-256.
     digest: bytes
+    #: Number of its rows, the bad ones included.
     rows: int
+    #: Number of its bad rows.
     rows_failed: int
-    bytes: int
+    #: Length of the part in bytes.
+    part_bytes: int
+    #: Length in bytes of the file of its bad rows; 0 if there is no such file.
     error_bytes: int
 
     @property
     def is_stored(self) -> bool:
-        """Whether there is such a part yet. A digest of nothing but zeros is that of no part."""
+        """Whether the part is stored. The entry of a part that is not has only zeros."""
         return any(self.digest)
 
 
 def pack_plan(chunks: Iterable[PlanEntry]) -> bytes:
-    """The plan of a whole job."""
-    return b"".join(_PLANNED.pack(*chunk) for chunk in chunks)
+    """Returns the entries of these chunks, one after the other."""
+    return b"".join(_PLAN_ENTRY.pack(*chunk) for chunk in chunks)
 
 
 def unpack_plan(entry: bytes) -> PlanEntry:
-    """One entry of the plan."""
-    return PlanEntry(*_PLANNED.unpack(entry))
+    """Reads one entry of the plan."""
+    return PlanEntry(*_PLAN_ENTRY.unpack(entry))
 
 
 def pack_part(part: PartEntry) -> bytes:
-    """One entry of the table of parts."""
-    return _STORED.pack(*part)
+    """Returns one entry of the table of parts."""
+    return _PART_ENTRY.pack(*part)
 
 
 def unpack_parts(table: bytes, count: int) -> Iterator[PartEntry]:
-    """The first `count` entries of a table that may be shorter: what is beyond its end is not stored yet."""
-    for entry in _STORED.iter_unpack(table.ljust(count * PART_ENTRY_BYTES, b"\0")[: count * PART_ENTRY_BYTES]):
+    """Yields the first `count` entries. The table may be shorter: parts beyond its end are not stored yet."""
+    length = count * PART_ENTRY_BYTES
+    for entry in _PART_ENTRY.iter_unpack(table[:length].ljust(length, b"\0")):
         yield PartEntry(*entry)

@@ -1,9 +1,7 @@
-"""A job as its record tells it; `public_job.py` has what the outside sees of it."""
+"""A job as it is in Redis; `public_job.py` makes of it what a caller sees."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired
+from typing import Literal, NotRequired
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -11,7 +9,7 @@ from typing_extensions import TypedDict
 
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
-from rowcast.jobs.summary import AnySummary, render_fields
+from rowcast.jobs.summary import AnySummary
 from rowcast.models.model_manifest import Label
 from rowcast.problem import Recorded
 
@@ -21,7 +19,9 @@ class ModelRef(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    #: Name of the model.
     name: str
+    #: Its version, for example `3`; never an alias.
     version: str
 
     def __str__(self) -> str:
@@ -34,9 +34,13 @@ class InputInfo(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     bytes: int
+    """Length of the file as it was sent, in bytes."""
     sha256: str
+    """SHA-256 of the file as it was sent, in hexadecimal."""
     filename: str | None
+    """Name of the file, if the request has one."""
     columns: tuple[str, ...]
+    """Names of the columns, as pandas reads them."""
     delimiter: str = ","
     """What separates the fields."""
     encoding: str = "utf-8"
@@ -48,18 +52,24 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    #: One row, whose values are in the record, or a file.
     kind: Literal["single", "batch"]
+    #: The model version that the job is pinned to.
     model: ModelRef
+    #: The options of the request; for a batch, with the delimiter that was found.
     options: Options
+    #: Id of the HTTP request that made the job, for the logs.
     request_id: str = ""
+    #: What is known of a batch's file; None for a single job.
     input: InputInfo | None = None
+    #: The line end of the file. A last row without one gets it.
     line_end: str = "\n"
+    #: Length of the result's header line in bytes. The line is a file of its own, next to the parts.
     head_bytes: int = 0
-    """Length of the result's header line, which lies beside the parts."""
 
 
 class RowResult(TypedDict):
-    """The prediction of one row (a list for several outputs); probabilities and scores if they were asked for.
+    """The prediction of one row (a list for several outputs); probabilities and scores if the request asks for them.
 
     `prediction` is null if it is infinite or not a number, which JSON cannot write; `warning` says which.
     """
@@ -70,78 +80,58 @@ class RowResult(TypedDict):
     scores: NotRequired[dict[str, float]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job at one moment. Times are milliseconds since 1970, UTC; None is not yet."""
+    """One job at one moment. Times are milliseconds since 1970, UTC."""
 
+    #: The job's id, a UUIDv7.
     id: str
+    #: Name of the API key that made the job; empty if the gateway has no keys.
     owner: str
+    #: The state of the job.
     status: Status
+    #: What was asked for.
     spec: Spec
+    #: Number of data rows.
     rows_total: int
-    rows_done: int
-    rows_failed: int
+    #: Rows that have a prediction or a reason.
+    rows_done: int = 0
+    #: Bad rows among them: those without a prediction.
+    rows_failed: int = 0
+    #: Number of chunks; 1 for a single job.
     chunks_total: int
-    chunks_done: int
-    started_ms: int | None
-    finished_ms: int | None
-    expires_ms: int | None
-    part_bytes: int
-    error_bytes: int
-    result: RowResult | None
-    error: Recorded | None
-    summary: AnySummary | None
-    lost_chunk: int | None
-    """Of a job that has succeeded: its part is gone or damaged, and could not be made again."""
-
-    @classmethod
-    def from_record(
-        cls, id: str, record: Mapping[bytes, bytes], summary: Mapping[bytes, bytes], retention_ms: int
-    ) -> "Job":
-        """Reads the record's fields and, of a batch, its summary's."""
-
-        def number(name: bytes) -> int:
-            return int(record.get(name, 0))
-
-        def optional(name: bytes) -> int | None:
-            return int(record[name]) if name in record else None
-
-        def document(name: bytes) -> Any:
-            return json.loads(record[name]) if name in record else None
-
-        finished = optional(b"finished_ms")
-        return cls(
-            id=id,
-            owner=record[b"owner"].decode(),
-            status=Status(record[b"status"].decode()),
-            spec=Spec.model_validate_json(record[b"spec"]),
-            rows_total=number(b"rows"),
-            rows_done=number(b"rows_done"),
-            rows_failed=number(b"rows_failed"),
-            chunks_total=number(b"chunks"),
-            chunks_done=number(b"chunks_done"),
-            started_ms=optional(b"started_ms"),
-            finished_ms=finished,
-            expires_ms=None if finished is None else finished + retention_ms,
-            part_bytes=number(b"part_bytes"),
-            error_bytes=number(b"error_bytes"),
-            result=document(b"result"),
-            error=document(b"error"),
-            summary=render_fields(summary) if summary else None,
-            lost_chunk=optional(b"lost_chunk"),
-        )
+    #: Chunks whose part is counted.
+    chunks_done: int = 0
+    #: Time of the first lease, or of the first since a retry; None before.
+    started_ms: int | None = None
+    #: Time of the end; None before.
+    finished_ms: int | None = None
+    #: Time at which upkeep removes the files; None before the end.
+    expires_ms: int | None = None
+    #: Length of all parts in bytes, without the header line.
+    part_bytes: int = 0
+    #: Length of all files of bad rows in bytes, without their header line.
+    error_bytes: int = 0
+    #: The prediction of a single job that succeeded, otherwise None.
+    result: RowResult | None = None
+    #: The problem of a failed job, otherwise None.
+    error: Recorded | None = None
+    #: The summary of a batch's predictions so far; None if there are none.
+    summary: AnySummary | None = None
+    #: Number of a chunk whose part is missing or damaged and could not be made again, although the job succeeded.
+    lost_chunk: int | None = None
 
     @property
     def created_ms(self) -> int:
-        """The time is the first 48 bits of a UUIDv7 (RFC 9562 section 5.7)."""
+        """Time at which the job was made: the first 48 bits of its UUIDv7 (RFC 9562 section 5.7)."""
         return UUID(self.id).int >> 80
 
     @property
     def is_single(self) -> bool:
-        """Whether the job is one row, whose result is in the record."""
+        """Whether the job has one row, whose result is in the record."""
         return self.spec.kind == "single"
 
     @property
     def result_bytes(self) -> int:
-        """The length of the whole result: header line and parts."""
+        """Length of the whole result in bytes: header line and parts."""
         return self.spec.head_bytes + self.part_bytes

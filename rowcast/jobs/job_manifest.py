@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ValidationError
 
 from rowcast.jobs.job import Spec
-from rowcast.jobs.records.job_records import NewJob, Repeat
+from rowcast.jobs.new_job import NewJob, Repeat
 
 
 class _Manifest(BaseModel):

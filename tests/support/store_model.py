@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from rowcast.jobs.records.scripts import STRIKES_ALLOWED
+from rowcast.jobs.records.policy import STRIKES_ALLOWED
 from rowcast.jobs.states import TRANSITIONS, Status
 
 ROWS = 3

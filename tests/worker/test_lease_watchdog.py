@@ -8,11 +8,13 @@ from programs import until
 
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.job import ModelRef, Spec
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases, RowLease, WaitingRows
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.settings import Settings
 from worker.lease_watchdog import LeaseWatchdog
 
@@ -29,9 +31,9 @@ with lease_watchdog.LeaseWatchdog(None, 15, 0.1).holding([]):
 
 
 def test_work_that_comes_between_is_renewed_and_so_is_what_was_put_aside_for_it(
-    redis: Connection, settings: Settings
+    redis: RedisClient, settings: Settings
 ) -> None:
-    records, leases = Records(redis, settings), Leases(redis, settings, "node/1")
+    records, leases = Records(Scripts(redis, settings), settings), Leases(Scripts(redis, settings), "node/1")
 
     def leased() -> RowLease:
         spec = Spec(kind="single", model=ModelRef(name="m", version="1"), options=Options())
@@ -50,5 +52,5 @@ def test_work_that_comes_between_is_renewed_and_so_is_what_was_put_aside_for_it(
         is_renewed(outer)
         with watchdog.holding([inner]):
             is_renewed(outer, inner)
-        leases.give_back([inner], {}, strikes=0)
+        leases.release([inner], {}, strikes=0)
         is_renewed(outer)

@@ -17,9 +17,10 @@ from rowcast.errors import Unavailable
 from rowcast.jobs.records.celery_queues import BATCH, SINGLE
 from rowcast.jobs.records.heartbeat_file import show_alive
 from rowcast.jobs.records.leases import Leases
-from rowcast.jobs.records.redis_client import Connection, connect, redis_errors
-from rowcast.jobs.records.scripts import STRIKES_OF_DEATH
-from rowcast.jobs.records.workers import BEAT_SECONDS, WorkerRegistry
+from rowcast.jobs.records.policy import HEARTBEAT_SECONDS, STRIKES_OF_DEATH
+from rowcast.jobs.records.redis_client import RedisClient, connect, redis_errors
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.logs import logger
 from rowcast.settings import Settings
 from worker.consumer.stall_detector import RECONNECTS_BEFORE_EXIT, QueueSnapshot, StallDetector
@@ -40,11 +41,11 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
         def start(self, worker: Any) -> None:
             redis = connect(settings.redis_url)
             self._workers, self._slots = WorkerRegistry(redis), worker.concurrency
-            self._leases = Leases(redis, settings, node)
+            self._leases = Leases(Scripts(redis, settings), node)
             self._pool = worker.pool._pool
             self._redis, self._stall_detector = redis, StallDetector(worker.concurrency)
             self._timers = [
-                worker.timer.call_repeatedly(BEAT_SECONDS, self._beat, priority=10),
+                worker.timer.call_repeatedly(HEARTBEAT_SECONDS, self._beat, priority=10),
                 worker.timer.call_repeatedly(CHECK_SECONDS, self._release_leases_of_dead_processes, priority=10),
                 worker.timer.call_repeatedly(CHECK_SECONDS, self._reconnect_if_stalled, priority=10),
             ]
@@ -64,7 +65,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
                 logger("worker").warning("no_sign_of_life", reason=error.detail)
 
         def _release_leases_of_dead_processes(self) -> None:
-            if give_back(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
+            if release(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
                 self._pool.maintain_pool()
 
         def _reconnect_if_stalled(self) -> None:
@@ -83,7 +84,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
     return Heartbeat
 
 
-def _queue_snapshot(redis: Connection) -> QueueSnapshot | None:
+def _queue_snapshot(redis: RedisClient) -> QueueSnapshot | None:
     try:
         with redis_errors():
             waiting = redis.llen(BATCH) + redis.llen(SINGLE)
@@ -92,7 +93,7 @@ def _queue_snapshot(redis: Connection) -> QueueSnapshot | None:
     return QueueSnapshot(waiting, len(state.reserved_requests), state.all_total_count[0])
 
 
-def give_back(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:
+def release(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:
     """Ends the leases of those of this worker's processes for which `is_gone(pid)`; answers how many there were."""
 
     def of_ours(holder: str) -> bool:
@@ -100,7 +101,7 @@ def give_back(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -
         return name == leases.holder and is_gone(int(pid))
 
     try:
-        given = leases.give_back_of(of_ours, strikes=strikes)
+        given = leases.release_of_holders(of_ours, strikes=strikes)
     except Unavailable as error:
         logger("worker").warning("leases_not_given_back", reason=error.detail)
         return 0

@@ -2,7 +2,7 @@
 
 Celery trusts a message's headers: one whose time limits are no numbers ends the worker, and a few that it cannot read
 fill its prefetch window for good. So nothing of a message comes through but its task and its tag; the rest is made
-anew, as `queue.hint` makes it.
+anew, as `message_template` makes it.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, cast
 from celery import Celery
 from kombu.transport import redis as kombu_redis
 
-from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, REFUSED, SINGLE, SINGLES_TASK, hint
+from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, REFUSED, SINGLE, SINGLES_TASK, message_template
 from rowcast.jobs.records.redis_keys import key
 from rowcast.logs import logger
 
@@ -23,7 +23,8 @@ _UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 def filtered_transport(app: Celery) -> type[kombu_redis.Transport]:
     """The transport behind the gate, for Celery's setting `broker_transport`."""
     templates = {
-        task: json.loads(hint(app, task, queue)) for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))
+        task: json.loads(message_template(app, task, queue))
+        for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))
     }
 
     class Channel(kombu_redis.Channel):

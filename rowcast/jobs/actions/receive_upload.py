@@ -13,8 +13,9 @@ from rowcast.errors import Unavailable
 from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, Spec
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.request import Request
 from rowcast.jobs.result_header import result_header
 from rowcast.logs import logger
@@ -36,7 +37,7 @@ class UploadReceiver:
 
     def __init__(
         self,
-        records: Records,
+        uploads: Uploads,
         files: Files,
         settings: Settings,
         request: Request,
@@ -50,7 +51,7 @@ class UploadReceiver:
         `on_progress` is called as the upload goes on, once the first line is known.
         """
         options, features = request.options, tuple(request.manifest.feature_names)
-        self._records, self._files, self._request, self._id = records, files, request, id
+        self._uploads, self._files, self._request, self._id = uploads, files, request, id
         self._check = _checker(request)
         self._on_progress = on_progress
         self._chunker = Chunker(
@@ -99,7 +100,7 @@ class UploadReceiver:
 
     def _say_that_it_goes_on(self) -> None:
         if time.monotonic() - self._told_at > _TELL_SECONDS:
-            self._records.touch_upload(self._id)
+            self._uploads.touch(self._id)
             self._told_at = time.monotonic()
 
     def _store(self, chunk: Chunk) -> None:
@@ -113,7 +114,7 @@ class UploadReceiver:
             return
         first = self._job(self._head()) if known == 0 else None
         try:
-            self._is_followed = self._records.add_chunks(self._id, known, self._plan[known:], first)
+            self._is_followed = self._uploads.add_chunks(self._id, known, self._plan[known:], first)
         except Unavailable as error:  # it may be back when the job is made
             self._is_followed = False
             logger("gateway").warning("chunks_not_announced", job=self._id, first=known, reason=error.detail)

@@ -13,7 +13,9 @@ from rowcast.jobs import job_manifest
 from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
 from rowcast.jobs.job import Spec
 from rowcast.jobs.job_files import Files
-from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.new_job import NewJob
+from rowcast.jobs.records.job_records import Records
+from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.request import Request
 from rowcast.settings import Settings
 
@@ -35,8 +37,9 @@ class Submit:
         In either case nothing is left behind.
     """
 
-    def __init__(self, records: Records, files: Files, settings: Settings) -> None:
+    def __init__(self, records: Records, uploads: Uploads, files: Files, settings: Settings) -> None:
         self._records = records
+        self._uploads = uploads
         self._files = files
         self._settings = settings
 
@@ -67,10 +70,10 @@ class Submit:
         `is_generated` and `on_progress` are as in `UploadReceiver`.
         """
         id = id or new_id()
-        self._records.announce_upload(id, request.owner)
+        self._uploads.announce(id, request.owner)
         try:
             reception = UploadReceiver(
-                self._records,
+                self._uploads,
                 self._files,
                 self._settings,
                 request,
@@ -79,7 +82,7 @@ class Submit:
                 on_progress=on_progress,
             )
             new = reception.take(blocks)
-            self._records.touch_upload(id)
+            self._uploads.touch(id)
             self._files.put_manifest(id, job_manifest.write(new))
         except BaseException:  # also a caller that hangs up, or a greenlet that is killed
             self._drop(id)
@@ -98,7 +101,7 @@ class Submit:
         """Removes what was stored; where Redis or the store is away just now, upkeep looks at it once more."""
         self._files.forget(id)  # first: from here on nothing can bring it back
         with suppress(Unavailable):
-            self._records.withdraw_upload(id)
+            self._uploads.withdraw(id)
         self._files.delete(id)
 
     def _make(self, new: NewJob) -> Submitted:

@@ -160,7 +160,7 @@ class JobState:
             "parts": (len(stored), job.chunks_done),
             "rows": (sum(part.rows for part in stored), job.rows_done),
             "bad rows": (sum(part.rows_failed for part in stored), job.rows_failed),
-            "bytes": (sum(part.bytes for part in stored), job.part_bytes),
+            "bytes": (sum(part.part_bytes for part in stored), job.part_bytes),
             "bytes of errors": (sum(part.error_bytes for part in stored), job.error_bytes),
         }
         for what, (there, counted) in pairs.items():
@@ -181,10 +181,10 @@ class JobState:
         if job.is_single or job.status is Status.EXPIRED:
             return
         wanted = {"head": job.spec.head_bytes}
-        wanted |= {name_of("input", chunk): planned.bytes for chunk, planned in enumerate(self.planned)}
+        wanted |= {name_of("input", chunk): planned.input_bytes for chunk, planned in enumerate(self.planned)}
         for chunk, part in enumerate(self.stored):
             if part.is_stored:
-                wanted[name_of("parts", chunk)] = part.bytes
+                wanted[name_of("parts", chunk)] = part.part_bytes
             if part.error_bytes:
                 wanted[name_of("errors", chunk)] = part.error_bytes
         for name, size in wanted.items():

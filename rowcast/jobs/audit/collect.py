@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rowcast.jobs.audit.checks import Count, Finding, JobState, Totals
-from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.celery_queues import REFUSED
-from rowcast.jobs.records.redis_client import Connection, redis_errors
+from rowcast.jobs.records.job_hash import read_job, status_in
+from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.schema import JobField, named
 from rowcast.jobs.records.scripts import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
@@ -31,7 +32,7 @@ class Auditor:
         Unavailable: from any call, where Redis or the store is away.
     """
 
-    def __init__(self, redis: Connection, files: Files, settings: Settings) -> None:
+    def __init__(self, redis: RedisClient, files: Files, settings: Settings) -> None:
         self._redis = redis
         self._files = files
         self._scripts = Scripts(redis, settings)
@@ -46,7 +47,7 @@ class Auditor:
     def totals(self) -> Totals:
         """The counts of this moment."""
         with redis_errors():
-            totals, live, by_status, by_owner, strays = self._scripts("audit_totals")
+            totals, live, by_status, by_owner, strays = self._scripts.audit_totals()
         counted = [item.decode() for item in by_status]
         return Totals(
             totals=_numbers(totals),
@@ -62,12 +63,12 @@ class Auditor:
     def books(self, id: str) -> JobState | None:
         """The books of one job; None where it has no record, or a tombstone."""
         with redis_errors():
-            record, plan, parts, flying, watched, taken, expires = self._scripts("audit_job", id)
-        fields = dict(zip(record[::2], record[1::2], strict=True))
-        if not fields or fields[b"status"] == b"deleted":
+            record, plan, parts, flying, watched, taken, expires = self._scripts.audit_job(id)
+        fields = named(dict(zip(record[::2], record[1::2], strict=True)))
+        if not fields or status_in(fields).is_internal:
             return None
         return JobState(
-            job=Job.from_record(id, fields, {}, self._retention_ms),
+            job=read_job(id, fields, {}, self._retention_ms),
             plan=plan,
             parts=parts,
             open=frozenset(int(chunk) for chunk in flying),
@@ -104,7 +105,7 @@ class Auditor:
     def _is_expected(self, id: str) -> bool:
         with redis_errors(), self._redis.pipeline() as pipe:
             pipe.zscore(key("removing"), id)
-            pipe.hget(key("job", id), "status")
+            pipe.hget(key("job", id), JobField.STATUS)
             swept, status = pipe.execute()
         return swept is not None or status not in (None, b"deleted", b"expired")
 

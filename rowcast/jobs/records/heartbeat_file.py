@@ -1,7 +1,7 @@
-"""The sign of life on disk: a file whose time says when a program last did its round.
+"""The heartbeat file: its modification time says when a program last finished a round.
 
-A container's health check looks at the file's age. That takes a shell a few milliseconds, where a Python that asks
-Redis takes 0.12 s of a core, in every container, at every check.
+A container's health check looks at the file's age. A shell does that in a few milliseconds; a Python program that asks
+Redis would use 0.12 s of a core, in every container, at every check.
 """
 
 from pathlib import Path
@@ -10,6 +10,6 @@ from rowcast.settings import Settings
 
 
 def show_alive(settings: Settings) -> None:
-    """Touches the file that `ROWCAST_ALIVE_FILE` names, if it names one; call it only after a round that went well."""
+    """Touches the file of `ROWCAST_ALIVE_FILE`, if that is set. To be called only after a round without an error."""
     if settings.alive_file:
         Path(settings.alive_file).touch()

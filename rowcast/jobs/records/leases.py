@@ -1,7 +1,7 @@
-"""What a worker does to the records: takes leases, renews them, commits what it scored, gives back what it cannot.
+"""What a worker does to the records: takes leases, renews them, commits what it scored, releases what it cannot score.
 
-A lease names its holder (one process) and an attempt. The attempt is a fencing token: a commit of an attempt that is no
-longer the lease's changes nothing, so a chunk is counted once, whatever is delivered twice or comes back from the dead.
+A lease names its holder (one process) and an attempt. The attempt is a fencing token: a commit with an attempt that is
+no longer the lease's changes nothing. So a chunk is counted once, even if two processes score it.
 """
 
 import json
@@ -9,82 +9,91 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_part, unpack_plan
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, unpack_plan
 from rowcast.jobs.job import Spec
-from rowcast.jobs.records.redis_client import Connection, redis_errors
+from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.script_results import Committed, LeasedRow, LeasedRows, WaitingChunk
 from rowcast.jobs.records.scripts import Scripts
-from rowcast.settings import Settings
+
+__all__ = ["ChunkLease", "Kind", "Leases", "Outcome", "RowLease", "WaitingChunk", "WaitingRows"]
 
 
 @dataclass(frozen=True)
 class ChunkLease:
-    """The right to score one chunk, for a while."""
+    """The right to score one chunk, until the lease runs out."""
 
+    #: The job's id.
     id: str
+    #: Number of the chunk, from 0.
     chunk: int
+    #: Number of this lease among the chunk's leases, from 1.
     attempt: int
+    #: The chunk's rows and length.
     planned: PlanEntry
+    #: What was asked for.
     spec: Spec
+    #: Strikes against the chunk: its leases that ended with a death or an error, weighted (`policy.py`).
     strikes: int
-    """What stands against the chunk: leases that ended with a death or an error."""
 
     @property
     def member(self) -> str:
-        """Its name among all leases."""
+        """Its name among all leases: `JOB/CHUNK`."""
         return f"{self.id}/{self.chunk}"
 
     @property
     def rows(self) -> str:
-        """Its rows in words, for messages."""
+        """Its rows in words, for messages: for example `rows 31 to 40`."""
         first = self.planned.first_row
         return f"rows {first} to {first + self.planned.rows - 1}"
 
 
 @dataclass(frozen=True)
 class RowLease:
-    """The right to predict one single job's row, for a while."""
+    """The right to predict one single job's row, until the lease runs out."""
 
+    #: The job's id.
     id: str
+    #: Number of this lease among the row's leases, from 1.
     attempt: int
+    #: The row's values, in the order of the model's features.
     values: list[Any]
+    #: Whether the probabilities of the classes are asked for.
     probabilities: bool
+    #: Whether the scores are asked for.
     scores: bool
+    #: Strikes against the row, as of a chunk. A row that has any is leased by itself.
     strikes: int
-    """As of a chunk; a row that has any comes alone."""
 
     @property
     def member(self) -> str:
-        """Its name among all leases."""
+        """Its name among all leases: `JOB/0`."""
         return f"{self.id}/0"
 
 
 @dataclass(frozen=True)
 class WaitingRows:
-    """Rows of one model version, leased."""
+    """Rows of one model version that waited, and are now leased."""
 
+    #: `NAME@VERSION`.
     model: str
-    """`NAME@VERSION`."""
+    #: The leases, in the order in which the rows were submitted.
     rows: Sequence[RowLease]
 
 
-@dataclass(frozen=True)
-class WaitingChunk:
-    """A chunk that nobody has, by its name; it is still to be leased."""
-
-    id: str
-    chunk: int
-
-
 Kind = Literal["rows", "chunk"]
+"""The kind of work that a process asks for."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a single job ended: its result, or a problem."""
+    """How a single job ended."""
 
+    #: The lease of its row.
     lease: RowLease
+    #: The status that the job gets.
     status: Literal["succeeded", "failed"]
+    #: The prediction (`RowResult`), or the problem.
     document: Mapping[str, Any]
 
 
@@ -92,50 +101,40 @@ class Leases:
     """Leases of one holder, `NODE/PID`.
 
     Raises:
-        Unavailable: from any call, where Redis is away or refuses work.
+        Unavailable: from any call, if Redis cannot be reached or refuses work.
     """
 
-    def __init__(self, redis: Connection, settings: Settings, holder: str) -> None:
-        self._redis = redis
-        self._scripts = Scripts(redis, settings)
-        self._lease_ms = int(settings.lease_seconds * 1000)
+    def __init__(self, scripts: Scripts, holder: str) -> None:
+        self._scripts = scripts
+        self._redis = scripts.redis
         self.holder = holder
 
     def chunk(self, id: str, chunk: int) -> ChunkLease | Literal["busy", "idle"]:
         """Asks for one chunk.
 
-        `busy`: somebody has it. `idle`: it needs nobody (done, of a job that has ended, or never sent).
+        `busy`: another process holds it. `idle`: it needs no process, because it is done or its job has ended.
         """
-        with redis_errors():
-            answer = self._scripts("lease_chunk", id, chunk, self.holder, self._lease_ms)
-        outcome: Literal["leased", "busy", "idle"] = answer[0].decode()
-        if outcome != "leased":
-            return outcome
-        attempt, planned, spec, strikes = answer[1:]
-        spec = Spec.model_validate_json(spec)
-        return ChunkLease(id, chunk, int(attempt), unpack_plan(planned), spec, int(strikes))
+        leased = self._scripts.lease_chunk(id, chunk, self.holder)
+        if isinstance(leased, str):
+            return leased
+        spec = Spec.model_validate_json(leased.spec)
+        return ChunkLease(id, chunk, leased.attempt, unpack_plan(leased.plan_entry), spec, leased.strikes)
 
     def take(
         self, kinds: Sequence[Kind], most_rows: int, linger_seconds: float = 0
     ) -> WaitingRows | WaitingChunk | Literal["lingering"] | None:
-        """Takes the work that comes next, of the first of `kinds` that there is; at most `most_rows` rows.
+        """Takes the work that comes next, of the first of `kinds` that waits; at most `most_rows` rows.
 
-        `lingering`: no work waits, and for so many seconds `linger` returns the next row. None: there is no work of the
-        kinds, or the process would not linger.
+        `lingering`: no work waits, and for `linger_seconds` the method `linger` returns the next row. None: no work of
+        these kinds waits, or `linger_seconds` is 0.
         """
-        with redis_errors():
-            answer = self._scripts("take", self.holder, most_rows, int(linger_seconds * 1000), *kinds)
-        match answer:
-            case [b"rows", model, *rows]:
-                return WaitingRows(model.decode(), [_row_lease(*fields) for fields in rows])
-            case [b"chunk", id, chunk]:
-                return WaitingChunk(id.decode(), int(chunk))
-            case [b"lingering"]:
-                return "lingering"
-        return None
+        taken = self._scripts.take(self.holder, most_rows, int(linger_seconds * 1000), kinds)
+        if isinstance(taken, LeasedRows):
+            return WaitingRows(taken.model, [_row_lease(row) for row in taken.rows])
+        return None if taken == "nothing" else taken
 
     def linger(self, seconds: float) -> WaitingRows | Literal["called"] | None:
-        """Waits for the next row. `called`: work has come that is to be taken. None: the time is up."""
+        """Waits for the next row. `called`: other work has come, which is to be taken. None: the time is up."""
         wake = key("wake", self.holder)
         with redis_errors():
             _, word = self._redis.blpop(wake, seconds) or (wake, None)
@@ -146,49 +145,29 @@ class Leases:
         if not word:
             return "called"
         model, fields = json.loads(word)
-        return WaitingRows(model, [_row_lease(*(str(field).encode() for field in fields))])
+        id, attempt, values, extras, strikes = fields
+        return WaitingRows(model, [_row_lease(LeasedRow(id, attempt, values, extras, int(strikes)))])
 
     def renew(self, members: Iterable[str]) -> set[str]:
-        """Prolongs leases and answers those that are no longer ours: lost, or of a job that has ended."""
-        with redis_errors():
-            return {lost.decode() for lost in self._scripts("renew", self.holder, self._lease_ms, *members)}
+        """Prolongs leases. Returns those that this holder no longer has: lost, or of a job that has ended."""
+        return self._scripts.renew(self.holder, members)
 
-    def commit(
-        self, lease: ChunkLease, part: PartEntry, summary: Mapping[str, Any]
-    ) -> Literal["counted", "ended", "stale", "rescored", "lost"]:
+    def commit(self, lease: ChunkLease, part: PartEntry, summary: Mapping[str, Any]) -> Committed:
         """Counts a part that is in the store.
 
-        `ended`: with it the job has ended. `stale`: nothing was counted, as the chunk is no longer ours. `rescored`: the
-        part of a job that had succeeded is there again. `lost`: likewise, and it is not what it was.
+        `ended`: the job has ended with it. `stale`: nothing was counted, as the lease is over. `rescored`: the part of
+        a job that had succeeded is there again. `lost`: as `rescored`, but the part is not the same as before.
         """
-        figures = (part.rows, part.rows_failed, part.bytes, part.error_bytes)
-        with redis_errors():
-            answer: bytes = self._scripts(
-                "commit_chunk",
-                lease.id,
-                lease.chunk,
-                lease.attempt,
-                pack_part(part),
-                *figures,
-                json.dumps(summary),
-            )
-        outcome: Literal["counted", "ended", "stale", "rescored", "lost"] = answer.decode()  # type: ignore[assignment]
-        return outcome
+        return self._scripts.commit_chunk(lease.id, lease.chunk, lease.attempt, part, summary)
 
     def commit_rows(self, outcomes: Sequence[Outcome]) -> int:
-        """Ends single jobs and answers how many were counted."""
-        arguments: list[str | int] = []
-        for outcome in outcomes:
-            arguments += [
-                outcome.lease.id,
-                outcome.lease.attempt,
-                outcome.status,
-                json.dumps(outcome.document),
-            ]
-        with redis_errors():
-            return int(self._scripts("commit_rows", *arguments))
+        """Ends single jobs. Returns how many were counted."""
+        return self._scripts.commit_rows(
+            (outcome.lease.id, outcome.lease.attempt, outcome.status, json.dumps(outcome.document))
+            for outcome in outcomes
+        )
 
-    def give_back(
+    def release(
         self,
         leases: Sequence[ChunkLease | RowLease],
         problem: Mapping[str, Any],
@@ -196,29 +175,24 @@ class Leases:
         strikes: int,
         delay_seconds: float = 0,
     ) -> None:
-        """Ends leases early; the work is tried again after the delay, or, with too many strikes, its job fails."""
-        arguments = [item for lease in leases for item in (lease.member, lease.attempt)]
-        self._give_back(arguments, json.dumps(problem), strikes, delay_seconds)
+        """Ends leases early. The work is tried again after the delay; with too many strikes, its job fails."""
+        members = [(lease.member, lease.attempt) for lease in leases]
+        self._scripts.release(members, strikes, int(delay_seconds * 1000), json.dumps(problem))
 
-    def give_back_of(self, is_gone: Callable[[str], bool], *, strikes: int) -> int:
-        """Ends every lease whose holder is gone and answers how many there were."""
+    def release_of_holders(self, is_gone: Callable[[str], bool], *, strikes: int) -> int:
+        """Ends every lease whose holder is gone. Returns how many there were."""
         with redis_errors():
-            held = self._redis.hgetall(key("leases"))
-        arguments: list[str | int] = []
-        for member, lease in held.items():
+            leases = self._redis.hgetall(key("leases"))
+        lost: list[tuple[str, int]] = []
+        for member, lease in leases.items():
             attempt, _, holder = lease.decode().partition(" ")
             if is_gone(holder):
-                arguments += [member.decode(), attempt]
-        if arguments:
-            self._give_back(arguments, "", strikes, 0)
-        return len(arguments) // 2
-
-    def _give_back(self, arguments: Sequence[str | int], problem: str, strikes: int, delay_seconds: float) -> None:
-        with redis_errors():
-            self._scripts("release", strikes, int(delay_seconds * 1000), problem, *arguments)
+                lost.append((member.decode(), int(attempt)))
+        if lost:
+            self._scripts.release(lost, strikes, delay_ms=0, problem="")
+        return len(lost)
 
 
-def _row_lease(id: bytes, attempt: bytes | int, values: bytes, extras: bytes, strikes: bytes) -> RowLease:
-    return RowLease(
-        id.decode(), int(attempt), json.loads(values), b"probabilities" in extras, b"scores" in extras, int(strikes)
-    )
+def _row_lease(row: LeasedRow) -> RowLease:
+    has_probabilities, has_scores = "probabilities" in row.extras, "scores" in row.extras
+    return RowLease(row.id, row.attempt, json.loads(row.values), has_probabilities, has_scores, row.strikes)

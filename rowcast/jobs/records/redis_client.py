@@ -1,9 +1,9 @@
-"""The connection to Redis: short timeouts, so that nobody hangs where it is away; one error for its ways to fail."""
+"""The client of Redis: short timeouts, so that no program hangs if Redis is away, and one error for every failure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
@@ -14,22 +14,67 @@ from redis.retry import Retry
 from rowcast.errors import RedisFull, RedisRefuses, RedisUnreachable
 
 TIMEOUT_SECONDS = 2.0
-"""How long one command may take. Every script is safe to repeat, so a lost answer costs one retry, not a job."""
-
+"""How long one command may take. Every script may be repeated, so a lost answer costs a retry and not a job."""
 
 MAX_CONNECTIONS = 32
+"""Connections of one program at most."""
+
+TURN_SECONDS = 4.0
+"""How long a caller waits for a free connection.
+
+With a command's timeout it stays close to the five seconds within which the gateway answers.
+"""
 
 _MIB = 1024**2
 
-TURN_SECONDS = 4.0
-"""How long one waits for its turn: with a command's timeout it stays below the five seconds in which we answer."""
 
-Connection = Any
-"""A redis-py client. Its stubs promise `bytes | str` for every reply; ours are bytes, as nothing is decoded."""
+class RedisClient(Protocol):
+    """The commands of redis-py's client that we use.
+
+    redis-py's own types say `bytes | str` for every reply. Our client decodes nothing, so replies are bytes.
+    """
+
+    connection_pool: Any
+
+    def ping(self) -> bool: ...
+    def time(self) -> tuple[int, int]: ...
+    def info(self, section: str) -> dict[str, Any]: ...
+    def close(self) -> None: ...
+    def pipeline(self, transaction: bool = True) -> Any: ...
+    def pubsub(self, **options: Any) -> Any: ...
+    def register_script(self, script: str) -> Any: ...
+    def scan_iter(self, match: str) -> Iterator[bytes]: ...
+    def memory_usage(self, key: bytes | str) -> int: ...
+
+    def get(self, name: str) -> bytes | None: ...
+    def set(self, name: str, value: bytes | str, *, xx: bool = False) -> bool | None: ...
+    def getrange(self, name: str, start: int, end: int) -> bytes: ...
+    def expire(self, name: str, time: int) -> bool: ...
+
+    def hget(self, name: str, field: str) -> bytes | None: ...
+    def hgetall(self, name: str) -> dict[bytes, bytes]: ...
+    def hmget(self, name: str, fields: list[str]) -> list[bytes | None]: ...
+    def hset(self, name: str, field: str, value: str) -> int: ...
+    def hdel(self, name: str, *fields: str) -> int: ...
+    def hincrby(self, name: str, field: str, amount: int) -> int: ...
+
+    def llen(self, name: str) -> int: ...
+    def lpop(self, name: str) -> bytes | None: ...
+    def blpop(self, name: str, timeout: float) -> tuple[bytes, bytes] | None: ...
+
+    def zadd(self, name: str, scores: Mapping[str, float]) -> int: ...
+    def zrem(self, name: str, *members: bytes | str) -> int: ...
+    def zcount(self, name: str, least: float | str, most: float | str) -> int: ...
+    def zrange(self, name: str, start: float | str, end: float | str, *, byscore: bool = False) -> list[bytes]: ...
+    def zrangebyscore(
+        self, name: str, least: float | str, most: float | str, *, start: int, num: int
+    ) -> list[bytes]: ...
+    def zrevrangebylex(self, name: str, most: str, least: str, start: int, num: int) -> list[bytes]: ...
+    def zremrangebyscore(self, name: str, least: float | str, most: float | str) -> int: ...
 
 
-def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Connection:
-    """A client with a pool; connects at the first command.
+def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> RedisClient:
+    """Returns a client with a pool of connections. It connects at the first command.
 
     The pool is bounded: a thousand callers that are woken at once take turns, and do not open a thousand connections.
     """
@@ -44,27 +89,27 @@ def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Connection:
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         protocol=2,
     )
-    return Redis(connection_pool=pool)
+    return cast(RedisClient, Redis(connection_pool=pool))
 
 
 @dataclass(frozen=True)
 class Memory:
     """How much memory Redis uses, in bytes."""
 
-    #: What counts against the limit.
+    #: Memory that counts against the limit.
     used_bytes: int
-    #: `maxmemory`; 0 is no limit.
+    #: `maxmemory`; 0 if there is no limit.
     limit_bytes: int
 
     @classmethod
-    def of(cls, redis: Connection) -> "Memory":
-        """Asks Redis, which answers this also if it is full."""
+    def of(cls, redis: RedisClient) -> "Memory":
+        """Asks Redis, which answers this even if its memory is full."""
         known = redis.info("memory")
         return cls(int(known["used_memory"]) - int(known.get("mem_not_counted_for_evict", 0)), int(known["maxmemory"]))
 
     @property
     def is_full(self) -> bool:
-        """Whether Redis refuses to take more."""
+        """Whether Redis refuses to store more."""
         return 0 < self.limit_bytes <= self.used_bytes
 
     def __str__(self) -> str:
@@ -72,16 +117,16 @@ class Memory:
 
 
 def redis_full(memory: Memory | None) -> RedisFull:
-    """The error of a Redis that takes no more; with figures if they are known."""
+    """Returns the error for a Redis whose memory is full, with figures if they are known."""
     figures = f": {memory}" if memory else ""
     return RedisFull(f"Redis is out of memory{figures}. Raise its maxmemory, delete jobs, or lower ROWCAST_RETENTION.")
 
 
 @contextmanager
-def redis_errors(redis: Connection | None = None) -> Iterator[None]:
-    """Turns what redis-py raises into `Unavailable`; a fault of ours in a script stays what it is.
+def redis_errors(redis: RedisClient | None = None) -> Iterator[None]:
+    """Turns what redis-py raises into `Unavailable`. An error in one of our scripts is raised as it is.
 
-    With `redis`, the error of a full one says how much memory it has.
+    With `redis`, the error of a Redis whose memory is full says how much memory it has.
     """
     try:
         yield
@@ -90,9 +135,9 @@ def redis_errors(redis: Connection | None = None) -> Iterator[None]:
     except (ReadOnlyError, MasterDownError) as error:
         raise _refuses(error) from error
     except ResponseError as error:
-        if str(error).startswith("OOM"):  # within a script
+        if str(error).startswith("OOM"):  # raised within a script
             raise redis_full(_memory(redis)) from error
-        if str(error).startswith(("BUSY", "MISCONF")):  # those for which redis-py has no class
+        if str(error).startswith(("BUSY", "MISCONF")):  # redis-py has no class for these
             raise _refuses(error) from error
         raise
     except RedisError as error:
@@ -103,7 +148,7 @@ def _refuses(error: RedisError) -> RedisRefuses:
     return RedisRefuses(f"Redis refuses work: {error}", public="Redis refuses work.")
 
 
-def _memory(redis: Connection | None) -> Memory | None:
+def _memory(redis: RedisClient | None) -> Memory | None:
     if redis is None:
         return None
     try:

@@ -1,87 +1,72 @@
-"""Every Redis key: its name in one place, what it holds, how long it lives. Lua gets the same names from this table."""
+"""Every Redis key: its name, what it holds and how long it lives, in one table. Lua gets the names from this table."""
 
 from typing import NamedTuple
 
-from rowcast.jobs.states import TRANSITIONS
-
 
 class Key(NamedTuple):
-    """`template` has at most one `{}`: a job's id, or a model's `NAME@VERSION`, or a digest, or a process."""
+    """What there is to know about one key."""
 
     template: str
+    """The key. It has at most one `{}`: for a job's id, `NAME@VERSION` of a model, a digest, an owner or a process."""
     kind: str
+    """The type of its value in Redis."""
     holds: str
+    """What it holds, with the unit."""
     life: str
+    """How long it lives."""
 
 
 TABLE = {
     "job": Key("rowcast:job:{}", "hash", "the record of a job", "end + 2 retentions; a tombstone as long"),
-    "plan": Key("rowcast:job:{}:plan", "string", "16 bytes a chunk: first row, rows, bytes", "until the files go"),
-    "parts": Key("rowcast:job:{}:parts", "string", "32 bytes a chunk: sizes, rows, digest", "until the files go"),
-    "in_flight": Key("rowcast:job:{}:in_flight", "hash", "chunk in flight → attempts, strikes", "while it runs"),
-    "summary": Key("rowcast:job:{}:summary", "hash", "counts of classes, or figures and bins", "as the record"),
-    "jobs": Key("rowcast:jobs", "zset", "ids of all records, by id, which is by time", "for ever"),
-    "owned": Key("rowcast:jobs:{}", "zset", "ids of one key's records", "for ever"),
-    "due": Key("rowcast:due", "zset", "JOB/CHUNK in flight → when upkeep looks at it again (ms)", "for ever"),
+    "plan": Key("rowcast:job:{}:plan", "string", "16 bytes per chunk: first row, rows, bytes", "until the files go"),
+    "parts": Key("rowcast:job:{}:parts", "string", "32 bytes per chunk: digest, rows, sizes", "until the files go"),
+    "in_flight": Key("rowcast:job:{}:in_flight", "hash", "chunk in flight → attempts, strikes", "until the job ends"),
+    "summary": Key("rowcast:job:{}:summary", "hash", "counts of classes, or figures and bins", "as long as the record"),
+    "jobs": Key("rowcast:jobs", "zset", "ids of all records, sorted by id and so by time", "for ever"),
+    "owned": Key("rowcast:jobs:{}", "zset", "ids of the records of one API key", "for ever"),
+    "due": Key("rowcast:due", "zset", "JOB/CHUNK in flight → time when upkeep checks it (ms)", "for ever"),
     "leases": Key("rowcast:leases", "hash", "JOB/CHUNK leased → attempt and holder", "for ever"),
     "waiting": Key("rowcast:waiting:{}", "list", "ids of single jobs that wait for a model version", "while any waits"),
     "ready_chunks": Key("rowcast:ready:chunks", "zset", "JOB/CHUNK that waits for a process → its round", "for ever"),
     "ready_models": Key("rowcast:ready:models", "zset", "NAME@VERSION with rows that wait → its round", "for ever"),
     "rounds": Key("rowcast:rounds", "hash", "`chunks`, `models` → the round that is served", "for ever"),
-    "lingering": Key("rowcast:lingering", "zset", "NODE/PID that waits for single rows → until when (ms)", "for ever"),
-    "wake": Key(
-        "rowcast:wake:{}",
-        "list",
-        "the row that NODE/PID is given, with its lease; '' calls it to other work",
-        "a minute",
-    ),
+    "lingering": Key("rowcast:lingering", "zset", "NODE/PID that waits for a row → its deadline (ms)", "for ever"),
+    "wake": Key("rowcast:wake:{}", "list", "leased row for NODE/PID, or '' if other work has come", "a minute"),
     "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
-    "removing": Key("rowcast:removing", "zset", "ids whose files are removed then (ms)", "until they are"),
+    "removing": Key("rowcast:removing", "zset", "ids whose files are removed → time of removal (ms)", "until removed"),
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
-    "totals": Key(
-        "rowcast:totals",
-        "hash",
-        "what was taken in and how it ended, in jobs and rows; hints sent, messages refused",
-        "for ever",
-    ),
-    "indexed": Key("rowcast:indexed", "string", "`whole`: all jobs of the store have records here", "for ever"),
-    "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → last sign of life (ms)", "for ever"),
-    "unopenable": Key(
-        "rowcast:unopenable", "hash", "NODE → JSON: NAME@VERSION that this worker cannot open → why", "a day after"
-    ),
-    "idempotency": Key("rowcast:idempotency:{}", "string", "job's id and the request's fingerprint", "24 hours"),
+    "totals": Key("rowcast:totals", "hash", "jobs and rows taken, and by end; messages sent and refused", "for ever"),
+    "indexed": Key("rowcast:indexed", "string", "`whole`: every job in the store has a record here", "for ever"),
+    "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → time of the last heartbeat (ms)", "for ever"),
+    "unopenable": Key("rowcast:unopenable", "hash", "NODE → JSON: NAME@VERSION it cannot open → why", "a day after"),
+    "idempotency": Key("rowcast:idempotency:{}", "string", "a job's id and the fingerprint of its request", "24 hours"),
     "requests": Key("rowcast:requests:{}", "string", "requests of one API key, by the library limits", "2 minutes"),
-    "batch": Key("rowcast.batch", "list", "Celery's queue of hints that chunks wait", "for ever"),
-    "single": Key("rowcast.single", "list", "Celery's queue of hints that rows wait", "for ever"),
+    "batch": Key("rowcast.batch", "list", "Celery's queue of messages that chunks wait", "for ever"),
+    "single": Key("rowcast.single", "list", "Celery's queue of messages that rows wait", "for ever"),
 }
 
+_PART = "' .. part .. '"
+"""In Lua, what a template has in place of `{}`."""
+
 ENDED_CHANNEL = "rowcast:ended"
-"""Pub/sub: a message has a line for each job that has just ended, or (`ID/part`) has a part more (`tell` in Lua)."""
+"""Pub/sub channel. A message has a line for each job that has ended (`ID`), or has another part (`ID/part`)."""
 
 
 def key(name: str, part: str = "") -> str:
-    """The key called `name` in the table, for one job, model or digest."""
+    """Returns the Redis key that the table calls `name`, of one job, model, digest, owner or process."""
     return TABLE[name].template.format(part)
 
 
+def markdown() -> list[str]:
+    """Returns the lines of the table for the documentation."""
+    lines = ["| key | type | holds | life |", "| --- | --- | --- | --- |"]
+    return [*lines, *(f"| `{key.template}` | {key.kind} | {key.holds} | {key.life} |" for key in TABLE.values())]
+
+
 def lua() -> str:
-    """The same names, and the table of states, as Lua: `K.job(id)`, `MAY[from][to]`."""
-    names = [
-        f"  {name} = function(part) return {entry.template.replace('{}', chr(0))!r} end,".replace(
-            "\\x00", "' .. part .. '"
-        )
+    """Returns the same names as Lua functions: `K.job(id)` is the key of a job's record."""
+    names = (
+        f"  {name} = function(part) return '{entry.template.replace('{}', _PART)}' end,"
         for name, entry in TABLE.items()
-    ]
-    moves = [
-        f"  {source} = {{{', '.join(f'{target} = true' for target in sorted(targets))}}},"
-        for source, targets in TRANSITIONS.items()
-    ]
-    ended = ", ".join(f"{status} = true" for status in TRANSITIONS if status.is_terminal)
-    return "\n".join(
-        [
-            *("local K = {", *names, "}"),
-            *("local MAY = {", *moves, "}"),
-            f"local ENDED = {{{ended}}}",
-            f"local ENDED_CHANNEL = {ENDED_CHANNEL!r}",
-        ]
     )
+    return "\n".join(["local K = checked({", *names, "})"])

@@ -1,71 +1,174 @@
-"""The Lua scripts beside this module, each with the names, states, hints and times that they share in front."""
+"""The Lua scripts in `lua/`, which change the records: a typed method for each. A program builds one `Scripts`."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
 
-from rowcast.errors import PREFIX
-from rowcast.jobs.records import redis_keys
-from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_part, pack_plan
+from rowcast.jobs.new_job import NewJob
+from rowcast.jobs.records.job_hash import fields_of
+from rowcast.jobs.records.lua_source import LuaSource
+from rowcast.jobs.records.redis_client import RedisClient, redis_errors
+from rowcast.jobs.records.script_results import (
+    Committed,
+    Full,
+    JobRead,
+    LeasedChunk,
+    LeasedRow,
+    LeasedRows,
+    Limit,
+    Limits,
+    Made,
+    TotalsRead,
+    WaitingChunk,
+)
+from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 
-_FOLDER = Path(__file__).parent / "lua"
-_USES = {"commit_chunk": ["summary", "ending"], "submit": ["ending"]}
-
-RESEND_MS = 5_000
-"""How long a chunk or a row may wait for a lease before upkeep checks whether it still waits in its line."""
-
-TOLD_BYTES = 1_000
-"""The longest outcome of a row that is told to who waits; who waits for a longer one reads it from the record."""
-
-LONGEST_PAUSE_SECONDS = 30.0
-"""Between attempts where the store, the registry or Redis is away."""
-
-STRIKES_ALLOWED = 10
-"""Strikes against one chunk or row that fail its job: what kills whoever touches it must end, too."""
-
-STRIKES_OF_DEATH = 1
-"""For a lease whose holder died or fell silent: mostly that is not the chunk's fault."""
-
-STRIKES_OF_ERROR = 4
-"""For a lease that ended with an error of the chunk's own; the third one is the last."""
+Argument = str | bytes | float
 
 
 class Scripts:
-    """`scripts("submit", *arguments)` runs `lua/submit.lua` on the server, atomically."""
+    """Runs each script on the server, atomically. A script may be repeated if its answer was lost.
 
-    def __init__(self, redis: Connection, settings: Settings) -> None:
-        app = make_app(settings)
-        lease_ms, pause_ms = int(settings.lease_seconds * 1000), int(LONGEST_PAUSE_SECONDS * 1000)
-        self._redis = redis
-        self._shared = "\n".join(
-            [
-                redis_keys.lua(),
-                f"local HINT_BATCH = {_literal(hint(app, CHUNK_TASK, BATCH))}",
-                f"local HINT_SINGLE = {_literal(hint(app, SINGLES_TASK, SINGLE))}",
-                f"local RESEND_MS = {RESEND_MS}",
-                f"local LEASE_MS, LONGEST_WAIT_MS = {lease_ms}, {max(lease_ms, pause_ms) + RESEND_MS}",
-                f"local TOLD_BYTES = {TOLD_BYTES}",
-                f"local STRIKES_ALLOWED, STRIKES_OF_DEATH = {STRIKES_ALLOWED}, {STRIKES_OF_DEATH}",
-                f"local PROBLEM = {PREFIX!r}",
-                f"local RETENTION_MS = {int(settings.retention * 1000)}",
-                _source("prelude"),
-            ]
-        )
-        self._loaded: dict[str, Callable[..., Any]] = {}
+    Raises:
+        Unavailable: from every method, if Redis cannot be reached or refuses work.
+    """
 
-    def __call__(self, name: str, *arguments: str | bytes | float) -> Any:
-        """Runs one script; numbers and text arrive as text, and text comes back as bytes."""
+    def __init__(self, redis: RedisClient, settings: Settings) -> None:
+        #: The client that the scripts run on.
+        self.redis = redis
+        self._source = LuaSource(settings)
+        self._loaded: dict[str, Any] = {}
+
+    def _run(self, name: str, *arguments: Argument) -> Any:
+        """Runs `lua/NAME.lua`. Numbers and text arrive as text, and text comes back as bytes."""
         if name not in self._loaded:
-            used = [_source(other) for other in _USES.get(name, [])]
-            self._loaded[name] = self._redis.register_script("\n".join([self._shared, *used, _source(name)]))
-        return self._loaded[name](keys=[], args=list(arguments))
+            self._loaded[name] = self.redis.register_script(self._source.of(name))
+        with redis_errors(self.redis):
+            return self._loaded[name](keys=[], args=list(arguments))
+
+    # A job as a whole
+
+    def submit(self, new: NewJob, limits: Limits) -> Made | Full:
+        """Makes a job: record, indexes, counts and first messages, or nothing at all."""
+        repeat = (new.repeat.digest, new.repeat.fingerprint) if new.repeat else ("", "")
+        head: list[Argument] = [new.id, new.owner, *limits, *repeat, new.plan or b"", str(new.spec.model)]
+        outcome, *rest = (word.decode() for word in self._run("submit", *head, *_flat(new)))
+        if outcome == "full":
+            return Full(cast(Limit, rest[0]))
+        return Made(outcome, rest[0] if rest else new.id)
+
+    def retry(self, id: str, limits: Limits) -> Literal["retried", "over", "done"] | Full:
+        """Lets a batch continue. `over`: it is not a failed or cancelled batch. `done`: no chunk of it is left."""
+        outcome, *rest = (word.decode() for word in self._run("retry", id, *limits))
+        return Full(cast(Limit, rest[0])) if outcome == "full" else outcome
+
+    def end_job(self, id: str, status: Status, problem: str = "") -> Literal["ended", "over", "unknown", "gone"]:
+        """Cancels or fails a job; `problem` is its error as JSON. `over`: it had ended. `gone`: it was deleted."""
+        outcome: Literal["ended", "over", "unknown", "gone"] = self._run("end_job", id, status, problem).decode()
+        return outcome
+
+    def delete(self, id: str) -> Literal["deleted", "unknown", "gone"]:
+        """Replaces a job by a tombstone. `gone`: it was deleted before."""
+        outcome: Literal["deleted", "unknown", "gone"] = self._run("delete", id).decode()
+        return outcome
+
+    def expire(self, id: str) -> bool:
+        """Marks a job whose files are removed now. Returns whether its status allowed that."""
+        return bool(self._run("expire", id))
+
+    def list_removable(self, most: int) -> list[str]:
+        """Returns at most `most` jobs whose files are to be removed now."""
+        return [id.decode() for id in self._run("list_removable", most)]
+
+    # An upload
+
+    def announce_upload(self, id: str, owner: str, limits: Limits) -> Full | None:
+        """Announces an upload, or that it still goes on. Returns None if there is room for its job."""
+        limit: bytes = self._run("announce_upload", id, owner, *limits)
+        return Full(cast(Limit, limit.decode())) if limit else None
+
+    def add_chunks(self, id: str, chunk: int, planned: Sequence[PlanEntry], first: NewJob | None) -> bool:
+        """Adds chunks from number `chunk` on. Returns False if Redis does not know the chunks before them."""
+        return bool(self._run("add_chunks", id, chunk, pack_plan(planned), *(_flat(first) if first else ())))
+
+    def withdraw_upload(self, id: str) -> None:
+        """Withdraws an announced upload, so that no job is made of it."""
+        self._run("withdraw_upload", id)
+
+    # Work
+
+    def take(
+        self, holder: str, most_rows: int, linger_ms: int, kinds: Sequence[str]
+    ) -> LeasedRows | WaitingChunk | Literal["nothing", "lingering"]:
+        """Takes the work that comes next, of the first of `kinds` (`rows`, `chunk`) that waits.
+
+        `lingering`: no work waits, and for `linger_ms` the process is given the next row.
+        """
+        match self._run("take", holder, most_rows, linger_ms, *kinds):
+            case [b"rows", model, *rows]:
+                return LeasedRows(model.decode(), [_row(*fields) for fields in rows])
+            case [b"chunk", id, chunk]:
+                return WaitingChunk(id.decode(), int(chunk))
+            case [b"lingering"]:
+                return "lingering"
+        return "nothing"
+
+    def lease_chunk(self, id: str, chunk: int, holder: str) -> LeasedChunk | Literal["busy", "idle"]:
+        """Leases a chunk. `busy`: another process holds it. `idle`: it is not in flight, and needs no process."""
+        outcome, *rest = self._run("lease_chunk", id, chunk, holder)
+        if outcome == b"leased":
+            attempt, entry, spec, strikes = rest
+            return LeasedChunk(int(attempt), entry, spec, int(strikes))
+        return "busy" if outcome == b"busy" else "idle"
+
+    def renew(self, holder: str, members: Iterable[str]) -> set[str]:
+        """Prolongs leases (`JOB/CHUNK`). Returns those that the holder no longer has."""
+        return {lost.decode() for lost in self._run("renew", holder, *members)}
+
+    def release(self, leases: Iterable[tuple[str, int]], strikes: int, delay_ms: int, problem: str) -> None:
+        """Ends leases early: `JOB/CHUNK` and attempt of each. `problem` is the error of a job that then fails, as JSON.
+
+        With an empty `problem` the job fails because its worker was lost.
+        """
+        self._run("release", strikes, delay_ms, problem, *(item for lease in leases for item in lease))
+
+    def commit_chunk(self, id: str, chunk: int, attempt: int, part: PartEntry, summary: Mapping[str, Any]) -> Committed:
+        """Counts a part that is in the store, once."""
+        figures = (part.rows, part.rows_failed, part.part_bytes, part.error_bytes)
+        outcome: Committed = self._run(
+            "commit_chunk", id, chunk, attempt, pack_part(part), *figures, json.dumps(summary)
+        ).decode()
+        return outcome
+
+    def commit_rows(self, outcomes: Iterable[tuple[str, int, str, str]]) -> int:
+        """Ends single jobs: id, attempt, status, and result or error as JSON. Returns how many were counted."""
+        return int(self._run("commit_rows", *(item for outcome in outcomes for item in outcome)))
+
+    def rescore_part(self, id: str, chunk: int) -> bool:
+        """Has the part of a job that succeeded made again. Returns whether the chunk is in flight."""
+        return bool(self._run("rescore_part", id, chunk))
+
+    # Upkeep and audit
+
+    def resend(self, most: int) -> int:
+        """Offers work again that is due, at most `most` chunks and rows. Returns how many were offered."""
+        return int(self._run("resend", most))
+
+    def audit_totals(self) -> TotalsRead:
+        """Reads all counts at one moment."""
+        return TotalsRead(*self._run("audit_totals"))
+
+    def audit_job(self, id: str) -> JobRead:
+        """Reads everything about one job at one moment."""
+        return JobRead(*self._run("audit_job", id))
 
 
-def _source(name: str) -> str:
-    return (_FOLDER / f"{name}.lua").read_text()
+def _flat(new: NewJob) -> list[Argument]:
+    """Returns names and values of a new record's fields, one after the other."""
+    return [item for pair in fields_of(new).items() for item in pair]
 
 
-def _literal(text: str) -> str:
-    return f"[==[{text}]==]"
+def _row(id: bytes, attempt: int, values: bytes, extras: bytes, strikes: bytes) -> LeasedRow:
+    return LeasedRow(id.decode(), attempt, values.decode(), extras.decode(), int(strikes))

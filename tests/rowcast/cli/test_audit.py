@@ -6,17 +6,19 @@ import pytest
 
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.job import ModelRef, Spec
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.job_records import Records
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.settings import Settings
 
 
 @pytest.fixture(autouse=True)
-def _one_job(redis: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def _one_job(redis: RedisClient, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = Spec(kind="single", model=ModelRef(name="m", version="1"), options=Options())
-    Records(redis, settings).make(NewJob(new_id(), "", spec, 1, 1, values=[1]))
+    Records(Scripts(redis, settings), settings).make(NewJob(new_id(), "", spec, 1, 1, values=[1]))
     monkeypatch.setenv("ROWCAST_REDIS_URL", settings.redis_url)
     monkeypatch.setenv("ROWCAST_STORE", settings.store)
 
@@ -29,14 +31,14 @@ def test_the_audit_counts_and_says_that_everything_adds_up(rowcast) -> None:
     ]  # fmt: skip
 
 
-def test_the_audit_says_what_does_not_add_up_and_exits_with_1(rowcast, redis: Connection) -> None:
+def test_the_audit_says_what_does_not_add_up_and_exits_with_1(rowcast, redis: RedisClient) -> None:
     redis.hincrby(key("totals"), "rows_taken", 2)
     done = rowcast("audit")
     assert (done.returncode, done.stderr) == (1, b"1 thing does not add up.\n")
     assert b"1 jobs (3 rows) were taken in, and 1 jobs (1 rows) are accounted for." in done.stdout
 
 
-def test_the_audit_speaks_json(rowcast, redis: Connection) -> None:
+def test_the_audit_speaks_json(rowcast, redis: RedisClient) -> None:
     document = json.loads(rowcast("audit", "--json").stdout)
     assert (document["adds_up"], document["findings"]) == (True, [])
     assert document["counts"]["taken"] == {"jobs": 1, "rows": 1}

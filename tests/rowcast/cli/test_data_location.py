@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fake_service import FakeService
 
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.local import running_services
 from rowcast.local.running_services import Instance, announced, instance_at, running
 
@@ -101,7 +101,7 @@ def test_a_registry_that_is_named_wins(rowcast, announce: Announce, tmp_path: Pa
     assert not (tmp_path / "one" / "models").exists()
 
 
-def test_the_audit_finds_the_redis_of_the_service(rowcast, announce: Announce, redis: Connection, redis_url) -> None:
+def test_the_audit_finds_the_redis_of_the_service(rowcast, announce: Announce, redis: RedisClient, redis_url) -> None:
     data = announce("one", redis_url=redis_url)
     done = rowcast("audit")
     assert done.returncode == 0, done.stderr

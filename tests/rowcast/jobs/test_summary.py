@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from rowcast.jobs.number_summary import MAX_BINS, Numbers
 from rowcast.jobs.records import redis_keys
-from rowcast.jobs.records.redis_client import Connection
-from rowcast.jobs.records.scripts import Scripts, _source
+from rowcast.jobs.records.lua_source import LuaSource
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.summary import Outputs, Summary, merge, render_fields
 from rowcast.settings import Settings
 
@@ -88,9 +88,9 @@ def test_classes_are_counted_together() -> None:
 
 
 @pytest.fixture
-def in_redis(redis: Connection, settings: Settings):
+def in_redis(redis: RedisClient, settings: Settings):
     """Adds summaries up as a commit does, and renders what Redis has then."""
-    script = Scripts(redis, settings)._shared + _source("summary") + "add_summary(ARGV[1], cjson.decode(ARGV[2]))"
+    script = LuaSource(settings).with_shared("summary", "add_summary(ARGV[1], cjson.decode(ARGV[2]))")
     add = redis.register_script(script)
 
     def add_up(parts: list[Summary]):

@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, hint, make_app
+from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, SINGLE, SINGLES_TASK, make_app, message_template
 from rowcast.settings import Settings
 from worker.consumer.message_filter import rebuild_message
 
 APP = make_app(Settings.model_construct(**{name: field.default for name, field in Settings.model_fields.items()}))
-MOULDS = {task: json.loads(hint(APP, task, queue)) for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))}
+MOULDS = {
+    task: json.loads(message_template(APP, task, queue))
+    for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))
+}
 TASKS = list(MOULDS)
 
 ANYTHING = st.recursive(
@@ -22,7 +25,7 @@ ANYTHING = st.recursive(
 
 
 def message(task: str) -> dict[str, Any]:
-    text = hint(APP, task, BATCH if task == CHUNK_TASK else SINGLE).replace("@TAG@", "h7")
+    text = message_template(APP, task, BATCH if task == CHUNK_TASK else SINGLE).replace("@TAG@", "h7")
     return {**json.loads(text), "body": json.dumps([[], {}, {"callbacks": None}])}
 
 

@@ -1,7 +1,7 @@
--- Announces an upload, or that it still goes on: if it falls silent, its files are swept.
--- ARGV: id, silence allowed (ms), owner, limit of live jobs, limit of the owner's.
--- Answers '', or whose limit is reached: 'all' or 'owner'.
-local id, silence_ms, owner, most, most_owned = unpack(ARGV)
+-- Announces an upload, or that it still goes on. If it stays silent for UPLOAD_SILENCE_MS, upkeep removes its files.
+-- ARGV: id, owner, limit of live jobs, limit of the owner's.
+-- Returns '', or the limit that is reached: 'all' or 'owner'.
+local id, owner, most, most_owned = unpack(ARGV)
 local full = limit_reached(owner, most, most_owned)
-if full == '' then redis.call('ZADD', K.removing(), format_integer(now_ms() + tonumber(silence_ms)), id) end
+if full == '' then list_for_removal(id, UPLOAD_SILENCE_MS) end
 return full

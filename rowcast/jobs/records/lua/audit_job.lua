@@ -1,17 +1,18 @@
--- What there is of one job, all at one moment. ARGV: id.
--- Answers {record, plan, parts, open chunks, those of them (or the single row, '0') that upkeep will look at, whether the
--- row is leased, parked or waits, whether the job's expiry is set}.
+-- Reads everything about one job at one moment. ARGV: id.
+-- Returns {record, plan, parts, chunks in flight, those of them (or the single row, '0') that are due for upkeep, whether
+-- the row is leased, parked or waits, whether the job's expiry is set}.
 local id = ARGV[1]
 local record = redis.call('HGETALL', K.job(id))
-local model = redis.call('HGET', K.job(id), 'waits_for')
-local open = redis.call('HKEYS', K.in_flight(id))
+local single = is_single(id)
+local flying = redis.call('HKEYS', K.in_flight(id))
 local watched = {}
-for _, chunk in ipairs(model and {'0'} or open) do
-  if redis.call('ZSCORE', K.due(), member(id, chunk)) then watched[#watched + 1] = chunk end
+for _, chunk in ipairs(single and {ROW} or flying) do
+  if redis.call('ZSCORE', K.due(), member_of(id, chunk)) then watched[#watched + 1] = chunk end
 end
-local taken = model and (redis.call('HEXISTS', K.leases(), member(id, '0')) == 1
-  or redis.call('HEXISTS', K.job(id), 'parked') == 1 or redis.call('LPOS', K.waiting(model), id))
+local taken = single and (redis.call('HEXISTS', K.leases(), member_of(id, ROW)) == 1
+  or redis.call('HEXISTS', K.job(id), F.parked) == 1
+  or redis.call('LPOS', K.waiting(redis.call('HGET', K.job(id), F.model)), id))
 return {
-  record, redis.call('GET', K.plan(id)) or '', redis.call('GET', K.parts(id)) or '', open, watched, taken and 1 or 0,
+  record, redis.call('GET', K.plan(id)) or '', redis.call('GET', K.parts(id)) or '', flying, watched, taken and 1 or 0,
   redis.call('ZSCORE', K.expiring(), id) and 1 or 0,
 }

@@ -1,32 +1,33 @@
--- Counts a stored part, once, and sends the next chunks.
--- ARGV: id, chunk, attempt, part's 32 bytes, rows, rows failed, part's bytes, errors' bytes, summary as JSON.
--- Answers 'counted' | 'ended' (it was the last, or one bad row too many) | 'stale' (not the lease's attempt any more) |
--- 'rescored' (the part of a job that had succeeded, made again) | 'lost' (likewise, and it is not what it was).
-local id, chunk, attempt, part, rows, failed, bytes, error_bytes, summary = unpack(ARGV)
-local held = unpack_lease(redis.call('HGET', K.leases(), member(id, chunk)))
-if held ~= tonumber(attempt) then return 'stale' end
-if redis.call('HGET', K.job(id), 'status') == 'succeeded' then
-  local is_same = redis.call('GETRANGE', K.parts(id), chunk * 32, chunk * 32 + 31) == part
+-- Counts a stored part, once, and puts the next chunks in flight.
+-- ARGV: id, chunk, attempt, the part's entry of the table, rows, bad rows, the part's bytes, the errors' bytes, summary as
+--       JSON.
+-- Returns 'counted' | 'ended' (the job has ended with it) | 'stale' (the lease has another attempt now) |
+-- 'rescored' (the part of a job that had succeeded is there again) | 'lost' (as 'rescored', but the part has changed).
+local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary = unpack(ARGV)
+if lease_of(member_of(id, chunk)) ~= tonumber(attempt) then return 'stale' end
+if status_of(id) == STATUS.succeeded then
+  local before = redis.call('GETRANGE', K.parts(id), chunk * PART_ENTRY_BYTES, (chunk + 1) * PART_ENTRY_BYTES - 1)
+  local is_same = before == part
   if is_same then take_out_of_flight(id, chunk) else give_up_rescoring(id, chunk) end
   return is_same and 'rescored' or 'lost'
 end
-redis.call('SETRANGE', K.parts(id), chunk * 32, part)
+redis.call('SETRANGE', K.parts(id), chunk * PART_ENTRY_BYTES, part)
 take_out_of_flight(id, chunk)
-redis.call('HINCRBY', K.job(id), 'rows_done', rows)
-redis.call('HINCRBY', K.job(id), 'part_bytes', bytes)
-redis.call('HINCRBY', K.job(id), 'error_bytes', error_bytes)
-local all_failed = redis.call('HINCRBY', K.job(id), 'rows_failed', failed)
-local chunks_done = redis.call('HINCRBY', K.job(id), 'chunks_done', 1)
+redis.call('HINCRBY', K.job(id), F.rows_done, rows)
+redis.call('HINCRBY', K.job(id), F.part_bytes, part_bytes)
+redis.call('HINCRBY', K.job(id), F.error_bytes, error_bytes)
+local all_failed = redis.call('HINCRBY', K.job(id), F.rows_failed, failed)
+local chunks_done = redis.call('HINCRBY', K.job(id), F.chunks_done, 1)
 summary = cjson.decode(summary)
 add_summary(id, summary)
 note_reason(id, summary.bad)
 
-local job = redis.call('HMGET', K.job(id), 'chunks', 'max_errors')
+local chunks, max_errors = unpack(redis.call('HMGET', K.job(id), F.chunks, F.max_errors))
 local ended = false
-if job[2] and all_failed > tonumber(job[2]) then
-  ended = finish(id, 'failed', problem('too-many-bad-rows', string.format(
-    '%d rows could not be predicted, and the job allows %s.', all_failed, job[2])))
-elseif chunks_done == tonumber(job[1]) and not is_arriving(id) then
+if max_errors and all_failed > tonumber(max_errors) then
+  ended = finish(id, STATUS.failed, problem('too-many-bad-rows', string.format(
+    '%d rows could not be predicted, and the job allows %s.', all_failed, max_errors)))
+elseif chunks_done == tonumber(chunks) and not is_arriving(id) then
   ended = finish(id, ending(id))
 else
   top_up(id)

@@ -1,10 +1,11 @@
--- Marks a job whose files go now. ARGV: id, life of the record from now on (s). Answers 1 where it was marked.
-local id, life = unpack(ARGV)
+-- Marks a job whose files are removed now. The record stays for another retention. ARGV: id.
+-- Returns 1 if the job was marked, otherwise 0.
+local id = ARGV[1]
 redis.call('ZREM', K.expiring(), id)
-if not set_status(id, 'expired') then return 0 end
+if not set_status(id, STATUS.expired) then return 0 end
 redis.call('DEL', K.plan(id), K.parts(id), K.in_flight(id))
-redis.call('HDEL', K.job(id), 'values', 'result')
-redis.call('EXPIRE', K.job(id), life)
-redis.call('EXPIRE', K.summary(id), life)
-redis.call('ZADD', K.removing(), format_integer(now_ms()), id)
+redis.call('HDEL', K.job(id), F.values, F.result)
+redis.call('PEXPIRE', K.job(id), RETENTION_MS)
+redis.call('PEXPIRE', K.summary(id), RETENTION_MS)
+list_for_removal(id, 0)
 return 1

@@ -1,26 +1,25 @@
--- Gives a chunk in flight to one worker process for a while.
--- ARGV: id, chunk, holder, lease (ms).
--- Answers {'leased', attempt, plan entry, spec, strikes} | {'busy'} | {'idle'}; 'idle' is a chunk that is not in flight:
--- done, of a job that has ended, or never sent.
-local id, chunk, holder, lease_ms = unpack(ARGV)
-local status = redis.call('HGET', K.job(id), 'status')
+-- Leases a chunk in flight to a worker process for LEASE_MS. ARGV: id, chunk, holder.
+-- Returns {'leased', attempt, entry of the plan, spec, strikes} | {'busy'} (another process holds it) | {'idle'} (it is
+-- not in flight: done, of a job that has ended, or not yet put in flight).
+local id, chunk, holder = unpack(ARGV)
+local status = status_of(id)
 local flight = redis.call('HGET', K.in_flight(id), chunk)
 if not status or not flight then return {'idle'} end
 local attempt, strikes = unpack_flight(flight)
-local now, this = now_ms(), member(id, chunk)
-local _, held_by = unpack_lease(redis.call('HGET', K.leases(), this))
+local member = member_of(id, chunk)
+local _, held_by = lease_of(member)
 if held_by and held_by ~= holder then
-  if tonumber(redis.call('ZSCORE', K.due(), this) or 0) > now then return {'busy'} end
-  if strike(id, chunk, STRIKES_OF_DEATH) then return {'idle'} end -- it ran out, and upkeep had not looked
+  if tonumber(redis.call('ZSCORE', K.due(), member) or 0) > now_ms() then return {'busy'} end
+  if strike(id, chunk, STRIKES_OF_DEATH) then return {'idle'} end -- the lease ran out, and upkeep has not yet seen it
   strikes = strikes + STRIKES_OF_DEATH
 end
-if held_by ~= holder then -- else: the same process asks again, as its first answer was lost
+if held_by == holder then prolong(member) -- the same process asks again, because the first answer was lost
+else
   attempt = attempt + 1
   redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempt, strikes))
-  redis.call('HSET', K.leases(), this, attempt .. ' ' .. holder)
+  write_lease(member, attempt, holder)
 end
-redis.call('ZREM', K.ready_chunks(), this)
-redis.call('ZADD', K.due(), format_integer(now + tonumber(lease_ms)), this)
-if status == 'queued' then set_status(id, 'running') end
-local entry = redis.call('GETRANGE', K.plan(id), chunk * 16, chunk * 16 + 15)
-return {'leased', attempt, entry, redis.call('HGET', K.job(id), 'spec'), strikes}
+redis.call('ZREM', K.ready_chunks(), member)
+if status == STATUS.queued then set_status(id, STATUS.running) end
+if status == STATUS.arriving then redis.call('HSETNX', K.job(id), F.started_ms, format_integer(now_ms())) end
+return {'leased', attempt, plan_entry(id, chunk), redis.call('HGET', K.job(id), F.spec), strikes}

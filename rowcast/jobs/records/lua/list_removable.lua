@@ -1,10 +1,11 @@
--- Names the jobs whose files are to be swept now. ARGV: most, how long a worker may still
--- be storing a part (s). Those that live after all are taken off the list; an upload that still arrives has fallen silent.
+-- Lists the jobs whose files are to be removed now. ARGV: maximum number.
+-- A job that needs its files is taken off the list. An upload that is on the list has been silent for too long, and is
+-- replaced by a tombstone.
 local found = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', K.removing(), '-inf', format_integer(now_ms()), 'LIMIT', 0, ARGV[1])) do
-  if is_arriving(id) then write_tombstone(id, '', ARGV[2]) end
-  local status = redis.call('HGET', K.job(id), 'status')
-  if not status or status == 'deleted' or status == 'expired' then found[#found + 1] = id
+  if is_arriving(id) then write_tombstone(id, '', UPLOAD_TOMBSTONE_SECONDS) end
+  local status = status_of(id)
+  if not status or status == STATUS.deleted or status == STATUS.expired then found[#found + 1] = id
   else redis.call('ZREM', K.removing(), id) end
 end
 return found

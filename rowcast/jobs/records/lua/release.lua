@@ -1,24 +1,24 @@
--- Ends leases early. ARGV: strikes against each, delay (ms), the error for a job that has no more chances (''
--- where a process died), then JOB/CHUNK
--- and attempt each. Without a delay the work goes on at once; with one, upkeep sends it when it is due.
-local function put_back(this, id, chunk, delay)
-  local model = redis.call('HGET', K.job(id), 'waits_for')
-  redis.call('HDEL', K.leases(), this)
-  redis.call('ZADD', K.due(), format_integer(now_ms() + (delay > 0 and delay or RESEND_MS)), this)
-  if delay > 0 then -- it waits for its time to come (`due`)
-    if model then redis.call('HSET', K.job(id), 'parked', 1) end
-  elseif model then
+-- Ends leases early. Without a delay the work is offered at once; with one, upkeep offers it when it is due.
+-- ARGV: strikes against each chunk or row, delay (ms), the error of a job that then has too many strikes ('' if a process
+--       died), then JOB/CHUNK and attempt of each lease.
+local function put_back(member, id, delay_ms)
+  redis.call('HDEL', K.leases(), member)
+  redis.call('ZADD', K.due(), format_integer(now_ms() + (delay_ms > 0 and delay_ms or RESEND_MS)), member)
+  if not is_single(id) then
+    if delay_ms == 0 then offer_chunk(member) end
+  elseif delay_ms > 0 then
+    redis.call('HSET', K.job(id), F.parked, 1)
+  else
+    local model = redis.call('HGET', K.job(id), F.model)
     redis.call('LPUSH', K.waiting(model), id)
     offer_rows(model)
-  else offer_chunk(this) end
+  end
 end
 
-local strikes, delay, err = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] ~= '' and ARGV[3] or nil
+local strikes, delay_ms, err = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] ~= '' and ARGV[3] or nil
 for index = 4, #ARGV, 2 do
-  local this, attempt = ARGV[index], tonumber(ARGV[index + 1])
-  local id, chunk = string.match(this, '^(.*)/(%d+)$')
-  if unpack_lease(redis.call('HGET', K.leases(), this)) == attempt then
-    if not strike(id, chunk, strikes, err) then put_back(this, id, chunk, delay) end
-  end
+  local member, attempt = ARGV[index], tonumber(ARGV[index + 1])
+  local id, chunk = split_member(member)
+  if lease_of(member) == attempt and not strike(id, chunk, strikes, err) then put_back(member, id, delay_ms) end
 end
 return 'OK'

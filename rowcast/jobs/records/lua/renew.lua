@@ -1,9 +1,8 @@
--- Prolongs leases. ARGV: holder, lease (ms), then JOB/CHUNK each. Answers the members that are no longer the holder's.
+-- Prolongs leases by LEASE_MS from now. ARGV: holder, then JOB/CHUNK of each lease.
+-- Returns those that the holder no longer has.
 local lost = {}
-local until_ms = format_integer(now_ms() + tonumber(ARGV[2]))
-for index = 3, #ARGV do
-  local _, holder = unpack_lease(redis.call('HGET', K.leases(), ARGV[index]))
-  if holder == ARGV[1] then redis.call('ZADD', K.due(), until_ms, ARGV[index])
-  else lost[#lost + 1] = ARGV[index] end
+for index = 2, #ARGV do
+  local _, holder = lease_of(ARGV[index])
+  if holder == ARGV[1] then prolong(ARGV[index]) else lost[#lost + 1] = ARGV[index] end
 end
 return lost

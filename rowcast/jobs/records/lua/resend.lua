@@ -1,43 +1,45 @@
--- Upkeep: looks at what is due and puts back what was lost on the way. ARGV: most to look at. Answers how many were put back.
---   A lease has run out: its worker is gone; the chunk, or the single row, is hinted again, with a strike against it.
---   It was parked: its pause is over.
---   Nobody has come for it: it stands in its line, or was taken out of it by a process that died before it leased it. If
---   there is no message at all, that was lost.
-local now, put_back = now_ms(), 0
+-- Upkeep: looks at what is due, and offers it again. ARGV: maximum number to look at. Returns how many were offered again.
+--   A lease has run out: its worker is gone. The chunk or row gets a strike, and is offered again.
+--   It was parked: its delay is over.
+--   It has no lease: it still waits in its line, or a process took it from the line and died before it had the lease. If
+--   the queue is empty, the message was lost.
+local most = ARGV[1]
+local now, offered = now_ms(), 0
 
-local function look_at_row(id, model, run_out)
-  if run_out or redis.call('HDEL', K.job(id), 'parked') == 1 then redis.call('RPUSH', K.waiting(model), id) end
-  if line_up('models', model) == 1 or redis.call('LLEN', K.single()) == 0 then
-    call_for('models')
-    put_back = put_back + 1
-  end
+local function call_again(line)
+  call_process(line)
+  offered = offered + 1
 end
 
-local function look_at_chunk(this)
-  if line_up('chunks', this) == 1 or redis.call('LLEN', K.batch()) == 0 then
-    call_for('chunks')
-    put_back = put_back + 1
-  end
+local function look_at_row(id, run_out)
+  local model = redis.call('HGET', K.job(id), F.model)
+  if run_out or redis.call('HDEL', K.job(id), F.parked) == 1 then redis.call('RPUSH', K.waiting(model), id) end
+  if line_up('models', model) == 1 or redis.call('LLEN', K.single()) == 0 then call_again('models') end
 end
 
-local function look(this, id, chunk)
-  local job = redis.call('HMGET', K.job(id), 'status', 'waits_for')
-  local status, model = job[1], job[2]
-  if not status or (model and ENDED[status]) then return take_out_of_flight(id, chunk) end
-  if not model and redis.call('HEXISTS', K.in_flight(id), chunk) == 0 then return take_out_of_flight(id, chunk) end
-  local run_out = redis.call('HDEL', K.leases(), this) == 1
+local function look_at_chunk(member)
+  if line_up('chunks', member) == 1 or redis.call('LLEN', K.batch()) == 0 then call_again('chunks') end
+end
+
+local function is_needed(id, chunk)
+  local status = status_of(id)
+  if is_single(id) then return not ENDED[status] end
+  return status and redis.call('HEXISTS', K.in_flight(id), chunk) == 1
+end
+
+local function look(member, id, chunk)
+  if not is_needed(id, chunk) then return take_out_of_flight(id, chunk) end
+  local run_out = redis.call('HDEL', K.leases(), member) == 1
   if run_out and strike(id, chunk, STRIKES_OF_DEATH) then return end
-  redis.call('ZADD', K.due(), format_integer(now + RESEND_MS), this)
-  if model then look_at_row(id, model, run_out) else look_at_chunk(this) end
+  redis.call('ZADD', K.due(), format_integer(now + RESEND_MS), member)
+  if is_single(id) then look_at_row(id, run_out) else look_at_chunk(member) end
 end
 
--- Nothing waits so long: the clock was put back. Who still works on it prolongs its lease by the new time at once.
-for _, this in ipairs(redis.call('ZRANGEBYSCORE', K.due(), format_integer(now + LONGEST_WAIT_MS), '+inf', 'LIMIT', 0, ARGV[1])) do
-  redis.call('ZADD', K.due(), format_integer(now + LEASE_MS), this)
-end
+local function members_due(from, to) return redis.call('ZRANGEBYSCORE', K.due(), from, to, 'LIMIT', 0, most) end
 
-for _, this in ipairs(redis.call('ZRANGEBYSCORE', K.due(), '-inf', format_integer(now), 'LIMIT', 0, ARGV[1])) do
-  local id, chunk = string.match(this, '^(.*)/(%d+)$')
-  look(this, id, chunk)
-end
-return put_back
+-- If something is due later than LONGEST_WAIT_MS from now, the clock was set back. A process that still works on it
+-- renews its lease by the new time at once.
+for _, member in ipairs(members_due(format_integer(now + LONGEST_WAIT_MS), '+inf')) do prolong(member) end
+
+for _, member in ipairs(members_due('-inf', format_integer(now))) do look(member, split_member(member)) end
+return offered

@@ -1,49 +1,57 @@
--- Makes a job: record, indexes, counts, first hints, all or nothing.
--- ARGV: id, owner, limit of live jobs, limit of the owner's, idempotency digest or '', fingerprint, its life (s),
---       plan ('' for a single), NAME@VERSION, then the record's fields and values.
--- Answers {'made'} | {'replayed', id} | {'conflict', id} | {'full', 'all' or 'owner'} | {'swept'} (the upload was silent for
--- too long, and its chunks are gone).
-local id, owner, most, most_owned, digest, fingerprint, life, plan, model = unpack(ARGV, 1, 9)
-local was_arriving, status = is_arriving(id), redis.call('HGET', K.job(id), 'status')
-if status == 'deleted' then return {'swept'} end
-if status and not was_arriving then return {'made'} end -- the client's own retry of a lost answer
+-- Makes a job: record, indexes, counts and first messages, or nothing at all.
+-- ARGV: id, owner, limit of live jobs, limit of the owner's, idempotency digest or '', fingerprint, plan ('' for a single
+--       job), NAME@VERSION, then fields and values of the record.
+-- Returns {'made'} | {'replayed', id} | {'conflict', id} | {'full', 'all' or 'owner'} | {'removed'} (the upload was silent
+-- for too long, and its chunks are gone).
+local id, owner, most, most_owned, digest, fingerprint, plan, model = unpack(ARGV, 1, 8)
+local status = status_of(id)
+local was_arriving = status == STATUS.arriving
+if status == STATUS.deleted then return {'removed'} end
+if status and not was_arriving then return {'made'} end -- the gateway repeats a call whose answer was lost
 if digest ~= '' then
   local earlier = redis.call('GET', K.idempotency(digest))
   local earlier_id, earlier_fingerprint = string.match(earlier or '', '^(%S+) (%S+)$')
-  local status = earlier_id and redis.call('HGET', K.job(earlier_id), 'status')
-  if status and status ~= 'deleted' then -- else: forgotten, so the request makes a job again
+  local earlier_status = earlier_id and status_of(earlier_id)
+  if earlier_status and earlier_status ~= STATUS.deleted then -- if it is gone, the request makes a job again
     return {earlier_fingerprint == fingerprint and 'replayed' or 'conflict', earlier_id}
   end
 end
 local full = limit_reached(owner, most, most_owned)
 if full ~= '' then return {'full', full} end
 
--- What was scored while the input arrived counts as it stands.
-redis.call('HSET', K.job(id), 'owner', owner, unpack(ARGV, 10))
-redis.call('HDEL', K.job(id), 'arriving')
-if not was_arriving then redis.call('HSET', K.job(id), 'status', 'queued', 'next_chunk', 0) end
+-- What was scored while the input arrived stays as it is.
+redis.call('HSET', K.job(id), F.owner, owner, unpack(ARGV, 9))
+if was_arriving then
+  local started_ms = redis.call('HGET', K.job(id), F.started_ms)
+  set_status(id, started_ms and STATUS.running or STATUS.queued)
+  if started_ms then redis.call('HSET', K.job(id), F.started_ms, started_ms) end
+else redis.call('HSET', K.job(id), F.status, STATUS.queued, F.next_chunk, 0) end
 count_live(owner, 1)
 redis.call('ZADD', K.jobs(), 0, id)
 if owner ~= '' then redis.call('ZADD', K.owned(owner), 0, id) end
-if digest ~= '' then redis.call('SET', K.idempotency(digest), id .. ' ' .. fingerprint, 'EX', life) end
+if digest ~= '' then redis.call('SET', K.idempotency(digest), id .. ' ' .. fingerprint, 'EX', IDEMPOTENCY_SECONDS) end
 redis.call('ZREM', K.removing(), id)
 add_total('jobs_taken', 1)
-add_total('rows_taken', tonumber(redis.call('HGET', K.job(id), 'rows')))
-if plan ~= '' then
+add_total('rows_taken', tonumber(redis.call('HGET', K.job(id), F.rows)))
+
+-- Ends a batch of which everything was scored while it arrived, or lets the next chunks be scored.
+local function begin_batch()
   redis.call('SET', K.plan(id), plan)
-  local verdict, err, done, chunks = unpack(redis.call('HMGET', K.job(id), 'verdict', 'error', 'chunks_done', 'chunks'))
-  redis.call('HDEL', K.job(id), 'verdict', 'error')
-  local to = verdict
+  local to, err, done, chunks = unpack(redis.call('HMGET', K.job(id), F.verdict, F.error, F.chunks_done, F.chunks))
+  redis.call('HDEL', K.job(id), F.verdict, F.error)
   if not to and done == chunks then to, err = ending(id) end
   if to and finish(id, to, err ~= '' and err or nil) then publish({id})
   else top_up(id) end
-else
-  local holder = take_lingering()
-  if holder then wake(holder, cjson.encode({model, lease_row(id, holder)})) -- past Celery, whose way takes longer
-  else
-    redis.call('RPUSH', K.waiting(model), id)
-    redis.call('ZADD', K.due(), format_integer(now_ms() + RESEND_MS), member(id, '0'))
-    offer_rows(model)
-  end
 end
+
+-- Hands the row to a process that lingers, which is quicker than a message, or lets it wait.
+local function begin_single()
+  local holder = take_lingering()
+  if holder then return wake(holder, cjson.encode({model, lease_row(id, holder)})) end
+  redis.call('RPUSH', K.waiting(model), id)
+  redis.call('ZADD', K.due(), format_integer(now_ms() + RESEND_MS), member_of(id, ROW))
+  offer_rows(model)
+end
+
+if is_single(id) then begin_single() else begin_batch() end
 return {'made'}

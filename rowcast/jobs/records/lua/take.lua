@@ -1,20 +1,20 @@
 -- Gives a process the work that comes next: single rows, or the name of a chunk, which it then leases (lease_chunk.lua).
--- ARGV: holder, rows at most, how long the process would linger (ms), then 'rows' and 'chunk', or one of them: what it
--- takes, and which of them first.
--- Answers {'rows', NAME@VERSION, what `lease_row` answers for each row} | {'chunk', JOB, CHUNK} | {'nothing'} | {'lingering'}:
--- no work of any kind waits, and the process is the one that is given the next row, whatever its model.
+-- ARGV: holder, maximum number of rows, how long the process would linger (ms), then 'rows' and 'chunk', or one of them:
+--       the kinds of work that it takes, in its order of preference.
+-- Returns {'rows', NAME@VERSION, the answer of `lease_row` for each row} | {'chunk', JOB, CHUNK} | {'nothing'} |
+-- {'lingering'}: no work of any kind waits, and the process is given the next row, of any model.
 local holder, most, linger_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
--- A row that has a strike against it goes alone: it may be what kills those who touch it.
+-- A row that has a strike is leased by itself: it may be what kills the processes that predict it.
 local function lease_rows(model)
-  local leased, alone = {}, false
-  while #leased < most and not alone do
+  local leased, by_itself = {}, false
+  while #leased < most and not by_itself do
     local id = redis.call('LPOP', K.waiting(model))
     if not id then break end
-    local status, strikes = unpack(redis.call('HMGET', K.job(id), 'status', 'strikes'))
-    if status and not ENDED[status] and MAY[status] and redis.call('HEXISTS', K.leases(), member(id, '0')) == 0 then
-      alone = strikes and true or false
-      if alone and #leased > 0 then
+    local status, strikes = unpack(redis.call('HMGET', K.job(id), F.status, F.strikes))
+    if status and not ENDED[status] and not lease_of(member_of(id, ROW)) then
+      by_itself = strikes and true or false
+      if by_itself and #leased > 0 then
         redis.call('LPUSH', K.waiting(model), id)
         break
       end
@@ -37,15 +37,15 @@ function take.rows()
 end
 
 function take.chunk()
-  local this = serve('chunks')
-  return this and {'chunk', string.match(this, '^(.*)/(%d+)$')}
+  local member = serve('chunks')
+  return member and {'chunk', split_member(member)}
 end
 
 local taken
 for index = 4, #ARGV do taken = taken or take[ARGV[index]]() end
 local rows_wait, chunks_wait = length('models') > 0, length('chunks') > 0
-if rows_wait then call_for('models') end -- for what is left, another process
-if chunks_wait then call_for('chunks') end
+if rows_wait then call_process('models') end -- what is left is for another process
+if chunks_wait then call_process('chunks') end
 if taken then return taken end
 if rows_wait or chunks_wait or linger_ms == 0 then return {'nothing'} end
 redis.call('DEL', K.wake(holder))

@@ -1,9 +1,12 @@
--- Takes an announced upload back. ARGV: id, how long a worker may still be storing a part of it (ms).
-local id, still_ms = unpack(ARGV)
+-- Withdraws an announced upload. ARGV: id.
+-- Leaves a tombstone if workers know of the upload, because one of them may be storing a part at this moment.
+local id = ARGV[1]
 redis.call('ZREM', K.removing(), id)
-if is_arriving(id) and redis.call('HGET', K.job(id), 'next_chunk') == '0' then delete_keys(id) -- nobody has touched it
-elseif is_arriving(id) then
-  write_tombstone(id, '', math.ceil(still_ms / 1000))
-  redis.call('ZADD', K.removing(), format_integer(now_ms() + tonumber(still_ms)), id)
+if is_arriving(id) then
+  if redis.call('HGET', K.job(id), F.next_chunk) == '0' then delete_keys(id) -- no chunk was ever in flight
+  else
+    write_tombstone(id, '', UPLOAD_TOMBSTONE_SECONDS)
+    list_for_removal(id, LATE_PART_MS)
+  end
 end
 return 'OK'

@@ -10,11 +10,15 @@ from rowcast.jobs.audit.collect import Auditor
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.schema import JobField
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.uploads import Uploads
 from rowcast.settings import Settings
 from rowcast.storage import Storage
 
@@ -25,7 +29,7 @@ MODEL = ModelRef(name="m", version="1")
 class Place:
     """A succeeded batch of 2 chunks with 3 rows each, one that runs with one chunk done, and a row that waits."""
 
-    redis: Connection
+    redis: RedisClient
     storage: Storage
     auditor: Auditor
     done: str
@@ -37,9 +41,13 @@ class Place:
 
 
 @pytest.fixture
-def place(redis: Connection, settings: Settings) -> Place:
+def place(redis: RedisClient, settings: Settings) -> Place:
     storage = Storage(settings.store)
-    files, records, leases = Files(storage), Records(redis, settings), Leases(redis, settings, "node/1")
+    files, records, leases = (
+        Files(storage),
+        Records(Scripts(redis, settings), settings),
+        Leases(Scripts(redis, settings), "node/1"),
+    )
 
     def batch(chunks_done: int) -> str:
         columns = InputInfo(bytes=6, sha256="ab", filename=None, columns=("x",))
@@ -68,13 +76,13 @@ def test_everything_adds_up_and_is_counted_by_jobs_and_rows(place: Place) -> Non
     assert table == {"taken": (3, 13), **ended, "queued": (1, 1), "running": (1, 6)}
 
 
-def test_nothing_at_all_adds_up(redis: Connection, settings: Settings) -> None:
+def test_nothing_at_all_adds_up(redis: RedisClient, settings: Settings) -> None:
     assert Auditor(redis, Files(Storage(settings.store)), settings).report().findings == ()
 
 
-def test_what_is_deleted_stays_counted(place: Place, redis: Connection, settings: Settings) -> None:
+def test_what_is_deleted_stays_counted(place: Place, redis: RedisClient, settings: Settings) -> None:
     for id in (place.done, place.running, place.row):
-        Records(redis, settings).delete(id)
+        Records(Scripts(redis, settings), settings).delete(id)
     assert place.findings() == []
     table = place.auditor.report().table
     assert (table["succeeded"].jobs, table["cancelled"].jobs) == (1, 2)
@@ -86,12 +94,15 @@ DAMAGES: list[tuple[Callable[[Place], object], str]] = [
     (lambda at: at.redis.hincrby(key("live"), "*", 1), "2 jobs have not ended, and 3 are counted as live"),
     (lambda at: at.redis.hincrby(key("live"), "me", 1), "1 jobs of me have not ended; 2 are counted"),
     (lambda at: at.redis.hset(key("totals"), "jobs_succeeded", 0), "a record that says succeeded, and only 0 jobs"),
-    (lambda at: at.redis.hincrby(key("job", at.done), "rows_done", 1), "7 rows are done, of 6"),
+    (lambda at: at.redis.hincrby(key("job", at.done), JobField.ROWS_DONE, 1), "7 rows are done, of 6"),
     (
-        lambda at: at.redis.hincrby(key("job", at.running), "rows_done", -1),
+        lambda at: at.redis.hincrby(key("job", at.running), JobField.ROWS_DONE, -1),
         "table of parts has 3 rows, and 2 are counted",
     ),
-    (lambda at: at.redis.hincrby(key("job", at.running), "rows_failed", 3), "4 rows are bad, of 3 that are done"),
+    (
+        lambda at: at.redis.hincrby(key("job", at.running), JobField.ROWS_FAILED, 3),
+        "4 rows are bad, of 3 that are done",
+    ),
     (lambda at: at.redis.delete(key("parts", at.done)), "table of parts has 0 parts, and 2 are counted"),
     (lambda at: at.redis.setrange(key("plan", at.done), 8, b"\x04"), "part 0 has 3 rows, and its chunk 4"),
     (lambda at: at.redis.append(key("plan", at.done), bytes(16)), "3 chunks are planned, of 2"),
@@ -118,10 +129,10 @@ def test_what_does_not_add_up_is_said(place: Place, damage: Callable[[Place], ob
 
 
 def test_files_of_an_upload_under_way_and_of_a_deleted_job_are_no_orphans(
-    place: Place, redis: Connection, settings: Settings
+    place: Place, redis: RedisClient, settings: Settings
 ) -> None:
     uploading = new_id()
-    Records(redis, settings).announce_upload(uploading)
+    Uploads(Scripts(redis, settings), settings).announce(uploading)
     place.storage.put(f"jobs/{uploading}/input/0000000", b"xxx")
-    Records(redis, settings).delete(place.done)
+    Records(Scripts(redis, settings), settings).delete(place.done)
     assert place.findings() == []

@@ -12,11 +12,15 @@ from rowcast.jobs.audit.collect import Auditor
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, Job, ModelRef, Spec
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.schema import JobField
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -43,14 +47,19 @@ def bad(message: str, rows: int = ROWS, example: str = "") -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def records(redis: Connection, settings: Settings) -> Records:
-    return Records(redis, settings)
+def uploads(redis: RedisClient, settings: Settings) -> Uploads:
+    return Uploads(Scripts(redis, settings), settings)
 
 
 @pytest.fixture
-def commit(redis: Connection, settings: Settings) -> Commit:
+def records(redis: RedisClient, settings: Settings) -> Records:
+    return Records(Scripts(redis, settings), settings)
+
+
+@pytest.fixture
+def commit(redis: RedisClient, settings: Settings) -> Commit:
     """Scores one chunk of a job, so many rows of it bad; answers what the commit did."""
-    leases = Leases(redis, settings, "node/1")
+    leases = Leases(Scripts(redis, settings), "node/1")
 
     def commit(id: str, chunk: int, failed: int, summary: Mapping[str, Any]) -> str:
         lease = leases.chunk(id, chunk)
@@ -89,14 +98,14 @@ def test_the_most_frequent_fault_is_named_with_an_example(records: Records, comm
 
 @pytest.mark.parametrize("good_chunk", [0, 1])
 def test_one_good_row_is_enough_to_succeed(
-    records: Records, commit: Commit, redis: Connection, good_chunk: int
+    records: Records, commit: Commit, redis: RedisClient, good_chunk: int
 ) -> None:
     new = new_job(2)
     records.make(new)
     for chunk in range(2):
         commit(new.id, chunk, *((ROWS - 1, {"classes": {"0": 1}}) if chunk == good_chunk else (ROWS, bad(TRAILING))))
     assert records.get(new.id).status is Status.SUCCEEDED
-    assert not redis.hexists(key("job", new.id), "reasons")
+    assert not redis.hexists(key("job", new.id), JobField.REASONS)
 
 
 def test_the_limit_of_bad_rows_counts_before_the_end(records: Records, commit: Commit) -> None:
@@ -108,28 +117,30 @@ def test_the_limit_of_bad_rows_counts_before_the_end(records: Records, commit: C
     assert error["type"] == "urn:rowcast:problem:too-many-bad-rows"
 
 
-def test_what_was_scored_while_it_arrived_counts(records: Records, commit: Commit, redis: Connection) -> None:
+def test_what_was_scored_while_it_arrived_counts(
+    records: Records, uploads: Uploads, commit: Commit, redis: RedisClient
+) -> None:
     redis.zadd(key("workers"), {"a#2": 2**52})
     new = new_job(2)
-    records.announce_upload(new.id)
-    assert records.add_chunks(new.id, 0, planned(2), new)
+    uploads.announce(new.id)
+    assert uploads.add_chunks(new.id, 0, planned(2), new)
     for chunk in range(2):
         assert commit(new.id, chunk, ROWS, bad(TRAILING)) == "counted"
     records.make(new)
     assert TRAILING in detail_of(records.get(new.id))
 
 
-def test_faults_of_endless_variety_take_a_bounded_record(records: Records, commit: Commit, redis: Connection) -> None:
+def test_faults_of_endless_variety_take_a_bounded_record(records: Records, commit: Commit, redis: RedisClient) -> None:
     new = new_job(40)
     records.make(new)
     for chunk in range(40):
         commit(new.id, chunk, ROWS, bad(f"cannot be predicted: number {chunk} of many"))
-    assert redis.hstrlen(key("job", new.id), "reasons") < 2_000
+    assert redis.hstrlen(key("job", new.id), JobField.REASONS) < 2_000
     assert "None of the 400 rows can be predicted: mostly (10) a row" in detail_of(records.get(new.id))
 
 
 def test_a_retry_is_refused_and_the_books_add_up(
-    records: Records, commit: Commit, redis: Connection, settings: Settings, tmp_path: Path
+    records: Records, commit: Commit, redis: RedisClient, settings: Settings, tmp_path: Path
 ) -> None:
     new = new_job(1)
     records.make(new)

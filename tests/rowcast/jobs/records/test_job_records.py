@@ -22,12 +22,15 @@ from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan, unpack_parts
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.new_job import NewJob, Repeat
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records, Repeat
+from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome, RowLease, WaitingRows
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_DEATH
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import TABLE, key
-from rowcast.jobs.records.scripts import STRIKES_ALLOWED, STRIKES_OF_DEATH
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.jobs.states import TRANSITIONS, Status
 from rowcast.settings import Settings
@@ -39,18 +42,23 @@ PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}
 
 
 @pytest.fixture
-def records(redis: Connection, settings: Settings) -> Records:
-    return Records(redis, settings)
+def uploads(redis: RedisClient, settings: Settings) -> Uploads:
+    return Uploads(Scripts(redis, settings), settings)
 
 
 @pytest.fixture
-def leases(redis: Connection, settings: Settings) -> Leases:
-    return Leases(redis, settings, "node/1")
+def records(redis: RedisClient, settings: Settings) -> Records:
+    return Records(Scripts(redis, settings), settings)
 
 
 @pytest.fixture
-def other(redis: Connection, settings: Settings) -> Leases:
-    return Leases(redis, settings, "node/2")
+def leases(redis: RedisClient, settings: Settings) -> Leases:
+    return Leases(Scripts(redis, settings), "node/1")
+
+
+@pytest.fixture
+def other(redis: RedisClient, settings: Settings) -> Leases:
+    return Leases(Scripts(redis, settings), "node/2")
 
 
 def batch(chunks: int = 7, rows: int = 10, **more: object) -> NewJob:
@@ -97,7 +105,7 @@ def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(record
     assert list(unpack_parts(records.parts(new.id, 0, 7), 7)) == [part(failed=1)] * 7
 
 
-def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: Leases, redis: Connection) -> None:
+def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: Leases, redis: RedisClient) -> None:
     new = batch(chunks=50)
     records.make(new)
     assert redis.zcard(key("ready_chunks")) == redis.hlen(key("in_flight", new.id)) == 4
@@ -108,7 +116,7 @@ def test_no_more_chunks_are_in_flight_than_the_window(records: Records, leases: 
 
 
 def test_a_chunk_has_one_holder_and_a_zombie_counts_nothing(
-    records: Records, leases: Leases, other: Leases, redis: Connection
+    records: Records, leases: Leases, other: Leases, redis: RedisClient
 ) -> None:
     new = batch()
     records.make(new)
@@ -125,7 +133,7 @@ def test_a_chunk_has_one_holder_and_a_zombie_counts_nothing(
 
 
 def test_a_chunk_whose_holders_all_die_fails_its_job_and_names_its_rows(
-    records: Records, leases: Leases, other: Leases, redis: Connection
+    records: Records, leases: Leases, other: Leases, redis: RedisClient
 ) -> None:
     new = batch()
     records.make(new)
@@ -140,13 +148,13 @@ def test_a_chunk_whose_holders_all_die_fails_its_job_and_names_its_rows(
     assert "Chunk 3 (rows 31 to 40)" in job.error["detail"]
 
 
-def test_what_is_given_back_waits_again_at_once(records: Records, leases: Leases, redis: Connection) -> None:
+def test_what_is_given_back_waits_again_at_once(records: Records, leases: Leases, redis: RedisClient) -> None:
     new = batch()
     records.make(new)
     lease = lease_of(leases, new.id, 1)
     assert redis.zscore(key("ready_chunks"), lease.member) is None
     redis.delete(key("batch"))
-    leases.give_back([lease], PROBLEM, strikes=0)
+    leases.release([lease], PROBLEM, strikes=0)
     assert redis.zscore(key("ready_chunks"), lease.member) is not None
     assert redis.llen(key("batch")) == 1
     assert lease_of(leases, new.id, 1).attempt == 2
@@ -155,9 +163,9 @@ def test_what_is_given_back_waits_again_at_once(records: Records, leases: Leases
 def test_one_strike_too_many_fails_the_job_with_its_problem(records: Records, leases: Leases) -> None:
     new = batch()
     records.make(new)
-    leases.give_back([lease_of(leases, new.id, 1)], PROBLEM, strikes=STRIKES_ALLOWED - 1)
+    leases.release([lease_of(leases, new.id, 1)], PROBLEM, strikes=STRIKES_ALLOWED - 1)
     assert records.get(new.id).status is Status.RUNNING
-    leases.give_back([lease_of(leases, new.id, 1)], PROBLEM, strikes=1)
+    leases.release([lease_of(leases, new.id, 1)], PROBLEM, strikes=1)
     job = records.get(new.id)
     assert (job.status, job.error) == (Status.FAILED, PROBLEM)
 
@@ -167,7 +175,7 @@ def test_leases_of_holders_that_are_gone_are_given_back(records: Records, leases
     records.make(new)
     lease_of(leases, new.id, 0)
     lease_of(other, new.id, 1)
-    assert other.give_back_of(lambda holder: holder == "node/1", strikes=0) == 1
+    assert other.release_of_holders(lambda holder: holder == "node/1", strikes=0) == 1
     assert isinstance(other.chunk(new.id, 0), ChunkLease)
 
 
@@ -183,7 +191,7 @@ def test_one_bad_row_too_many_fails_the_job(records: Records, leases: Leases) ->
 
 
 def test_a_cancelled_job_takes_no_more_and_leaves_nothing_in_flight(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     new = batch()
     records.make(new)
@@ -199,7 +207,7 @@ def test_a_cancelled_job_takes_no_more_and_leaves_nothing_in_flight(
 
 
 def test_waiting_rows_are_taken_together_and_end_each_with_its_own_outcome(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     jobs = [single() for _ in range(3)]
     for new in jobs:
@@ -212,7 +220,7 @@ def test_waiting_rows_are_taken_together_and_end_each_with_its_own_outcome(
     outcomes = [Outcome(rows[0], "succeeded", {"prediction": 0}), Outcome(rows[1], "failed", PROBLEM)]
     assert leases.commit_rows(outcomes) == 2
     assert leases.commit_rows(outcomes) == 0
-    leases.give_back(rows[2:], PROBLEM, strikes=0)
+    leases.release(rows[2:], PROBLEM, strikes=0)
     assert [row.id for row in rows_of(leases)] == [jobs[2].id]
     done, failed, running = (records.get(new.id) for new in jobs)
     assert (done.status, done.result, done.rows_done) == (Status.SUCCEEDED, {"prediction": 0}, 1)
@@ -221,7 +229,7 @@ def test_waiting_rows_are_taken_together_and_end_each_with_its_own_outcome(
 
 
 def test_more_rows_than_one_process_takes_wait_for_the_next(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     for _ in range(5):
         records.make(single())
@@ -246,14 +254,14 @@ def test_the_same_request_makes_one_job_and_another_with_its_key_is_refused(reco
         records.make(single(repeat=Repeat("digest", "other")))
 
 
-def test_a_submit_that_is_sent_twice_makes_one_job(records: Records, redis: Connection) -> None:
+def test_a_submit_that_is_sent_twice_makes_one_job(records: Records, redis: RedisClient) -> None:
     new = batch()
     assert records.make(new) == records.make(new)
     assert redis.hget(key("totals"), "jobs_taken") == b"1"
 
 
-def test_a_full_queue_refuses_until_a_job_ends(redis: Connection, settings: Settings) -> None:
-    records = Records(redis, settings.model_copy(update={"max_jobs": 2}))
+def test_a_full_queue_refuses_until_a_job_ends(redis: RedisClient, settings: Settings) -> None:
+    records = Records(Scripts(redis, settings), settings.model_copy(update={"max_jobs": 2}))
     first = batch()
     records.make(first)
     records.make(single())
@@ -279,7 +287,9 @@ def test_jobs_are_listed_newest_first_in_pages(records: Records) -> None:
     assert [job.id for job in records.page(limit=4, status=Status.CANCELLED)[0]] == [ids[2]]
 
 
-def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(records: Records, leases: Leases, redis: Connection) -> None:
+def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(
+    records: Records, leases: Leases, redis: RedisClient
+) -> None:
     new = batch()
     records.make(new)
     lease_of(leases, new.id, 0)
@@ -326,13 +336,15 @@ def test_a_call_that_races_with_a_delete_never_says_that_there_was_no_such_job(r
                 records.get(new.id)
 
 
-def test_counts_of_live_jobs_add_up_after_every_way_to_end(records: Records, leases: Leases, redis: Connection) -> None:
+def test_counts_of_live_jobs_add_up_after_every_way_to_end(
+    records: Records, leases: Leases, redis: RedisClient
+) -> None:
     jobs = [batch(chunks=1) for _ in range(4)]
     for new in jobs:
         records.make(new)
     records.cancel(jobs[0].id)
     records.delete(jobs[1].id)
-    leases.give_back([lease_of(leases, jobs[2].id, 0)], PROBLEM, strikes=STRIKES_ALLOWED)
+    leases.release([lease_of(leases, jobs[2].id, 0)], PROBLEM, strikes=STRIKES_ALLOWED)
     assert redis.hget(key("live"), "*") == b"1"
     leases.commit(lease_of(leases, jobs[3].id, 0), part(), {})
     assert redis.hget(key("live"), "*") == b"0"
@@ -341,13 +353,13 @@ def test_counts_of_live_jobs_add_up_after_every_way_to_end(records: Records, lea
     assert totals[b"jobs_succeeded"] + totals[b"jobs_failed"] + totals[b"jobs_cancelled"] == 4
 
 
-def test_many_holders_at_once_count_every_chunk_once(redis: Connection, redis_url: str, settings: Settings) -> None:
-    records = Records(redis, settings)
+def test_many_holders_at_once_count_every_chunk_once(redis: RedisClient, redis_url: str, settings: Settings) -> None:
+    records = Records(Scripts(redis, settings), settings)
     new = batch(chunks=60)
     records.make(new)
 
     def work(number: int) -> None:
-        mine = Leases(redis, settings, f"node/{number}")
+        mine = Leases(Scripts(redis, settings), f"node/{number}")
         while not records.get(new.id).status.is_terminal:
             for chunk in range(60):
                 lease = mine.chunk(new.id, chunk)
@@ -373,19 +385,19 @@ def test_a_row_with_a_strike_against_it_goes_alone(records: Records, leases: Lea
     jobs = [single() for _ in range(4)]
     for new in jobs:
         records.make(new)
-    leases.give_back(rows_of(leases), PROBLEM, strikes=1)
+    leases.release(rows_of(leases), PROBLEM, strikes=1)
     again = [rows_of(leases) for _ in range(5)]
     assert [[row.strikes for row in rows] for rows in again] == [[1], [1], [1], [1], []]
 
 
 def test_what_is_put_off_comes_back_when_its_time_has_come(
-    redis: Connection, settings: Settings, records: Records, leases: Leases, tmp_path: Path
+    redis: RedisClient, settings: Settings, records: Records, leases: Leases, tmp_path: Path
 ) -> None:
     upkeep = Upkeep(redis, Files(Storage(str(tmp_path))), settings)
     new, row = batch(), single()
     records.make(new)
     records.make(row)
-    leases.give_back([lease_of(leases, new.id, 0), *rows_of(leases, 1)], PROBLEM, strikes=0, delay_seconds=60)
+    leases.release([lease_of(leases, new.id, 0), *rows_of(leases, 1)], PROBLEM, strikes=0, delay_seconds=60)
     upkeep.tick()
     assert redis.zscore(key("ready_chunks"), f"{new.id}/0") is None, "it is not time yet"
     assert rows_of(leases, 1) == []
@@ -398,13 +410,13 @@ def test_what_is_put_off_comes_back_when_its_time_has_come(
 
 
 def test_files_of_an_upload_that_fell_silent_and_of_a_deleted_job_are_swept(
-    redis: Connection, settings: Settings, records: Records, tmp_path: Path
+    redis: RedisClient, settings: Settings, records: Records, uploads: Uploads, tmp_path: Path
 ) -> None:
     files = Files(Storage(str(tmp_path)))
     upkeep = Upkeep(redis, files, settings)
     silent, deleted, alive = new_id(), batch(), batch()
     for id in (silent, deleted.id, alive.id):
-        records.announce_upload(id)
+        uploads.announce(id)
         files.put_input(id, 0, b"25,3\n")
     records.make(deleted)
     records.make(alive)
@@ -419,25 +431,25 @@ def test_files_of_an_upload_that_fell_silent_and_of_a_deleted_job_are_swept(
 
 
 def test_an_upload_that_was_swept_while_it_arrived_makes_no_job(
-    redis: Connection, settings: Settings, records: Records, leases: Leases, tmp_path: Path
+    redis: RedisClient, settings: Settings, records: Records, uploads: Uploads, leases: Leases, tmp_path: Path
 ) -> None:
     WorkerRegistry(redis).heartbeat("node", 1)
     files, new = Files(Storage(str(tmp_path))), batch(chunks=2)
-    records.announce_upload(new.id)
+    uploads.announce(new.id)
     files.put_input(new.id, 0, b"25,3\n")
-    assert records.add_chunks(new.id, 0, [PlanEntry(1, 10, 100)], new)
+    assert uploads.add_chunks(new.id, 0, [PlanEntry(1, 10, 100)], new)
     lease = lease_of(leases, new.id, 0)
     redis.zadd(key("removing"), {new.id: 1})
     Upkeep(redis, files, settings).tick()
     assert files.jobs() == []
     assert leases.commit(lease, part(), {"classes": {}}) == "stale"
-    assert not records.add_chunks(new.id, 1, [PlanEntry(11, 10, 100)], None), "it need not be told of the next"
+    assert not uploads.add_chunks(new.id, 1, [PlanEntry(11, 10, 100)], None), "it need not be told of the next"
     with pytest.raises(Unreadable, match="silent"):
         records.make(new)
 
 
 def test_files_that_nobody_has_are_swept_when_they_have_lain_still_and_a_job_that_was_lost_comes_back(
-    redis: Connection, settings: Settings, records: Records, tmp_path: Path
+    redis: RedisClient, settings: Settings, records: Records, tmp_path: Path
 ) -> None:
     files = Files(Storage(str(tmp_path)))
     Upkeep(redis, files, settings).tick()  # from here on Redis knows all jobs of the store
@@ -460,7 +472,7 @@ def test_files_that_nobody_has_are_swept_when_they_have_lain_still_and_a_job_tha
 
 
 def test_an_ended_job_expires_and_its_files_go(
-    redis: Connection, settings: Settings, records: Records, tmp_path: Path
+    redis: RedisClient, settings: Settings, records: Records, tmp_path: Path
 ) -> None:
     files = Files(Storage(str(tmp_path)))
     new = batch()

@@ -9,11 +9,13 @@ from rowcast.errors import Unavailable
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases, Outcome, RowLease, WaitingChunk, WaitingRows
-from rowcast.jobs.records.redis_client import Connection, connect
+from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 
@@ -24,13 +26,13 @@ ANY = ("chunk", "rows")
 
 
 @pytest.fixture
-def records(redis: Connection, settings: Settings) -> Records:
-    return Records(redis, settings)
+def records(redis: RedisClient, settings: Settings) -> Records:
+    return Records(Scripts(redis, settings), settings)
 
 
 @pytest.fixture
-def leases(redis: Connection, settings: Settings) -> Leases:
-    return Leases(redis, settings, "node/1")
+def leases(redis: RedisClient, settings: Settings) -> Leases:
+    return Leases(Scripts(redis, settings), "node/1")
 
 
 def linger(leases: Leases) -> None:
@@ -65,7 +67,7 @@ def batch() -> NewJob:
 
 
 def test_a_row_goes_to_the_process_that_lingers_and_no_message_is_sent(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     linger(leases)
     new = single(OTHER)
@@ -81,7 +83,7 @@ def test_a_row_goes_to_the_process_that_lingers_and_no_message_is_sent(
 
 
 def test_the_next_row_goes_to_celery_as_nobody_lingers_any_more(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     linger(leases)
     first, second = single(), single()
@@ -94,7 +96,7 @@ def test_the_next_row_goes_to_celery_as_nobody_lingers_any_more(
 
 @pytest.mark.parametrize("work", [batch, single])
 def test_no_process_lingers_while_work_waits(
-    records: Records, leases: Leases, work: Callable[[], NewJob], redis: Connection
+    records: Records, leases: Leases, work: Callable[[], NewJob], redis: RedisClient
 ) -> None:
     new = work()
     records.make(new)
@@ -105,7 +107,7 @@ def test_no_process_lingers_while_work_waits(
 
 
 def test_a_batch_calls_a_process_that_lingers_and_no_message_is_sent(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     linger(leases)
     new = batch()
@@ -116,7 +118,7 @@ def test_a_batch_calls_a_process_that_lingers_and_no_message_is_sent(
 
 
 def test_who_has_waited_long_enough_is_given_nothing_any_more(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     linger(leases)
     assert leases.linger(0.01) is None
@@ -125,7 +127,7 @@ def test_who_has_waited_long_enough_is_given_nothing_any_more(
 
 
 def test_a_row_that_comes_at_the_last_moment_is_not_left_behind(
-    records: Records, leases: Leases, redis: Connection, monkeypatch: pytest.MonkeyPatch
+    records: Records, leases: Leases, redis: RedisClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     linger(leases)
     new = single()
@@ -139,7 +141,7 @@ def test_a_row_that_comes_at_the_last_moment_is_not_left_behind(
 
 
 def test_who_should_have_come_back_long_ago_is_given_nothing(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     linger(leases)
     redis.zadd(key("lingering"), {leases.holder: 1})
@@ -148,7 +150,7 @@ def test_who_should_have_come_back_long_ago_is_given_nothing(
     assert not redis.exists(key("wake", leases.holder))
 
 
-def test_what_was_said_to_it_before_is_not_heard_again(records: Records, leases: Leases, redis: Connection) -> None:
+def test_what_was_said_to_it_before_is_not_heard_again(records: Records, leases: Leases, redis: RedisClient) -> None:
     redis.lpush(key("wake", leases.holder), "")
     linger(leases)
     assert not redis.exists(key("wake", leases.holder))
@@ -158,20 +160,20 @@ def test_the_lease_of_one_that_died_with_its_row_is_given_back(records: Records,
     linger(leases)
     new = single()
     records.make(new)
-    assert leases.give_back_of(lambda holder: holder == leases.holder, strikes=1) == 1
+    assert leases.release_of_holders(lambda holder: holder == leases.holder, strikes=1) == 1
     (again,) = taken(leases)
     assert (again.id, again.attempt, again.strikes) == (new.id, 2, 1)
 
 
 def test_many_rows_and_processes_lose_none_and_have_none_twice(
-    records: Records, redis: Connection, settings: Settings
+    records: Records, redis: RedisClient, settings: Settings
 ) -> None:
     ids = [single() for _ in range(300)]
     done: list[str] = []
     over = threading.Event()
 
     def work(number: int) -> None:
-        leases = Leases(redis, settings, f"node/{number}")
+        leases = Leases(Scripts(redis, settings), f"node/{number}")
         while not over.is_set():
             work = leases.take(ANY, 5, 0.02)
             found = leases.linger(0.02) if work == "lingering" else work
@@ -196,6 +198,6 @@ def test_many_rows_and_processes_lose_none_and_have_none_twice(
 
 
 def test_lingering_where_redis_is_away_says_so(settings: Settings) -> None:
-    away = Leases(connect("redis://127.0.0.1:1"), settings, "node/1")
+    away = Leases(Scripts(connect("redis://127.0.0.1:1"), settings), "node/1")
     with pytest.raises(Unavailable):
         away.linger(0.1)

@@ -21,12 +21,15 @@ from rowcast.jobs.audit.collect import Auditor
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.new_job import NewJob, Repeat
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records, Repeat
+from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.policy import STRIKES_ALLOWED
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.scripts import STRIKES_ALLOWED
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -50,7 +53,7 @@ def planned(chunk: int) -> PlanEntry:
 class Machine(RuleBasedStateMachine):
     """Each rule does to the store what it does to the model. The fixtures come in by a subclass."""
 
-    redis: Connection
+    redis: RedisClient
     options: Settings
     folder: Path
 
@@ -60,13 +63,15 @@ class Machine(RuleBasedStateMachine):
         self.redis.zadd(
             key("workers"), {f"a#{PROCESSES}": 2**52}
         )  # of an input that arrives, chunks are sent only if somebody is there
-        self.records = Records(self.redis, self.options)
+        self.scripts = Scripts(self.redis, self.options)
+        self.records = Records(self.scripts, self.options)
+        self.uploads_made = Uploads(self.scripts, self.options)
         self.files = Files(Storage(str(self.folder)))
         for id in self.files.jobs():
             self.files.delete(id)
         self.upkeep = Upkeep(self.redis, self.files, self.options)
         self.auditor = Auditor(self.redis, self.files, self.options)
-        self.workers = {name: Leases(self.redis, self.options, name) for name in HOLDERS}
+        self.workers = {name: Leases(self.scripts, name) for name in HOLDERS}
         self.jobs: dict[str, Model] = {}
         self.waiting: deque[str] = deque()
         self.chunk_leases: list[ChunkLease] = []
@@ -100,7 +105,7 @@ class Machine(RuleBasedStateMachine):
     @rule(chunks=st.integers(1, 7), max_errors=st.none() | st.integers(0, 2), repeat=st.none() | st.sampled_from("kl"))
     def submit_batch(self, chunks: int, max_errors: int | None, repeat: str | None) -> None:
         id = new_id()
-        self.records.announce_upload(id)
+        self.uploads_made.announce(id)
         for chunk in range(chunks):
             self.files.put_input(id, chunk, b"x" * ROWS)
         self.finish_upload(id, Model(chunks, False, max_errors), repeat)
@@ -120,7 +125,7 @@ class Machine(RuleBasedStateMachine):
             self.drop(id)
 
     def drop(self, id: str) -> None:
-        self.records.withdraw_upload(id)
+        self.uploads_made.withdraw(id)
         self.files.delete(id)
         if id in self.jobs:
             self.jobs[id].open.clear()
@@ -130,7 +135,7 @@ class Machine(RuleBasedStateMachine):
     @rule(chunks=st.integers(1, 7), max_errors=st.none() | st.integers(0, 2))
     def begin_upload(self, chunks: int, max_errors: int | None) -> None:
         id = new_id()
-        self.records.announce_upload(id)
+        self.uploads_made.announce(id)
         self.jobs[id] = Model(chunks, False, max_errors, arrived=0)
         self.arrive(id)
 
@@ -150,7 +155,7 @@ class Machine(RuleBasedStateMachine):
             self.files.put_input(id, chunk, b"x" * ROWS)
         first = self.batch(id, 1, model.max_errors) if known == 0 else None
         for _ in range(1 + again):  # the answer was lost on the way
-            assert self.records.add_chunks(id, known, [planned(chunk) for chunk in numbers], first)
+            assert self.uploads_made.add_chunks(id, known, [planned(chunk) for chunk in numbers], first)
         model.arrive(chunks)
 
     @precondition(lambda self: self.uploads())
@@ -333,7 +338,7 @@ class Machine(RuleBasedStateMachine):
     def give_back(self, number: int, strikes: int, delay: int) -> None:
         lease = self.every_lease()[-1 - number % len(self.every_lease())]
         chunk = getattr(lease, "chunk", 0)
-        self.workers[HOLDERS[0]].give_back([lease], PROBLEM, strikes=strikes, delay_seconds=delay)
+        self.workers[HOLDERS[0]].release([lease], PROBLEM, strikes=strikes, delay_seconds=delay)
         work = self.jobs[lease.id].open.get(chunk)
         if work and work.held and work.held.attempt == lease.attempt:
             self.put_back(lease.id, chunk, strikes, delay)
@@ -353,7 +358,7 @@ class Machine(RuleBasedStateMachine):
         held = [(id, chunk) for id, chunk, work in self.flying() if work.held and work.held.holder == holder]
         order = [member.decode() for member in self.redis.hkeys(key("leases"))]
         other = self.workers[HOLDERS[0]]
-        assert other.give_back_of(lambda name: name == holder, strikes=strikes) == len(held)
+        assert other.release_of_holders(lambda name: name == holder, strikes=strikes) == len(held)
         for id, chunk in sorted(held, key=lambda pair: order.index(f"{pair[0]}/{pair[1]}")):
             if chunk in self.jobs[id].open:  # else: the job ended by another strike
                 self.put_back(id, chunk, strikes, 0)
@@ -549,7 +554,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_whatever_happens_in_whatever_order_the_records_are_as_a_small_model_says(
-    redis: Connection, settings: Settings, tmp_path: Path
+    redis: RedisClient, settings: Settings, tmp_path: Path
 ) -> None:
     given = {"redis": redis, "options": settings.model_copy(update={"lease_seconds": 600.0}), "folder": tmp_path}
     run_state_machine_as_test(

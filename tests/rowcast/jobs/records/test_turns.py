@@ -5,11 +5,13 @@ import pytest
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases, WaitingChunk, WaitingRows
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.settings import Settings
 
@@ -19,14 +21,14 @@ PROCESSES = 3
 
 
 @pytest.fixture
-def records(redis: Connection, settings: Settings) -> Records:
+def records(redis: RedisClient, settings: Settings) -> Records:
     WorkerRegistry(redis).heartbeat("node", PROCESSES)
-    return Records(redis, settings)
+    return Records(Scripts(redis, settings), settings)
 
 
 @pytest.fixture
-def leases(redis: Connection, settings: Settings) -> Leases:
-    return Leases(redis, settings, "node/1")
+def leases(redis: RedisClient, settings: Settings) -> Leases:
+    return Leases(Scripts(redis, settings), "node/1")
 
 
 def add_row(records: Records, model: ModelRef = BUSY) -> str:
@@ -58,7 +60,7 @@ def chunk_next(leases: Leases) -> tuple[str, int]:
     return found.id, found.chunk
 
 
-def messages(redis: Connection) -> int:
+def messages(redis: RedisClient) -> int:
     return max(redis.llen(key("single")), redis.llen(key("batch")))
 
 
@@ -124,7 +126,7 @@ def test_two_files_of_one_size_go_on_side_by_side(records: Records, leases: Leas
 
 
 def test_no_more_messages_are_sent_than_there_are_processes(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     most = 0
     for number in range(300):
@@ -140,7 +142,7 @@ def test_no_more_messages_are_sent_than_there_are_processes(
 
 
 def test_while_a_message_waits_rows_that_a_process_takes_past_it_send_no_other(
-    records: Records, leases: Leases, redis: Connection
+    records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     for _ in range(50):
         add_row(records)
@@ -148,7 +150,7 @@ def test_while_a_message_waits_rows_that_a_process_takes_past_it_send_no_other(
     assert redis.llen(key("single")) == 1
 
 
-def test_one_who_comes_for_nothing_sends_nothing(records: Records, leases: Leases, redis: Connection) -> None:
+def test_one_who_comes_for_nothing_sends_nothing(records: Records, leases: Leases, redis: RedisClient) -> None:
     add_row(records)
     add_file(records, 1)
     rows_next(leases)
@@ -158,7 +160,7 @@ def test_one_who_comes_for_nothing_sends_nothing(records: Records, leases: Lease
     assert not redis.exists(key("single"), key("batch"))
 
 
-def test_what_a_process_leaves_behind_calls_the_next(records: Records, leases: Leases, redis: Connection) -> None:
+def test_what_a_process_leaves_behind_calls_the_next(records: Records, leases: Leases, redis: RedisClient) -> None:
     add_file(records, 3)
     for _ in range(20):
         add_row(records)

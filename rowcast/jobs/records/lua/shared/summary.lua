@@ -1,6 +1,6 @@
--- Adds a part's summary to the job's: counts of classes, or figures and a histogram on a grid of powers of two, where the
--- finer of two grids is coarsened (rowcast/jobs/number_summary.py says why that is exact).
--- `place` stands before each field: nothing, or of several outputs the output's place, from 0, and a slash.
+-- Adds a part's summary to the job's: counts of classes, or figures and a histogram. The histogram's bins lie on a grid of
+-- powers of two, and the finer of two grids is coarsened (rowcast/jobs/number_summary.py says why that is exact).
+-- `place` comes before each field: '' for one output; for several, the output's place from 0 and a slash, for example '1/'.
 local function add_classes(target, place, classes)
   for label, count in pairs(classes) do redis.call('HINCRBY', target, place .. 'class:' .. label, count) end
 end
@@ -21,7 +21,7 @@ local function coarsen(target, place, steps)
   for index, count in pairs(bins) do redis.call('HSET', target, place .. 'bin:' .. index, format_integer(count)) end
 end
 
--- As `grid` in rowcast/jobs/number_summary.py, from a grid on that is fine enough for either part.
+-- As `grid` in rowcast/jobs/number_summary.py, but starts from the coarser of the two grids.
 local function add_numbers(target, place, numbers)
   local exact = function(number) return string.format('%.17g', number) end
   local known = redis.call('HMGET', target, place .. 'exponent', place .. 'minimum', place .. 'maximum')
@@ -29,7 +29,7 @@ local function add_numbers(target, place, numbers)
   local minimum = math.min(tonumber(known[2]) or numbers.minimum, numbers.minimum)
   local maximum = math.max(tonumber(known[3]) or numbers.maximum, numbers.maximum)
   local exponent = math.max(before, numbers.exponent)
-  while bin(maximum, exponent) - bin(minimum, exponent) >= 1024 do exponent = exponent + 1 end
+  while bin(maximum, exponent) - bin(minimum, exponent) >= MAX_BINS do exponent = exponent + 1 end
   if exponent > before then coarsen(target, place, exponent - before) end
   redis.call('HINCRBY', target, place .. 'count', format_integer(numbers.count))
   redis.call('HSET', target, place .. 'exponent', exponent,

@@ -1,0 +1,52 @@
+"""A job that is about to be made, and what makes two requests the same."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rowcast.jobs.job import Job, Spec
+from rowcast.jobs.states import Status
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """What makes two requests the same."""
+
+    #: Digest of the owner and the Idempotency-Key, in hexadecimal.
+    digest: str
+    #: Digest of everything that was asked for, in hexadecimal. It differs if the key is used for another request.
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job that is about to be made."""
+
+    #: The job's id, a UUIDv7.
+    id: str
+    #: Name of the API key that made the request; empty if the gateway has no keys.
+    owner: str
+    #: What was asked for.
+    spec: Spec
+    #: Number of data rows.
+    rows: int
+    #: Number of chunks; 1 for a single job.
+    chunks: int
+    #: The packed plan of a batch (`chunk_tables.pack_plan`); None for a single job.
+    plan: bytes | None = None
+    #: Values of a single job's row, in the order of the model's features; None for a batch.
+    values: list[Any] | None = None
+    #: What makes the same request again find this job; None without an Idempotency-Key.
+    repeat: Repeat | None = None
+    #: The job fails if more rows than this are bad; None if any number may be.
+    max_errors: int | None = None
+
+    def queued(self) -> Job:
+        """Returns the job as it is right after it was made."""
+        return Job(
+            id=self.id,
+            owner=self.owner,
+            status=Status.QUEUED,
+            spec=self.spec,
+            rows_total=self.rows,
+            chunks_total=self.chunks,
+        )

@@ -1,0 +1,73 @@
+"""A job's hash in Redis: what a new job writes into it, and the job that it describes (fields: `schema.py`)."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rowcast.jobs.job import Job, Spec
+from rowcast.jobs.new_job import NewJob
+from rowcast.jobs.records.schema import JobField, Record
+from rowcast.jobs.states import Status
+from rowcast.jobs.summary import render_fields
+
+
+def fields_of(new: NewJob) -> dict[JobField, str | int]:
+    """Returns the fields that a new job's record starts with, besides its status and owner."""
+    record: dict[JobField, str | int] = {
+        JobField.KIND: new.spec.kind,
+        JobField.MODEL: str(new.spec.model),
+        JobField.SPEC: new.spec.model_dump_json(exclude_defaults=True),
+        JobField.ROWS: new.rows,
+        JobField.CHUNKS: new.chunks,
+    }
+    if new.values is not None:
+        record[JobField.VALUES] = json.dumps(new.values)
+        extras = [name for name in ("probabilities", "scores") if getattr(new.spec.options, name)]
+        if extras:
+            record[JobField.EXTRAS] = ",".join(extras)
+    elif new.max_errors is not None:
+        record[JobField.MAX_ERRORS] = new.max_errors
+    return record
+
+
+def status_in(record: Record) -> Status:
+    """Returns the status of a job, or of the tombstone that is left of it."""
+    return Status(record[JobField.STATUS].decode())
+
+
+def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_ms: int) -> Job:
+    """Returns the job of a record that is neither a tombstone nor of an upload.
+
+    `summary` has the fields of a batch's summary; `retention_ms` is the time from the end until the files are removed.
+    """
+
+    def number(name: JobField) -> int:
+        return int(record.get(name, 0))
+
+    def optional(name: JobField) -> int | None:
+        return int(record[name]) if name in record else None
+
+    def document(name: JobField) -> Any:
+        return json.loads(record[name]) if name in record else None
+
+    finished_ms = optional(JobField.FINISHED_MS)
+    return Job(
+        id=id,
+        owner=record[JobField.OWNER].decode(),
+        status=status_in(record),
+        spec=Spec.model_validate_json(record[JobField.SPEC]),
+        rows_total=number(JobField.ROWS),
+        rows_done=number(JobField.ROWS_DONE),
+        rows_failed=number(JobField.ROWS_FAILED),
+        chunks_total=number(JobField.CHUNKS),
+        chunks_done=number(JobField.CHUNKS_DONE),
+        started_ms=optional(JobField.STARTED_MS),
+        finished_ms=finished_ms,
+        expires_ms=None if finished_ms is None else finished_ms + retention_ms,
+        part_bytes=number(JobField.PART_BYTES),
+        error_bytes=number(JobField.ERROR_BYTES),
+        result=document(JobField.RESULT),
+        error=document(JobField.ERROR),
+        summary=render_fields(summary) if summary else None,
+        lost_chunk=optional(JobField.LOST_CHUNK),
+    )

@@ -1,0 +1,65 @@
+-- Leases: who holds a chunk or a row ('ATTEMPT HOLDER', for example '2 host:71/75'), and the strikes against it.
+
+local function unpack_lease(lease)
+  local attempt, holder = string.match(lease or '', '^(%d+) (.*)$')
+  return tonumber(attempt), holder
+end
+
+-- Returns attempt and holder of a lease, or nil.
+local function lease_of(member) return unpack_lease(redis.call('HGET', K.leases(), member)) end
+
+-- Lets the lease end LEASE_MS from now.
+local function prolong(member) redis.call('ZADD', K.due(), format_integer(now_ms() + LEASE_MS), member) end
+
+local function write_lease(member, attempt, holder)
+  redis.call('HSET', K.leases(), member, attempt .. ' ' .. holder)
+  prolong(member)
+end
+
+-- Leases a single job's row to a process. Returns {id, attempt, values, extras or '', strikes}.
+local function lease_row(id, holder)
+  local values, extras, strikes = unpack(redis.call('HMGET', K.job(id), F.values, F.extras, F.strikes))
+  local attempt = redis.call('HINCRBY', K.job(id), F.attempts, 1)
+  write_lease(member_of(id, ROW), attempt, holder)
+  set_status(id, STATUS.running)
+  return {id, attempt, values, extras or '', strikes or '0'}
+end
+
+-- Returns a chunk's entry of the plan.
+local function plan_entry(id, chunk)
+  return redis.call('GETRANGE', K.plan(id), chunk * PLAN_ENTRY_BYTES, (chunk + 1) * PLAN_ENTRY_BYTES - 1)
+end
+
+local function worker_lost_problem(id, chunk)
+  local what = 'The row'
+  local planned = plan_entry(id, chunk)
+  if #planned == PLAN_ENTRY_BYTES then
+    local first, rows = struct.unpack(PLAN_ENTRY_FORMAT, planned)
+    what = string.format('Chunk %s (rows %.0f to %.0f)', chunk, first, first + rows - 1)
+  end
+  return problem('worker-lost', what .. ': the processes that worked on it died, as often as they may.')
+end
+
+-- Notes that the part of a job that has succeeded cannot be made again.
+local function give_up_rescoring(id, chunk)
+  redis.call('HSET', K.job(id), F.lost_chunk, chunk)
+  take_out_of_flight(id, chunk)
+end
+
+-- Adds strikes to a chunk or a row. Returns whether there are now too many, which fails its job. Without `err` the strike
+-- is for a process that died.
+local function strike(id, chunk, strikes, err)
+  if strikes == 0 then return false end
+  local total
+  if is_single(id) then
+    total = redis.call('HINCRBY', K.job(id), F.strikes, strikes)
+  else
+    local attempts, before = unpack_flight(redis.call('HGET', K.in_flight(id), chunk))
+    total = before + strikes
+    redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempts, total))
+  end
+  if total < STRIKES_ALLOWED then return false end
+  if finish(id, STATUS.failed, err or worker_lost_problem(id, chunk)) then publish({id})
+  else give_up_rescoring(id, chunk) end
+  return true
+end

@@ -1,0 +1,82 @@
+-- A job's status, and what follows from its end: counts, expiry, tombstone, publication.
+
+-- Returns '' if another job may be live; otherwise 'all' if the limit of all jobs is reached, or 'owner' if the owner's is.
+local function limit_reached(owner, most, most_owned)
+  local live = redis.call('HMGET', K.live(), '*', owner)
+  if tonumber(live[1] or 0) >= tonumber(most) then return 'all' end
+  return tonumber(live[2] or 0) >= tonumber(most_owned) and 'owner' or ''
+end
+
+local function count_live(owner, by)
+  redis.call('HINCRBY', K.live(), '*', by)
+  redis.call('HINCRBY', K.live(), owner, by)
+end
+
+local function status_of(id) return redis.call('HGET', K.job(id), F.status) end
+
+-- Changes the status of a job. Returns whether the table of states allowed it. Only the first status of a new record is
+-- written elsewhere (add_chunks.lua, submit.lua).
+local function set_status(id, to)
+  local from = status_of(id)
+  if not from or not MAY[from][to] then return false end
+  redis.call('HSET', K.job(id), F.status, to)
+  if to == STATUS.running then redis.call('HSET', K.job(id), F.started_ms, format_integer(now_ms())) end
+  return true
+end
+
+-- Whether the job's input is still being uploaded. Workers score its chunks, but no index, count or call shows the job.
+local function is_arriving(id) return status_of(id) == STATUS.arriving end
+
+-- Takes all chunks out of flight and notes them for a retry.
+local function interrupt(id)
+  local unfinished = chunks_in_flight(id)
+  if unfinished ~= '' then redis.call('HSET', K.job(id), F.unfinished, unfinished) end
+  redis.call('HDEL', K.job(id), F.round)
+  take_all_out_of_flight(id)
+end
+
+-- Ends a job: sets status, times and counts, and takes all chunks out of flight. Returns whether the status allowed it.
+-- The caller publishes the end. A job whose input is still being uploaded ends when the upload is complete (submit.lua).
+local function finish(id, to, err)
+  if is_arriving(id) then
+    redis.call('HSET', K.job(id), F.verdict, to, F.error, err or '')
+    interrupt(id)
+    return true
+  end
+  if not set_status(id, to) then return false end
+  local now = now_ms()
+  redis.call('HSET', K.job(id), F.finished_ms, format_integer(now))
+  if err then redis.call('HSET', K.job(id), F.error, err) end
+  interrupt(id)
+  local owner, rows = unpack(redis.call('HMGET', K.job(id), F.owner, F.rows))
+  count_live(owner, -1)
+  redis.call('ZADD', K.expiring(), format_integer(now + RETENTION_MS), id)
+  add_total('jobs_' .. to, 1)
+  add_total('rows_' .. to, tonumber(rows))
+  return true
+end
+
+-- Deletes every key of one job.
+local function delete_keys(id)
+  take_all_out_of_flight(id)
+  redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.in_flight(id), K.summary(id))
+end
+
+-- Replaces a job by a tombstone. A worker that is storing a part of the job reads it and deletes the part again.
+local function write_tombstone(id, owner, life_seconds)
+  if not set_status(id, STATUS.deleted) then return end
+  delete_keys(id)
+  redis.call('HSET', K.job(id), F.status, STATUS.deleted, F.owner, owner)
+  redis.call('EXPIRE', K.job(id), life_seconds)
+end
+
+-- Lists the job's files for removal after a delay.
+local function list_for_removal(id, delay_ms)
+  redis.call('ZADD', K.removing(), format_integer(now_ms() + delay_ms), id)
+end
+
+-- Publishes news of jobs, a line for each: 'ID' is a job that has ended, 'ID succeeded {...}' also carries the result of a
+-- single job, and 'ID/part' is a job that has another part.
+local function publish(lines)
+  if #lines > 0 then redis.call('PUBLISH', ENDED_CHANNEL, table.concat(lines, '\n')) end
+end

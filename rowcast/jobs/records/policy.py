@@ -1,0 +1,46 @@
+"""The numbers behind leases, retries and uploads. Lua gets them from here (`lua_source.py`)."""
+
+IDEMPOTENCY_SECONDS = 86_400
+"""How long an Idempotency-Key finds the job that it made."""
+
+UPLOAD_SILENCE_SECONDS = 600
+"""How long an upload may store nothing. Then it counts as dead; the gateway refuses a stalled one long before."""
+
+RESEND_SECONDS = 5.0
+"""How long a chunk or a row may wait for a lease before upkeep checks that it is still in its line."""
+
+LONGEST_PAUSE_SECONDS = 30.0
+"""Longest pause between attempts if the store, the registry or Redis is away."""
+
+PUBLISHED_BYTES = 1_000
+"""Largest outcome of a single row, in bytes, that is published with its end. Larger ones are read from the record."""
+
+STRIKES_ALLOWED = 10
+"""Strikes against one chunk or row that fail its job. So a row that kills every process does not go on for ever."""
+
+STRIKES_OF_DEATH = 1
+"""Strikes for a lease whose holder died or fell silent: usually that is not the chunk's fault."""
+
+STRIKES_OF_ERROR = 4
+"""Strikes for a lease that ended with an error of the chunk itself; the third such error is the last."""
+
+LATE_PART_LEASES = 2
+"""How long a worker may still be storing a part of a job that is gone, as a number of lease lengths."""
+
+HEARTBEAT_SECONDS = 2.0
+"""Time between two heartbeats of a worker."""
+
+SILENT_SECONDS = 10.0
+"""A worker without a heartbeat for this long does not count as online."""
+
+WINDOW_LEAST = 4
+"""Chunks of one job that may be in flight, however few processes there are."""
+
+WINDOW_PER_SLOT = 2
+"""Chunks of one job that may be in flight for each process that is online."""
+
+WAKE_SECONDS = 60
+"""How long Redis keeps a word to a lingering process that does not read it."""
+
+REASONS_KEPT = 16
+"""Different messages of bad rows that a record keeps while all rows of its job are bad."""

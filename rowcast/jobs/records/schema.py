@@ -1,0 +1,111 @@
+"""Every field of a job's record, the hash `rowcast:job:ID`: its name, type, writer and meaning, in one table.
+
+Lua gets the names from this table, as `F.status`. Times are milliseconds since 1970, UTC. A tombstone, which is left of
+a deleted job, has only `status` and `owner`.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class JobField(StrEnum):
+    """The name of a field, for example `JobField.ROWS_DONE`. It is equal to its text, `"rows_done"`."""
+
+    STATUS = "status"
+    OWNER = "owner"
+    KIND = "kind"
+    MODEL = "model"
+    SPEC = "spec"
+    ROWS = "rows"
+    CHUNKS = "chunks"
+    VALUES = "values"
+    EXTRAS = "extras"
+    MAX_ERRORS = "max_errors"
+    STARTED_MS = "started_ms"
+    FINISHED_MS = "finished_ms"
+    ROWS_DONE = "rows_done"
+    ROWS_FAILED = "rows_failed"
+    CHUNKS_DONE = "chunks_done"
+    PART_BYTES = "part_bytes"
+    ERROR_BYTES = "error_bytes"
+    RESULT = "result"
+    ERROR = "error"
+    REASONS = "reasons"
+    VERDICT = "verdict"
+    NEXT_CHUNK = "next_chunk"
+    ROUND = "round"
+    UNFINISHED = "unfinished"
+    LOST_CHUNK = "lost_chunk"
+    ATTEMPTS = "attempts"
+    STRIKES = "strikes"
+    PARKED = "parked"
+
+
+class Field(NamedTuple):
+    """What there is to know about one field."""
+
+    jobs: str
+    """The kind of jobs that have it: `both`, `batch` or `single`."""
+    type: str
+    """How its text is read, for example `integer` or `JSON`."""
+    writers: str
+    """The scripts that write it (`rowcast/jobs/records/lua/`), or the shared function in backquotes."""
+    meaning: str
+    """What it says, with its unit."""
+
+
+_F = JobField
+
+TABLE: dict[JobField, Field] = {
+    _F.STATUS: Field("both", "a status", "`set_status`", "state of the job (`rowcast/jobs/states.py`)"),
+    _F.OWNER: Field("both", "text", "submit", "name of the API key that made the job; empty without keys"),
+    _F.KIND: Field("both", "text", "submit, add_chunks", "`single` (one row, in `values`) or `batch` (a file)"),
+    _F.MODEL: Field("both", "text", "submit, add_chunks", "model version that the job is pinned to: `NAME@VERSION`"),
+    _F.SPEC: Field("both", "JSON", "submit, add_chunks", "what was asked for (`Spec` in `rowcast/jobs/job.py`)"),
+    _F.ROWS: Field("both", "integer", "submit, add_chunks", "number of data rows"),
+    _F.CHUNKS: Field("both", "integer", "submit, add_chunks", "number of chunks (that have arrived)"),
+    _F.VALUES: Field("single", "JSON", "submit", "values of the row, in the order of the model's features"),
+    _F.EXTRAS: Field("single", "text", "submit", "`probabilities`, `scores` or both with a comma, if asked for"),
+    _F.MAX_ERRORS: Field("batch", "integer", "submit, add_chunks", "the job fails if more rows than this are bad"),
+    _F.STARTED_MS: Field(
+        "both", "ms", "lease_chunk, take, submit", "time of the first lease, or the first since a retry"
+    ),
+    _F.FINISHED_MS: Field("both", "ms", "`finish`", "time of the end; absent before"),
+    _F.ROWS_DONE: Field("both", "integer", "commit_chunk, commit_rows", "rows that are counted, the bad ones included"),
+    _F.ROWS_FAILED: Field("both", "integer", "commit_chunk, commit_rows", "bad rows among them"),
+    _F.CHUNKS_DONE: Field("batch", "integer", "commit_chunk", "chunks that are counted"),
+    _F.PART_BYTES: Field("batch", "bytes", "commit_chunk", "length of all parts, without the header line"),
+    _F.ERROR_BYTES: Field("batch", "bytes", "commit_chunk", "length of all files of bad rows"),
+    _F.RESULT: Field("single", "JSON", "commit_rows", "the prediction (`RowResult` in `rowcast/jobs/job.py`)"),
+    _F.ERROR: Field("both", "JSON", "`finish`", "problem of a failed job: type, detail, errors"),
+    _F.REASONS: Field("batch", "JSON", "commit_chunk", "while all rows are bad: message → rows and an example"),
+    _F.VERDICT: Field("batch", "a status", "`finish`", "during an upload: how the job will end"),
+    _F.NEXT_CHUNK: Field("batch", "integer", "`top_up`", "first chunk that was never in flight"),
+    _F.ROUND: Field("batch", "integer", "`put_in_flight`", "round of the newest chunk in flight"),
+    _F.UNFINISHED: Field("batch", "text", "`finish`", "chunks in flight at the end and attempts: `3 1 4 2`"),
+    _F.LOST_CHUNK: Field("batch", "integer", "commit_chunk, resend, release", "chunk whose part is gone for good"),
+    _F.ATTEMPTS: Field("single", "integer", "take, submit", "leases of the row so far"),
+    _F.STRIKES: Field("single", "integer", "release, resend", "strikes against the row; 10 fail the job"),
+    _F.PARKED: Field("single", "`1`", "release", "the row waits until its delay is over"),
+}
+
+Record = Mapping[str, bytes]
+"""A job's record as Redis has it, under the names of this table."""
+
+
+def named(record: Mapping[bytes, bytes]) -> Record:
+    """Returns what HGETALL read, with the names as text."""
+    return {name.decode(): value for name, value in record.items()}
+
+
+def markdown() -> list[str]:
+    """Returns the lines of the table for the documentation."""
+    lines = ["| field | of | type | written by | meaning |", "| --- | --- | --- | --- | --- |"]
+    return [*lines, *(f"| `{name}` | {' | '.join(field)} |" for name, field in TABLE.items())]
+
+
+def lua() -> str:
+    """Returns the names as Lua: `F.status`. A name that is not in the table is an error."""
+    names = " ".join(f"{name} = '{name}'," for name in TABLE)
+    return f"local F = checked({{{names}}})"

@@ -1,0 +1,116 @@
+"""What the scripts in Redis return, as typed values."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+Limit = Literal["all", "owner"]
+"""The limit of live jobs that is reached: that of all jobs, or that of the owner."""
+
+
+class Limits(NamedTuple):
+    """How many jobs may be live: neither ended nor being uploaded."""
+
+    #: Of all owners together.
+    all: int
+    #: Of the owner of the new job.
+    owner: int
+
+
+NO_LIMITS = Limits(2**53, 2**53)
+
+
+class Full(NamedTuple):
+    """A job is refused, because there are as many live jobs as may be."""
+
+    limit: Limit
+
+
+class Made(NamedTuple):
+    """What became of a request for a new job."""
+
+    #: `made`. `replayed`: the same request made a job before. `conflict`: another request with this Idempotency-Key
+    #: did. `removed`: the upload was silent for too long, and its chunks are gone.
+    outcome: Literal["made", "replayed", "conflict", "removed"]
+    #: The job's id; for `replayed` and `conflict` that of the earlier job.
+    id: str
+
+
+class LeasedRow(NamedTuple):
+    """A single job's row that is leased to the process that asked."""
+
+    id: str
+    attempt: int
+    #: The row's values as JSON, in the order of the model's features.
+    values: str
+    #: `probabilities`, `scores`, both with a comma between them, or empty.
+    extras: str
+    strikes: int
+
+
+class LeasedRows(NamedTuple):
+    """Rows of one model version that are leased to the process that asked."""
+
+    #: `NAME@VERSION`.
+    model: str
+    rows: Sequence[LeasedRow]
+
+
+class WaitingChunk(NamedTuple):
+    """A chunk that waits for a process, which still has to lease it."""
+
+    id: str
+    chunk: int
+
+
+class LeasedChunk(NamedTuple):
+    """A chunk that is leased to the process that asked."""
+
+    attempt: int
+    #: The chunk's entry of the plan (`chunk_tables.unpack_plan`).
+    plan_entry: bytes
+    #: The job's spec as JSON.
+    spec: bytes
+    #: Leases of the chunk that ended with a death or an error, weighted (`policy.py`).
+    strikes: int
+
+
+Committed = Literal["counted", "ended", "stale", "rescored", "lost"]
+"""What the commit of a part did.
+
+`ended`: the job has ended with it. `stale`: nothing was counted, as the lease is over. `rescored`: the part of a job
+that had succeeded is there again. `lost`: as `rescored`, but the part is not the same as before.
+"""
+
+
+class TotalsRead(NamedTuple):
+    """All counts at one moment, as flat lists of bytes."""
+
+    #: Names and values of `rowcast:totals`.
+    totals: Sequence[bytes]
+    #: Owners and numbers of `rowcast:live`.
+    live: Sequence[bytes]
+    #: Status, jobs and rows, of all records.
+    by_status: Sequence[bytes]
+    #: Owner and live jobs, of all records.
+    by_owner: Sequence[bytes]
+    #: JOB/CHUNK that is leased or due although no live job has it in flight.
+    strays: Sequence[bytes]
+
+
+class JobRead(NamedTuple):
+    """Everything about one job at one moment."""
+
+    #: Names and values of the record.
+    record: Sequence[bytes]
+    #: The packed plan.
+    plan: bytes
+    #: The packed table of parts.
+    parts: bytes
+    #: Numbers of the chunks in flight.
+    in_flight: Sequence[bytes]
+    #: Those of them, or `0` for a single job, that are due for upkeep.
+    watched: Sequence[bytes]
+    #: Of a single job: 1 if its row is leased, parked or waits, otherwise 0.
+    is_taken: int
+    #: 1 if it is set when the job expires, otherwise 0.
+    expires: int
