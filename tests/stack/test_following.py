@@ -11,6 +11,8 @@ from scored import CSV, WANTED, begun, submit, wait
 
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.schema import JobField
+from rowcast.jobs.states import Status
 
 TYPE = {"Content-Type": "text/csv"}
 ROWS = 640
@@ -38,7 +40,9 @@ def half_then(meanwhile: Callable[[], None], body: bytes = SENT) -> Iterator[byt
 
 def arriving(redis: RedisClient) -> list[bytes]:
     return [
-        name for name in redis.keys(key("job", "*")) if redis.type(name) == b"hash" and redis.hexists(name, "arriving")
+        name
+        for name in redis.keys(key("job", "*"))
+        if redis.type(name) == b"hash" and redis.hget(name, JobField.STATUS) == Status.ARRIVING.encode()
     ]
 
 
@@ -157,7 +161,7 @@ def test_a_job_that_fails_while_its_file_arrives_has_failed_when_that_is_there(
 
 
 def has_verdict(redis: RedisClient) -> bool:
-    return any(redis.hexists(name, "verdict") for name in arriving(redis))
+    return any(redis.hexists(name, JobField.VERDICT) for name in arriving(redis))
 
 
 def test_a_result_can_be_followed_through_the_death_of_a_worker(own_stack: Stack, http: httpx.Client) -> None:

@@ -30,7 +30,7 @@ NAMES = {str(name) for name in JobField}
 
 
 def calls_of_redis(source: str) -> Iterator[str]:
-    """The text of each `redis.call(...)`, with its arguments."""
+    """Yields the text of each `redis.call(...)`, with its arguments."""
     for start in re.finditer(r"redis\.call\(", source):
         depth, end = 1, start.end()
         while depth:
@@ -40,20 +40,18 @@ def calls_of_redis(source: str) -> Iterator[str]:
 
 
 def literals_in_lua(source: str) -> list[str]:
-    """Names of fields that a command on a job's record spells out."""
+    """Returns the names of fields that a command on a job's record spells out."""
     on_records = [call for call in calls_of_redis(source) if "K.job(" in call]
     return [text for call in on_records for text in re.findall(r"'([^']*)'", call) if text in NAMES]
 
 
 def literals_in_python(source: str) -> list[str]:
-    """Names of fields that a command on a job's record, or a look into one, spells out."""
+    """Returns the names of fields that are spelled out in a command on a job's record, or in a look into one."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in HASH_COMMANDS:
-            is_on_record = any(
-                isinstance(part, ast.Call) and ast.unparse(part).startswith("key('job'") for part in node.args
-            )
-            found += [one.value for one in node.args[1:] if is_on_record and isinstance(one, ast.Constant)]
+            is_other_hash = re.match(r"key\('(?!job')", ast.unparse(node.args[0])) if node.args else None
+            found += [one.value for one in node.args[1:] if isinstance(one, ast.Constant) and not is_other_hash]
         if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("record"):
             found += [node.slice.value] if isinstance(node.slice, ast.Constant) else []
     return [text for text in found if text in NAMES or text in {name.encode() for name in NAMES}]
@@ -78,6 +76,8 @@ def test_a_field_that_is_spelled_out_would_be_found() -> None:
     assert literals_in_lua("redis.call('HMGET', K.job(id), F.rows,\n 'status')") == ["status"]
     assert literals_in_lua("redis.call('HSET', K.job(id), F.status, 'queued')") == []
     assert literals_in_python("redis.hget(key('job', id), 'status')") == ["status"]
+    assert literals_in_python("redis.hexists(name, 'verdict')") == ["verdict"]
+    assert literals_in_python("redis.hget(key('totals'), 'rows')") == []
     assert literals_in_python("record[b'owner']") == [b"owner"]
 
 
