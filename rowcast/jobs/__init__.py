@@ -1,1 +1,1 @@
-"""Jobs: what one is, how its input is cut into chunks, where its record and its files lie, how its work is queued."""
+"""Jobs: what a job is, its record in Redis, its files in the store, and the audit of both."""

@@ -52,7 +52,7 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    #: One row, whose values are in the record, or a file.
+    #: `single`: one row, with its values in the record. `batch`: a file.
     kind: Literal["single", "batch"]
     #: The model version that the job is pinned to.
     model: ModelRef
@@ -64,7 +64,7 @@ class Spec(BaseModel):
     input: InputInfo | None = None
     #: The line end of the file. A last row without one gets it.
     line_end: str = "\n"
-    #: Length of the result's header line in bytes. The line is a file of its own, next to the parts.
+    #: Length of the result's header line in bytes. The line is a separate file, next to the parts.
     head_bytes: int = 0
 
 
@@ -100,7 +100,7 @@ class Job:
     rows_failed: int = 0
     #: Number of chunks; 1 for a single job.
     chunks_total: int
-    #: Chunks whose part is counted.
+    #: Chunks that are counted.
     chunks_done: int = 0
     #: Time of the first lease, or of the first since a retry; None before.
     started_ms: int | None = None
@@ -118,7 +118,7 @@ class Job:
     error: Recorded | None = None
     #: The summary of a batch's predictions so far; None if there are none.
     summary: AnySummary | None = None
-    #: Number of a chunk whose part is missing or damaged and could not be made again, although the job succeeded.
+    #: Number of a chunk that lost its part after the job succeeded: it could not be made again. Otherwise None.
     lost_chunk: int | None = None
 
     @property
@@ -128,7 +128,7 @@ class Job:
 
     @property
     def is_single(self) -> bool:
-        """Whether the job has one row, whose result is in the record."""
+        """Whether the job has one row. Its result is then in the record."""
         return self.spec.kind == "single"
 
     @property

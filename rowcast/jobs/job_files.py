@@ -1,12 +1,12 @@
-"""A batch job's files in the store: the input as one object a chunk, the result as a head and one object a part.
+"""A batch job's files in the store: an object for each chunk of the input and for each part of the result.
 
     jobs/ID/input/0000000   the chunk's rows as they were sent
     jobs/ID/head            the result's header line
     jobs/ID/parts/0000000   the chunk's rows with their predictions
-    jobs/ID/errors/0000000  the chunk's bad rows, only where there are any
-    jobs/ID/job.json        the job itself: what Redis needs to know of it, should it be emptied (`job_manifest.py`)
+    jobs/ID/errors/0000000  the chunk's bad rows; missing if there are none
+    jobs/ID/job.json        the manifest: what Redis needs to know of the job if it is emptied (`job_manifest.py`)
 
-An object a chunk needs no multipart upload, can be read while later ones still arrive, and is never seen half.
+An object for each chunk needs no multipart upload. It can be read while later chunks arrive, and never half-written.
 """
 
 import hashlib
@@ -37,14 +37,14 @@ class Files:
         return self._storage.get(f"jobs/{id}/head")
 
     def put_part(self, id: str, chunk: int, data: bytes, errors: bytes) -> bytes:
-        """Stores what a chunk produced and answers its digest (16 bytes)."""
+        """Stores what a chunk produced. Returns the digest of the part (16 bytes)."""
         if errors:
             self._storage.put(_object(id, "errors", chunk), errors)
         self._storage.put(_object(id, "parts", chunk), data)
         return digest(data)
 
     def delete_partial_writes(self, id: str, chunk: int) -> None:
-        """Removes what somebody left who was killed while storing this part."""
+        """Removes what a process left behind that was killed while it stored this part."""
         for folder in ("parts", "errors"):
             self._storage.delete_partial_writes(_object(id, folder, chunk))
 
@@ -57,18 +57,18 @@ class Files:
         return self._storage.get(_object(id, "parts", chunk))
 
     def put_manifest(self, id: str, document: bytes) -> None:
-        """Stores the job itself, the last of its files to come."""
+        """Stores the manifest, which is the last of the input's files."""
         self._storage.put(_manifest(id), document)
 
     def get_manifest(self, id: str) -> bytes | None:
-        """Reads the job itself; None where there is none, or none any more."""
+        """Reads the manifest. Returns None if the job has no manifest, or no longer."""
         try:
             return self._storage.get(_manifest(id))
         except FileNotFoundError:
             return None
 
     def forget(self, id: str) -> None:
-        """Removes the job itself, so that it does not come back where Redis is emptied."""
+        """Deletes the manifest, so that the job is not made again if Redis is emptied."""
         self._storage.delete(_manifest(id))
 
     def get_errors(self, id: str, chunk: int) -> bytes:
@@ -76,31 +76,31 @@ class Files:
         return self._storage.get(_object(id, "errors", chunk))
 
     def delete(self, id: str) -> int:
-        """Removes every file of the job, its manifest first, and answers how many others there were."""
+        """Deletes every file of the job, its manifest first. Returns how many other files there were."""
         self.forget(id)
         return self._storage.delete_folder(f"jobs/{id}")
 
     def jobs(self) -> list[str]:
-        """The ids of the jobs that have files."""
+        """Returns the ids of the jobs that have files."""
         return self._storage.folders("jobs")
 
     def sizes(self, id: str) -> dict[str, int]:
-        """Every file of the job as `FOLDER/CHUNK` or `head`, and its bytes."""
+        """Returns the length in bytes of each file of the job, by `FOLDER/CHUNK` or `head`."""
         top = f"jobs/{id}/"
         return {path.removeprefix(top): size for path, size in self._storage.entries(top.rstrip("/"))}
 
     def check(self) -> None:
-        """Asks whether the store can be written and read."""
+        """Checks that the store can be written and read."""
         self._storage.check()
 
 
 def name_of(folder: str, chunk: int) -> str:
-    """A file's name below its job's folder, as `sizes` gives it."""
+    """Returns a file's name below its job's folder, for example `parts/0000012`."""
     return f"{folder}/{chunk:07d}"
 
 
 def digest(data: bytes) -> bytes:
-    """The first 16 bytes of the SHA-256."""
+    """Returns the first 16 bytes of the SHA-256."""
     return hashlib.sha256(data).digest()[:16]
 
 

@@ -1,6 +1,6 @@
-"""A batch job's manifest: all that its record starts with, as a file beside the input.
+"""A batch job's manifest: everything that its record starts with, as a file next to the input.
 
-Redis holds the records, and may be emptied; from this file upkeep makes the record again (`rebuild.py`).
+The records are in Redis, which may be emptied. Upkeep makes a lost record again from this file (`upkeep/rebuild.py`).
 """
 
 import base64
@@ -13,20 +13,23 @@ from rowcast.jobs.new_job import NewJob, Repeat
 
 
 class _Manifest(BaseModel):
+    """The manifest as JSON. The fields that have no line here are those of `NewJob`."""
+
     form: Literal[1] = 1
-    """Raised where an older reader would misunderstand."""
+    """Version of this format. It is raised if an older reader would misunderstand a newer manifest."""
     owner: str
     spec: Spec
     rows: int
     chunks: int
     plan: str
-    """Base64 of `packed.pack_plan`."""
+    """The packed plan (`chunk_tables.pack_plan`) in Base64."""
     repeat: tuple[str, str] | None
+    """Digest and fingerprint of `Repeat`."""
     max_errors: int | None
 
 
 def write(job: NewJob) -> bytes:
-    """The manifest of a batch job."""
+    """Returns the manifest of a batch job."""
     return (
         _Manifest(
             owner=job.owner,
@@ -43,7 +46,7 @@ def write(job: NewJob) -> bytes:
 
 
 def read(id: str, document: bytes) -> NewJob | None:
-    """The job as it was when it was made; None where the manifest is none that we can read."""
+    """Returns the job as it was when it was made, or None if this version cannot read the manifest."""
     try:
         found = _Manifest.model_validate_json(document)
     except ValidationError:

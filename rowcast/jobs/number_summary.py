@@ -1,9 +1,9 @@
-"""Figures of many numbers: minimum, mean, maximum and a histogram, which chunks' figures merge into.
+"""Figures of many numbers: minimum, mean, maximum and a histogram. The figures of chunks merge into those of the job.
 
-They merge into those of the whole, the same to the last bit in whatever order. So a sum is kept whole, and bins lie on
-a grid that all share: widths are powers of two, edges multiples of them, so two bins of a grid are one of the next, and
-the finer of two grids is brought to the coarser without looking at a number again. The merging is done in Redis
-(rowcast/jobs/records/lua/summary.lua), with sums and products by powers of two alone.
+The merged figures are the same to the last bit in any order of the chunks. So the sum is exact, and the bins lie on a
+shared grid: their widths are powers of two, and their edges are multiples of the width. Two bins of a grid are then
+one bin of the next grid, so the finer of two grids is made as coarse as the other without reading a number again. Redis
+does the merging (rowcast/jobs/records/lua/shared/summary.lua), only with sums and with products by powers of two.
 """
 
 import sys
@@ -20,31 +20,33 @@ from typing_extensions import TypedDict
 Key = TypeVar("Key", int, str)
 
 MAX_BINS = 1024
-"""From the first bin that is filled to the last."""
+"""Number of bins, from the first that is filled to the last."""
 
 BARS = 20
-"""Bars of a histogram as it is shown."""
+"""Number of bars of a histogram as a job shows it."""
 
 LEAST_EXPONENT = -50
-"""Bins are never narrower, nor wider than 2**1015: floats, all that Lua has, hold every quotient of two widths."""
+"""Exponent of the narrowest bins. The widest have 2**1015, so a float (Lua's only number) holds any quotient."""
 
 _INDEX_BITS = 50
-"""Indexes of bins stay below 2**50, so floats hold them."""
+"""Indexes of bins stay below 2**50, so a float holds them exactly."""
 
 _LIMB_BITS = 32
 _LEAST_LIMB = -36
-"""The limb that the last bit of the least float falls into, with room for the zeros of a 53-bit mantissa."""
+"""The limb with the last bit of the smallest float, with room for the zeros of a 53-bit mantissa."""
 
 
 class Histogram(TypedDict):
-    """Counts between edges, one more of these."""
+    """Counts of numbers between edges."""
 
+    #: Edges of the bars, ascending; one more than there are counts.
     edges: list[float]
+    #: How many numbers are from one edge up to, but not including, the next.
     counts: list[int]
 
 
 class NumberSummary(TypedDict):
-    """A regressor's predictions. All but `not_finite` are of those that are finite; null if there is none.
+    """A regressor's predictions. The figures are of the finite ones, and null if there are none.
 
     `not_finite` counts the infinite ones and those that are not a number (NaN).
     """
@@ -58,25 +60,27 @@ class NumberSummary(TypedDict):
 
 @dataclass(frozen=True)
 class Numbers:
-    """Figures of numbers, finite ones; if `count` is 0 only `not_finite` says something.
+    """Figures of finite numbers. If `count` is 0, only `not_finite` has a meaning."""
 
-    `total` is the exact sum in limbs: limb i counts 2**(32 * i), and has 32 bits and the sum's sign, so that 64 bits
-    hold what two thousand million of them add up to. Bin i of `bins` counts the numbers from i to i + 1 times
-    2**exponent.
-    """
-
+    #: How many finite numbers there are.
     count: int = 0
+    #: The smallest of them.
     minimum: float = 0.0
+    #: The largest of them.
     maximum: float = 0.0
+    #: Their exact sum in limbs. Limb i counts 2**(32 * i), and has 32 bits and the sum's sign. So 64 bits hold the
+    #: sum of two thousand million limbs.
     total: dict[int, int] = field(default_factory=dict)
+    #: The bins have the width 2**exponent.
     exponent: int = LEAST_EXPONENT
+    #: Bin i counts the numbers from i * 2**exponent up to, but not including, (i + 1) * 2**exponent.
     bins: dict[int, int] = field(default_factory=dict)
+    #: How many other numbers there are: infinite, or NaN.
     not_finite: int = 0
-    """How many others there are: infinite, or NaN."""
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> "Numbers":
-        """The figures of an array; NaN and infinities are only counted."""
+        """Returns the figures of an array. NaN and infinities are only counted."""
         finite = values[np.isfinite(values)]
         not_finite, values = len(values) - len(finite), finite
         if not len(values):
@@ -88,7 +92,7 @@ class Numbers:
         return cls(len(values), minimum, maximum, _limbs(_exact_sum(values)), exponent, bins, not_finite)
 
     def plus(self, other: "Numbers") -> "Numbers":
-        """The figures of both together, which Redis makes likewise."""
+        """Returns the figures of both together. Redis computes the same ones."""
         not_finite = self.not_finite + other.not_finite
         parts = [numbers for numbers in (self, other) if numbers.count]
         if len(parts) < 2:
@@ -107,12 +111,12 @@ class Numbers:
 
     @property
     def mean(self) -> float:
-        """The mean, rounded once."""
+        """The mean of the finite numbers, rounded once."""
         units = sum(amount << (_LIMB_BITS * (limb - _LEAST_LIMB)) for limb, amount in self.total.items())
         return float(Fraction(units, self.count << (_LIMB_BITS * -_LEAST_LIMB)))
 
     def render(self) -> NumberSummary:
-        """What a job shows: min, mean, max, and bars whose edges lie on the grid, so that their counts are exact."""
+        """Returns what a job shows: min, mean, max and bars. The edges lie on the grid, so the counts are exact."""
         if not self.count:
             return {"min": None, "mean": None, "max": None, "histogram": None, "not_finite": self.not_finite}
         least, most = min(self.bins), max(self.bins)
@@ -133,9 +137,9 @@ class Numbers:
 
 
 def grid(minimum: float, maximum: float) -> int:
-    """The exponent of the finest grid on which the numbers between these fill at most `MAX_BINS` bins.
+    """Returns the exponent of the finest grid on which the numbers between these fill at most `MAX_BINS` bins.
 
-    It never falls as the range grows, so merging only ever coarsens.
+    It never falls when the range grows, so merging only makes grids coarser.
     """
     largest = max(abs(minimum), abs(maximum))
     exponent = max(LEAST_EXPONENT, frexp(largest)[1] - _INDEX_BITS) if largest else LEAST_EXPONENT
@@ -146,7 +150,7 @@ def grid(minimum: float, maximum: float) -> int:
 
 
 def _edge(index: int, exponent: int) -> float:
-    """Where a bin begins; one beyond the largest float at the largest float, for JSON has no infinity."""
+    """Returns where a bin begins, or the largest float if it begins beyond that: JSON has no infinity."""
     try:
         return ldexp(index, exponent)
     except OverflowError:
@@ -155,17 +159,17 @@ def _edge(index: int, exponent: int) -> float:
 
 def _bins(values: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
     indexes: NDArray[np.float64] = np.floor(np.ldexp(values, -exponent))
-    indexes[(indexes == 0) & (values < 0)] = -1  # so small that the quotient was rounded to zero
+    indexes[(indexes == 0) & (values < 0)] = -1  # the quotient is so small that it was rounded to zero
     return indexes
 
 
 def _coarser(bins: Mapping[int, int], steps: int) -> dict[int, int]:
-    """The same counts on the grid that is `steps` powers of two wider. `>>` rounds down, for negative indexes too."""
+    """Returns the counts on the grid that is `steps` powers of two wider. `>>` rounds down negative indexes, too."""
     return added({index >> steps: count} for index, count in bins.items())
 
 
 def added(counts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
-    """The counts of all together."""
+    """Returns the sums of the counts, for each key."""
     together: dict[Key, int] = {}
     for one in counts:
         for key, count in one.items():
@@ -174,7 +178,10 @@ def added(counts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
 
 
 def _exact_sum(values: NDArray[np.float64]) -> int:
-    """The sum in units of the least limb, without any rounding: mantissas are added up for each exponent, in halves."""
+    """Returns the sum in units of the least limb, without rounding.
+
+    The mantissas are added up separately for each exponent, in two halves, so that a float holds each sum.
+    """
     fractions, exponents = np.frexp(values)
     mantissas = np.ldexp(fractions, 53).astype(np.int64)
     least = int(exponents.min())
@@ -186,7 +193,7 @@ def _exact_sum(values: NDArray[np.float64]) -> int:
 
 
 def _limbs(units: int) -> dict[int, int]:
-    """A sum in units of the least limb as limbs, those that are zero left out."""
+    """Splits a sum in units of the least limb into limbs, and leaves out those that are zero."""
     sign, rest, limb, limbs = (-1 if units < 0 else 1), abs(units), _LEAST_LIMB, {}
     while rest:
         if amount := rest % 2**_LIMB_BITS:

@@ -1,4 +1,4 @@
-"""The options of a predict request: the one table of names, defaults and what they take."""
+"""The options of a request to predict: names, defaults and permitted values, in one table."""
 
 from typing import Annotated, Literal
 
@@ -28,46 +28,56 @@ def _delimiter(value: object) -> object:
 
 
 def _names(value: object) -> object:
-    """`key` comes as `a,b` in a query and as a list in JSON."""
+    """Reads `key`, which is `a,b` in a query and a list in JSON."""
     return [name for name in value.split(",") if name] if isinstance(value, str) else value
 
 
 def _texts(value: object) -> object:
-    """`na_values` comes as `NA,n/a` in a query and as a list in JSON; empty text is a value, too."""
+    """Reads `na_values`, which is `NA,n/a` in a query and a list in JSON. An empty text is a value, too."""
     return value.split(",") if isinstance(value, str) else value
 
 
 def _encoding(value: object) -> object:
-    """The names by which people call the encodings that are supported."""
+    """Returns the name of an encoding as we write it: `utf-8` for `UTF8`. Unknown names stay as they are."""
     return _ENCODINGS.get(value.lower().replace("_", "-"), value) if isinstance(value, str) else value
 
 
 class Options(BaseModel):
-    """How a job is scored, fixed when it is made. An unknown option is an error, not a shrug."""
+    """How a job is scored. Options are fixed when the job is made. An unknown option is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str | None = Field(
-        default=None, description="`NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the default model."
+        default=None, description="`NAME`, `NAME@VERSION` or `NAME@ALIAS`. None: the default model."
     )
-    output: Literal["joined", "predictions"] = "joined"
+    output: Literal["joined", "predictions"] = Field(
+        default="joined", description="`joined`: the input with added columns. `predictions`: only the added columns."
+    )
     key: Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])] = Field(
-        default=(), description="Input columns that `output=predictions` carries along."
+        default=(), description="Input columns that `output=predictions` keeps."
     )
     probabilities: bool = Field(default=False, description="Adds `probability_CLASS` for each class.")
     scores: bool = Field(
-        default=False, description="Adds what `decision_function` gives, as `score` or as `score_CLASS` for each class."
+        default=False, description="Adds the values of `decision_function`: `score`, or `score_CLASS` for each class."
     )
-    prediction_column: str = Field(default="prediction", min_length=1, max_length=256, pattern=r"^[^\x00]*$")
-    on_error: Literal["skip", "fail"] = Field(default="skip", description="What a bad row does to its job.")
+    prediction_column: str = Field(
+        default="prediction",
+        min_length=1,
+        max_length=256,
+        pattern=r"^[^\x00]*$",
+        description="Name of the column with the predictions.",
+    )
+    on_error: Literal["skip", "fail"] = Field(
+        default="skip", description="`skip`: a bad row has no prediction. `fail`: it fails the job."
+    )
     max_errors: int | None = Field(
-        default=None, ge=0, description="The job fails as soon as more rows than this are bad."
+        default=None, ge=0, description="The job fails if more rows than this are bad. None: no limit."
     )
     delimiter: Annotated[
         Literal["auto", ",", ";", "|", "\t"], BeforeValidator(_delimiter, json_schema_input_type=_Delimiter)
     ] = Field(
         default="auto",
-        description="What separates the fields of a CSV. `auto` is the one under which the header has the features.",
+        description="What separates the fields of a CSV. `auto`: the one with which the header has the features.",
     )
     decimal: Literal[".", ","] = Field(default=".", description="The decimal mark in the cells of a CSV.")
     encoding: Annotated[Literal["auto", "utf-8", "utf-16", "windows-1252", "latin-1"], BeforeValidator(_encoding)] = (
@@ -78,17 +88,17 @@ class Options(BaseModel):
     )
     na_values: Annotated[
         tuple[str, ...] | None, BeforeValidator(_texts, json_schema_input_type=str | list[str] | None)
-    ] = Field(default=None, description="Cells that mean missing, beside pandas' own. None takes those of the model.")
+    ] = Field(default=None, description="Cells that mean missing, besides those of pandas. None: those of the model.")
     header: bool = Field(
-        default=True, description="False: no header line; the columns are the model's features in order."
+        default=True, description="False: the file has no header line; its columns are the model's features in order."
     )
     guard_formulas: bool = Field(
         default=False,
-        description="Predicted text that a spreadsheet would take for a formula gets an apostrophe in front.",
+        description="Puts an apostrophe before predicted text that a spreadsheet would read as a formula.",
     )
 
     def added_columns(self, manifest: Manifest) -> list[str]:
-        """The columns that the result adds: the predictions, then probabilities, then scores."""
+        """Returns the columns that the result adds: predictions, then probabilities, then scores."""
         outputs = manifest.outputs
         predictions = [self.prediction_column]
         if outputs is not None:

@@ -1,7 +1,7 @@
-"""A job as the outside sees it (contract section 3): its types, of which /openapi.json is made, and how it is filled.
+"""A job as callers see it (contract section 3): its types, which /openapi.json is made from, and how they are filled.
 
-They are typed dictionaries (of `typing_extensions`, which pydantic asks for before Python 3.12): they cost nothing when
-an answer is made, and mypy holds the answer to them.
+The types are typed dictionaries, which cost nothing when a response is made, and mypy checks the response against them.
+They come from `typing_extensions`, because pydantic requires that before Python 3.12.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,26 +25,37 @@ Path = Annotated[str, Field(description="A path on this server")]
 class PinnedModel(TypedDict):
     """The model version that a job is pinned to, whatever its aliases do later."""
 
+    #: Name of the model.
     name: str
+    #: Its version, for example `3`.
     version: str
 
 
 class Progress(TypedDict):
-    """Rows whose part is stored, the bad ones among them, and how fast it goes. No count goes back."""
+    """How many rows are done, and how fast it goes. No count ever falls."""
 
+    #: Number of data rows.
     rows_total: int
+    #: Rows that have a prediction or a reason.
     rows_done: int
+    #: Bad rows among them.
     rows_failed: int
+    #: `rows_done` by `rows_total`, from 0 to 1.
     fraction: float
+    #: Rows that were done per second since the start; null before the first.
     rows_per_second: float | None
+    #: Estimated time until the end, in seconds; null if it is not known, and after the end.
     eta_seconds: float | None
 
 
 class BatchResult(TypedDict):
-    """How large a batch's result is, and what is in it. The list of jobs leaves the summary out (null)."""
+    """How large a batch's result is, and what is in it."""
 
+    #: Number of data rows.
     rows: int
+    #: Length of the result in bytes, with its header line.
     bytes: int
+    #: The summary of the predictions. In the list of jobs it is null.
     summary: AnySummary | None
 
 
@@ -52,44 +63,66 @@ class NotFinite(TypedDict):
     """A warning: some predictions are infinite or not a number. They are not part of the summary's figures."""
 
     type: Literal["not-finite"]
+    #: Number of such predictions.
     count: int
+    #: The warning as a sentence.
     message: str
 
 
 class Links(TypedDict):
-    """Where to go from here."""
+    """The paths of calls about the job."""
 
+    #: The job itself.
     self: Path
+    #: The result: CSV of a batch, JSON of a single job.
     result: Path
+    #: The bad rows of a batch, as CSV.
     errors: Path
+    #: The progress, as server-sent events.
     events: Path
+    #: Cancels the job (POST).
     cancel: Path
 
 
 class PublicJob(TypedDict):
     """A request to predict, of one row (`single`) or many (`batch`)."""
 
+    #: The job's id.
     id: Id
+    #: `single`: one row, sent as JSON. `batch`: a file.
     kind: Literal["single", "batch"]
+    #: The state of the job.
     status: PublicStatus
+    #: The model version that predicts.
     model: PinnedModel
+    #: When the request began.
     created_at: Time
+    #: When a worker began; null before.
     started_at: Time | None
+    #: When the job ended; null before.
     finished_at: Time | None
+    #: When the files are removed; null before the end.
     expires_at: Time | None
+    #: How many rows are done.
     progress: Progress
+    #: What is known of a batch's file; null for a single job.
     input: Annotated[dict[str, Any], GetPydanticSchema(lambda _, handler: handler(InputInfo))] | None
+    #: The options of the request, without the model.
     options: Annotated[dict[str, Any], GetPydanticSchema(lambda _, handler: handler(Options))]
+    #: The prediction of a single job, or the size of a batch's result; null before the job succeeded.
     result: RowResult | BatchResult | None
+    #: Why the job failed, otherwise null.
     error: Problem | None
+    #: What to know about the result.
     warnings: list[NotFinite]
+    #: The paths of calls about the job.
     links: Links
 
 
 def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Problem]) -> PublicJob:
-    """The job as the contract shows it.
+    """Returns the job as the contract describes it.
 
-    `prefix` stands before each path. `problem` makes the whole document of a failed job's recorded error.
+    `prefix` comes before each path. `problem` makes the whole document of a failed job's recorded error.
     """
     return {
         "id": job.id,
@@ -155,7 +188,7 @@ def _links(job: Job, prefix: str) -> Links:
 
 
 def _timestamp(ms: int) -> str:
-    """RFC 3339 in UTC with milliseconds and `Z`."""
+    """Returns the time as RFC 3339 in UTC with milliseconds, for example `2026-01-31T09:30:00.125Z`."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

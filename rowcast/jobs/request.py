@@ -1,4 +1,4 @@
-"""A request to predict: who asks for what, checked, with the model version pinned."""
+"""A request to predict, after its checks: the caller, the options, and the model version that it is pinned to."""
 
 import hashlib
 import json
@@ -12,17 +12,26 @@ from rowcast.models.model_manifest import Manifest
 
 @dataclass(frozen=True)
 class Request:
-    """Who asks for what. `idempotency_key` is the caller's word for "the same request again"."""
+    """A request to predict, without its body."""
 
+    #: The model's manifest; it names the version.
     manifest: Manifest
+    #: The options of the request.
     options: Options
+    #: Name of the caller's API key; empty if the gateway has no keys.
     owner: str = ""
+    #: Id of the HTTP request, for the logs.
     request_id: str = ""
+    #: The header `Idempotency-Key`: a caller repeats it to say that a request is the same one again.
     idempotency_key: str | None = None
+    #: Name of the file, if the request has one.
     filename: str | None = None
 
     def repeat(self, content: bytes | str) -> Repeat | None:
-        """The digests that tell whether a request was made before; `content` stands for its body."""
+        """Returns the digests by which the same request is recognised, or None without an Idempotency-Key.
+
+        `content` identifies the body, for example by its SHA-256.
+        """
         if self.idempotency_key is None:
             return None
         asked = json.dumps([self.options.model_dump(mode="json"), self.filename, content], default=str)
@@ -30,7 +39,7 @@ class Request:
 
     @property
     def model(self) -> ModelRef:
-        """The version to pin."""
+        """The version that the job is pinned to."""
         return ModelRef(name=self.manifest.name, version=self.manifest.version)
 
 

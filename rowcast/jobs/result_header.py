@@ -1,4 +1,4 @@
-"""The head of a result and of its errors: what stands before the first part."""
+"""The header lines of a result and of its bad rows."""
 
 from rowcast.csv import scan
 from rowcast.csv.header import Header
@@ -15,15 +15,16 @@ _MARK = b"\xef\xbb\xbf"
 def result_header(
     header: Header | None, options: Options, manifest: Manifest, line_end: bytes, *, has_mark: bool, separator: bytes
 ) -> bytes:
-    """What stands before the result's first row.
+    """Returns what comes before the first row of a result.
 
     Args:
-        header: None if the file has none.
-        options: with the delimiter that was found; with `output=predictions` only the key's columns are kept.
-        manifest: the model's.
-        line_end: of the header line.
+        header: the header of the file, or None if the file has no header.
+        options: the options, with the delimiter that was found. With `output=predictions`, only the columns of `key`
+            are kept.
+        manifest: the manifest of the model.
+        line_end: the line end of the header line.
         has_mark: whether the result begins with a byte order mark.
-        separator: the file's line `sep=;`; a joined result has it again.
+        separator: the line of the file that names its delimiter, for example `sep=;`. A joined result repeats it.
     """
     mark = _MARK if has_mark else b""
     if options.output == "joined":
@@ -32,7 +33,7 @@ def result_header(
 
 
 def _header_line(header: Header, options: Options, manifest: Manifest, line_end: bytes) -> bytes:
-    """Columns of the file as they were sent, then the added ones."""
+    """Returns the columns of the file as they were sent, then the added ones."""
     delimiter = options.delimiter
     line = header.line.removesuffix(b"\n").removesuffix(b"\r")
     kept = [line]
@@ -44,5 +45,5 @@ def _header_line(header: Header, options: Options, manifest: Manifest, line_end:
 
 
 def _key_name(sent: bytes, name: str, delimiter: str) -> bytes:
-    """The name of a key's column: as it was sent, unless pandas gave it another (`score.1`, `Unnamed: 0`)."""
+    """Returns the name of a column of `key`: as it was sent, or as pandas renamed it (`score.1`, `Unnamed: 0`)."""
     return sent if scan.text(sent) == name else csv_cell(name, delimiter)

@@ -1,7 +1,7 @@
-"""The summary of predictions: how often each class came, or figures of numbers; of several outputs one for each.
+"""The summary of predictions: how often each class was predicted, or figures of numbers, for each output of a model.
 
-Summaries of chunks merge into that of the whole, in whatever order. The merging is done in Redis
-(rowcast/jobs/records/lua/summary.lua), in a hash.
+The summaries of chunks merge into that of the job, in any order. Redis does the merging, in a hash
+(rowcast/jobs/records/lua/shared/summary.lua).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from rowcast.jobs.number_summary import Numbers, NumberSummary, added
 
 MAX_OUTPUTS = 20
-"""Of a model with more outputs, so many have a summary: each may take a thousand bins in Redis."""
+"""How many outputs of a model have a summary: the first ones. Each may take a thousand bins in Redis."""
 
 
 class ClassSummary(TypedDict):
@@ -23,7 +23,7 @@ class ClassSummary(TypedDict):
 
 
 class OutputSummary(TypedDict):
-    """Of a model with several outputs, the summary of each, by the output's name; of the first 20 if there are more.
+    """The summary of each output of a model with several, by the output's name; of the first 20 if there are more.
 
     `not_finite` counts the predictions of all outputs that are infinite or not a number (NaN).
     """
@@ -38,21 +38,22 @@ AnySummary = ClassSummary | NumberSummary | OutputSummary
 
 @dataclass(frozen=True)
 class Outputs:
-    """Of several outputs, the name and the summary of each; at most `MAX_OUTPUTS` of them."""
+    """The summaries of a model with several outputs."""
 
+    #: Name and summary of each output; at most `MAX_OUTPUTS`.
     named: tuple[tuple[str, "Summary"], ...]
+    #: Number of predictions of all outputs that are infinite or NaN.
     not_finite: int = 0
-    """Predictions that are infinite or NaN, of all outputs."""
 
     def to_json(self) -> dict[str, Any]:
-        """As it goes to Redis."""
+        """Returns what is sent to Redis."""
         return {
             "outputs": [{"name": name, **summary.to_json()} for name, summary in self.named],
             "not_finite": self.not_finite,
         }
 
     def plus(self, other: "Outputs") -> "Outputs":
-        """Both together."""
+        """Returns the summary of both together."""
         pairs = zip(self.named, other.named, strict=True)
         return Outputs(
             tuple((name, merge(one, another)) for (name, one), (_, another) in pairs),
@@ -60,21 +61,24 @@ class Outputs:
         )
 
     def render(self) -> OutputSummary:
-        """What a job shows."""
+        """Returns what a job shows."""
         shown = {name: cast(ClassSummary | NumberSummary, summary.render()) for name, summary in self.named}
         return {"outputs": shown, "not_finite": self.not_finite}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A classifier's count of each label's text, a regressor's numbers, or several outputs; the others are None."""
+    """The summary of predictions. One of the three fields is set."""
 
+    #: Of a classifier: how often each label was predicted, by the label's text.
     classes: dict[str, int] | None = None
+    #: Of a regressor: the figures of its predictions.
     numbers: Numbers | None = None
+    #: Of a model with several outputs: the summary of each.
     outputs: Outputs | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As it goes to Redis."""
+        """Returns what is sent to Redis."""
         if self.outputs is not None:
             return self.outputs.to_json()
         if self.numbers is None:
@@ -94,7 +98,7 @@ class Summary:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Summary":
-        """The way back from `to_json`."""
+        """Reads what `to_json` returned."""
         if "outputs" in document:
             named = tuple((one["name"], cls.from_json(one)) for one in document["outputs"])
             return cls(outputs=Outputs(named, document["not_finite"]))
@@ -106,14 +110,14 @@ class Summary:
         return cls(numbers=Numbers(**figures))
 
     def render(self) -> AnySummary:
-        """What a job shows as its summary."""
+        """Returns what a job shows as its summary."""
         if self.outputs is not None:
             return self.outputs.render()
         return self.numbers.render() if self.numbers is not None else {"classes": self.classes or {}}
 
 
 def merge(one: Summary, other: Summary) -> Summary:
-    """The summary of both together, which Redis makes likewise."""
+    """Returns the summary of both together. Redis computes the same one."""
     if one.outputs is not None and other.outputs is not None:
         return Summary(outputs=one.outputs.plus(other.outputs))
     if one.numbers is not None and other.numbers is not None:
@@ -122,9 +126,10 @@ def merge(one: Summary, other: Summary) -> Summary:
 
 
 def render_fields(fields: Mapping[bytes, bytes]) -> AnySummary:
-    """Renders the hash in which Redis adds up the parts: `class:LABEL`, or figures, `total:LIMB` and `bin:INDEX`.
+    """Returns what a job shows, from the hash in which Redis adds up the parts.
 
-    Of several outputs, `PLACE/name` and the same fields of each behind `PLACE/`, for example `0/class:LABEL`.
+    Its fields are `class:LABEL`, or figures, `total:LIMB` and `bin:INDEX`. For several outputs, each has the field
+    `PLACE/name`, and `PLACE/` before its other fields: for example `0/class:LABEL`.
     """
     outputs: dict[int, dict[bytes, bytes]] = {}
     for name, value in fields.items():

@@ -1,4 +1,4 @@
-"""A job as its record should be: the small model that the test of the state machine compares the records with."""
+"""A small model of a job, with which the test of the state machine compares the records."""
 
 from dataclasses import dataclass, field
 
@@ -6,15 +6,15 @@ from rowcast.jobs.records.policy import STRIKES_ALLOWED
 from rowcast.jobs.states import TRANSITIONS, Status
 
 ROWS = 3
-"""Of each chunk."""
+"""Rows of each chunk."""
 
 WINDOW = 4
-"""Chunks in flight where no worker has shown itself."""
+"""Chunks of a job that may be in flight with at most two processes online."""
 
 
 @dataclass
 class Held:
-    """A lease as the model knows it."""
+    """A lease as the model has it."""
 
     holder: str
     attempt: int
@@ -33,7 +33,7 @@ class Work:
 
 @dataclass
 class Model:
-    """A job as it should be. Of a single job, `open` has the one entry 0."""
+    """A job as it should be. `open` has the work that is not done; for a single job, only the entry 0."""
 
     chunks: int
     is_single: bool
@@ -44,11 +44,11 @@ class Model:
     done: set[int] = field(default_factory=set)
     failed: int = 0
     unfinished: dict[int, int] = field(default_factory=dict)
-    """What was in flight at the end, and how often it had been leased."""
+    """Chunks in flight at the end, and how often each had been leased."""
     arrived: int | None = None
-    """Of an upload that still goes on: how many of its chunks are known; None once the job is made."""
+    """How many chunks of an upload are known; None once the job is made."""
     verdict: str | None = None
-    """How the job will have ended when its input is there."""
+    """How the job ends when its upload is complete."""
 
     @property
     def is_live(self) -> bool:
@@ -56,7 +56,7 @@ class Model:
 
     @property
     def is_known(self) -> bool:
-        """Whether anybody but the workers may hear of it."""
+        """Whether calls show the job."""
         return self.arrived is None
 
     @property
@@ -65,7 +65,7 @@ class Model:
 
     @property
     def ending(self) -> str:
-        """How it ends when all its chunks are done: not one good row is no success."""
+        """How it ends when all its chunks are done: it fails if every row is bad."""
         return "failed" if self.failed == self.chunks * ROWS else "succeeded"
 
     def top_up(self) -> None:
@@ -84,12 +84,12 @@ class Model:
             self.verdict = status
 
     def arrive(self, chunks: int) -> None:
-        """So many chunks more."""
+        """Adds chunks of an upload."""
         self.arrived = (self.arrived or 0) + chunks
         self.top_up()
 
     def is_all_there(self) -> None:
-        """The job is made."""
+        """Makes the job of a complete upload."""
         self.arrived, verdict, self.verdict = None, self.verdict, None
         if verdict:
             self.end(verdict)
@@ -105,7 +105,7 @@ class Model:
         self.top_up()
 
     def strike(self, chunk: int, strikes: int) -> bool:
-        """Whether that ended the job."""
+        """Adds strikes. Returns whether that ended the job."""
         self.open[chunk].strikes += strikes
         if strikes and self.open[chunk].strikes >= STRIKES_ALLOWED:
             self.end("failed")
@@ -114,7 +114,7 @@ class Model:
 
 
 def can_follow(before: Status, after: Status) -> bool:
-    """By one transition or more: a step of the machine may make two."""
+    """Returns whether `after` follows by one transition or more: a step of the machine may make two."""
     if after in TRANSITIONS[before]:
         return True
     return any(can_follow(then, after) for then in TRANSITIONS[before] if then is not Status.QUEUED)

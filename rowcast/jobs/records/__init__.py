@@ -1,1 +1,1 @@
-"""The jobs in Redis: their records, leases and messages, and the scripts that change them."""
+"""Jobs in Redis: their records, leases and messages, and the scripts that change them."""

@@ -83,7 +83,7 @@ def _visibility_seconds(settings: Settings) -> int:
 def _transport_options(settings: Settings) -> dict[str, Any]:
     """Returns the options of kombu's Redis transport."""
     return {
-        # The order of the queues has no effect: after any message, a process takes the work whose turn it is.
+        # The order of the queues has no effect: after any message, a process takes the work that comes next.
         "queue_order_strategy": "priority",
         "priority_steps": [0],
         # Leases bring work back in seconds. This only brings back the message that a dead worker held.

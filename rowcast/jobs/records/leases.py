@@ -180,7 +180,7 @@ class Leases:
         self._scripts.release(members, strikes, int(delay_seconds * 1000), json.dumps(problem))
 
     def release_of_holders(self, is_gone: Callable[[str], bool], *, strikes: int) -> int:
-        """Ends every lease whose holder is gone. Returns how many there were."""
+        """Ends every lease of a holder that is gone. Returns how many there were."""
         with redis_errors():
             leases = self._redis.hgetall(key("leases"))
         lost: list[tuple[str, int]] = []

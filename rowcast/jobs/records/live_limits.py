@@ -8,7 +8,7 @@ _RETRY_AFTER_SECONDS = 10
 
 
 def limits_of(settings: Settings, owner: str) -> Limits:
-    """Returns how many jobs may be live. Without API keys there is one owner, `""`, whose jobs are all jobs."""
+    """Returns how many jobs may be live. Without API keys, all jobs have the owner `""`."""
     return Limits(settings.max_jobs, settings.max_jobs_per_key if owner else settings.max_jobs)
 
 

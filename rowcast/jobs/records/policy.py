@@ -19,7 +19,7 @@ STRIKES_ALLOWED = 10
 """Strikes against one chunk or row that fail its job. So a row that kills every process does not go on for ever."""
 
 STRIKES_OF_DEATH = 1
-"""Strikes for a lease whose holder died or fell silent: usually that is not the chunk's fault."""
+"""Strikes for a lease that ended because its holder died or fell silent: usually not because of the chunk."""
 
 STRIKES_OF_ERROR = 4
 """Strikes for a lease that ended with an error of the chunk itself; the third such error is the last."""

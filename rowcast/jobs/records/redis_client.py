@@ -117,7 +117,7 @@ class Memory:
 
 
 def redis_full(memory: Memory | None) -> RedisFull:
-    """Returns the error for a Redis whose memory is full, with figures if they are known."""
+    """Returns the error for a Redis with full memory, with figures if they are known."""
     figures = f": {memory}" if memory else ""
     return RedisFull(f"Redis is out of memory{figures}. Raise its maxmemory, delete jobs, or lower ROWCAST_RETENTION.")
 
@@ -126,7 +126,7 @@ def redis_full(memory: Memory | None) -> RedisFull:
 def redis_errors(redis: RedisClient | None = None) -> Iterator[None]:
     """Turns what redis-py raises into `Unavailable`. An error in one of our scripts is raised as it is.
 
-    With `redis`, the error of a Redis whose memory is full says how much memory it has.
+    With `redis`, the error of a Redis with full memory says how much memory it has.
     """
     try:
         yield

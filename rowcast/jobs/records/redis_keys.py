@@ -33,7 +33,7 @@ TABLE = {
     "lingering": Key("rowcast:lingering", "zset", "NODE/PID that waits for a row → its deadline (ms)", "for ever"),
     "wake": Key("rowcast:wake:{}", "list", "leased row for NODE/PID, or '' if other work has come", "a minute"),
     "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
-    "removing": Key("rowcast:removing", "zset", "ids whose files are removed → time of removal (ms)", "until removed"),
+    "removing": Key("rowcast:removing", "zset", "id → time when its files are removed (ms)", "until removed"),
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
     "totals": Key("rowcast:totals", "hash", "jobs and rows taken, and by end; messages sent and refused", "for ever"),
     "indexed": Key("rowcast:indexed", "string", "`whole`: every job in the store has a record here", "for ever"),

@@ -17,11 +17,13 @@ class Limits(NamedTuple):
 
 
 NO_LIMITS = Limits(2**53, 2**53)
+"""Limits that no number of jobs reaches: 2**53 is the largest number that Lua counts to."""
 
 
 class Full(NamedTuple):
     """A job is refused, because there are as many live jobs as may be."""
 
+    #: The limit that is reached.
     limit: Limit
 
 
@@ -38,12 +40,15 @@ class Made(NamedTuple):
 class LeasedRow(NamedTuple):
     """A single job's row that is leased to the process that asked."""
 
+    #: The job's id.
     id: str
+    #: Number of this lease among the row's leases, from 1.
     attempt: int
     #: The row's values as JSON, in the order of the model's features.
     values: str
     #: `probabilities`, `scores`, both with a comma between them, or empty.
     extras: str
+    #: Strikes against the row.
     strikes: int
 
 
@@ -52,19 +57,23 @@ class LeasedRows(NamedTuple):
 
     #: `NAME@VERSION`.
     model: str
+    #: The rows, in the order in which they were submitted.
     rows: Sequence[LeasedRow]
 
 
 class WaitingChunk(NamedTuple):
     """A chunk that waits for a process, which still has to lease it."""
 
+    #: The job's id.
     id: str
+    #: Number of the chunk, from 0.
     chunk: int
 
 
 class LeasedChunk(NamedTuple):
     """A chunk that is leased to the process that asked."""
 
+    #: Number of this lease among the chunk's leases, from 1.
     attempt: int
     #: The chunk's entry of the plan (`chunk_tables.unpack_plan`).
     plan_entry: bytes

@@ -75,11 +75,11 @@ class Scripts:
         return outcome
 
     def expire(self, id: str) -> bool:
-        """Marks a job whose files are removed now. Returns whether its status allowed that."""
+        """Marks a job as expired, before its files are removed. Returns whether its status allowed that."""
         return bool(self._run("expire", id))
 
     def list_removable(self, most: int) -> list[str]:
-        """Returns at most `most` jobs whose files are to be removed now."""
+        """Returns at most `most` ids of jobs and uploads that must lose their files now."""
         return [id.decode() for id in self._run("list_removable", most)]
 
     # An upload

@@ -1,4 +1,4 @@
-"""Uploads: jobs whose input is still arriving. Workers score its chunks before the job itself is made."""
+"""Uploads: inputs that are still arriving. Workers score their chunks before the job itself is made."""
 
 from collections.abc import Sequence
 

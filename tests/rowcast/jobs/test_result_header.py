@@ -1,4 +1,4 @@
-"""The header line of a result."""
+"""The header line of a result: the names as they were sent, and the added ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Summaries: exact, whatever the order and the pieces, in Python and in Redis."""
+"""Summaries: they are exact for any pieces in any order, in Python and in Redis."""
 
 import json
 import math
@@ -48,7 +48,7 @@ def test_pieces_in_any_order_make_the_summary_of_the_whole(parts, random) -> Non
 
 
 @given(st.lists(numbers.filter(lambda value: abs(value) < 1e307), min_size=1, max_size=30))
-def test_figures_are_exact_and_bars_hold_what_is_between_their_edges(values) -> None:
+def test_figures_are_exact_and_bars_count_the_numbers_between_their_edges(values) -> None:
     shown = of(values).render()
     assert shown["min"] == min(values)
     assert shown["max"] == max(values)
@@ -72,7 +72,7 @@ def test_a_summary_survives_json(values) -> None:
         assert Summary.from_json(json.loads(json.dumps(summary.to_json(), allow_nan=False))) == summary
 
 
-def test_what_is_not_finite_is_counted_and_left_out_of_the_figures() -> None:
+def test_infinite_numbers_and_nan_are_counted_and_left_out_of_the_figures() -> None:
     assert of([1.0, math.nan, math.inf, 3.0]).render() == of([1.0, 3.0]).render() | {"not_finite": 2}
     nothing = {"min": None, "mean": None, "max": None, "histogram": None}
     assert of([math.nan]).render() == {**nothing, "not_finite": 1}
@@ -89,7 +89,7 @@ def test_classes_are_counted_together() -> None:
 
 @pytest.fixture
 def in_redis(redis: RedisClient, settings: Settings):
-    """Adds summaries up as a commit does, and renders what Redis has then."""
+    """Returns a function that adds summaries up as a commit does, and renders what Redis has then."""
     script = LuaSource(settings).with_shared("summary", "add_summary(ARGV[1], cjson.decode(ARGV[2]))")
     add = redis.register_script(script)
 
@@ -111,7 +111,7 @@ def test_redis_adds_up_numbers_as_python_does(in_redis, parts) -> None:
 
 
 @pytest.mark.parametrize("parts", [[[math.nan]], [[math.inf], [1.0, -math.inf]], [[1.0], [math.nan]], [[2.0]]])
-def test_redis_counts_what_is_not_finite_as_python_does(in_redis, parts) -> None:
+def test_redis_counts_infinite_numbers_and_nan_as_python_does(in_redis, parts) -> None:
     assert in_redis([of(part) for part in parts]) == merged([of(part) for part in parts]).render()
 
 

@@ -1,4 +1,4 @@
-"""How a batch ends whose rows are all bad: failed, with the most frequent fault, from a few bytes in its record."""
+"""The end of a batch with only bad rows: it fails and names the most frequent fault, which its record keeps."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -58,7 +58,7 @@ def records(redis: RedisClient, settings: Settings) -> Records:
 
 @pytest.fixture
 def commit(redis: RedisClient, settings: Settings) -> Commit:
-    """Scores one chunk of a job, so many rows of it bad; answers what the commit did."""
+    """Scores one chunk of a job, with `failed` bad rows. Returns what the commit did."""
     leases = Leases(Scripts(redis, settings), "node/1")
 
     def commit(id: str, chunk: int, failed: int, summary: Mapping[str, Any]) -> str:
@@ -108,7 +108,7 @@ def test_one_good_row_is_enough_to_succeed(
     assert not redis.hexists(key("job", new.id), JobField.REASONS)
 
 
-def test_the_limit_of_bad_rows_counts_before_the_end(records: Records, commit: Commit) -> None:
+def test_the_limit_of_bad_rows_is_checked_before_the_end(records: Records, commit: Commit) -> None:
     new = new_job(1, max_errors=5)
     records.make(new)
     commit(new.id, 0, ROWS, bad(TRAILING))
@@ -117,7 +117,7 @@ def test_the_limit_of_bad_rows_counts_before_the_end(records: Records, commit: C
     assert error["type"] == "urn:rowcast:problem:too-many-bad-rows"
 
 
-def test_what_was_scored_while_it_arrived_counts(
+def test_rows_that_were_scored_during_the_upload_count(
     records: Records, uploads: Uploads, commit: Commit, redis: RedisClient
 ) -> None:
     redis.zadd(key("workers"), {"a#2": 2**52})
@@ -130,7 +130,9 @@ def test_what_was_scored_while_it_arrived_counts(
     assert TRAILING in detail_of(records.get(new.id))
 
 
-def test_faults_of_endless_variety_take_a_bounded_record(records: Records, commit: Commit, redis: RedisClient) -> None:
+def test_a_record_keeps_only_some_of_many_different_faults(
+    records: Records, commit: Commit, redis: RedisClient
+) -> None:
     new = new_job(40)
     records.make(new)
     for chunk in range(40):
@@ -139,7 +141,7 @@ def test_faults_of_endless_variety_take_a_bounded_record(records: Records, commi
     assert "None of the 400 rows can be predicted: mostly (10) a row" in detail_of(records.get(new.id))
 
 
-def test_a_retry_is_refused_and_the_books_add_up(
+def test_a_retry_is_refused_and_the_audit_finds_nothing(
     records: Records, commit: Commit, redis: RedisClient, settings: Settings, tmp_path: Path
 ) -> None:
     new = new_job(1)

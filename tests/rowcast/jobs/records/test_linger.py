@@ -1,4 +1,4 @@
-"""Lingering: a process that has predicted the last row waits for the next, which goes to it past Celery."""
+"""Lingering: a process that has predicted the last row waits for the next, and gets it without a Celery message."""
 
 import threading
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def linger(leases: Leases) -> None:
 
 
 def handed(leases: Leases) -> tuple[str, RowLease]:
-    """The one row that a lingering process is given, with its model."""
+    """Returns the one row that a lingering process is given, with its model."""
     found = leases.linger(LONG)
     assert isinstance(found, WaitingRows)
     (row,) = found.rows
@@ -49,7 +49,7 @@ def handed(leases: Leases) -> tuple[str, RowLease]:
 
 
 def taken(leases: Leases) -> list[RowLease]:
-    """The rows that wait."""
+    """Takes the rows that wait."""
     found = leases.take(["rows"], 10)
     assert isinstance(found, WaitingRows)
     return list(found.rows)
@@ -82,7 +82,7 @@ def test_a_row_goes_to_the_process_that_lingers_and_no_message_is_sent(
     assert records.get(new.id).result == {"prediction": 0}
 
 
-def test_the_next_row_goes_to_celery_as_nobody_lingers_any_more(
+def test_the_next_row_sends_a_message_as_no_process_lingers_any_more(
     records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     linger(leases)
@@ -101,7 +101,7 @@ def test_no_process_lingers_while_work_waits(
     new = work()
     records.make(new)
     kind = "rows" if new.plan else "chunk"
-    assert leases.take([kind], 10, LONG) is None, "there is other work than it takes"  # type: ignore[list-item]
+    assert leases.take([kind], 10, LONG) is None, "there is only other work than it takes"  # type: ignore[list-item]
     assert leases.take(ANY, 10, LONG) not in (None, "lingering")
     assert not redis.exists(key("lingering"))
 
@@ -117,7 +117,7 @@ def test_a_batch_calls_a_process_that_lingers_and_no_message_is_sent(
     assert leases.take(ANY, 10, LONG) == WaitingChunk(new.id, 0)
 
 
-def test_who_has_waited_long_enough_is_given_nothing_any_more(
+def test_a_process_that_no_longer_lingers_is_given_nothing(
     records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     linger(leases)
@@ -140,7 +140,7 @@ def test_a_row_that_comes_at_the_last_moment_is_not_left_behind(
     assert row.id == new.id
 
 
-def test_who_should_have_come_back_long_ago_is_given_nothing(
+def test_a_process_that_lingers_past_its_deadline_is_given_nothing(
     records: Records, leases: Leases, redis: RedisClient
 ) -> None:
     linger(leases)
@@ -150,13 +150,13 @@ def test_who_should_have_come_back_long_ago_is_given_nothing(
     assert not redis.exists(key("wake", leases.holder))
 
 
-def test_what_was_said_to_it_before_is_not_heard_again(records: Records, leases: Leases, redis: RedisClient) -> None:
+def test_a_word_from_before_is_not_read_again(records: Records, leases: Leases, redis: RedisClient) -> None:
     redis.lpush(key("wake", leases.holder), "")
     linger(leases)
     assert not redis.exists(key("wake", leases.holder))
 
 
-def test_the_lease_of_one_that_died_with_its_row_is_given_back(records: Records, leases: Leases) -> None:
+def test_the_lease_of_a_process_that_died_with_its_row_is_released(records: Records, leases: Leases) -> None:
     linger(leases)
     new = single()
     records.make(new)
@@ -165,7 +165,7 @@ def test_the_lease_of_one_that_died_with_its_row_is_given_back(records: Records,
     assert (again.id, again.attempt, again.strikes) == (new.id, 2, 1)
 
 
-def test_many_rows_and_processes_lose_none_and_have_none_twice(
+def test_many_processes_predict_each_of_many_rows_once(
     records: Records, redis: RedisClient, settings: Settings
 ) -> None:
     ids = [single() for _ in range(300)]
@@ -197,7 +197,7 @@ def test_many_rows_and_processes_lose_none_and_have_none_twice(
     assert {records.get(new.id).status for new in ids} == {Status.SUCCEEDED}
 
 
-def test_lingering_where_redis_is_away_says_so(settings: Settings) -> None:
+def test_lingering_raises_unavailable_if_redis_cannot_be_reached(settings: Settings) -> None:
     away = Leases(Scripts(connect("redis://127.0.0.1:1"), settings), "node/1")
     with pytest.raises(Unavailable):
         away.linger(0.1)

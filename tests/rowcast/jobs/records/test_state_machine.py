@@ -1,8 +1,8 @@
 """The records under random interleavings, against a small model in Python, on the real server.
 
-A job's input is `x` for each row, its part `y`. After every step each record is what the model says, every change of
-status is one that the table of states allows, and the books add up; at the end, all that lives is worked off, and the
-whole audit, the store's files too, finds nothing.
+A job's input has an `x` for each row, and its part a `y`. After every step, each record is what the model says, every
+change of status is one that the table of states allows, and the audit of Redis finds nothing. At the end every live job
+is worked off, and the whole audit, which also reads the store, finds nothing.
 """
 
 from collections import deque
@@ -40,7 +40,7 @@ PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}
 HOLDERS = ("a/1", "a/2", "b/1")
 PAUSE_SECONDS = 600
 PROCESSES = 2
-"""Of the workers that have shown themselves."""
+"""Processes of the worker that is online."""
 
 some = st.integers(0, 1000)
 holders = st.sampled_from(HOLDERS)
@@ -51,7 +51,7 @@ def planned(chunk: int) -> PlanEntry:
 
 
 class Machine(RuleBasedStateMachine):
-    """Each rule does to the store what it does to the model. The fixtures come in by a subclass."""
+    """Each rule does the same to the records and to the model. A subclass brings the fixtures."""
 
     redis: RedisClient
     options: Settings
@@ -60,12 +60,11 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.redis.flushall()
-        self.redis.zadd(
-            key("workers"), {f"a#{PROCESSES}": 2**52}
-        )  # of an input that arrives, chunks are sent only if somebody is there
+        # During an upload, chunks are put in flight only if a worker is online.
+        self.redis.zadd(key("workers"), {f"a#{PROCESSES}": 2**52})
         self.scripts = Scripts(self.redis, self.options)
         self.records = Records(self.scripts, self.options)
-        self.uploads_made = Uploads(self.scripts, self.options)
+        self.receiving = Uploads(self.scripts, self.options)
         self.files = Files(Storage(str(self.folder)))
         for id in self.files.jobs():
             self.files.delete(id)
@@ -78,12 +77,14 @@ class Machine(RuleBasedStateMachine):
         self.row_leases: list[RowLease] = []
         self.keyed: dict[str, tuple[str, str]] = {}
         self.seen: dict[str, tuple[str, int]] = {}
-        self.failed: dict[tuple[str, int], int] = {}  # bad rows of a chunk: whoever scores it finds the same ones
+        self.failed: dict[
+            tuple[str, int], int
+        ] = {}  # bad rows of a chunk: each process that scores it finds the same ones
         self.has_lost_rows = False
-        """Whether rows that wait may stand in no line, until upkeep has looked at all."""
+        """Whether rows that wait may be in no line, until upkeep has looked at all of them."""
 
     def job(self, number: int, *, known: bool = False) -> str:
-        """Any job, a live one more often than not; `known`: none whose input still arrives."""
+        """Returns any job, a live one more often than not. With `known`, its upload is complete."""
         jobs = {id: model for id, model in self.jobs.items() if model.is_known or not known}
         live = [id for id, model in jobs.items() if model.is_live]
         among = live if live and number % 4 else list(jobs)
@@ -96,7 +97,7 @@ class Machine(RuleBasedStateMachine):
         return [id for id, model in self.jobs.items() if not model.is_known]
 
     def has_room(self) -> bool:
-        """Few live jobs at a time meet more often than many would."""
+        """Whether there are few live jobs: rules meet the same job more often if there are few."""
         return sum(model.is_live for model in self.jobs.values()) < 3
 
     # Submitting
@@ -105,7 +106,7 @@ class Machine(RuleBasedStateMachine):
     @rule(chunks=st.integers(1, 7), max_errors=st.none() | st.integers(0, 2), repeat=st.none() | st.sampled_from("kl"))
     def submit_batch(self, chunks: int, max_errors: int | None, repeat: str | None) -> None:
         id = new_id()
-        self.uploads_made.announce(id)
+        self.receiving.announce(id)
         for chunk in range(chunks):
             self.files.put_input(id, chunk, b"x" * ROWS)
         self.finish_upload(id, Model(chunks, False, max_errors), repeat)
@@ -125,7 +126,7 @@ class Machine(RuleBasedStateMachine):
             self.drop(id)
 
     def drop(self, id: str) -> None:
-        self.uploads_made.withdraw(id)
+        self.receiving.withdraw(id)
         self.files.delete(id)
         if id in self.jobs:
             self.jobs[id].open.clear()
@@ -135,7 +136,7 @@ class Machine(RuleBasedStateMachine):
     @rule(chunks=st.integers(1, 7), max_errors=st.none() | st.integers(0, 2))
     def begin_upload(self, chunks: int, max_errors: int | None) -> None:
         id = new_id()
-        self.uploads_made.announce(id)
+        self.receiving.announce(id)
         self.jobs[id] = Model(chunks, False, max_errors, arrived=0)
         self.arrive(id)
 
@@ -155,7 +156,7 @@ class Machine(RuleBasedStateMachine):
             self.files.put_input(id, chunk, b"x" * ROWS)
         first = self.batch(id, 1, model.max_errors) if known == 0 else None
         for _ in range(1 + again):  # the answer was lost on the way
-            assert self.uploads_made.add_chunks(id, known, [planned(chunk) for chunk in numbers], first)
+            assert self.receiving.add_chunks(id, known, [planned(chunk) for chunk in numbers], first)
         model.arrive(chunks)
 
     @precondition(lambda self: self.uploads())
@@ -205,13 +206,13 @@ class Machine(RuleBasedStateMachine):
     @rule(number=some, chunk=st.integers(0, 7), holder=holders)
     def lease_chunk(self, number: int, chunk: int, holder: str) -> None:
         id = self.job(number)
-        if not self.jobs[id].is_single:  # a hint names the jobs of batches alone
+        if not self.jobs[id].is_single:  # only chunks of batches are leased by name
             self.lease(id, chunk, holder)
 
     @precondition(lambda self: any(work.held for _, _, work in self.flying_chunks()))
     @rule(number=some, is_late=st.booleans())
     def take_over(self, number: int, is_late: bool) -> None:
-        """A process falls silent, another takes its chunk, and the first comes back with a part."""
+        """Lets a process fall silent and another take its chunk; the first may come back with a part."""
         held = [(id, chunk, work.held) for id, chunk, work in self.flying_chunks() if work.held]
         id, chunk, lease = held[number % len(held)]
         zombie = next(one for one in reversed(self.chunk_leases) if (one.id, one.chunk) == (id, chunk))
@@ -256,7 +257,7 @@ class Machine(RuleBasedStateMachine):
     def commit(self, lease: ChunkLease, failed: int = 0) -> None:
         model, work = self.jobs[lease.id], self.jobs[lease.id].open.get(lease.chunk)
         failed = self.failed.setdefault((lease.id, lease.chunk), failed)
-        if model.status not in ("deleted", "expired"):  # a worker looks for that (worker/process.py)
+        if model.status not in ("deleted", "expired"):  # a worker checks that before it stores (worker/process.py)
             self.files.put_part(lease.id, lease.chunk, b"y" * ROWS, b"e" * failed)
         part = PartEntry(b"d" * 16, ROWS, failed, ROWS, failed)
         bad = {"bad": {"message": f"has fault {lease.chunk}", "example": "", "rows": ROWS}} if failed == ROWS else {}
@@ -273,13 +274,14 @@ class Machine(RuleBasedStateMachine):
         elif len(model.done) == model.chunks and model.is_known:
             model.end(model.ending)
         has_ended = bool(model.verdict) or not model.is_live
-        None if has_ended else model.top_up()
+        if not has_ended:
+            model.top_up()
         assert outcome == ("ended" if has_ended else "counted")
 
     @precondition(lambda self: self.jobs)
     @rule(holder=holders, commits=st.booleans(), dies=st.sampled_from([False, False, True]))
     def take_chunk(self, holder: str, commits: bool, dies: bool) -> None:
-        """Takes the chunk whose turn it is; a process that dies before it has leased it leaves it to upkeep."""
+        """Takes the chunk that comes next. If the process dies before it has the lease, the chunk is left to upkeep."""
         found = self.workers[holder].take(["chunk"], 1)
         if not isinstance(found, WaitingChunk):
             assert found is None
@@ -293,11 +295,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(holder=holders, most=st.integers(1, 4))
     def lease_rows(self, holder: str, most: int) -> None:
-        stands_in_line = self.redis.exists(key("ready_models"))
+        is_in_line = self.redis.exists(key("ready_models"))
         found = self.workers[holder].take(["rows"], most)
         leased = list(found.rows) if isinstance(found, WaitingRows) else []
         wanted: list[tuple[str, int, int]] = []
-        while stands_in_line and len(wanted) < most and self.waiting:
+        while is_in_line and len(wanted) < most and self.waiting:
             id = self.waiting.popleft()
             work = self.jobs[id].open[0]
             if work.strikes and wanted:
@@ -335,7 +337,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.every_lease())
     @rule(number=some, strikes=st.sampled_from([0, 1, 4, STRIKES_ALLOWED]), delay=st.sampled_from([0, PAUSE_SECONDS]))
-    def give_back(self, number: int, strikes: int, delay: int) -> None:
+    def release(self, number: int, strikes: int, delay: int) -> None:
         lease = self.every_lease()[-1 - number % len(self.every_lease())]
         chunk = getattr(lease, "chunk", 0)
         self.workers[HOLDERS[0]].release([lease], PROBLEM, strikes=strikes, delay_seconds=delay)
@@ -391,7 +393,7 @@ class Machine(RuleBasedStateMachine):
             assert lost == {lease.member}
 
     @rule(queue=st.sampled_from(["batch", "single"]))
-    def lose_hints(self, queue: str) -> None:
+    def lose_messages(self, queue: str) -> None:
         self.redis.delete(key(queue))
 
     @rule(line=st.sampled_from(["ready_chunks", "ready_models", "rounds"]))
@@ -438,7 +440,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        """Uploads fall silent, too."""
+        """Makes every removal due. Uploads then count as silent."""
         pending = dict.fromkeys(self.redis.zrange(key("removing"), 0, -1), 1)
         if pending:
             self.redis.zadd(key("removing"), pending)
@@ -489,7 +491,7 @@ class Machine(RuleBasedStateMachine):
         if id in self.waiting:
             self.waiting.remove(id)
 
-    # What holds
+    # What is always true
 
     @invariant()
     def records_are_as_the_model_says(self) -> None:
@@ -510,7 +512,7 @@ class Machine(RuleBasedStateMachine):
             self.seen[id] = (job.status.value, job.rows_done)
 
     @invariant()
-    def the_books_add_up(self) -> None:
+    def the_audit_of_redis_finds_nothing(self) -> None:
         totals = self.auditor.totals()
         assert list(totals.findings()) == []
         for id in self.jobs:
@@ -525,20 +527,21 @@ class Machine(RuleBasedStateMachine):
         assert [id.decode() for id in self.redis.lrange(key("waiting", str(MODEL)), 0, -1)] == list(self.waiting)
 
     @invariant()
-    def only_what_nobody_has_stands_in_line_and_few_messages_say_so(self) -> None:
+    def only_work_without_a_lease_is_in_a_line_and_few_messages_are_sent(self) -> None:
         free = {f"{id}/{chunk}" for id, chunk, work in self.flying_chunks() if not work.held}
         assert {member.decode() for member in self.redis.zrange(key("ready_chunks"), 0, -1)} <= free
         models = self.redis.zcard(key("ready_models"))
         assert models <= 1
-        assert models or not self.waiting or self.has_lost_rows, "rows that wait stand in line"
+        assert models or not self.waiting or self.has_lost_rows, "rows that wait are in a line"
         assert max(self.redis.llen(key(queue)) for queue in ("batch", "single")) <= PROCESSES
 
     def teardown(self) -> None:
-        """Whatever was lost: with upkeep and one worker all that lives comes to an end, and adds up."""
+        """Lets upkeep and one worker bring every live job to an end, whatever was lost, and audits all of them."""
         for id in self.uploads():
-            self.finish_upload(id, self.jobs[id], None) if self.jobs[id].arrived == self.jobs[id].chunks else self.drop(
-                id
-            )
+            if self.jobs[id].arrived == self.jobs[id].chunks:
+                self.finish_upload(id, self.jobs[id], None)
+            else:
+                self.drop(id)
         for _ in range(20):
             self.tick(everything_is_due=True)
             while self.redis.rpop(key("batch")):
@@ -553,7 +556,7 @@ class Machine(RuleBasedStateMachine):
         assert self.auditor.report().findings == ()
 
 
-def test_whatever_happens_in_whatever_order_the_records_are_as_a_small_model_says(
+def test_in_any_order_of_events_the_records_are_as_a_small_model_says(
     redis: RedisClient, settings: Settings, tmp_path: Path
 ) -> None:
     given = {"redis": redis, "options": settings.model_copy(update={"lease_seconds": 600.0}), "folder": tmp_path}

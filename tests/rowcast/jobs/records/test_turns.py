@@ -1,4 +1,4 @@
-"""Turns: which of what waits comes next, whatever the order and the amount in which it came."""
+"""Turns: which work comes next, in whatever order and amount it was submitted."""
 
 import pytest
 
@@ -44,14 +44,14 @@ def add_file(records: Records, chunks: int) -> str:
 
 
 def rows_next(leases: Leases, most: int = 10) -> tuple[str, int]:
-    """Which model's rows come next, and how many."""
+    """Takes the rows that come next. Returns their model and how many they are."""
     found = leases.take(["rows"], most)
     assert isinstance(found, WaitingRows)
     return found.model, len(found.rows)
 
 
 def chunk_next(leases: Leases) -> tuple[str, int]:
-    """Which chunk comes next; it is scored at once."""
+    """Scores the chunk that comes next, and returns its job and number."""
     found = leases.take(["chunk"], 1)
     assert isinstance(found, WaitingChunk)
     lease = leases.chunk(found.id, found.chunk)
@@ -64,7 +64,7 @@ def messages(redis: RedisClient) -> int:
     return max(redis.llen(key("single")), redis.llen(key("batch")))
 
 
-def test_a_process_takes_the_kind_that_it_wants_first_and_the_other_where_there_is_none(
+def test_a_process_takes_the_kind_of_work_that_it_prefers_and_otherwise_the_other(
     records: Records, leases: Leases
 ) -> None:
     file = add_file(records, 2)
@@ -87,7 +87,7 @@ def test_a_busy_models_rows_do_not_hold_up_anothers(records: Records, leases: Le
     assert turns.count(("busy@1", 10)) == 3
 
 
-def test_neither_of_two_busy_models_gets_more_than_the_other(records: Records, leases: Leases) -> None:
+def test_two_busy_models_get_the_same_share(records: Records, leases: Leases) -> None:
     for _ in range(40):
         add_row(records, QUIET)
     for _ in range(400):
@@ -107,7 +107,7 @@ def test_a_small_file_does_not_wait_for_a_giant_one(records: Records, leases: Le
 
 
 def test_a_giant_file_goes_on_while_small_ones_keep_coming(records: Records, leases: Leases) -> None:
-    """Two come for each chunk that is scored: more than can be done."""
+    """Two files come for each chunk that is scored: more than can be done."""
     giant = add_file(records, 1_000)
     turns = []
     for _ in range(62):
@@ -116,10 +116,10 @@ def test_a_giant_file_goes_on_while_small_ones_keep_coming(records: Records, lea
         turns.append(chunk_next(leases))
     chunks = [chunk for id, chunk in turns if id == giant]
     assert chunks == list(range(len(chunks)))
-    assert len(chunks) >= 5, "a chunk a round, and a round is as long as what came in the one before"
+    assert len(chunks) >= 5, "one chunk in each round; a round is as long as the files that came in the one before"
 
 
-def test_two_files_of_one_size_go_on_side_by_side(records: Records, leases: Leases) -> None:
+def test_two_files_of_the_same_size_take_turns(records: Records, leases: Leases) -> None:
     files = [add_file(records, 100) for _ in range(2)]
     turns = [chunk_next(leases)[0] for _ in range(40)]
     assert [turns.count(file) for file in files] == [20, 20]
@@ -141,16 +141,14 @@ def test_no_more_messages_are_sent_than_there_are_processes(
     assert most == PROCESSES
 
 
-def test_while_a_message_waits_rows_that_a_process_takes_past_it_send_no_other(
-    records: Records, leases: Leases, redis: RedisClient
-) -> None:
+def test_rows_send_no_second_message_while_one_waits(records: Records, leases: Leases, redis: RedisClient) -> None:
     for _ in range(50):
         add_row(records)
         assert rows_next(leases) == ("busy@1", 1)
     assert redis.llen(key("single")) == 1
 
 
-def test_one_who_comes_for_nothing_sends_nothing(records: Records, leases: Leases, redis: RedisClient) -> None:
+def test_a_process_that_finds_no_work_sends_no_message(records: Records, leases: Leases, redis: RedisClient) -> None:
     add_row(records)
     add_file(records, 1)
     rows_next(leases)
@@ -160,7 +158,7 @@ def test_one_who_comes_for_nothing_sends_nothing(records: Records, leases: Lease
     assert not redis.exists(key("single"), key("batch"))
 
 
-def test_what_a_process_leaves_behind_calls_the_next(records: Records, leases: Leases, redis: RedisClient) -> None:
+def test_work_that_a_process_leaves_behind_calls_the_next(records: Records, leases: Leases, redis: RedisClient) -> None:
     add_file(records, 3)
     for _ in range(20):
         add_row(records)
