@@ -15,7 +15,8 @@ from rowcast.logs import set_up
 from rowcast.settings import Settings
 from worker.consumer.bootstep import make_bootstep, release
 from worker.consumer.message_filter import filtered_transport
-from worker.process import Process
+from worker.resources import open_resources
+from worker.work_loop import WorkLoop
 
 
 def make_worker(settings: Settings) -> Celery:
@@ -52,17 +53,19 @@ def _node() -> str:
 
 
 def _register_tasks(app: Celery, settings: Settings, node: str) -> None:
-    at_hand: dict[str, Any] = {}
+    """Registers both tasks. They do the same: a message says only that work waits, and its queue sets the priority."""
+    loops: list[WorkLoop] = []
 
     @worker_process_init.connect(weak=False)
     def _start(**_: Any) -> None:
-        at_hand["process"] = Process(settings, node)
-        at_hand["process"].warm_up()
+        resources = open_resources(settings, node)
+        loops.append(WorkLoop(resources))
+        resources.warm_up()
 
     @app.task(name=CHUNK_TASK)
     def score_chunk() -> None:
-        at_hand["process"].work()
+        loops[-1].run()
 
     @app.task(name=SINGLES_TASK)
     def score_singles() -> None:
-        at_hand["process"].work()
+        loops[-1].run()

@@ -266,7 +266,7 @@ def test_messages_too_many_and_every_chunk_named_twice_change_nothing(own_stack:
     log = own_stack.log("worker")
     scored = [json.loads(line)["chunk"] for line in log.splitlines() if '"chunk_scored"' in line]
     assert sorted(scored) == list(range(CHUNKS)), "none was done twice"
-    assert log.count("hint_not_needed") >= 2
+    assert log.count("chunk_not_needed") >= 2
     assert not redis.hexists(key("totals"), REFUSED)
 
 

@@ -1,0 +1,141 @@
+"""The chunk task: scores one chunk of a file, stores its part, and counts it."""
+
+import time
+from typing import Any
+
+from rowcast.errors import (
+    BadRow,
+    Gone,
+    InputLost,
+    ModelRefused,
+    NotFound,
+    RowcastError,
+    ScoringFailed,
+    Unavailable,
+)
+from rowcast.jobs.chunk_tables import PartEntry
+from rowcast.jobs.records.leases import ChunkLease
+from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
+from rowcast.scoring.predict import Predict, SearchAborted
+from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
+from worker.isolation.child import is_suspect
+from worker.resources import Resources
+
+
+class ChunkTask:
+    """Scores leased chunks. `predict` predicts the chunks that are not suspected of killing their process."""
+
+    def __init__(self, resources: Resources, predict: Predict) -> None:
+        self._resources = resources
+        self._predict = predict
+
+    def score(self, lease: ChunkLease) -> None:
+        """Scores a chunk; whatever happens, its lease has ended afterwards or ends by itself."""
+        resources = self._resources
+        log = resources.log.bind(
+            job=lease.id, chunk=lease.chunk, attempt=lease.attempt, request_id=lease.spec.request_id
+        )
+        longest_seconds = resources.isolated.longest_seconds if is_suspect(lease) else None
+        with resources.watchdog.holding([lease], longest_seconds):
+            try:
+                self._score_and_commit(lease, log)
+            except Unavailable as error:
+                resources.postpone([lease], error, log)
+            except (ModelRefused, NotFound, SearchAborted, InputLost) as error:
+                self._fail_job(lease, error)
+            except Exception as error:
+                log.exception("chunk_raised")
+                detail = f"Chunk {lease.chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
+                problem = ScoringFailed(detail).recorded()
+                resources.watchdog.release([lease], problem, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
+            finally:
+                resources.isolated.close()
+
+    def _score_and_commit(self, lease: ChunkLease, log: Any) -> None:
+        started = time.perf_counter()
+        part = self._scored(lease)
+        if part.rows_failed and lease.spec.options.on_error == "fail":
+            self._resources.records.fail(lease.id, _bad_row(part))
+            log.info("job_failed_at_bad_row")
+            return
+        outcome = self._resources.leases.commit(lease, self._stored(lease, part), _summary(part))
+        log.info(
+            "chunk_scored",
+            rows=part.rows,
+            rows_failed=part.rows_failed,
+            isolated=is_suspect(lease),
+            seconds=round(time.perf_counter() - started, 6),
+            outcome=outcome,
+        )
+        if outcome == "stale":
+            self._delete_files_if_job_is_deleted(lease.id)
+        elif outcome == "lost":
+            log.error("part_digest_mismatch")
+
+    def _scored(self, lease: ChunkLease) -> Part:
+        spec = lease.spec
+        model = self._resources.models.get(spec.model.name, spec.model.version)
+        data = self._input(lease)
+        chunk = ChunkSpec(spec.input.columns if spec.input else (), spec.line_end.encode(), spec.options)
+        if not lease.planned.rows:
+            return unscored(data, model, chunk)
+        predict = self._resources.isolated.predict_good if is_suspect(lease) else self._predict
+        part = score(data, lease.planned.first_row, model, chunk, predict)
+        if part.rows != lease.planned.rows:
+            raise RuntimeError(f"the plan says {lease.planned.rows} rows, scoring found {part.rows}")
+        return part
+
+    def _input(self, lease: ChunkLease) -> bytes:
+        try:
+            data = self._resources.files.get_input(lease.id, lease.chunk)
+        except FileNotFoundError:
+            raise InputLost("its input is missing from the store: send the file again") from None
+        if len(data) != lease.planned.input_bytes:
+            sizes = f"{len(data)} bytes in the store instead of {lease.planned.input_bytes}"
+            raise InputLost(f"its input has {sizes}: send the file again")
+        return data
+
+    def _stored(self, lease: ChunkLease, part: Part) -> PartEntry:
+        """Stores a part. Returns its entry in the table of parts."""
+        files = self._resources.files
+        if lease.attempt > 1:
+            files.delete_partial_writes(lease.id, lease.chunk)
+        digest = files.put_part(lease.id, lease.chunk, part.data, part.errors)
+        return PartEntry(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
+
+    def _delete_files_if_job_is_deleted(self, id: str) -> None:
+        """Deletes a part that was stored after its job's files had been removed.
+
+        If Redis does not know the job at all, Redis was emptied or the upload still goes on: the files stay.
+        """
+        try:
+            self._resources.records.get(id)
+        except Gone:
+            self._resources.files.delete(id)
+        except NotFound:
+            self._resources.log.info("job_unknown", job=id)
+
+    def _fail_job(self, lease: ChunkLease, error: RowcastError) -> None:
+        detail = f"Chunk {lease.chunk} ({lease.rows}) cannot be scored: {error.detail.removesuffix('.')}."
+        self._resources.log.error("job_failed", job=lease.id, reason=detail)
+        problem = _kind_of(error)(detail).recorded()
+        self._resources.watchdog.release([lease], problem, strikes=STRIKES_ALLOWED)
+
+
+def _kind_of(error: RowcastError) -> type[RowcastError]:
+    """Returns the type of the problem of a job whose chunk cannot be scored because of `error`."""
+    if isinstance(error, InputLost):
+        return InputLost
+    return ModelRefused if isinstance(error, (ModelRefused, NotFound)) else ScoringFailed
+
+
+def _summary(part: Part) -> dict[str, Any]:
+    """Returns the summary of a part, with the likely reason if all of its rows are bad."""
+    return {**part.summary.to_json(), **(part.reason.to_json() if part.reason else {})}
+
+
+def _bad_row(part: Part) -> dict[str, Any]:
+    """Returns the problem of a job that fails at its first bad row."""
+    first = part.first_error()
+    where = f"row {first.row}" + (f", column {first.column}" if first.column else "")
+    return BadRow.at(where, first.message).recorded()

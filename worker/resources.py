@@ -1,0 +1,101 @@
+"""The resources of one worker process: connections, models and watchdog, which all of its tasks share."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from rowcast.errors import NoDefaultModel, RowcastError, Unavailable
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.job_records import Records
+from rowcast.jobs.records.leases import ChunkLease, Leases, RowLease
+from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
+from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.workers import WorkerRegistry
+from rowcast.logs import logger
+from rowcast.models.default_model import DefaultModel
+from rowcast.models.registry import Registry
+from rowcast.settings import Settings
+from rowcast.storage import Storage
+from worker.isolation.child import IsolatedProcess
+from worker.lease_watchdog import LeaseWatchdog
+from worker.model_cache import ModelCache
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a process needs for its tasks, made after the fork: connections and threads do not survive one."""
+
+    #: The worker's name in the registry of workers, `HOST:PID` of its main process.
+    node: str
+    #: The leases of this process, whose holder is `NODE/PID`.
+    leases: Leases
+    #: The records of jobs.
+    records: Records
+    #: The jobs' files in the store.
+    files: Files
+    #: The registry of workers.
+    workers: WorkerRegistry
+    #: The open models.
+    models: ModelCache
+    #: The model of requests that name none.
+    default_model: DefaultModel
+    #: Predicts rows that are suspected of killing their process.
+    isolated: IsolatedProcess
+    #: Renews leases while the process works.
+    watchdog: LeaseWatchdog
+    #: The log, bound to the holder's name.
+    log: Any
+
+    def warm_up(self) -> None:
+        """Opens the default model, if there is one, so that the first job does not wait for it.
+
+        A model that cannot be opened is reported by the job that asks for it.
+        """
+        try:
+            manifest = self.default_model.resolve()
+            self.models.get(manifest.name, manifest.version)
+        except NoDefaultModel:
+            pass
+        except RowcastError as error:
+            self.log.warning("default_model_not_loaded", reason=error.detail)
+        self._report_unopenable_models()
+        self.log.info("process_ready")
+
+    def _report_unopenable_models(self) -> None:
+        """Lets `/ready` name the models that jobs may ask for and that this environment cannot open."""
+        try:
+            self.workers.report_unopenable(self.node, self.models.unopenable())
+        except RowcastError as error:
+            self.log.warning("unopenable_models_not_reported", reason=error.detail)
+
+    def postpone(self, leases: list[ChunkLease] | list[RowLease], error: Unavailable, log: Any) -> None:
+        """Releases the leases because Redis, the store or the registry failed.
+
+        The work is tried again after a pause, as often as necessary: its rows are not to blame.
+        """
+        pause_seconds = min(LONGEST_PAUSE_SECONDS, 2 ** min(max(lease.attempt for lease in leases), 8) / 2)
+        log.warning("work_postponed", reason=error.detail, pause_seconds=pause_seconds)
+        self.watchdog.release(leases, error.recorded(), strikes=0, delay_seconds=pause_seconds)
+
+
+def open_resources(settings: Settings, node: str) -> Resources:
+    """Opens what a process of the worker `node` needs."""
+    redis = connect(settings.redis_url)
+    scripts = Scripts(redis, settings)
+    holder = f"{node}/{os.getpid()}"
+    leases = Leases(scripts, holder)
+    registry = Registry(Storage(settings.models), settings.model_key)
+    models = ModelCache(registry, settings.model_versions)
+    return Resources(
+        node=node,
+        leases=leases,
+        records=Records(scripts, settings),
+        files=Files(Storage(settings.store)),
+        workers=WorkerRegistry(redis),
+        models=models,
+        default_model=DefaultModel(registry, settings),
+        isolated=IsolatedProcess(models.files, settings.chunk_timeout),
+        watchdog=LeaseWatchdog(leases, settings.lease_seconds, settings.chunk_timeout),
+        log=logger("worker").bind(worker=holder),
+    )

@@ -1,0 +1,93 @@
+"""The work loop: which work a process takes next when it has received a message."""
+
+import time
+
+from rowcast.errors import Unavailable
+from rowcast.jobs.records.leases import WaitingChunk, WaitingRows
+from worker.chunk_task import ChunkTask
+from worker.fair_share import FairShare
+from worker.resources import Resources
+from worker.row_task import RowTask
+from worker.time_slices import TimeSlices
+
+GATHER_ROWS = 256
+"""Largest number of single rows that are predicted in one call, which costs hardly more than one row does."""
+
+LINGER_SECONDS = 1.0
+"""How long a process waits for the next single row before it returns to Celery.
+
+A message takes longer to arrive through Celery than a prediction takes. Other work ends the wait."""
+
+STAY_SECONDS = 5.0
+"""After this time the process returns to Celery in any case, so that a worker can stop its processes."""
+
+
+class WorkLoop:
+    """Takes work until none waits. Rows and chunks get their fair shares of the process's time."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._share = FairShare()
+        self._rows = RowTask(resources)
+        self._chunks = ChunkTask(resources, TimeSlices(self._let_rows_pass).predict_good)
+        #: Until when the time of the present chunk is counted in its share, in `time.perf_counter()` seconds.
+        self._counted_until = 0.0
+
+    def run(self) -> None:
+        """Predicts the rows that wait until it is a chunk's turn, then scores one chunk and returns.
+
+        If nothing waits, it lingers for rows that may come.
+        """
+        leases = self._resources.leases
+        stay_until = time.monotonic() + STAY_SECONDS
+        while True:
+            linger_seconds = max(0.0, min(LINGER_SECONDS, stay_until - time.monotonic()))
+            taken = leases.take(self._share.order, GATHER_ROWS, linger_seconds)
+            work = leases.linger(linger_seconds) if taken == "lingering" else taken
+            match work:
+                case WaitingRows():
+                    if not self._predict(work) or time.monotonic() > stay_until:
+                        return
+                case WaitingChunk():
+                    if self._score(work):
+                        return
+                case None:
+                    return
+
+    def _score(self, work: WaitingChunk) -> bool:
+        """Scores a chunk. Returns whether it still needed to be scored."""
+        lease = self._resources.leases.chunk(work.id, work.chunk)
+        if isinstance(lease, str):
+            self._resources.log.info("chunk_not_needed", job=work.id, chunk=work.chunk, reason=lease)
+            return False
+        self._counted_until = time.perf_counter()
+        try:
+            self._chunks.score(lease)
+        finally:
+            self._count_chunk_time()
+        return True
+
+    def _predict(self, work: WaitingRows) -> bool:
+        """Predicts rows. Returns whether to go on with others."""
+        started = time.perf_counter()
+        try:
+            return self._rows.predict(work.model, list(work.rows))
+        finally:
+            self._share.add_rows(time.perf_counter() - started)
+
+    def _let_rows_pass(self) -> None:
+        """Predicts rows that wait before the present chunk goes on, as far as their share of the time allows."""
+        self._count_chunk_time()
+        try:
+            while self._share.rows_come_first:
+                work = self._resources.leases.take(["rows"], GATHER_ROWS)
+                if not isinstance(work, WaitingRows) or not self._predict(work):
+                    break
+        except Unavailable as error:
+            self._resources.log.warning("waiting_rows_not_read", reason=error.detail)
+        self._counted_until = time.perf_counter()
+
+    def _count_chunk_time(self) -> None:
+        now = time.perf_counter()
+        self._share.add_chunk(now - self._counted_until)
+        self._counted_until = now
