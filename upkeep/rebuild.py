@@ -1,7 +1,7 @@
-"""Rebuilding: batch jobs that Redis has lost come back from what the store holds; files of nobody are announced.
+"""Rebuilding: batch jobs that Redis has lost are made again from the store, and orphaned files are found.
 
-A mark in Redis says that it knows all jobs of the store; it is gone with everything else. A job comes back as queued
-and is scored again, which gives the same bytes. One that was deleted, or whose time was over, has no manifest any more.
+A mark in Redis says that Redis knows all jobs of the store. If Redis is emptied, the mark is lost, too. A rebuilt job
+is queued and scored again, which gives the same bytes. A job that was deleted or has expired has no manifest any more.
 """
 
 from rowcast.errors import Refused
@@ -19,11 +19,11 @@ from rowcast.settings import Settings
 
 _BEGUN, _WHOLE = b"begun", b"whole"
 _ENDED_FOR_GOOD = (Status.DELETED.encode(), Status.EXPIRED.encode())
-"""Statuses of a record that needs no files any more."""
+"""Statuses of jobs that need no files any more."""
 
 
 class Rebuild:
-    """What upkeep does first in every round; mostly it costs one look at the mark."""
+    """The first step of every round. Usually it only reads the mark."""
 
     def __init__(self, scripts: Scripts, files: Files, settings: Settings) -> None:
         self._redis = scripts.redis
@@ -33,39 +33,40 @@ class Rebuild:
         self._log = logger("upkeep")
 
     def rebuild_if_emptied(self) -> None:
-        """Makes the records that are missing, if Redis was emptied; safe to repeat, and to run in two places.
+        """Makes the missing records if Redis was emptied. It is safe to repeat, and to run in two processes.
 
         Raises:
-            Unavailable: Redis or the store is away; the next round begins again.
+            Unavailable: Redis or the store cannot be used; the next round starts again.
         """
         with redis_errors():
             if self._redis.get(key("indexed")) == _WHOLE:
                 return
             self._redis.set(key("indexed"), _BEGUN)
         self.recover_orphans()
-        with redis_errors():  # only if it was not emptied once more meanwhile
+        with redis_errors():  # if Redis was emptied again meanwhile, the mark stays absent
             self._redis.set(key("indexed"), _WHOLE, xx=True)
 
     def recover_orphans(self) -> None:
-        """Finds the files that nobody has: their job is made again, or they are swept when they have lain still.
+        """Finds files without a record. Their job is made again, or they are removed if nothing is added to them.
 
         Raises:
-            Unavailable: as `rebuild_if_emptied`.
+            Unavailable: as for `rebuild_if_emptied`.
         """
         orphans = self._orphans()
-        made = sum(self._remake(id) for id, was_ended in orphans if not was_ended)
-        for id, was_ended in orphans:
-            if was_ended:  # a worker stored a part after the last sweep
+        rebuilt = sum(self._recreate(id) for id, has_ended in orphans if not has_ended)
+        for id, has_ended in orphans:
+            if has_ended:  # a worker stored a part after the last sweep
                 self._uploads.touch(id)
-        if made:
-            self._log.warning("jobs_came_back", jobs=made)
-        if len(orphans) > made:
-            self._log.warning("orphans_announced", jobs=len(orphans) - made)
+        if rebuilt:
+            self._log.warning("jobs_rebuilt", jobs=rebuilt)
+        if len(orphans) > rebuilt:
+            self._log.warning("orphans_found", jobs=len(orphans) - rebuilt)
 
     def _orphans(self) -> list[tuple[str, bool]]:
-        """Jobs with files that need none and await no sweep, and whether they are known as deleted or expired.
+        """Returns the jobs whose files are orphaned, and whether Redis knows them as deleted or expired.
 
-        What is announced was so before its first file: a sweep is asked for before the record, so none slips through.
+        An upload is announced before its first file is stored. The list of removals is read before the record, so
+        that no job escapes between the two.
         """
         ids = self._files.jobs()
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
@@ -77,16 +78,16 @@ class Rebuild:
         lost = [(id, status) for id, swept, status in found if swept is None]
         return [(id, status is not None) for id, status in lost if status in (None, *_ENDED_FOR_GOOD)]
 
-    def _remake(self, id: str) -> bool:
+    def _recreate(self, id: str) -> bool:
         document = self._files.get_manifest(id)
         new = job_manifest.read(id, document) if document is not None else None
-        if new is None:  # an upload that still goes on, or broke off: upkeep sweeps it if it stays silent
+        if new is None:  # the upload still goes on, or broke off: if nothing more arrives, it is swept
             self._uploads.touch(id)
             return False
         try:
             _, outcome = self._records.recreate(new)
-        except Refused:  # it was deleted this very moment
+        except Refused:  # it has just been deleted
             return False
-        if outcome == "replayed":  # the caller sent it once more, and has that one
+        if outcome == "replayed":  # the caller has sent the same request again, and uses that job
             self._files.delete(id)
         return outcome == "made"

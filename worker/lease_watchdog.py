@@ -116,7 +116,7 @@ class LeaseWatchdog:
                     self._owed[0]()
                     self._owed.popleft()
             except Unavailable as error:
-                self._log.warning("lease_not_given_back", reason=error.detail)
+                self._log.warning("lease_not_released", reason=error.detail)
             return not self._owed
 
     def _look(self, hold: _Hold) -> None:
@@ -132,11 +132,11 @@ class LeaseWatchdog:
         if self._hold is not hold:
             return
         if hold.lost_at is not None and now - hold.lost_at >= GRACE_SECONDS:
-            self._end_process(hold, "work_is_no_longer_wanted")
+            self._end_process(hold, "work_cancelled")
         elif now > hold.deadline:
             timed_out = TimedOut(f"Scoring took longer than {hold.seconds:g} s (ROWCAST_CHUNK_TIMEOUT).")
             self._leases.release(hold.leases, timed_out.recorded(), strikes=STRIKES_OF_ERROR)
-            self._end_process(hold, "work_took_too_long")
+            self._end_process(hold, "work_timed_out")
 
     def _renew(self, hold: _Hold) -> None:
         hold.lost |= self._leases.renew(lease.member for lease in hold.leases if lease.member not in hold.lost)

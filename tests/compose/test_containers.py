@@ -125,7 +125,7 @@ def test_stop_lets_the_running_chunks_end_and_the_job_goes_on_after_the_next_sta
     workers = compose.containers("worker")
     assert [worker["State"]["Status"] for worker in workers] == ["exited"] * 3
     assert [worker["State"]["ExitCode"] for worker in workers] == [0] * 3, "SIGKILL gives 137"
-    assert not any(compose.events(worker, "leases_given_back") for worker in workers)
+    assert not any(compose.events(worker, "leases_released") for worker in workers)
     assert done < progress(client, id) < rows, "no chunk was at work when the signal came"
 
     compose.up()

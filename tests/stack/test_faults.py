@@ -26,7 +26,7 @@ def test_a_killed_pool_process_costs_nothing(own_stack: Stack, http: httpx.Clien
     own_stack.start_worker()
     (own_stack.folder / "die").touch()
     assert_whole(own_stack, http, submit(http, "dying"))
-    assert "leases_given_back" in own_stack.log("worker"), "the death was noticed at once, not at the lease's end"
+    assert "leases_released" in own_stack.log("worker"), "the death was noticed at once, not at the lease's end"
 
 
 def test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds(own_stack: Stack) -> None:
@@ -114,7 +114,7 @@ def test_a_chunk_that_takes_too_long_is_ended_and_tried_again(own_stack: Stack, 
     own_stack.start_worker()
     (own_stack.folder / "stuck").touch()
     id = submit(http, "stuck")
-    until(lambda: "work_took_too_long" in own_stack.log("worker"), "the limit is noticed")
+    until(lambda: "work_timed_out" in own_stack.log("worker"), "the limit is noticed")
     (own_stack.folder / "stuck").unlink()
     assert_whole(own_stack, http, id)
 

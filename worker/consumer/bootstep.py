@@ -62,7 +62,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
             try:
                 self._workers.heartbeat(node, self._slots)
             except Unavailable as error:
-                logger("worker").warning("no_sign_of_life", reason=error.detail)
+                logger("worker").warning("heartbeat_failed", reason=error.detail)
 
         def _release_leases_of_dead_processes(self) -> None:
             if release(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
@@ -103,10 +103,10 @@ def release(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> 
     try:
         given = leases.release_of_holders(of_ours, strikes=strikes)
     except Unavailable as error:
-        logger("worker").warning("leases_not_given_back", reason=error.detail)
+        logger("worker").warning("leases_not_released", reason=error.detail)
         return 0
     if given:
-        logger("worker").warning("leases_given_back", leases=given)
+        logger("worker").warning("leases_released", leases=given)
     return given
 
 

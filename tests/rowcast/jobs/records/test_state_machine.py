@@ -343,9 +343,9 @@ class Machine(RuleBasedStateMachine):
         self.workers[HOLDERS[0]].release([lease], PROBLEM, strikes=strikes, delay_seconds=delay)
         work = self.jobs[lease.id].open.get(chunk)
         if work and work.held and work.held.attempt == lease.attempt:
-            self.put_back(lease.id, chunk, strikes, delay)
+            self.resent(lease.id, chunk, strikes, delay)
 
-    def put_back(self, id: str, chunk: int, strikes: int, delay: int) -> None:
+    def resent(self, id: str, chunk: int, strikes: int, delay: int) -> None:
         model = self.jobs[id]
         if model.strike(chunk, strikes):
             return
@@ -363,7 +363,7 @@ class Machine(RuleBasedStateMachine):
         assert other.release_of_holders(lambda name: name == holder, strikes=strikes) == len(held)
         for id, chunk in sorted(held, key=lambda pair: order.index(f"{pair[0]}/{pair[1]}")):
             if chunk in self.jobs[id].open:  # else: the job ended by another strike
-                self.put_back(id, chunk, strikes, 0)
+                self.resent(id, chunk, strikes, 0)
 
     def flying(self) -> Iterator[tuple[str, int, Work]]:
         for id, model in self.jobs.items():

@@ -1,0 +1,26 @@
+"""Expiry: jobs whose retention time is over."""
+
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.redis_client import redis_errors
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.logs import logger
+
+JOBS_PER_ROUND = 500
+"""Largest number of jobs that expire in one round, so that a round is short."""
+
+
+def expire_jobs(scripts: Scripts, files: Files) -> None:
+    """Marks jobs as expired. Their files are removed by the sweep.
+
+    Raises:
+        Unavailable: Redis or the store cannot be used; the next round continues.
+    """
+    with redis_errors():
+        seconds, _ = scripts.redis.time()
+        due = scripts.redis.zrangebyscore(key("expiring"), "-inf", int(seconds) * 1000, start=0, num=JOBS_PER_ROUND)
+    for id in (one.decode() for one in due):
+        files.forget(id)
+        with redis_errors():
+            scripts.expire(id)
+        logger("upkeep").info("job_expired", job=id)

@@ -1,0 +1,26 @@
+"""The sweep: removes files of jobs that expired or were deleted, and of uploads that broke off."""
+
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.redis_client import redis_errors
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts import Scripts
+from rowcast.logs import logger
+
+JOBS_PER_ROUND = 500
+"""Largest number of jobs whose files are removed in one round, so that a round is short."""
+
+
+def sweep_files(scripts: Scripts, files: Files) -> None:
+    """Removes the files of the jobs that Redis lists for removal.
+
+    Raises:
+        Unavailable: Redis or the store cannot be used; the next round continues with the same job.
+    """
+    with redis_errors():
+        ids = scripts.list_removable(JOBS_PER_ROUND)
+    for id in ids:
+        removed = files.delete(id)
+        with redis_errors():
+            scripts.redis.zrem(key("removing"), id)
+        if removed:
+            logger("upkeep").info("files_removed", job=id, files=removed)
