@@ -1,10 +1,10 @@
-"""The watchdog: a thread of each worker process that renews its leases, and ends the process where work must not go on.
+"""The watchdog: a thread of each worker process that renews leases, and ends the process if its work must stop.
 
-`predict` cannot be interrupted from Python. A chunk whose job was cancelled, or that takes longer than it may, is
-therefore ended with its process; Celery starts a new one in its place. Where `predict` does not even let another thread
-run, the kernel's alarm ends the process, a little later.
+`predict` cannot be interrupted from Python. If a chunk's job is cancelled, or the chunk exceeds its time limit, the
+watchdog therefore ends the whole process, and Celery starts a new one. If `predict` does not even let other threads
+run, the kernel's alarm ends the process a little later.
 
-What could not be given back, as Redis was away, it gives back when Redis is there again.
+Leases that could not be released because Redis was unreachable are released when Redis can be reached again.
 """
 
 import os
@@ -24,27 +24,34 @@ from rowcast.jobs.records.policy import STRIKES_OF_ERROR
 from rowcast.logs import logger
 
 GRACE_SECONDS = 0.5
-"""How long a chunk that is not ours any more may go on: most end by themselves sooner than a process starts anew."""
+"""Time that a chunk may go on after its lease is lost. Most chunks end sooner than a new process would start."""
 
 EXIT_CODE = 70
+"""Exit code of a process that the watchdog has ended."""
 
 _ALARM_SECONDS = 15
-"""How much later than our own limit the alarm goes off."""
+"""Delay of the kernel's alarm after the time limit."""
 
 
 @dataclass
 class _Hold:
+    """Leases that the process works on."""
+
     leases: Sequence[ChunkLease | RowLease]
+    #: Time limit in seconds.
     seconds: float
+    #: When the limit is reached, in `time.monotonic()` seconds.
     deadline: float
+    #: The work that was interrupted for this; its leases are renewed as well.
     outer: "_Hold | None" = None
-    """What the process has put aside for this; it is renewed as well."""
+    #: Leases that this process no longer has, by name.
     lost: set[str] = field(default_factory=set)
+    #: When the last lease was lost, in `time.monotonic()` seconds.
     lost_at: float | None = None
 
 
 class LeaseWatchdog:
-    """Holds one piece of work at a time, as its process does, and what that was put aside for."""
+    """Watches one piece of work at a time, and the work that was interrupted for it."""
 
     def __init__(self, leases: Leases, lease_seconds: float, chunk_timeout_seconds: float) -> None:
         self._leases = leases
@@ -52,10 +59,10 @@ class LeaseWatchdog:
         self._pause_seconds = min(lease_seconds / 3, 0.5)
         self._hold: _Hold | None = None
         self._owed: deque[Callable[[], None]] = deque()
-        self._paying = threading.Lock()
+        self._releasing = threading.Lock()
         self._changed = threading.Event()
         self._log = logger("watchdog")
-        # billiard may have made it an exception, which is raised only when `predict` comes back.
+        # billiard may have set a handler that raises an exception, which would wait until `predict` returns.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
@@ -67,16 +74,16 @@ class LeaseWatchdog:
         strikes: int,
         delay_seconds: float = 0,
     ) -> None:
-        """As `Leases.release`, now or as soon as Redis is there: a late renewal would keep the leases for long."""
+        """Releases leases as `Leases.release` does, now or as soon as Redis can be reached."""
         self._owed.append(partial(self._leases.release, leases, document, strikes=strikes, delay_seconds=delay_seconds))
-        if not self._pay():
+        if not self._release_owed():
             self._changed.set()
 
     @contextmanager
     def holding(self, leases: Sequence[ChunkLease | RowLease], seconds: float | None = None) -> Iterator[None]:
-        """Renews the leases until the block is left; for so many seconds at most, or as long as a chunk may take.
+        """Renews the leases until the block is left, for `seconds` at most (default: the time limit of a chunk).
 
-        A block within a block is work that comes between: the time that it takes is not counted against the outer one.
+        A block inside another block is work that interrupts the outer one. Its time does not count for the outer limit.
         """
         seconds, began = seconds or self._timeout_seconds, time.monotonic()
         outer = self._hold
@@ -103,14 +110,14 @@ class LeaseWatchdog:
                 self._changed.wait()
             self._changed.clear()
             time.sleep(self._pause_seconds)
-            self._pay()
+            self._release_owed()
             hold = self._hold
             if hold is not None:
-                self._look(hold)
+                self._check(hold)
 
-    def _pay(self) -> bool:
-        """Gives back what is owed, as far as Redis lets it; answers whether that was all."""
-        with self._paying:
+    def _release_owed(self) -> bool:
+        """Releases the leases that are still to be released. Returns whether all were."""
+        with self._releasing:
             try:
                 while self._owed:
                     self._owed[0]()
@@ -119,7 +126,7 @@ class LeaseWatchdog:
                 self._log.warning("lease_not_released", reason=error.detail)
             return not self._owed
 
-    def _look(self, hold: _Hold) -> None:
+    def _check(self, hold: _Hold) -> None:
         try:
             self._renew(hold)
             if hold.outer:

@@ -1,4 +1,4 @@
-"""The models of one worker process: opened once, kept while they are used."""
+"""The model cache: the open models of one worker process."""
 
 from collections import OrderedDict
 from typing import Literal
@@ -10,11 +10,11 @@ from rowcast.models.registry import Registry
 from rowcast.scoring.golden_sample import check_golden
 
 _KEPT = 8
-"""Models kept open at a time; the one that was used longest ago goes first."""
+"""Largest number of open models. The least recently used one is closed first."""
 
 
 class ModelCache:
-    """Open models by name and version. A version never changes, so what is open stays valid."""
+    """Open models by name and version. A version never changes, so an open model stays valid."""
 
     def __init__(self, registry: Registry, versions: Literal["strict", "warn"]) -> None:
         self._registry = registry
@@ -22,11 +22,11 @@ class ModelCache:
         self._open: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
 
     def get(self, name: str, version: str) -> LoadedModel:
-        """The model, opened now if it is not.
+        """Returns the model, and opens it if necessary.
 
         Raises:
             NotFound: the registry has no such version.
-            ModelRefused: its file must not be opened, or it predicts otherwise here than where it was registered.
+            ModelRefused: its file must not be opened, or it predicts differently here than where it was registered.
         """
         wanted = (name, version)
         if wanted not in self._open:
@@ -41,13 +41,13 @@ class ModelCache:
         return self._open[wanted]
 
     def files(self, model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
-        """The pickle and the code of an open model, checked again; for a process of its own to open."""
+        """Returns the pickle and the code of an open model, for another process. Their digests are checked again."""
         return self._registry.model_bytes(model.manifest), self._registry.code_files(model.manifest)
 
     def unopenable(self) -> dict[str, str]:
-        """`NAME@VERSION` to why it cannot be opened here, of each model's `latest` and `production`.
+        """Returns why the `latest` and `production` versions of models cannot be opened here, by `NAME@VERSION`.
 
-        It goes by the manifests; no pickle is opened.
+        It only reads the manifests; no pickle is opened.
         """
         found = {}
         for name in self._registry.names():

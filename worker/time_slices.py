@@ -1,4 +1,4 @@
-"""Time slices: a chunk is predicted in slices of a fraction of a second, so that single rows need not wait for it."""
+"""Time slices: a chunk is predicted in short slices, so that single rows need not wait for all of it."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel
 
 SLICE_SECONDS = 0.25
-"""What one call of `predict` over a chunk's rows may take. Most chunks take less, and are predicted in one call."""
+"""Intended time of one call of `predict`. Most chunks take less, and are predicted in one call."""
 
 STEP_ROWS = 64
-"""Slices have a multiple of so many rows, as chunks do: BLAS treats the odd rows at the end of a block differently."""
+"""Slices have a multiple of this many rows, as chunks have: BLAS treats odd rows at the end of a block differently."""
 
 _FIRST_ROWS = 256
-"""The first slice if the model's speed is not known yet. Smaller ones say little: each call has a cost of its own."""
+"""Rows of the first slice if the model's speed is not known. Each call has a fixed cost, so fewer rows say little."""
 
 
 class TimeSlices:
-    """`predict_good` in slices; `between` is called before each of them and after the last."""
+    """Predicts in slices. `between` is called before each slice and after the last one."""
 
     def __init__(self, between: Callable[[], None]) -> None:
         self._between = between
         self._row_seconds: dict[tuple[str, str], float] = {}
 
     def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
-        """As `rowcast.scoring.predict.predict_good`, and gives the same values."""
+        """Returns the same as `rowcast.scoring.predict.predict_good`."""
         name = (model.manifest.name, model.manifest.version)
         outcomes: list[Outcome] = []
         begin = 0
@@ -50,20 +50,20 @@ class TimeSlices:
 
 
 def rows_per_slice(row_seconds: float | None) -> int:
-    """How many rows the next slice has, if each takes so long; None is not known."""
+    """Returns the rows of the next slice. `row_seconds` is the time of one row, or None if it is not known."""
     if row_seconds is None:
         return _FIRST_ROWS
     return max(STEP_ROWS, int(SLICE_SECONDS / max(row_seconds, 1e-9)) // STEP_ROWS * STEP_ROWS)
 
 
 def _piece(table: Table, begin: int, end: int) -> Table:
-    """Some rows with an index that starts at 0, as that of a chunk does: a pipeline may put columns together by it."""
+    """Returns some rows with an index that starts at 0, as in a chunk: a pipeline may join columns by it."""
     piece = rows_of(table, slice(begin, end))
     return piece.reset_index(drop=True) if isinstance(piece, pd.DataFrame | pd.Series) else piece
 
 
 def joined(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome of all rows, from those of slices that follow each other."""
+    """Returns the outcome of all rows, from the outcomes of consecutive slices."""
     if len(outcomes) == 1:
         return outcomes[0]
     begin, good, faults = 0, [], {}
@@ -71,6 +71,6 @@ def joined(outcomes: Sequence[Outcome]) -> Outcome:
         good.append(outcome.good + begin)
         faults.update({begin + row: why for row, why in outcome.faults.items()})
         begin += len(outcome.good) + len(outcome.faults)
-    # A slice without good rows has no values, and their type would be none of the model's.
+    # A slice without good rows has no values, so the type of its values is not that of the model's.
     first, *others = [outcome.values for outcome in outcomes if len(outcome.good)] or [outcomes[0].values]
     return Outcome(first.joined(others), np.concatenate(good), faults)

@@ -1,6 +1,6 @@
-"""What a worker's main process does beside Celery's work.
+"""The bootstep: what a worker's main process does besides Celery's own work.
 
-It shows that it lives, and notices when a process died or its consumer went deaf.
+It sends heartbeats, notices processes that died, and reconnects a consumer that receives no messages.
 """
 
 import os
@@ -26,14 +26,14 @@ from rowcast.settings import Settings
 from worker.consumer.stall_detector import RECONNECTS_BEFORE_EXIT, QueueSnapshot, StallDetector
 
 EXIT_CODE = 70
-"""Of a worker that stays deaf: whatever runs it starts it again."""
+"""Exit code of a worker whose consumer stays stalled, so that its supervisor starts it again."""
 
 CHECK_SECONDS = 0.5
-"""How soon the death of a pool process is noticed; Celery's alarm may fail, and its own look comes every five."""
+"""Time between two checks for dead pool processes. Celery itself checks every five seconds, and may miss a signal."""
 
 
 def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
-    """A step of the main process, on its event loop's timer: no thread, so that it may go on forking."""
+    """Returns a step of the main process. It uses the timer of Celery's event loop, so that no thread is needed."""
 
     class Heartbeat(bootsteps.StartStopStep):
         requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
@@ -54,7 +54,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
         def stop(self, worker: Any) -> None:
             for timer in self._timers:
                 timer.cancel()
-            with suppress(Unavailable):  # it is forgotten after ten seconds anyway
+            with suppress(Unavailable):  # without heartbeats it counts as offline after ten seconds
                 self._workers.remove(node, self._slots)
 
         def _beat(self) -> None:
@@ -69,7 +69,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
                 self._pool.maintain_pool()
 
         def _reconnect_if_stalled(self) -> None:
-            """Where the consumer is deaf, does as if its connection had broken, so that Celery makes a new one."""
+            """Acts as if the connection had broken if the consumer is stalled, so that Celery opens a new one."""
             snapshot = _queue_snapshot(self._redis)
             if snapshot is None or not self._stall_detector.is_stalled(snapshot):
                 return
@@ -79,7 +79,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
             if self._stall_detector.reconnects > RECONNECTS_BEFORE_EXIT:
                 state.should_stop = EXIT_CODE
             else:
-                raise RedisConnectionError("hints wait, and none is received")
+                raise RedisConnectionError("messages wait in the queue, and none is received")
 
     return Heartbeat
 
@@ -94,14 +94,14 @@ def _queue_snapshot(redis: RedisClient) -> QueueSnapshot | None:
 
 
 def release(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:
-    """Ends the leases of those of this worker's processes for which `is_gone(pid)`; answers how many there were."""
+    """Ends the leases of this worker's processes for which `is_gone(pid)` is true. Returns how many there were."""
 
-    def of_ours(holder: str) -> bool:
+    def has_gone(holder: str) -> bool:
         name, _, pid = holder.rpartition("/")
         return name == leases.holder and is_gone(int(pid))
 
     try:
-        given = leases.release_of_holders(of_ours, strikes=strikes)
+        given = leases.release_of_holders(has_gone, strikes=strikes)
     except Unavailable as error:
         logger("worker").warning("leases_not_released", reason=error.detail)
         return 0
@@ -111,12 +111,12 @@ def release(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> 
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether the process is there, and is no zombie."""
+    """Returns whether the process runs (a zombie does not)."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with suppress(OSError):  # no such file outside Linux: there Celery reaps it soon enough
+    with suppress(OSError):  # outside Linux there is no such file, and Celery reaps the process itself
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         return state != "Z"
     return True

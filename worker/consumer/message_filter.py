@@ -1,8 +1,8 @@
-"""The gate before Celery: hints of ours pass, whatever else is put on the queue is logged, counted and dropped.
+"""The message filter: our own messages reach Celery; any other message is logged, counted and dropped.
 
-Celery trusts a message's headers: one whose time limits are no numbers ends the worker, and a few that it cannot read
-fill its prefetch window for good. So nothing of a message comes through but its task and its tag; the rest is made
-anew, as `message_template` makes it.
+Celery trusts the headers of a message. A message whose time limit is not a number ends the worker, and a few messages
+that it cannot read fill its prefetch window for ever. Therefore only the task and the delivery tag of a message are
+kept; everything else comes from `message_template`.
 """
 
 import json
@@ -17,11 +17,11 @@ from rowcast.logs import logger
 
 _SHOWN_CHARACTERS = 300
 _UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
-"""What kombu raises over bytes that are no JSON."""
+"""What kombu raises if a message is not JSON."""
 
 
 def filtered_transport(app: Celery) -> type[kombu_redis.Transport]:
-    """The transport behind the gate, for Celery's setting `broker_transport`."""
+    """Returns the transport with the filter, for Celery's setting `broker_transport`."""
     templates = {
         task: json.loads(message_template(app, task, queue))
         for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))
@@ -32,7 +32,7 @@ def filtered_transport(app: Celery) -> type[kombu_redis.Transport]:
             try:
                 return super()._brpop_read(**options)
             except _UNREADABLE as error:
-                self.refuse(f"no JSON: {error}")
+                self.refuse(f"not JSON: {error}")
                 return None
 
         def refuse(self, message: object) -> None:
@@ -53,7 +53,7 @@ def filtered_transport(app: Celery) -> type[kombu_redis.Transport]:
 
 
 def rebuild_message(message: Any, templates: dict[str, Any]) -> dict[str, Any] | None:
-    """The hint that `message` is, made anew from the template of its task; None where it is none."""
+    """Returns the message, rebuilt from the template of its task. Returns None if it is not one of our messages."""
     match message:
         case {"headers": {"task": str(task)}, "body": str(body), "properties": {"delivery_tag": str(tag)}}:
             if task not in templates or not _has_no_arguments(body):

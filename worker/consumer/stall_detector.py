@@ -1,41 +1,45 @@
-"""The stall detector: whether this worker still gets what waits in its queues.
+"""The stall detector: notices that a worker receives no messages although messages wait for it.
 
-kombu's consumer may go deaf without any error: an acknowledgement that fails because Redis is away leaves its message
-counted as being worked on for ever, and with as many of them as there are processes nothing is asked for any more.
+kombu's consumer may stall without any error. If an acknowledgement fails because Redis cannot be reached, its message
+counts as unacknowledged for ever. With as many of those as there are processes, kombu fetches no more messages.
 """
 
 from dataclasses import dataclass
 
 STALLED_LOOKS = 6
-"""So many looks in a row with a hint that waits, a process that is free, and none received: nobody listens. A hint is
-taken within milliseconds. Looks and not seconds: between two of them the consumer had its turn, however busy the
-machine is."""
+"""The consumer is stalled if this many snapshots in a row show a waiting message, a free process, and none received.
+
+A message is normally received within milliseconds. Snapshots are counted instead of seconds, because the consumer had
+its turn between two of them, however busy the machine is."""
 
 RECONNECTS_BEFORE_EXIT = 2
-"""Reconnections that changed nothing, after which only a new process helps."""
+"""Number of reconnections without effect after which the worker exits, to be started again."""
 
 
 @dataclass(frozen=True)
 class QueueSnapshot:
-    """What one look shows: hints in the queues, hints that this worker is not done with, hints taken so far."""
+    """What one check shows."""
 
+    #: Messages in the queues.
     waiting: int
+    #: Messages that this worker has received and not acknowledged.
     reserved: int
+    #: Messages that this worker has received since it started.
     received: int
 
 
 class StallDetector:
-    """Fed with what each look shows, it says when the worker is deaf."""
+    """Compares successive snapshots. `slots` is the number of processes of the worker."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._received = 0
         self._looks = 0
         self.reconnects = 0
-        """How often in a row it was found deaf without a hint in between."""
+        """How often in a row it was found stalled without a message in between."""
 
     def is_stalled(self, snapshot: QueueSnapshot) -> bool:
-        """Whether it is high time to do something; then it takes as many looks until it says so again."""
+        """Returns whether the consumer must be reconnected. Afterwards it counts from zero again."""
         if snapshot.received != self._received:
             self._received, self._looks, self.reconnects = snapshot.received, 0, 0
         is_suspect = snapshot.waiting > 0 and snapshot.reserved < self._slots
