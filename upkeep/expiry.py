@@ -20,7 +20,7 @@ def expire_jobs(scripts: Scripts, files: Files) -> None:
         seconds, _ = scripts.redis.time()
         due = scripts.redis.zrangebyscore(key("expiring"), "-inf", int(seconds) * 1000, start=0, num=JOBS_PER_ROUND)
     for id in (one.decode() for one in due):
-        files.forget(id)
+        files.delete_manifest(id)
         with redis_errors():
             scripts.expire(id)
         logger("upkeep").info("job_expired", job=id)

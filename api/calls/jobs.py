@@ -79,7 +79,7 @@ def retry_job(id: str) -> Response:
 def delete_job(id: str) -> Response:
     """Removes the job and every file of it; its calls answer 410 from then on."""
     own_job(id)
-    current_services().files.forget(id)  # first: from here on nothing can bring it back
+    current_services().files.delete_manifest(id)  # first: from here on nothing can bring it back
     current_services().records.delete(id)
     files = current_services().files.delete(id)
     logger("gateway").info("job_deleted", job=id, files=files)

@@ -67,7 +67,7 @@ class Files:
         except FileNotFoundError:
             return None
 
-    def forget(self, id: str) -> None:
+    def delete_manifest(self, id: str) -> None:
         """Deletes the manifest, so that the job is not made again if Redis is emptied."""
         self._storage.delete(_manifest(id))
 
@@ -77,7 +77,7 @@ class Files:
 
     def delete(self, id: str) -> int:
         """Deletes every file of the job, its manifest first. Returns how many other files there were."""
-        self.forget(id)
+        self.delete_manifest(id)
         return self._storage.delete_folder(f"jobs/{id}")
 
     def jobs(self) -> list[str]:

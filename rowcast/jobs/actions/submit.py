@@ -99,7 +99,7 @@ class Submit:
 
     def _drop(self, id: str) -> None:
         """Removes what was stored; where Redis or the store is away just now, upkeep looks at it once more."""
-        self._files.forget(id)  # first: from here on nothing can bring it back
+        self._files.delete_manifest(id)  # first: from here on nothing can bring it back
         with suppress(Unavailable):
             self._uploads.withdraw(id)
         self._files.delete(id)

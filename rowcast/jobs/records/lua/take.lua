@@ -1,4 +1,4 @@
--- Gives a process the work that comes next: single rows, or the name of a chunk, which it then leases (lease_chunk.lua).
+-- Hands a process the work that comes next: single rows, or the name of a chunk, which it then leases (lease_chunk.lua).
 -- ARGV: holder, maximum number of rows, how long the process would linger (ms), then 'rows' and 'chunk', or one of them:
 --       the kinds of work that it takes, in its order of preference.
 -- Returns {'rows', NAME@VERSION, the answer of `lease_row` for each row} | {'chunk', JOB, CHUNK} | {'nothing'} |

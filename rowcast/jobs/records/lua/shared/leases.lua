@@ -1,4 +1,4 @@
--- Leases: who holds a chunk or a row ('ATTEMPT HOLDER', for example '2 host:71/75'), and the strikes against it.
+-- Leases: the holder of a chunk or a row ('ATTEMPT HOLDER', for example '2 host:71/75'), and strikes.
 
 local function unpack_lease(lease)
   local attempt, holder = string.match(lease or '', '^(%d+) (.*)$')
