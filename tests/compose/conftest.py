@@ -43,9 +43,9 @@ class Compose:
         assert done.returncode == 0, f"docker compose {' '.join(words)}\n{done.stdout[-3000:]}{done.stderr[-6000:]}"
         return done.stdout
 
-    def up(self, workers: int = WORKERS) -> None:
-        """Everything is there and healthy, with so many workers."""
-        self("up", "--build", "--detach", "--wait", "--scale", f"worker={workers}")
+    def up(self, *, build: bool = False) -> None:
+        """Everything is there and healthy, with all workers."""
+        self("up", *(["--build"] if build else []), "--detach", "--wait", "--scale", f"worker={WORKERS}")
 
     def containers(self, *services: str) -> list[dict[str, Any]]:
         """What the engine knows of the services' containers, of those that have ended, too."""
@@ -93,7 +93,7 @@ def compose() -> Iterator[Compose]:
         pytest.skip(f"{missing}: the containers are not tested")
     project = Compose()
     try:
-        project.up()
+        project.up(build=True)
         yield project
     finally:
         project("down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.xdist_group("compose"),
 ]
 
-ROWS = 300_000
+ROWS = 90_000
 
 
 def test_a_row_is_predicted(client):
