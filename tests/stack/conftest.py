@@ -17,9 +17,8 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
         yield http
 
 
-@pytest.fixture
-def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
-    """A stack of the test's own: quick leases, tiny chunks, misbehaving models in its registry; nothing started."""
+def misbehaving(make_stack: Callable[..., Stack]) -> Stack:
+    """A stack with quick leases, tiny chunks, and misbehaving models in its registry; nothing started."""
     stack = make_stack(ROWCAST_LEASE_SECONDS="3", ROWCAST_CHUNK_ROWS="64", PYTHONPATH=str(SUPPORT))
     for kind in (
         estimators.Fixed,
@@ -34,6 +33,24 @@ def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
     ):
         model = kind(str(stack.folder)).fit(np.zeros((2, 1)), [0, 1])
         register(stack.models, kind.__name__.lower(), model, ["age"])
+    return stack
+
+
+@pytest.fixture
+def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
+    """A misbehaving stack of the test's own; nothing started."""
+    stack = misbehaving(make_stack)
+    yield stack
+    stack.stop_all()
+
+
+@pytest.fixture(scope="module")
+def shared_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
+    """A misbehaving stack with a worker of two processes, for tests after which it serves as before."""
+    stack = misbehaving(make_stack)
+    stack.start_gateway()
+    stack.start_upkeep()
+    stack.start_worker()
     yield stack
     stack.stop_all()
 

@@ -2,12 +2,11 @@
 
 import base64
 import json
-import threading
 
 import httpx
 import psutil
 from programs import Stack, kill_group, until
-from scored import CHUNKS, CSV, ROWS, WANTED, assert_whole, begun, submit, wait
+from scored import CHUNKS, ROWS, assert_whole, begun, submit, wait
 from traps import trap
 
 from rowcast.jobs.actions.submit import new_id
@@ -20,13 +19,6 @@ GOES_ON_SECONDS = 20
 
 def pool_processes(own_stack: Stack, name: str = "worker") -> list[psutil.Process]:
     return psutil.Process(own_stack.processes[name].pid).children()
-
-
-def test_a_killed_pool_process_costs_nothing(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.start_worker()
-    (own_stack.folder / "die").touch()
-    assert_whole(own_stack, http, submit(http, "dying"))
-    assert "leases_released" in own_stack.log("worker"), "the death was noticed at once, not at the lease's end"
 
 
 def test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds(own_stack: Stack) -> None:
@@ -119,45 +111,6 @@ def test_a_chunk_that_takes_too_long_is_ended_and_tried_again(own_stack: Stack, 
     assert_whole(own_stack, http, id)
 
 
-def test_a_row_that_makes_predict_raise_is_found_and_the_others_are_scored(
-    own_stack: Stack, http: httpx.Client
-) -> None:
-    own_stack.start_worker()
-    id = submit(http, "picky", CSV.replace(b"\n17\n", b"\n66\n"))
-    job = wait(http, id)
-    blamed = sum(number % 60 == 17 for number in range(ROWS))
-    assert (job["status"], job["progress"]["rows_failed"]) == ("succeeded", blamed)
-    errors = http.get(f"/jobs/{id}/errors").text.splitlines()
-    assert errors[0] == "row,column,value,message"
-    assert errors[1].startswith("18,")
-    assert "66 is not for me" in errors[1]
-    assert len(errors) == 1 + blamed
-    assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
-
-
-def test_a_row_that_kills_its_process_is_found_and_the_others_are_scored(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.start_worker()
-    id = submit(http, "deadly", CSV.replace(b"\n17\n", b"\n66\n", 1))
-    job = wait(http, id)
-    assert (job["status"], job["progress"]["rows_failed"]) == ("succeeded", 1), job
-    errors = http.get(f"/jobs/{id}/errors").text
-    assert errors == "row,column,value,message\n18,,,predict ended its process (signal 9)\n"
-    assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
-
-
-def test_a_row_that_needs_more_memory_than_there_is_is_found_and_the_others_are_scored(
-    own_stack: Stack, http: httpx.Client
-) -> None:
-    own_stack.start_worker()
-    id = submit(http, "greedy", CSV.replace(b"\n17\n", b"\n66\n", 1))
-    job = wait(http, id)
-    assert (job["status"], job["progress"]["rows_failed"]) == ("succeeded", 1), job
-    _, error = http.get(f"/jobs/{id}/errors").text.splitlines()
-    assert error.startswith("18,")
-    assert "memory" in error
-    assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
-
-
 def test_a_row_at_which_predict_hangs_is_found_and_the_others_are_scored(own_stack: Stack, http: httpx.Client) -> None:
     own_stack.environment["ROWCAST_CHUNK_TIMEOUT"] = "2"
     own_stack.start_worker()
@@ -179,17 +132,6 @@ def test_a_single_row_that_kills_its_process_fails_alone(own_stack: Stack, http:
     assert job["error"]["detail"] == "predict ended its process (signal 9)"
 
 
-def test_a_chunk_that_keeps_raising_fails_the_job_and_names_its_rows(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.start_worker()
-    (own_stack.folder / "failing").touch()
-    job = wait(http, submit(http, "failing"))
-    assert job["status"] == "failed"
-    assert "(rows " in job["error"]["detail"]
-    assert "MemoryError" in job["error"]["detail"]
-    (own_stack.folder / "failing").unlink()
-    assert_whole(own_stack, http, submit(http, "failing"))
-
-
 def test_ten_jobs_survive_workers_killed_again_and_again(own_stack: Stack, http: httpx.Client) -> None:
     """Each time in the middle of work; between two times work goes on, and more jobs come."""
     stuck = own_stack.folder / "stuck"
@@ -204,33 +146,6 @@ def test_ten_jobs_survive_workers_killed_again_and_again(own_stack: Stack, http:
         own_stack.start_worker(f"w{number + 1}")
     for id in ids:
         assert_whole(own_stack, http, id)
-
-
-def with_arguments(hint: bytes, *arguments: object) -> bytes:
-    """The hint with these arguments in place of its own; its body is JSON within JSON."""
-    message = json.loads(hint)
-    body = json.loads(message["body"])
-    return json.dumps({**message, "body": json.dumps([list(arguments), *body[1:]])}).encode()
-
-
-def test_a_message_that_nobody_of_ours_sent_is_refused_and_the_worker_goes_on(
-    own_stack: Stack, http: httpx.Client
-) -> None:
-    own_stack.start_worker()
-    redis = own_stack.redis
-    id = submit(http, "slow")
-    until(lambda: redis.llen(key("batch")), "hints wait")
-    hint = redis.lindex(key("batch"), 0)
-    for arguments in (["x"], [7, "a"], [[]], ["../..", 0], [id, "0"], [None], [{}]):
-        redis.lpush(key("batch"), with_arguments(hint, *arguments))
-    redis.lpush(key("batch"), hint.replace(b"rowcast.score_chunk", b"os.system"))
-    for bytes in (b"", b"no JSON", b"[]", b"7", b"null", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"properties": 1}'):
-        redis.lpush(key("batch"), bytes)
-    # Of these two nothing is believed but the task and the tag, which are right.
-    redis.lpush(key("batch"), hint.replace(b"[null, null]", b"[[], []]"))  # Celery would end by these time limits
-    redis.lpush(key("batch"), hint.replace(b"application/json", b"application/x-python-serialize"))
-    until(lambda: redis.hget(key("totals"), REFUSED) == b"17", "the worker has refused the others")
-    assert_whole(own_stack, http, id)
 
 
 def test_a_pickle_in_a_message_is_never_read(own_stack: Stack, http: httpx.Client) -> None:
@@ -279,20 +194,3 @@ def test_lost_hints_are_sent_again(own_stack: Stack, http: httpx.Client) -> None
     own_stack.start_worker()
     assert_whole(own_stack, http, id)
     assert wait(http, single)["result"] == {"prediction": 1}
-
-
-def test_waiting_rows_survive_the_death_of_the_process_that_has_them(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.start_worker()
-    (own_stack.folder / "die").touch()
-    answers: list[httpx.Response] = []
-
-    def ask(age: int) -> None:
-        body = {"features": [age], "model": "dying"}
-        answers.append(httpx.post(f"{own_stack.url}/predict", json=body, headers={"Prefer": "wait=60"}, timeout=90))
-
-    threads = [threading.Thread(target=ask, args=(age,)) for age in (20, 40, 20, 40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(answer.json()["prediction"] for answer in answers) == [0, 0, 1, 1]
