@@ -82,6 +82,10 @@ _DETAILS: dict[type[errors.RowcastError], str] = {
 """In place of Werkzeug's own sentences."""
 
 
+_NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile)
+"""Errors that stop a program at its start. No HTTP caller ever sees them."""
+
+
 class HttpProblem(Problem):
     """What went wrong with a request. `error` is a failed job's own problem; `job` the job that a row was made."""
 
@@ -93,6 +97,15 @@ class HttpProblem(Problem):
 def status_of(kind: type[errors.RowcastError]) -> int:
     """The HTTP status of a class of errors."""
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
+
+
+def public_types() -> dict[int, list[type[errors.RowcastError]]]:
+    """Returns all types of errors that HTTP callers may see, by status; statuses and slugs are sorted."""
+    kinds = [kind for kind in errors.types() if kind not in _NOT_OVER_HTTP]
+    by_status: dict[int, list[type[errors.RowcastError]]] = {}
+    for kind in sorted(kinds, key=lambda kind: (status_of(kind), kind.slug)):
+        by_status.setdefault(status_of(kind), []).append(kind)
+    return by_status
 
 
 def problem(recorded: Recorded | Mapping[str, Any], below: str) -> Problem:

@@ -12,7 +12,8 @@ from programs import ROOT, Stack
 from typer.main import get_command
 
 from api.app import create_app
-from api.calls.error_pages import markdown, public_types
+from api.calls.error_pages import markdown
+from api.error_responses import public_types
 from bench.table import kept, table
 from rowcast.cli.main import app as cli
 from rowcast.jobs.options import Options

@@ -4,8 +4,7 @@ import html
 import re
 from http import HTTPStatus
 
-from api import error_responses
-from rowcast import errors
+from api.error_responses import public_types
 
 _INTRODUCTION = (
     "Every error of the service is a problem document (RFC 9457, `application/problem+json`) with the members `type`, "
@@ -14,18 +13,6 @@ _INTRODUCTION = (
     "names below. It is stable, so programs can switch on it; later versions may add some. The `status` in a job's "
     "`error` is the one that the answer has if a caller waits for a single row."
 )
-
-_NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile)
-"""They stop a program at its start, so no caller ever sees them."""
-
-
-def public_types() -> dict[int, list[type[errors.RowcastError]]]:
-    """All types that can leave over HTTP, by status, both in order."""
-    kinds = [kind for kind in errors.types() if kind not in _NOT_OVER_HTTP]
-    by_status: dict[int, list[type[errors.RowcastError]]] = {}
-    for kind in sorted(kinds, key=lambda kind: (error_responses.status_of(kind), kind.slug)):
-        by_status.setdefault(error_responses.status_of(kind), []).append(kind)
-    return by_status
 
 
 def markdown() -> str:

@@ -8,7 +8,8 @@ from typing import Literal
 from flask import Blueprint, Response, g
 from typing_extensions import TypedDict
 
-from api.output.responses import UNBUFFERED, job_document, own_job
+from api.openapi.call_types import Answer, Call, documented
+from api.output.responses import LOOKUP_ERRORS, UNBUFFERED, job_document, own_job
 from api.services import Services, current_services
 from api.url_prefix import prefix
 from rowcast.errors import RowcastError
@@ -32,6 +33,7 @@ QUIET_SECONDS = 5.0
 
 
 @blueprint.get("/<id>/events")
+@documented(Call("jobs", {200: Answer("An event for each change.", {"text/event-stream": Event})}, LOOKUP_ERRORS))
 def get_events(id: str) -> Response:
     """The job at each change, at most four times a second, and at its end."""
     stream = _events(current_services(), own_job(id), g.scope, prefix())

@@ -6,6 +6,7 @@ from typing import Any, NotRequired
 from flask import Blueprint, Response, jsonify
 from typing_extensions import TypedDict
 
+from api.openapi.call_types import JSON, Answer, Call, documented
 from api.services import Services, current_services
 from rowcast.errors import NoDefaultModel, RowcastError
 
@@ -55,12 +56,22 @@ class Ready(TypedDict):
 
 
 @blueprint.get("/health")
+@documented(Call("service", {200: Answer("The gateway runs.", {JSON: Health})}))
 def health() -> Response:
     """The gateway runs; asks nobody else."""
     return jsonify({"status": "API is running"})
 
 
 @blueprint.get("/ready")
+@documented(
+    Call(
+        "service",
+        {
+            200: Answer("Jobs are accepted and scored.", {JSON: Ready}),
+            503: Answer("Something that jobs need is missing; `checks` says what.", {JSON: Ready}),
+        },
+    )
+)
 def ready() -> tuple[Response, int]:
     """What a job needs, each asked now."""
     services = current_services()

@@ -6,11 +6,12 @@ import time
 from flask import Blueprint, Response, g, jsonify, request
 from typing_extensions import TypedDict
 
-from api.input.option_parsing import query_wait
-from api.output.responses import ID, job_document, job_response, own_job, wait_for_end
+from api.input.option_parsing import WAIT, query_wait
+from api.openapi.call_types import JSON, Answer, Call, documented, query
+from api.output.responses import ID, LOOKUP_ERRORS, job_document, job_response, own_job, wait_for_end
 from api.services import current_services
 from api.url_prefix import prefix
-from rowcast.errors import JobExpired, OptionValue
+from rowcast.errors import JobExpired, OptionValue, Unavailable, Unprocessable, WrongState
 from rowcast.jobs.public_job import Path, PublicJob
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
@@ -29,6 +30,18 @@ class Page(TypedDict):
 
 
 @blueprint.get("")
+@documented(
+    Call(
+        "jobs",
+        {200: Answer("A page of jobs.", {JSON: Page})},
+        (Unprocessable, Unavailable),
+        (
+            query("status", "Only jobs with this status.", type="string", enum=[str(one) for one in Status.public()]),
+            query("limit", "Number of jobs on a page.", type="integer", minimum=1, maximum=MOST_JOBS, default=PAGE),
+            query("cursor", "Where the page begins. The member `next` of the page before has it.", type="string"),
+        ),
+    )
+)
 def list_jobs() -> Response:
     """Jobs newest first, a page at a time."""
     status = _status()
@@ -45,6 +58,7 @@ def list_jobs() -> Response:
 
 
 @blueprint.get("/<id>")
+@documented(Call("jobs", {200: Answer("The job.", {JSON: PublicJob})}, (*LOOKUP_ERRORS, Unprocessable), (WAIT,)))
 def get_job(id: str) -> Response:
     """One job; with `?wait=`, at its end or when the time is up."""
     wait = query_wait() or 0
@@ -57,6 +71,7 @@ def get_job(id: str) -> Response:
 
 
 @blueprint.post("/<id>/cancel")
+@documented(Call("jobs", {202: Answer("The job.", {JSON: PublicJob})}, (*LOOKUP_ERRORS, WrongState)))
 def cancel_job(id: str) -> Response:
     """Cancels a job that has not ended: its chunks in work are dropped, no other begins."""
     own_job(id)
@@ -66,6 +81,7 @@ def cancel_job(id: str) -> Response:
 
 
 @blueprint.post("/<id>/retry")
+@documented(Call("jobs", {202: Answer("The job.", {JSON: PublicJob})}, (*LOOKUP_ERRORS, WrongState)))
 def retry_job(id: str) -> Response:
     """Lets a failed or cancelled batch go on with the chunks that are not done."""
     if own_job(id).status is Status.EXPIRED:
@@ -76,6 +92,7 @@ def retry_job(id: str) -> Response:
 
 
 @blueprint.delete("/<id>")
+@documented(Call("jobs", {204: Answer("The job was deleted.")}, LOOKUP_ERRORS))
 def delete_job(id: str) -> Response:
     """Removes the job and every file of it; its calls answer 410 from then on."""
     own_job(id)

@@ -5,13 +5,26 @@ from typing_extensions import TypedDict
 
 from api.auth import require_admin
 from api.input.json_rows import parse
-from api.input.request_body import read_whole
+from api.input.request_body import BODY_ERRORS, read_whole
+from api.openapi.call_types import JSON, Answer, Call, documented
 from api.services import current_services
-from rowcast.errors import BodyShape, RowcastError, UnknownModel, UnsupportedType
+from rowcast.errors import (
+    BodyShape,
+    Forbidden,
+    ModelRefused,
+    NotFound,
+    RowcastError,
+    Unavailable,
+    UnknownModel,
+    UnsupportedType,
+)
 from rowcast.logs import logger
 from rowcast.models.model_manifest import Manifest
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
+
+_ERRORS = (NotFound, ModelRefused, Unavailable)
+"""The errors of looking up a model."""
 
 
 class Model(TypedDict):
@@ -37,6 +50,7 @@ class AliasTarget(TypedDict):
 
 
 @blueprint.get("")
+@documented(Call("models", {200: Answer("Every model.", {JSON: Models})}, _ERRORS))
 def list_models() -> Response:
     """Every model with its versions and aliases."""
     default = _default()
@@ -49,6 +63,7 @@ def list_models() -> Response:
 
 
 @blueprint.get("/<name>")
+@documented(Call("models", {200: Answer("The model.", {JSON: Model})}, _ERRORS))
 def get_model(name: str) -> Response:
     """One model."""
     if not current_services().registry.versions(name):
@@ -58,12 +73,22 @@ def get_model(name: str) -> Response:
 
 
 @blueprint.get("/<name>/versions/<version>")
+@documented(Call("models", {200: Answer("Its manifest.", {JSON: Manifest})}, _ERRORS))
 def get_version(name: str, version: str) -> Response:
     """One version: its manifest, less the signature."""
     return jsonify(current_services().registry.manifest(name, version).model_dump(mode="json", exclude={"signature"}))
 
 
 @blueprint.put("/<name>/aliases/<alias>")
+@documented(
+    Call(
+        "models",
+        {200: Answer("The model.", {JSON: Model})},
+        (*BODY_ERRORS, *_ERRORS, Forbidden),
+        bodies={JSON: AliasTarget},
+        examples={JSON: {"version": "1"}},
+    )
+)
 def put_alias(name: str, alias: str) -> Response:
     """Lets the alias mean a version: new jobs use it at once, running jobs keep theirs."""
     require_admin()

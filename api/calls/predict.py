@@ -9,24 +9,55 @@ from flask import Blueprint, Response, g, request
 from werkzeug.http import parse_options_header
 
 from api.calls.results import result_response, streamed_csv
+from api.input.body_types import Form, ManyRows, OneRow, option_parameters
 from api.input.content_sniffing import unpacked
 from api.input.decompression import gunzip
 from api.input.json_rows import instances_csv, ndjson_csv, parse
 from api.input.live_upload import LiveUpload, Pauses
 from api.input.multipart import read_form
-from api.input.option_parsing import preferred_wait, query_follow, query_wait, read_options
-from api.input.request_body import in_steps, read_blocks, read_whole
+from api.input.option_parsing import FOLLOW, WAIT, preferred_wait, query_follow, query_wait, read_options
+from api.input.request_body import BODY_ERRORS, in_steps, read_blocks, read_whole
 from api.notifications import Waiter
-from api.openapi.call_types import CSV_TYPES, TAB_SEPARATED
+from api.openapi.call_types import (
+    CSV,
+    CSV_TYPES,
+    JSON,
+    NDJSON,
+    TAB_SEPARATED,
+    Answer,
+    Call,
+    documented,
+    header,
+)
 from api.output.follow import follow_upload
-from api.output.responses import DOUBT_SECONDS, job_response, own_job, row_response, single_response, wait_for_end
+from api.output.responses import (
+    DOUBT_SECONDS,
+    LOOKUP_ERRORS,
+    Prediction,
+    job_response,
+    own_job,
+    row_response,
+    single_response,
+    wait_for_end,
+)
 from api.services import Services, current_services
 from api.url_prefix import prefix
-from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, Unavailable, UnsupportedType
+from rowcast.errors import (
+    BodyShape,
+    BrokenForm,
+    ModelRefused,
+    NotAcceptable,
+    OptionUnsuitable,
+    OptionValue,
+    Unavailable,
+    UnsupportedType,
+    WrongState,
+)
 from rowcast.jobs.actions.submit import Submitted, new_id
 from rowcast.jobs.job import Job
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
+from rowcast.jobs.public_job import PublicJob
 from rowcast.jobs.request import Request
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
@@ -43,7 +74,36 @@ _FILE_TYPES = (*CSV_TYPES, "application/x-www-form-urlencoded", "")
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
 
+_DOCUMENTED = Call(
+    "jobs",
+    {
+        200: Answer(
+            "The prediction of a row that was waited for. Or the job, if it has ended or an earlier request made it. "
+            "With `follow`, the result.",
+            {JSON: Prediction | PublicJob, CSV: None},
+        ),
+        202: Answer("The new job.", {JSON: PublicJob}, ("Location", "Retry-After")),
+    },
+    (*BODY_ERRORS, *LOOKUP_ERRORS, NotAcceptable, WrongState, ModelRefused),
+    (
+        *option_parameters(),
+        WAIT,
+        FOLLOW,
+        header("Prefer", "`wait=SECONDS` (RFC 7240), with the same meaning as `?wait=`."),
+        header("Idempotency-Key", "Makes it safe to repeat for 24 hours.", pattern=r"^[\x20-\x7e]{1,255}$"),
+        header("Content-Encoding", "`gzip` if the body is compressed with gzip.", enum=["gzip"]),
+        header(
+            "Content-Disposition",
+            'Gives the file name of a body that is not a form, for example `attachment; filename="trip.csv"`.',
+        ),
+    ),
+    {JSON: OneRow | ManyRows, **dict.fromkeys(CSV_TYPES), NDJSON: None, "multipart/form-data": Form},
+    {JSON: {"features": [25, 3]}, CSV: "age,pclass\n25,3\n", NDJSON: '{"age": 25, "pclass": 3}\n'},
+)
+
+
 @blueprint.post("/predict")
+@documented(_DOCUMENTED)
 def predict() -> Response:
     """Takes a job, and waits for its end where the caller, or the settings, ask for it."""
     services = current_services()

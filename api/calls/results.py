@@ -9,14 +9,16 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
-from api.input.option_parsing import query_follow
+from api.error_responses import HttpProblem
+from api.input.option_parsing import FOLLOW, query_follow
+from api.openapi.call_types import CSV, JSON, PROBLEM, Answer, Call, documented, header
 from api.output.byte_range import partial_response
 from api.output.follow import follow
-from api.output.responses import POLL_AFTER_SECONDS, UNBUFFERED, own_job
+from api.output.responses import LOOKUP_ERRORS, POLL_AFTER_SECONDS, UNBUFFERED, own_job
 from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts, require_kept
 from api.services import Services, current_services
-from rowcast.errors import JobExpired, JobUnfinished, NoResult, NotAcceptable, ResultLost
-from rowcast.jobs.job import Job
+from rowcast.errors import JobExpired, JobUnfinished, NoResult, NotAcceptable, ResultLost, Unprocessable, WrongState
+from rowcast.jobs.job import Job, RowResult
 from rowcast.jobs.result_header import ERRORS_HEADER
 from rowcast.jobs.states import Status
 
@@ -27,6 +29,18 @@ _STEM_CHARACTERS = 200
 
 
 @blueprint.get("/<id>/result")
+@documented(
+    Call(
+        "jobs",
+        {
+            200: Answer("The result.", {JSON: RowResult, CSV: None}, ("ETag", "Content-Disposition")),
+            206: Answer("A range of a batch's result.", {CSV: None}, ("ETag", "Content-Range")),
+            416: Answer("The range begins beyond the end of the result.", {PROBLEM: HttpProblem}, ("Content-Range",)),
+        },
+        (*LOOKUP_ERRORS, NotAcceptable, WrongState, ResultLost, Unprocessable),
+        (FOLLOW, header("Range", "`bytes=FIRST-LAST`, for a batch's result. Either number may be left out.")),
+    )
+)
 def get_result(id: str) -> Response:
     """A batch's CSV, or a single job's JSON."""
     return result_response(own_job(id), follows=query_follow())
@@ -47,6 +61,13 @@ def result_response(job: Job, *, follows: bool) -> Response:
 
 
 @blueprint.get("/<id>/errors")
+@documented(
+    Call(
+        "jobs",
+        {200: Answer("A CSV with the columns `row,column,value,message`.", {CSV: None}, ("Content-Disposition",))},
+        (*LOOKUP_ERRORS, WrongState, ResultLost),
+    )
+)
 def get_errors(id: str) -> Response:
     """The rows that could not be predicted, of a job that has ended."""
     job = own_job(id)

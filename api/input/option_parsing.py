@@ -8,11 +8,29 @@ from flask import request
 from pydantic import ValidationError
 from werkzeug.http import parse_list_header
 
+from api.openapi.call_types import query
 from rowcast.errors import OptionValue, UnknownOption
 from rowcast.jobs.options import Options
 from rowcast.nearest import nearest
 
 MAX_WAIT_SECONDS = 60.0
+WAIT = query(
+    "wait",
+    "Number of seconds for which the response is held back until the job has ended.",
+    type="number",
+    minimum=0,
+    maximum=MAX_WAIT_SECONDS,
+)
+"""OpenAPI entry of the parameter that `query_wait` reads."""
+
+FOLLOW = query(
+    "follow",
+    "`true`: send the result of a batch at once, each part as soon as it and all parts before it are stored.",
+    type="string",
+    enum=["true", "false"],
+)
+"""OpenAPI entry of the parameter that `query_follow` reads."""
+
 _MOST_NAMES = 100
 """Of more names than this most are unknown, and the first tell enough."""
 

@@ -9,8 +9,11 @@ from api.input.decompression import BLOCK_BYTES, gunzip, yield_to_other_requests
 from api.input.live_upload import Pauses
 from api.input.unbuffered_read import read_some
 from api.output.early_response import BODY_READ
-from rowcast.errors import BodyCutShort, TooLarge, UnsupportedType
+from rowcast.errors import BodyCutShort, TooLarge, Unprocessable, Unreadable, UnsupportedType
 from rowcast.settings import Settings
+
+BODY_ERRORS = (Unreadable, TooLarge, UnsupportedType, Unprocessable)
+"""The errors of reading a body and what is in it, for the OpenAPI entries of calls that do so."""
 
 STEP_BYTES = 32 * 1024
 STALL_SECONDS = 30.0

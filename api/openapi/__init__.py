@@ -1,1 +1,1 @@
-"""The document `/openapi.json`: made from the routes, the views' docstrings, the types of answers and `STATUS`."""
+"""The document `/openapi.json`, assembled from the routes and from the entry that each view carries."""

@@ -1,8 +1,16 @@
-"""What the table of calls is written in: a call's parameters, bodies, answers and errors."""
+"""The parts of an OpenAPI entry, and the decorator that puts an entry on its view.
 
-from collections.abc import Mapping
+    @blueprint.delete("/<id>")
+    @documented(Call("jobs", {204: Answer("The job was deleted.")}, LOOKUP_ERRORS))
+    def delete_job(id: str) -> Response:
+        ...
+
+The first line of the view's docstring is the summary.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from rowcast.errors import RowcastError
 
@@ -19,13 +27,18 @@ CSV_TYPES = (
 )
 """Content types under which CSV files are sent, and gzip and zip files with one in them."""
 
+View = TypeVar("View", bound=Callable[..., Any])
+
 Content = Mapping[str, Any]
-"""By media type the type of what is sent, of which its schema is made; None is text."""
+"""Maps each media type to the Python type that its schema is made from. None stands for plain text."""
+
+_ATTRIBUTE = "openapi_call"
+"""Name of the attribute under which `documented` stores a view's entry."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A query parameter or a request header, of a JSON schema."""
+    """A query parameter or a request header. `schema` is its JSON schema."""
 
     name: str
     place: str
@@ -35,7 +48,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes with a status, and the headers that matter."""
+    """The response with one status: what it means, its content and its most important headers."""
 
     about: str
     content: Content = field(default_factory=dict)
@@ -44,7 +57,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Call:
-    """A method of a route. The route's variables are not in it, nor the errors in which every call may end."""
+    """The OpenAPI entry of one view.
+
+    The variables of its path and its summary are not in it: they are read from the route and the docstring. The errors
+    that every call may return because of API keys are not in it either.
+    """
 
     tag: str
     answers: Mapping[int, Answer]
@@ -52,14 +69,37 @@ class Call:
     parameters: tuple[Parameter, ...] = ()
     bodies: Content = field(default_factory=dict)
     examples: Mapping[str, Any] = field(default_factory=dict)
-    """Of bodies, by media type."""
+    """An example of a request body for each media type."""
+
+
+def documented(call: Call) -> Callable[[View], View]:
+    """Returns a decorator that stores `call` on a view. It stands below the route's decorator."""
+
+    def store(view: View) -> View:
+        setattr(view, _ATTRIBUTE, call)
+        return view
+
+    return store
+
+
+def call_of(view: Callable[..., Any]) -> Call:
+    """Returns the entry of a view.
+
+    Raises:
+        LookupError: the view has no entry.
+    """
+    call: Call | None = getattr(view, _ATTRIBUTE, None)
+    if call is None:
+        name = f"{view.__module__}.{view.__name__}"
+        raise LookupError(f"The view {name} has no OpenAPI entry: add @documented(Call(...)).")
+    return call
 
 
 def query(name: str, about: str, **schema: Any) -> Parameter:
-    """A parameter in the query."""
+    """Returns a query parameter."""
     return Parameter(name, "query", about, schema)
 
 
 def header(name: str, about: str, **schema: Any) -> Parameter:
-    """A request header."""
+    """Returns a request header. Its schema is that of a string unless `schema` says otherwise."""
     return Parameter(name, "header", about, {"type": "string"} | schema)

@@ -1,8 +1,8 @@
-"""The OpenAPI document: the table of calls, put together with the routes and the views."""
+"""The OpenAPI document, assembled from the routes, the entries of their views and the views' docstrings."""
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +10,8 @@ from flask import Flask
 from pydantic import TypeAdapter
 
 from api.auth import is_open
-from api.calls.error_pages import public_types
-from api.error_responses import HttpProblem, status_of
-from api.openapi.call_table import CALLS
-from api.openapi.call_types import PROBLEM, Answer, Call, Content, Parameter
+from api.error_responses import HttpProblem, public_types, status_of
+from api.openapi.call_types import PROBLEM, Answer, Call, Content, Parameter, call_of
 from rowcast.errors import NoKey, RateLimited, RowcastError
 from rowcast.version import VERSION
 
@@ -22,12 +20,17 @@ _KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "key": {"type": "apiKey
 
 
 def openapi(app: Flask, *, has_keys: bool, prefix: str) -> dict[str, Any]:
-    """OpenAPI 3.1 of every route; what keys bring with them (401, 403, 429) only where the gateway has keys."""
+    """Returns the OpenAPI 3.1 document of every route.
+
+    401, 429 and the security schemes are in it only if the gateway has API keys.
+    """
+    schemas = _schemas(app)
     paths: dict[str, dict[str, Any]] = {}
     for rule in app.url_map.iter_rules():
         needs_key = has_keys and not is_open(rule.rule)
         (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        operation = _operation(rule.endpoint, app.view_functions[rule.endpoint].__doc__ or "", needs_key)
+        view = app.view_functions[rule.endpoint]
+        operation = _operation(rule.endpoint, view.__doc__ or "", call_of(view), schemas, needs_key)
         variables = [_variable(name) for name in _VARIABLE.findall(rule.rule)]
         operation["parameters"] = variables + operation["parameters"]
         paths.setdefault(_VARIABLE.sub(r"{\1}", rule.rule), {})[method.lower()] = operation
@@ -36,23 +39,22 @@ def openapi(app: Flask, *, has_keys: bool, prefix: str) -> dict[str, Any]:
         "info": {"title": "Rowcast", "version": VERSION, "description": "Scores rows through a queue."},
         "servers": [{"url": prefix or "/"}],
         "paths": paths,
-        "components": {"schemas": _schemas()[1], "responses": _responses()}
+        "components": {"schemas": schemas.shared, "responses": _responses(schemas)}
         | ({"securitySchemes": _KEYS} if has_keys else {}),
     }
 
 
-def _operation(endpoint: str, about: str, needs_key: bool) -> dict[str, Any]:
-    call = CALLS[endpoint]
+def _operation(endpoint: str, about: str, call: Call, schemas: "_Schemas", needs_key: bool) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.partition(".")[2],
         "summary": about.partition("\n")[0].rstrip("."),
         "tags": [call.tag],
         "parameters": [_parameter(parameter) for parameter in call.parameters],
-        "responses": {str(status): _answer(answer) for status, answer in call.answers.items()}
+        "responses": {str(status): _answer(answer, schemas) for status, answer in call.answers.items()}
         | _problems([*call.errors, *((NoKey, RateLimited) if needs_key else ())], call),
     }
     if call.bodies:
-        content = _content(call.bodies, "validation")
+        content = schemas.content(call.bodies, "validation")
         for media, example in call.examples.items():
             content[media]["example"] = example
         operation["requestBody"] = {"required": True, "content": content}
@@ -62,7 +64,7 @@ def _operation(endpoint: str, about: str, needs_key: bool) -> dict[str, Any]:
 
 
 def _problems(errors: Iterable[type[RowcastError]], call: Call) -> dict[str, Any]:
-    """The answers of errors, by status; where a status is one of the call's own, that holds."""
+    """Returns the responses of errors by status. A status for which the call has its own answer is left out."""
     return {
         str(status): {"$ref": f"#/components/responses/{_response_name(status)}"}
         for status in sorted({status_of(error) for error in errors})
@@ -70,9 +72,9 @@ def _problems(errors: Iterable[type[RowcastError]], call: Call) -> dict[str, Any
     }
 
 
-def _responses() -> dict[str, Any]:
-    """The answer for each status of errors, with the types that it may have."""
-    content = _content({PROBLEM: HttpProblem}, "serialization")
+def _responses(schemas: "_Schemas") -> dict[str, Any]:
+    """Returns the response for each status of errors, with the problem types that it may have."""
+    content = schemas.content({PROBLEM: HttpProblem}, "serialization")
     return {
         _response_name(status): {
             "description": f"{HTTPStatus(status).phrase}. "
@@ -100,37 +102,45 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: Answer, schemas: "_Schemas") -> dict[str, Any]:
     described: dict[str, Any] = {"description": answer.about}
     if answer.headers:
         described["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
     if answer.content:
-        described["content"] = _content(answer.content, "serialization")
+        described["content"] = schemas.content(answer.content, "serialization")
     return described
 
 
-def _content(content: Content, mode: str) -> dict[str, Any]:
-    schemas = _schemas()[0]
-    return {
-        media: {"schema": schemas[_name(type_, mode)] if type_ is not None else {"type": "string"}}
-        for media, type_ in content.items()
-    }
+class _Schemas:
+    """The JSON schemas of all types that the calls name, made together so that the names of shared schemas agree."""
+
+    def __init__(self, calls: Iterable[Call]) -> None:
+        wanted: dict[str, tuple[Any, Any]] = {_name(HttpProblem, "serialization"): ("serialization", HttpProblem)}
+        for call in calls:
+            contents = [(answer.content, "serialization") for answer in call.answers.values()]
+            for content, mode in [*contents, (call.bodies, "validation")]:
+                wanted |= {_name(kind, mode): (mode, kind) for kind in content.values() if kind is not None}
+        schemas, shared = TypeAdapter.json_schemas(
+            [(name, mode, TypeAdapter(kind)) for name, (mode, kind) in wanted.items()],
+            ref_template="#/components/schemas/{model}",
+        )
+        self._by_name = {name: schema for (name, _), schema in schemas.items()}
+        self.shared: dict[str, Any] = shared.get("$defs", {})
+        """The schemas that others refer to, by name."""
+
+    def content(self, content: Content, mode: str) -> dict[str, Any]:
+        """Returns the `content` object of a body; `mode` is pydantic's `validation` or `serialization`."""
+        return {
+            media: {"schema": self._by_name[_name(kind, mode)] if kind is not None else {"type": "string"}}
+            for media, kind in content.items()
+        }
 
 
-def _name(type_: Any, mode: str) -> str:
-    return f"{mode} {type_!r}"
+def _name(kind: Any, mode: str) -> str:
+    return f"{mode} {kind!r}"
 
 
-@cache
-def _schemas() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The schema of each type that a call names, and those that they share; all of one making, so that names agree."""
-    wanted: dict[str, tuple[Any, Any]] = {_name(HttpProblem, "serialization"): ("serialization", HttpProblem)}
-    for call in CALLS.values():
-        contents = [(answer.content, "serialization") for answer in call.answers.values()]
-        for content, mode in [*contents, (call.bodies, "validation")]:
-            wanted |= {_name(kind, mode): (mode, kind) for kind in content.values() if kind is not None}
-    schemas, shared = TypeAdapter.json_schemas(
-        [(name, mode, TypeAdapter(kind)) for name, (mode, kind) in wanted.items()],
-        ref_template="#/components/schemas/{model}",
-    )
-    return {name: schema for (name, _), schema in schemas.items()}, shared.get("$defs", {})
+@lru_cache(maxsize=1)
+def _schemas(app: Flask) -> _Schemas:
+    """Returns the schemas of an application's calls. They are made once, because making them takes long."""
+    return _Schemas(call_of(app.view_functions[rule.endpoint]) for rule in app.url_map.iter_rules())

@@ -10,13 +10,16 @@ from api.error_responses import problem, problem_response
 from api.notifications import Waiter
 from api.services import Services, current_services
 from api.url_prefix import prefix
-from rowcast.errors import Cancelled, Restoring, UnknownJob
+from rowcast.errors import Cancelled, Gone, NotFound, Restoring, Unavailable, UnknownJob
 from rowcast.jobs import job_manifest
 from rowcast.jobs.job import Job, RowResult
 from rowcast.jobs.public_job import Id, PublicJob, public
 
 ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 """A UUIDv7 as we write it; anything else never was a job, and no key is ever made of it."""
+
+LOOKUP_ERRORS = (NotFound, Gone, Unavailable)
+"""The errors of looking up a job (`own_job`), for the OpenAPI entries of calls that do so."""
 
 POLL_AFTER_SECONDS = 1
 

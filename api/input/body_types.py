@@ -23,8 +23,8 @@ ManyRows: Any = create_model("ManyRows", __base__=Options, instances=(list[Row],
 Form: Any = create_model("Form", __base__=Options, file=(str, _FILE))
 
 
-def options() -> tuple[Parameter, ...]:
-    """The options as query parameters."""
+def option_parameters() -> tuple[Parameter, ...]:
+    """Returns the options as query parameters."""
     properties = Options.model_json_schema(mode="validation")["properties"]
     return tuple(query(name, schema.get("description", ""), **_as_text(schema)) for name, schema in properties.items())
 
