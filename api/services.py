@@ -11,7 +11,7 @@ from api.notifications import Notifications
 from api.rate_limiter import RateLimiter
 from api.threaded_storage import ThreadedStorage
 from rowcast.api_keys import KeyRing
-from rowcast.jobs.actions.submit import Submit
+from rowcast.jobs.actions.jobs import Jobs
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import connect
@@ -34,7 +34,7 @@ class Services:
     registry: Registry
     default_model: DefaultModel
     workers: WorkerRegistry
-    submit: Submit
+    jobs: Jobs
     notifications: Notifications
     keys: KeyRing | None
     limiter: RateLimiter
@@ -55,7 +55,7 @@ def build(settings: Settings) -> Services:
         registry=registry,
         default_model=DefaultModel(registry, settings),
         workers=WorkerRegistry(redis),
-        submit=Submit(records, Uploads(scripts, settings), files, settings),
+        jobs=Jobs(records, Uploads(scripts, settings), files, settings),
         notifications=Notifications(settings.redis_url),
         keys=KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None,
         limiter=RateLimiter(settings.redis_url, settings.rate_limit),

@@ -8,10 +8,11 @@ from typing_extensions import TypedDict
 
 from api.input.option_parsing import WAIT, query_wait
 from api.openapi.call_types import JSON, Answer, Call, documented, query
-from api.output.responses import ID, LOOKUP_ERRORS, job_document, job_response, own_job, wait_for_end
+from api.output.responses import LOOKUP_ERRORS, job_document, job_response, own_job, wait_for_end
 from api.services import current_services
 from api.url_prefix import prefix
-from rowcast.errors import JobExpired, OptionValue, Unavailable, Unprocessable, WrongState
+from rowcast.errors import OptionValue, Unavailable, Unprocessable, WrongState
+from rowcast.jobs.actions.submit import is_job_id
 from rowcast.jobs.public_job import Path, PublicJob
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
@@ -46,10 +47,10 @@ def list_jobs() -> Response:
     """Jobs newest first, a page at a time."""
     status = _status()
     cursor = request.args.get("cursor")
-    if cursor is not None and not ID.fullmatch(cursor):
+    if cursor is not None and not is_job_id(cursor):
         raise OptionValue.at("cursor", "takes what `next` of the page before gave")
     limit = _limit()
-    jobs, more = current_services().records.page(limit=limit, before=cursor, status=status, owner=g.scope)
+    jobs, more = current_services().jobs.page(limit, cursor, status, g.scope)
     following = None
     if more:
         following = f"{prefix()}/jobs?cursor={more}&limit={limit}" + (f"&status={status}" if status else "")
@@ -74,31 +75,25 @@ def get_job(id: str) -> Response:
 @documented(Call("jobs", {202: Answer("The job.", {JSON: PublicJob})}, (*LOOKUP_ERRORS, WrongState)))
 def cancel_job(id: str) -> Response:
     """Cancels a job that has not ended: its chunks in work are dropped, no other begins."""
-    own_job(id)
-    current_services().records.cancel(id)
+    job = current_services().jobs.cancel(id, g.scope)
     logger("gateway").info("job_cancelled", job=id)
-    return job_response(own_job(id), 202)
+    return job_response(job, 202)
 
 
 @blueprint.post("/<id>/retry")
 @documented(Call("jobs", {202: Answer("The job.", {JSON: PublicJob})}, (*LOOKUP_ERRORS, WrongState)))
 def retry_job(id: str) -> Response:
     """Lets a failed or cancelled batch go on with the chunks that are not done."""
-    if own_job(id).status is Status.EXPIRED:
-        raise JobExpired(f"The files of job {id} have expired.")
-    current_services().records.retry(id)
+    job = current_services().jobs.retry(id, g.scope)
     logger("gateway").info("job_retried", job=id)
-    return job_response(own_job(id), 202)
+    return job_response(job, 202)
 
 
 @blueprint.delete("/<id>")
 @documented(Call("jobs", {204: Answer("The job was deleted.")}, LOOKUP_ERRORS))
 def delete_job(id: str) -> Response:
     """Removes the job and every file of it; its calls answer 410 from then on."""
-    own_job(id)
-    current_services().files.delete_manifest(id)  # first: from here on nothing can bring it back
-    current_services().records.delete(id)
-    files = current_services().files.delete(id)
+    files = current_services().jobs.delete(id, g.scope)
     logger("gateway").info("job_deleted", job=id, files=files)
     return Response(status=204)
 

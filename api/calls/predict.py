@@ -205,17 +205,17 @@ def _json(services: Services, id: str) -> Submitted:
     if "features" in body:
         if query_follow():
             raise OptionUnsuitable.at("follow", "is for files; one row is waited for")
-        return services.submit.single(asked, row_values(body["features"], asked.manifest), id)
+        return services.jobs.submit_row(asked, row_values(body["features"], asked.manifest), id)
     _refuse_dialect(asked.options)
     rows = instances_csv(body["instances"], asked.manifest)
-    return services.submit.batch(asked, [rows], id, is_generated=True)
+    return services.jobs.submit_file(asked, [rows], id, is_generated=True)
 
 
 def _ndjson(services: Services, id: str) -> Submitted:
     asked = _request(services, read_options(), filename=_filename())
     _refuse_dialect(asked.options)
     rows = ndjson_csv(in_steps(read_blocks(services.settings)), services.settings.max_row_bytes)
-    return services.submit.batch(asked, rows, id, is_generated=True)
+    return services.jobs.submit_file(asked, rows, id, is_generated=True)
 
 
 def _live(services: Services, id: str) -> Response:
@@ -223,7 +223,7 @@ def _live(services: Services, id: str) -> Response:
     upload = LiveUpload()
     asked, content = _csv_input(services, upload.pauses)
     services.live_uploads.start(
-        upload, lambda on_progress: services.submit.batch(asked, content, id, on_progress=on_progress)
+        upload, lambda on_progress: services.jobs.submit_file(asked, content, id, on_progress=on_progress)
     )
     try:
         upload.news.wait()
@@ -241,7 +241,7 @@ def _live(services: Services, id: str) -> Response:
 
 def _csv(services: Services, id: str) -> Submitted:
     asked, content = _csv_input(services)
-    return services.submit.batch(asked, content, id)
+    return services.jobs.submit_file(asked, content, id)
 
 
 def _csv_input(services: Services, pauses: Pauses | None = None) -> tuple[Request, Iterator[bytes]]:
@@ -263,7 +263,7 @@ def _multipart(services: Services, id: str) -> Submitted:
     content, most = form.content, services.settings.max_upload_bytes
     if form.filename and form.filename.lower().endswith(".gz"):
         content = gunzip(content, most)
-    return services.submit.batch(asked, unpacked(content, most), id)
+    return services.jobs.submit_file(asked, unpacked(content, most), id)
 
 
 def _request(services: Services, options: Options, filename: str | None = None) -> Request:

@@ -108,7 +108,7 @@ class LiveUpload:
         """What became of it; waits for the end.
 
         Raises:
-            Refused, Unavailable: as `Submit.batch`.
+            Refused, Unavailable: as `Jobs.submit_file`.
         """
         outcome = self._greenlet.get()
         if isinstance(outcome, RowcastError):

@@ -1,6 +1,5 @@
 """How a job is answered with, and how an answer is held until the job has ended."""
 
-import re
 import time
 from typing import Any
 
@@ -10,13 +9,9 @@ from api.error_responses import problem, problem_response
 from api.notifications import Waiter
 from api.services import Services, current_services
 from api.url_prefix import prefix
-from rowcast.errors import Cancelled, Gone, NotFound, Restoring, Unavailable, UnknownJob
-from rowcast.jobs import job_manifest
+from rowcast.errors import Cancelled, Gone, NotFound, Unavailable
 from rowcast.jobs.job import Job, RowResult
 from rowcast.jobs.public_job import Id, PublicJob, public
-
-ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
-"""A UUIDv7 as we write it; anything else never was a job, and no key is ever made of it."""
 
 LOOKUP_ERRORS = (NotFound, Gone, Unavailable)
 """The errors of looking up a job (`own_job`), for the OpenAPI entries of calls that do so."""
@@ -69,23 +64,8 @@ def row_response(id: str, outcome: dict[str, Any]) -> Response:
 
 
 def own_job(id: str) -> Job:
-    """The job, if it is the caller's.
-
-    Raises:
-        UnknownJob, JobDeleted: as `Records.get`.
-        Restoring: Redis was emptied, and the job will come back.
-    """
-    if not ID.fullmatch(id):
-        raise UnknownJob(f"Job not found: {id[:64]!r} is not a job id.")
-    services = current_services()
-    try:
-        return services.records.get(id, g.scope)
-    except UnknownJob:
-        document = services.files.get_manifest(id)
-        job = job_manifest.read(id, document) if document is not None else None
-        if job is None or g.scope not in (None, job.owner):
-            raise
-        raise Restoring(f"The record of job {id} is lost; it is being made again from the store.") from None
+    """Returns the job, if the caller may see it; raises as `Jobs.get`."""
+    return current_services().jobs.get(id, g.scope)
 
 
 def wait_for_end(services: Services, id: str, waiter: Waiter, until: float) -> Job:

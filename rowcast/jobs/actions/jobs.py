@@ -1,0 +1,189 @@
+"""The front door to jobs: submit, read, list, cancel, retry, withdraw, delete and expire them.
+
+A job has a record in Redis, a manifest in the store and other files in the store. Upkeep makes a lost record again from
+the manifest. So whatever removes a job removes the manifest first, then the record, then the files: an interruption
+leaves files that upkeep sweeps, but never a job that comes back.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from rowcast.errors import JobExpired, QueueFull, Refused, Restoring, Unavailable, UnknownJob
+from rowcast.jobs import job_manifest
+from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
+from rowcast.jobs.actions.submit import Submitted, is_job_id, new_id
+from rowcast.jobs.job import Job, Spec
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.new_job import NewJob
+from rowcast.jobs.records.job_records import Records
+from rowcast.jobs.records.uploads import Uploads
+from rowcast.jobs.request import Request
+from rowcast.jobs.states import Status
+from rowcast.settings import Settings
+
+
+class Jobs:
+    """All jobs, as their owners may use them.
+
+    `owner` is the name of an API key. A job of another owner is unknown. None stands for every owner.
+
+    Raises:
+        Unavailable: from any method, if Redis or the store cannot be reached.
+    """
+
+    def __init__(self, records: Records, uploads: Uploads, files: Files, settings: Settings) -> None:
+        self._records, self._uploads, self._files, self._settings = records, uploads, files, settings
+
+    def get(self, id: str, owner: str | None = None) -> Job:
+        """Returns a job.
+
+        Raises:
+            UnknownJob: the id is not valid, no job ever had it, or the job belongs to another owner.
+            JobDeleted: the job was deleted.
+            Restoring: Redis lost the record, and upkeep will make it again from the store.
+        """
+        if not is_job_id(id):
+            raise UnknownJob(f"Job not found: {id[:64]!r} is not a valid job id.")
+        try:
+            return self._records.get(id, owner)
+        except UnknownJob:
+            document = self._files.get_manifest(id)
+            job = job_manifest.read(id, document) if document is not None else None
+            if job is None or owner not in (None, job.owner):
+                raise
+            raise Restoring(f"The record of job {id} was lost and is being restored from the store.") from None
+
+    def page(
+        self, limit: int, before: str | None = None, status: Status | None = None, owner: str | None = None
+    ) -> tuple[list[Job], str | None]:
+        """Returns at most `limit` jobs that are older than the id `before`, newest first.
+
+        The second value is the id to pass as `before` for the next page, or None on the last page.
+        """
+        return self._records.page(limit=limit, before=before, status=status, owner=owner)
+
+    def submit_row(self, request: Request, values: list[Any], id: str | None = None) -> Submitted:
+        """Makes a job of one row. `values` have been checked and are in the order of the model's features.
+
+        Raises:
+            KeyReused: the Idempotency-Key was used with a different request.
+            QueueFull: there are as many unfinished jobs as the settings allow.
+        """
+        new = NewJob(
+            id=id or new_id(),
+            owner=request.owner,
+            spec=Spec(kind="single", model=request.model, options=request.options, request_id=request.request_id),
+            rows=1,
+            chunks=1,
+            values=values,
+            repeat=request.repeat(json.dumps(values)),
+        )
+        return self._make(new)
+
+    def submit_file(
+        self,
+        request: Request,
+        blocks: Iterable[bytes],
+        id: str | None = None,
+        *,
+        is_generated: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> Submitted:
+        """Makes a job of a CSV file, whose blocks may have any size. Its rows are stored and counted as they arrive.
+
+        `is_generated` and `on_progress` are those of `UploadReceiver`. If this raises, nothing is left behind.
+
+        Raises:
+            Refused: something in the file is wrong. The others are those of `submit_row`.
+        """
+        id = id or new_id()
+        self._uploads.announce(id, request.owner)
+        try:
+            receiver = UploadReceiver(
+                self._uploads,
+                self._files,
+                self._settings,
+                request,
+                id,
+                is_generated=is_generated,
+                on_progress=on_progress,
+            )
+            new = receiver.take(blocks)
+            self._uploads.touch(id)
+            self._files.put_manifest(id, job_manifest.write(new))
+        except BaseException:  # also if the caller hangs up, or the greenlet is killed
+            self.withdraw(id)
+            raise
+        try:
+            submitted = self._make(new)
+        except (Refused, QueueFull):
+            self.withdraw(id)
+            raise
+        # After any other error the job may or may not exist: its files stay, and upkeep sweeps them if it does not.
+        if submitted.id != id:
+            self.withdraw(id)
+        return submitted
+
+    def withdraw(self, id: str) -> None:
+        """Removes what was stored of an upload that did not become a job.
+
+        If Redis cannot be reached, upkeep removes the announcement of the upload later.
+        """
+
+        def withdraw_record(id: str) -> None:
+            with suppress(Unavailable):
+                self._uploads.withdraw(id)
+
+        self._remove(id, withdraw_record)
+        self._files.delete(id)
+
+    def cancel(self, id: str, owner: str | None = None) -> Job:
+        """Cancels a job that has not ended, and returns it.
+
+        Raises:
+            JobEnded: the job has ended. The others are those of `get`.
+        """
+        self.get(id, owner)
+        self._records.cancel(id)
+        return self.get(id, owner)
+
+    def retry(self, id: str, owner: str | None = None) -> Job:
+        """Resumes a failed or cancelled batch with the chunks that are not done, and returns the job.
+
+        Raises:
+            JobExpired: the job's files were removed.
+            NotRetryable: a retry would change nothing, or the job has not failed.
+            QueueFull: as `submit_row`. The others are those of `get`.
+        """
+        if self.get(id, owner).status is Status.EXPIRED:
+            raise JobExpired(f"Job {id} cannot be retried: its files have expired. Send the rows again.")
+        self._records.retry(id)
+        return self.get(id, owner)
+
+    def delete(self, id: str, owner: str | None = None) -> int:
+        """Deletes a job and its files, and returns the number of files. A running job is cancelled.
+
+        Raises:
+            Those of `get`.
+        """
+        self.get(id, owner)
+        self._remove(id, self._records.delete)
+        return self._files.delete(id)
+
+    def expire(self, id: str, expire_record: Callable[[str], object]) -> None:
+        """Expires a job whose retention time is over. Upkeep sweeps its files afterwards.
+
+        `expire_record` marks the job's record as expired, and adds its files to those that upkeep sweeps.
+        """
+        self._remove(id, expire_record)
+
+    def _remove(self, id: str, remove_record: Callable[[str], object]) -> None:
+        """Removes the manifest and then the record. Once the manifest is gone, nothing makes the job again."""
+        self._files.delete_manifest(id)
+        remove_record(id)
+
+    def _make(self, new: NewJob) -> Submitted:
+        id, outcome = self._records.make(new)
+        return Submitted(id, outcome == "replayed", new)
