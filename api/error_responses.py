@@ -1,4 +1,4 @@
-"""The one place that knows which error is which HTTP status; every error leaves as a problem document (RFC 9457)."""
+"""The only module that maps errors to HTTP statuses. Every error is sent as a problem document (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from rowcast.problem import Problem, Recorded
 
 
 class UnknownPath(errors.NotFound):
-    """The service has no such path."""
+    """The service does not have this path."""
 
     slug = "unknown-path"
     title = "Unknown path"
@@ -24,11 +24,11 @@ class UnknownPath(errors.NotFound):
 
 
 class UnknownMethod(errors.Refused):
-    """The path exists and does not take this HTTP method."""
+    """The path exists, but does not support this HTTP method."""
 
     slug = "unknown-method"
     title = "Method not allowed"
-    remedy = "Use a method that the header `Allow` lists."
+    remedy = "Use a method that the header `Allow` of the response lists."
 
 
 class RangeBeyondEnd(errors.Refused):
@@ -36,11 +36,11 @@ class RangeBeyondEnd(errors.Refused):
 
     slug = "range-beyond-end"
     title = "Range beyond the end"
-    remedy = "The header `Content-Range` gives the length; if you have as many bytes, the download is complete."
+    remedy = "`Content-Range` has the length of the result. If you have as many bytes, the download is complete."
 
 
 class BadHttp(errors.Unreadable):
-    """The request breaks the rules of HTTP, or its head is too long."""
+    """The request breaks the rules of HTTP, or its headers are too long."""
 
     slug = "bad-http"
     title = "Bad HTTP request"
@@ -68,18 +68,18 @@ STATUS: dict[type[errors.RowcastError], int] = {
     errors.RateLimited: 429,
     errors.Unavailable: 503,
 }
-"""An error's status is that of its nearest ancestor here."""
+"""The status of an error is that of its nearest ancestor in this table."""
 
 HELP = "/docs/errors#"
-"""Path of the page about a type; its slug follows."""
+"""Path of the page about a type, to which the type's slug is added, for example `/docs/errors#no-key`."""
 
 _OF_WERKZEUG: dict[int, type[errors.RowcastError]] = {404: UnknownPath, 405: UnknownMethod, 416: RangeBeyondEnd}
 
 _DETAILS: dict[type[errors.RowcastError], str] = {
-    UnknownPath: "There is no path {path} here.",
-    UnknownMethod: "{path} does not take {method}.",
+    UnknownPath: "Path not found: {path}.",
+    UnknownMethod: "{path} does not support the method {method}.",
 }
-"""In place of Werkzeug's own sentences."""
+"""Messages that replace those of Werkzeug."""
 
 
 _NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile)
@@ -87,7 +87,7 @@ _NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile)
 
 
 class HttpProblem(Problem):
-    """What went wrong with a request. `error` is a failed job's own problem; `job` the job that a row was made."""
+    """What went wrong with a request. `error` is the problem of a failed job. `job` is the job of a single row."""
 
     request_id: str
     error: NotRequired[Problem]
@@ -95,7 +95,7 @@ class HttpProblem(Problem):
 
 
 def status_of(kind: type[errors.RowcastError]) -> int:
-    """The HTTP status of a class of errors."""
+    """Returns the HTTP status of a class of errors."""
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
 
 
@@ -108,25 +108,25 @@ def public_types() -> dict[int, list[type[errors.RowcastError]]]:
     return by_status
 
 
-def problem(recorded: Recorded | Mapping[str, Any], below: str) -> Problem:
-    """The whole document of an error, or of what a job's record has of one. `below` is the prefix of paths.
+def problem(recorded: Recorded | Mapping[str, Any], url_prefix: str) -> Problem:
+    """Returns the whole problem document of an error, or of the error in a job's record.
 
-    What else `recorded` has is kept.
+    Other members of `recorded` are kept. `url_prefix` is prepended to paths, for example `/rowcast`.
     """
     kind = _by_type().get(recorded["type"], errors.JobFault)
     document = {"type": recorded["type"], "title": kind.title, "status": status_of(kind), **recorded}
-    return cast(Problem, document | {"help": below + HELP + kind.slug})
+    return cast(Problem, document | {"help": url_prefix + HELP + kind.slug})
 
 
 def register(app: Flask) -> None:
-    """Sends every error of ours, of Flask's and of nobody's through one form."""
-    app.register_error_handler(errors.RowcastError, _ours)
-    app.register_error_handler(HTTPException, _flasks)
-    app.register_error_handler(Exception, _nobodys)
+    """Registers a handler for our own errors, one for Flask's, and one for unexpected exceptions."""
+    app.register_error_handler(errors.RowcastError, _handle_own)
+    app.register_error_handler(HTTPException, _handle_flask)
+    app.register_error_handler(Exception, _handle_unexpected)
 
 
 def problem_response(document: Mapping[str, Any], headers: dict[str, str] | None = None) -> Response:
-    """The document as a response, with the request's id in it."""
+    """Returns a response with the document, to which the request's id is added."""
     body = {**document, "request_id": g.get("request_id", "")}
     response = Response(json.dumps(body), document["status"], headers, content_type="application/problem+json")
     if request.method in ("POST", "PUT", "PATCH"):
@@ -139,7 +139,7 @@ def _by_type() -> dict[str, type[errors.RowcastError]]:
     return {kind.problem_type(): kind for kind in errors.types()}
 
 
-def _ours(error: errors.RowcastError) -> Response:
+def _handle_own(error: errors.RowcastError) -> Response:
     document: dict[str, Any] = dict(problem(error.recorded(), prefix()))
     if isinstance(error, errors.WrongState) and error.problem:
         document["error"] = problem(error.problem, prefix())
@@ -149,7 +149,7 @@ def _ours(error: errors.RowcastError) -> Response:
 
 
 def _headers(error: errors.RowcastError) -> dict[str, str]:
-    """What the status asks for beside the document."""
+    """Returns the headers that belong to the error."""
     headers = {}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
@@ -161,7 +161,7 @@ def _headers(error: errors.RowcastError) -> dict[str, str]:
     return headers
 
 
-def _flasks(error: HTTPException) -> Response:
+def _handle_flask(error: HTTPException) -> Response:
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Content-Range", "Retry-After")}
     kind = _OF_WERKZEUG.get(error.code or 500, BadHttp)
     detail = _DETAILS.get(kind, error.description or error.name).format(method=request.method, path=request.path[:200])
@@ -169,6 +169,8 @@ def _flasks(error: HTTPException) -> Response:
     return problem_response({**document, "status": error.code or 500}, kept)
 
 
-def _nobodys(error: Exception) -> Response:
+def _handle_unexpected(error: Exception) -> Response:
     logger("gateway").exception("internal_error")
-    return _ours(errors.RowcastError("Something went wrong here; the log has it under the request's id."))
+    return _handle_own(
+        errors.RowcastError("Internal error. The gateway's log has the cause under the `request_id` of this response.")
+    )

@@ -1,14 +1,14 @@
-"""The nearest name: what somebody who mistyped a name most likely meant."""
+"""The nearest name: a guess at what a mistyped name was meant to be."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 _CHARACTERS = 100
-"""Longer names have no nearest: the search compares letters, and takes the longer the more there are."""
+"""Longer names are never compared, because the search takes too long for them."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name closest to `name`, or None where none is close. Case and outer blanks do not count."""
+    """Returns the name closest to `name`, or None if none is close. Case and outer blanks are ignored."""
     if len(name) > _CHARACTERS:
         return None
     folded = {_fold(candidate): candidate for candidate in names if len(candidate) <= _CHARACTERS}
@@ -17,15 +17,18 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def or_nearest(name: str, names: Iterable[str], limit: int = 12) -> str:
-    """The end of a sentence that there is no `name`: the nearest of `names`, or else what there is."""
+    """Returns the end of a message that `name` does not exist, for example "the nearest is 'age'".
+
+    If no name is close, it lists at most `limit` of `names`.
+    """
     known = sorted(names)
     close = nearest(name, known)
     if close is not None:
         return f"the nearest is {close!r}"
     if not known:
-        return "there is none at all"
+        return "none exist"
     shown = ", ".join(repr(candidate) for candidate in known[:limit])
-    return f"there is {shown}" + (f" and {len(known) - limit} more" if len(known) > limit else "")
+    return f"these exist: {shown}" + (f" and {len(known) - limit} more" if len(known) > limit else "")
 
 
 def _fold(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A problem document (RFC 9457): what every HTTP error and every failed job carries."""
+"""The problem document (RFC 9457) that every HTTP error and every failed job has."""
 
 from typing import Annotated, NotRequired
 
@@ -9,14 +9,14 @@ from rowcast.errors import PREFIX
 
 
 class Fault(TypedDict):
-    """One thing that is wrong with an input, and where: a column, an option, a place in the JSON, a row."""
+    """One thing that is wrong with an input. `where` is a column, an option, a path in the JSON or a row."""
 
     where: str
     message: str
 
 
 class Recorded(TypedDict):
-    """A job's error as its record holds it. `type` tells the rest; see `Problem`."""
+    """A job's error in the form that its record holds. The other members of `Problem` follow from `type`."""
 
     type: str
     detail: str
@@ -36,6 +36,6 @@ class Problem(TypedDict):
     ]
     title: Annotated[str, Field(description="The type in a few words.")]
     status: int
-    detail: Annotated[str, Field(description="What is wrong this time, for people.")]
+    detail: Annotated[str, Field(description="What is wrong in this case, for people.")]
     help: Annotated[str, Field(description="Path of a page that explains the type and what to do.")]
     errors: NotRequired[Annotated[list[Fault], Field(description="Each fault of the input that has a place.")]]

@@ -1,4 +1,7 @@
-"""The pages about problems, made from the error tree. `python -m api.calls.error_pages` prints docs/errors.md."""
+"""The documentation of all problems, made from the error tree.
+
+`python -m api.calls.error_pages` prints `docs/errors.md`.
+"""
 
 import html
 import re
@@ -8,15 +11,16 @@ from api.error_responses import public_types
 
 _INTRODUCTION = (
     "Every error of the service is a problem document (RFC 9457, `application/problem+json`) with the members `type`, "
-    "`title`, `status`, `detail`, `help` and `request_id`, and `errors` if the faults have places in the input. "
-    "A failed job has the same in its `error`, without `request_id`. `type` is `urn:rowcast:problem:` and one of the "
-    "names below. It is stable, so programs can switch on it; later versions may add some. The `status` in a job's "
-    "`error` is the one that the answer has if a caller waits for a single row."
+    "`title`, `status`, `detail`, `help` and `request_id`. If faults have places in the input, `errors` lists them. "
+    "`type` is `urn:rowcast:problem:` and one of the names below, for example `urn:rowcast:problem:missing-columns`. "
+    "Types are stable, so programs can depend on them; later versions may add some. "
+    "A failed job has the same members in its `error`, except `request_id`. Its `status` there is the status of the "
+    "response if a caller waits for a single row."
 )
 
 
 def markdown() -> str:
-    """`docs/errors.md`."""
+    """Returns the text of `docs/errors.md`."""
     lines = ["# Problems", "", _INTRODUCTION, ""]
     for status, kinds in public_types().items():
         lines += [f"## {status} {HTTPStatus(status).phrase}", ""]
@@ -33,7 +37,7 @@ def markdown() -> str:
 
 
 def page() -> str:
-    """The same as a page of HTML; each type is at `#SLUG`. Links are relative: the page works below any path."""
+    """Returns the same as an HTML page with each type at `#SLUG`. Links are relative, so it works below any path."""
     sections = []
     for status, kinds in public_types().items():
         sections.append(f"<h2>{status} {html.escape(HTTPStatus(status).phrase)}</h2>")
@@ -52,7 +56,7 @@ def page() -> str:
 
 
 def _inline(text: str) -> str:
-    """Markdown with code spans only, as HTML."""
+    """Returns Markdown that has code spans only as HTML."""
     return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 

@@ -1,7 +1,7 @@
-"""What can go wrong, one class per fault. Each carries what it knows and says it in one sentence.
+"""The error tree: one class for each error that Rowcast raises on purpose. Its message says what is wrong, and where.
 
     RowcastError                    internal-error
-    ├── Refused                     the request is wrong; the caller can correct it          (refusals.py)
+    ├── Refused                     the request is wrong; the caller can correct it          (request_errors.py)
     │   ├── Unreadable              it could not be read at all
     │   │   └── NotJson · BrokenForm · BrokenCompression · BodyCutShort
     │   ├── Unprocessable           readable but wrong
@@ -12,14 +12,14 @@
     │   ├── TooLarge(what, limit, setting)
     │   └── UnsupportedType
     ├── BadSetting(name, value, takes) · BadKeysFile(file, line, takes)    at the start of a program
-    ├── NoKey ── UnknownKey         no API key came, or an unknown one                       (denials.py)
+    ├── NoKey ── UnknownKey         there is no API key, or an unknown one                      (access_errors.py)
     ├── Forbidden                   the key is known, and may not do this
     ├── RateLimited(limit, retry_after_seconds)
     ├── NotFound ── UnknownJob · UnknownModel                              it never existed
     ├── Gone ── JobDeleted · JobExpired                                    it existed
     ├── NotAcceptable
     ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable
-    ├── JobFault                    what ends a job without a result                         (failures.py)
+    ├── JobFault                    the job ended without a result                           (service_errors.py)
     │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · WorkerLost · InputLost
     ├── ResultLost · ModelRefused
     └── Unavailable(retry_after_seconds)                                   try again later
@@ -30,7 +30,7 @@ Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cau
 `docs/errors.md` is made from these. None of them knows HTTP: `api/error_responses.py` maps each to its status.
 """
 
-from rowcast.errors.denials import (
+from rowcast.errors.access_errors import (
     Forbidden,
     Gone,
     JobDeleted,
@@ -48,28 +48,7 @@ from rowcast.errors.denials import (
     UnknownModel,
     WrongState,
 )
-from rowcast.errors.failures import (
-    BadRow,
-    Cancelled,
-    EveryRowBad,
-    InputLost,
-    JobFault,
-    LiveUploadsFull,
-    ModelRefused,
-    QueueFull,
-    RedisFull,
-    RedisRefuses,
-    RedisUnreachable,
-    Restoring,
-    ResultLost,
-    ScoringFailed,
-    StoreUnavailable,
-    TimedOut,
-    TooManyBadRows,
-    Unavailable,
-    WorkerLost,
-)
-from rowcast.errors.refusals import (
+from rowcast.errors.request_errors import (
     BadKeysFile,
     BadSetting,
     BodyCutShort,
@@ -100,6 +79,27 @@ from rowcast.errors.refusals import (
     UnsupportedType,
 )
 from rowcast.errors.root import PREFIX, RowcastError, types
+from rowcast.errors.service_errors import (
+    BadRow,
+    Cancelled,
+    EveryRowBad,
+    InputLost,
+    JobFault,
+    LiveUploadsFull,
+    ModelRefused,
+    QueueFull,
+    RedisFull,
+    RedisRefuses,
+    RedisUnreachable,
+    Restoring,
+    ResultLost,
+    ScoringFailed,
+    StoreUnavailable,
+    TimedOut,
+    TooManyBadRows,
+    Unavailable,
+    WorkerLost,
+)
 
 __all__ = [
     "PREFIX", "BadKeysFile", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression", "BrokenForm",

@@ -9,27 +9,27 @@ PREFIX = "urn:rowcast:problem:"
 
 
 class RowcastError(Exception):
-    """Something went wrong inside Rowcast, which is not the caller's fault."""
+    """Something went wrong inside Rowcast. The caller did not cause it."""
 
     # The root of all errors that Rowcast raises on purpose. `docs/errors.md` prints the docstring of each class as its
-    # cause, so they are written for users.
+    # cause, so docstrings in this package are written for users.
 
     slug: ClassVar[str] = "internal-error"
-    """The stable end of the problem's `type`. Programs switch on it: it is never changed once it is released."""
+    """The end of the problem's `type`. Programs depend on it, so a released slug never changes."""
 
     title: ClassVar[str] = "Internal error"
-    """A few words, the same for each occurrence (RFC 9457 §3.1.3)."""
+    """The type in a few words, which are the same for each occurrence (RFC 9457 §3.1.3)."""
 
-    remedy: ClassVar[str] = "Try again. If that does not help, report it with its `request_id`: the log has the cause."
+    remedy: ClassVar[str] = "Try again. If that does not help, report it with its `request_id`. The log has the cause."
     """What the user can do, in Markdown with code spans only."""
 
     retry_after_seconds: int | None = None
-    """When it is worth trying again; None if waiting does not help."""
+    """Seconds after which a caller should try again. None if waiting does not help."""
 
     def __init__(self, detail: str, errors: Sequence[Mapping[str, str]] = (), *, public: str | None = None) -> None:
-        """`detail` is for the log. `public` is for callers, if `detail` names addresses or folders.
+        """`detail` is for the log. `public` replaces it for callers, if `detail` names addresses or folders.
 
-        `errors` lists each fault that has a place as `{"where": ..., "message": ...}`.
+        `errors` lists each fault that has a place, for example `{"where": "age", "message": "must be a number"}`.
         """
         super().__init__(detail)
         self.detail = detail
@@ -38,27 +38,30 @@ class RowcastError(Exception):
 
     @classmethod
     def at(cls, where: str, message: str) -> Self:
-        """One fault at one place: an option's name, a path in the JSON, a row."""
+        """Returns an error with one fault; `where` is an option's name, a path in the JSON or a row."""
         return cls(f"{where}: {message}", [{"where": where, "message": message}])
 
     @classmethod
     def problem_type(cls) -> str:
-        """The `type` of its problem documents."""
+        """Returns the `type` of this error's problem documents, for example `urn:rowcast:problem:no-key`."""
         return PREFIX + cls.slug
 
     @classmethod
     def cause(cls) -> str:
-        """When it is raised, in a sentence or two for users."""
+        """Returns the docstring as one line: it says to users what causes the error."""
         return " ".join((inspect.getdoc(cls) or "").split())
 
     def recorded(self) -> dict[str, Any]:
-        """The error as a job's record holds it; `api/error_responses.py` makes a whole problem document of it."""
+        """Returns the error in the form that a job's record holds.
+
+        `api/error_responses.py` completes it to a problem document.
+        """
         document: dict[str, Any] = {"type": self.problem_type(), "detail": self.public}
         return document | {"errors": self.errors} if self.errors else document
 
 
 def types(root: type[RowcastError] = RowcastError) -> Iterator[type[RowcastError]]:
-    """The class and all that are derived from it and have a slug of their own, parents first."""
+    """Yields `root` and its subclasses, parents first. Classes that inherit their slug are left out."""
     if "slug" in vars(root):
         yield root
     for child in root.__subclasses__():

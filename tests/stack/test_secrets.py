@@ -46,4 +46,4 @@ def test_a_program_that_cannot_read_the_url_of_redis_says_so_without_its_passwor
     url = f"redis://:{PASSWORD}/@127.0.0.1/0"
     assert own_stack.start(program, *PROGRAMS[program], ROWCAST_REDIS_URL=url).wait(timeout=60) == 2
     (line,) = own_stack.log(program).splitlines()
-    assert line.startswith("ROWCAST_REDIS_URL=***@127.0.0.1/0 does not fit: takes ")
+    assert line.startswith("ROWCAST_REDIS_URL=***@127.0.0.1/0 is not valid: takes ")

@@ -233,7 +233,7 @@ def test_a_cell_that_makes_a_column_text_is_said(registry, write):
     ("target", "options", "sentence"),
     [
         ("survivd", {}, "no column 'survivd'; the nearest is 'survived'"),
-        ("zzz", {}, "there is 'age', 'name', 'parch'"),
+        ("zzz", {}, "these exist: 'age', 'name', 'parch'"),
         ("survived", {"features": ["agee"]}, "no column 'agee'; the nearest is 'age'"),
         ("survived", {"features": ["age", "survived"]}, "'survived' is the target"),
         ("survived", {"features": ["age", "age"]}, "'age' is named twice"),

@@ -58,7 +58,7 @@ def test_models_whose_names_begin_alike_are_kept_apart(registry, draft):
 
 def test_an_empty_registry_says_that_there_is_none(registry):
     assert registry.names() == []
-    with pytest.raises(NotFound, match="There is no model 'titanic'; there is none at all"):
+    with pytest.raises(NotFound, match="There is no model 'titanic'; none exist"):
         registry.resolve("titanic")
 
 
@@ -67,9 +67,9 @@ def test_an_empty_registry_says_that_there_is_none(registry):
     [
         ("titanik", "There is no model 'titanik'; the nearest is 'titanic'."),
         ("TITANIC", "There is no model 'TITANIC'; the nearest is 'titanic'."),
-        ("titanic@2", "The model 'titanic' has no version or alias '2'; there is '1', 'latest'."),
+        ("titanic@2", "The model 'titanic' has no version or alias '2'; these exist: '1', 'latest'."),
         ("titanic@lates", "The model 'titanic' has no version or alias 'lates'; the nearest is 'latest'."),
-        ("titanic@", "The model 'titanic' has no version or alias ''; there is '1', 'latest'."),
+        ("titanic@", "The model 'titanic' has no version or alias ''; these exist: '1', 'latest'."),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is_there(registry, draft, reference, sentence):

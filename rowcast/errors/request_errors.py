@@ -1,4 +1,4 @@
-"""Refusals: the request is wrong, and the caller can correct it."""
+"""Errors in a request, which the caller can correct, and errors in what a program is started with."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -39,7 +39,7 @@ class BrokenForm(Unreadable):
 
 
 class BrokenCompression(Unreadable):
-    """The body was announced as compressed and cannot be decompressed, ends too early, or grows beyond reason."""
+    """The compressed body is damaged, ends too early, or is suspiciously large when it is decompressed."""
 
     slug = "broken-compression"
     title = "Broken compression"
@@ -47,15 +47,15 @@ class BrokenCompression(Unreadable):
 
 
 class BodyCutShort(Unreadable):
-    """The body broke off, or stalled, before its end. Nothing of it was kept."""
+    """The body was cut off, or stalled, before its end. None of it was kept."""
 
     slug = "body-cut-short"
     title = "Body cut short"
-    remedy = "Send the file again. If it happens again, look at the time limits of proxies on the way."
+    remedy = "Send the file again. If it happens again, check the time limits of proxies in between."
 
 
 class Unprocessable(Refused):
-    """The request could be read, and something in it is wrong."""
+    """The request could be read, but something in it is not valid."""
 
     slug = "invalid-request"
     title = "Invalid request"
@@ -71,11 +71,11 @@ class UnknownOption(Unprocessable):
 
 
 class OptionValue(Unprocessable):
-    """An option, a parameter or a header has a value that it does not take, or is given more than once."""
+    """An option, a parameter or a header has a value that is not valid, or is given more than once."""
 
     slug = "option-value"
     title = "Invalid value of an option"
-    remedy = "Give one of the values that the message lists."
+    remedy = "Use a value that the message describes, and give each option once."
 
 
 class OptionUnsuitable(Unprocessable):
@@ -87,23 +87,25 @@ class OptionUnsuitable(Unprocessable):
 
 
 class NoDefaultModel(Unprocessable):
-    """The request names no model, and none can be chosen for it: the default model is not there."""
+    """The request does not name a model, and the default model does not exist."""
 
     slug = "no-default-model"
     title = "No default model"
     remedy = "Name one of the models with `model`, or start the service with `ROWCAST_DEFAULT_MODEL`."
 
-    #: How many names the message has.
+    #: The largest number of names in the message.
     _SHOWN = 20
 
     def __init__(self, wanted: str, names: list[str]) -> None:
-        #: The models that there are.
+        #: The names of all models.
         self.names = names
         if names:
             more = f" and {len(names) - self._SHOWN} more" if len(names) > self._SHOWN else ""
-            message = f"name one of {', '.join(names[: self._SHOWN])}{more}; there is no default model {wanted!r}"
+            message = (
+                f"the default model {wanted!r} does not exist; name one of {', '.join(names[: self._SHOWN])}{more}"
+            )
         else:
-            message = "there is none yet; add one with `rowcast models add` or `rowcast train`"
+            message = "no model is registered yet; add one with `rowcast models add` or `rowcast train`"
         super().__init__(f"model: {message}", [{"where": "model", "message": message}])
 
 
@@ -116,15 +118,15 @@ class KeyReused(Unprocessable):
 
 
 class BodyShape(Unprocessable):
-    """The JSON body does not have the form that this call takes."""
+    """The JSON body does not have the structure that this call expects."""
 
     slug = "body-shape"
-    title = "Wrong form of the body"
+    title = "Wrong structure of the body"
     remedy = 'Send `{"features": ...}` for one row or `{"instances": [...]}` for many, as `/docs` shows.'
 
 
 class RowValues(Unprocessable):
-    """A row in the JSON body does not fit the model: a value is of another type, missing, or too many."""
+    """A row in the JSON body does not fit the model: a value has the wrong type, is missing, or is one too many."""
 
     slug = "row-values"
     title = "Values do not fit the model"
@@ -144,19 +146,19 @@ class EmptyFile(Unprocessable):
 
     slug = "empty-file"
     title = "Empty file"
-    remedy = "Check that the right file was sent, and that it was complete."
+    remedy = "Check that you sent the right file, and that the file is complete."
 
 
 class LineEndsLost(EmptyFile):
-    """The file is one line without a line end, as `curl -d @FILE` sends a file with many: a header and no rows."""
+    """The file is one line without a line end, so it has a header and no rows. `curl -d @FILE` removes line ends."""
 
     slug = "line-ends-lost"
     title = "Line ends lost"
-    remedy = "Send the file with `--data-binary @FILE` in place of `-d @FILE`, or as a form: `-F file=@FILE`."
+    remedy = "Send the file with `--data-binary @FILE` instead of `-d @FILE`, or as a form: `-F file=@FILE`."
 
 
 class NotText(Unprocessable):
-    """The file is not text: it has a NUL byte, or starts like a file of another kind."""
+    """The file is not text: it contains a NUL byte, or starts like a file of another format."""
 
     slug = "not-text"
     title = "Not a text file"
@@ -164,27 +166,27 @@ class NotText(Unprocessable):
 
 
 class NotUtf8(Unprocessable):
-    """The file has a byte that is not text in its encoding, which is UTF-8 unless `encoding` names another."""
+    """The file has a byte that is not valid in its encoding, which is UTF-8 unless `encoding` names another."""
 
     slug = "not-utf8"
     title = "Not UTF-8"
     remedy = "Save the file as UTF-8, or name its encoding: `encoding=windows-1252` for most files from Windows."
 
     def __init__(self, offset: int, where: str, message: str) -> None:
-        """`offset` is that of the first byte that is not text, from 0, in the decompressed file."""
+        """`offset` is the position of the first byte that is not valid, from 0, in the decompressed file."""
         super().__init__(f"{where}: {message}.", [{"where": where, "message": message}])
         self.offset = offset
 
 
 class CsvSyntax(Unprocessable):
-    """The rows of the file cannot be found by the rules of CSV (RFC 4180).
+    """The file breaks the rules of CSV (RFC 4180).
 
-    A quote is never closed, or a carriage return is in the header line.
+    A quote is never closed, or the header line contains a carriage return.
     """
 
     slug = "csv-syntax"
     title = "Broken CSV"
-    remedy = "Correct the place that the message names; a quote within a field is written twice."
+    remedy = "Correct the place that the message names. A quote inside a quoted field must be doubled."
 
 
 class MissingColumns(Unprocessable):
@@ -198,9 +200,9 @@ class MissingColumns(Unprocessable):
     )
 
     def __init__(self, columns: Sequence[str], nearest: Mapping[str, str | None], delimiter: str | None = None) -> None:
-        """`nearest` maps each missing column to the closest name that is there, or to None.
+        """`nearest` maps each missing column to the closest name in the header, or to None.
 
-        `delimiter` is what the header was read with, as the option writes it.
+        `delimiter` is the one with which the header was read, in the form of the option, for example `tab`.
         """
         self.columns, self.nearest = list(columns), dict(nearest)
         messages = {
@@ -216,7 +218,7 @@ class MissingColumns(Unprocessable):
 
 
 class ColumnClash(Unprocessable):
-    """Two columns have the same name: in the header, or one of the header and one that the result adds."""
+    """Two columns have the same name: both are in the header, or one is and the result adds the other."""
 
     slug = "column-clash"
     title = "Column names clash"
@@ -232,28 +234,31 @@ class UnknownKeyColumn(Unprocessable):
 
 
 class InvalidName(Unprocessable):
-    """A name for a model, a version, an alias or an API key has characters or a length that names do not have."""
+    """The name of a model, a version, an alias or an API key has characters or a length that are not allowed."""
 
     slug = "invalid-name"
     title = "Invalid name"
-    remedy = "Choose a name as the message says."
+    remedy = "Choose a name that follows the rule in the message."
 
 
 class TooLarge(Refused):
-    """The request is over one of the service's limits."""
+    """The request exceeds one of the service's limits."""
 
     slug = "too-large"
     title = "Too large"
     remedy = "Send less, or ask the operator to raise the setting that the message names."
 
     def __init__(self, what: str, limit: int, setting: str) -> None:
-        """`what` names the thing and its unit, `setting` the setting that raises the limit."""
+        """`what` names what is too large, and its unit. `setting` names the setting that raises the limit.
+
+        If no setting can raise the limit, `setting` is `fixed`.
+        """
         super().__init__(f"{what} is over the limit of {limit} ({setting}).")
         self.what, self.limit, self.setting = what, limit, setting
 
 
 class UnsupportedType(Refused):
-    """The call does not take this content type, content encoding or character set."""
+    """The call does not support this content type, content encoding or character set."""
 
     slug = "unsupported-type"
     title = "Unsupported type"
@@ -261,14 +266,14 @@ class UnsupportedType(Refused):
 
 
 class BadSetting(RowcastError):
-    """A setting has a value that it does not take. The program does not start."""
+    """The value of a setting is not valid. The program does not start."""
 
     slug: ClassVar[str] = "bad-setting"
     title = "Invalid setting"
     remedy = "Correct the environment variable that the message names."
 
     def __init__(self, name: str, value: object, takes: str) -> None:
-        super().__init__(f"{name}={value!s} does not fit: {takes}")
+        super().__init__(f"{name}={value!s} is not valid: {takes}")
         self.name, self.value, self.takes = name, value, takes
 
 
@@ -277,7 +282,7 @@ class BadKeysFile(RowcastError):
 
     slug: ClassVar[str] = "bad-keys-file"
     title = "Invalid file of API keys"
-    remedy = "Correct the line that the message names, or make the file anew with `rowcast keys new NAME`."
+    remedy = "Correct the line that the message names, or make a new file with `rowcast keys new NAME`."
 
     def __init__(self, file: object, line: int | None, takes: str) -> None:
         """`line` is None if it concerns the whole file."""

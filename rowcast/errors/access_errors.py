@@ -1,4 +1,4 @@
-"""Denials: the request is fine, and the caller, the moment or the job is not the right one for it."""
+"""Errors of requests that are valid: the caller may not do this, or what it asks for is not there in this state."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ class NoKey(RowcastError):
 
 
 class UnknownKey(NoKey):
-    """The API key is not one that the service knows."""
+    """The service does not know the API key."""
 
     slug = "unknown-key"
     title = "Unknown API key"
@@ -23,7 +23,7 @@ class UnknownKey(NoKey):
 
 
 class Forbidden(RowcastError):
-    """The API key is known and does not have the role that this call needs."""
+    """The API key is valid, but does not have the role that this call needs."""
 
     slug = "forbidden"
     title = "Not allowed"
@@ -31,20 +31,23 @@ class Forbidden(RowcastError):
 
 
 class RateLimited(RowcastError):
-    """One API key made more requests in a minute than it may."""
+    """The API key made more requests in a minute than `ROWCAST_RATE_LIMIT` allows."""
 
     slug = "rate-limited"
     title = "Too many requests"
     remedy = "Wait as long as `Retry-After` says. Send many rows in one file instead of many requests."
 
     def __init__(self, limit: int, retry_after_seconds: int) -> None:
-        """`limit` is in requests a minute."""
-        super().__init__(f"Over {limit} requests a minute with this key (ROWCAST_RATE_LIMIT).")
+        """`limit` is the number of requests that are allowed in a minute."""
+        super().__init__(
+            f"This API key made more than {limit} requests in a minute (ROWCAST_RATE_LIMIT). "
+            f"Try again in {retry_after_seconds} s."
+        )
         self.limit, self.retry_after_seconds = limit, retry_after_seconds
 
 
 class NotFound(RowcastError):
-    """What the path or the request names never existed here, or belongs to another API key."""
+    """What the path or the request names never existed, or belongs to another API key."""
 
     slug = "not-found"
     title = "Not found"
@@ -52,7 +55,7 @@ class NotFound(RowcastError):
 
 
 class UnknownJob(NotFound):
-    """There never was a job with this id, or it belongs to another API key."""
+    """No job ever had this id, or the job belongs to another API key."""
 
     slug = "unknown-job"
     title = "Unknown job"
@@ -60,7 +63,7 @@ class UnknownJob(NotFound):
 
 
 class UnknownModel(NotFound):
-    """There is no model of this name, or it has no such version or alias."""
+    """No model has this name, or the model does not have this version or alias."""
 
     slug = "unknown-model"
     title = "Unknown model"
@@ -68,7 +71,7 @@ class UnknownModel(NotFound):
 
 
 class Gone(RowcastError):
-    """What was asked for existed and has been removed."""
+    """What the request names existed, but was removed."""
 
     slug = "gone"
     title = "Gone"
@@ -91,24 +94,24 @@ class JobExpired(Gone):
 
 
 class NotAcceptable(RowcastError):
-    """The `Accept` header excludes every form in which this can be sent."""
+    """The header `Accept` excludes every media type that the service can send here."""
 
     slug = "not-acceptable"
     title = "Not acceptable"
-    remedy = "Leave `Accept` out, or name a type that the message lists."
+    remedy = "Remove the header `Accept`, or name a type that the message lists."
 
 
 class WrongState(RowcastError):
-    """The job is not in a state in which this is possible."""
+    """The present state of the job does not allow this."""
 
     slug = "wrong-state"
     title = "Wrong state"
-    remedy = "Look at `status` in `GET /jobs/ID`."
+    remedy = "Check `status` in `GET /jobs/ID`."
 
     def __init__(
         self, detail: str, problem: Mapping[str, Any] | None = None, retry_after_seconds: int | None = None
     ) -> None:
-        """`problem` is the job's own error as its record has it; `retry_after_seconds` says that waiting helps."""
+        """`problem` is the error in the job's record. `retry_after_seconds` is only given if waiting helps."""
         super().__init__(detail)
         self.problem, self.retry_after_seconds = problem, retry_after_seconds
 
@@ -126,15 +129,15 @@ class NoResult(WrongState):
 
     slug = "no-result"
     title = "Job has no result"
-    remedy = "Correct what `error` names and send the file again, or retry the job."
+    remedy = "Correct what `error` names and send the file again, or retry the job with `POST /jobs/ID/retry`."
 
 
 class JobEnded(WrongState):
-    """The job has ended already and cannot be cancelled."""
+    """The job has already ended, so it cannot be cancelled."""
 
     slug = "job-ended"
     title = "Job has ended"
-    remedy = "Nothing needs to be done; `DELETE /jobs/ID` removes the job and its files."
+    remedy = "Nothing needs to be done. `DELETE /jobs/ID` deletes the job and its files."
 
 
 class NotRetryable(WrongState):
@@ -142,4 +145,4 @@ class NotRetryable(WrongState):
 
     slug = "not-retryable"
     title = "Job cannot be retried"
-    remedy = "Send the rows again as a new job, corrected if they were at fault."
+    remedy = "Send the rows again as a new job, after correcting them if they caused the failure."

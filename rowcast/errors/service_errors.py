@@ -1,4 +1,4 @@
-"""Failures: what ends a job without a result, what keeps a model closed, and what is unavailable for a while."""
+"""Errors in the service: a job ended without a result, a model cannot be used, or something is unavailable."""
 
 from collections.abc import Mapping, Sequence
 
@@ -30,13 +30,13 @@ class TooManyBadRows(JobFault):
 
 
 class EveryRowBad(JobFault):
-    """Not one row of the file can be predicted. The detail gives the likely reason."""
+    """None of the rows in the file can be predicted. `detail` gives the likely reason."""
 
     slug = "every-row-bad"
     title = "Every row is bad"
     remedy = (
-        "Correct the file as the detail says; `GET /jobs/ID/errors` lists the rows. Often the delimiter, the decimal "
-        "mark or the file itself is the wrong one."
+        "Correct the file as `detail` says. `GET /jobs/ID/errors` lists the rows. Often the delimiter or the decimal "
+        "mark is wrong, or the wrong file was sent."
     )
 
 
@@ -45,19 +45,21 @@ class Cancelled(JobFault):
 
     slug = "cancelled"
     title = "Cancelled"
-    remedy = "`POST /jobs/ID/retry` lets a batch go on where it stopped."
+    remedy = "`POST /jobs/ID/retry` resumes a batch where it stopped."
 
 
 class ScoringFailed(JobFault):
-    """A worker could not score the rows although they were read: the model raised an error that is no single row's."""
+    """A worker read the rows but could not score them: the model raised an error that no single row causes."""
 
     slug = "scoring-failed"
     title = "Scoring failed"
-    remedy = "Predict the same rows with the model in a script; if that works, report the problem with the detail."
+    remedy = (
+        "Predict the same rows with the model in a script; if that works, report the problem together with `detail`."
+    )
 
 
 class TimedOut(JobFault):
-    """Scoring one chunk took longer than `ROWCAST_CHUNK_TIMEOUT`, at each attempt."""
+    """Scoring one chunk took longer than `ROWCAST_CHUNK_TIMEOUT` at every attempt."""
 
     slug = "timed-out"
     title = "Timed out"
@@ -65,15 +67,15 @@ class TimedOut(JobFault):
 
 
 class WorkerLost(JobFault):
-    """The worker processes that worked on the rows died, as often as they may."""
+    """The worker process that scored the rows died at every allowed attempt."""
 
     slug = "worker-lost"
     title = "Worker lost"
-    remedy = "Mostly memory was short: give workers more, or lower `ROWCAST_CHUNK_ROWS`. Then retry the job."
+    remedy = "Usually workers run out of memory: give them more, or lower `ROWCAST_CHUNK_ROWS`. Then retry the job."
 
 
 class InputLost(JobFault):
-    """A part of the file that was sent is no longer in the store, or is damaged there."""
+    """A piece of the file that was sent is missing or damaged in the store."""
 
     slug = "input-lost"
     title = "Input lost"
@@ -81,7 +83,7 @@ class InputLost(JobFault):
 
 
 class ResultLost(RowcastError):
-    """A part of the result is missing or damaged in the store and cannot be made again."""
+    """A part of the result is missing or damaged in the store, and cannot be computed again."""
 
     slug = "result-lost"
     title = "Result lost"
@@ -89,10 +91,10 @@ class ResultLost(RowcastError):
 
 
 class ModelRefused(RowcastError):
-    """A worker does not open or use the model.
+    """A worker refuses to load or to use the model.
 
-    Its digest, its signature or a library's version does not match, its file cannot be read, or it does not give what
-    its manifest promises.
+    Its digest, its signature or the version of a library does not match, its file cannot be read, or its predictions
+    are not what its manifest promises.
     """
 
     slug = "model-refused"
@@ -128,7 +130,7 @@ class RedisUnreachable(Unavailable):
 
 
 class RedisRefuses(Unavailable):
-    """Redis answers and refuses to work: it is loading its data, is a replica, or cannot write to its disk."""
+    """Redis responds but refuses to work: it is loading its data, is a replica, or cannot write to its disk."""
 
     slug = "redis-refuses"
     title = "Redis refuses work"
@@ -136,18 +138,18 @@ class RedisRefuses(Unavailable):
 
 
 class RedisFull(Unavailable):
-    """Redis has reached its `maxmemory` and takes no new jobs."""
+    """Redis has reached its `maxmemory`, so no new jobs are accepted."""
 
     slug = "redis-full"
     title = "Redis is out of memory"
     remedy = (
-        "The operator raises Redis' `maxmemory`, or makes room: delete old jobs or lower `ROWCAST_RETENTION`. "
-        "Jobs that were taken are not affected."
+        "The operator raises Redis' `maxmemory`, or frees memory by deleting old jobs or lowering "
+        "`ROWCAST_RETENTION`. Jobs that were accepted before are not affected."
     )
 
 
 class StoreUnavailable(Unavailable):
-    """The store, in which inputs and results lie, or the model registry cannot be opened, read or written."""
+    """The store, which holds inputs and results, or the model registry cannot be opened, read or written."""
 
     slug = "store-unavailable"
     title = "The store is unavailable"
@@ -157,7 +159,7 @@ class StoreUnavailable(Unavailable):
 
 
 class Restoring(Unavailable):
-    """A job's record, or a part of its result, was lost and is being made again."""
+    """A job's record, or a part of its result, was lost and is being restored."""
 
     slug = "restoring"
     title = "Being restored"
@@ -165,25 +167,25 @@ class Restoring(Unavailable):
 
 
 class LiveUploadsFull(Unavailable):
-    """As many uploads that follow their result (`follow=true`) are open as one gateway takes."""
+    """The gateway has reached its limit of open uploads that follow their result (`follow=true`)."""
 
     slug = "live-uploads-full"
     title = "Too many live uploads"
     remedy = (
         "Try again after `Retry-After` seconds, or send the file without `follow=true` and fetch its result when the "
-        "job has ended. The operator ends uploads that are not needed any more, or runs more gateways."
+        "job has ended. The operator can end uploads that are no longer needed, or run more gateways."
     )
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"{limit:,} uploads with `follow=true` are open, which is what this gateway takes; try again later, or "
+            f"{limit:,} uploads with `follow=true` are open, which is the limit of this gateway. Try again later, or "
             "send the file without `follow=true`.",
             30,
         )
 
 
 class QueueFull(Unavailable):
-    """There are as many unfinished jobs as there may be, in all or of one API key."""
+    """The number of unfinished jobs has reached its limit: for all jobs, or for the jobs of one API key."""
 
     slug = "queue-full"
     title = "Queue full"
