@@ -1,4 +1,4 @@
-"""Starts the gateway: `python -m api [--host HOST] [--port PORT | --fd FD]`. All else comes from the settings."""
+"""Starts the gateway: `python -m api [--host HOST] [--port PORT | --fd FD]`. The rest comes from the settings."""
 
 import argparse
 import ipaddress
@@ -16,22 +16,23 @@ from rowcast.settings import Settings
 
 
 def main() -> int:
-    """Runs until SIGTERM or SIGINT."""
+    """Runs the gateway until SIGTERM or SIGINT, and returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m api", description="The Rowcast gateway.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5000)
-    parser.add_argument("--fd", type=int, help="a listening socket's file descriptor, in place of host and port")
+    parser.add_argument("--fd", type=int, help="file descriptor of a listening socket, instead of host and port")
     options = parser.parse_args()
     try:
         settings = Settings.read()
         keys = len(KeyRing(Path(settings.api_keys_file))) if settings.api_keys_file else None
         if options.fd is None and keys is None and not settings.open and not _is_loopback(options.host):
             raise RowcastError(
-                f"A gateway without keys listens on loopback only, not on {options.host}, unless ROWCAST_OPEN=true."
+                f"Without API keys the gateway may only listen on a loopback address, and {options.host} is not one. "
+                "Set ROWCAST_API_KEYS_FILE, or ROWCAST_OPEN=true to allow access without keys."
             )
         set_up(settings, "gateway")
         bind = f"fd://{options.fd}" if options.fd is not None else f"{options.host}:{options.port}"
-        _say_who_may(keys)
+        _log_access(keys)
         _allow_open_files()
         keep_memory(32 * MIB)
         Server(settings, bind).run()
@@ -42,18 +43,20 @@ def main() -> int:
 
 
 def _allow_open_files() -> None:
-    """As many connections as the system grants: the usual soft limit of 1,024 is less than we promise to hold."""
+    """Raises the limit of open files as far as the system allows. The usual 1,024 is less than we promise to hold."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # macOS names a limit that it does not grant
+    with suppress(ValueError, OSError):  # macOS reports a limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _say_who_may(keys: int | None) -> None:
+def _log_access(keys: int | None) -> None:
     log = logger("gateway")
     if keys is None:
-        log.warning("gateway_is_open", detail="No API keys: anyone who reaches the port can use it.")
+        log.warning(
+            "gateway_is_open", detail="There are no API keys: everybody with access to the port can use the gateway."
+        )
     elif keys == 0:
-        log.warning("no_keys", detail="The file of API keys has none: every call is refused until it has one.")
+        log.warning("no_keys", detail="The file of API keys is empty: every call is refused until it has a key.")
     else:
         log.info("gateway_has_keys", keys=keys)
 

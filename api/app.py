@@ -5,12 +5,12 @@ from flask import Flask
 from api import error_responses, request_hooks
 from api.calls import docs, events, health, jobs, models, predict, results
 from api.services import build
-from api.url_prefix import below
+from api.url_prefix import strip_url_prefix
 from rowcast.settings import Settings
 
 
 def create_app(settings: Settings) -> Flask:
-    """The gateway as a WSGI application. Redis need not answer yet; the store must be there.
+    """Returns the gateway as a WSGI application. Redis need not be reachable yet, but the store must be.
 
     Raises:
         Unavailable: the store or the registry cannot be opened.
@@ -22,5 +22,5 @@ def create_app(settings: Settings) -> Flask:
     error_responses.register(app)
     for module in (health, docs, predict, jobs, results, events, models):
         app.register_blueprint(module.blueprint)
-    app.wsgi_app = below(settings, app.wsgi_app)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = strip_url_prefix(settings, app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app

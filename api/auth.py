@@ -1,4 +1,4 @@
-"""The key of a request: who calls, whose jobs it may see, and whether it calls too often."""
+"""API keys of requests: they decide the owner of new jobs, the jobs that are visible, and the rate limit."""
 
 import re
 
@@ -11,21 +11,24 @@ from rowcast.errors import BadKeysFile, Forbidden, NoKey, UnknownKey
 from rowcast.logs import logger
 
 _OPEN = re.compile(r"/|/(health|ready|metrics|openapi\.json|docs|(docs|static)/.*)")
-"""Paths that need no key: what probes ask, and files that are the same for everybody and hold nothing of anybody."""
+"""Paths that need no API key: those of probes, and public files that contain nothing about users or jobs."""
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
 def is_open(path: str) -> bool:
-    """Whether a path needs no key."""
+    """Returns whether a path needs no API key."""
     return bool(_OPEN.fullmatch(path))
 
 
 def admit() -> None:
-    """Sets `g.owner`, under which jobs are made, and `g.scope`, the owner whose jobs alone are seen; None is all.
+    """Checks the API key of the request, and sets `g.owner` and `g.scope`.
+
+    `g.owner` is the owner of new jobs. `g.scope` is the owner whose jobs are visible, or None if all jobs are.
 
     Raises:
-        NoKey, UnknownKey: the gateway has keys, and none of them came. RateLimited: this one came too often.
+        NoKey: the gateway has API keys, and the request has none. UnknownKey: its key is not one of them.
+        RateLimited: the key was used too often.
     """
     g.owner, g.scope = "", None
     services = current_services()
@@ -39,13 +42,13 @@ def admit() -> None:
 
 
 def require_admin() -> None:
-    """Passes admins, and everybody where the gateway is open.
+    """Returns if the caller is an admin, or if the gateway has no API keys.
 
     Raises:
-        Forbidden: for users.
+        Forbidden: the caller's key has the role `user`.
     """
     if g.scope is not None:
-        raise Forbidden(f"The key {g.owner!r} has the role user; this takes an admin's.")
+        raise Forbidden(f"The API key {g.owner!r} has the role `user`. Only a key with the role `admin` may do this.")
 
 
 def _caller(keys: KeyRing) -> Key:
@@ -56,10 +59,10 @@ def _caller(keys: KeyRing) -> Key:
         logger("gateway").error("keys_kept", reason=error.detail, keys=len(keys))
     secret = _secret()
     if secret is None:
-        raise NoKey("This needs an API key: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.")
+        raise NoKey("This call needs an API key: send `Authorization: Bearer KEY` or `X-API-Key: KEY`.")
     key = keys.holder(secret)
     if key is None:
-        raise UnknownKey("The API key is not known here.")
+        raise UnknownKey("The service does not know this API key.")
     return key
 
 

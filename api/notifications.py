@@ -1,4 +1,4 @@
-"""Callers that wait for a job's end: one Redis subscription for the whole process wakes them, nobody polls."""
+"""Notifications for callers that wait for a job. One Redis subscription per process wakes them, without polling."""
 
 import json
 import threading
@@ -15,38 +15,41 @@ from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.redis_keys import ENDED_CHANNEL
 from rowcast.logs import logger
 
-PART = "/part"
-"""Behind a job's id: one part more is stored."""
+_PART_SUFFIX = "/part"
+"""Follows a job's id in a message that says: another part is stored."""
 
 _PAUSE_SECONDS = 1.0
-"""Between attempts to subscribe where Redis is away; and how long it may be silent before it is asked for a word."""
+"""Pause between attempts to subscribe, and the silence after which the subscription pings Redis."""
 
-_DEAF_SECONDS = 5.0
-"""A subscription that is silent for so long, though Redis was asked, is dead, and nothing else would ever tell."""
+_LOST_SECONDS = 5.0
+"""If Redis sends nothing for this time, in spite of pings, the connection is lost. TCP would not report it."""
 
 
 class Waiter:
-    """What a caller that waits for a job holds: it is woken when the job may have ended, or has a part more."""
+    """Wakes a caller when the job that it waits for may have ended, or has another part."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
         self.outcome: dict[str, Any] | None = None
-        """Of a single job, unless it is long: its result, or the problem that ended it (which has a `type`)."""
+        """Outcome of a single job: its result, or the problem that ended it (which has a `type`).
+
+        It is None for batches, and for outcomes too long to send with the notification.
+        """
 
     def wait(self, seconds: float) -> None:
-        """Returns when the job may have ended, after so many seconds at most; each call waits anew."""
+        """Returns when the job may have ended, or after `seconds`. Each call waits for a new notification."""
         self._event.wait(seconds)
         self._event.clear()
 
-    def wake(self, told: str) -> None:
-        """Takes what Redis told beside the id: nothing, or `succeeded {...}` or `failed {...}`."""
-        if told:
-            self.outcome = json.loads(told.partition(" ")[2])
+    def wake(self, message: str) -> None:
+        """Wakes the caller. `message` is empty, or for example `succeeded {"prediction": 1}` or `failed {...}`."""
+        if message:
+            self.outcome = json.loads(message.partition(" ")[2])
         self._event.set()
 
 
 class Notifications:
-    """The waiting callers of one process. The subscription starts with the first of them."""
+    """The waiting callers of one process. The first of them starts the subscription."""
 
     def __init__(self, redis_url: str) -> None:
         self._url = redis_url
@@ -58,9 +61,13 @@ class Notifications:
 
     @contextmanager
     def expect(self, id: str, *, parts: bool = False) -> Iterator[Waiter]:
-        """Enter before you look at the job; look again when you are woken, by its end, or with `parts` by each part."""
+        """Returns a waiter for a job's end, and with `parts` also for each part.
+
+        Enter this context before you read the job, and read it again when the waiter is woken: otherwise a notification
+        between the two is lost.
+        """
         self._start()
-        waiter, name = Waiter(), id + PART if parts else id
+        waiter, name = Waiter(), id + _PART_SUFFIX if parts else id
         with self._lock:
             self._callers[name].add(waiter)
         try:
@@ -90,25 +97,25 @@ class Notifications:
     def _listen_once(self) -> None:
         with connect(self._url).pubsub(ignore_subscribe_messages=False) as pubsub:
             pubsub.subscribe(ENDED_CHANNEL)
-            heard = time.monotonic()
+            last_message_at = time.monotonic()
             while True:
                 message = pubsub.get_message(timeout=_PAUSE_SECONDS)
                 if message is None:
-                    if time.monotonic() - heard > _DEAF_SECONDS:
-                        raise RedisConnectionError(f"nothing was heard for {_DEAF_SECONDS:g} s")
+                    if time.monotonic() - last_message_at > _LOST_SECONDS:
+                        raise RedisConnectionError(f"no message from Redis for {_LOST_SECONDS:g} s")
                     pubsub.ping()
                     continue
-                heard = time.monotonic()
+                last_message_at = time.monotonic()
                 if message["type"] == "subscribe":
                     self._subscribed.set()
-                    self._wake(list(self._callers))  # what ended while nobody listened
+                    self._wake(list(self._callers))  # jobs may have ended before the subscription
                 elif message["type"] == "message":
                     self._wake(message["data"].decode().split("\n"))
 
     def _wake(self, lines: list[str]) -> None:
-        """Each line is a job's id, and what else is told of it; or `ID/part`."""
+        """Wakes the waiters of each line, which is `ID`, `ID succeeded {...}`, `ID failed {...}` or `ID/part`."""
         with self._lock:
             for line in lines:
-                name, _, told = line.partition(" ")
-                for waiter in (*self._callers.get(name, ()), *self._callers.get(name + PART, ())):
-                    waiter.wake(told)
+                name, _, message = line.partition(" ")
+                for waiter in (*self._callers.get(name, ()), *self._callers.get(name + _PART_SUFFIX, ())):
+                    waiter.wake(message)

@@ -1,4 +1,4 @@
-"""The limiter: how many requests a minute one key may make, counted on Redis by all gateways together."""
+"""The rate limiter: limits the requests per minute of an API key. All gateways count together, in Redis."""
 
 import math
 import time
@@ -15,14 +15,17 @@ from rowcast.logs import logger
 
 _TIMEOUT_SECONDS = 0.5
 _PAUSE_SECONDS = 5.0
-"""Where Redis is away nobody is refused because of it, and it is asked again only after so long."""
+"""While Redis is unreachable, requests are not counted. This is the time until the limiter tries Redis again."""
 
 
 class RateLimiter:
-    """Counts by a sliding window: two counters a key, and no burst of twice the limit where two minutes meet."""
+    """Counts with a sliding window of two counters per key.
+
+    Fixed minutes would allow twice the limit around the change from one minute to the next.
+    """
 
     def __init__(self, redis_url: str, per_minute: int) -> None:
-        """Connects at the first count. `per_minute` 0 is no limit."""
+        """Prepares the limiter, which connects at the first count. With `per_minute` 0 there is no limit."""
         pool = connect(redis_url, _TIMEOUT_SECONDS).connection_pool
         storage = RedisStorage("redis://", connection_pool=pool, key_prefix=key("requests").removesuffix(":"))
         self._window = SlidingWindowCounterRateLimiter(storage)
@@ -33,7 +36,7 @@ class RateLimiter:
         """Counts a request of the key called `name`.
 
         Raises:
-            RateLimited: it is over the limit, and was not counted.
+            RateLimited: the request exceeds the limit. It was not counted.
         """
         if self._limit is None or time.monotonic() < self._asks_from:
             return

@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its key, its log line, its headers."""
+"""Hooks before and after every request: request id, API key, log line and security headers."""
 
 import re
 import time
@@ -24,16 +24,16 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
-"""Of our pages: files of ours alone, no script or style within the page, in nobody's frame."""
+"""Policy of our pages: they may only load our own files, have no inline script or style, and cannot be framed."""
 
 PROBES = ("/health", "/ready")
-"""Paths whose requests are logged at the level `debug` only."""
+"""Paths of probes, whose requests are only logged at the level `debug`."""
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
 
 
 def register(app: Flask) -> None:
-    """Hangs the hooks in."""
+    """Registers the hooks."""
     app.before_request(_begin)
     app.after_request(_end)
 
@@ -55,7 +55,7 @@ def _end(response: Response) -> Response:
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
-    # A probe comes every few seconds and says nothing new.
+    # Probes come every few seconds, so their log lines would hide the others.
     level = "debug" if request.path in PROBES else "info"
     getattr(logger("gateway"), level)(
         "request",

@@ -1,4 +1,4 @@
-"""The gateway's server: gunicorn with gevent; one process holds a thousand waiting callers and slow uploads alike."""
+"""The gateway's server: gunicorn with gevent. One process serves thousands of waiting callers and slow uploads."""
 
 import html
 import json
@@ -17,30 +17,30 @@ from rowcast.settings import Settings
 
 CONNECTIONS = 10_000
 KEEP_ALIVE_SECONDS = 75
-"""Longer than the load balancers in front of such a service keep their connections, so that they close first."""
+"""Longer than load balancers usually keep idle connections, so that the load balancer closes first."""
 
 GRACE_SECONDS = 5
 BACKLOG = 2048
 
 
 class Server(BaseApplication):
-    """gunicorn, set up from here and not from files or its own variables."""
+    """gunicorn with the options below. Its own configuration files and environment variables are not read."""
 
     def __init__(self, settings: Settings, bind: str) -> None:
         self._settings = settings
         self._options = {
             "bind": [bind],
             "worker_class": ProblemWorker,
-            # One process: waiting callers share one subscription, and more gateways are more containers.
+            # One process: waiting callers share one subscription. To scale out, run more containers.
             "workers": 1,
             "worker_connections": CONNECTIONS,
             "keepalive": KEEP_ALIVE_SECONDS,
             "graceful_timeout": GRACE_SECONDS,
             "timeout": 60,
             "backlog": BACKLOG,
-            # 27 opens a control socket in the home directory unless told not to.
+            # gunicorn 27 opens a control socket in the home directory by default.
             "control_socket_disable": True,
-            "forwarded_allow_ips": "",  # nobody's word about the scheme is taken
+            "forwarded_allow_ips": "",  # no peer is trusted to say which scheme the caller used
             "limit_request_line": 4094,
             "limit_request_fields": 50,
             "pre_request": _remember,
@@ -52,39 +52,39 @@ class Server(BaseApplication):
 
     @property
     def url_prefix(self) -> str:
-        """The path below which a proxy serves the gateway."""
+        """The path under which a proxy serves the gateway."""
         return self._settings.url_prefix
 
     def load_config(self) -> None:
-        """Takes our options over."""
+        """Sets our options."""
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
-        """Makes the application in the server's process: gevent has patched that one only then."""
+        """Builds the application in the server's process, because gevent has patched only that process."""
         from api.app import create_app
 
         return _closable(create_app(self._settings).wsgi_app)
 
 
 class ProblemWorker(GeventWorker):
-    """A gevent worker whose own errors, of requests that no application sees, are problem documents, too."""
+    """A gevent worker that sends problem documents for requests that gunicorn refuses before the application runs."""
 
     def handle_request(self, listener_name: str, req: Any, sock: Any, addr: Any) -> None:
-        """As gunicorn's, with head and body in one packet."""
+        """Does what gunicorn's does, but sends head and body in one packet."""
         joining = _JoiningSocket(sock)
         try:
             super().handle_request(listener_name, req, joining, addr)
-        finally:  # gunicorn closes a connection by an exception
+        finally:  # gunicorn closes a connection by raising an exception
             joining.flush()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """As gunicorn's, through a socket that turns its HTML page into a problem."""
+        """Does what gunicorn's does, through a socket that turns the HTML page into a problem document."""
         super().handle_error(req, _ProblemSocket(client, self.app.url_prefix), addr, exc)
 
 
 class _JoiningSocket:
-    """Keeps an answer's head back until its body begins: gunicorn sends each by itself, and wakes the caller twice."""
+    """Holds a response's head back until its body begins. gunicorn would send two packets and wake the caller twice."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
@@ -94,7 +94,7 @@ class _JoiningSocket:
         return getattr(self._client, name)
 
     def sendall(self, data: bytes) -> None:
-        """Sends `data`; the first of an answer, its head, with the next."""
+        """Sends `data`. The first data of a response, its head, is sent together with the next."""
         if self._head is None:
             self._head = data
         else:
@@ -102,12 +102,12 @@ class _JoiningSocket:
             self._head = b""
 
     def sendfile(self, *arguments: Any, **named: Any) -> int:
-        """Sends the head, and a file as its body."""
+        """Sends the head, and then a file as the body."""
         self.flush()
         return self._client.sendfile(*arguments, **named)
 
     def flush(self) -> None:
-        """Sends the head of an answer that has no body; where the connection was cut on purpose, nothing."""
+        """Sends the head of a response without a body. If the connection was cut on purpose, does nothing."""
         if self._head:
             with suppress(OSError):
                 self._client.sendall(self._head)
@@ -115,7 +115,7 @@ class _JoiningSocket:
 
 
 class _ProblemSocket:
-    """Sends gunicorn's error page as a problem document."""
+    """A socket that sends gunicorn's error page as a problem document."""
 
     _PAGE = re.compile(rb"HTTP/1\.1 (\d{3}) ([^\r]*)\r\n.*?<h1><p>.*?</p></h1>\s*(.*?)\s*</body>", re.DOTALL)
 
@@ -126,7 +126,7 @@ class _ProblemSocket:
         return getattr(self._client, name)
 
     def sendall(self, data: bytes) -> None:
-        """Sends `data`, translated."""
+        """Sends `data`, or the problem document if `data` is an error page."""
         page = self._PAGE.match(data)
         self._client.sendall(_page(page, self._prefix) if page else data)
 
@@ -146,7 +146,7 @@ def _page(page: re.Match[bytes], prefix: str) -> bytes:
 
 
 _present = threading.local()
-"""gunicorn's own request object of each greenlet: the only way to it that a WSGI application has."""
+"""Holds gunicorn's request object of each greenlet. A WSGI application cannot get it in another way."""
 
 
 def _remember(_worker: Any, request: Any) -> None:
@@ -154,7 +154,7 @@ def _remember(_worker: Any, request: Any) -> None:
 
 
 def _closable(wsgi: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives the application a way to close the connection after its answer, which WSGI itself has not."""
+    """Adds a function to the WSGI environment that closes the connection after the response. WSGI itself has none."""
     from api.output.early_response import CLOSE
 
     def app(environ: dict[str, Any], start_response: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the gateway's calls have at hand, built once by `create_app` and reached through `current_services()`."""
+"""The services that views use. `create_app` builds them once, and `current_services()` returns them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from rowcast.storage import Storage
 
 @dataclass(frozen=True)
 class Services:
-    """The gateway's dependencies. `keys` is None where the gateway is open."""
+    """The gateway's dependencies. `keys` is None if the gateway is open, that is, needs no API keys."""
 
     settings: Settings
     records: Records
@@ -42,7 +42,7 @@ class Services:
 
 
 def build(settings: Settings) -> Services:
-    """Opens the store and the registry; Redis is connected to at the first call."""
+    """Opens the store and the registry. Redis is connected at the first call."""
     redis = connect(settings.redis_url)
     scripts = Scripts(redis, settings)
     records = Records(scripts, settings)
@@ -64,5 +64,5 @@ def build(settings: Settings) -> Services:
 
 
 def current_services() -> Services:
-    """The services of the application that handles the present request."""
+    """Returns the services of the application that handles the present request."""
     return cast(Services, current_app.extensions["rowcast"])

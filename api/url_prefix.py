@@ -1,4 +1,7 @@
-"""The path below which a proxy serves the gateway: it stands before every `Location` and link that callers get."""
+"""The path under which a proxy serves the gateway, for example `/rowcast`.
+
+Every `Location` and every link in a response starts with it.
+"""
 
 import ipaddress
 import re
@@ -11,32 +14,32 @@ from api.services import current_services
 from rowcast.settings import PREFIX_PATTERN, Settings
 
 _FORWARDED = re.compile(PREFIX_PATTERN)
-_MOST_CHARACTERS = 256
+_MAX_CHARACTERS = 256
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def prefix() -> str:
-    """The present request's prefix: empty, or like `/rowcast`."""
+    """Returns the prefix of the present request: an empty text, or for example `/rowcast`."""
     return str(g.get("prefix", current_services().settings.url_prefix))
 
 
 def prefix_of(settings: Settings, address: str | None, forwarded: str | None) -> str:
-    """The prefix of a request that came from `address` with this `X-Forwarded-Prefix`.
+    """Returns the prefix of a request from `address` whose header `X-Forwarded-Prefix` is `forwarded`.
 
-    `ROWCAST_URL_PREFIX` comes first. The header is believed from the addresses in `ROWCAST_TRUSTED_PROXIES` only, and
-    only if it is a path: otherwise any caller could make our links lead elsewhere.
+    `ROWCAST_URL_PREFIX` takes precedence. The header is only used if it is a path and comes from an address in
+    `ROWCAST_TRUSTED_PROXIES`. Otherwise any caller could make our links lead elsewhere.
     """
     if settings.url_prefix:
         return settings.url_prefix
-    if not forwarded or len(forwarded) > _MOST_CHARACTERS or not _is_trusted(settings, address):
+    if not forwarded or len(forwarded) > _MAX_CHARACTERS or not _is_trusted(settings, address):
         return ""
     found = forwarded.rstrip("/")
     return found if _FORWARDED.fullmatch(found) else ""
 
 
-def below(settings: Settings, wsgi: Wsgi) -> Wsgi:
-    """The application, also for proxies that leave `ROWCAST_URL_PREFIX` in the path."""
+def strip_url_prefix(settings: Settings, wsgi: Wsgi) -> Wsgi:
+    """Returns an application that removes `ROWCAST_URL_PREFIX` from paths, for proxies that leave it there."""
     if not settings.url_prefix:
         return wsgi
 
