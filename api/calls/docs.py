@@ -1,4 +1,4 @@
-"""`/openapi.json` and `/docs`: the API as a document, and a page to try it on. All files come with the package."""
+"""`/openapi.json` and `/docs`: the API as a document, and a page to try it out. The package contains all files."""
 
 from importlib.resources import files
 from typing import Any
@@ -23,7 +23,7 @@ _HTML = "text/html"
 @blueprint.get("/openapi.json")
 @documented(Call("service", {200: Answer("This document.", {JSON: dict[str, Any]})}))
 def document() -> Response:
-    """The API as OpenAPI 3.1."""
+    """Returns the API as OpenAPI 3.1."""
     described = openapi(current_app, has_keys=current_services().keys is not None, prefix=prefix())
     return Response(json.dumps(described, sort_keys=False), content_type="application/json")
 
@@ -31,20 +31,20 @@ def document() -> Response:
 @blueprint.get("/docs")
 @documented(Call("service", {200: Answer("The page.", {_HTML: None})}))
 def page() -> Response:
-    """A page to try the API on."""
+    """Returns a page to try the API out."""
     return send_from_directory(str(_PAGES), "docs.html")
 
 
 @blueprint.get("/docs/errors")
 @documented(Call("service", {200: Answer("The page.", {_HTML: None})}))
 def problems() -> Response:
-    """A page about every type of problem: its cause, and what to do."""
+    """Returns a page about every type of problem, with its cause and what to do."""
     return Response(problem_page(), content_type="text/html; charset=utf-8")
 
 
 @blueprint.get("/docs/<file>")
 @documented(Call("service", {200: Answer("The file.", {"text/css": None, "text/javascript": None})}, (NotFound,)))
 def file(file: str) -> Response:
-    """A file of that page."""
+    """Returns a file that the pages load."""
     folder = _FILES.get(file)
     return send_from_directory(str(folder), file) if folder else abort(404)

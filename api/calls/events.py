@@ -26,43 +26,43 @@ class Event(TypedDict):
 
 
 PACE_SECONDS = 0.25
-"""The shortest time between two events of one job."""
+"""Shortest time between two events of one job."""
 
 QUIET_SECONDS = 5.0
-"""After so long without a change the job is looked at all the same, and a comment keeps proxies from hanging up."""
+"""Time without a change after which the job is read again, and a comment keeps proxies from closing the connection."""
 
 
 @blueprint.get("/<id>/events")
 @documented(Call("jobs", {200: Answer("An event for each change.", {"text/event-stream": Event})}, LOOKUP_ERRORS))
 def get_events(id: str) -> Response:
-    """The job at each change, at most four times a second, and at its end."""
+    """Streams the job at each change, at most four times a second, and at its end."""
     stream = _events(current_services(), own_job(id), g.scope, prefix())
     headers = {"Cache-Control": "no-store", **UNBUFFERED}
     return Response(stream, content_type="text/event-stream", headers=headers)
 
 
-def _events(services: Services, job: Job, owner: str | None, below: str) -> Iterator[bytes]:
-    with services.notifications.expect(job.id, parts=True) as news:
+def _events(services: Services, job: Job, owner: str | None, url_prefix: str) -> Iterator[bytes]:
+    with services.notifications.expect(job.id, parts=True) as waiter:
         seen = None
         while not job.status.is_terminal:
             if (now := (job.status, job.rows_done)) != seen:
                 seen = now
-                yield _text({"event": "progress", "data": _json(job, below)})
+                yield _text({"event": "progress", "data": _json(job, url_prefix)})
             else:
-                yield b": nothing new\n\n"
+                yield b": no change\n\n"
             sent = time.monotonic()
-            news.wait(QUIET_SECONDS)
+            waiter.wait(QUIET_SECONDS)
             time.sleep(max(0.0, sent + PACE_SECONDS - time.monotonic()))
             try:
                 job = services.records.get(job.id, owner)
-            except RowcastError:  # deleted, or Redis is away: the caller connects again, and is told
+            except RowcastError:  # deleted, or Redis is unreachable: the caller connects again, and gets the error
                 return
-    yield _text({"event": "progress", "data": _json(job, below)})
-    yield _text({"event": "end", "data": _json(job, below)})
+    yield _text({"event": "progress", "data": _json(job, url_prefix)})
+    yield _text({"event": "end", "data": _json(job, url_prefix)})
 
 
-def _json(job: Job, below: str) -> str:
-    return json.dumps(job_document(job, below))
+def _json(job: Job, url_prefix: str) -> str:
+    return json.dumps(job_document(job, url_prefix))
 
 
 def _text(event: Event) -> bytes:

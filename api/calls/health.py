@@ -1,4 +1,4 @@
-"""`/health` and `/ready`: whether the gateway runs, and whether a job would be served."""
+"""`/health` and `/ready`: whether the gateway runs, and whether jobs are accepted and scored."""
 
 from collections.abc import Callable
 from typing import Any, NotRequired
@@ -20,27 +20,27 @@ class Health(TypedDict):
 
 
 class Check(TypedDict):
-    """One thing that a job needs; `detail` says what is wrong with it."""
+    """The state of one thing that jobs need. `detail` says what is wrong with it."""
 
     ok: bool
     detail: NotRequired[str]
 
 
 class ModelsCheck(Check):
-    """Whether there is a model, the default one, and each version that a worker cannot open, with the reason."""
+    """Whether there is a model, the default model, and the versions that workers cannot load, with the reason."""
 
     default: NotRequired[str]
     unopenable: NotRequired[dict[str, str]]
 
 
 class WorkersCheck(Check):
-    """Workers that have shown a sign of life in the last ten seconds."""
+    """The number of workers that sent a heartbeat in the last ten seconds."""
 
     online: NotRequired[int]
 
 
 class Checks(TypedDict):
-    """All that a job needs."""
+    """Everything that jobs need."""
 
     redis: Check
     store: Check
@@ -49,7 +49,7 @@ class Checks(TypedDict):
 
 
 class Ready(TypedDict):
-    """Whether a job would be served now."""
+    """Whether jobs are accepted and scored now."""
 
     ready: bool
     checks: Checks
@@ -58,7 +58,7 @@ class Ready(TypedDict):
 @blueprint.get("/health")
 @documented(Call("service", {200: Answer("The gateway runs.", {JSON: Health})}))
 def health() -> Response:
-    """The gateway runs; asks nobody else."""
+    """Returns 200 if the gateway runs. It does not contact Redis, the store or workers."""
     return jsonify({"status": "API is running"})
 
 
@@ -73,7 +73,7 @@ def health() -> Response:
     )
 )
 def ready() -> tuple[Response, int]:
-    """What a job needs, each asked now."""
+    """Checks everything that jobs need, and returns 200 or 503."""
     services = current_services()
     redis = _check(services.records.check)
     checks = {
@@ -95,7 +95,7 @@ def _check(ask: Callable[[], Any]) -> dict[str, Any]:
 
 
 def _default_model(services: Services, unopenable: dict[str, str]) -> dict[str, Any]:
-    """Any model will do: a request can name it, and is told the names if it does not."""
+    """Checks that there is a model. It need not be the default one, because a request can name another."""
     found: dict[str, Any] = {"unopenable": unopenable} if unopenable else {}
     try:
         manifest = services.default_model.resolve()
@@ -110,4 +110,11 @@ def _default_model(services: Services, unopenable: dict[str, str]) -> dict[str, 
 
 def _workers(services: Services) -> dict[str, Any]:
     online = services.workers.count()
-    return {"online": online} | ({} if online else {"ok": False, "detail": "no worker has shown a sign of life"})
+    return {"online": online} | (
+        {}
+        if online
+        else {
+            "ok": False,
+            "detail": "no worker sent a heartbeat in the last ten seconds",
+        }
+    )

@@ -1,4 +1,4 @@
-"""`/jobs`: list, look, wait, cancel, retry, delete."""
+"""`/jobs`: list jobs, get one or wait for its end, cancel, retry and delete it."""
 
 import re
 import time
@@ -19,12 +19,12 @@ from rowcast.logs import logger
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 
-PAGE = 50
-MOST_JOBS = 200
+DEFAULT_JOBS = 50
+MAX_JOBS = 200
 
 
 class Page(TypedDict):
-    """Jobs, newest first, and the path of the page that follows; null on the last."""
+    """Jobs, newest first. `next` is the path of the next page, or null on the last page."""
 
     jobs: list[PublicJob]
     next: Path | None
@@ -38,17 +38,19 @@ class Page(TypedDict):
         (Unprocessable, Unavailable),
         (
             query("status", "Only jobs with this status.", type="string", enum=[str(one) for one in Status.public()]),
-            query("limit", "Number of jobs on a page.", type="integer", minimum=1, maximum=MOST_JOBS, default=PAGE),
+            query(
+                "limit", "Number of jobs on a page.", type="integer", minimum=1, maximum=MAX_JOBS, default=DEFAULT_JOBS
+            ),
             query("cursor", "Where the page begins. The member `next` of the page before has it.", type="string"),
         ),
     )
 )
 def list_jobs() -> Response:
-    """Jobs newest first, a page at a time."""
+    """Lists jobs, newest first, one page at a time."""
     status = _status()
     cursor = request.args.get("cursor")
     if cursor is not None and not is_job_id(cursor):
-        raise OptionValue.at("cursor", "takes what `next` of the page before gave")
+        raise OptionValue.at("cursor", "must be the cursor in `next` of the previous page")
     limit = _limit()
     jobs, more = current_services().jobs.page(limit, cursor, status, g.scope)
     following = None
@@ -61,7 +63,7 @@ def list_jobs() -> Response:
 @blueprint.get("/<id>")
 @documented(Call("jobs", {200: Answer("The job.", {JSON: PublicJob})}, (*LOOKUP_ERRORS, Unprocessable), (WAIT,)))
 def get_job(id: str) -> Response:
-    """One job; with `?wait=`, at its end or when the time is up."""
+    """Returns one job. With `?wait=` it responds when the job has ended, or when the time is up."""
     wait = query_wait() or 0
     job = own_job(id)
     if wait and not job.status.is_terminal:
@@ -74,7 +76,7 @@ def get_job(id: str) -> Response:
 @blueprint.post("/<id>/cancel")
 @documented(Call("jobs", {202: Answer("The job.", {JSON: PublicJob})}, (*LOOKUP_ERRORS, WrongState)))
 def cancel_job(id: str) -> Response:
-    """Cancels a job that has not ended: its chunks in work are dropped, no other begins."""
+    """Cancels a job that has not ended: running chunks are dropped, and no other chunk starts."""
     job = current_services().jobs.cancel(id, g.scope)
     logger("gateway").info("job_cancelled", job=id)
     return job_response(job, 202)
@@ -83,7 +85,7 @@ def cancel_job(id: str) -> Response:
 @blueprint.post("/<id>/retry")
 @documented(Call("jobs", {202: Answer("The job.", {JSON: PublicJob})}, (*LOOKUP_ERRORS, WrongState)))
 def retry_job(id: str) -> Response:
-    """Lets a failed or cancelled batch go on with the chunks that are not done."""
+    """Resumes a failed or cancelled batch with the chunks that are not done."""
     job = current_services().jobs.retry(id, g.scope)
     logger("gateway").info("job_retried", job=id)
     return job_response(job, 202)
@@ -92,7 +94,7 @@ def retry_job(id: str) -> Response:
 @blueprint.delete("/<id>")
 @documented(Call("jobs", {204: Answer("The job was deleted.")}, LOOKUP_ERRORS))
 def delete_job(id: str) -> Response:
-    """Removes the job and every file of it; its calls answer 410 from then on."""
+    """Deletes the job and all its files. Its calls return 410 from then on."""
     files = current_services().jobs.delete(id, g.scope)
     logger("gateway").info("job_deleted", job=id, files=files)
     return Response(status=204)
@@ -103,12 +105,12 @@ def _status() -> Status | None:
     if text is None:
         return None
     if text not in {status.value for status in Status.public()}:
-        raise OptionValue.at("status", f"takes one of {', '.join(Status.public())}")
+        raise OptionValue.at("status", f"must be one of {', '.join(Status.public())}")
     return Status(text)
 
 
 def _limit() -> int:
-    text = request.args.get("limit", str(PAGE))
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_JOBS:
-        raise OptionValue.at("limit", f"takes a whole number from 1 to {MOST_JOBS}")
+    text = request.args.get("limit", str(DEFAULT_JOBS))
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_JOBS:
+        raise OptionValue.at("limit", f"must be a whole number from 1 to {MAX_JOBS}")
     return int(text)

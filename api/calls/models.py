@@ -1,4 +1,4 @@
-"""`/models`: what can be asked for, and which version an alias means."""
+"""`/models`: list models and their versions, and move aliases."""
 
 from flask import Blueprint, Response, jsonify, request
 from typing_extensions import TypedDict
@@ -28,7 +28,7 @@ _ERRORS = (NotFound, ModelRefused, Unavailable)
 
 
 class Model(TypedDict):
-    """A model, its versions from the oldest, and which of them each alias means."""
+    """A model, its versions from the oldest on, and the version that each alias names."""
 
     name: str
     default: bool
@@ -37,14 +37,14 @@ class Model(TypedDict):
 
 
 class Models(TypedDict):
-    """All that can be asked for, and the version that a request without `model` gets now, if there is one."""
+    """All models, and the version that a request without `model` uses now, or null."""
 
     models: list[Model]
     default: str | None
 
 
 class AliasTarget(TypedDict):
-    """The version that an alias shall mean, as text."""
+    """The version that an alias is to name, as text."""
 
     version: str
 
@@ -52,7 +52,7 @@ class AliasTarget(TypedDict):
 @blueprint.get("")
 @documented(Call("models", {200: Answer("Every model.", {JSON: Models})}, _ERRORS))
 def list_models() -> Response:
-    """Every model with its versions and aliases."""
+    """Lists every model with its versions and aliases."""
     default = _default()
     return jsonify(
         {
@@ -65,17 +65,17 @@ def list_models() -> Response:
 @blueprint.get("/<name>")
 @documented(Call("models", {200: Answer("The model.", {JSON: Model})}, _ERRORS))
 def get_model(name: str) -> Response:
-    """One model."""
+    """Returns one model."""
     if not current_services().registry.versions(name):
-        current_services().registry.resolve(name)  # raises, naming the nearest
-        raise UnknownModel(f"There is no model {name[:80]!r}.")
+        current_services().registry.resolve(name)  # raises UnknownModel with the nearest name
+        raise UnknownModel(f"Model not found: {name[:80]!r}.")
     return jsonify(_model(name))
 
 
 @blueprint.get("/<name>/versions/<version>")
 @documented(Call("models", {200: Answer("Its manifest.", {JSON: Manifest})}, _ERRORS))
 def get_version(name: str, version: str) -> Response:
-    """One version: its manifest, less the signature."""
+    """Returns the manifest of one version, without its signature."""
     return jsonify(current_services().registry.manifest(name, version).model_dump(mode="json", exclude={"signature"}))
 
 
@@ -90,7 +90,7 @@ def get_version(name: str, version: str) -> Response:
     )
 )
 def put_alias(name: str, alias: str) -> Response:
-    """Lets the alias mean a version: new jobs use it at once, running jobs keep theirs."""
+    """Points an alias at a version. New jobs use it at once, running jobs keep theirs."""
     require_admin()
     version = _version_of_body()
     current_services().registry.set_alias(name, alias, version)
@@ -100,10 +100,10 @@ def put_alias(name: str, alias: str) -> Response:
 
 def _version_of_body() -> str:
     if request.mimetype != "application/json":
-        raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not taken here; send application/json.")
+        raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not supported; send application/json.")
     body = parse(read_whole(current_services().settings))
     if not isinstance(body, dict) or body.keys() != {"version"} or not isinstance(body["version"], str):
-        raise BodyShape.at("body", 'takes {"version": "2"}, the version as text')
+        raise BodyShape.at("body", 'must be for example {"version": "2"}, with the version as text')
     return body["version"]
 
 

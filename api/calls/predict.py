@@ -1,4 +1,4 @@
-"""`POST /predict`: a row or a file in, a job out, or the answer itself for those who wait."""
+"""`POST /predict`: makes a job of a row or a file, and returns the job, or the outcome if the caller waits."""
 
 import re
 import time
@@ -31,8 +31,8 @@ from api.openapi.call_types import (
 )
 from api.output.follow import follow_upload
 from api.output.responses import (
-    DOUBT_SECONDS,
     LOOKUP_ERRORS,
+    RECHECK_SECONDS,
     Prediction,
     job_response,
     own_job,
@@ -66,10 +66,10 @@ from rowcast.models.row_values import row_values
 blueprint = Blueprint("predict", __name__)
 
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
-"""Rows in JSON may be sent with these: they change nothing."""
+"""Values of CSV options that requests with JSON rows may have, because they change nothing."""
 
 _FILE_TYPES = (*CSV_TYPES, "application/x-www-form-urlencoded", "")
-"""Content types of CSV files. The last two are what `curl --data-binary` and `curl -T` send if none is named."""
+"""Content types of CSV files. `curl --data-binary` and `curl -T` send the last two by default."""
 
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
@@ -105,10 +105,10 @@ _DOCUMENTED = Call(
 @blueprint.post("/predict")
 @documented(_DOCUMENTED)
 def predict() -> Response:
-    """Takes a job, and waits for its end where the caller, or the settings, ask for it."""
+    """Makes a job, and waits for its end if the request or the settings say so."""
     services = current_services()
-    asked, preferred, follows = query_wait(), preferred_wait(), query_follow()
-    wait = next(seconds for seconds in (asked, preferred, services.settings.predict_wait) if seconds is not None)
+    requested, preferred, follows = query_wait(), preferred_wait(), query_follow()
+    wait = next(seconds for seconds in (requested, preferred, services.settings.predict_wait) if seconds is not None)
     id = new_id()
     if follows and request.mimetype in _FILE_TYPES and "Idempotency-Key" not in request.headers:
         return _live(services, id)
@@ -121,13 +121,13 @@ def predict() -> Response:
             response = _answer_to_new(services, submitted.new, waiter, wait)
     if submitted.replayed:
         response = _answer_to_replayed(services, submitted.id, wait)
-    if preferred is not None and asked is None:
+    if preferred is not None and requested is None:
         response.headers["Preference-Applied"] = f"wait={preferred:g}"
     return response
 
 
 def _result(id: str) -> Response:
-    """The result of a file that has just been sent, part by part."""
+    """Returns the result of a file that has just been sent, part by part."""
     response = result_response(own_job(id), follows=True)
     response.headers["Location"] = f"{prefix()}/jobs/{id}"
     return response
@@ -146,9 +146,10 @@ def _log(submitted: Submitted) -> None:
 
 
 def _answer_to_new(services: Services, new: NewJob, waiter: Waiter, wait: float) -> Response:
-    """What the caller knows already is not asked of Redis again: the job that it has just made, and how a row ended.
+    """Returns the response to a request that made a job.
 
-    Where Redis has gone away since, the answer is the job as it was made: it was taken, so 503 would be a lie.
+    The job and a row's outcome are not read from Redis again if the gateway already has them. If Redis has become
+    unreachable, it returns the job as it was made: the job was accepted, so a 503 would be wrong.
     """
     try:
         return _newest_answer(services, new, waiter, wait)
@@ -158,10 +159,10 @@ def _answer_to_new(services: Services, new: NewJob, waiter: Waiter, wait: float)
 
 
 def _newest_answer(services: Services, new: NewJob, waiter: Waiter, wait: float) -> Response:
-    if wait <= 0:  # of a longer file some chunks may be done by now
+    if wait <= 0:  # some chunks of a longer file may be done by now
         return job_response(new.queued() if new.chunks == 1 else services.records.get(new.id), 202)
     until = time.monotonic() + wait
-    waiter.wait(min(wait, DOUBT_SECONDS))
+    waiter.wait(min(wait, RECHECK_SECONDS))
     if waiter.outcome:
         return row_response(new.id, waiter.outcome)
     return _answer(wait_for_end(services, new.id, waiter, until), waited=True)
@@ -190,43 +191,43 @@ def _form_of_body() -> Callable[[Services, str], Submitted]:
     }
     if request.mimetype not in forms:
         taken = ", ".join(filter(None, forms))
-        raise UnsupportedType(f"Content-Type {request.mimetype!r} is not taken here; send one of {taken}.")
+        raise UnsupportedType(f"Content-Type {request.mimetype!r} is not supported; send one of {taken}.")
     return forms[request.mimetype]
 
 
 def _json(services: Services, id: str) -> Submitted:
     body = parse(read_whole(services.settings))
     if not isinstance(body, Mapping):
-        raise BodyShape.at("body", "takes a JSON object with `features` or `instances`")
+        raise BodyShape.at("body", "must be a JSON object with `features` or `instances`")
     rest = {name: value for name, value in body.items() if name not in ("features", "instances")}
     if ("features" in body) == ("instances" in body):
-        raise BodyShape.at("body", "takes either `features` (one row) or `instances` (many)")
-    asked = _request(services, read_options(rest))
+        raise BodyShape.at("body", "must have either `features` (one row) or `instances` (many rows)")
+    job_request = _request(services, read_options(rest))
     if "features" in body:
         if query_follow():
-            raise OptionUnsuitable.at("follow", "is for files; one row is waited for")
-        return services.jobs.submit_row(asked, row_values(body["features"], asked.manifest), id)
-    _refuse_dialect(asked.options)
-    rows = instances_csv(body["instances"], asked.manifest)
-    return services.jobs.submit_file(asked, [rows], id, is_generated=True)
+            raise OptionUnsuitable.at("follow", "is only for files; for one row use `wait`")
+        return services.jobs.submit_row(job_request, row_values(body["features"], job_request.manifest), id)
+    _refuse_dialect(job_request.options)
+    rows = instances_csv(body["instances"], job_request.manifest)
+    return services.jobs.submit_file(job_request, [rows], id, is_generated=True)
 
 
 def _ndjson(services: Services, id: str) -> Submitted:
-    asked = _request(services, read_options(), filename=_filename())
-    _refuse_dialect(asked.options)
+    job_request = _request(services, read_options(), filename=_filename())
+    _refuse_dialect(job_request.options)
     rows = ndjson_csv(in_steps(read_blocks(services.settings)), services.settings.max_row_bytes)
-    return services.jobs.submit_file(asked, rows, id, is_generated=True)
+    return services.jobs.submit_file(job_request, rows, id, is_generated=True)
 
 
 def _live(services: Services, id: str) -> Response:
-    """The result of a file, part by part; if its sender pauses, while it is still being sent."""
+    """Returns the result of a file, part by part. If the sender pauses, it begins before the file has ended."""
     upload = LiveUpload()
-    asked, content = _csv_input(services, upload.pauses)
+    job_request, content = _csv_input(services, upload.pauses)
     services.live_uploads.start(
-        upload, lambda on_progress: services.jobs.submit_file(asked, content, id, on_progress=on_progress)
+        upload, lambda on_progress: services.jobs.submit_file(job_request, content, id, on_progress=on_progress)
     )
     try:
-        upload.news.wait()
+        upload.paused_or_ended.wait()
     except BaseException:  # the server stops
         upload.stop()
         raise
@@ -234,14 +235,14 @@ def _live(services: Services, id: str) -> Response:
         submitted = upload.result()
         _log(submitted)
         return _result(submitted.id)
-    response = streamed_csv(follow_upload(services, id, upload), id, asked.filename)
+    response = streamed_csv(follow_upload(services, id, upload), id, job_request.filename)
     response.headers["Location"] = f"{prefix()}/jobs/{id}"
     return response
 
 
 def _csv(services: Services, id: str) -> Submitted:
-    asked, content = _csv_input(services)
-    return services.jobs.submit_file(asked, content, id)
+    job_request, content = _csv_input(services)
+    return services.jobs.submit_file(job_request, content, id)
 
 
 def _csv_input(services: Services, pauses: Pauses | None = None) -> tuple[Request, Iterator[bytes]]:
@@ -250,36 +251,36 @@ def _csv_input(services: Services, pauses: Pauses | None = None) -> tuple[Reques
         options = options.model_copy(update={"delimiter": "\t"})
     if "encoding" not in options.model_fields_set:
         _refuse_charset(request.mimetype_params)
-    asked = _request(services, options, filename=_filename())
-    return asked, unpacked(read_blocks(services.settings, pauses=pauses), services.settings.max_upload_bytes)
+    job_request = _request(services, options, filename=_filename())
+    return job_request, unpacked(read_blocks(services.settings, pauses=pauses), services.settings.max_upload_bytes)
 
 
 def _multipart(services: Services, id: str) -> Submitted:
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary:
-        raise BrokenForm("The Content-Type names no boundary.")
+        raise BrokenForm("The Content-Type `multipart/form-data` has no `boundary`. Let an HTTP library write it.")
     form = read_form(read_blocks(services.settings), boundary.encode())
-    asked = _request(services, read_options(form.fields), filename=form.filename)
-    content, most = form.content, services.settings.max_upload_bytes
+    job_request = _request(services, read_options(form.fields), filename=form.filename)
+    content, max_bytes = form.content, services.settings.max_upload_bytes
     if form.filename and form.filename.lower().endswith(".gz"):
-        content = gunzip(content, most)
-    return services.jobs.submit_file(asked, unpacked(content, most), id)
+        content = gunzip(content, max_bytes)
+    return services.jobs.submit_file(job_request, unpacked(content, max_bytes), id)
 
 
 def _request(services: Services, options: Options, filename: str | None = None) -> Request:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
-        raise OptionValue.at("Idempotency-Key", "takes 1 to 255 printable ASCII characters")
+        raise OptionValue.at("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
     manifest = services.default_model.resolve() if options.model is None else services.registry.resolve(options.model)
     if options.probabilities and not manifest.probabilities:
-        raise OptionUnsuitable.at("probabilities", f"{manifest.name}@{manifest.version} gives none")
+        raise OptionUnsuitable.at("probabilities", f"{manifest.name}@{manifest.version} does not return probabilities")
     if options.scores and manifest.scores is None:
         raise OptionUnsuitable.at("scores", f"{manifest.name}@{manifest.version} has no `decision_function`")
     return Request(manifest, options, g.owner, g.request_id, key, filename)
 
 
 def _refuse_dialect(options: Options) -> None:
-    """Options that say how a CSV is written mean nothing for rows in JSON."""
+    """Refuses options about the format of a CSV, which have no meaning for rows in JSON."""
     for name in ("delimiter", "decimal", "encoding", "header"):
         if getattr(options, name) not in (Options.model_fields[name].default, _OF_JSON.get(name)):
             raise OptionUnsuitable.at(name, "is only for CSV files")
@@ -288,10 +289,10 @@ def _refuse_dialect(options: Options) -> None:
 def _refuse_charset(parameters: Mapping[str, Any]) -> None:
     charset = parameters.get("charset", "utf-8").lower()
     if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedType(f"charset={charset!r} is not taken here; send UTF-8, or name it by `encoding`.")
+        raise UnsupportedType(f"charset={charset!r} is not supported; send UTF-8, or use the option `encoding`.")
 
 
 def _filename() -> str | None:
-    """A raw body's file name, where `Content-Disposition` gives one."""
+    """Returns the file name of a raw body, if `Content-Disposition` has one."""
     _, parameters = parse_options_header(request.headers.get("Content-Disposition"))
     return parameters.get("filename") or None

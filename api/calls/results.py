@@ -1,4 +1,4 @@
-"""`/jobs/ID/result` and `/jobs/ID/errors`: the parts in order, streamed, with ranges for broken downloads."""
+"""`/jobs/ID/result` and `/jobs/ID/errors`: streams the parts in order, with ranges to resume downloads."""
 
 import re
 import unicodedata
@@ -42,15 +42,15 @@ _STEM_CHARACTERS = 200
     )
 )
 def get_result(id: str) -> Response:
-    """A batch's CSV, or a single job's JSON."""
+    """Returns a batch's result as CSV, or a single job's as JSON."""
     return result_response(own_job(id), follows=query_follow())
 
 
 def result_response(job: Job, *, follows: bool) -> Response:
-    """The result; `follows`: of a batch that has not ended, too, part by part as they come.
+    """Returns the result of a job. With `follows`, a batch need not have ended: its parts are sent as they are stored.
 
     Raises:
-        NoResult, JobUnfinished: there is none, or not yet. JobExpired: its files are gone.
+        NoResult: the job failed or was cancelled. JobUnfinished: it has not ended. JobExpired: its files were removed.
     """
     if not (follows and not job.is_single and not job.status.is_terminal):
         _refuse_without_result(job)
@@ -69,12 +69,14 @@ def result_response(job: Job, *, follows: bool) -> Response:
     )
 )
 def get_errors(id: str) -> Response:
-    """The rows that could not be predicted, of a job that has ended."""
+    """Returns the rows of an ended job that could not be predicted, as CSV."""
     job = own_job(id)
     if not job.status.is_terminal:
-        raise JobUnfinished(f"Job {id} is {job.status}; its errors are complete at its end.", None, POLL_AFTER_SECONDS)
+        raise JobUnfinished(
+            f"Job {id} is {job.status}. Its errors are complete when it ends.", None, POLL_AFTER_SECONDS
+        )
     if job.status is Status.EXPIRED:
-        raise JobExpired(f"The files of job {id} have expired.")
+        raise JobExpired(f"The files of job {id} have expired. Send the rows again.")
     parts = Parts(current_services(), job.id, job.chunks_total)
     parts.require_whole(job.chunks_done)
     head = ERRORS_HEADER
@@ -93,22 +95,22 @@ def get_errors(id: str) -> Response:
 
 def _refuse_without_result(job: Job) -> None:
     if job.status is Status.EXPIRED:
-        raise JobExpired(f"The result of job {job.id} has expired.")
+        raise JobExpired(f"The result of job {job.id} has expired. Send the rows again.")
     if job.status in (Status.FAILED, Status.CANCELLED):
-        ended = "has failed" if job.status is Status.FAILED else "was cancelled"
+        ended = "failed" if job.status is Status.FAILED else "was cancelled"
         raise NoResult(f"Job {job.id} {ended} and has no result.", job.error)
     if not job.status.is_terminal:
-        raise JobUnfinished(f"Job {job.id} is {job.status}; its result is not complete.", None, POLL_AFTER_SECONDS)
+        raise JobUnfinished(f"Job {job.id} is {job.status}. Its result is not complete yet.", None, POLL_AFTER_SECONDS)
 
 
 def _refuse_other_forms() -> None:
     if request.accept_mimetypes and not request.accept_mimetypes.best_match(["text/csv"]):
-        raise NotAcceptable("The result can be had as text/csv.")
+        raise NotAcceptable("The result is only available as text/csv. Remove the header `Accept`, or add that type.")
 
 
 def _file(job: Job) -> Response:
     content = ResultBytes(current_services(), job)
-    content.prefetch()  # a store that is away answers 503 now, not a broken 200 later
+    content.prefetch()  # if the store is unavailable, respond with 503 now instead of a broken 200 later
     response = Response(content, content_type=_CSV, direct_passthrough=True)
     response.content_length = job.result_bytes
     response.set_etag(job.id)
@@ -122,9 +124,9 @@ def _followed(job: Job) -> Response:
 
 
 def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Response:
-    """A result of a job that has not ended, as it comes; `filename` is the input's."""
+    """Returns a response that streams the result of a job that has not ended. `filename` is that of the input."""
     response = Response(blocks, content_type=_CSV, headers=UNBUFFERED)
-    response.set_etag(id)  # the bytes are those of the finished result: a broken one can be resumed from that
+    response.set_etag(id)  # the bytes equal those of the finished result, so a broken download can be resumed
     response.headers["Content-Disposition"] = _attachment(f"{_stem_of(id, filename)}-predictions.csv")
     return response
 
@@ -134,23 +136,23 @@ def _head(services: Services, job: Job) -> bytes:
         return services.files.get_header(job.id)
     except FileNotFoundError:
         require_kept(services, job.id)
-        raise ResultLost(f"The header line of job {job.id}'s result is lost: send the file again.") from None
+        raise ResultLost(f"The header line of the result of job {job.id} is lost. Send the file again.") from None
 
 
 class ResultBytes:
-    """Head and parts as one sequence of bytes that can be sought in, which is what Werkzeug's ranges work on."""
+    """The header line and the parts as one seekable sequence of bytes, which Werkzeug needs for ranges."""
 
     def __init__(self, services: Services, job: Job) -> None:
         self._services, self._job = services, job
         self._parts = Parts(services, job.id, job.chunks_total)
         self._sizes = [job.spec.head_bytes, *(part.part_bytes for part in self._parts.stored)]
         self._piece = self._offset = 0
-        """Where the next block begins: the head is piece 0, part n is piece n + 1."""
+        """Piece and offset at which the next block begins. The header line is piece 0, part n is piece n + 1."""
         self._blocks: Iterator[bytes] = iter(())
         self._ready: list[bytes] = []
 
     def prefetch(self) -> None:
-        """Reads the head and the first part now, so that a fault shows before the answer begins."""
+        """Reads the header line and the first part, so that an error is raised before the response begins."""
         self._parts.require_whole(self._job.chunks_done)
         self._ready = [self._read(PATIENCE_SECONDS) for _ in self._sizes[:2]]
 
@@ -164,11 +166,11 @@ class ResultBytes:
         return block
 
     def seekable(self) -> bool:
-        """Whether `seek` works: it does."""
+        """Returns True: `seek` works."""
         return True
 
     def seek(self, position: int) -> None:
-        """Goes to an offset from the beginning."""
+        """Moves to an offset from the beginning."""
         self._ready, self._blocks, self._piece = [], iter(()), 0
         while self._piece < len(self._sizes) and position >= self._sizes[self._piece]:
             position -= self._sizes[self._piece]
@@ -176,7 +178,7 @@ class ResultBytes:
         self._offset = position
 
     def tell(self) -> int:
-        """The offset of the next byte."""
+        """Returns the offset of the next byte."""
         return sum(self._sizes[: self._piece]) + self._offset - sum(map(len, self._ready))
 
     def _read(self, patience_seconds: float) -> bytes:
@@ -200,14 +202,14 @@ def _stem(job: Job) -> str:
 
 
 def _stem_of(id: str, filename: str | None) -> str:
-    """The input's name without folders, endings and what a header cannot carry, or the job's id where it had none."""
+    """Returns the input's name without folders, extension and unprintable characters. If it is empty, returns `id`."""
     stem = PurePath((filename or "").replace("\\", "/")).name
     stem = re.sub(r"(\.[^.]*)?(\.gz)?$", "", stem, count=1, flags=re.IGNORECASE)
     return "".join(filter(str.isprintable, stem))[:_STEM_CHARACTERS].strip(". ") or id
 
 
 def _attachment(name: str) -> str:
-    """The value of Content-Disposition (RFC 6266 §4.3): a name beyond ASCII goes beside what ASCII has of it."""
+    """Returns the value of Content-Disposition (RFC 6266 §4.3). A name beyond ASCII also has an ASCII version."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     names = {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"}
     return dump_options_header("attachment", names)

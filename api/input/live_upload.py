@@ -30,7 +30,7 @@ _REMIND_SECONDS = 15.0
 
 _QUEUED_BLOCKS = 4
 
-MOST_LIVE_UPLOADS = 1000
+MAX_LIVE_UPLOADS = 1000
 """Open at a time in one gateway. Each may be silent for an hour and keeps a connection, of which others need some."""
 
 
@@ -84,7 +84,7 @@ def _read_all(blocks: Iterator[bytes], arriving: Queue) -> None:
 class LiveUpload:
     """An upload that is received in a greenlet of its own."""
 
-    news: Event = field(default_factory=Event)
+    paused_or_ended: Event = field(default_factory=Event)
     """Set when the sender has paused for the first time, or the upload has ended."""
     pauses: Pauses = field(default_factory=Pauses)
     """Marks the pauses of its body."""
@@ -97,7 +97,7 @@ class LiveUpload:
         """Starts receiving; `receive` is given what to call as it goes on, and `at_end` is called at its end."""
         self._greenlet = gevent.spawn(self._outcome_of, receive)
         self._greenlet.link(lambda _: at_end())
-        self._greenlet.link(lambda _: self.news.set())
+        self._greenlet.link(lambda _: self.paused_or_ended.set())
 
     @property
     def has_ended(self) -> bool:
@@ -130,13 +130,13 @@ class LiveUpload:
     def _progress(self, head: bytes, chunks: int, paused: bool) -> None:
         self.head, self.chunks = head, chunks
         if paused:
-            self.news.set()
+            self.paused_or_ended.set()
 
 
 class LiveUploads:
     """The live uploads that are open in this gateway."""
 
-    def __init__(self, limit: int = MOST_LIVE_UPLOADS) -> None:
+    def __init__(self, limit: int = MAX_LIVE_UPLOADS) -> None:
         self._limit = limit
         self._count = 0
 

@@ -31,7 +31,7 @@ FOLLOW = query(
 )
 """OpenAPI entry of the parameter that `query_follow` reads."""
 
-_MOST_NAMES = 100
+_MAX_NAMES = 100
 """Of more names than this most are unknown, and the first tell enough."""
 
 _NAME_CHARACTERS = 200
@@ -62,7 +62,7 @@ def read_options(body: Mapping[str, Any] | None = None) -> Options:
             raise OptionValue.at(name, "given more than once")
         given[name] = value
     try:
-        return Options(**dict(islice(given.items(), _MOST_NAMES)))
+        return Options(**dict(islice(given.items(), _MAX_NAMES)))
     except ValidationError as error:
         faults = [_fault(fault) for fault in error.errors()]
         kind = UnknownOption if any(fault["type"] == _UNKNOWN for fault in error.errors()) else OptionValue

@@ -6,33 +6,33 @@ from typing import Any
 from gunicorn.http.body import ChunkedReader, LengthReader
 
 
-def read_some(body: Any, most: int) -> bytes:
+def read_some(body: Any, max_bytes: int) -> bytes:
     """The next bytes of `wsgi.input`, however few have come; none at the end of the body.
 
     Raises:
-        What `read` raises. `most` is for other servers' bodies, of which so many are read.
+        What `read` raises. `max_bytes` is for other servers' bodies, of which so many are read.
     """
     reader = getattr(body, "reader", None)
     if not isinstance(reader, LengthReader | ChunkedReader):
-        data: bytes = body.read(most)
+        data: bytes = body.read(max_bytes)
         return data
-    if held := _emptied(body):
+    if held := _take_buffer(body):
         return held
     try:
-        return _of_length(reader) if isinstance(reader, LengthReader) else _of_chunks(reader)
+        return _read_length(reader) if isinstance(reader, LengthReader) else _read_chunks(reader)
     except Exception:
         body.failed = True  # as its own `read` does: the connection must not be used again
         raise
 
 
-def _emptied(holder: Any) -> bytes:
+def _take_buffer(holder: Any) -> bytes:
     held: bytes = holder.buf.getvalue()
     if held:
         holder.buf = io.BytesIO()
     return held
 
 
-def _of_length(reader: Any) -> bytes:
+def _read_length(reader: Any) -> bytes:
     if not reader.length:
         return b""
     data: bytes = reader.unreader.read(None, read_ahead=reader.length)
@@ -43,8 +43,8 @@ def _of_length(reader: Any) -> bytes:
     return data
 
 
-def _of_chunks(reader: Any) -> bytes:
-    if held := _emptied(reader):
+def _read_chunks(reader: Any) -> bytes:
+    if held := _take_buffer(reader):
         return held
     while reader.parser:
         try:

@@ -25,7 +25,7 @@ CSV_TYPES = (
     "text/plain",
     "application/octet-stream",
 )
-"""Content types under which CSV files are sent, and gzip and zip files with one in them."""
+"""Content types for CSV files, and for gzip and zip files that contain one."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -1,7 +1,7 @@
-"""Refusing an upload before it has all arrived, so that the caller hears why.
+"""Responses to uploads that are refused before all of the body has arrived.
 
-Closing a socket on which data still arrives makes the kernel reset it, and the caller then sees a broken pipe in place
-of the answer. So the answer says `Connection: close`, and what still arrives is read away for a moment.
+If a socket is closed while data still arrives, the kernel resets it, and the caller sees a broken pipe instead of the
+response. So the response says `Connection: close`, and the rest of the body is read and discarded for a few seconds.
 """
 
 import time
@@ -18,21 +18,21 @@ BODY_READ = "rowcast.body_read"
 """Key in the WSGI environment: set when the body has been read to its end."""
 
 CLOSE = "rowcast.close"
-"""Key in the WSGI environment: a function that makes the server close the connection after the answer (`server.py`)."""
+"""Key in the WSGI environment: a function that closes the connection after the response (`server.py`)."""
 
 
 def close_after(response: Response) -> None:
-    """Where the request's body has not been read to its end: closes the connection after `response`, lingering."""
+    """Closes the connection some seconds after `response`, unless the request's body was read to its end."""
     close: Callable[[], None] | None = request.environ.get(CLOSE)
     has_body = request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "")
     if close is None or not has_body or request.environ.get(BODY_READ):
         return
     close()
     body, socket = request.environ["wsgi.input"], request.environ["gunicorn.socket"]
-    response.call_on_close(lambda: _read_away(body, socket))
+    response.call_on_close(lambda: _discard(body, socket))
 
 
-def _read_away(body: Any, socket: Any) -> None:
+def _discard(body: Any, socket: Any) -> None:
     socket.settimeout(SILENCE_SECONDS)
     until, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
     try:
@@ -41,5 +41,5 @@ def _read_away(body: Any, socket: Any) -> None:
             if not block:
                 return
             left -= len(block)
-    except Exception:  # the caller is gone, or sends nonsense: there is nobody to tell
+    except Exception:  # the caller has closed the connection or broken the protocol: no response can reach it
         return

@@ -1,4 +1,4 @@
-"""How a job is answered with, and how an answer is held until the job has ended."""
+"""Responses about jobs and single rows, and waiting for a job's end."""
 
 import time
 from typing import Any
@@ -19,30 +19,30 @@ LOOKUP_ERRORS = (NotFound, Gone, Unavailable)
 POLL_AFTER_SECONDS = 1
 
 UNBUFFERED = {"X-Accel-Buffering": "no"}
-"""Headers of an answer that comes bit by bit: nginx would otherwise keep it until its buffers are full, or the end."""
+"""Headers of a streamed response. Without them nginx holds it back until its buffers are full."""
 
-DOUBT_SECONDS = 5.0
-"""A waiting caller looks at the record so often even if nobody wakes it: a message of Redis' pub/sub may get lost."""
+RECHECK_SECONDS = 5.0
+"""How often a waiting caller reads the record without a notification: messages of Redis' pub/sub may get lost."""
 
 
 class Prediction(RowResult):
-    """The answer to a row that was waited for: its prediction, and the job that it came of."""
+    """The prediction of a row that was waited for, and the id of its job."""
 
     job: Id
 
 
 def now_ms() -> int:
-    """The time, in milliseconds since 1970, UTC."""
+    """Returns the time in milliseconds since 1970, UTC."""
     return int(time.time() * 1000)
 
 
-def job_document(job: Job, below: str) -> PublicJob:
-    """The job as JSON shows it; `below` is the prefix of paths."""
-    return public(job, now_ms(), below, lambda recorded: problem(recorded, below))
+def job_document(job: Job, url_prefix: str) -> PublicJob:
+    """Returns the JSON document of a job. `url_prefix` is prepended to its paths, for example `/rowcast`."""
+    return public(job, now_ms(), url_prefix, lambda recorded: problem(recorded, url_prefix))
 
 
 def job_response(job: Job, status: int = 200) -> Response:
-    """The job as JSON; with 202, where to look for it and when."""
+    """Returns a job as JSON. With 202 it has `Location` and `Retry-After`."""
     response = jsonify(job_document(job, prefix()))
     response.status_code = status
     if status == 202:
@@ -52,12 +52,12 @@ def job_response(job: Job, status: int = 200) -> Response:
 
 
 def single_response(job: Job) -> Response:
-    """The bare answer of a single job that has ended."""
+    """Returns the prediction or the problem of a single job that has ended."""
     return row_response(job.id, dict(job.result or job.error or Cancelled("The job was cancelled.").recorded()))
 
 
 def row_response(id: str, outcome: dict[str, Any]) -> Response:
-    """What came of a single job's row: the prediction, or the recorded problem, which has a `type`."""
+    """Returns the outcome of a single job: the prediction, or the recorded problem, which has a `type`."""
     if "type" in outcome:
         return problem_response({**problem(outcome, prefix()), "job": id})
     return jsonify(outcome | {"job": id})
@@ -69,9 +69,12 @@ def own_job(id: str) -> Job:
 
 
 def wait_for_end(services: Services, id: str, waiter: Waiter, until: float) -> Job:
-    """The job at its end, or when `time.monotonic()` is `until`; `waiter` comes from `Notifications.expect`."""
+    """Returns the job when it has ended, or when `time.monotonic()` reaches `until`.
+
+    `waiter` comes from `Notifications.expect`.
+    """
     job = services.records.get(id)
     while not job.status.is_terminal and (left := until - time.monotonic()) > 0:
-        waiter.wait(min(left, DOUBT_SECONDS))
+        waiter.wait(min(left, RECHECK_SECONDS))
         job = services.records.get(id)
     return job

@@ -1,7 +1,7 @@
-"""The parts of a result as the store has them: checked as they are read, and made again where they are bad.
+"""The parts of a result in the store. Each is checked when it is read, and made again if it is damaged.
 
-A part that is gone, cut short or changed does not fit the digest that its record has. Scoring gives the same bytes
-again, so a worker is asked to make it anew; meanwhile the reader waits a little.
+If a part is missing, cut short or changed, it does not match the digest in its record. Scoring the chunk again produces
+the same bytes, so a worker is asked to do that, while the reader waits for a short time.
 """
 
 import hashlib
@@ -17,65 +17,65 @@ from rowcast.jobs.states import Status
 from rowcast.logs import logger
 
 PATIENCE_SECONDS = 3.0
-"""How long an answer that has not begun waits for a part to be made again, before it becomes 503."""
+"""How long a response that has not begun waits for a part to be made again. After that it is a 503."""
 
 PATIENCE_IN_STREAM_SECONDS = 30.0
-"""The same in the middle of an answer, which can only be cut off."""
+"""The same for a response that has begun, which can only be cut off."""
 
 _LOOK_SECONDS = 0.1
 _WHOLE_BYTES = 16 * 1024 * 1024
-"""A part up to here is read in one go; a longer one, of a model with thousands of classes, in blocks of this size."""
+"""Parts up to this size are read at once, longer ones in blocks of it. Models with thousands of classes make those."""
 
 
 def require_kept(services: Services, id: str) -> None:
-    """Looks once more at a job of which something is missing.
+    """Checks whether a job's files are missing because the job was deleted or has expired.
 
     Raises:
-        JobDeleted, JobExpired: that is why.
+        JobDeleted, JobExpired: that is the reason.
     """
     if services.records.get(id).status is Status.EXPIRED:
-        raise JobExpired(f"The files of job {id} have expired.")
+        raise JobExpired(f"The files of job {id} have expired. Send the rows again.")
 
 
 class Parts:
-    """The parts of one job: all of one that has succeeded, of others those that are there."""
+    """The stored parts of one job. If the job has succeeded, these are all its parts."""
 
     def __init__(self, services: Services, id: str, chunks: int) -> None:
-        """`chunks` is the number of the job's chunks, as far as they are known."""
+        """Reads the entries of the parts. `chunks` is the number of the job's chunks that are known so far."""
         self._services, self._id, self._chunks = services, id, chunks
         self.stored: list[PartEntry] = []
-        """What is recorded of each part, by its number; `look` brings it up to date."""
-        self.look(0, chunks)
+        """The recorded entry of each part, by number. `refresh` updates them."""
+        self.refresh(0, chunks)
 
     def grow(self, chunks: int) -> None:
-        """Takes note of so many chunks in all, of a job that still arrives."""
+        """Sets the total number of chunks, for a job that still arrives."""
         self._chunks = chunks
-        self.look(len(self.stored), chunks - len(self.stored))
+        self.refresh(len(self.stored), chunks - len(self.stored))
 
-    def look(self, first: int, most: int) -> None:
-        """Reads anew what is recorded of the parts from number `first` on, of so many at most."""
-        count = min(most, self._chunks - first)
+    def refresh(self, first: int, max_count: int) -> None:
+        """Reads the entries of at most `max_count` parts again, from number `first` on."""
+        count = min(max_count, self._chunks - first)
         table = self._services.records.parts(self._id, first, count)
         self.stored[first : first + count] = unpack_parts(table, count)
 
     def require_whole(self, chunks_done: int) -> None:
-        """Checks that all parts are still there, of which the job had `chunks_done` when it was read.
+        """Checks that no part was lost since the job was read, when it had `chunks_done` parts.
 
         Raises:
-            JobDeleted, JobExpired: its files went in between.
+            JobDeleted, JobExpired: the files were removed in between.
             Restoring: Redis was emptied in between.
         """
         if sum(part.is_stored for part in self.stored) >= chunks_done:
             return
         require_kept(self._services, self._id)
-        raise Restoring(f"The record of job {self._id} is being made again.")
+        raise Restoring(f"The record of job {self._id} was lost and is being restored from the store.")
 
     def read(self, number: int, start: int, patience_seconds: float) -> Iterator[bytes]:
-        """A part from the offset `start` on, in blocks; nothing is given before the whole part is known to be good.
+        """Yields a part from the offset `start` on, in blocks, after checking the digest of the whole part.
 
         Raises:
-            Restoring: it is bad, and was not made again in time.
-            ResultLost: it cannot be made again.
+            Restoring: the part is damaged, and was not made again in time.
+            ResultLost: the part cannot be made again.
         """
         part = self.stored[number]
         if part.part_bytes <= _WHOLE_BYTES:
@@ -86,7 +86,7 @@ class Parts:
             yield self._block(number, begin)
 
     def errors(self, number: int, patience_seconds: float) -> bytes:
-        """The list of a part's bad rows; raises as `read`. There is no digest of it, but its size is known."""
+        """Returns the list of a part's bad rows, whose size is checked; it has no digest. Raises as `read`."""
 
         def read() -> bytes | None:
             data = self._services.files.get_errors(self._id, number)
@@ -95,7 +95,7 @@ class Parts:
         return self._good(number, patience_seconds, read)
 
     def _good(self, number: int, patience_seconds: float, read: Callable[[], bytes | None]) -> bytes:
-        """What `read` gives; where that is None or missing, the part is made again."""
+        """Returns what `read` returns. If that is None, or the file is missing, has the part made again first."""
         until, is_asked = time.monotonic() + patience_seconds, False
         while True:
             try:
@@ -105,9 +105,9 @@ class Parts:
             if data is not None:
                 return data
             if not is_asked:
-                is_asked = self._ask_for(number)  # of a job that still runs when that has ended
+                is_asked = self._ask_for(number)  # a job that still runs: tried again, until it has ended
             elif self._services.records.get(self._id).lost_chunk is not None:
-                raise ResultLost(f"Part {number} of the result of job {self._id} is lost: send the file again.")
+                raise ResultLost(f"Part {number} of the result of job {self._id} is lost. Send the file again.")
             if time.monotonic() > until:
                 raise Restoring(f"Part {number} of the result is damaged and is being made again.")
             time.sleep(_LOOK_SECONDS)
@@ -119,7 +119,7 @@ class Parts:
         require_kept(self._services, self._id)
         status = self._services.records.get(self._id).status
         if status.is_terminal:
-            raise ResultLost(f"A part of job {self._id}, which is {status}, is lost.")
+            raise ResultLost(f"Part {number} of job {self._id}, which is {status}, is lost. Send the file again.")
         return False
 
     def _whole(self, number: int) -> bytes | None:
@@ -131,7 +131,7 @@ class Parts:
         try:
             for begin in range(0, part.part_bytes, _WHOLE_BYTES):
                 in_thread(seen.update, self._block(number, begin))
-        except Unavailable:  # a range beyond the end of a part that was cut short is one of the store's many errors
+        except Unavailable:  # a store may also report a range beyond the end of a short part in this way
             return None
         return b"" if seen.digest()[:16] == part.digest else None
 
