@@ -16,7 +16,6 @@ from api.calls.error_pages import markdown
 from api.error_responses import public_types
 from bench.table import kept, table
 from rowcast.cli.main import app as cli
-from rowcast.jobs.options import Options
 from rowcast.jobs.records import redis_keys, schema
 from rowcast.jobs.states import markdown as states_markdown
 from rowcast.settings import Settings
@@ -102,10 +101,6 @@ def test_the_table_of_calls_is_that_of_the_gateway(settings: Settings) -> None:
         path = re.sub(r"<[^>]+>", lambda name: VARIABLES[name[0]], rule.rule)
         calls |= {f"`{method} {path}`" for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
     assert set(first_cells(between("api.md", "calls"))) == calls
-
-
-def test_the_table_of_options_is_that_of_the_code() -> None:
-    assert first_cells(between("api.md", "options")) == [f"`{name}`" for name in Options.model_fields]
 
 
 def test_the_options_of_adding_a_model_are_those_of_the_command() -> None:

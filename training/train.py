@@ -12,6 +12,7 @@ from rowcast.models.model_manifest import Feature, Label, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_alias, require_name
 from training.fitting.column_kinds import feature, is_empty, odd_cell, table
+from training.fitting.estimator_names import DEFAULT_FAMILY
 from training.fitting.fit import fit
 from training.fitting.metrics import measure, split
 from training.fitting.pipelines import asked_task, recipe
@@ -36,7 +37,7 @@ def train(
     registry: Registry,
     *,
     features: Sequence[str] | None = None,
-    estimator: str = "hist_gradient_boosting",
+    estimator: str = DEFAULT_FAMILY,
     aliases: Sequence[str] = (),
     say: Say = silent,
     seconds_alone: float = SECONDS,

@@ -12,6 +12,7 @@ from rowcast.cli.data_location import Data, find_place
 from rowcast.cli.output import say, show_json, show_table
 from rowcast.cli.progress_bars import rehearsal_bar
 from rowcast.errors import RowcastError
+from training.fitting.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
 
 if TYPE_CHECKING:
     from rowcast.models.model_manifest import Manifest
@@ -28,7 +29,10 @@ _CODE = (
     "version and used for it only. Repeatable."
 )
 _KINDS = "number, integer, text, boolean, date or category"
-_ESTIMATORS = "hist_gradient_boosting, random_forest or logistic_regression; with _classifier or _regressor to insist."
+_ESTIMATORS = (
+    f"{', '.join(FAMILIES[:-1])} or {FAMILIES[-1]}. The target decides the task, unless the name ends with "
+    f"{' or '.join(SUFFIXES.values())}."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -221,7 +225,7 @@ def train(
     target: Annotated[str, typer.Option("--target", help="The column to predict.")],
     name: Annotated[str, typer.Option("--name", help="The model's name.")],
     features: Annotated[str | None, typer.Option("--features", help="Columns to use: a,b.", show_default="all")] = None,
-    estimator: Annotated[str, typer.Option("--estimator", help=_ESTIMATORS)] = "hist_gradient_boosting",
+    estimator: Annotated[str, typer.Option("--estimator", help=_ESTIMATORS)] = DEFAULT_FAMILY,
     alias: Annotated[list[str] | None, typer.Option("--alias", help="An alias to move; may be repeated.")] = None,
     where: Where = None,
     data_dir: Annotated[

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rowcast.cli.connection_options import ApiKey, Json, Out, Url, client
-from rowcast.cli.csv_options import takes_csv_options
 from rowcast.cli.data_location import Data
 from rowcast.cli.output import model_of, say, show_json
+from rowcast.cli.predict_options import takes_predict_options
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:
     from rowcast.client import Job
-    from rowcast.client.client import CsvOptions
+    from rowcast.client.csv_options import CsvOptions
 
 
 Input = Annotated[str, typer.Argument(metavar="IN.csv", help="The file to score (.gz too), or - for standard input.")]
@@ -28,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@takes_csv_options
+@takes_predict_options
 def predict(
     source: Input,
     *,
@@ -64,7 +64,7 @@ def predict(
     _say_done(job, out, as_json=json)
 
 
-@takes_csv_options
+@takes_predict_options
 def submit(
     source: Input,
     *,

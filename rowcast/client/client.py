@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import urlsplit
 
+from rowcast.client.csv_options import CsvOptions, query_of
 from rowcast.client.dataframe import require_plain, with_predictions, write_csv
 from rowcast.client.download import Target, opened
 from rowcast.client.errors import Unprocessable, WrongUse
@@ -28,25 +29,6 @@ if TYPE_CHECKING:
 DEFAULT_URL = "http://127.0.0.1:5000"
 _HOLD_SECONDS = 60
 """The longest wait that the service takes."""
-
-
-class CsvOptions(TypedDict, total=False):
-    """How a file is scored; what is left out is the service's default."""
-
-    model: str | None
-    output: Literal["joined", "predictions"] | None
-    key: str | Sequence[str] | None
-    probabilities: bool
-    scores: bool
-    prediction_column: str | None
-    on_error: Literal["skip", "fail"] | None
-    max_errors: int | None
-    delimiter: str | None
-    decimal: Literal[".", ","] | None
-    encoding: str | None
-    na_values: str | Sequence[str] | None
-    header: bool
-    guard_formulas: bool
 
 
 @dataclass(frozen=True)
@@ -168,7 +150,7 @@ class Client:
         """
         upload = Upload(source, on_progress)
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return Job(self._transport, plain(self._transport.upload("/predict", upload, _query(options), headers)))
+        return Job(self._transport, plain(self._transport.upload("/predict", upload, query_of(options), headers)))
 
     def predict_csv(self, source: Source, target: Target, **options: Unpack[CsvOptions]) -> Job:
         """Sends a CSV file, waits, and writes the result to `target`, which appears whole or not at all.
@@ -275,15 +257,3 @@ class Client:
 def _prediction(result: Mapping[str, Any], job: str) -> Prediction:
     probabilities, scores = result.get("probabilities"), result.get("scores")
     return Prediction(result.get("prediction"), probabilities, job, result.get("warning"), scores)
-
-
-def _query(options: CsvOptions) -> dict[str, str]:
-    return {name: _text(value) for name, value in options.items() if value is not None}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ",".join(map(str, value))
-    return "tab" if value == "\t" else str(value)

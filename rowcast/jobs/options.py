@@ -1,9 +1,10 @@
-"""The options of a request to predict: names, defaults and permitted values, in one table."""
+"""The options of a predict request, checked: the types and limits of the names in `option_table`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from rowcast.jobs.option_table import OPTIONS
 from rowcast.models.model_manifest import Manifest
 
 _ENCODINGS = {
@@ -28,77 +29,52 @@ def _delimiter(value: object) -> object:
 
 
 def _names(value: object) -> object:
-    """Reads `key`, which is `a,b` in a query and a list in JSON."""
+    """Splits `key`, which is `a,b` in a query and a list in JSON."""
     return [name for name in value.split(",") if name] if isinstance(value, str) else value
 
 
 def _texts(value: object) -> object:
-    """Reads `na_values`, which is `NA,n/a` in a query and a list in JSON. An empty text is a value, too."""
+    """Splits `na_values`, which is `NA,n/a` in a query and a list in JSON; an empty text is a value too."""
     return value.split(",") if isinstance(value, str) else value
 
 
 def _encoding(value: object) -> object:
-    """Returns the name of an encoding as we write it: `utf-8` for `UTF8`. Unknown names stay as they are."""
+    """Returns our name of an encoding, for example `utf-8` for `UTF8`; unknown names stay as they are."""
     return _ENCODINGS.get(value.lower().replace("_", "-"), value) if isinstance(value, str) else value
 
 
+def _option(name: str, **constraints: Any) -> Any:
+    return Field(default=OPTIONS[name].default, description=OPTIONS[name].description, **constraints)
+
+
 class Options(BaseModel):
-    """How a job is scored. Options are fixed when the job is made. An unknown option is an error."""
+    """How a job is scored, fixed when the job is created. An unknown option is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str | None = Field(
-        default=None, description="`NAME`, `NAME@VERSION` or `NAME@ALIAS`. None: the default model."
-    )
-    output: Literal["joined", "predictions"] = Field(
-        default="joined", description="`joined`: the input with added columns. `predictions`: only the added columns."
-    )
-    key: Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])] = Field(
-        default=(), description="Input columns that `output=predictions` keeps."
-    )
-    probabilities: bool = Field(default=False, description="Adds `probability_CLASS` for each class.")
-    scores: bool = Field(
-        default=False, description="Adds the values of `decision_function`: `score`, or `score_CLASS` for each class."
-    )
-    prediction_column: str = Field(
-        default="prediction",
-        min_length=1,
-        max_length=256,
-        pattern=r"^[^\x00]*$",
-        description="Name of the column with the predictions.",
-    )
-    on_error: Literal["skip", "fail"] = Field(
-        default="skip", description="`skip`: a bad row has no prediction. `fail`: it fails the job."
-    )
-    max_errors: int | None = Field(
-        default=None, ge=0, description="The job fails if more rows than this are bad. None: no limit."
-    )
+    model: str | None = _option("model")
+    output: Literal["joined", "predictions"] = _option("output")
+    key: Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])] = _option("key")
+    probabilities: bool = _option("probabilities")
+    scores: bool = _option("scores")
+    prediction_column: str = _option("prediction_column", min_length=1, max_length=256, pattern=r"^[^\x00]*$")
+    on_error: Literal["skip", "fail"] = _option("on_error")
+    max_errors: int | None = _option("max_errors", ge=0)
     delimiter: Annotated[
         Literal["auto", ",", ";", "|", "\t"], BeforeValidator(_delimiter, json_schema_input_type=_Delimiter)
-    ] = Field(
-        default="auto",
-        description="What separates the fields of a CSV. `auto`: the one with which the header has the features.",
-    )
-    decimal: Literal[".", ","] = Field(default=".", description="The decimal mark in the cells of a CSV.")
+    ] = _option("delimiter")
+    decimal: Literal[".", ","] = _option("decimal")
     encoding: Annotated[Literal["auto", "utf-8", "utf-16", "windows-1252", "latin-1"], BeforeValidator(_encoding)] = (
-        Field(
-            default="auto",
-            description="The encoding of a CSV. `auto`: UTF-8, or UTF-16 if its byte order mark comes first.",
-        )
+        _option("encoding")
     )
     na_values: Annotated[
         tuple[str, ...] | None, BeforeValidator(_texts, json_schema_input_type=str | list[str] | None)
-    ] = Field(default=None, description="Cells that mean missing, besides those of pandas. None: those of the model.")
-    header: bool = Field(
-        default=True, description="False: the file has no header line; its columns are the model's features in order."
-    )
-    guard_formulas: bool = Field(
-        default=False,
-        description="Puts an apostrophe before predicted text that a spreadsheet would read as a formula.",
-    )
+    ] = _option("na_values")
+    header: bool = _option("header")
+    guard_formulas: bool = _option("guard_formulas")
 
     def added_columns(self, manifest: Manifest) -> list[str]:
-        """Returns the columns that the result adds: predictions, then probabilities, then scores."""
+        """Returns the columns that the result adds: the predictions, then probabilities, then scores."""
         outputs = manifest.outputs
         predictions = [self.prediction_column]
         if outputs is not None:

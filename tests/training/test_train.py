@@ -15,7 +15,7 @@ from rowcast.models.loading.load import load
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 from training.fitting.column_kinds import table
-from training.fitting.pipelines import FAMILIES
+from training.fitting.estimator_names import FAMILIES
 from training.fitting.training_file import read_csv
 from training.titanic import train_default
 from training.train import train as train_with_long_rehearsal

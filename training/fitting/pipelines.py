@@ -26,6 +26,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from rowcast.errors import Unprocessable
 from rowcast.models.model_manifest import Feature
 from rowcast.nearest import or_nearest
+from training.fitting.estimator_names import FAMILIES, SUFFIXES
 from training.fitting.target import Task
 
 SEED = 0
@@ -143,8 +144,6 @@ def _logistic_regression() -> BaseEstimator:
     return LogisticRegression(max_iter=1000, random_state=SEED)
 
 
-SUFFIXES: dict[Task, str] = {"classification": "_classifier", "regression": "_regressor"}
-
 RECIPES: dict[str, Recipe] = {
     "logistic_regression_classifier": Recipe("classification", _linear(_logistic_regression)),
     "logistic_regression_regressor": Recipe("regression", _linear(Ridge)),
@@ -154,5 +153,3 @@ RECIPES: dict[str, Recipe] = {
     "hist_gradient_boosting_regressor": Recipe("regression", _boosting(HistGradientBoostingRegressor)),
 }
 """Every estimator by its full name. For amounts, ridge regression stands in for the logistic one."""
-
-FAMILIES = ("logistic_regression", "random_forest", "hist_gradient_boosting")

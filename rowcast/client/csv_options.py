@@ -1,0 +1,54 @@
+"""The options of a CSV file, by the names and types that the service uses, and their text in a query.
+
+They repeat the table in `rowcast/jobs/option_table.py`, because the client imports nothing of the service and type
+checkers read only literal declarations. `tests/rowcast/cli/test_predict_options.py` compares the two.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+
+class CsvOptions(TypedDict, total=False):
+    """How a file is scored. The service's default applies to an option that is left out or None."""
+
+    #: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
+    model: str | None
+    #: `joined` returns the input's columns and the added ones, `predictions` only `key` and the added ones.
+    output: Literal["joined", "predictions"] | None
+    #: Input columns that `output="predictions"` keeps, as `a,b` or as a list.
+    key: str | Sequence[str] | None
+    #: Whether to add `probability_CLASS` for each class.
+    probabilities: bool
+    #: Whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
+    scores: bool
+    #: Name of the prediction column.
+    prediction_column: str | None
+    #: What happens if a row cannot be predicted: `skip` leaves its added cells empty, `fail` fails the job.
+    on_error: Literal["skip", "fail"] | None
+    #: The job fails as soon as more rows than this could not be predicted.
+    max_errors: int | None
+    #: `auto`, `,`, `;`, `|` or a tab.
+    delimiter: str | None
+    #: Decimal mark in the cells.
+    decimal: Literal[".", ","] | None
+    #: `auto`, `utf-8`, `utf-16`, `windows-1252` or `latin-1`.
+    encoding: str | None
+    #: Cells that mean a missing value, as `NA,n/a` or as a list.
+    na_values: str | Sequence[str] | None
+    #: False if the file has no header line; its columns are then the model's features in order.
+    header: bool
+    #: Whether to put an apostrophe before predicted text that a spreadsheet would run as a formula.
+    guard_formulas: bool
+
+
+def query_of(options: CsvOptions) -> dict[str, str]:
+    """Returns the options as query parameters, for example `{"key": "a,b", "scores": "true"}`."""
+    return {name: _text(value) for name, value in options.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ",".join(map(str, value))
+    return "tab" if value == "\t" else str(value)
