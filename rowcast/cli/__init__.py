@@ -1,1 +1,1 @@
-"""The command line. Results go to standard output or a file, all else to standard error."""
+"""The command line. Results go to standard output or a file, everything else to standard error."""

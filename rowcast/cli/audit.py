@@ -1,4 +1,4 @@
-"""The command that asks whether everything adds up: it reads Redis and the store themselves, not the gateway."""
+"""The command `audit`, which checks that everything adds up. It reads Redis and the store, without the gateway."""
 
 from contextlib import closing
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from rowcast.cli.connection_options import Json
-from rowcast.cli.data_location import Data, find_place
-from rowcast.cli.output import say, show_json, show_table
+from rowcast.cli.data_location import Data, find_data_location
+from rowcast.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from rowcast.settings import Settings
@@ -22,8 +22,8 @@ def add_to(app: typer.Typer) -> None:
 def audit(data: Data = None, json: Json = False) -> int:
     """Check that every accepted row is accounted for.
 
-    It reads the Redis and the store of the service that runs on this machine, or those of the settings
-    ROWCAST_REDIS_URL and ROWCAST_STORE. The exit code is 1 if something does not add up.
+    Reads Redis and the store: those of the service that runs on this machine, or those that the settings
+    ROWCAST_REDIS_URL and ROWCAST_STORE name. The exit code is 1 if something does not add up.
     """
     from rowcast.jobs.audit.collect import Auditor
     from rowcast.jobs.job_files import Files
@@ -35,7 +35,7 @@ def audit(data: Data = None, json: Json = False) -> int:
     with closing(connect(settings.redis_url, timeout_seconds=30)) as redis:
         report = Auditor(redis, Files(Storage(settings.store)), settings).report()
     if json:
-        show_json(
+        print_json(
             {
                 "adds_up": not report.findings,
                 "counts": {name: count._asdict() for name, count in report.table.items()},
@@ -44,33 +44,33 @@ def audit(data: Data = None, json: Json = False) -> int:
             }
         )
     else:
-        show_table(["", "jobs", "rows"], ([name, count.jobs, count.rows] for name, count in report.table.items()))
+        print_table(["", "jobs", "rows"], ([name, count.jobs, count.rows] for name, count in report.table.items()))
         for finding in report.findings:
             print(finding)
         if report.messages_refused:
-            say(f"{report.messages_refused} messages on the queue were none of ours; they were refused.")
+            say(f"Workers refused {report.messages_refused:,} messages in the queue that Rowcast had not sent.")
         say(_verdict(len(report.findings)))
     return 1 if report.findings else 0
 
 
 def _settings(data: Path | None) -> "Settings":
-    """The settings with the Redis and the store that are meant: those of the environment win over a service found."""
+    """Returns the settings with the Redis and the store to audit. The environment wins over a running service."""
     from rowcast.settings import Settings
 
     given = Settings.read()
     named = given.model_fields_set & {"redis_url", "store"}
     if named and data is None:
         return given
-    place = find_place(data)
-    say(f"Auditing {place}.")
-    if place.instance:
-        return Settings.read(redis_url=place.instance.redis_url, store=place.store)
+    location = find_data_location(data)
+    say(f"Auditing {location}.")
+    if location.instance:
+        return Settings.read(redis_url=location.instance.redis_url, store=location.store)
     if "redis_url" not in given.model_fields_set:
-        say(f"ROWCAST_REDIS_URL is not set: trying {given.redis_url}. `rowcast up` starts a service with one.")
-    return Settings.read(store=place.store)
+        say(f"ROWCAST_REDIS_URL is not set; trying {given.redis_url}. `rowcast up` starts its own Redis.")
+    return Settings.read(store=location.store)
 
 
 def _verdict(findings: int) -> str:
     if not findings:
         return "Everything adds up."
-    return "1 thing does not add up." if findings == 1 else f"{findings} things do not add up."
+    return "1 thing does not add up." if findings == 1 else f"{findings:,} things do not add up."

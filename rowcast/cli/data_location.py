@@ -1,4 +1,4 @@
-"""The place that a command works on: the data of the service that runs on this machine, or that of a folder."""
+"""The data that a command works on: that of the service that runs on this machine, or that of a folder."""
 
 import shlex
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ Data = Annotated[
     typer.Option(
         "--data",
         "--data-dir",
-        help="The data folder of a `rowcast up`.",
-        show_default=f"that of the service that runs, or {FOLDER}",
+        help="Data folder of a `rowcast up`.",
+        show_default=f"that of the running service, or {FOLDER}",
     ),
 ]
 
 
 class SeveralServices(RowcastError):
-    """Several services run, and the command does not say which one it means."""
+    """Several services run, and the command names none of them."""
 
     def __init__(self, found: list[Instance], option: str) -> None:
         lines = "".join(f"\n  {one.url}  {one.data}" for one in found)
-        super().__init__(f"Several services are running; choose one with {option}:{lines}")
+        super().__init__(f"Several services are running. Choose one with {option}:{lines}")
 
 
 class NotRunning(Unavailable):
@@ -36,50 +36,54 @@ class NotRunning(Unavailable):
 
     def __init__(self, data: Path) -> None:
         super().__init__(
-            f"No service is running on {data}; start it with `rowcast up --data {shlex.quote(str(data))}`."
+            f"No service is running on {data}. Start it with `rowcast up --data {shlex.quote(str(data))}`."
         )
 
 
 @dataclass(frozen=True)
-class Place:
-    """A data folder, and the service that runs on it, if there is one."""
+class DataLocation:
+    """A data folder and the service that runs on it, if there is one."""
 
-    data: Path
+    #: Data folder, an absolute path.
+    folder: Path
+    #: The running service; None if no service runs on the folder.
     instance: Instance | None
 
     @property
     def models(self) -> str:
-        """Where the registry is."""
-        return self.instance.models if self.instance else str(self.data / "models")
+        """The model registry: a path or a bucket's URL."""
+        return self.instance.models if self.instance else str(self.folder / "models")
 
     @property
     def store(self) -> str:
-        """Where inputs and results are."""
-        return self.instance.store if self.instance else str(self.data / "store")
+        """The store of inputs and results: a path or a bucket's URL."""
+        return self.instance.store if self.instance else str(self.folder / "store")
 
     @property
     def models_shown(self) -> str:
-        """Where the registry is, in words; the folder `models` of the data folder is not mentioned."""
-        return self._shown(self.models, self.data / "models")
+        """The model registry in words. If it is the folder `models` of the data folder, the data folder is named."""
+        return self._shown(self.models, self.folder / "models")
 
     def __str__(self) -> str:
-        return self._shown(str(self.data), self.data)
+        return self._shown(str(self.folder), self.folder)
 
     def _shown(self, location: str, usual: Path) -> str:
         running = f"the service at {self.instance.url}" if self.instance else "no service is running there"
-        return f"{self.data if location == str(usual) else location} ({running})"
+        return f"{self.folder if location == str(usual) else location} ({running})"
 
 
-def find_place(data: Path | None, option: str = "--data") -> Place:
-    """The place of `data` if that is given; or else of the service that runs; or else the current folder's `.rowcast`.
+def find_data_location(data: Path | None, option: str = "--data") -> DataLocation:
+    """Returns the location `data` if it is given, else that of the running service, else `.rowcast` in this folder.
 
     Raises:
-        SeveralServices: `option` is needed to choose one.
+        SeveralServices: several services run; the message names `option` to choose one.
     """
     if data is not None:
         folder = data.expanduser().resolve()
-        return Place(folder, instance_at(folder))
+        return DataLocation(folder, instance_at(folder))
     found = running()
     if len(found) > 1:
         raise SeveralServices(found, option)
-    return Place(Path(found[0].data), found[0]) if found else Place(Path(FOLDER).resolve(), None)
+    if found:
+        return DataLocation(Path(found[0].data), found[0])
+    return DataLocation(Path(FOLDER).resolve(), None)

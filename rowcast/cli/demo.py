@@ -1,4 +1,4 @@
-"""The demo: starts the service, scores the file that ships, shows the first rows, and stops everything again."""
+"""The demo: starts the service, scores the example file, shows the first rows, and stops the service."""
 
 import os
 import signal
@@ -26,10 +26,11 @@ _ROWS_SHOWN = 5
 
 
 def run(up: Up) -> None:
-    """Runs the demo; KeyboardInterrupt where somebody wants the end, after everything has ended.
+    """Runs the demo.
 
     Raises:
         RowcastError: the service cannot be started.
+        KeyboardInterrupt: a signal asked for the end; everything has been stopped by then.
     """
     settings = Settings.read()
     set_up(settings, "demo")
@@ -41,9 +42,10 @@ def run(up: Up) -> None:
         began = perf_counter()
         with as_file(files("training.data") / "titanic.csv") as source:
             job = _score(service.url, source, target)
-        say(f"Scored {job.progress['rows_total']:,} passengers in {perf_counter() - began:.1f} s. The first of them:")
+        seconds = perf_counter() - began
+        say(f"Scored {job.progress['rows_total']:,} passengers in {seconds:.1f} s. The first {_ROWS_SHOWN}:")
         _show(target)
-        say(f"All of them lie in {target}. Stopping ...")
+        say(f"The whole result is in {target}. Stopping ...")
 
 
 def _score(url: str, source: Path, target: Path) -> Job:
@@ -65,13 +67,13 @@ def _on_free_port(up: Up) -> Up:
     try:
         listen(up.host, up.port).close()
     except CannotListen as error:
-        say(f"{error.detail.split(';')[0]}; the demo takes a free one.")
+        say(f"{error.detail.split(';')[0]}; the demo uses a free one.")
         return replace(up, port=0)
     return up
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Few lines of the parts, which would bury the demo's own words; no keys: it listens on loopback, for itself."""
+    """Returns the environment of the programs: they log warnings only, and need no API keys on loopback."""
     level = {"ROWCAST_LOG_LEVEL": "warning"} if settings.log_level == "info" else {}
     return {name: value for name, value in os.environ.items() if name != "ROWCAST_API_KEYS_FILE"} | level
 
@@ -83,15 +85,15 @@ def _pause(seconds: float) -> bool:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """The first SIGINT or SIGTERM raises KeyboardInterrupt; further ones leave the orderly end alone."""
+    """Makes the first SIGINT, SIGTERM or SIGHUP raise KeyboardInterrupt; later ones do not disturb the shutdown."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    def heard(_number: int, _frame: Any) -> None:
+    def interrupt(_number: int, _frame: Any) -> None:
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, heard) for number in numbers}
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

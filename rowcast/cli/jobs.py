@@ -1,4 +1,4 @@
-"""The commands for jobs: status, result, errors, cancel, retry, delete, jobs."""
+"""The commands for jobs: status, result, errors, cancel, retry, delete and jobs."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from rowcast.cli.connection_options import ApiKey, JobId, Json, Out, Url, client
 from rowcast.cli.data_location import Data
-from rowcast.cli.output import model_of, say, show_json, show_table, shown_time
+from rowcast.cli.output import model_of, print_json, print_table, say, short_time
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -29,13 +29,16 @@ def status(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Show a job; with --wait, the exit code tells whether it succeeded."""
+    """Show a job. With --wait, the exit code is 1 if it failed or was cancelled."""
     with client(url, api_key, data) as service:
         job = service.job(job_id)
         if wait and not job.has_ended:
             with progress() as shown:
                 job.wait(on_progress=shown.predicted)
-    show_json(job.raw) if json else _show(job)
+    if json:
+        print_json(job.raw)
+    else:
+        _show(job)
     if wait:
         job.check()
 
@@ -47,7 +50,7 @@ def result(
     api_key: ApiKey = None,
     data: Data = None,
 ) -> None:
-    """Fetch a job's result, after waiting for it if needed."""
+    """Download a job's result. Waits until the job has ended."""
     from rowcast.client.download import opened
 
     with client(url, api_key, data) as service, opened(out) as sink, progress(out) as shown:
@@ -58,7 +61,7 @@ def result(
 
 
 def errors(job_id: JobId, out: Out = "-", url: Url = None, api_key: ApiKey = None, data: Data = None) -> None:
-    """List the rows that could not be predicted, as CSV."""
+    """Download the list of the rows that could not be predicted, as CSV."""
     with client(url, api_key, data) as service:
         service.job(job_id).download_errors(out)
 
@@ -67,27 +70,27 @@ def cancel(job_id: JobId, url: Url = None, api_key: ApiKey = None, data: Data = 
     """Cancel a job."""
     with client(url, api_key, data) as service:
         job = service.job(job_id).cancel()
-    show_json(job.raw) if json else say(f"{job.id} is {job.status}.")
+    _show_status(job, as_json=json)
 
 
 def retry(job_id: JobId, url: Url = None, api_key: ApiKey = None, data: Data = None, json: Json = False) -> None:
     """Resume a failed or cancelled job."""
     with client(url, api_key, data) as service:
         job = service.job(job_id).retry()
-    show_json(job.raw) if json else say(f"{job.id} is {job.status}.")
+    _show_status(job, as_json=json)
 
 
 def delete(
-    job_ids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs, or the beginnings of them.")],
+    job_ids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Job ids, or their first characters.")],
     url: Url = None,
     api_key: ApiKey = None,
     data: Data = None,
 ) -> None:
-    """Delete jobs with their files. Jobs that still run are cancelled."""
+    """Delete jobs and their files. Running jobs are cancelled first."""
     with client(url, api_key, data) as service:
-        for job in [service.job(id) for id in job_ids]:  # all are found before one is deleted
+        for job in [service.job(id) for id in job_ids]:  # an unknown id stops the command before anything is deleted
             job.delete()
-            say(f"{job.id} is deleted.")
+            say(f"Job {job.id} is deleted.")
 
 
 def list_jobs(
@@ -106,9 +109,9 @@ def list_jobs(
     with client(url, api_key, data) as service:
         found = list(service.jobs(status, limit))
     if json:
-        show_json([job.raw for job in found])
+        print_json([job.raw for job in found])
         return
-    show_table(["job", "status", "model", "rows", "bad", "created"], map(_row, found))
+    print_table(["job", "status", "model", "rows", "rows failed", "created"], map(_row, found))
 
 
 def _row(job: "Job") -> list[object]:
@@ -119,7 +122,7 @@ def _row(job: "Job") -> list[object]:
         model_of(job),
         rows.get("rows_total"),
         rows.get("rows_failed"),
-        shown_time(job.raw.get("created_at")),
+        short_time(job.raw.get("created_at")),
     ]
 
 
@@ -129,12 +132,23 @@ def _show(job: "Job") -> None:
         "job": job.id,
         "status": job.status,
         "model": model_of(job),
-        "rows": f"{rows.get('rows_done') or 0} of {rows.get('rows_total')}",
-        "bad rows": rows.get("rows_failed") or 0,
+        "rows": _rows_done(rows.get("rows_done") or 0, rows.get("rows_total")),
+        "rows failed": f"{rows.get('rows_failed') or 0:,}",
         "created": job.raw.get("created_at"),
         "finished": job.raw.get("finished_at"),
         "error": (job.raw.get("error") or {}).get("detail"),
     }
     for name, value in lines.items():
         if value is not None:
-            print(f"{name + ':':<10} {value}")
+            print(f"{name + ':':<12} {value}")
+
+
+def _rows_done(done: int, total: int | None) -> str:
+    return f"{done:,}" if total is None else f"{done:,} of {total:,}"
+
+
+def _show_status(job: "Job", *, as_json: bool) -> None:
+    if as_json:
+        print_json(job.raw)
+    else:
+        say(f"Job {job.id} is {job.status}.")

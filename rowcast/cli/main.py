@@ -1,10 +1,13 @@
 """The entry point: the commands, and the one place where an error becomes a sentence and an exit code.
 
-0    done
-1    the job failed or was cancelled, a part of the service cannot be kept running, or the audit found something
-2    wrong use, or a request that was refused
-3    the service cannot be reached
-130  Ctrl-C
+The exit codes:
+
+- 0: done.
+- 1: the job failed or was cancelled, a program of the service cannot be kept running, or the audit found a mismatch.
+- 2: wrong use, or the service refused the request.
+- 3: the service cannot be reached.
+- 130: Ctrl-C.
+- 141: the reader of standard output went away.
 """
 
 import os
@@ -16,14 +19,15 @@ from typer.exceptions import Abort
 
 from rowcast.cli import audit, jobs, keys, models, predict, up
 from rowcast.cli.output import fail, say
+from rowcast.cli.typer_app import App
 from rowcast.version import VERSION
 
 DONE, FAILED, WRONG_USE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 _PIPE_CLOSED = 141
-"""As a program that SIGPIPE ended (`rowcast result ID | head`)."""
+"""The code of a program that SIGPIPE ended, for example in `rowcast result ID | head`."""
 
-app = typer.Typer(
-    help="Scores rows with a scikit-learn model through a queue.",
+app = App(
+    help="Score rows with scikit-learn models, through a queue of workers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -42,7 +46,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Takes the options that stand before a command."""
+    """Reads the options before the command."""
 
 
 predict.add_to(app)
@@ -54,7 +58,7 @@ audit.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command and answers the exit code. No error that a user can cause shows a stack trace."""
+    """Runs one command and returns its exit code. Errors that a user can cause show no stack trace."""
     try:
         code = app(args=arguments, standalone_mode=False)
         sys.stdout.flush()
@@ -63,18 +67,18 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except (BrokenPipeError, SystemExit) as ended:
         if isinstance(ended, SystemExit) and not isinstance(ended.__context__, BrokenPipeError):
-            raise  # typer itself turns a broken pipe into this
-        # Python flushes standard output once more at its end, and would complain there.
+            raise  # Typer turns a broken pipe into SystemExit
+        # Python flushes standard output again when it exits, and would print an error then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
     except Exception as error:
-        return _judged(error)
+        return _report(error)
     return code if isinstance(code, int) else DONE
 
 
-def _judged(error: Exception) -> int:
-    """The sentence, and the code; what is nobody's fault but ours is raised again."""
-    shown = getattr(error, "show", None)  # the parser's own errors know their usage line
+def _report(error: Exception) -> int:
+    """Prints the error and returns the exit code. An error that only a bug in Rowcast can cause is raised again."""
+    shown = getattr(error, "show", None)  # Typer's usage errors print themselves
     if shown is not None:
         shown()
         return int(getattr(error, "exit_code", WRONG_USE))
@@ -85,7 +89,7 @@ def _judged(error: Exception) -> int:
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("rowcast"):
         say(f"rowcast: this command needs {error.name}, which is not installed: pip install 'rowcast[local]'")
         return WRONG_USE
-    if isinstance(error, OSError):  # a full disk, say
+    if isinstance(error, OSError):  # for example a full disk
         say(f"rowcast: {error}")
         return WRONG_USE
     raise error

@@ -1,4 +1,4 @@
-"""The commands for models: they work on the registry itself, beside a service that runs or without one."""
+"""The commands for models. They work on the registry, whether or not a service is running."""
 
 import sys
 from collections.abc import Sequence
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rowcast.cli.connection_options import Json
-from rowcast.cli.data_location import Data, find_place
-from rowcast.cli.output import say, show_json, show_table
+from rowcast.cli.data_location import Data, find_data_location
+from rowcast.cli.output import print_json, print_table, say
 from rowcast.cli.progress_bars import rehearsal_bar
+from rowcast.cli.typer_app import App
 from rowcast.errors import RowcastError
 from training.fitting.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
 
@@ -18,15 +19,20 @@ if TYPE_CHECKING:
     from rowcast.models.model_manifest import Manifest
     from rowcast.models.registry import Registry
 
-models = typer.Typer(help="See and register models.", no_args_is_help=True)
+models = App(help="Register, show and remove models.", no_args_is_help=True)
 
-Where = Annotated[
+RegistryLocation = Annotated[
     str | None,
-    typer.Option("--models", help="The registry: a folder or a bucket.", envvar="ROWCAST_MODELS", show_default=False),
+    typer.Option(
+        "--models",
+        help="Model registry: a folder, or a bucket such as s3://models.",
+        envvar="ROWCAST_MODELS",
+        show_default=False,
+    ),
 ]
 _CODE = (
-    "A module (mytransforms.py) or the folder of a package that the model's classes come from. It is stored with this "
-    "version and used for it only. Repeatable."
+    "Python file, for example mytransforms.py, or package folder that defines the model's classes. It is stored with "
+    "this version and used for it only. Repeatable."
 )
 _KINDS = "number, integer, text, boolean, date or category"
 _ESTIMATORS = (
@@ -44,16 +50,16 @@ def add_to(app: typer.Typer) -> None:
     app.command()(train)
 
 
-def list_models(where: Where = None, data: Data = None, json: Json = False) -> None:
-    """List the models, their versions and aliases."""
+def list_models(where: RegistryLocation = None, data: Data = None, json: Json = False) -> None:
+    """List the models with their versions and aliases."""
     registry, place = _registry(where, data)
     found = [(name, registry.versions(name), registry.aliases(name)) for name in registry.names()]
     if not where and not data:
-        say(f"Models in {place}:" if found else f"There are no models in {place}.")
+        say(f"Models in {place}:" if found else f"No models in {place}.")
     if json:
-        show_json([{"name": name, "versions": versions, "aliases": aliases} for name, versions, aliases in found])
+        print_json([{"name": name, "versions": versions, "aliases": aliases} for name, versions, aliases in found])
         return
-    show_table(
+    print_table(
         ["model", "versions", "aliases"],
         (
             [name, " ".join(versions), " ".join(f"{alias}={version}" for alias, version in sorted(aliases.items()))]
@@ -64,15 +70,15 @@ def list_models(where: Where = None, data: Data = None, json: Json = False) -> N
 
 def show(
     reference: Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME@VERSION or NAME@ALIAS.")],
-    where: Where = None,
+    where: RegistryLocation = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Show one version: its features, task, classes and metrics."""
+    """Show the features, task, classes and metrics of a model version."""
     registry, _ = _registry(where, data)
     manifest = registry.resolve(reference)
     if json:
-        show_json(manifest.model_dump(mode="json"))
+        print_json(manifest.model_dump(mode="json"))
         return
     facts = {
         "model": f"{manifest.name}@{manifest.version}",
@@ -87,14 +93,14 @@ def show(
     for name, value in facts.items():
         if value is not None:
             print(f"{name + ':':<10} {value}")
-    show_table(
+    print_table(
         ["feature", "kind", "missing"],
         ([one.name, one.kind, "may be missing" if one.missing else "required"] for one in manifest.features),
     )
 
 
 def _needs(manifest: "Manifest") -> list[str]:
-    """The packages that the model imports, with their versions."""
+    """Returns the packages that the model imports with their versions, for example `lightgbm 4.7.0`."""
     return [
         f"{one.distribution or module}{f' {one.version}' if one.version else ''}{' (optional)' if one.optional else ''}"
         for module, one in manifest.requires.items()
@@ -103,40 +109,45 @@ def _needs(manifest: "Manifest") -> list[str]:
 
 def add(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A pickle or joblib file. Its code is run: add only files you trust.")
+        Path,
+        typer.Argument(metavar="FILE", help="Pickle or joblib file. Loading it runs code: add only files you trust."),
     ],
     *,
-    name: Annotated[str, typer.Option("--name", help="The model's name.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the model.")],
     features_from: Annotated[
-        Path, typer.Option("--features-from", help="A sample: a CSV of what will be sent, with the model's columns.")
+        Path,
+        typer.Option("--features-from", help="Sample: a CSV file like those to score, with the model's columns."),
     ],
     target: Annotated[
-        str | None, typer.Option("--target", help="The sample's column with the truth, to measure the model on.")
+        str | None, typer.Option("--target", help="Column of the sample with the true values, to measure the model.")
     ] = None,
     features: Annotated[
         str | None,
-        typer.Option("--features", help="The model's columns, in its order: a,b.", show_default="its own, or all"),
+        typer.Option("--features", help="The model's columns in order, as a,b.", show_default="the model's, or all"),
     ] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            "--kind", metavar="NAME=KIND", help=f"A column's type, for example zip=text; {_KINDS}. Repeatable."
+            "--kind", metavar="NAME=KIND", help=f"Type of a column, for example zip=text. Types: {_KINDS}. Repeatable."
         ),
     ] = None,
     na_values: Annotated[
-        str | None, typer.Option("--na-values", help="Further cells that mean missing, for example '-,?'.")
+        str | None, typer.Option("--na-values", help="More cells that mean a missing value, for example '-,?'.")
     ] = None,
     default_na: Annotated[
         bool,
-        typer.Option("--default-na/--no-default-na", help="Whether NA, null and so on mean missing, as in pandas."),
+        typer.Option(
+            "--default-na/--no-default-na",
+            help="Whether NA, null and similar cells mean a missing value, as in pandas.",
+        ),
     ] = True,
-    parse_dates: Annotated[str | None, typer.Option("--parse-dates", help="Columns that are dates: a,b.")] = None,
-    decimal: Annotated[str, typer.Option("--decimal", help="The decimal mark of the sample: . or ,")] = ".",
+    parse_dates: Annotated[str | None, typer.Option("--parse-dates", help="Columns that are dates, as a,b.")] = None,
+    decimal: Annotated[str, typer.Option("--decimal", help="Decimal mark of the sample: . or ,")] = ".",
     code: Annotated[list[Path] | None, typer.Option("--code", metavar="PATH", help=_CODE, show_default=False)] = None,
-    where: Where = None,
+    where: RegistryLocation = None,
     data: Data = None,
 ) -> None:
-    """Register a trained model (pickle, joblib, cloudpickle), after a rehearsal with a sample of what will be sent."""
+    """Register a trained model (pickle, joblib or cloudpickle). A rehearsal scores the sample first."""
     from rowcast.settings import Settings
     from training.add_model import add as add_model
 
@@ -167,7 +178,7 @@ def _listed(names: str | None) -> list[str]:
 
 
 def _kinds(given: list[str]) -> dict[str, Any]:
-    """`NAME=KIND` each; which kinds there are, `training.add_model` knows."""
+    """Splits `NAME=KIND` texts; `training.add_model` checks the kinds."""
     for one in given:
         if "=" not in one:
             raise typer.BadParameter(f"{one!r} is not NAME=KIND, for example zip=text", param_hint="--kind")
@@ -176,27 +187,28 @@ def _kinds(given: list[str]) -> dict[str, Any]:
 
 def alias(
     name: Annotated[str, typer.Argument(metavar="MODEL")],
-    alias: Annotated[str, typer.Argument(metavar="ALIAS", help="production, say.")],
+    alias: Annotated[str, typer.Argument(metavar="ALIAS", help="Alias, for example production.")],
     version: Annotated[str, typer.Argument(metavar="VERSION")],
-    where: Where = None,
+    where: RegistryLocation = None,
     data: Data = None,
 ) -> None:
-    """Point an alias at a version: new jobs use it at once, running ones keep theirs."""
+    """Point an alias at a version. New jobs use that version at once; running jobs keep theirs."""
     registry, place = _registry(where, data)
     registry.set_alias(name, alias, version)
-    say(f"{name}@{alias} is version {version} now, in {place}.")
+    say(f"{name}@{alias} is now version {version}, in {place}.")
 
 
 def rm(
-    reference: Annotated[
-        str, typer.Argument(metavar="MODEL", help="NAME@VERSION, or NAME for all versions of the model.")
-    ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Also if an alias means the version; the alias goes.")] = False,
-    where: Where = None,
+    reference: Annotated[str, typer.Argument(metavar="MODEL", help="NAME@VERSION, or NAME for all versions.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also remove aliases that point at it."),
+    ] = False,
+    where: RegistryLocation = None,
     data: Data = None,
 ) -> None:
-    """Remove a version of a model, or the whole model. Its number is not used again."""
+    """Remove a version of a model, or the whole model. Version numbers are not used again."""
     registry, place = _registry(where, data)
     name, at, _ = reference.partition("@")
     version = registry.resolve(reference).version
@@ -205,14 +217,14 @@ def rm(
     aliases = [alias for alias, meant in registry.aliases(name).items() if meant in versions and alias != "latest"]
     if aliases and not force:
         raise RowcastError(
-            f"{shown} is what {name}@{f', {name}@'.join(aliases)} means; move the alias first, or add --force."
+            f"{shown} is what {name}@{f', {name}@'.join(aliases)} points at. Move the alias first, or add --force."
         )
     if not yes:
-        say(f"Jobs that still run with {shown} fail, unless a worker has the model open.")
+        say(f"Running jobs that use {shown} will fail, unless a worker has already loaded the model.")
         if not sys.stdin.isatty():
-            raise RowcastError("Add --yes to remove it without being asked.")
+            raise RowcastError("Standard input is not a terminal. Add --yes to remove without confirmation.")
         if not typer.confirm(f"Remove {shown} from {place}?", err=True):
-            say("Nothing is removed.")
+            say("Nothing was removed.")
             return
     for one in versions:
         registry.remove(name, one)
@@ -221,23 +233,23 @@ def rm(
 
 def train(
     *,
-    data: Annotated[Path, typer.Option("--data", help="A CSV file (.gz too).")],
-    target: Annotated[str, typer.Option("--target", help="The column to predict.")],
-    name: Annotated[str, typer.Option("--name", help="The model's name.")],
+    data: Annotated[Path, typer.Option("--data", help="CSV file with the target column; .gz too.")],
+    target: Annotated[str, typer.Option("--target", help="Column to predict.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the model.")],
     features: Annotated[str | None, typer.Option("--features", help="Columns to use: a,b.", show_default="all")] = None,
     estimator: Annotated[str, typer.Option("--estimator", help=_ESTIMATORS)] = DEFAULT_FAMILY,
-    alias: Annotated[list[str] | None, typer.Option("--alias", help="An alias to move; may be repeated.")] = None,
-    where: Where = None,
+    alias: Annotated[list[str] | None, typer.Option("--alias", help="Alias for the new version. Repeatable.")] = None,
+    where: RegistryLocation = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(
             "--data-dir",
-            help="The data folder of a `rowcast up` (--data is the CSV file here).",
-            show_default="that of the service that runs, or .rowcast",
+            help="Data folder of a `rowcast up` (here --data is the CSV file).",
+            show_default="that of the running service, or .rowcast",
         ),
     ] = None,
 ) -> None:
-    """Fit a model to a CSV file, measure it on held-out rows, and register it as the next version."""
+    """Fit a model to a CSV file, measure it on held-out rows, and register it as the next version of NAME."""
     from training.train import train as train_model
 
     registry, place = _registry(where, data_dir, "--data-dir")
@@ -261,7 +273,7 @@ def _say_registered(manifest: "Manifest", place: str, aliases: Sequence[str] = (
 
 
 def _registry(where: str | None, data: Path | None, option: str = "--data") -> tuple["Registry", str]:
-    """The registry that is meant, and where it is, in words.
+    """Returns the registry to work on, and its location in words.
 
     Raises:
         SeveralServices: several services run; `option` chooses one.
@@ -273,5 +285,5 @@ def _registry(where: str | None, data: Path | None, option: str = "--data") -> t
     settings = Settings.read()
     if where and not data:
         return Registry(Storage(where), settings.model_key), where
-    place = find_place(data, option)
-    return Registry(Storage(place.models), settings.model_key), place.models_shown
+    location = find_data_location(data, option)
+    return Registry(Storage(location.models), settings.model_key), location.models_shown

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def say(sentence: str) -> None:
-    """A sentence for the user, on standard error."""
+    """Prints a sentence on standard error."""
     print(sentence, file=sys.stderr, flush=True)
 
 
 def fail(error: Exception) -> None:
-    """An error in the user's words, with each fault of a refused request below it."""
+    """Prints an error on standard error, and below it each fault of a refused request."""
     detail = str(getattr(error, "detail", error))
     say(f"rowcast: {detail}")
     for fault in getattr(error, "errors", None) or []:
@@ -24,15 +24,15 @@ def fail(error: Exception) -> None:
             say(f"  {fault.get('where')}: {fault.get('message')}")
 
 
-def show_json(value: object, stream: TextIO | None = None) -> None:
-    """One JSON document, on standard output where no stream is given."""
+def print_json(value: object, stream: TextIO | None = None) -> None:
+    """Prints a JSON document, on standard output if no stream is given."""
     print(json.dumps(value, ensure_ascii=False, indent=2), file=stream or sys.stdout)
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on standard output: aligned for a terminal, tabs between the cells otherwise.
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints a table on standard output: aligned on a terminal, otherwise without header and with tabs between cells.
 
-    Nothing is cut: a terminal that is too narrow wraps the lines itself, so that ids can still be copied.
+    No cell is shortened: a narrow terminal wraps the lines itself, so that ids can be copied.
     """
     if not sys.stdout.isatty():
         for row in rows:
@@ -44,22 +44,24 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
     table = Table(*columns, box=None, pad_edge=False, collapse_padding=True)
     for row in rows:
-        table.add_row(*(Text(_cell(cell)) for cell in row))  # Text: a name in brackets is no markup
+        table.add_row(
+            *(Text(_cell(cell)) for cell in row)
+        )  # Text, so that rich does not read a name in brackets as markup
     console = Console()
     natural_width = console.measure(table, options=console.options.update(width=10_000)).maximum
     console.width = max(console.width, natural_width)
     console.print(table, soft_wrap=natural_width > console.size.width)
 
 
-def shown_time(moment: str | None) -> str | None:
-    """A time of the service: for a terminal short and local, otherwise as it came."""
+def short_time(moment: str | None) -> str | None:
+    """Returns a time: unchanged, or on a terminal short and in local time, for example `05-31 14:02`."""
     if moment is None or not sys.stdout.isatty():
         return moment
     return f"{datetime.fromisoformat(moment).astimezone():%m-%d %H:%M}"
 
 
 def model_of(job: "Job") -> str:
-    """The version that scores the job: `NAME@VERSION`."""
+    """Returns the model version that scores the job, as `NAME@VERSION`."""
     model = job.raw.get("model") or {}
     return f"{model.get('name')}@{model.get('version')}"
 

@@ -10,7 +10,7 @@ import typer
 
 from rowcast.cli.connection_options import ApiKey, Json, Out, Url, client
 from rowcast.cli.data_location import Data
-from rowcast.cli.output import model_of, say, show_json
+from rowcast.cli.output import model_of, print_json, say
 from rowcast.cli.predict_options import takes_predict_options
 from rowcast.cli.progress import progress
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rowcast.client.csv_options import CsvOptions
 
 
-Input = Annotated[str, typer.Argument(metavar="IN.csv", help="The file to score (.gz too), or - for standard input.")]
+Input = Annotated[str, typer.Argument(metavar="IN.csv", help="CSV file to score; .gz too. - is standard input.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,12 +39,10 @@ def predict(
     data: Data = None,
     json: Annotated[
         bool,
-        typer.Option(
-            "--json", help="Write the job as JSON; to standard error where the result itself goes to standard output."
-        ),
+        typer.Option("--json", help="Print the job as JSON: on standard error if the result goes to standard output."),
     ] = False,
 ) -> None:
-    """Score a CSV file: send it, wait, and write the result."""
+    """Score a CSV file: upload it, wait, and download the result."""
     from rowcast.client.download import opened
 
     job: Job | None = None
@@ -58,8 +56,8 @@ def predict(
             job.download_to(sink, shown.downloaded)
     except KeyboardInterrupt:
         if job is not None:
-            say(f"The job goes on. Fetch its result with: rowcast result {job.id} -o {_quoted(out)}")
-            say(f"or end it with: rowcast cancel {job.id}")
+            say(f"The job is still running. Download its result with: rowcast result {job.id} -o {_quoted(out)}")
+            say(f"Or cancel it with: rowcast cancel {job.id}")
         raise
     _say_done(job, out, as_json=json)
 
@@ -74,20 +72,25 @@ def submit(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Send a CSV file and print the job's id."""
+    """Upload a CSV file to score and print the job's id, without waiting."""
     with client(url, api_key, data) as service, progress() as shown:
         job = service.submit_csv(source, on_progress=shown.uploaded, **options)
-    show_json(job.raw) if json else print(job.id)
+    if json:
+        print_json(job.raw)
+    else:
+        print(job.id)
 
 
 def _say_done(job: "Job", out: str, *, as_json: bool) -> None:
     if as_json:
-        show_json(job.raw, sys.stderr if out == "-" else sys.stdout)
+        print_json(job.raw, sys.stderr if out == "-" else sys.stdout)
         return
     rows = job.progress
-    bad = rows.get("rows_failed") or 0
-    said = f"{rows.get('rows_total'):,} rows scored by {model_of(job)}" + ("" if out == "-" else f" into {out}")
-    say(said + (f"; {bad:,} of them could not be predicted: rowcast errors {job.id}" if bad else "") + ".")
+    failed = rows.get("rows_failed") or 0
+    sentence = f"{rows.get('rows_total'):,} rows scored by {model_of(job)}" + ("" if out == "-" else f" into {out}")
+    if failed:
+        sentence += f"; {failed:,} of them could not be predicted: rowcast errors {job.id}"
+    say(f"{sentence}.")
 
 
 def _quoted(out: str) -> str:

@@ -1,4 +1,4 @@
-"""Progress: bars on a terminal, now and then a plain line elsewhere; always on standard error."""
+"""Progress on standard error: bars on a terminal, otherwise a line every few seconds."""
 
 import sys
 from collections.abc import Iterator
@@ -13,25 +13,25 @@ from rowcast.cli.output import say
 if TYPE_CHECKING:
     from rowcast.client import Job
 
-_LINE_SECONDS = 5.0
+_LINE_INTERVAL_SECONDS = 5.0
 
 
 class Progress(Protocol):
-    """What the commands report to."""
+    """What the commands report their progress to."""
 
     def uploaded(self, done: int, total: int | None) -> None:
-        """So many bytes of the input have been sent."""
+        """Shows that `done` bytes of the input have been sent; `total` is None if the size is unknown."""
 
     def predicted(self, job: "Job") -> None:
-        """The job as it is now."""
+        """Shows the state of the job."""
 
     def downloaded(self, done: int, total: int | None) -> None:
-        """So many bytes of the result have come."""
+        """Shows that `done` bytes of the result have arrived."""
 
 
 @contextmanager
 def progress(out: str | None = None) -> Iterator[Progress]:
-    """The form that fits where standard error goes; bars would draw over a result (`out`) on the same terminal."""
+    """Yields bars or lines, as standard error needs. Bars would draw over a result that goes to the same terminal."""
     if not sys.stderr.isatty() or (out == "-" and sys.stdout.isatty()):
         yield Lines()
         return
@@ -42,28 +42,32 @@ def progress(out: str | None = None) -> Iterator[Progress]:
 
 
 class Lines:
-    """A line when a step ends, and every few seconds before that."""
+    """Prints a line every few seconds and when a step ends."""
 
     def __init__(self) -> None:
         self._said_at = monotonic()
 
     def uploaded(self, done: int, total: int | None) -> None:
-        """See `Progress`."""
-        self._say(f"Sent {filesize.decimal(done)}" + (f" of {filesize.decimal(total)}" if total else ""), done == total)
+        """Implements `Progress`."""
+        self._say(f"Uploaded {_amount(done, total)}", done == total)
 
     def predicted(self, job: "Job") -> None:
-        """See `Progress`."""
+        """Implements `Progress`."""
         rows = job.progress
         done, total = rows.get("rows_done") or 0, rows.get("rows_total")
-        self._say(f"Job {job.id} {job.status}: {done:,} of {total:,} rows" if total else job.status, job.has_ended)
-
-    def downloaded(self, done: int, total: int | None) -> None:
-        """See `Progress`."""
         self._say(
-            f"Fetched {filesize.decimal(done)}" + (f" of {filesize.decimal(total)}" if total else ""), done == total
+            f"Job {job.id} is {job.status}" + (f": {done:,} of {total:,} rows done" if total else ""), job.has_ended
         )
 
+    def downloaded(self, done: int, total: int | None) -> None:
+        """Implements `Progress`."""
+        self._say(f"Downloaded {_amount(done, total)}", done == total)
+
     def _say(self, sentence: str, ends: bool) -> None:
-        if ends or monotonic() - self._said_at >= _LINE_SECONDS:
+        if ends or monotonic() - self._said_at >= _LINE_INTERVAL_SECONDS:
             self._said_at = monotonic()
             say(sentence + ".")
+
+
+def _amount(done: int, total: int | None) -> str:
+    return filesize.decimal(done) + (f" of {filesize.decimal(total)}" if total else "")

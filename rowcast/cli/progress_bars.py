@@ -1,4 +1,4 @@
-"""Bars: the upload's, the prediction's and the download's, on a terminal."""
+"""Progress bars on a terminal: for the upload, the prediction and the download."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """Three bars, each shown when its step begins."""
+    """Three bars; each is shown when its step begins."""
 
     def __init__(self, shown: Progress) -> None:
         self._shown = shown
@@ -24,23 +24,23 @@ class Bars:
         self._download = shown.add_task("Downloading", total=None, visible=False, unit="bytes")
 
     def uploaded(self, done: int, total: int | None) -> None:
-        """See `rowcast.cli.progress.Progress`."""
+        """Implements `rowcast.cli.progress.Progress`."""
         self._shown.update(self._upload, completed=done, total=total, visible=True)
 
     def predicted(self, job: "Job") -> None:
-        """See `rowcast.cli.progress.Progress`."""
+        """Implements `rowcast.cli.progress.Progress`."""
         rows = job.progress
         self._shown.update(
             self._predict, completed=rows.get("rows_done") or 0, total=rows.get("rows_total"), visible=True
         )
 
     def downloaded(self, done: int, total: int | None) -> None:
-        """See `rowcast.cli.progress.Progress`."""
+        """Implements `rowcast.cli.progress.Progress`."""
         self._shown.update(self._download, completed=done, total=total, visible=True)
 
 
 class _Amount(ProgressColumn):
-    """How much of how much, in the bar's unit."""
+    """The amount in the bar's unit, for example `1,200 of 4,000 rows`."""
 
     def render(self, task: Task) -> Text:
         done, total = int(task.completed), None if task.total is None else int(task.total)
@@ -51,7 +51,7 @@ class _Amount(ProgressColumn):
 
 @contextmanager
 def bars() -> Iterator[Bars]:
-    """Draws on standard error until the block ends."""
+    """Yields bars that are drawn on standard error until the block ends."""
     columns = (SpinnerColumn(), TextColumn("{task.description:<11}"), BarColumn(), _Amount(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=False) as shown:
         yield Bars(shown)
@@ -59,7 +59,7 @@ def bars() -> Iterator[Bars]:
 
 @contextmanager
 def rehearsal_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for the steps of a rehearsal: what is done, how many steps of it, of how many. None without a terminal."""
+    """Yields a function that draws a rehearsal's progress on a terminal: step, steps done, steps in all."""
     if not sys.stderr.isatty():
         yield lambda _what, _done, _total: None
         return

@@ -9,11 +9,12 @@ import typer
 from rowcast.cli.output import say
 
 Host = Annotated[
-    str, typer.Option("--host", help="The address to listen on; beyond loopback with API keys or ROWCAST_OPEN=true.")
+    str,
+    typer.Option("--host", help="Address to listen on. Beyond loopback needs API keys or ROWCAST_OPEN=true."),
 ]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that predict.")]
-DataFolder = Annotated[Path, typer.Option("--data", help="The folder for everything that it keeps.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 chooses a free one.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Number of processes that predict.")]
+DataFolder = Annotated[Path, typer.Option("--data", help="Data folder: models, jobs and results.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,10 +29,10 @@ def up(
     workers: Workers = 2,
     data: DataFolder = Path(".rowcast"),
     example: Annotated[
-        bool, typer.Option("--example", help="Train the Titanic model first, if it is missing.")
+        bool, typer.Option("--example", help="First train the Titanic model, if the registry does not have it.")
     ] = False,
 ) -> None:
-    """Run the whole service on this machine until Ctrl-C."""
+    """Run the whole service on this machine. Ctrl-C stops it."""
     _require_unix()
     from rowcast.local.supervisor import Up
     from rowcast.local.up import run
@@ -40,7 +41,7 @@ def up(
 
 
 def demo(port: Port = 5000, workers: Workers = 2, data: DataFolder = Path(".rowcast")) -> None:
-    """Start the service, score the passengers of the Titanic, and stop it again."""
+    """Start the service, score the passengers of the Titanic, and stop the service."""
     _require_unix()
     from rowcast.cli.demo import run
     from rowcast.local.supervisor import Up
@@ -50,5 +51,5 @@ def demo(port: Port = 5000, workers: Workers = 2, data: DataFolder = Path(".rowc
 
 def _require_unix() -> None:
     if sys.platform == "win32":
-        say("rowcast: the service on one machine runs on Linux and macOS; on Windows use WSL or Docker Compose.")
+        say("rowcast: `up` and `demo` run on Linux and macOS. On Windows use WSL or Docker Compose.")
         raise typer.Exit(2)

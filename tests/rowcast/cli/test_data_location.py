@@ -84,8 +84,8 @@ def test_with_several_services_one_has_to_be_chosen(rowcast, train, announce: An
     ):
         done = rowcast(*command)
         assert done.returncode == 2, command
-        assert done.stderr.decode() == f"rowcast: Several services are running; choose one with {option}{listed}"
-    assert b"choose one with --data-dir" in train().stderr
+        assert done.stderr.decode() == f"rowcast: Several services are running. Choose one with {option}{listed}"
+    assert b"Choose one with --data-dir" in train().stderr
     assert train("--data-dir", other).stdout == b"people@1\n"
     assert (other / "models" / "people").is_dir()
     assert not (one / "models").exists()
@@ -136,7 +136,7 @@ def test_jobs_are_those_of_the_service_that_runs(
     stopped = rowcast("jobs", "--data", "stopped here")
     assert stopped.returncode == 3
     assert re.search(
-        rb"No service is running on .*; start it with `rowcast up --data '.*/stopped here'`", stopped.stderr
+        rb"No service is running on .*\. Start it with `rowcast up --data '.*/stopped here'`", stopped.stderr
     )
 
 

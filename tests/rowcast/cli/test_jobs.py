@@ -215,7 +215,7 @@ def test_jobs_are_deleted_all_or_none_if_one_is_unknown(rowcast, service: FakeSe
     assert rowcast("delete", job, ID).returncode == 2
     assert job in service.jobs
     done = rowcast("delete", job)
-    assert (done.returncode, done.stderr.decode()) == (0, f"{job} is deleted.\n")
+    assert (done.returncode, done.stderr.decode()) == (0, f"Job {job} is deleted.\n")
     assert not service.jobs
 
 

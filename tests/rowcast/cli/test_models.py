@@ -156,11 +156,11 @@ def test_a_version_is_removed_and_its_number_is_not_used_again(rowcast, models: 
     words = ["--target", "survived", "--name", "people", "--estimator", "logistic_regression", "--models", models]
     refused = rowcast("models", "rm", "people@1", "--yes", "--models", models)
     assert (refused.returncode, refused.stdout) == (2, b"")
-    assert b"people@1 is what people@production means; move the alias first, or add --force." in refused.stderr
+    assert b"people@1 is what people@production points at. Move the alias first, or add --force." in refused.stderr
     assert rowcast("train", "--data", people, *words).stdout == b"people@2\n"
     unasked = rowcast("models", "rm", "people@2", "--models", models)
     assert unasked.returncode == 2
-    assert b"Jobs that still run with people@2 fail" in unasked.stderr
+    assert b"Running jobs that use people@2 will fail" in unasked.stderr
     assert b"Add --yes" in unasked.stderr
     assert rowcast("models", "rm", "people@2", "--yes", "--models", models).returncode == 0
     assert rowcast("models", "list", "--models", models).stdout == b"people\t1\tlatest=1 production=1\n"
