@@ -1,7 +1,6 @@
 """Starts the gateway: `python -m api [--host HOST] [--port PORT | --fd FD]`. The rest comes from the settings."""
 
 import argparse
-import ipaddress
 import resource
 import sys
 from contextlib import suppress
@@ -11,6 +10,7 @@ from api.server import Server
 from rowcast.api_keys import KeyRing
 from rowcast.errors import RowcastError
 from rowcast.logs import logger, set_up
+from rowcast.loopback import is_loopback
 from rowcast.memory import MIB, keep_memory
 from rowcast.settings import Settings
 
@@ -25,7 +25,7 @@ def main() -> int:
     try:
         settings = Settings.read()
         keys = len(KeyRing(Path(settings.api_keys_file))) if settings.api_keys_file else None
-        if options.fd is None and keys is None and not settings.open and not _is_loopback(options.host):
+        if options.fd is None and keys is None and not settings.open and not is_loopback(options.host):
             raise RowcastError(
                 f"Without API keys the gateway may only listen on a loopback address, and {options.host} is not one. "
                 "Set ROWCAST_API_KEYS_FILE, or ROWCAST_OPEN=true to allow access without keys."
@@ -59,13 +59,6 @@ def _log_access(keys: int | None) -> None:
         log.warning("no_keys", detail="The file of API keys is empty: every call is refused until it has a key.")
     else:
         log.info("gateway_has_keys", keys=keys)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def _report(error: Exception) -> int:
 
 
 def _client_codes(error: Exception) -> int | None:
-    from rowcast.client.errors import BrokenTransfer, ClientError, JobEnded, ServiceError, StillRunning, Unreachable
+    from rowcast.client import BrokenTransfer, ClientError, JobEnded, ServiceError, StillRunning, Unreachable
 
     if not isinstance(error, ClientError):
         return None

@@ -1,4 +1,4 @@
-"""The Python client: HTTP only. It imports nothing else of Rowcast and runs without the service's dependencies."""
+"""The Python client. It speaks only HTTP and runs without the service's dependencies."""
 
 from rowcast.client.client import Client, Prediction
 from rowcast.client.errors import (
@@ -8,14 +8,10 @@ from rowcast.client.errors import (
     Conflict,
     Forbidden,
     Gone,
-    JobCancelled,
-    JobEnded,
-    JobFailed,
     NotFound,
     RateLimited,
     Refused,
     ServiceError,
-    StillRunning,
     TooLarge,
     Unauthorized,
     Unavailable,
@@ -24,7 +20,7 @@ from rowcast.client.errors import (
     UnsupportedType,
     WrongUse,
 )
-from rowcast.client.job import Job, RowError
+from rowcast.client.job import Job, JobCancelled, JobEnded, JobFailed, RowError, StillRunning
 
 __all__ = [
     "BadRequest",

@@ -1,26 +1,23 @@
-"""What can go wrong for a client, one type for each kind of problem.
+"""The client's errors: one class for each kind of problem.
 
-ClientError                 the root; `problem` is the service's problem document (RFC 9457), if there is one, and
-│                           `type` its stable type, finer than the classes here
-├── WrongUse                the call cannot be made: a bad address, a file opened as text
-├── Refused                 the service understood and said no (4xx)
+ClientError                 the root; `type` is the stable type of the problem, finer than these classes, and
+│                           `problem` the service's problem document (RFC 9457), if there is one
+├── WrongUse                the call cannot be made, for example because of a bad address
+├── Refused                 the service understood the request and refused it (4xx)
 │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409 · Gone 410
 │   └── TooLarge 413 · UnsupportedType 415 · Unprocessable 422 · RateLimited 429
 ├── ServiceError            the service failed (5xx)
-│   └── Unavailable         502, 503, 504: come back later
-├── Unreachable             no answer at all: nothing listens there, or the connection broke
-├── BrokenTransfer          a download that broke off and cannot be taken up again
-├── JobEnded                the job has no result
+│   └── Unavailable         502, 503, 504: try again later
+├── Unreachable             no answer: no program listens there, or the connection broke
+├── BrokenTransfer          a download broke off and cannot be resumed
+├── JobEnded                the job has no result; this class and those below are in `job.py`
 │   ├── JobFailed
 │   └── JobCancelled
-└── StillRunning            the time given to wait is up; also a `TimeoutError`
+└── StillRunning            the job has not ended in the time given; also a `TimeoutError`
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from rowcast.client.job import Job
+from typing import Any
 
 
 class ClientError(Exception):
@@ -39,29 +36,29 @@ class ClientError(Exception):
 
     @property
     def status(self) -> int | None:
-        """The HTTP status, where the service answered."""
+        """The HTTP status; None if the service did not answer."""
         return self.problem.get("status")
 
     @property
     def type(self) -> str | None:
-        """The stable type of the problem, like `urn:rowcast:problem:missing-columns`; None if the service gave none.
+        """The stable type of the problem, for example `urn:rowcast:problem:missing-columns`; None if there is none.
 
-        `docs/errors.md` lists every type with its cause and what to do.
+        `docs/errors.md` lists every type with its cause and its remedy.
         """
         return self.problem.get("type")
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """Each fault of a refused request as `{"where": ..., "message": ...}`."""
+        """Each fault of a refused request, for example `{"where": "header.age", "message": "missing"}`."""
         return list(self.problem.get("errors") or [])
 
 
 class WrongUse(ClientError, ValueError):
-    """The call cannot be made as it was asked for; nothing was sent."""
+    """The call cannot be made; no request was sent."""
 
 
 class Refused(ClientError):
-    """The service understood the request and said no."""
+    """The service understood the request and refused it."""
 
 
 class BadRequest(Refused):
@@ -69,39 +66,39 @@ class BadRequest(Refused):
 
 
 class Unauthorized(Refused):
-    """401: no key, or a wrong one."""
+    """401: the API key is missing or wrong."""
 
 
 class Forbidden(Refused):
-    """403: the key may not do this."""
+    """403: the API key is not allowed to do this."""
 
 
 class NotFound(Refused):
-    """404: there never was such a job or model."""
+    """404: there is no such job or model."""
 
 
 class Conflict(Refused):
-    """409: the job is not in a state for this."""
+    """409: the state of the job does not allow this."""
 
 
 class Gone(Refused):
-    """410: the job's files have expired, or it was deleted."""
+    """410: the job was deleted, or its files have expired."""
 
 
 class TooLarge(Refused):
-    """413: over one of the service's limits."""
+    """413: the request exceeds one of the service's limits."""
 
 
 class UnsupportedType(Refused):
-    """415: a content type or encoding that the service does not take."""
+    """415: the service does not accept the content type or encoding."""
 
 
 class Unprocessable(Refused):
-    """422: readable but wrong: columns, values, options. `errors` lists each fault."""
+    """422: columns, values or options are wrong. `errors` lists each fault."""
 
 
 class RateLimited(Refused):
-    """429: too many requests; raised once the client has waited as long as it may."""
+    """429: too many requests. Raised after the client has retried for as long as `Patience` allows."""
 
 
 class ServiceError(ClientError):
@@ -109,39 +106,15 @@ class ServiceError(ClientError):
 
 
 class Unavailable(ServiceError):
-    """502, 503, 504: Redis, the store or the gateway is away, or the queue is full."""
+    """502, 503, 504: Redis, the store or the gateway cannot be reached, or the queue is full."""
 
 
 class Unreachable(ClientError):
-    """No answer came: nothing listens there, the name is unknown, or the connection broke."""
+    """No answer: no program listens there, the host name is unknown, or the connection broke."""
 
 
 class BrokenTransfer(ClientError):
-    """A download broke off and cannot go on: the file has changed, or the output cannot be rewound."""
-
-
-class JobEnded(ClientError):
-    """The job ended without a result; `job` is it."""
-
-    def __init__(self, job: "Job", detail: str, problem: Mapping[str, Any] | None = None) -> None:
-        super().__init__(detail, problem)
-        self.job = job
-
-
-class JobFailed(JobEnded):
-    """The job failed; the detail is its own error's."""
-
-
-class JobCancelled(JobEnded):
-    """The job was cancelled."""
-
-
-class StillRunning(ClientError, TimeoutError):
-    """The time given to wait is up and `job` has not ended; it goes on."""
-
-    def __init__(self, job: "Job", detail: str) -> None:
-        super().__init__(detail)
-        self.job = job
+    """A download broke off and cannot be resumed: the file has changed, or the output cannot be rewound."""
 
 
 BY_STATUS: dict[int, type[ClientError]] = {
@@ -159,7 +132,7 @@ BY_STATUS: dict[int, type[ClientError]] = {
     503: Unavailable,
     504: Unavailable,
 }
-"""The one place that knows which status is which error; others are `Refused` (4xx) or `ServiceError`."""
+"""The error of each HTTP status. All other statuses are `Refused` (4xx) or `ServiceError`."""
 
 TRANSIENT = (RateLimited, Unavailable, Unreachable)
-"""What may go away by itself, and is tried again where that is safe."""
+"""Errors that may pass. The client retries after them if the request is safe to repeat."""

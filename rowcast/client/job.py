@@ -1,8 +1,8 @@
-"""A job as the client sees it: its record at the time of the last look, and what can be done with it."""
+"""A job in the client: its record when it was last read, the calls for it, and the errors that carry it."""
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rowcast.client.download import Sink, Target, Transfer, download, opened
-from rowcast.client.errors import ClientError, Conflict, Gone, JobCancelled, JobFailed, StillRunning
+from rowcast.client.errors import ClientError, Conflict, Gone
 from rowcast.client.transport import Transport, plain
 from rowcast.client.upload import OnBytes
 
@@ -18,26 +18,32 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HOLD_SECONDS = 30
-"""How long the service holds one answer. Under a minute, so that no proxy between takes the silence for a break."""
+"""How long the service may hold one answer. Under a minute, so that no proxy closes the silent connection."""
 _HOLD_WATCHED_SECONDS = 1
+"""The same if the caller watches the progress."""
+
 _LIVE = ("queued", "running")
 
 
 @dataclass(frozen=True)
 class RowError:
-    """A row that could not be predicted. `row` counts data rows from 1.
+    """A row that could not be predicted.
 
-    Column and value are empty where the whole row is at fault: it has too few fields, say.
+    `column` and `value` are empty if the fault concerns the whole row, for example if it has too few fields.
     """
 
+    #: Number of the row; data rows count from 1.
     row: int
+    #: Name of the column at fault.
     column: str
+    #: Text of the cell, at most 200 characters.
     value: str
+    #: What is wrong, for example `not a number`.
     message: str
 
 
 class Job:
-    """One request to predict. `raw` is the record as the service sent it last; `refresh` and `wait` renew it."""
+    """One request to predict. `raw` is the job's record as last read; `refresh` and `wait` read it again."""
 
     def __init__(self, transport: Transport, raw: dict[str, Any]) -> None:
         self._transport = transport
@@ -58,37 +64,37 @@ class Job:
 
     @property
     def progress(self) -> dict[str, Any]:
-        """`rows_total`, `rows_done`, `rows_failed`, `fraction`, `rows_per_second`, `eta_seconds`."""
+        """Its numbers: `rows_total`, `rows_done`, `rows_failed`, `fraction`, `rows_per_second`, `eta_seconds`."""
         return dict(self.raw.get("progress") or {})
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether the job has succeeded, failed, expired or been cancelled."""
         return self.status not in _LIVE
 
     def refresh(self) -> "Job":
-        """Asks for the record as it is now; answers the job itself."""
+        """Reads the record again and returns this job."""
         self.raw = plain(self._transport.call("GET", f"/jobs/{self.id}"))
         return self
 
     def wait(self, timeout: float | None = None, on_progress: "Callable[[Job], None] | None" = None) -> "Job":
-        """Waits until the job has succeeded; answers the job itself.
+        """Waits until the job has succeeded and returns this job.
 
         Args:
-            timeout: seconds; None waits for as long as it takes.
+            timeout: seconds to wait; None waits without limit.
             on_progress: called with the job about once a second, and at the end.
 
         Raises:
-            JobFailed: it failed.
-            JobCancelled: it was cancelled.
-            Gone: its files have expired.
-            StillRunning: the timeout is up.
+            JobFailed: the job failed.
+            JobCancelled: the job was cancelled.
+            Gone: the job's files have expired.
+            StillRunning: the job has not ended within the timeout.
         """
         until = None if timeout is None else monotonic() + timeout
         while not self.has_ended:
             left = float("inf") if until is None else until - monotonic()
             if left <= 0:
-                raise StillRunning(self, f"The job {self.id} is still {self.status} after {timeout:g} s.")
+                raise StillRunning(self, f"Job {self.id} is still {self.status} after {timeout:g} s.")
             hold = min(_HOLD_WATCHED_SECONDS if on_progress else _HOLD_SECONDS, left)
             answer = self._transport.call("GET", f"/jobs/{self.id}", params={"wait": f"{hold:.3g}"}, wait_seconds=hold)
             self.raw = plain(answer)
@@ -98,28 +104,30 @@ class Job:
         return self
 
     def check(self) -> None:
-        """Raises what stands in the way of a result, judged by the last record; as `wait` does."""
+        """Raises the error of a job that ended without a result, as `wait` does; reads only the last record."""
         problem = self.raw.get("error") or {}
         if self.status == "failed":
             detail = problem.get("detail") or problem.get("title") or "no reason was given"
-            raise JobFailed(self, f"The job {self.id} failed: {detail}", problem)
+            raise JobFailed(self, f"Job {self.id} failed: {detail}", problem)
         if self.status == "cancelled":
-            raise JobCancelled(self, f"The job {self.id} was cancelled.", problem)
+            raise JobCancelled(self, f"Job {self.id} was cancelled.", problem)
         if self.status == "expired":
-            raise Gone(f"The files of the job {self.id} have expired.", {"status": 410})
+            raise Gone(f"The files of job {self.id} have expired.", {"status": 410})
 
     def download(self, target: Target, on_progress: OnBytes | None = None) -> None:
-        """Writes the result to a path (whole or not at all), `-` or a binary file; resumes a broken connection.
+        """Writes the result to a path, `-` or a binary file. Resumes after a broken connection.
+
+        The file at a path is complete or does not appear. `-` is standard output.
 
         Raises:
             Conflict: the job has not ended yet.
-            JobFailed: it has no result; JobCancelled and Gone likewise.
+            JobFailed, JobCancelled, Gone: the job has no result.
         """
         with opened(target) as sink:
             self.download_to(sink, on_progress)
 
     def download_to(self, sink: Sink, on_progress: OnBytes | None = None) -> None:
-        """As `download`, into a sink that is open already."""
+        """Writes the result as `download` does, into an open sink."""
         try:
             download(self._transport, f"/jobs/{self.id}/result", sink, on_progress)
         except Conflict:
@@ -127,20 +135,20 @@ class Job:
             raise
 
     def follow_to(self, sink: Sink) -> "Job":
-        """Waits, and meanwhile writes what comes of the result; answers the job itself, which has succeeded.
+        """Writes the result while it is made, waits until the job has succeeded, and returns this job.
 
         Raises:
-            JobFailed: it failed, and the sink has a part of its result. JobCancelled and Gone likewise.
+            JobFailed, JobCancelled, Gone: the job has no result; the sink may hold the beginning of one.
         """
         transfer = Transfer(self._transport, f"/jobs/{self.id}/result", sink, lambda done, total: None)
-        with suppress(ClientError):  # whatever it was, the job knows how it ended, and the rest is fetched then
+        with suppress(ClientError):  # the job's record says how it ended; `finish` fetches the rest
             transfer.follow()
         self.refresh().wait()
         transfer.finish()
         return self
 
     def errors(self) -> list[RowError]:
-        """The rows that could not be predicted, in their order; read whole into memory."""
+        """Returns the rows that could not be predicted, in order. Reads the whole list into memory."""
         with TemporaryFile() as file:
             self.download_errors(file)
             file.seek(0)
@@ -148,40 +156,40 @@ class Job:
             return [RowError(int(row["row"]), row["column"], row["value"], row["message"]) for row in rows]
 
     def download_errors(self, target: Target) -> None:
-        """Writes the list of bad rows as CSV: `row,column,value,message`."""
+        """Writes the rows that could not be predicted as CSV with the header `row,column,value,message`."""
         with opened(target) as sink:
             download(self._transport, f"/jobs/{self.id}/errors", sink)
 
     def cancel(self) -> "Job":
-        """Ends the job without a result.
+        """Cancels the job.
 
         Raises:
-            Conflict: it has ended already.
+            Conflict: the job has already ended.
         """
         self.raw = plain(self._transport.call("POST", f"/jobs/{self.id}/cancel"))
         return self
 
     def retry(self) -> "Job":
-        """Lets a failed or cancelled batch go on with the chunks that are not done.
+        """Resumes a failed or cancelled job with the chunks that are not done.
 
         Raises:
-            Conflict: there is nothing to go on with.
+            Conflict: the job cannot be resumed.
         """
         self.raw = plain(self._transport.call("POST", f"/jobs/{self.id}/retry"))
         return self
 
     def delete(self) -> None:
-        """Removes the job and its files; it is cancelled first where it still runs."""
+        """Deletes the job and its files. A running job is cancelled first."""
         try:
             self._transport.call("DELETE", f"/jobs/{self.id}")
-        except Gone:  # a try before this one did it, and its answer was lost
+        except Gone:  # an earlier attempt deleted it, but its answer was lost
             return
 
     def to_pandas(self, **read_csv: Any) -> "pd.DataFrame":
-        """The result as a table; a single job's has one row.
+        """Returns the result as a table. That of a single row has one row.
 
         Args:
-            read_csv: passed on to `pandas.read_csv`; `dtype=str` keeps every column as it was sent.
+            read_csv: arguments for `pandas.read_csv`, for example `dtype=str` to keep the text of every cell.
 
         Raises:
             ModuleNotFoundError: pandas is not installed.
@@ -205,3 +213,27 @@ class Job:
             file.seek(0)
             table: pd.DataFrame = pd.read_csv(file, **(layout | read_csv))
             return table
+
+
+class JobEnded(ClientError):
+    """The job ended without a result."""
+
+    def __init__(self, job: Job, detail: str, problem: Mapping[str, Any] | None = None) -> None:
+        super().__init__(detail, problem)
+        self.job = job
+
+
+class JobFailed(JobEnded):
+    """The job failed. The detail is that of the job's error."""
+
+
+class JobCancelled(JobEnded):
+    """The job was cancelled."""
+
+
+class StillRunning(ClientError, TimeoutError):
+    """The job has not ended in the time given. It is still running; `job` is it."""
+
+    def __init__(self, job: Job, detail: str) -> None:
+        super().__init__(detail)
+        self.job = job

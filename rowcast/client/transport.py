@@ -1,6 +1,5 @@
 """Transport: requests over one address and key; every failure becomes one of our errors."""
 
-import ipaddress
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from tenacity import RetryCallState
 from rowcast.client.errors import BY_STATUS, ClientError, Refused, ServiceError, Unreachable, WrongUse
 from rowcast.client.retries import Patience, retried
 from rowcast.client.upload import Upload
+from rowcast.loopback import is_loopback
 from rowcast.version import VERSION
 
 _TIMEOUT = httpx.Timeout(30, connect=5)
@@ -138,7 +138,7 @@ class Transport:
             timeout=_TIMEOUT,
             limits=limits,
             verify=self._tls,
-            trust_env=not _is_loopback(self.url),  # no proxy reaches this machine's own loopback
+            trust_env=not is_loopback(httpx.URL(self.url).host),  # no proxy reaches this machine's own loopback
         )
 
     def _judged(self, answer: httpx.Response) -> httpx.Response:
@@ -149,7 +149,7 @@ class Transport:
 
     def _unreachable(self, error: httpx.TransportError) -> str:
         said = f"{self.url} cannot be reached: {_without_number(error)}"
-        is_missing = isinstance(error, httpx.ConnectError) and _is_loopback(self.url)
+        is_missing = isinstance(error, httpx.ConnectError) and is_loopback(httpx.URL(self.url).host)
         return f"{said}; start it with `rowcast up`." if is_missing else f"{said}."
 
     @contextmanager
@@ -198,14 +198,6 @@ def _checked(url: str) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise WrongUse(f"{url!r} is no address: it takes one like http://127.0.0.1:5000")
     return str(parsed).rstrip("/")
-
-
-def _is_loopback(url: str) -> bool:
-    host = httpx.URL(url).host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def plain(answer: httpx.Response) -> dict[str, Any]:

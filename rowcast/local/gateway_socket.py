@@ -1,7 +1,6 @@
 """The gateway's socket, opened by the supervisor: a taken port is told at once, a restarted gateway keeps its own."""
 
 import errno
-import ipaddress
 import socket
 
 from rowcast.errors import RowcastError
@@ -36,14 +35,6 @@ def listen(host: str, port: int) -> socket.socket:
             ) from None
         raise CannotListen(f"{host} port {port} cannot be listened on: {error.strerror}") from None
     return server
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def address_of(server: socket.socket) -> tuple[str, int]:

@@ -17,13 +17,14 @@ import rowcast
 from rowcast.errors import RowcastError
 from rowcast.local.data_folder import Folder
 from rowcast.local.embedded_redis import Embedded
-from rowcast.local.gateway_socket import is_loopback, listen, url_of
+from rowcast.local.gateway_socket import listen, url_of
 from rowcast.local.readiness import Readiness, ReadyPoller
 from rowcast.local.reaper import FAREWELL
 from rowcast.local.running_services import Instance, announced
 from rowcast.local.stale_processes import VARIABLE, Mark, end_leftovers
 from rowcast.local.supervised_process import SupervisedProcess
 from rowcast.logs import logger
+from rowcast.loopback import is_loopback
 
 _LOOK_SECONDS = 0.03
 _TELL_SECONDS = 10.0

@@ -15,7 +15,7 @@ def commands(group: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         yield from commands(command, (*path, name))
 
 
-@pytest.mark.parametrize("words", commands(get_command(app)), ids=" ".join)
+@pytest.mark.parametrize("words", list(commands(get_command(app))), ids=" ".join)
 def test_help_explains_every_command_and_option_and_shows_no_type_for_flags(rowcast, words: tuple[str, ...]) -> None:
     command = get_command(app)
     for word in words:

@@ -177,7 +177,8 @@ def test_an_id_that_is_none_is_refused_here(client: Client) -> None:
 def test_the_client_loads_nothing_of_the_service_and_no_pandas() -> None:
     code = (
         "import sys; from rowcast import Client; Client();"
-        "ours = {name for name in sys.modules if name.startswith('rowcast.')} - {'rowcast.version'};"
+        "ours = {name for name in sys.modules if name.startswith('rowcast.')};"
+        "ours -= {'rowcast.version', 'rowcast.loopback'};"
         "assert all(name.startswith('rowcast.client') for name in ours), ours;"
         "assert not {'pandas', 'numpy', 'celery', 'redis', 'flask'} & set(sys.modules)"
     )
