@@ -51,9 +51,9 @@ def result(
     data: Data = None,
 ) -> None:
     """Download a job's result. Waits until the job has ended."""
-    from rowcast.client.download import opened
+    from rowcast.client.download import open_sink
 
-    with client(url, api_key, data) as service, opened(out) as sink, progress(out) as shown:
+    with client(url, api_key, data) as service, open_sink(out) as sink, progress(out) as shown:
         job = service.job(job_id)
         if not job.has_ended:
             job.wait(on_progress=shown.predicted)

@@ -43,13 +43,13 @@ def predict(
     ] = False,
 ) -> None:
     """Score a CSV file: upload it, wait, and download the result."""
-    from rowcast.client.download import opened
+    from rowcast.client.download import open_sink
 
     job: Job | None = None
     try:
         with ExitStack() as stack:
             service = stack.enter_context(client(url, api_key, data))
-            sink = stack.enter_context(opened(out))
+            sink = stack.enter_context(open_sink(out))
             shown = stack.enter_context(progress(out))
             job = service.submit_csv(source, on_progress=shown.uploaded, **options)
             job.wait(on_progress=shown.predicted)

@@ -1,4 +1,4 @@
-"""The client: where the service is, and what can be asked of it."""
+"""The client: a connection to one service, and the calls to it."""
 
 import math
 import os
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import urlsplit
 
 from rowcast.client.csv_options import CsvOptions, query_of
-from rowcast.client.dataframe import require_plain, with_predictions, write_csv
-from rowcast.client.download import Target, opened
+from rowcast.client.dataframe import require_sendable, with_predictions, write_csv
+from rowcast.client.download import Target, open_sink
 from rowcast.client.errors import Unprocessable, WrongUse
 from rowcast.client.job import Job
 from rowcast.client.lookup import find_manifest, find_record
 from rowcast.client.retries import Patience
-from rowcast.client.row import is_series, json_of, needed_features, row_features
-from rowcast.client.transport import Transport, plain
+from rowcast.client.row import is_series, needed_features, row_features, to_json
+from rowcast.client.transport import Transport, json_object
 from rowcast.client.upload import OnBytes, Source, Upload
 
 if TYPE_CHECKING:
@@ -28,35 +28,36 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:5000"
 _HOLD_SECONDS = 60
-"""The longest wait that the service takes."""
+"""The longest wait that the service accepts."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One row's prediction; `probabilities` and `scores` are None unless they were asked for, `job` is the job's id.
+    """The prediction of one row."""
 
-    A prediction that is infinite or not a number is None, and `warning` says which it is.
-    """
-
+    #: Predicted class or number; None if it is infinite or not a number.
     prediction: Any
+    #: Probability of each class by its label; None unless they were requested.
     probabilities: dict[str, float] | None
+    #: Id of the job.
     job: str
+    #: Why `prediction` is None, for example that it is infinite.
     warning: str | None = None
+    #: What `decision_function` returns, by column name (`score` or `score_CLASS`); None unless they were requested.
     scores: dict[str, float] | None = None
-    """What `decision_function` gives, by the columns that a file's result would have: `score`, or `score_CLASS`."""
 
 
 class Client:
-    """A connection to one Rowcast service; safe to share between threads.
+    """A connection to one Rowcast service. Threads may share it.
 
-    What is safe to send twice is sent again after a failure that may go away, for up to `patience.seconds`.
+    Requests that are safe to repeat are sent again after errors that may pass, for up to `patience.seconds`.
     """
 
     def __init__(self, url: str | None = None, api_key: str | None = None, *, patience: Patience | None = None) -> None:
-        """`url` and `api_key` default to the environment's ROWCAST_URL and ROWCAST_API_KEY.
+        """Takes `url` and `api_key` from the environment's ROWCAST_URL and ROWCAST_API_KEY if they are not given.
 
         Raises:
-            WrongUse: the address is none.
+            WrongUse: `url` is not a valid URL.
         """
         self._transport = Transport(
             url or os.environ.get("ROWCAST_URL") or DEFAULT_URL,
@@ -90,18 +91,18 @@ class Client:
         scores: bool = False,
         wait: float | None = 60,
     ) -> Prediction:
-        """Predicts one row: its values in the model's order, or by name.
+        """Predicts one row.
 
         Args:
-            features: the row: a sequence in the model's order, or a mapping or a pandas Series by name. Of a Series,
-                which is a row of a DataFrame, only what the model needs counts; a mapping has the features' names only.
-            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
-            probabilities: whether to answer each class's probability too.
-            scores: whether to answer what the model's `decision_function` gives, too.
-            wait: seconds to wait for the answer in all; None waits for as long as it takes.
+            features: the row: a sequence in the model's order, or a mapping or pandas Series by feature name. A Series,
+                for example a row of a DataFrame, may have more values than the model needs; a mapping may not.
+            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the service's default model.
+            probabilities: whether to return the probability of each class.
+            scores: whether to return what the model's `decision_function` returns.
+            wait: seconds to wait in all; None waits without limit.
 
         Raises:
-            StillRunning: the time is up; its `job` goes on.
+            StillRunning: the job has not ended in that time; `job` is it.
         """
         body: dict[str, Any] = {"features": row_features(features), "probabilities": probabilities, "scores": scores}
         if model is not None:
@@ -109,7 +110,7 @@ class Client:
         until = None if wait is None else monotonic() + wait
         try:
             answer = self._predict_row(body, until)
-        except (Unprocessable, WrongUse):  # which a Series' further values may be to blame for
+        except (Unprocessable, WrongUse):  # perhaps because a Series has more values than the model needs
             needed = is_series(features) and needed_features(body["features"], find_manifest(self._transport, model))
             if not needed:
                 raise
@@ -120,13 +121,13 @@ class Client:
         return _prediction(job.raw.get("result") or {}, job.id)
 
     def _predict_row(self, body: Mapping[str, Any], until: float | None) -> dict[str, Any]:
-        """The answer to one row, or its job if it is not there by the time `until` (of the monotonic clock)."""
+        """Returns the answer to one row, or its job if there is no answer at the time `until` (monotonic clock)."""
         hold = _HOLD_SECONDS
         if until is not None:
             hold = max(0, min(_HOLD_SECONDS, math.ceil(until - monotonic())))
         headers = {"Prefer": f"wait={hold}", "Idempotency-Key": str(uuid.uuid4())}
-        sent = self._transport.call("POST", "/predict", json=json_of(body), headers=headers, wait_seconds=hold)
-        return plain(sent)
+        sent = self._transport.call("POST", "/predict", json=to_json(body), headers=headers, wait_seconds=hold)
+        return json_object(sent)
 
     def submit_csv(
         self,
@@ -136,34 +137,35 @@ class Client:
         idempotency_key: str | None = None,
         **options: Unpack[CsvOptions],
     ) -> Job:
-        """Sends a CSV file as a stream and answers the job that scores it.
+        """Uploads a CSV file as a stream and returns the job that scores it.
 
         Args:
             source: a path (`*.gz` too), `-` for standard input, bytes, or a binary file.
-            on_progress: told the bytes sent, and those there are in all (None for a pipe).
-            idempotency_key: a key of your own, by which a later call, from another process too, finds the same job.
+            on_progress: called with the bytes sent and the bytes in all (None for a pipe).
+            idempotency_key: your name for this upload. A second call with it, even from another process, returns the
+                same job.
             options: how the file is scored.
 
         Raises:
-            Unprocessable: it does not fit the model; `errors` says what is missing. A wrong file is refused by its
-                header line, before the whole of it is sent.
+            Unprocessable: the file does not fit the model; `errors` lists what is missing. The service checks the
+                header line before the rest of the file is sent.
         """
         upload = Upload(source, on_progress)
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return Job(self._transport, plain(self._transport.upload("/predict", upload, query_of(options), headers)))
+        return Job(self._transport, json_object(self._transport.upload("/predict", upload, query_of(options), headers)))
 
     def predict_csv(self, source: Source, target: Target, **options: Unpack[CsvOptions]) -> Job:
-        """Sends a CSV file, waits, and writes the result to `target`, which appears whole or not at all.
+        """Uploads a CSV file, waits, and writes the result to `target`.
 
-        A file's result is fetched while the rest is scored; a stream, from which nothing can be taken back, gets it
-        when the job has succeeded.
+        A file at a path is complete or does not appear; the result is downloaded while later rows are scored. What is
+        written to a stream cannot be withdrawn, so a stream gets the result after the job has succeeded.
 
         Raises:
-            JobFailed: the job failed; nothing is written then.
+            JobFailed: the job failed; nothing is written.
         """
-        with opened(target) as sink:
+        with open_sink(target) as sink:
             job = self.submit_csv(source, **options)
-            if sink.rewind:
+            if sink.can_rewind:
                 return job.follow_to(sink)
             job.wait().download_to(sink)
         return job
@@ -180,26 +182,26 @@ class Client:
         max_errors: int | None = None,
         on_progress: OnBytes | None = None,
     ) -> "pd.DataFrame":
-        """Predicts each row of a pandas DataFrame, as a file; returns a copy of it with the predictions added.
+        """Predicts each row of a pandas DataFrame. Returns a copy of the frame with the predictions added.
 
-        The index is kept. Only the columns that the model needs are sent, with exact values. A row that cannot be
-        predicted has missing values in the added columns, and a warning says how many there are.
+        The frame is sent as a CSV file: only the columns that the model needs, with exact values. The index is kept.
+        A row that could not be predicted has missing values in the added columns, and a warning counts such rows.
 
         Args:
-            frame: the rows. Its column names have to be distinct texts; the index may be of any kind.
-            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
+            frame: the rows. The column names must be distinct texts; the index may be of any kind.
+            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the service's default model.
             probabilities: whether to add `probability_CLASS` for each class.
-            scores: whether to add what `decision_function` gives, as `score` or as `score_CLASS` for each class.
-            prediction_column: the name of the column with the predictions.
-            on_error: `fail` raises at the first bad row.
-            max_errors: more bad rows than this raise.
-            on_progress: called with the bytes sent, and the bytes in all.
+            scores: whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
+            prediction_column: name of the prediction column.
+            on_error: `fail` makes the job fail if a row cannot be predicted.
+            max_errors: the job fails as soon as more rows than this could not be predicted.
+            on_progress: called with the bytes sent and the bytes in all.
 
         Raises:
             WrongUse: the frame cannot be sent; the message says why and what to do.
-            JobFailed: the job failed, for example because every row is bad.
+            JobFailed: the job failed, for example because no row could be predicted.
         """
-        require_plain(frame, prediction_column)
+        require_sendable(frame, prediction_column)
         manifest = find_manifest(self._transport, model)
         with TemporaryFile() as table, TemporaryFile() as result:
             write_csv(frame, manifest, table)
@@ -218,30 +220,32 @@ class Client:
             job.download(result)
             result.seek(0)
             done = with_predictions(frame, result, manifest, prediction_column)
-        if bad := job.progress.get("rows_failed"):
-            said = f"{bad:,} of {len(frame):,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
-            warnings.warn(said, stacklevel=2)
+        if failed := job.progress.get("rows_failed"):
+            message = (
+                f"{failed:,} of {len(frame):,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
+            )
+            warnings.warn(message, stacklevel=2)
         return done
 
     def job(self, id: str) -> Job:
-        """The job with that id, or the only one whose id begins so.
+        """Returns the job with this id, or the only job with an id that begins with it.
 
         Raises:
-            NotFound: there never was one.
-            Gone: it was deleted.
-            WrongUse: it is not an id or the beginning of one, or several jobs have ids that begin so.
+            NotFound: there is no such job.
+            Gone: the job was deleted.
+            WrongUse: `id` is not the beginning of a job id, or several job ids begin with it.
         """
         return Job(self._transport, find_record(self._transport, id))
 
     def jobs(self, status: str | None = None, limit: int | None = None) -> Iterator[Job]:
-        """Jobs, newest first, asked for page by page; `limit` in all."""
+        """Yields the jobs, newest first, at most `limit`. Further pages are requested as needed."""
         params = {"limit": str(min(limit or 200, 200)), **({"status": status} if status else {})}
-        page = plain(self._transport.call("GET", "/jobs", params=params))
+        page = json_object(self._transport.call("GET", "/jobs", params=params))
         return self._pages(page, limit)
 
     def models(self) -> list[dict[str, Any]]:
-        """The models that there are, each with its versions and aliases."""
-        return list(plain(self._transport.call("GET", "/models"))["models"])
+        """Returns the models, each with its versions and aliases."""
+        return list(json_object(self._transport.call("GET", "/models"))["models"])
 
     def _pages(self, page: dict[str, Any], limit: int | None) -> Iterator[Job]:
         left = limit
@@ -251,7 +255,7 @@ class Client:
             left = None if left is None else left - len(page["jobs"])
             if not page.get("next") or (left is not None and left <= 0):
                 return
-            page = plain(self._transport.call("GET", f"/jobs?{urlsplit(page['next']).query}"))
+            page = json_object(self._transport.call("GET", f"/jobs?{urlsplit(page['next']).query}"))
 
 
 def _prediction(result: Mapping[str, Any], job: str) -> Prediction:

@@ -1,4 +1,4 @@
-"""Frames: a pandas DataFrame as a CSV file that says the same, and predictions as columns of a frame."""
+"""DataFrames: writes a pandas DataFrame as a CSV file without loss, and adds predictions to one as columns."""
 
 import csv
 import re
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
-def require_plain(frame: Any, added: str) -> None:
-    """Passes a frame that can be sent and gets a column `added`.
+def require_sendable(frame: Any, added: str) -> None:
+    """Checks that a frame can be sent, and that a column `added` can be added to it.
 
     Raises:
         WrongUse: it is not a DataFrame, has no rows, or its column names are not distinct texts.
@@ -34,16 +34,16 @@ def require_plain(frame: Any, added: str) -> None:
     if repeated:
         raise WrongUse(f"The frame has several columns called {repeated[0]!r}; give each its own name.")
     if added in names:
-        raise WrongUse(f"The frame has a column {added!r} already; name another with prediction_column.")
+        raise WrongUse(f"The frame already has a column {added!r}; choose another name with prediction_column.")
     if not len(frame):
         raise WrongUse("The frame has no rows.")
 
 
 def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO) -> None:
-    """Writes the model's features. If some are missing, all columns, so that the service can name the nearest.
+    """Writes the model's features. If some are missing, writes all columns, so that the service can name the nearest.
 
     Raises:
-        WrongUse: a cell has no text that says the same, or a feature is the frame's index.
+        WrongUse: a cell has no exact text, or a feature is the frame's index.
     """
     features = {feature["name"]: feature for feature in manifest["features"]}
     missing = [name for name, one in features.items() if one.get("required", True) and name not in frame.columns]
@@ -58,8 +58,8 @@ def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO
         columns[name] = sent[name] if feature is None else _as_cells(sent[name], feature, na_texts)
     table = sent.assign(**columns)
     try:
-        # With CR LF every cell that has either of the two gets quotes.
-        # A row of nothing but empty cells at the end of a file would be no row.
+        # With the line end CR LF, pandas quotes every cell that has CR or LF.
+        # In a file of one column, the service would not count an unquoted blank line as a row.
         gap = "NaN" if "NaN" in na_texts else ""
         quoting: Literal[0, 1] = csv.QUOTE_ALL if _has_blank_lines(table) else csv.QUOTE_MINIMAL
         table.to_csv(file, index=False, encoding="utf-8", lineterminator="\r\n", na_rep=gap, quoting=quoting)
@@ -68,7 +68,7 @@ def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO
 
 
 def _has_blank_lines(table: "pd.DataFrame") -> bool:
-    """Whether a row, or the header, would be a line of blanks, which is no row of a CSV file."""
+    """Whether a row or the header would be a line of blanks, which CSV readers skip."""
     if table.shape[1] != 1:
         return False
     cells = [table.columns[0], *(cell for cell in table.iloc[:, 0].unique() if isinstance(cell, str))]
@@ -76,11 +76,11 @@ def _has_blank_lines(table: "pd.DataFrame") -> bool:
 
 
 def _as_cells(column: "pd.Series[Any]", feature: Mapping[str, Any], na_texts: frozenset[str]) -> "pd.Series[Any]":
-    """The column with values whose text in a CSV file is exact, and is what the feature takes."""
+    """Returns the column with values that have an exact text in a CSV file, in the form that the feature accepts."""
     import pandas as pd
 
     kind, dtype = feature["kind"], column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):  # as objects, whole numbers stay whole beside missing ones
+    if isinstance(dtype, pd.CategoricalDtype):  # as objects, integers stay integers next to missing values
         column = column.astype(object)
         dtype = column.dtype
     if pd.api.types.is_bool_dtype(dtype):
@@ -91,14 +91,14 @@ def _as_cells(column: "pd.Series[Any]", feature: Mapping[str, Any], na_texts: fr
     if pd.api.types.is_float_dtype(dtype):
         exact = column.astype("Float64" if pd.api.types.is_extension_array_dtype(dtype) else "float64")
         is_whole = kind == "integer" and bool((exact.dropna() % 1 == 0).all())
-        return exact.astype("Int64") if is_whole else exact  # not the shorter text of a 32-bit number
+        return exact.astype("Int64") if is_whole else exact  # a 32-bit float would be written with fewer digits
     if pd.api.types.is_integer_dtype(dtype):
         return column
     return _texts(column, na_texts)
 
 
 def _truth(feature: Mapping[str, Any]) -> tuple[str, str]:
-    """How a column writes true and false: as pandas does, unless the feature has texts of its own."""
+    """Returns the texts for true and false: those of the feature, or pandas' `True` and `False`."""
     if feature["kind"] in ("number", "integer"):
         return "1", "0"
     true, false = feature.get("true_values") or ["True"], feature.get("false_values") or ["False"]
@@ -106,16 +106,16 @@ def _truth(feature: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _texts(column: "pd.Series[Any]", na_texts: frozenset[str]) -> "pd.Series[Any]":
-    """A column of objects.
+    """Returns a column of objects as texts.
 
     Raises:
-        WrongUse: it has a text that the model reads as missing: it would be another value than here.
+        WrongUse: the column has a text that the model reads as a missing value.
     """
     for value in column.unique():
         if isinstance(value, str) and value in na_texts:
             raise WrongUse(
                 f"The column {column.name!r} has the text {value!r}, which the model reads as missing; "
-                "put None there if it is, or predict these rows by themselves with predict."
+                "replace it with None if it means that, or predict these rows one by one with predict."
             )
     return column.map({True: "True", False: "False"}.get) if _is_all_bool(column) else column
 
@@ -127,20 +127,20 @@ def _is_all_bool(column: "pd.Series[Any]") -> bool:
 def with_predictions(
     frame: "pd.DataFrame", result: BinaryIO, manifest: Mapping[str, Any], prediction_column: str
 ) -> "pd.DataFrame":
-    """A copy of the frame with the result's columns added; rows without a prediction have missing values there.
+    """Returns a copy of the frame with the result's columns. Rows without a prediction have missing values there.
 
     Raises:
-        ServiceError: the result has another number of rows.
-        WrongUse: the frame has one of the columns already.
+        ServiceError: the result has a different number of rows.
+        WrongUse: the frame already has one of the columns.
     """
     import pandas as pd
 
     added = pd.read_csv(result, dtype=object, keep_default_na=False, skip_blank_lines=False)
     if len(added) != len(frame):
-        raise ServiceError(f"The result has {len(added)} rows, and the frame {len(frame)}.")
+        raise ServiceError(f"The result has {len(added):,} rows, but the frame has {len(frame):,}.")
     clashes = [name for name in added.columns if name in frame.columns]
     if clashes:
-        raise WrongUse(f"The frame has a column {clashes[0]!r} already, and the result adds one.")
+        raise WrongUse(f"The frame already has a column {clashes[0]!r}, which the result would add.")
     classes = manifest.get("classes") if not manifest.get("outputs") else None
     labels = {text: label for label in classes or [] for text in (str(label), str(label).lower())}
     labels |= {str(label): label for label in classes or []}
@@ -151,7 +151,7 @@ def with_predictions(
 
 
 def _values(cells: list[str], labels: Mapping[str, Any], index: Any) -> "pd.Series[Any]":
-    """The values that the cells were written from: classes, whole numbers, numbers or texts; empty ones are missing."""
+    """Returns the values of the cells: classes, integers, floats or texts. Empty cells are missing values."""
     import pandas as pd
 
     present = {cell for cell in cells if cell != ""}

@@ -1,4 +1,4 @@
-"""A download: a body written to a file or a stream, taken up again where the connection broke."""
+"""A download: a response body written to a file or a stream, resumed if the connection breaks."""
 
 import os
 import sys
@@ -13,61 +13,62 @@ import httpx
 from tenacity import RetryCallState
 
 from rowcast.client.errors import BrokenTransfer, Unreachable, WrongUse
-from rowcast.client.retries import retried
+from rowcast.client.retries import call_with_retries
 from rowcast.client.transport import Transport
 
 Target = str | os.PathLike[str] | BinaryIO
 
 
 class Sink:
-    """Where the bytes go. `rewind` is False for a pipe: what was written there cannot be taken back."""
+    """The output of a download. `can_rewind` is False for a pipe, because written bytes cannot be withdrawn."""
 
-    def __init__(self, file: BinaryIO, rewind: bool) -> None:
-        self.file, self.rewind = file, rewind
-        self.bytes = 0
+    def __init__(self, file: BinaryIO, can_rewind: bool) -> None:
+        self.file, self.can_rewind = file, can_rewind
+        self.written_bytes = 0
 
     def write(self, block: bytes) -> None:
-        """Appends."""
+        """Appends the block."""
         self.file.write(block)
-        self.bytes += len(block)
+        self.written_bytes += len(block)
 
     def restart(self) -> None:
-        """Forgets what was written.
+        """Discards what was written.
 
         Raises:
-            BrokenTransfer: that is not possible here.
+            BrokenTransfer: the output cannot be rewound.
         """
-        if self.bytes and not self.rewind:
-            raise BrokenTransfer("The download broke off and the service cannot go on where it stopped.")
-        if self.bytes:
+        if self.written_bytes and not self.can_rewind:
+            raise BrokenTransfer("The download broke off, and the service cannot resume it where it stopped.")
+        if self.written_bytes:
             self.file.seek(0)
             self.file.truncate()
-            self.bytes = 0
+            self.written_bytes = 0
 
 
 @contextmanager
-def opened(target: Target) -> Iterator[Sink]:
-    """A sink for a path, `-` (standard output) or a binary file.
+def open_sink(target: Target) -> Iterator[Sink]:
+    """Yields a sink for a path, `-` (standard output) or a binary file.
 
-    A path's file appears whole or not at all: it is written under a temporary name beside it, and renamed at the end.
+    The file at a path is complete or does not appear: it is written under a temporary name in the same folder and
+    renamed at the end.
 
     Raises:
-        WrongUse: there is no writing there; said at once, before anything is asked of the service.
+        WrongUse: the target cannot be written. This is raised before any request is sent.
     """
     if not isinstance(target, str | os.PathLike):
-        yield Sink(target, rewind=False)
+        yield Sink(target, can_rewind=False)
         return
     if target == "-":
-        yield Sink(sys.stdout.buffer, rewind=False)
+        yield Sink(sys.stdout.buffer, can_rewind=False)
         sys.stdout.buffer.flush()
         return
     path = Path(os.path.realpath(target))
     try:
         if path.exists() and not path.is_file():
             if path.is_dir():
-                raise WrongUse(f"{target} is a folder")
-            with path.open("wb") as device:  # /dev/null, a named pipe: there is nothing to rename
-                yield Sink(device, rewind=False)
+                raise WrongUse(f"{target} is a folder; give the name of a file.")
+            with path.open("wb") as device:  # for example /dev/null or a named pipe, which cannot be renamed
+                yield Sink(device, can_rewind=False)
             return
         temporary = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}.part")
         file = temporary.open("xb")
@@ -75,7 +76,7 @@ def opened(target: Target) -> Iterator[Sink]:
         raise WrongUse(f"{target} cannot be written: {error.strerror}") from error
     try:
         with file:
-            yield Sink(file, rewind=True)
+            yield Sink(file, can_rewind=True)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -84,12 +85,12 @@ def opened(target: Target) -> Iterator[Sink]:
 def download(
     transport: Transport, path: str, sink: Sink, on_progress: Callable[[int, int | None], None] | None = None
 ) -> None:
-    """Fetches `path` into `sink`. Each byte that arrives renews the patience for the next break."""
+    """Downloads `path` into `sink`. Each byte that arrives restarts the time limit for retries."""
     Transfer(transport, path, sink, on_progress or (lambda done, total: None)).finish()
 
 
 class Transfer:
-    """One download over as many connections as it takes."""
+    """One download, over several connections if they break."""
 
     def __init__(
         self, transport: Transport, path: str, sink: Sink, on_progress: Callable[[int, int | None], None]
@@ -101,43 +102,43 @@ class Transfer:
         self._last_byte_at = monotonic()
 
     def finish(self) -> None:
-        """Fetches what is missing of a result that is complete, over as many connections as it takes."""
+        """Downloads the rest of a complete result, over several connections if they break."""
         if not self._is_whole:
-            retried(lambda: self._go_on(self._path), self._patience_seconds)
+            call_with_retries(lambda: self._go_on(self._path), self._patience_seconds)
 
     def follow(self) -> None:
-        """Fetches what comes of a result that may still be in the making: one try, which may not get to its end."""
+        """Downloads a result while it is made: one attempt, which may stop before the end."""
         self._go_on(f"{self._path}?follow=true")
 
     def _patience_seconds(self, _: RetryCallState) -> float:
         return self._transport.patience_seconds() - (monotonic() - self._last_byte_at)
 
     def _go_on(self, path: str) -> None:
-        """Asks for what is missing; the whole, where the service cannot continue or the file is another by now."""
-        if self._total is not None and self._sink.bytes == self._total:
+        """Requests the missing bytes, or the whole file if the service cannot resume or the file has changed."""
+        if self._total is not None and self._sink.written_bytes == self._total:
             return
-        headers = {"Accept-Encoding": "identity"}  # offsets count the file's bytes, not a compressed form's
-        resumes = bool(self._sink.bytes and self._etag)
+        headers = {"Accept-Encoding": "identity"}  # offsets count the bytes of the uncompressed file
+        resumes = bool(self._sink.written_bytes and self._etag)
         if resumes:
-            headers |= {"Range": f"bytes={self._sink.bytes}-", "If-Range": self._etag or ""}
+            headers |= {"Range": f"bytes={self._sink.written_bytes}-", "If-Range": self._etag or ""}
         with self._transport.stream(path, headers) as answer:
             if answer.status_code != httpx.codes.PARTIAL_CONTENT:
                 self._begin(answer)
-            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {self._sink.bytes}-"):
-                raise BrokenTransfer("The service did not send the range that it was asked for.")
-            for block in answer.iter_bytes():  # as they come: what a larger block still gathers is lost in a break
+            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {self._sink.written_bytes}-"):
+                raise BrokenTransfer("The service sent another range than the requested one.")
+            for block in answer.iter_bytes():  # as they arrive; a larger block could be lost in a break
                 self._sink.write(block)
                 self._last_byte_at = monotonic()
-                self._on_progress(self._sink.bytes, self._total)
-        if self._total is not None and self._sink.bytes != self._total:
-            raise Unreachable(f"The download ended after {self._sink.bytes} of {self._total} bytes.")
+                self._on_progress(self._sink.written_bytes, self._total)
+        if self._total is not None and self._sink.written_bytes != self._total:
+            raise Unreachable(f"The download ended after {self._sink.written_bytes:,} of {self._total:,} bytes.")
         self._is_whole = True
 
     def _begin(self, answer: httpx.Response) -> None:
         self._sink.restart()
-        encoded = "Content-Encoding" in answer.headers  # asked not to; then neither offset nor length holds
+        encoded = "Content-Encoding" in answer.headers  # although not requested; offset and length do not apply then
         etag, length = answer.headers.get("ETag"), answer.headers.get("Content-Length")
-        # A weak tag does not promise the same bytes (RFC 9110 §13.1.5 forbids it in If-Range).
+        # A weak ETag does not promise the same bytes (RFC 9110 §13.1.5 forbids it in If-Range).
         self._etag = etag if etag and not etag.startswith("W/") and not encoded else None
         self._total = int(length) if length and not encoded else None
         self._last_byte_at = monotonic()

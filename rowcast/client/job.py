@@ -9,9 +9,9 @@ from tempfile import TemporaryFile
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from rowcast.client.download import Sink, Target, Transfer, download, opened
+from rowcast.client.download import Sink, Target, Transfer, download, open_sink
 from rowcast.client.errors import ClientError, Conflict, Gone
-from rowcast.client.transport import Transport, plain
+from rowcast.client.transport import Transport, json_object
 from rowcast.client.upload import OnBytes
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Job:
 
     def refresh(self) -> "Job":
         """Reads the record again and returns this job."""
-        self.raw = plain(self._transport.call("GET", f"/jobs/{self.id}"))
+        self.raw = json_object(self._transport.call("GET", f"/jobs/{self.id}"))
         return self
 
     def wait(self, timeout: float | None = None, on_progress: "Callable[[Job], None] | None" = None) -> "Job":
@@ -97,7 +97,7 @@ class Job:
                 raise StillRunning(self, f"Job {self.id} is still {self.status} after {timeout:g} s.")
             hold = min(_HOLD_WATCHED_SECONDS if on_progress else _HOLD_SECONDS, left)
             answer = self._transport.call("GET", f"/jobs/{self.id}", params={"wait": f"{hold:.3g}"}, wait_seconds=hold)
-            self.raw = plain(answer)
+            self.raw = json_object(answer)
             if on_progress:
                 on_progress(self)
         self.check()
@@ -123,7 +123,7 @@ class Job:
             Conflict: the job has not ended yet.
             JobFailed, JobCancelled, Gone: the job has no result.
         """
-        with opened(target) as sink:
+        with open_sink(target) as sink:
             self.download_to(sink, on_progress)
 
     def download_to(self, sink: Sink, on_progress: OnBytes | None = None) -> None:
@@ -157,7 +157,7 @@ class Job:
 
     def download_errors(self, target: Target) -> None:
         """Writes the rows that could not be predicted as CSV with the header `row,column,value,message`."""
-        with opened(target) as sink:
+        with open_sink(target) as sink:
             download(self._transport, f"/jobs/{self.id}/errors", sink)
 
     def cancel(self) -> "Job":
@@ -166,7 +166,7 @@ class Job:
         Raises:
             Conflict: the job has already ended.
         """
-        self.raw = plain(self._transport.call("POST", f"/jobs/{self.id}/cancel"))
+        self.raw = json_object(self._transport.call("POST", f"/jobs/{self.id}/cancel"))
         return self
 
     def retry(self) -> "Job":
@@ -175,7 +175,7 @@ class Job:
         Raises:
             Conflict: the job cannot be resumed.
         """
-        self.raw = plain(self._transport.call("POST", f"/jobs/{self.id}/retry"))
+        self.raw = json_object(self._transport.call("POST", f"/jobs/{self.id}/retry"))
         return self
 
     def delete(self) -> None:

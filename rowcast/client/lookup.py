@@ -1,71 +1,71 @@
-"""The lookup of what a caller names loosely: a job by the beginning of its id, a model by its name or alias."""
+"""Lookup: finds a job by the beginning of its id, and a model version by the model's name or alias."""
 
 from typing import Any
 from urllib.parse import quote
 
 from rowcast.client.errors import NotFound, Unprocessable, WrongUse
-from rowcast.client.transport import Transport, plain
+from rowcast.client.transport import Transport, json_object
 
 _LAST_ID = "ffffffff-ffff-7fff-bfff-ffffffffffff"
-"""The last id of all (UUID version 7)."""
+"""The largest possible job id (UUID version 7)."""
 
 _SHOWN = 20
 """How many jobs are listed if the beginning of an id is not unique."""
 
 
 def find_record(transport: Transport, id: str) -> dict[str, Any]:
-    """The record of the job with that id, or of the only one whose id begins so.
+    """Returns the record of the job with this id, or of the only job with an id that begins with it.
 
     Raises:
-        NotFound: there is none.
-        WrongUse: it is not an id or the beginning of one, or several jobs have ids that begin so.
+        NotFound: there is no such job.
+        WrongUse: `id` is not the beginning of a job id, or several job ids begin with it.
     """
     prefix = _prefix(id)
     if len(prefix) == len(_LAST_ID):
-        return plain(transport.call("GET", f"/jobs/{prefix}"))
-    # Ids grow, and the list is sorted by them: the jobs that begin so are next to each other. A page begins after its
-    # cursor, so the last id that fits is asked for itself.
+        return json_object(transport.call("GET", f"/jobs/{prefix}"))
+    # The list is sorted by id, so the ids with this beginning are next to each other. A page begins after its cursor,
+    # so the largest id with this beginning is requested by itself.
     last = prefix + _LAST_ID[len(prefix) :]
     try:
-        page = plain(transport.call("GET", "/jobs", params={"limit": str(_SHOWN), "cursor": last}))
+        page = json_object(transport.call("GET", "/jobs", params={"limit": str(_SHOWN), "cursor": last}))
         fitting = [raw for raw in page["jobs"] if raw["id"].startswith(prefix)]
-        fitting = fitting or [plain(transport.call("GET", f"/jobs/{last}"))]
-    except (NotFound, Unprocessable):  # the latter if no id can begin so
-        raise NotFound(f"There is no job whose id begins with {prefix!r}.", {"status": 404}) from None
+        fitting = fitting or [json_object(transport.call("GET", f"/jobs/{last}"))]
+    except (NotFound, Unprocessable):  # Unprocessable if no id can begin with it
+        raise NotFound(f"No job has an id that begins with {prefix!r}.", {"status": 404}) from None
     if len(fitting) > 1:
         ids = "".join(f"\n  {raw['id']}" for raw in fitting)
         more = "" if len(fitting) < _SHOWN else "\n  ..."
-        raise WrongUse(f"The ids of several jobs begin with {prefix!r}; give more of it:{ids}{more}")
+        raise WrongUse(f"Several job ids begin with {prefix!r}. Give more characters of one:{ids}{more}")
     record: dict[str, Any] = fitting[0]
     return record
 
 
 def find_manifest(transport: Transport, model: str | None) -> dict[str, Any]:
-    """What the service knows of the version that `model` means now; None is the default model.
+    """Returns the manifest of the version that `model` refers to now; None is the default model.
 
     Raises:
         NotFound: there is no such model or version.
-        WrongUse: there is no default model.
+        WrongUse: the service has no default model.
     """
     if model is None:
-        found = plain(transport.call("GET", "/models"))
+        found = json_object(transport.call("GET", "/models"))
         model = found.get("default")
         if model is None:
             names = ", ".join(one["name"] for one in found["models"])
-            raise WrongUse(f"Name the model, because there is no default one: {names or 'there is none yet'}.")
+            raise WrongUse(f"The service has no default model. Name one of its models: {names or 'it has none yet'}.")
     name, at, wanted = (quote(part, safe="") for part in model.partition("@"))
     if not wanted.isdigit():
-        found = plain(transport.call("GET", f"/models/{name}"))
+        found = json_object(transport.call("GET", f"/models/{name}"))
         aliases, versions = found["aliases"], found["versions"]
-        # A wrong alias is sent as it is: the service's answer says which ones there are.
+        # A wrong alias is sent unchanged, because the service's answer lists the aliases.
         wanted = aliases.get(wanted, wanted) if at else aliases.get("production", versions[-1])
-    return plain(transport.call("GET", f"/models/{name}/versions/{wanted}"))
+    return json_object(transport.call("GET", f"/models/{name}/versions/{wanted}"))
 
 
 def _prefix(id: str) -> str:
-    """A job's id or the beginning of one, in the form that the service uses."""
+    """Returns a job id or its beginning as the service writes it, for example `d23206a5-eb2e` for `D23206A5EB2E`."""
     digits = id.strip().replace("-", "").lower()
     if not digits or len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
-        raise WrongUse(f"{id!r} is not a job's id.")
+        raise WrongUse(f"{id!r} is not a job id; job ids look like d23206a5-eb2e-7499-ab96-45ef2a0ae9e8.")
     groups = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
     return "-".join(group for group in groups if group)

@@ -1,7 +1,8 @@
-"""Retries: how long, how often and after which pauses the client tries again.
+"""Retries: when, and for how long, the client repeats a request.
 
-A pause is what the service asks for (`Retry-After`), or grows from a tenth of a second to five. The limit is a time,
-not a count: a gateway that restarts is worth waiting for, an address that never answered is most often a wrong one.
+A pause is as long as the service asks for (`Retry-After`), or grows from a tenth of a second to five seconds. The
+limit is a time, not a count: a gateway that restarts soon answers again. An address that never answered is most often
+wrong, so its limit is shorter.
 """
 
 from collections.abc import Callable
@@ -19,22 +20,21 @@ _growing = wait_random_exponential(multiplier=0.1, max=5, min=0.05)
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds for which one call is tried again.
+    """How long one call is retried."""
 
-    Attributes:
-        seconds: where the service has answered before. A pause that would end later is not begun.
-        first_contact_seconds: where it never has.
-    """
-
+    #: Limit if the service has answered before. A pause that would end later is not begun.
     seconds: float = 60
+    #: Limit if the service has never answered.
     first_contact_seconds: float = 3
 
 
-def retried(call: Callable[[], Value], patience_seconds: Callable[[RetryCallState], float]) -> Value:
-    """Calls, and again after what is transient while `patience_seconds`, asked after each failure, allows the pause.
+def call_with_retries(call: Callable[[], Value], patience_seconds: Callable[[RetryCallState], float]) -> Value:
+    """Calls `call`, and repeats it after transient errors while the pause fits into `patience_seconds`.
+
+    `patience_seconds` is called after each failure.
 
     Raises:
-        ClientError: of the last try, with a traceback that begins here: the loop is of no interest to the caller.
+        ClientError: the error of the last attempt. Its traceback begins here, without the frames of the retry loop.
     """
 
     def give_up(state: RetryCallState) -> bool:

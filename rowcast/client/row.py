@@ -10,10 +10,10 @@ from rowcast.client.errors import WrongUse
 
 
 def row_features(features: Any) -> Any:
-    """The features as a mapping or a sequence; a pandas Series becomes a mapping by its index.
+    """Returns the features as a mapping or a sequence. A pandas Series becomes a mapping by its index.
 
     Raises:
-        WrongUse: it is a DataFrame, or a Series whose index does not name the features.
+        WrongUse: the value is a DataFrame, or a Series with an index that does not name the features.
     """
     if hasattr(features, "columns"):
         raise WrongUse("predict takes one row; for a DataFrame use predict_frame, or frame.iloc[0] for one row of it.")
@@ -32,23 +32,23 @@ def row_features(features: Any) -> Any:
 
 
 def is_series(features: Any) -> bool:
-    """Whether it is a pandas Series."""
+    """Returns whether the value is a pandas Series."""
     return hasattr(features, "to_dict") and hasattr(features, "index")
 
 
 def needed_features(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The values that the model needs, of a row that has all of them and others; otherwise None."""
+    """Returns the values that the model needs, if the row has all of them and others; otherwise None."""
     features = {feature["name"]: feature.get("required", True) for feature in manifest["features"]}
     if row.keys() <= features.keys() or any(name not in row for name, required in features.items() if required):
         return None
     return {name: row[name] for name in features if name in row}
 
 
-def json_of(value: object) -> bytes:
-    """JSON of plain, numpy and pandas values; NaN, NaT and NA, which JSON does not have, are missing values.
+def to_json(value: object) -> bytes:
+    """Returns Python, numpy and pandas values as JSON. NaN, NaT and NA, which JSON does not have, become null.
 
     Raises:
-        WrongUse: a value has no JSON.
+        WrongUse: a value cannot be written as JSON.
     """
     try:
         return json.dumps(_plain(value), allow_nan=False).encode()
@@ -57,7 +57,7 @@ def json_of(value: object) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if type(value).__name__ in ("NAType", "NaTType"):  # pandas' own, which is not imported for this
+    if type(value).__name__ in ("NAType", "NaTType"):  # pandas' missing values, recognized without importing pandas
         return None
     if hasattr(value, "tolist"):  # numpy's scalars and arrays
         value = value.tolist()

@@ -1,4 +1,4 @@
-"""Transport: requests over one address and key; every failure becomes one of our errors."""
+"""Transport: HTTP requests to one address with one API key. Every failure becomes a `ClientError`."""
 
 import re
 import ssl
@@ -13,21 +13,21 @@ import httpx
 from tenacity import RetryCallState
 
 from rowcast.client.errors import BY_STATUS, ClientError, Refused, ServiceError, Unreachable, WrongUse
-from rowcast.client.retries import Patience, retried
+from rowcast.client.retries import Patience, call_with_retries
 from rowcast.client.upload import Upload
 from rowcast.loopback import is_loopback
 from rowcast.version import VERSION
 
 _TIMEOUT = httpx.Timeout(30, connect=5)
 _COMMIT_SECONDS = 300
-"""How long the answer to an upload may take after its last byte: the gateway still has to finish the file."""
+"""How long the answer to an upload may take after its last byte, because the gateway still has to store the file."""
 
 
 class Transport:
-    """Sends requests, tries again what is safe to try again, and raises `ClientError`s."""
+    """Sends requests, repeats those that are safe to repeat, and raises `ClientError`s."""
 
     def __init__(self, url: str, api_key: str | None, patience: Patience) -> None:
-        self.url = _checked(url)
+        self.url = _checked_url(url)
         self._headers = {"User-Agent": f"rowcast/{VERSION}"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
@@ -35,7 +35,7 @@ class Transport:
         self._answered = False
 
     def close(self) -> None:
-        """Closes the connections; the transport opens new ones when it is used again."""
+        """Closes the connections. The next request opens new ones."""
         for name in ("_http", "_uploads"):
             client = self.__dict__.pop(name, None)
             if client is not None:
@@ -52,16 +52,16 @@ class Transport:
         wait_seconds: float = 0,
         repeat: bool = True,
     ) -> httpx.Response:
-        """Sends one request and reads the whole answer.
+        """Sends one request and reads the whole response.
 
         Args:
             method: the HTTP method.
-            path: below the service's address.
-            params: the query.
-            json: the body, ready to send.
-            headers: beside those that every request has.
-            wait_seconds: how long the service was asked to hold the answer; the read timeout grows by it.
-            repeat: whether it is safe to send the request again after a failure that may go away.
+            path: the path below the service's address, for example `/jobs`.
+            params: the query parameters.
+            json: the body as encoded JSON.
+            headers: headers besides those of every request.
+            wait_seconds: how long the service may hold the response; it is added to the read timeout.
+            repeat: whether the request may be sent again after an error that may pass.
         """
         request = self._http.build_request(
             method,
@@ -74,14 +74,14 @@ class Transport:
 
         def once() -> httpx.Response:
             with self._http_errors():
-                return self._judged(self._http.send(request))
+                return self._checked_response(self._http.send(request))
 
-        return self._again(once) if repeat else once()
+        return self._with_retries(once) if repeat else once()
 
     def upload(
         self, path: str, upload: Upload, params: Mapping[str, str], headers: Mapping[str, str]
     ) -> httpx.Response:
-        """Posts a body as a stream; again only where the body can be read again from its start."""
+        """Posts a body as a stream. It is repeated only if the body can be read again from its start."""
 
         def once() -> httpx.Response:
             watch = upload.watch()
@@ -95,31 +95,31 @@ class Transport:
                 extensions={"trace": watch.trace},
             )
             with self._http_errors():
-                return self._judged(self._uploads.send(request))
+                return self._checked_response(self._uploads.send(request))
 
-        return self._again(once) if upload.repeatable else once()
+        return self._with_retries(once) if upload.repeatable else once()
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
-        """One try of a GET whose body is read by the caller; a break while reading is `Unreachable`."""
+        """Makes one attempt at a GET and lets the caller read the body. A break while reading raises `Unreachable`."""
         with self._http_errors(), self._http.stream("GET", self.url + path, headers=headers) as answer:
             if answer.is_error:
                 answer.read()
-            yield self._judged(answer)
+            yield self._checked_response(answer)
 
     def patience_seconds(self) -> float:
-        """How long a failure may last before it is the caller's."""
+        """Returns how long failures are retried before they are raised."""
         return self._patience.seconds if self._answered else self._patience.first_contact_seconds
 
-    def _again(self, once: Callable[[], httpx.Response]) -> httpx.Response:
+    def _with_retries(self, once: Callable[[], httpx.Response]) -> httpx.Response:
         def left(state: RetryCallState) -> float:
             return self.patience_seconds() - (state.seconds_since_start or 0)
 
-        return retried(once, left)
+        return call_with_retries(once, left)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Reading the authorities takes longer than a prediction; a plain address needs none of them."""
+        """The TLS settings. Loading certificates takes longer than a prediction, so plain HTTP does without them."""
         secure = self.url.startswith("https:")
         return httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -129,7 +129,7 @@ class Transport:
 
     @cached_property
     def _uploads(self) -> httpx.Client:
-        """A connection of its own for each upload, so that an early answer on it can be seen (see `EarlyResponse`)."""
+        """A client that opens a connection for each upload, so that `EarlyResponse` can watch it."""
         return self._client(httpx.Limits(max_keepalive_connections=0))
 
     def _client(self, limits: httpx.Limits) -> httpx.Client:
@@ -138,19 +138,19 @@ class Transport:
             timeout=_TIMEOUT,
             limits=limits,
             verify=self._tls,
-            trust_env=not is_loopback(httpx.URL(self.url).host),  # no proxy reaches this machine's own loopback
+            trust_env=not is_loopback(httpx.URL(self.url).host),  # a proxy cannot reach this machine's loopback
         )
 
-    def _judged(self, answer: httpx.Response) -> httpx.Response:
+    def _checked_response(self, answer: httpx.Response) -> httpx.Response:
         self._answered = True
         if answer.is_success:
             return answer
         raise _error(answer)
 
     def _unreachable(self, error: httpx.TransportError) -> str:
-        said = f"{self.url} cannot be reached: {_without_number(error)}"
+        sentence = f"{self.url} cannot be reached: {_without_number(error)}."
         is_missing = isinstance(error, httpx.ConnectError) and is_loopback(httpx.URL(self.url).host)
-        return f"{said}; start it with `rowcast up`." if is_missing else f"{said}."
+        return f"{sentence} Start a service with `rowcast up`." if is_missing else sentence
 
     @contextmanager
     def _http_errors(self) -> Iterator[None]:
@@ -161,26 +161,28 @@ class Transport:
 
 
 def _without_number(error: Exception) -> str:
-    """The reason in words: without the number that the operating system gives it."""
+    """Returns the reason without the operating system's error number."""
     return re.sub(r"^\[Errno -?\d+\] ", "", str(error)).rstrip(".") or type(error).__name__
 
 
 def _error(answer: httpx.Response) -> ClientError:
-    """The error that an answer of status 300 and above stands for."""
+    """Returns the error for a response with a status of 300 or above."""
     try:
         problem = answer.json()
     except ValueError:
         problem = None
-    if not isinstance(problem, dict):  # a proxy's page, say: its status is all that can be relied on
+    if not isinstance(problem, dict):  # for example a proxy's page; only its status is reliable
         problem = {"status": answer.status_code, "title": answer.reason_phrase}
     problem.setdefault("status", answer.status_code)
     kind = BY_STATUS.get(answer.status_code) or (ServiceError if answer.is_server_error else Refused)
     said = problem.get("detail") or problem.get("title") or ""
-    return kind(said or f"The service answered {answer.status_code}.", problem, _retry_after_seconds(answer))
+    return kind(
+        said or f"The service answered with status {answer.status_code}.", problem, _retry_after_seconds(answer)
+    )
 
 
 def _retry_after_seconds(answer: httpx.Response) -> float | None:
-    """`Retry-After` in seconds (RFC 9110 §10.2.3: a number, or a date); None where there is none to be read."""
+    """Returns `Retry-After` in seconds (RFC 9110 §10.2.3: a number or a date); None if it is missing or malformed."""
     value = answer.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
@@ -190,26 +192,26 @@ def _retry_after_seconds(answer: httpx.Response) -> float | None:
         return None
 
 
-def _checked(url: str) -> str:
+def _checked_url(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
-        raise WrongUse(f"{url!r} is no address: {error}") from None
+        raise WrongUse(f"{url!r} is not a URL ({error}); use for example http://127.0.0.1:5000") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise WrongUse(f"{url!r} is no address: it takes one like http://127.0.0.1:5000")
+        raise WrongUse(f"{url!r} is not an HTTP URL; use for example http://127.0.0.1:5000")
     return str(parsed).rstrip("/")
 
 
-def plain(answer: httpx.Response) -> dict[str, Any]:
-    """The answer's JSON object.
+def json_object(answer: httpx.Response) -> dict[str, Any]:
+    """Returns the JSON object in a response.
 
     Raises:
-        ServiceError: it is none, so whatever answered is not Rowcast.
+        ServiceError: the body is not a JSON object, so the server is not Rowcast.
     """
     try:
         value = answer.json()
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise ServiceError(f"{answer.url.copy_with(query=None)} did not answer as Rowcast does.")
+        raise ServiceError(f"{answer.url.copy_with(query=None)} did not answer as Rowcast does; check the URL.")
     return value

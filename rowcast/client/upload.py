@@ -1,7 +1,7 @@
-"""An upload: a file, bytes or a stream as blocks to send, and the watch for an answer that comes early.
+"""An upload: a file, bytes or a stream as blocks to send, and the detection of an early response.
 
-A gateway refuses a wrong file as soon as it has read its header line, and closes. A sender that looks only at its own
-writes would report a broken pipe, or go on sending gigabytes to nobody.
+The gateway refuses a wrong file as soon as it has read the header line, and closes the connection. A sender that only
+writes would then report a broken pipe, or send gigabytes that are never read.
 """
 
 import os
@@ -19,33 +19,33 @@ BLOCK_BYTES = 256 * 1024
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 OnBytes = Callable[[int, int | None], None]
-"""Told how many bytes have gone by, and how many there are in all where that is known."""
+"""Called with the bytes transferred so far and the bytes in all; None if the total is unknown."""
 
 
 class EarlyResponse:
-    """Looks whether the service has answered although the body is still being sent.
+    """Detects a response that arrives while the body is still being sent.
 
-    On a plain connection an answer makes the socket readable. Under TLS it need not mean that (session tickets come
-    at any time), so there the sender finds out by its next write, which httpcore forgives and then reads the answer.
+    On a plain connection a response makes the socket readable. Under TLS other data does that too, for example session
+    tickets. There the next write fails; httpcore then reads the response.
     """
 
     def __init__(self) -> None:
         self._stream: Any = None
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Httpcore's trace hook: takes note of the new connection."""
+        """Records the new connection; httpcore calls this as its trace hook."""
         if event == "connection.connect_tcp.complete":
             self._stream = info["return_value"]
         elif event == "connection.start_tls.started":
             self._stream = None
 
     def answered(self) -> bool:
-        """Whether something has come back."""
+        """Returns whether the socket is readable."""
         return self._stream is not None and bool(self._stream.get_extra_info("is_readable"))
 
 
 class Upload:
-    """What is to be sent. `length_bytes` is None for a stream of unknown length, which is sent in HTTP chunks."""
+    """The body of an upload. `length_bytes` is None for a stream of unknown length, which is sent in HTTP chunks."""
 
     def __init__(self, source: Source, on_progress: OnBytes | None = None) -> None:
         self._on_progress = on_progress or (lambda done, total: None)
@@ -64,7 +64,7 @@ class Upload:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those that describe the body. A name that ends in `.gz` says that the bytes are gzip."""
+        """The headers that describe the body. A file name that ends with `.gz` means gzip."""
         headers = {"Content-Type": "text/csv"}
         if self.length_bytes is not None:
             headers["Content-Length"] = str(self.length_bytes)
@@ -75,14 +75,14 @@ class Upload:
         return headers
 
     def watch(self) -> EarlyResponse:
-        """A watch for one try."""
+        """Returns the detector of an early response for one attempt."""
         return EarlyResponse()
 
     def blocks(self, watch: EarlyResponse) -> Iterator[bytes]:
-        """The body from its start.
+        """Yields the body from its start.
 
         Raises:
-            httpcore.WriteError: the service has answered already; httpcore then stops sending and reads the answer.
+            httpcore.WriteError: the service has already answered. httpcore stops sending and reads the response.
         """
         done = 0
         for block in self._blocks():
@@ -96,7 +96,7 @@ class Upload:
         self.name = path.name
         try:
             regular = path.is_file()
-            with path.open("rb") as file:  # a file that cannot be read is told before anything is sent
+            with path.open("rb") as file:  # fails before anything is sent if the file cannot be read
                 self.length_bytes = os.fstat(file.fileno()).st_size if regular else None
         except OSError as error:
             raise WrongUse(f"{path} cannot be read: {error.strerror}") from error
@@ -128,10 +128,10 @@ class Upload:
             yield from self._read(self._source)
 
     def _read(self, file: BinaryIO) -> Iterator[bytes]:
-        """No byte beyond the length that was promised, so that a file that still grows is sent as it was."""
+        """Yields blocks up to the announced length, so that a growing file is sent as it was at the start."""
         left = self.length_bytes if self.length_bytes is not None else sys.maxsize
         while left > 0 and (block := file.read(min(BLOCK_BYTES, left))):
             left -= len(block)
             yield block
         if self.length_bytes is not None and left:
-            raise WrongUse(f"The file became {left} bytes shorter while it was sent.")
+            raise WrongUse(f"The file became {left:,} bytes shorter while it was sent.")

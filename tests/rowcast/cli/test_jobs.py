@@ -124,7 +124,7 @@ def test_a_service_that_cannot_be_reached_is_exit_code_3(rowcast, table: Path) -
     done = rowcast("predict", table, "--url", "http://127.0.0.1:1")
     assert done.returncode == 3
     assert done.stderr == (
-        b"rowcast: http://127.0.0.1:1 cannot be reached: Connection refused; start it with `rowcast up`.\n"
+        b"rowcast: http://127.0.0.1:1 cannot be reached: Connection refused. Start a service with `rowcast up`.\n"
     )
 
 
@@ -197,9 +197,9 @@ def test_the_beginning_of_an_id_is_enough_if_no_other_begins_so(rowcast, service
     several = rowcast("status", "d232")
     assert several.returncode == 2
     assert several.stderr.decode().splitlines() == [
-        "rowcast: The ids of several jobs begin with 'd232'; give more of it:", f"  {second}", f"  {first}"
+        "rowcast: Several job ids begin with 'd232'. Give more characters of one:", f"  {second}", f"  {first}"
     ]  # fmt: skip
-    assert b"There is no job whose id begins with 'd2324'" in rowcast("status", "d2324").stderr
+    assert b"No job has an id that begins with 'd2324'" in rowcast("status", "d2324").stderr
     assert rowcast("delete", "e", second).returncode == 0
     assert list(service.jobs) == [first]
 

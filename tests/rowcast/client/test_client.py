@@ -170,7 +170,7 @@ def test_an_address_that_is_none_is_refused() -> None:
 
 
 def test_an_id_that_is_none_is_refused_here(client: Client) -> None:
-    with pytest.raises(ClientError, match="not a job's id"):
+    with pytest.raises(ClientError, match="not a job id"):
         client.job("../models")
 
 

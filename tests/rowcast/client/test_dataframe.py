@@ -1,4 +1,4 @@
-"""Frames and rows of pandas, as far as the client alone decides; tests/stack/test_frames.py asks the models."""
+"""Frames and rows of pandas, as far as only the client decides; tests/stack/test_frames.py asks the models."""
 
 import io
 import math
@@ -23,7 +23,7 @@ PLAIN = pd.DataFrame({"age": [25], "pclass": [3]})
         (pd.concat([PLAIN, PLAIN], axis=1), "several columns called 'age'"),
         (pd.DataFrame([[25, 3]]), "column name 0 is not text; use frame.rename"),
         (pd.concat({"a": PLAIN}, axis=1), "several levels"),
-        (PLAIN.assign(prediction=1), "has a column 'prediction' already; name another with prediction_column"),
+        (PLAIN.assign(prediction=1), "already has a column 'prediction'; choose another name with prediction_column"),
         (PLAIN[:0], "has no rows"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -127,10 +127,10 @@ def test_predictions_come_back_as_the_values_that_they_were(
 
 
 def test_a_result_of_another_length_or_with_a_known_column_is_an_error() -> None:
-    with pytest.raises(ServiceError, match="The result has 2 rows, and the frame 1"):
+    with pytest.raises(ServiceError, match="The result has 2 rows, but the frame has 1"):
         with_predictions(PLAIN, io.BytesIO(b"prediction\n1\n2\n"), {}, "prediction")
     frame = PLAIN.assign(probability_0=0.5)
-    with pytest.raises(WrongUse, match="has a column 'probability_0' already"):
+    with pytest.raises(WrongUse, match="already has a column 'probability_0'"):
         with_predictions(frame, io.BytesIO(b"prediction,probability_0\n1,0.5\n"), {}, "prediction")
 
 
@@ -160,7 +160,7 @@ def test_an_unreachable_service_is_told_without_the_insides_of_libraries() -> No
     with Client("http://127.0.0.1:1") as client, pytest.raises(Unreachable) as caught:
         client.models()
     assert str(caught.value) == (
-        "http://127.0.0.1:1 cannot be reached: Connection refused; start it with `rowcast up`."
+        "http://127.0.0.1:1 cannot be reached: Connection refused. Start a service with `rowcast up`."
     )
     assert not [entry.path for entry in caught.traceback if "tenacity" in str(entry.path) or "http" in entry.path.name]
     assert caught.value.__cause__ is None
