@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from rowcast.jobs.records.redis_client import RedisClient, connect
-from rowcast.local.embedded_redis import Embedded
+from rowcast.local.embedded_redis import EmbeddedRedis
 from rowcast.local.stale_processes import VARIABLE
 
 ROOT = Path(__file__).parents[1]
@@ -71,7 +71,7 @@ def rowcast(data: Path, workers: int = 2, **environment: str) -> Iterator[Servic
 def bare_celery(folder: Path, pickled: Path) -> Iterator[None]:
     """A worker of `bench.celery_task` with two processes, around a server with the settings of Rowcast's own."""
     folder.mkdir(parents=True, exist_ok=True)
-    server = Embedded(folder, dict(os.environ))
+    server = EmbeddedRedis(folder, dict(os.environ))
     redis = server.start()
     while not server.answers():
         sleep(_PAUSE_SECONDS)

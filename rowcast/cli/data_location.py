@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rowcast.errors import RowcastError, Unavailable
-from rowcast.local.running_services import Instance, instance_at, running
+from rowcast.local.running_services import Instance, instance_at, running_instances
 
 FOLDER = ".rowcast"
 
@@ -81,7 +81,7 @@ def find_data_location(data: Path | None, option: str = "--data") -> DataLocatio
     if data is not None:
         folder = data.expanduser().resolve()
         return DataLocation(folder, instance_at(folder))
-    found = running()
+    found = running_instances()
     if len(found) > 1:
         raise SeveralServices(found, option)
     if found:

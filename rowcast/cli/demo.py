@@ -17,7 +17,7 @@ from rowcast.cli.progress import progress
 from rowcast.client import Client, Job
 from rowcast.local.gateway_socket import CannotListen, listen
 from rowcast.local.supervisor import Service, Up
-from rowcast.local.up import trained
+from rowcast.local.up import train_example
 from rowcast.logs import set_up
 from rowcast.settings import Settings
 
@@ -36,7 +36,7 @@ def run(up: Up) -> None:
     set_up(settings, "demo")
     with _interruptible(), Service(_on_free_port(up), _environment(settings)) as service:
         say(f"Starting Rowcast at {service.url} ...")
-        trained(service, _pause)
+        train_example(service, _pause)
         service.wait_ready(_pause)
         target = up.data / RESULT
         began = perf_counter()

@@ -1,4 +1,4 @@
-"""The data folder: all that one service on one machine keeps, and the lock that gives it to one `up` at a time."""
+"""The data folder: the models, jobs and results of one service, and the lock that lets only one `up` use it."""
 
 import fcntl
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ class FolderTaken(RowcastError):
     """Another `rowcast up` uses the folder."""
 
 
-class Folder:
-    """`DATA/models`, `DATA/store`, `DATA/redis` and `DATA/lock`. Readable by its owner alone: jobs lie in it."""
+class DataFolder:
+    """The folder with `models`, `store`, `redis` and `lock`. Only its owner can read it."""
 
     def __init__(self, path: Path) -> None:
-        """Makes the folder where it is missing.
+        """Creates the folder if it is missing.
 
         Raises:
-            RowcastError: that is not possible.
+            RowcastError: the folder cannot be created.
         """
         self.path = path.expanduser().resolve()
         self.models = self.path / "models"
@@ -34,16 +34,16 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder. The lock goes with the process, however that ends, so none is ever stale.
+        """Holds the lock on the folder. The lock ends with the process, even if that is killed, so it is never stale.
 
         Raises:
-            FolderTaken: another process holds it.
+            FolderTaken: another process holds the lock.
         """
         with (self.path / "lock").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise FolderTaken(
-                    f"Another `rowcast up` uses {self.path}; end it first, or give this one its own --data."
+                    f"Another `rowcast up` uses {self.path}. Stop it first, or choose another folder with --data."
                 ) from None
             yield

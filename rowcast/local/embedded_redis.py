@@ -1,4 +1,4 @@
-"""The embedded Redis-compatible server: its settings, its port, its password."""
+"""The embedded Redis-compatible server (Valkey): its settings, port and password."""
 
 import os
 import secrets
@@ -20,7 +20,7 @@ hash-max-listpack-value 1024
 loglevel warning
 set-proc-title no
 """
-# The last line: a title is written over the environment, where a later `up` looks for the mark.
+# `set-proc-title no`: a title would overwrite the environment, in which a later `up` looks for the mark.
 
 _ROUTINE = (
     b"Reading config from stdin",
@@ -29,13 +29,13 @@ _ROUTINE = (
     b"scheduling shutdown",
     b"is now ready to exit",
 )
-"""What the server writes at each start and end although its level is `warning`, and nobody has to act on."""
+"""Lines that the server writes at each start and stop in spite of `loglevel warning`, and that need no action."""
 
 
-class Embedded:
-    """A server on loopback, on a free port, behind a password that is new each time.
+class EmbeddedRedis:
+    """A server on loopback, on a free port, with a new password at each start of `up`.
 
-    Its settings go in by standard input: an argument could be read by every user of the machine.
+    It reads its settings from standard input, because every user of the machine could read an argument.
     """
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
@@ -49,11 +49,11 @@ class Embedded:
 
     @property
     def url(self) -> str:
-        """Holds from the time when it has answered."""
+        """The server's URL with the password. It does not change after the server has answered once."""
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 
     def start(self) -> "subprocess.Popen[bytes]":
-        """Starts the server; on another free port as long as it has never answered, on the same from then on."""
+        """Starts the server. The port is a new free one until the server has answered once, and then stays the same."""
         if not self._answered:
             self._port = _free_port()
         process = subprocess.Popen(
@@ -63,14 +63,14 @@ class Embedded:
             env=self._environment,
             start_new_session=True,
         )
-        # A server that dies before it has read them is its process's matter, as one that dies later.
-        with suppress(BrokenPipeError), process.stdin as pipe:  # type: ignore[union-attr]  # it was asked for
+        # If the server exits before it has read them, the supervisor starts it again, as after any other exit.
+        with suppress(BrokenPipeError), process.stdin as pipe:  # type: ignore[union-attr]  # PIPE
             pipe.write(self._settings().encode())
         threading.Thread(target=_pass_on, args=(process.stdout,), name="redis-output", daemon=True).start()
         return process
 
     def answers(self) -> bool:
-        """Whether this very server, and not another that got its port, listens; it may still load what it kept."""
+        """Returns whether this server, and not another program, listens on the port. It may still be loading data."""
         try:
             with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self._password}\r\n".encode())
@@ -87,7 +87,7 @@ class Embedded:
 
 
 def _pass_on(output: BinaryIO) -> None:
-    """Writes the server's lines to standard error, without the routine ones, until the server ends."""
+    """Copies the server's lines to standard error, without the routine ones, until the server exits."""
     with output:
         for line in output:
             if not any(routine in line for routine in _ROUTINE):

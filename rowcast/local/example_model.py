@@ -1,6 +1,6 @@
-"""The example: trains the Titanic model where the registry has none, in a process of its own.
+"""The example model: trains the Titanic model if the registry does not have it.
 
-`python -m rowcast.local.example_model`; the supervisor so stays free of scikit-learn's memory.
+`python -m rowcast.local.example_model` is a separate process, so that the supervisor does not load scikit-learn.
 """
 
 import sys
@@ -13,7 +13,7 @@ from training.titanic import train_default
 
 
 def main() -> int:
-    """Trains, says so, and ends."""
+    """Trains the model, prints a sentence, and returns the exit code."""
     try:
         settings = Settings.read()
         manifest = train_default(Registry(Storage(settings.models), settings.model_key))

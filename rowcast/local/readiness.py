@@ -1,4 +1,4 @@
-"""Readiness: what the gateway says of itself and of the parts behind it."""
+"""Readiness: whether the gateway and the programs behind it are ready, as `GET /ready` reports."""
 
 import json
 import threading
@@ -14,30 +14,31 @@ _PAUSE_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Readiness:
-    """One answer of `GET /ready`; without checks where none came."""
+    """One answer of `GET /ready`."""
 
+    #: The checks by name, for example `{"redis": {"ok": true}}`; empty if the gateway did not answer.
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def serves(self) -> bool:
-        """Whether all but a model is there."""
+        """Whether Redis, the store and a worker are ready; a model may be missing."""
         return all(self.checks.get(name, {}).get("ok") for name in ("redis", "store", "workers"))
 
     @property
     def has_model(self) -> bool:
-        """Whether there is a model."""
+        """Whether the registry has a model."""
         return bool(self.checks.get("models", {}).get("ok"))
 
     @property
     def missing(self) -> dict[str, str]:
-        """What is not there, and why."""
+        """The checks that fail, with the reason of each."""
         if not self.checks:
             return {"gateway": "does not answer"}
         return {name: str(check.get("detail", "")) for name, check in self.checks.items() if not check.get("ok")}
 
 
 class ReadyPoller:
-    """Asks again and again, in a thread: a gateway that is starting takes a question long before it answers."""
+    """Polls `GET /ready` in a thread, because a starting gateway accepts a request long before it answers."""
 
     def __init__(self, url: str) -> None:
         self.latest = Readiness()
@@ -59,7 +60,7 @@ class ReadyPoller:
 
 
 def ask(url: str) -> Readiness:
-    """Asks once."""
+    """Requests `GET /ready` once."""
     place = urlsplit(url)
     connection = HTTPConnection(place.hostname or "", place.port, timeout=_TIMEOUT_SECONDS)
     try:

@@ -1,10 +1,10 @@
-"""Instances: the services that run on this machine, found by notes that `rowcast up` leaves.
+"""The running services of this machine, found by the notes that `rowcast up` writes.
 
-    DATA/service.json                   an `Instance` as JSON, locked for as long as the instance runs
+    DATA/service.json                   an `Instance` as JSON, locked while the instance runs
     STATE/rowcast/services/HOST/HASH    the path DATA; STATE is $XDG_STATE_HOME or ~/.local/state
 
-Each user sees only their own. A note whose lock nobody holds was left by a process that was killed: it is ignored, and
-removed by the next look.
+Each user sees only their own services. A note without a lock was left by a killed process. It is ignored, and removed
+by the next search.
 """
 
 import hashlib
@@ -37,15 +37,15 @@ class Instance:
     store: str
     #: File of API keys, an absolute path; None if the gateway is open.
     api_keys_file: str | None
-    #: Process id of the supervisor, for people who look.
+    #: Process id of the supervisor, for information.
     pid: int
 
 
 @contextmanager
-def announced(instance: Instance) -> Iterator[None]:
-    """Leaves the notes, and takes them away again at the end.
+def publish_instance(instance: Instance) -> Iterator[None]:
+    """Writes the notes, and removes them at the end of the block.
 
-    Without a home folder that can be written only commands with `--data` find the instance.
+    If the home folder cannot be written, only commands with `--data` find the instance.
     """
     import fcntl
 
@@ -69,8 +69,8 @@ def announced(instance: Instance) -> Iterator[None]:
                 pointer.unlink(missing_ok=True)
 
 
-def running() -> list[Instance]:
-    """The instances of this user on this machine, by their addresses."""
+def running_instances() -> list[Instance]:
+    """Returns this user's instances on this machine, sorted by URL."""
     found = []
     with suppress(OSError):
         for pointer in _pointers().iterdir():
@@ -84,7 +84,7 @@ def running() -> list[Instance]:
 
 
 def instance_at(data: Path) -> Instance | None:
-    """The instance that runs on the data folder; None if there is none."""
+    """Returns the instance that runs on the data folder; None if no instance runs there."""
     if sys.platform == "win32":  # `rowcast up` does not run there
         return None
     note = data / NOTE
@@ -96,7 +96,7 @@ def instance_at(data: Path) -> Instance | None:
                 return None
             content = json.load(file)
         return Instance(**{field.name: content[field.name] for field in fields(Instance)})
-    except (OSError, ValueError, TypeError, KeyError):  # also what another version wrote
+    except (OSError, ValueError, TypeError, KeyError):  # a note of another version may have other fields
         return None
 
 
@@ -112,7 +112,7 @@ def _is_locked(file: BinaryIO) -> bool:
 
 def _pointers() -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
-    # Home folders may be shared between machines, services are not.
+    # Machines may share home folders, but not services.
     return Path(state) / "rowcast" / "services" / socket.gethostname()
 
 

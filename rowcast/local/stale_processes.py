@@ -1,7 +1,8 @@
-"""Leftovers: what a supervisor that was killed has left running, found by a mark in the environment and ended.
+"""Stale processes: those that a killed supervisor left running. They are found by a mark in their environment.
 
-A mark names its run, its part and its data folder. Every process below the supervisor inherits it, so that the
-grandchildren of a dead worker are found too, and no number that the system has given to another since is taken for one.
+A mark names the run, the program and the data folder, for example `3f2a worker /home/ann/.rowcast`. Every process below
+the supervisor inherits it. So the grandchildren of a dead worker are found too, and a process id that the system has
+given to another program is not mistaken for one of them.
 """
 
 import os
@@ -13,31 +14,34 @@ from pathlib import Path
 VARIABLE = "ROWCAST_UP"
 _PAUSE_SECONDS = 0.03
 _LAST = "redis"
-"""The part that ends last: the others hand their work back to it."""
+"""The program that ends last, because the others return their work to it."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What a process below a supervisor carries in `ROWCAST_UP`."""
+    """The value of `ROWCAST_UP` in a process below a supervisor."""
 
+    #: Random name of the supervisor's run.
     run: str
-    part: str
+    #: Name of the program, for example `worker`.
+    program: str
+    #: Data folder, an absolute path.
     data: Path
 
     def __str__(self) -> str:
-        return f"{self.run} {self.part} {self.data}"
+        return f"{self.run} {self.program} {self.data}"
 
     @classmethod
     def read(cls, text: str) -> "Mark | None":
-        """The mark in a variable's value; None where it is none."""
+        """Parses the value of the variable; returns None if it is not a mark."""
         words = text.split(" ", 2)
         return cls(words[0], words[1], Path(words[2])) if len(words) == 3 else None
 
 
-def end_leftovers(data: Path, run: str | None = None, grace_seconds: float = 4) -> int:
-    """Ends the processes of `run` (None: of every run) on the data folder, Redis last; answers how many there were.
+def end_stale_processes(data: Path, run: str | None = None, grace_seconds: float = 4) -> int:
+    """Ends the processes of `run` (None: of every run) on the data folder, Redis last. Returns how many there were.
 
-    Each is asked first, and killed when the grace is over.
+    Each process gets SIGTERM, and SIGKILL when the grace period is over.
     """
     found = len(_living(data, run))
     if found:
@@ -48,10 +52,10 @@ def end_leftovers(data: Path, run: str | None = None, grace_seconds: float = 4) 
 
 def _end(data: Path, run: str | None, *, redis: bool, grace_seconds: float) -> None:
     def mine() -> list[int]:
-        return [pid for pid, mark in _living(data, run).items() if (mark.part == _LAST) == redis]
+        return [pid for pid, mark in _living(data, run).items() if (mark.program == _LAST) == redis]
 
     for pid in mine():
-        if _leads_its_group(pid):  # the others are ended by their leader, which knows how
+        if _leads_its_group(pid):  # the leader of a group ends the others in order
             _send(pid, signal.SIGTERM)
     until = time.monotonic() + grace_seconds
     while mine():
@@ -62,8 +66,8 @@ def _end(data: Path, run: str | None, *, redis: bool, grace_seconds: float) -> N
 
 
 def _living(data: Path, run: str | None) -> dict[int, Mark]:
-    """The marked processes by their ids, without the one that asks; other users' cannot be read, and are none."""
-    import psutil  # the guardian waits without it, in less memory
+    """Returns the marked processes by id, without this one. Other users' processes cannot be read and do not count."""
+    import psutil  # imported late: the waiting reaper needs less memory without it
 
     found = {}
     for process in psutil.process_iter():

@@ -1,4 +1,4 @@
-"""Signals: somebody wants the end (SIGINT, SIGTERM, SIGHUP), as something that can be waited for."""
+"""Stop signals: SIGINT, SIGTERM and SIGHUP as an event to wait for."""
 
 import select
 import signal
@@ -8,10 +8,10 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 
-class Signals:
-    """A context of the main thread. The first signal is waited for with `wait`, each further one calls `again`.
+class StopSignals:
+    """A context of the main thread. `wait` returns at the first signal; each later signal calls `again`.
 
-    A byte in a socket pair rather than an event: a handler that sets an event can stop itself on the event's own lock.
+    It uses a byte in a socket pair. A signal handler that sets a `threading.Event` can deadlock on the event's lock.
     """
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,7 +26,7 @@ class Signals:
         for number in self.NUMBERS:
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue  # started with nohup
-            self._before[number] = signal.signal(number, self._heard)
+            self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -38,15 +38,15 @@ class Signals:
         self._writer.close()
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Waits; True when somebody has asked for the end."""
+        """Waits up to the timeout; returns whether a stop signal has arrived."""
         readable, _, _ = select.select([self._reader], [], [], timeout_seconds)
         return bool(readable)
 
     def call_again(self, again: Callable[[], None]) -> None:
-        """What each signal after the first calls."""
+        """Sets the function that each signal after the first calls."""
         self._again = again
 
-    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self._asked and self._again:
             self._again()
         if not self._asked:

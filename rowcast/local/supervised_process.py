@@ -1,4 +1,4 @@
-"""A supervised process: a child that is started again when it dies, until it is told to stop."""
+"""A supervised process: a child process that is restarted when it exits, until it is stopped."""
 
 import os
 import signal
@@ -14,27 +14,23 @@ Start = Callable[[], "subprocess.Popen[bytes]"]
 LONGEST_PAUSE_SECONDS = 5.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LIVED_WELL_SECONDS = 10.0
-"""A child that has lived so long is started again at once."""
+"""A child that has run at least this long is restarted at once."""
 
 
 def next_pause_seconds(pause_seconds: float, lived_seconds: float) -> float:
-    """How long to wait before the next start, after a pause of `pause_seconds` before the last one."""
+    """Returns the pause before the next start, if the pause before the last start was `pause_seconds`."""
     if lived_seconds >= _LIVED_WELL_SECONDS:
         return 0.0
-    return (
-        min(LONGEST_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, 2 * pause_seconds))
-        if pause_seconds
-        else _FIRST_PAUSE_SECONDS
-    )
+    return min(LONGEST_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, 2 * pause_seconds))
 
 
 class SupervisedProcess:
-    """Keeps one child. Children lead sessions of their own: the terminal's Ctrl-C reaches the supervisor alone."""
+    """Keeps one child running. The child leads a new session, so the terminal's Ctrl-C reaches only the supervisor."""
 
     def __init__(self, name: str, start: Start, log: Any) -> None:
         self.name = name
         self.endings: list[str] = []
-        """How each that died has ended."""
+        """How each earlier child ended, for example `killed by SIGKILL`."""
         self._start, self._log = start, log
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -42,17 +38,17 @@ class SupervisedProcess:
         self._thread = threading.Thread(target=self._keep, name=f"process-{name}", daemon=True)
 
     def begin(self) -> None:
-        """Starts the child, and from then on its successors."""
+        """Starts the child, and a new one whenever it exits."""
         self._thread.start()
 
     @property
     def pid(self) -> int | None:
-        """The process that runs now."""
+        """The id of the running child; None if no child is running."""
         process = self._process
         return process.pid if process and process.poll() is None else None
 
     def stop(self, farewell: bytes | None = None) -> None:
-        """Asks the child to end, by SIGTERM or by a word into its pipe, and starts none after it."""
+        """Asks the child to exit, by SIGTERM or by writing `farewell` to its pipe, and does not restart it."""
         with self._lock:
             self._stopping.set()
             process = self._process
@@ -61,18 +57,18 @@ class SupervisedProcess:
         if farewell is None:
             process.terminate()
         elif process.stdin:
-            with suppress(BrokenPipeError, ValueError):  # ValueError: closed, for it has ended meanwhile
+            with suppress(BrokenPipeError, ValueError):  # ValueError: the pipe is closed, because the child has exited
                 process.stdin.write(farewell)
             _close_pipe(process)
 
     def ended(self, timeout_seconds: float) -> bool:
-        """Waits until the child has ended."""
+        """Waits up to the timeout; returns whether the child has exited."""
         if self._thread.ident is not None:
             self._thread.join(max(0.0, timeout_seconds))
         return not self._thread.is_alive()
 
     def kill(self) -> None:
-        """Ends the child and all of its own at once."""
+        """Kills the child and its process group."""
         process = self._process
         if process is not None:
             _kill_group(process.pid)
@@ -86,21 +82,21 @@ class SupervisedProcess:
                 began = monotonic()
                 try:
                     self._process = self._start()
-                except OSError as error:  # no memory or process to be had: as good as a child that died
+                except OSError as error:  # for example out of memory; treated as a child that exited
                     self._process, ending = None, error.strerror or str(error)
             if self._process is not None:
-                ending = how(self._process.wait())
+                ending = exit_reason(self._process.wait())
                 _close_pipe(self._process)
                 if self._stopping.is_set():
                     return
-                _kill_group(self._process.pid)  # what it has left would work beside its successor
+                _kill_group(self._process.pid)  # its children must not work at the same time as its successor
             self.endings.append(ending)
             pause = next_pause_seconds(pause, monotonic() - began)
-            self._log.warning("part_died", part=self.name, how=ending, again_in_seconds=pause)
+            self._log.warning("process_died", process=self.name, how=ending, restart_in_seconds=pause)
 
 
-def how(code: int) -> str:
-    """How a process ended, in words."""
+def exit_reason(code: int) -> str:
+    """Returns how a process ended, for example `exit code 3` or `killed by SIGKILL`."""
     if code >= 0:
         return f"exit code {code}"
     try:
@@ -118,5 +114,5 @@ def _close_pipe(process: "subprocess.Popen[bytes]") -> None:
 def _kill_group(group: int) -> None:
     try:
         os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+    except (ProcessLookupError, PermissionError):  # macOS raises PermissionError for a group of zombies
         return

@@ -1,4 +1,4 @@
-"""`up`: runs the service until somebody asks for the end."""
+"""The command `up`: runs the service until a stop signal."""
 
 import os
 import sys
@@ -8,31 +8,31 @@ from pathlib import Path
 
 from rowcast.api_keys import read as read_keys
 from rowcast.local.readiness import Readiness
-from rowcast.local.stop_signals import Signals
+from rowcast.local.stop_signals import StopSignals
 from rowcast.local.supervisor import Service, StartFailed, Up
 from rowcast.logs import set_up
 from rowcast.settings import Settings
 
-_LOOK_SECONDS = 0.03
+_POLL_SECONDS = 0.03
 
 
 def run(up: Up, *, example: bool = False) -> None:
-    """Starts, says in one line on standard output that it is ready, and ends at SIGINT, SIGTERM or SIGHUP.
+    """Runs the service until SIGINT, SIGTERM or SIGHUP. Prints one line on standard output when it is ready.
 
     Args:
-        up: what was asked for.
-        example: trains the model that ships, where it is not there yet.
+        up: the options of the command.
+        example: whether to train the example model if it is missing.
 
     Raises:
-        RowcastError: it cannot be started: a port or folder that is taken, a setting that does not fit.
+        RowcastError: the service cannot be started, for example because the port or the data folder is taken.
     """
     settings = Settings.read()
     set_up(settings, "up")
-    with Signals() as signals, ExitStack() as stack:
+    with StopSignals() as signals, ExitStack() as stack:
         service = Service(up, dict(os.environ), beyond_loopback=has_keys(settings) or settings.open)
         signals.call_again(service.hurry)
         stack.enter_context(service)
-        if example and not trained(service, signals.wait):
+        if example and not train_example(service, signals.wait):
             return
         found = service.wait_ready(signals.wait)
         if found:
@@ -42,10 +42,10 @@ def run(up: Up, *, example: bool = False) -> None:
 
 
 def has_keys(settings: Settings) -> bool:
-    """Whether the gateway will ask for keys. They are read here, too: a bad line is told once, before anything starts.
+    """Returns whether the gateway will require API keys. Reads the file, so that a bad line stops `up` at once.
 
     Raises:
-        BadKeysFile: they cannot be read.
+        BadKeysFile: the file cannot be read, or has a malformed line.
     """
     if settings.api_keys_file is None:
         return False
@@ -53,32 +53,32 @@ def has_keys(settings: Settings) -> bool:
     return True
 
 
-def trained(service: Service, pause: Callable[[float], bool]) -> bool:
-    """Has the example trained while the parts start; False when somebody wants the end before it is done.
+def train_example(service: Service, pause: Callable[[float], bool]) -> bool:
+    """Trains the example model while the programs start. Returns False if `pause` returned True before the end.
 
-    The gateway is asked nothing meanwhile: it would remember for a moment that there is no model.
+    The gateway is not polled meanwhile, because it would remember for a moment that there is no model.
 
     Raises:
-        StartFailed: it cannot be trained.
+        StartFailed: the model cannot be trained.
     """
     training = service.train_example()
     while training.poll() is None:
-        if pause(_LOOK_SECONDS):
+        if pause(_POLL_SECONDS):
             return False
     if training.returncode:
-        raise StartFailed("The example could not be trained; what it wrote stands above.")
+        raise StartFailed("The example model could not be trained. The reason is above.")
     return True
 
 
 def _say_stopping() -> None:
     if sys.stderr.isatty():
-        print("\nStopping. Work that is not done yet goes on with the next start.", file=sys.stderr, flush=True)
+        print("\nStopping. Unfinished jobs continue at the next start.", file=sys.stderr, flush=True)
 
 
 def _say_ready(service: Service, found: Readiness) -> None:
     if not found.has_model:
         print(
-            "No model yet. Add one: rowcast models add FILE --name NAME --features-from CSV",
+            "No model yet. Add one with: rowcast models add FILE --name NAME --features-from CSV",
             file=sys.stderr,
             flush=True,
         )

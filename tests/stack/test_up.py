@@ -70,7 +70,7 @@ class Started:
         return found
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, bytes]:
-        """Sends the signal to the whole group, as a terminal does; answers exit code and the rest of the output."""
+        """Sends the signal to the whole group, as a terminal does; returns the exit code and the rest of the output."""
         os.killpg(self.process.pid, number)
         rest = self.process.stdout.read()
         return self.process.wait(), rest
@@ -180,7 +180,7 @@ def test_a_part_that_dies_is_started_again_at_its_place(start: Start, data: Path
         assert client.job(done.id).status == "succeeded"
     errors = up.errors.read_text()
     for name in before:
-        assert f'"part": "{name}", "how": "killed by SIGKILL"' in errors
+        assert f'"process": "{name}", "how": "killed by SIGKILL"' in errors
     assert up.end()[0] == 0
 
 
@@ -208,7 +208,7 @@ def test_what_even_the_guardian_missed_is_ended_by_the_next(start: Start, data: 
     first.process.wait()
     assert all(process.is_running() for process in left.values())
     second = start(data, "--port", "0")
-    assert '"event": "leftovers_ended"' in second.errors.read_text()
+    assert '"event": "stale_processes_ended"' in second.errors.read_text()
     # A killed process may stay a zombie for a moment, until whoever adopted it takes notice.
     until(lambda: not any(process.is_running() for process in left.values()), "the leftovers are gone")
     assert second.end()[0] == 0

@@ -12,7 +12,7 @@ from fake_service import FakeService
 
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.local import running_services
-from rowcast.local.running_services import Instance, announced, instance_at, running
+from rowcast.local.running_services import Instance, instance_at, publish_instance, running_instances
 
 Announce = Callable[..., Path]
 
@@ -25,7 +25,7 @@ def announce(tmp_path: Path) -> Announce:
         def begin(name: str, **changes: str) -> Path:
             data = tmp_path / name
             data.mkdir()
-            at_end.enter_context(announced(replace(instance(data), **changes)))
+            at_end.enter_context(publish_instance(replace(instance(data), **changes)))
             return data
 
         yield begin
@@ -144,31 +144,31 @@ def test_what_a_killed_service_left_is_ignored_and_removed(announce: Announce, t
     data = announce("one")
     note = data / running_services.NOTE
     assert note.stat().st_mode & 0o777 == 0o600
-    assert [one.data for one in running()] == [str(data)]
+    assert [one.data for one in running_instances()] == [str(data)]
     shutil.copy(note, tmp_path / "left")
     (tmp_path / "left").replace(note)  # nobody holds the lock of this one
-    assert running() == []
+    assert running_instances() == []
     assert not note.exists()
     assert not list(running_services._pointers().iterdir())
 
 
 def test_the_notes_go_with_the_service(tmp_path: Path) -> None:
-    with announced(instance(tmp_path)):
+    with publish_instance(instance(tmp_path)):
         assert instance_at(tmp_path) == instance(tmp_path)
     assert instance_at(tmp_path) is None
-    assert running() == []
+    assert running_instances() == []
     assert not (tmp_path / running_services.NOTE).exists()
 
 
 def test_what_another_version_wrote_is_ignored(announce: Announce) -> None:
     data = announce("one")
     (data / running_services.NOTE).write_text("{}")  # into the same file: its lock is held
-    assert running() == []
+    assert running_instances() == []
 
 
 def test_a_home_folder_that_cannot_be_written_is_no_obstacle(announce: Announce, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     data = announce("one")
-    assert running() == []
+    assert running_instances() == []
     assert instance_at(data)

@@ -4,17 +4,17 @@ from pathlib import Path
 import pytest
 
 from rowcast.errors import RowcastError
-from rowcast.local.data_folder import Folder, FolderTaken
+from rowcast.local.data_folder import DataFolder, FolderTaken
 
 
 def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "new" / "data")
+    folder = DataFolder(tmp_path / "new" / "data")
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     assert folder.redis.is_dir()
 
 
 def test_a_folder_is_one_services_at_a_time(tmp_path: Path) -> None:
-    first, second = Folder(tmp_path), Folder(tmp_path)
+    first, second = DataFolder(tmp_path), DataFolder(tmp_path)
     with first.locked(), pytest.raises(FolderTaken, match=f"uses {tmp_path}"), second.locked():
         pass
     with second.locked():
@@ -24,4 +24,4 @@ def test_a_folder_is_one_services_at_a_time(tmp_path: Path) -> None:
 def test_a_place_where_no_folder_can_be_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RowcastError, match="cannot be used for data"):
-        Folder(tmp_path / "file" / "data")
+        DataFolder(tmp_path / "file" / "data")

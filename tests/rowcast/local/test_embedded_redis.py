@@ -9,10 +9,10 @@ import pytest
 import redis
 from programs import until
 
-from rowcast.local.embedded_redis import Embedded
+from rowcast.local.embedded_redis import EmbeddedRedis
 from rowcast.local.stale_processes import VARIABLE
 
-Serve = Callable[[Embedded], "subprocess.Popen[bytes]"]
+Serve = Callable[[EmbeddedRedis], "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def serve() -> Iterator[Serve]:
     """Starts servers, and waits until each answers."""
     begun: list[subprocess.Popen[bytes]] = []
 
-    def start(embedded: Embedded) -> "subprocess.Popen[bytes]":
+    def start(embedded: EmbeddedRedis) -> "subprocess.Popen[bytes]":
         begun.append(embedded.start())
         until(embedded.answers, "the server answers")
         return begun[-1]
@@ -32,13 +32,13 @@ def serve() -> Iterator[Serve]:
 
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Embedded:
+def embedded(tmp_path: Path) -> EmbeddedRedis:
     folder = tmp_path / 'a "folder" with spaces'
     folder.mkdir()
-    return Embedded(folder, os.environ | {VARIABLE: "run redis /data"})
+    return EmbeddedRedis(folder, os.environ | {VARIABLE: "run redis /data"})
 
 
-def test_what_was_acknowledged_outlives_a_kill_and_the_address_stays(embedded: Embedded, serve: Serve) -> None:
+def test_what_was_acknowledged_outlives_a_kill_and_the_address_stays(embedded: EmbeddedRedis, serve: Serve) -> None:
     first = serve(embedded)
     url = embedded.url
     with redis.Redis.from_url(url) as client:
@@ -51,7 +51,7 @@ def test_what_was_acknowledged_outlives_a_kill_and_the_address_stays(embedded: E
         assert client.get("job") == b"done"
 
 
-def test_it_is_durable_evicts_nothing_and_asks_for_its_password(embedded: Embedded, serve: Serve) -> None:
+def test_it_is_durable_evicts_nothing_and_asks_for_its_password(embedded: EmbeddedRedis, serve: Serve) -> None:
     process = serve(embedded)
     with redis.Redis.from_url(embedded.url) as client:
         held = {name: client.config_get(name)[name] for name in ("appendfsync", "appendonly", "maxmemory-policy")}
@@ -63,12 +63,12 @@ def test_it_is_durable_evicts_nothing_and_asks_for_its_password(embedded: Embedd
     assert password not in " ".join(psutil.Process(process.pid).cmdline())
 
 
-def test_a_later_up_can_find_it_by_its_mark(embedded: Embedded, serve: Serve) -> None:
+def test_a_later_up_can_find_it_by_its_mark(embedded: EmbeddedRedis, serve: Serve) -> None:
     process = serve(embedded)
     assert psutil.Process(process.pid).environ()[VARIABLE] == "run redis /data"
 
 
-def test_another_server_on_its_port_is_not_taken_for_it(embedded: Embedded) -> None:
+def test_another_server_on_its_port_is_not_taken_for_it(embedded: EmbeddedRedis) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         embedded._port = other.getsockname()[1]
         other.settimeout(5)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from programs import ROOT, until
 
-from rowcast.local.stale_processes import VARIABLE, Mark, end_leftovers
+from rowcast.local.stale_processes import VARIABLE, Mark, end_stale_processes
 
 OBEYS = "import signal, sys; print('up', flush=True); signal.pause()"
 DEFIES = "import signal; signal.signal(15, signal.SIG_IGN); print('up', flush=True); [signal.pause() for _ in range(9)]"
@@ -44,21 +44,21 @@ def test_all_of_a_folders_processes_are_ended_and_no_others(begin: Begin, tmp_pa
     data, other = tmp_path / "a folder", tmp_path / "other"
     mine = [begin(Mark("run1", "worker", data)), begin(Mark("run2", "redis", data))]
     theirs = begin(Mark("run1", "worker", other))
-    assert end_leftovers(data) == 2
+    assert end_stale_processes(data) == 2
     assert [process.wait() for process in mine] == [-signal.SIGTERM, -signal.SIGTERM]
     assert theirs.poll() is None
 
 
 def test_one_run_can_be_ended_alone(begin: Begin, tmp_path: Path) -> None:
     old, new = begin(Mark("old", "worker", tmp_path)), begin(Mark("new", "worker", tmp_path))
-    assert end_leftovers(tmp_path, "old") == 1
+    assert end_stale_processes(tmp_path, "old") == 1
     assert old.wait() == -signal.SIGTERM
     assert new.poll() is None
 
 
 def test_what_does_not_listen_is_killed(begin: Begin, tmp_path: Path) -> None:
     process = begin(Mark("run", "worker", tmp_path), DEFIES)
-    end_leftovers(tmp_path, grace_seconds=0.1)
+    end_stale_processes(tmp_path, grace_seconds=0.1)
     assert process.wait() == -signal.SIGKILL
 
 
@@ -70,7 +70,7 @@ def test_orphans_are_found_by_the_mark_that_they_inherit(begin: Begin, tmp_path:
     orphan = psutil.Process(parent.pid).children()[0]
     parent.kill()
     parent.wait()
-    assert end_leftovers(tmp_path, grace_seconds=0.1) == 1
+    assert end_stale_processes(tmp_path, grace_seconds=0.1) == 1
     until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, "the orphan is gone")
 
 

@@ -1,11 +1,11 @@
 import os
 import signal
 
-from rowcast.local.stop_signals import Signals
+from rowcast.local.stop_signals import StopSignals
 
 
 def test_a_signal_is_waited_for_and_stays_heard() -> None:
-    with Signals() as signals:
+    with StopSignals() as signals:
         assert not signals.wait(0)
         os.kill(os.getpid(), signal.SIGTERM)
         assert signals.wait(30)
@@ -14,7 +14,7 @@ def test_a_signal_is_waited_for_and_stays_heard() -> None:
 
 def test_further_signals_press() -> None:
     pressed: list[bool] = []
-    with Signals(lambda: pressed.append(True)) as signals:
+    with StopSignals(lambda: pressed.append(True)) as signals:
         os.kill(os.getpid(), signal.SIGINT)
         assert signals.wait(30)
         assert not pressed
@@ -24,6 +24,6 @@ def test_further_signals_press() -> None:
 
 def test_what_held_before_holds_again() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with Signals():
+    with StopSignals():
         assert signal.getsignal(signal.SIGINT) != before
     assert signal.getsignal(signal.SIGINT) == before

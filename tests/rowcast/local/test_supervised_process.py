@@ -9,7 +9,7 @@ import psutil
 import pytest
 from programs import until
 
-from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, SupervisedProcess, how, next_pause_seconds
+from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, SupervisedProcess, exit_reason, next_pause_seconds
 from rowcast.logs import logger
 
 FOR_EVER = "import signal; signal.pause()"
@@ -94,9 +94,9 @@ def test_pauses_grow_to_a_limit_and_begin_anew_after_a_good_life() -> None:
 
 
 def test_endings_are_told_in_words() -> None:
-    assert how(3) == "exit code 3"
-    assert how(-9) == "killed by SIGKILL"
-    assert how(-63) == "killed by signal 63"
+    assert exit_reason(3) == "exit code 3"
+    assert exit_reason(-9) == "killed by SIGKILL"
+    assert exit_reason(-63) == "killed by signal 63"
 
 
 def test_a_keeper_stopped_before_it_began_starts_nothing() -> None:
