@@ -114,7 +114,7 @@ def say_missing_texts(sample: Sample, manifest: Manifest, say: Callable[[str], N
     known = set(manifest.na_values) - {""}
     found = {cell for feature in manifest.features for cell in sample.cells[feature.name].unique() if cell in known}
     if found:
-        say(f"These cells mean missing, as in pandas: {', '.join(sorted(map(repr, found)))}.")
+        say(f"These cells count as missing values, as in pandas: {', '.join(sorted(map(repr, found)))}.")
 
 
 def _with_training(rehearsal: Rehearsal, targets: Sequence[str], trained_with: str | None, say: Say) -> Draft:
@@ -123,7 +123,7 @@ def _with_training(rehearsal: Rehearsal, targets: Sequence[str], trained_with: s
     if len(targets) == 1:
         made = made.model_copy(update={"metrics": _measured(rehearsal, targets[0])})
     if trained_with is not None:
-        say(f"It was trained with scikit-learn {trained_with}; here is {library_version(SKLEARN)}.")
+        say(f"The model was trained with scikit-learn {trained_with}; {library_version(SKLEARN)} is installed here.")
         made = made.model_copy(update={"libraries": made.libraries | {SKLEARN: trained_with}})
     return made
 
@@ -132,9 +132,7 @@ def _with_kinds(sample: Sample, kinds: Mapping[str, Kind]) -> Sample:
     for column, kind in kinds.items():
         sample.require(column, "kind")
         if kind not in KINDS:
-            raise Unprocessable.at(
-                "kind", f"{column}={kind}: there is no kind {kind!r}; take one of {', '.join(KINDS)}"
-            )
+            raise Unprocessable.at("kind", f"{column}={kind}: {kind!r} is not a kind; use one of {', '.join(KINDS)}")
     read = Sample(sample.name, sample.cells, sample.dialect.with_kinds(kinds))
     for column, kind in kinds.items():
         _require_readable(read, column, kind)
@@ -150,9 +148,9 @@ def _require_readable(sample: Sample, column: str, kind: Kind) -> None:
     try:
         values = sample.dialect.read(sample.csv(columns=[column]))[column]
         if kind == "integer" and not pd.api.types.is_numeric_dtype(values):
-            raise ValueError("not all of its cells are numbers")
+            raise ValueError("some cells are not numbers")
     except ValueError as error:
-        raise Unprocessable.at("kind", f"{column}={kind}: {sample.name} cannot be read so: {error}") from error
+        raise Unprocessable.at("kind", f"{column}={kind} does not fit {sample.name}: {error}") from error
 
 
 def _training(file: Path, sample: Sample, target: str | None, estimator: Any) -> dict[str, str | None]:
@@ -169,7 +167,7 @@ def _read(file: Path, own: ModelCode, versions: Versions) -> tuple[bytes, Any, s
     try:
         data = file.read_bytes()
     except FileNotFoundError:
-        raise NotFound(f"There is no file {file}.") from None
+        raise NotFound(f"File not found: {file}.") from None
     vet_pickle(file.name, data, own, versions)
     try:
         estimator, trained_with = unpickle(data)
@@ -181,7 +179,7 @@ def _read(file: Path, own: ModelCode, versions: Versions) -> tuple[bytes, Any, s
     if versions == "strict" and trained_with is not None:
         require_this_sklearn(file.name, [trained_with])
     if not callable(getattr(estimator, "predict", None)):
-        raise Unprocessable(f"{file.name} holds a {type(estimator).__name__}, which has no `predict`.")
+        raise Unprocessable(f"{file.name} contains a {type(estimator).__name__}, which has no `predict` method.")
     return data, estimator, trained_with
 
 
@@ -208,7 +206,9 @@ def _measured(rehearsal: Rehearsal, target: str) -> dict[str, float]:
     learned = read_target(target, cells, task)
     unknown = set() if classes is None else set(learned.values.tolist()) - set(classes)
     if unknown:
-        raise Unprocessable.at("target", f"the estimator has no class {min(map(repr, unknown))}")
+        raise Unprocessable.at(
+            "target", f"it has the value {min(map(repr, unknown))}, which is not a class of the estimator"
+        )
     frame: pd.DataFrame = script.read(trial.data).iloc[np.asarray(learned.rows)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

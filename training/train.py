@@ -103,14 +103,14 @@ def _features(file: CsvFile, target: str, wanted: Sequence[str] | None, say: Say
     for one in described:
         odd = odd_cell(file.columns[one.name]) if one.kind == "text" else None
         if odd is not None:
-            say(f"The column {one.name!r} is text: row {odd[0]:,} holds {odd[1]!r}, which is no number.")
+            say(f"The column {one.name!r} is read as text: row {odd[0]:,} has {odd[1]!r}, which is not a number.")
     return described
 
 
 def _require_distinct(names: Sequence[str], target: str) -> None:
     for position, name in enumerate(names):
         if name == target:
-            raise Unprocessable.at("features", f"{name!r} is the target; it cannot be a feature, too")
+            raise Unprocessable.at("features", f"{name!r} is the target, so it cannot be a feature")
         if name in names[:position]:
             raise Unprocessable.at("features", f"{name!r} is named twice")
 
@@ -122,5 +122,5 @@ def _held_out(pipeline: Pipeline, rows: pd.DataFrame, learned: Target, say: Say)
     fitted = fit(pipeline, rows.iloc[fitted_on], learned.values[fitted_on], silent)
     metrics = measure(fitted, rows.iloc[held_out], learned.values[held_out])
     shown = ", ".join(f"{metric} {value:.4g}" for metric, value in metrics.items())
-    say(f"On {len(held_out):,} rows held out: {shown}.")
+    say(f"Metrics on {len(held_out):,} held-out rows: {shown}.")
     return metrics, len(held_out)

@@ -282,7 +282,7 @@ class Chunker:
 
     def _refuse_lone_return(self, line: bytes) -> None:
         if len(scan.lone_returns(line, scan.quoted(line, self.delimiter))):
-            raise CsvSyntax.at("header", "has a carriage return; lines end in LF or CRLF")
+            raise CsvSyntax.at("header", "has a carriage return outside a line end; lines end in LF or CRLF")
 
     def _cut(self, count: int) -> Chunk:
         first_row = self.rows_total - len(self._rows) + 1

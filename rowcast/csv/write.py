@@ -24,7 +24,7 @@ def csv_row(cells: Sequence[object], delimiter: str = ",") -> bytes:
     try:
         return row.encode() + b"\n"
     except UnicodeEncodeError as error:
-        half = f"{error.object[error.start]!r} is half of a surrogate pair and no character"
+        half = f"{error.object[error.start]!r} is half of a surrogate pair, which is not a character"
         raise RowValues.at("text", half) from None
 
 

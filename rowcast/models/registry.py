@@ -166,9 +166,9 @@ class Registry:
         try:
             data = self.storage.get(_model_key(manifest.name, manifest.version))
         except FileNotFoundError:
-            raise UnknownModel(f"The file of the model {known_as} is gone from the registry.") from None
+            raise UnknownModel(f"The file of the model {known_as} is missing from the registry.") from None
         if hashlib.sha256(data).hexdigest() != manifest.sha256:
-            raise ModelRefused(f"The file of {known_as} is not the one that its manifest names (SHA-256 differs).")
+            raise ModelRefused(f"The model file of {known_as} does not match its manifest (SHA-256 differs).")
         return data
 
     def golden_bytes(self, manifest: Manifest) -> bytes | None:
@@ -183,9 +183,9 @@ class Registry:
         try:
             data = self.storage.get(_golden_key(manifest.name, manifest.version))
         except FileNotFoundError:
-            raise ModelRefused(f"The golden sample of {known_as} is gone from the registry.") from None
+            raise ModelRefused(f"The golden sample of {known_as} is missing from the registry.") from None
         if hashlib.sha256(data).hexdigest() != manifest.golden.sha256:
-            raise ModelRefused(f"The golden sample of {known_as} is not the one of its manifest (SHA-256 differs).")
+            raise ModelRefused(f"The golden sample of {known_as} does not match its manifest (SHA-256 differs).")
         return data
 
     def code_files(self, manifest: Manifest) -> dict[str, bytes]:
@@ -201,10 +201,10 @@ class Registry:
             try:
                 data = self.storage.get(_code_key(manifest.name, manifest.version, file.path))
             except FileNotFoundError:
-                raise UnknownModel(f"The file code/{file.path} of {known_as} is gone from the registry.") from None
+                raise UnknownModel(f"The file code/{file.path} of {known_as} is missing from the registry.") from None
             if hashlib.sha256(data).hexdigest() != file.sha256:
                 raise ModelRefused(
-                    f"The file code/{file.path} of {known_as} is not the one that its manifest names (SHA-256 differs)."
+                    f"The file code/{file.path} of {known_as} does not match its manifest (SHA-256 differs)."
                 )
             found[file.path] = data
         return found
@@ -267,7 +267,7 @@ class Registry:
         return UnknownModel(f"The model {name!r} has no version or alias {shown(version)}; {there}.")
 
     def _no_model(self, name: str) -> UnknownModel:
-        return UnknownModel(f"There is no model {shown(name)}; {or_nearest(name, self.names())}.")
+        return UnknownModel(f"The registry has no model {shown(name)}; {or_nearest(name, self.names())}.")
 
 
 def _model_key(name: str, version: str) -> str:

@@ -13,7 +13,7 @@ _UNKNOWN_TOLD = 20
 _NAME_CHARACTERS = 200
 """How much of a name is told back, which may be as long as the body."""
 
-_TAKES = {
+_EXPECTED = {
     "number": "a number",
     "integer": "a whole number",
     "text": "text",
@@ -34,7 +34,7 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
     if isinstance(features, Mapping):
         return _checked(_by_name(features, manifest, where), manifest, where)
     if not isinstance(features, Sequence) or isinstance(features, str):
-        raise RowValues.at(where, "takes a list in the model's order, or an object by the features' names")
+        raise RowValues.at(where, "must be a list in the model's order, or an object with the features' names as keys")
     if len(features) != len(manifest.features):
         names = ", ".join(manifest.feature_names)
         raise RowValues.at(where, f"has {len(features)} values, the model takes {len(manifest.features)}: {names}")
@@ -85,7 +85,7 @@ def _misfit(value: Any, feature: Feature) -> str | None:
     if not feature.required:
         return None
     if value is None or (value == "" and feature.kind in ("text", "date", "category")):
-        return None if feature.missing else "missing, and the model takes no missing value here"
+        return None if feature.missing else "missing, and the model does not accept a missing value here"
     fits = {
         "number": isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value),
         "integer": isinstance(value, int | float) and not isinstance(value, bool) and _is_whole(value),
@@ -94,7 +94,7 @@ def _misfit(value: Any, feature: Feature) -> str | None:
         "date": isinstance(value, str),
         "category": isinstance(value, str | bool | int | float),
     }[feature.kind]
-    return None if fits else f"takes {_TAKES[feature.kind]}"
+    return None if fits else f"must be {_EXPECTED[feature.kind]}"
 
 
 def _is_whole(value: float) -> bool:

@@ -3,7 +3,7 @@
 from rowcast.errors import InvalidName
 from rowcast.models.model_manifest import NAME
 
-_TAKES = "1 to 64 letters, digits, dots, hyphens and underscores, a letter or digit first"
+_FORM = "1 to 64 letters, digits, dots, hyphens and underscores, the first is a letter or digit"
 
 
 def require_name(name: str) -> None:
@@ -13,7 +13,7 @@ def require_name(name: str) -> None:
         InvalidName: saying what a name takes.
     """
     if not NAME.fullmatch(name):
-        raise InvalidName.at("name", f"{shown(name)} is not a valid name for a model: it takes {_TAKES}")
+        raise InvalidName.at("name", f"{shown(name)} is not a valid name for a model: it has {_FORM}")
 
 
 def require_alias(alias: str) -> None:
@@ -23,7 +23,7 @@ def require_alias(alias: str) -> None:
         InvalidName: saying what an alias takes.
     """
     if not NAME.fullmatch(alias) or alias.isdigit():
-        raise InvalidName.at("alias", f"{shown(alias)} is not a valid alias: it takes {_TAKES}, not digits alone")
+        raise InvalidName.at("alias", f"{shown(alias)} is not a valid alias: it has {_FORM}, not only digits")
 
 
 def shown(name: str) -> str:

@@ -143,7 +143,7 @@ def _not_a_number(feature: Feature, cell: str, reading: Reading) -> str:
     if reading.decimal == "." and re.fullmatch(r"\s*[+-]?[0-9]*,[0-9]+\s*", cell):
         return "not a number; for decimal commas send decimal=,"
     if feature.missing:
-        return "not a number; leave the cell empty if it is missing or name such cells by na_values"
+        return "not a number; if it means missing, leave the cell empty or list its text in na_values"
     return "not a number"
 
 
@@ -208,9 +208,9 @@ def _missing(feature: Feature, cell: str) -> Any:
     if not feature.missing:
         what = f"{cell!r} means missing" if cell else "empty"
         because = (
-            "pandas would then read the whole column as floats, for which the model predicts otherwise"
+            "pandas would then read the whole column as floats, for which the model predicts something else"
             if feature.kind == "integer"
-            else "the model takes no missing value here"
+            else "the model does not accept a missing value here"
         )
         raise InvalidCell(f"{what}, and {because}")
     return pd.NaT if feature.kind == "date" else math.nan

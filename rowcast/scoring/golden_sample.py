@@ -58,10 +58,10 @@ def check_golden(model: "LoadedModel", document: bytes, versions: Literal["stric
         if before != now:
             known_as = f"{model.manifest.name}@{model.manifest.version}"
             detail = (
-                f"The model {known_as} predicts otherwise here than when it was registered: row {number} of its golden "
-                f"sample gives {now}, and gave {before}. Another processor (its BLAS kernel) or another version of a "
-                "library may be the reason. Register the model again on a machine like this one, or set "
-                "ROWCAST_MODEL_VERSIONS=warn to use it all the same."
+                f"The model {known_as} makes other predictions here than when it was registered: for row {number} of "
+                f"its golden sample it now gives {now}; it gave {before}. The reason may be another processor (its "
+                "BLAS kernel) or another version of a library. Register the model again on a machine like this one, "
+                "or set ROWCAST_MODEL_VERSIONS=warn to use it anyway."
             )
             if versions == "strict":
                 raise ModelRefused(detail)

@@ -65,7 +65,7 @@ class SearchAborted(RowcastError):
 
     def __init__(self, why: str, rows: Sequence[int]) -> None:
         named = f", after these rows: {', '.join(map(str, rows))}" if rows else ""
-        super().__init__(f"looking for the rows that end or hold up the process was given up {why}{named}")
+        super().__init__(f"the search for the rows that end or block the process was aborted {why}{named}")
         self.why, self.rows = why, rows
 
     def numbered(self, numbers: Callable[[int], int]) -> "SearchAborted":
@@ -134,7 +134,9 @@ def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
     good = np.setdiff1d(np.arange(rows), np.array(list(faults)), assume_unique=True)
     rest = predict_good(model, rows_of(table, good), wanted)
     if rest.faults:
-        raise RuntimeError(f"a row raises beside others, but not alone: {next(iter(rest.faults.values()))}")
+        raise RuntimeError(
+            f"a row raises an exception among other rows, but not by itself: {next(iter(rest.faults.values()))}"
+        )
     return Outcome(rest.values, good, faults)
 
 
@@ -217,8 +219,8 @@ def rows_of(table: Table, which: slice | NDArray[np.int64]) -> Table:
 def _require(model: "LoadedModel", method: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
     if values.shape != shape:
         raise ModelRefused(
-            f"{method} of the model {model.manifest.name}@{model.manifest.version} gives an array of the shape "
-            f"{values.shape}, and its manifest promises {shape}."
+            f"{method} of the model {model.manifest.name}@{model.manifest.version} returned an array of the shape "
+            f"{values.shape}, but its manifest says {shape}."
         )
 
 

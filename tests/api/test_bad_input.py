@@ -188,7 +188,7 @@ def test_json_that_does_not_fit_is_refused(http: httpx.Client, body: bytes, stat
 
 def test_a_fault_in_json_says_where(http: httpx.Client) -> None:
     problem = refused(http.post("/predict", json={"instances": [[25, 3], {"age": 1, "pclass": "x"}]}), 422)
-    assert problem["errors"] == [{"where": "instances[1].pclass", "message": "takes a number"}]
+    assert problem["errors"] == [{"where": "instances[1].pclass", "message": "must be a number"}]
     problem = refused(http.post("/predict", json={"features": {"age": 25, "pclas": 3}}), 422)
     assert {"where": "features.pclas", "message": "unknown; the nearest is 'pclass'"} in problem["errors"]
 

@@ -62,7 +62,7 @@ def test_an_estimator_without_names_takes_the_columns_in_their_order(registry, d
 
 def test_an_estimator_without_names_and_another_number_of_columns_is_refused(registry, data, frame, pickled):
     file = pickled(LogisticRegression().fit(frame[["a", "b"]].to_numpy(), frame.y))
-    with pytest.raises(Unprocessable, match=r"takes 2 features without names, and examples\.csv has 3"):
+    with pytest.raises(Unprocessable, match=r"with 2 features without names, and examples\.csv has 3"):
         add(file, "m", registry, data)
 
 
@@ -116,7 +116,9 @@ def test_a_pickle_of_another_scikit_learn_is_refused_as_a_worker_would(
     with monkeypatch.context() as older:
         older.setattr("sklearn.base.__version__", "1.2.0")
         dump(estimator, file)
-    with pytest.raises(Unprocessable, match=r"with scikit-learn 1\.2\.0, and here is .*ROWCAST_MODEL_VERSIONS=warn"):
+    with pytest.raises(
+        Unprocessable, match=r"with scikit-learn 1\.2\.0, but .* is installed here.*ROWCAST_MODEL_VERSIONS=warn"
+    ):
         add(file, "m", registry, data)
     assert registry.aliases("m") == {"latest": "1"}
     assert registry.versions("m") == ["1"]
@@ -130,7 +132,7 @@ def test_an_older_scikit_learn_is_said_and_written_down_if_asked_for(registry, d
     said = []
     manifest = add(file, "m", registry, data, versions="warn", say=said.append)
     assert manifest.libraries["scikit-learn"] == "1.2.0"
-    assert any(sentence.startswith("It was trained with scikit-learn 1.2.0; here is ") for sentence in said)
+    assert any(sentence.startswith("The model was trained with scikit-learn 1.2.0; ") for sentence in said)
     with pytest.raises(ModelRefused, match=r"1\.2\.0"):
         load(registry, manifest, "strict")
 
@@ -148,8 +150,8 @@ class Words:
 @pytest.mark.parametrize(
     ("estimator", "sentence"),
     [
-        ({"a": 1}, "holds a dict, which has no `predict`"),
-        (LogisticRegression(), "does not take these columns: NotFittedError"),
+        ({"a": 1}, "contains a dict, which has no `predict` method"),
+        (LogisticRegression(), "does not accept these columns: NotFittedError"),
         (LogisticRegression().fit(pd.DataFrame({"c": [0, 1]}), [0, 1]), "examples.csv has no column 'c'"),
     ],
 )
@@ -174,14 +176,14 @@ def test_a_plain_class_may_predict_text(registry, data, pickled):
 def test_a_target_that_the_model_has_no_class_for_is_refused(registry, write, frame, pickled):
     file = pickled(LogisticRegression().fit(frame[["a", "b"]], frame.y))
     examples = write(["a", "b", "y"], *([n, n, "no"] for n in range(20)), *([n, n, "yes"] for n in range(20)))
-    with pytest.raises(Unprocessable, match="no class 'no'"):
+    with pytest.raises(Unprocessable, match="the value 'no', which is not a class"):
         add(file, "m", registry, examples, target="y")
 
 
 def test_files_that_are_missing_or_no_pickle_are_said(registry, data, tmp_path, pickled, frame):
-    with pytest.raises(NotFound, match="There is no file"):
+    with pytest.raises(NotFound, match="File not found"):
         add(tmp_path / "none.pkl", "m", registry, data)
-    with pytest.raises(NotFound, match="There is no file"):
+    with pytest.raises(NotFound, match="File not found"):
         add(pickled(LogisticRegression().fit(frame[["a", "b"]], frame.y)), "m", registry, tmp_path / "none.csv")
     (tmp_path / "no.pkl").write_bytes(b"hello")
     with pytest.raises(Unreadable, match=r"no\.pkl cannot be read here"):

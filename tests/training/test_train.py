@@ -226,7 +226,7 @@ def test_a_cell_that_makes_a_column_text_is_said(registry, write):
     path = write(["x", "y"], *([n, n % 2] for n in range(40)), ["?", 0])
     said = []
     train(path, "y", "m", registry, say=said.append)
-    assert "The column 'x' is text: row 41 holds '?', which is no number." in said
+    assert "The column 'x' is read as text: row 41 has '?', which is not a number." in said
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_cell_that_makes_a_column_text_is_said(registry, write):
         ("survived", {"features": []}, "no column to predict 'survived' from"),
         ("survived", {"estimator": "random_forrest"}, "the nearest is 'random_forest'"),
         ("sex", {"estimator": "random_forest_regressor"}, "a regressor learns numbers"),
-        ("age", {"estimator": "random_forest_classifier"}, "take a regressor"),
+        ("age", {"estimator": "random_forest_classifier"}, "use a regressor"),
         ("name", {}, "1309 distinct values"),
         ("survived", {"aliases": ["1"]}, "'1' is not a valid alias"),
     ],
@@ -253,7 +253,7 @@ def test_what_is_wrong_is_said_and_nothing_is_registered(registry, titanic, targ
 
 
 def test_a_file_or_a_name_that_is_none_is_said(registry, titanic, tmp_path):
-    with pytest.raises(NotFound, match="There is no file"):
+    with pytest.raises(NotFound, match="File not found"):
         train(tmp_path / "none.csv", "y", "m", registry)
     with pytest.raises(Unprocessable, match="is not a valid name for a model"):
         train(titanic, "survived", "../m", registry)
@@ -261,7 +261,7 @@ def test_a_file_or_a_name_that_is_none_is_said(registry, titanic, tmp_path):
 
 def test_numbers_that_an_estimator_cannot_take_are_refused_in_words(registry, write):
     path = write(["x", "y"], *([n, n % 2] for n in range(39)), ["1e300", 1])
-    with pytest.raises(Unprocessable, match="The estimator cannot learn from this"):
+    with pytest.raises(Unprocessable, match="The estimator cannot be fitted to these rows"):
         train(path, "y", "m", registry, estimator="random_forest")
 
 

@@ -23,7 +23,7 @@ def fit(pipeline: Pipeline, table: pd.DataFrame, values: npt.NDArray[Any], say: 
         try:
             pipeline.fit(table, values)
         except ValueError as error:
-            raise Unprocessable(f"The estimator cannot learn from this: {error}") from error
+            raise Unprocessable(f"The estimator cannot be fitted to these rows: {error}") from error
     for message in dict.fromkeys(str(warning.message).split("\n", 1)[0] for warning in caught):
         say(f"While fitting: {message}")
     predict_in_one_thread(pipeline)

@@ -53,14 +53,16 @@ def read_target(name: str, cells: Sequence[Cell], wanted: Task | None) -> Target
     ]
     kept = [str(cells[row]) for row in there]
     if len(kept) < LEAST_ROWS:
-        raise _wrong(name, f"only {len(kept)} rows have a value; it takes {LEAST_ROWS}")
+        raise _wrong(name, f"only {len(kept)} rows have a value; at least {LEAST_ROWS} are needed")
     rows = np.array(there, dtype=np.intp)
     dropped = len(cells) - len(there)
     if is_number:
         values = _finite(name, [(row, numbers[cell]) for row, cell in zip(there, kept, strict=True)])
         return Target(*_of_numbers(name, values, wanted), rows, dropped)
     if wanted == "regression":
-        raise _wrong(name, f"a regressor learns numbers, and {next(c for c in kept if number(c) is None)!r} is none")
+        raise _wrong(
+            name, f"a regressor learns numbers, and {next(c for c in kept if number(c) is None)!r} is not a number"
+        )
     return Target("classification", _labels(name, _plain(kept)), rows, dropped)
 
 
@@ -70,14 +72,14 @@ def _of_numbers(name: str, values: list[float], wanted: Task | None) -> tuple[Ta
     if wanted == "regression" or (wanted is None and not (whole and few)):
         return "regression", np.array(values, dtype="float64")
     if not whole:
-        raise _wrong(name, "a classifier learns classes, and these are numbers with a fraction; take a regressor")
+        raise _wrong(name, "a classifier learns classes, and these are numbers with a fraction; use a regressor")
     return "classification", _labels(name, [int(value) for value in values])
 
 
 def _finite(name: str, values: list[tuple[int, float | None]]) -> list[float]:
     for row, value in values:
         if is_infinite(value):
-            raise _wrong(name, f"row {row + 1} is not finite")
+            raise _wrong(name, f"the number in row {row + 1} is not finite")
     return [value for _, value in values if value is not None]
 
 
@@ -89,9 +91,9 @@ def _plain(cells: list[str]) -> list[str] | list[bool]:
 def _labels(name: str, labels: Sequence[str | bool | int]) -> npt.NDArray[Any]:
     counts = Counter(labels)
     if len(counts) == 1:
-        raise _wrong(name, f"every row is {labels[0]!r}; there is nothing to tell apart")
+        raise _wrong(name, f"every row is {labels[0]!r}; a classifier needs at least two classes")
     if len(counts) > MOST_CLASSES:
-        raise _wrong(name, f"it has {len(counts)} distinct values; a classifier takes up to {MOST_CLASSES} classes")
+        raise _wrong(name, f"it has {len(counts)} distinct values; a classifier can learn up to {MOST_CLASSES} classes")
     # Text as objects is what pandas hands to scikit-learn, so a model is the same as one from a script.
     return np.array(labels, dtype=object if isinstance(labels[0], str) else None)
 

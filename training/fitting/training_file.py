@@ -51,7 +51,7 @@ def read_csv(path: Path) -> CsvFile:
         with io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="") as text:
             return _columns(path.name, _records(path.name, text))
     except FileNotFoundError:
-        raise NotFound(f"There is no file {path}.") from None
+        raise NotFound(f"File not found: {path}.") from None
     except UnicodeDecodeError:
         offset = _first_bad_byte(path)
         raise NotUtf8(offset, str(path), f"the byte at offset {offset} is not UTF-8") from None
@@ -90,12 +90,16 @@ def _columns(name: str, records: Iterator[list[str]]) -> CsvFile:
     row = 0
     for row, record in enumerate(records, 1):
         if len(record) != len(header):
-            raise Unprocessable(f"{name}, row {row}: it has {len(record)} fields, the header has {len(header)}.")
+            raise Unprocessable(f"{name}, row {row}: it has {_fields(len(record))}, the header has {len(header)}.")
         for column, cell in zip(columns, record, strict=True):
             column.append(same.setdefault(cell, cell))
     if row == 0:
-        raise Unprocessable(f"{name} has a header and no rows.")
+        raise Unprocessable(f"{name} has a header line but no rows.")
     return CsvFile(name, dict(zip(header, columns, strict=True)), row)
+
+
+def _fields(count: int) -> str:
+    return "1 field" if count == 1 else f"{count} fields"
 
 
 def _require_distinct(name: str, header: Sequence[str]) -> None:

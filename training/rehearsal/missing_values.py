@@ -115,7 +115,7 @@ def allow_gaps(
         predicted |= set(file.features)
         agreed |= set(_agreeing(rehearsal, script, model, file))
     for name in sorted(predicted - agreed):
-        say(f"A row without {name!r} will be a bad row: the service cannot predict it as your script does.")
+        say(f"A row without {name!r} will be a bad row, because the service cannot predict it as your script does.")
     rehearsal.take([one.model_copy(update={"missing": one.name in agreed}) for one in features], container)
 
 

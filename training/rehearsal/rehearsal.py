@@ -121,17 +121,17 @@ def _allow_absence(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
     container = rehearsal.draft.container or "frame"
     if container == "frame" and rehearsal.compare(rehearsal.model(features, container)) is None:
         rehearsal.take(features, container)
-        say(f"The model never looks at {', '.join(map(repr, sorted(unused)))}: files may do without.")
+        say(f"The model does not use {', '.join(map(repr, sorted(unused)))}: files need not have them.")
 
 
 _IF_LOADED = (
-    "The model predicts something else after it was saved and loaded. Compare `predict` of "
+    "The model makes other predictions after it was saved and loaded. Compare `predict` of "
     "`pickle.loads(pickle.dumps(model))` with that of the model: what it needs must be among the attributes that are "
     "pickled, and loading must not change them."
 )
 _IF_CUT = (
-    "A step of the model gives other values for fewer rows at once. Find it by comparing its `transform` for the whole "
-    "sample with that for the first 64 rows, and replace it."
+    "A step of the model returns other values if it gets fewer rows at once. Find it by comparing its `transform` for "
+    "the whole sample with that for the first 64 rows, and replace it."
 )
 
 

@@ -174,7 +174,7 @@ def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str], sa
         cells = sample.cells[name]
         if cells.str.fullmatch(LEADING_ZERO).any() and learned.get(name) != "number":
             kinds[name] = "text"
-            say(f"{name!r} is read as text (dtype='str'), as some of its cells have leading zeros.")
+            say(f"{name!r} is read as text (dtype='str'), because some of its cells have leading zeros.")
     return kinds
 
 
@@ -195,7 +195,7 @@ def _why_not(error: Exception | None, sample: Sample, features: Sequence[str]) -
     shown = ", ".join(features[:5]) + (", ..." if len(features) > 5 else "")
     what = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
     return (
-        f"model.predict(pandas.read_csv({sample.name!r})[[{shown}]]) fails: the estimator does not take these columns: "
-        f"{what}. If your own script reads the file otherwise, say how: --kind NAME=text|category|date|boolean, "
-        "--na-values, --decimal, --features."
+        f"model.predict(pandas.read_csv({sample.name!r})[[{shown}]]) fails: the estimator does not accept these "
+        f"columns: {what}. If your script reads the file with other options, pass them here too: "
+        "--kind NAME=text|category|date|boolean, --na-values, --decimal, --features."
     )

@@ -119,10 +119,10 @@ def read_sample(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Sample:
         data = gzip.decompress(data) if data.startswith(_GZIP) else data
         text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except FileNotFoundError:
-        raise NotFound(f"There is no file {path}.") from None
+        raise NotFound(f"File not found: {path}.") from None
     except UnicodeDecodeError as error:
         raise Unreadable(
-            f"{path.name} is not UTF-8: the byte at offset {error.start} does not fit. Save it as CSV UTF-8."
+            f"{path.name} is not UTF-8: the byte at offset {error.start} is not valid. Save the file as CSV UTF-8."
         ) from None
     except (OSError, EOFError) as error:
         raise Unreadable(f"{path} cannot be read: {error}") from error
@@ -132,7 +132,7 @@ def read_sample(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Sample:
     except ValueError as error:  # ParserError and EmptyDataError are ValueErrors
         raise Unreadable(f"{path.name} cannot be read as CSV: {error}") from error
     if cells.empty:
-        raise Unprocessable.at("file", f"{path.name} has a header line and no rows")
+        raise Unprocessable.at("file", f"{path.name} has a header line but no rows")
     return Sample(path.name, cells, dialect)
 
 

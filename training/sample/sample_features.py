@@ -32,8 +32,8 @@ def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named:
     if wanted != len(rest):
         raise Unprocessable.at(
             "features",
-            f"the estimator takes {wanted} features without names, and {sample.name} has {len(rest)} columns for them; "
-            "name them in the estimator's order: --features a,b",
+            f"the estimator was fitted with {wanted} features without names, and {sample.name} has {len(rest)} "
+            "columns; list its columns in the estimator's order: --features a,b",
         )
     return rest
 
@@ -81,12 +81,12 @@ def _kind(column: "pd.Series[Any]") -> Any:
 
 def _date_format(name: str, column: "pd.Series[Any]", sample: Sample, script: Script) -> str:
     if column.dtype.kind != "M":
-        raise Unprocessable.at(name, "pandas does not read all of its cells as dates of one format")
+        raise Unprocessable.at(name, "pandas cannot read all of its cells as dates of one format")
     na_texts = set(script.dialect.na_texts())
     first = next(cell for cell in sample.cells[name] if cell not in na_texts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = guess_datetime_format(first)
     if found is None:
-        raise Unprocessable.at(name, f"pandas cannot tell the format of the date {first!r}; write it as 2026-12-31")
+        raise Unprocessable.at(name, f"pandas cannot guess the format of the date {first!r}; write it as 2026-12-31")
     return str(found)

@@ -127,8 +127,8 @@ def another_sklearn(trained_with: str) -> str | None:
     if _major_minor(trained_with) == _major_minor(here):
         return None
     return (
-        f"was trained with scikit-learn {trained_with}, and here is {here}: train it again with this one, or set "
-        "ROWCAST_MODEL_VERSIONS=warn to open it all the same"
+        f"was trained with scikit-learn {trained_with}, but {here} is installed here: train it again with this one, or "
+        "set ROWCAST_MODEL_VERSIONS=warn to open it anyway"
     )
 
 

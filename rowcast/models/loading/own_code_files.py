@@ -34,14 +34,14 @@ def read_code(paths: Sequence[Path]) -> dict[str, bytes]:
             if name in found:
                 raise _refused(f"{name!r} is given twice")
             if not re.fullmatch(CODE_PATH, name):
-                raise _refused(f"the name of {name!r} cannot be stored: letters, digits, '_', '-' and '.' are taken")
+                raise _refused(f"the name of {name!r} cannot be stored; use letters, digits, '_', '-' and '.'")
             if file.suffix in _COMPILED:
-                raise _refused(f"{name!r} is compiled, so it cannot travel: install its package where the workers run")
+                raise _refused(f"{name!r} is compiled and cannot be stored: install its package where the workers run")
             found[name] = file.read_bytes()
             total_bytes += len(found[name])
             if len(found) > MAX_CODE_FILES or total_bytes > MAX_CODE_BYTES:
                 limits = f"{MAX_CODE_FILES} files, or {MAX_CODE_BYTES // 1024**2} MiB"
-                raise _refused(f"{str(path)!r} has more than {limits}; give only the package that the model imports")
+                raise _refused(f"{str(path)!r} has more than {limits}; pass only the package that the model imports")
     _require_one_module_per_name(found)
     return found
 
@@ -49,7 +49,7 @@ def read_code(paths: Sequence[Path]) -> dict[str, bytes]:
 def _files(path: Path, said: Path) -> Iterator[tuple[str, Path]]:
     """Each file at `path`, with its path in the model's folder `code`."""
     if not path.exists():
-        raise NotFound(f"There is no file or folder {said} (--code).")
+        raise NotFound(f"File or folder not found: {said} (--code).")
     name = path.stem if path.is_file() else path.name
     if (path.is_file() and path.suffix != ".py") or not name.isidentifier():
         raise _refused(f"{str(said)!r} is not a module (NAME.py) or the folder of a package")

@@ -26,7 +26,7 @@ def trained(rowcast, people: Path, models: Path) -> None:
     done = rowcast("train", "--data", people, *words, "--alias", "production")
     assert done.returncode == 0, done.stderr
     assert done.stdout == b"people@1\n"
-    assert b"rows held out" in done.stderr
+    assert b"held-out rows" in done.stderr
 
 
 @pytest.mark.usefixtures("trained")
@@ -124,13 +124,25 @@ def test_a_sample_is_read_as_the_users_script_reads_it(
     ("column", "words", "sentence"),
     [
         ("zip", ["--kind", "zip"], "'zip' is not NAME=KIND, for example zip=text"),
-        ("zip", ["--kind", "zip=txt"], "zip=txt: there is no kind 'txt'; take one of number, integer"),
+        ("zip", ["--kind", "zip=txt"], "zip=txt: 'txt' is not a kind; use one of number, integer"),
         ("zip", ["--kind", "zap=text"], "sample.csv has no column 'zap'; the nearest is 'zip'"),
         ("zip", ["--parse-dates", "dey"], "sample.csv has no column 'dey'; the nearest is 'day'"),
-        ("land", ["--parse-dates", "land"], "land: pandas does not read all of its cells as dates of one format"),
-        ("land", ["--kind", "land=number"], "land=number: sample.csv cannot be read so: could not convert string to"),
-        ("land", ["--kind", "land=integer"], "land=integer: sample.csv cannot be read so: not all of its cells are"),
-        ("land", ["--kind", "land=boolean"], "land=boolean: sample.csv cannot be read so: the column 'land' has cells"),
+        ("land", ["--parse-dates", "land"], "land: pandas cannot read all of its cells as dates of one format"),
+        (
+            "land",
+            ["--kind", "land=number"],
+            "land=number does not fit sample.csv: could not convert string to",
+        ),
+        (
+            "land",
+            ["--kind", "land=integer"],
+            "land=integer does not fit sample.csv: some cells are not numbers",
+        ),
+        (
+            "land",
+            ["--kind", "land=boolean"],
+            "land=boolean does not fit sample.csv: the column 'land' has cells",
+        ),
         ("zip", ["--default-na=no"], "--default-na"),
         ("age", ["--na-values", "?"], "age"),
     ],

@@ -58,15 +58,15 @@ def test_models_whose_names_begin_alike_are_kept_apart(registry, draft):
 
 def test_an_empty_registry_says_that_there_is_none(registry):
     assert registry.names() == []
-    with pytest.raises(NotFound, match="There is no model 'titanic'; none exist"):
+    with pytest.raises(NotFound, match="The registry has no model 'titanic'; none exist"):
         registry.resolve("titanic")
 
 
 @pytest.mark.parametrize(
     ("reference", "sentence"),
     [
-        ("titanik", "There is no model 'titanik'; the nearest is 'titanic'."),
-        ("TITANIC", "There is no model 'TITANIC'; the nearest is 'titanic'."),
+        ("titanik", "The registry has no model 'titanik'; the nearest is 'titanic'."),
+        ("TITANIC", "The registry has no model 'TITANIC'; the nearest is 'titanic'."),
         ("titanic@2", "The model 'titanic' has no version or alias '2'; these exist: '1', 'latest'."),
         ("titanic@lates", "The model 'titanic' has no version or alias 'lates'; the nearest is 'latest'."),
         ("titanic@", "The model 'titanic' has no version or alias ''; these exist: '1', 'latest'."),
@@ -210,7 +210,7 @@ def test_bytes_that_are_not_those_of_the_manifest_are_refused(registry, draft):
 def test_a_file_that_is_gone_is_not_found(registry, draft):
     manifest = registry.register("m", b"", draft)
     registry.storage.delete("m/1/model.pkl")
-    with pytest.raises(NotFound, match="gone from the registry"):
+    with pytest.raises(NotFound, match="missing from the registry"):
         registry.model_bytes(manifest)
 
 

@@ -108,7 +108,7 @@ def test_what_no_row_alone_is_to_blame_for_goes_through() -> None:
     ],
 )
 def test_a_model_that_breaks_its_promise_is_refused(answer: Any, shares: Any) -> None:
-    with pytest.raises(ModelRefused, match="promises"):
+    with pytest.raises(ModelRefused, match="but its manifest says"):
         predict(loaded(Answering(answer, shares), numbers("a"), [0, 1]), np.zeros((2, 1)), Wanted(True))
 
 

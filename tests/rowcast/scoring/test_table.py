@@ -167,8 +167,8 @@ def test_each_bad_row_has_one_fault_and_says_why() -> None:
         b"t,False,,1e3\r\n"
     )
     found = read(data, ["t", "f", "m", "n"], known, Options(delimiter=","))
-    empty = "empty, and the model takes no missing value here"
-    a_number = "not a number; leave the cell empty if it is missing or name such cells by na_values"
+    empty = "empty, and the model does not accept a missing value here"
+    a_number = "not a number; if it means missing, leave the cell empty or list its text in na_values"
     assert faults_of(found) == [
         (0, "m", "x", a_number),
         (1, "n", "", empty),
@@ -177,7 +177,7 @@ def test_each_bad_row_has_one_fault_and_says_why() -> None:
         (4, "", "", "has 3 fields, the header has 4"),
         (5, "", "", "has 5 fields, the header has 4"),
         (6, "", "", "has a carriage return outside quotes; rows end in LF or CRLF"),
-        (7, "n", "nan", "'nan' means missing, and the model takes no missing value here"),
+        (7, "n", "nan", "'nan' means missing, and the model does not accept a missing value here"),
         (8, "m", "inf", "not a finite number"),
     ]
     assert found.good.tolist() == [9]

@@ -40,14 +40,14 @@ def test_rows_without_a_target_are_left_out_and_counted():
 @pytest.mark.parametrize(
     ("cells", "task", "sentence"),
     [
-        (["0", "1"], None, "only 2 rows have a value; it takes 10"),
+        (["0", "1"], None, "only 2 rows have a value; at least 10 are needed"),
         ([None] * 20, None, "only 0 rows have a value"),
-        (["1"] * 10, None, "every row is 1; there is nothing to tell apart"),
+        (["1"] * 10, None, "every row is 1; a classifier needs at least two classes"),
         (["a"] * 10, None, "every row is 'a'"),
         (["0.5"] * 9 + ["inf"], None, "row 10 is not finite"),
         (["0.5"] * 9 + ["1e999"], "regression", "row 10 is not finite"),
         ([f"name {n}" for n in range(201)], None, "201 distinct values"),
-        (["a", "b"] * 5, "regression", "'a' is none"),
+        (["a", "b"] * 5, "regression", "'a' is not a number"),
         (["0.5", "1"] * 5, "classification", "a fraction"),
     ],
 )

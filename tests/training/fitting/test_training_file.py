@@ -27,9 +27,9 @@ def test_a_gzipped_file_is_known_by_its_bytes(tmp_path):
     [
         (b"", Unprocessable, "data.csv is empty"),
         (b"\n\n", Unprocessable, "data.csv is empty"),
-        (b"a,b\n", Unprocessable, "has a header and no rows"),
+        (b"a,b\n", Unprocessable, "has a header line but no rows"),
         (b"a,b,a\n1,2,3\n", Unprocessable, "more than one column 'a'"),
-        (b"a,b\n1,2\n3\n", Unprocessable, "row 2: it has 1 fields, the header has 2"),
+        (b"a,b\n1,2\n3\n", Unprocessable, "row 2: it has 1 field, the header has 2"),
         (b"a,b\n1,2,3\n", Unprocessable, "row 1: it has 3 fields, the header has 2"),
         (b"a,b\n1,\xff\n", NotUtf8, "offset 6"),
         (gzip.compress(b"a\n1\n" * 1000, mtime=0)[:-12], Unreadable, "cannot be read"),
@@ -53,7 +53,7 @@ def test_a_cell_may_be_larger_than_the_csv_module_expects(tmp_path):
 
 
 def test_a_file_that_is_not_there_or_is_a_folder_is_said(tmp_path):
-    with pytest.raises(NotFound, match="There is no file"):
+    with pytest.raises(NotFound, match="File not found"):
         read_csv(tmp_path / "none.csv")
     with pytest.raises(Unreadable):
         read_csv(tmp_path)

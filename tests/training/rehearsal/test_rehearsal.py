@@ -128,7 +128,7 @@ def test_columns_that_the_model_drops_are_optional(register):
     model = make_pipeline(ColumnTransformer([("age", "passthrough", ["age"])]), LinearRegression())
     manifest, said = register(model.fit(sample, sample["age"]), sample)
     assert manifest.required_names == ["age"]
-    assert any("never looks at 'id', 'plan'" in sentence for sentence in said)
+    assert any("does not use 'id', 'plan'" in sentence for sentence in said)
 
 
 def test_the_cells_that_mean_missing_are_kept_and_said(register):
@@ -137,7 +137,7 @@ def test_the_cells_that_mean_missing_are_kept_and_said(register):
     model = HistGradientBoostingClassifier(max_iter=3).fit(plans(), plans()["plan"])
     manifest, said = register(model, sample, na_values=["-"])
     assert {"", "NA", "-"} <= set(manifest.na_values)
-    assert "These cells mean missing, as in pandas: '-', 'NA'." in said
+    assert "These cells count as missing values, as in pandas: '-', 'NA'." in said
 
 
 def test_yes_and_no_are_booleans_if_they_are_named_so(register):

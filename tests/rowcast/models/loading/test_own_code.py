@@ -104,7 +104,7 @@ def test_code_that_was_changed_is_never_imported(registry, registered, tmp_path)
     with pytest.raises(ModelRefused, match=r"code/mypackage/words\.py of m@1 .*SHA-256 differs"):
         load(registry, manifest, "warn")
     registry.storage.delete("m/1/code/mypackage/words.py")
-    with pytest.raises(NotFound, match=r"code/mypackage/words\.py of m@1 is gone"):
+    with pytest.raises(NotFound, match=r"code/mypackage/words\.py of m@1 is missing"):
         load(registry, manifest, "warn")
     assert not mark.exists()
 
@@ -184,7 +184,7 @@ def test_what_is_no_code_is_refused(tmp_path, files, given, fault):
 
 
 def test_code_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(NotFound, match=r"There is no file or folder .*none\.py \(--code\)"):
+    with pytest.raises(NotFound, match=r"File or folder not found: .*none\.py \(--code\)"):
         read_code([tmp_path / "none.py"])
 
 
