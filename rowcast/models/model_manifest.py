@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from rowcast.models import cells
+
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 """What a model and an alias may be called: they are folder names and stand in URLs."""
 
@@ -21,15 +23,6 @@ MAX_CODE_BYTES = 8 * 1024**2
 
 Label = bool | int | float | str
 
-
-NA_TEXTS = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"),
-    *("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-)
-"""The cells that `pandas.read_csv` reads as missing unless it is told otherwise (pandas 3.1, `STR_NA_VALUES`)."""
-
-TRUE_TEXTS, FALSE_TEXTS = ("true", "1", "1.0"), ("false", "0", "0.0")
-"""The cells that mean true and false, in any case, if a feature does not name its own; each with its opposite."""
 
 Kind = Literal["number", "integer", "text", "boolean", "date", "category"]
 
@@ -60,6 +53,16 @@ class Feature(BaseModel):
     date_format: str | None = Field(
         default=None, description="Of a date: its format, for example `%Y-%m-%d`, as `pandas.to_datetime` takes it."
     )
+
+    @property
+    def true_texts(self) -> Sequence[str]:
+        """The cells that mean true, in any case. The first one is how a value is written."""
+        return self.true_values or cells.TRUE_TEXTS
+
+    @property
+    def false_texts(self) -> Sequence[str]:
+        """The cells that mean false, in any case. The first one is how a value is written."""
+        return self.false_values or cells.FALSE_TEXTS
 
 
 class Golden(BaseModel):
@@ -120,7 +123,7 @@ class Draft(BaseModel):
         "depend on it), or one Series. None: a DataFrame if the estimator was fitted with one, otherwise an array.",
     )
     na_values: list[str] = Field(
-        default=list(NA_TEXTS), description="The cells that mean missing: pandas' own, and those that were named."
+        default=list(cells.NA_TEXTS), description="The cells that mean missing: pandas' own, and those that were named."
     )
     keep_default_na: bool = Field(default=True, description="Whether pandas' own are among them.")
     golden: Golden | None = Field(default=None, description="The golden sample, which a worker checks after loading.")
@@ -156,7 +159,7 @@ class Draft(BaseModel):
         """The cells that mean missing; `named` takes the place of those that were named at registration."""
         if named is None:
             return frozenset(self.na_values)
-        return frozenset((*(NA_TEXTS if self.keep_default_na else ()), *named))
+        return frozenset(cells.na_texts(named, keep_default=self.keep_default_na))
 
 
 class Manifest(Draft):

@@ -1,11 +1,11 @@
 """One row as JSON, checked against a model's features, before it is queued."""
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from rowcast.errors import RowValues
+from rowcast.models import cells
 from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.nearest import nearest
 
@@ -44,7 +44,7 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
 def csv_value(value: Any, feature: Feature) -> Any:
     """A checked value as the cell of a CSV that the feature reads as the same: booleans by its own texts, 3.0 as 3."""
     if isinstance(value, bool) and feature.kind == "boolean":
-        return ((feature.true_values or ["true"]) if value else (feature.false_values or ["false"]))[0]
+        return (feature.true_texts if value else feature.false_texts)[0]
     if isinstance(value, float) and value.is_integer() and feature.kind == "integer":
         return int(value)
     return value
@@ -87,25 +87,14 @@ def _misfit(value: Any, feature: Feature) -> str | None:
     if value is None or (value == "" and feature.kind in ("text", "date", "category")):
         return None if feature.missing else "missing, and the model does not accept a missing value here"
     fits = {
-        "number": isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value),
-        "integer": isinstance(value, int | float) and not isinstance(value, bool) and _is_whole(value),
+        "number": isinstance(value, int | float) and not isinstance(value, bool) and cells.is_finite(value),
+        "integer": isinstance(value, int | float) and not isinstance(value, bool) and cells.is_whole(value),
         "text": isinstance(value, str),
         "boolean": isinstance(value, bool),
         "date": isinstance(value, str),
         "category": isinstance(value, str | bool | int | float),
     }[feature.kind]
     return None if fits else f"must be {_EXPECTED[feature.kind]}"
-
-
-def _is_whole(value: float) -> bool:
-    return _is_finite(value) and float(value).is_integer() and -(2**63) <= value < 2**63
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond what a float holds
-        return False
 
 
 def _fault(where: str, name: str, message: str) -> dict[str, str]:

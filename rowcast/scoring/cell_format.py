@@ -1,9 +1,9 @@
 """Reading: how the cells of one job are written, apart from what each feature takes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isnan
 
+from rowcast.models import cells
 from rowcast.models.model_manifest import Manifest
 
 
@@ -23,25 +23,4 @@ class Reading:
     ) -> "Reading":
         """The reading of a job: `na_values` are the job's own, None for those of the model."""
         texts = manifest.na_texts(na_values)
-        return cls(delimiter, decimal, frozenset(_spellings(texts)), frozenset(_numbers(texts)))
-
-
-def _numbers(texts: Iterable[str]) -> Iterable[float]:
-    for text in texts:
-        try:
-            value = float(text)
-        except ValueError:
-            continue
-        if not isnan(value):
-            yield value
-
-
-def _spellings(texts: Iterable[str]) -> Iterable[str]:
-    """The texts, and of numbers the spellings that pandas adds (`_stringify_na_values`): `-999` and `-999.0`."""
-    for text in texts:
-        yield text
-        for value in _numbers([text]):
-            yield str(value)
-            if value.is_integer():
-                yield f"{int(value)}.0"
-                yield str(int(value))
+        return cls(delimiter, decimal, frozenset(cells.na_spellings(texts)), frozenset(cells.na_numbers(texts)))

@@ -9,19 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rowcast.models.model_manifest import FALSE_TEXTS, TRUE_TEXTS, Feature
+from rowcast.models.cells import NAT_TEXTS, boolean, number, numbers, whole_number
+from rowcast.models.model_manifest import Feature
 from rowcast.scoring.cell_format import Reading
 
 Column = Any
 """The values of one feature, shape (rows,): a numpy array or one of pandas', of the type that `column_dtype` gives."""
 
-_NO_DATES = frozenset({"NaT", "nat", "NAT", "nan", "NaN", "NAN"})
-"""What `pandas.to_datetime` reads as missing."""
-
 _DTYPES = {"number": "float64", "integer": "int64", "text": "str", "date": "datetime64[us]", "category": "category"}
 _FILLERS = {"number": 0.0, "integer": 0, "boolean": False, "text": "", "date": pd.NaT, "category": math.nan}
-_INTEGER = re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*")
-_INT64 = range(-(2**63), 2**63)
 _SHOWN_CATEGORIES = 5
 
 
@@ -92,7 +88,7 @@ def _read_dates(feature: Feature, cells: Sequence[str], reading: Reading) -> tup
     values: list[Any] = []
     faults: dict[str, str] = {}
     for cell, value in zip(cells, parsed, strict=True):
-        is_missing = cell in reading.na_texts or cell in _NO_DATES
+        is_missing = cell in reading.na_texts or cell in NAT_TEXTS
         values.append(pd.NaT if is_missing else value)
         try:
             if is_missing:
@@ -108,11 +104,11 @@ def _plain_numbers(cells: Sequence[str], reading: Reading) -> NDArray[np.float64
     """The numbers, if every cell is a finite number without further question; otherwise None."""
     if reading.decimal != "." or reading.na_numbers:
         return None
-    try:
-        values = np.array([float(cell) for cell in cells])
-    except ValueError:
+    found = numbers(cells)
+    if found is None:
         return None
-    return values if np.isfinite(values).all() and "_" not in "".join(cells) else None
+    values = np.array(found)
+    return values if np.isfinite(values).all() else None
 
 
 def _numbers(feature: Feature, reading: Reading) -> Callable[[str], float]:
@@ -124,16 +120,12 @@ def _numbers(feature: Feature, reading: Reading) -> Callable[[str], float]:
             if "." in cell:
                 raise InvalidCell(f"not a number: the decimal mark is {reading.decimal!r}")
             written = cell.replace(reading.decimal, ".")
-        try:
-            value = float(written)
-        except ValueError:
-            raise InvalidCell(_not_a_number(feature, cell, reading)) from None
-        if "_" in cell:
+        value = number(written)
+        # NaN here is not one of the spellings that mean missing: pandas would read the column as text.
+        if value is None or math.isnan(value):
             raise InvalidCell(_not_a_number(feature, cell, reading))
         if math.isinf(value):
             raise InvalidCell("not a finite number")
-        if math.isnan(value):  # not one of the spellings that mean missing: pandas would read the column as text
-            raise InvalidCell(_not_a_number(feature, cell, reading))
         return float(_missing(feature, cell)) if value in reading.na_numbers else value
 
     return read
@@ -149,21 +141,21 @@ def _not_a_number(feature: Feature, cell: str, reading: Reading) -> str:
 
 def _integers(_feature: Feature, _reading: Reading) -> Callable[[str], int]:
     def read(cell: str) -> int:
-        if not _INTEGER.fullmatch(cell) or int(cell) not in _INT64:
+        value = whole_number(cell)
+        if value is None:
             raise InvalidCell("not a whole number: the model was registered with whole numbers in this column")
-        return int(cell)
+        return value
 
     return read
 
 
 def _booleans(feature: Feature, _reading: Reading) -> Callable[[str], bool]:
     """Reads `true` and `false`, `1` and `0`, or the feature's own texts; capitals or not, as pandas does."""
-    true, false = feature.true_values or TRUE_TEXTS, feature.false_values or FALSE_TEXTS
-    known = {text.lower(): value for texts, value in ((true, True), (false, False)) for text in texts}
+    true, false = feature.true_texts, feature.false_texts
     takes = [text for pair in zip(true, false, strict=False) for text in pair if not text.endswith(".0")]
 
     def read(cell: str) -> bool:
-        value = known.get(cell.lower())
+        value = boolean(cell, true, false)
         if value is None:
             raise InvalidCell(f"not a boolean: write {', '.join(takes[:-1])} or {takes[-1]}")
         return value
@@ -176,27 +168,22 @@ def _categories(feature: Feature, _reading: Reading) -> Callable[[str], Any]:
     shown = ", ".join(map(str, known[:_SHOWN_CATEGORIES])) + (", ..." if len(known) > _SHOWN_CATEGORIES else "")
     flags = {str(value).lower(): value for value in known if isinstance(value, bool)}
     values = {str(value): value for value in known}
-    numbers = {float(value): value for value in known if isinstance(value, int | float) and not isinstance(value, bool)}
+    by_number = {
+        float(value): value for value in known if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
     def read(cell: str) -> Any:
         if cell in values:
             return values[cell]
         if cell.lower() in flags:
             return flags[cell.lower()]
-        if numbers and (value := _float_or_none(cell)) in numbers:
-            return numbers[value]
+        if (value := number(cell)) is not None and value in by_number:
+            return by_number[value]
         if feature.unseen == "missing":
             return math.nan
         raise InvalidCell(f"not one of the categories that the model knows: {shown}")
 
     return read
-
-
-def _float_or_none(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
 
 
 def _texts(_feature: Feature, _reading: Reading) -> Callable[[str], str]:

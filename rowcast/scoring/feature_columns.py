@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
+from rowcast.models.cells import FALSE, TRUE
 from rowcast.models.model_manifest import Feature
 from rowcast.scoring.cell_format import Reading
 from rowcast.scoring.cell_types import Column, as_column, column_dtype, convert
@@ -119,7 +120,7 @@ def _are_numbers(values: NDArray[Any], feature: Feature, data: bytes) -> bool:
         return False
     if ((values == 0) | (values == 1) | ~finite).all():
         folded = data.lower()
-        return b"true" not in folded and b"false" not in folded
+        return TRUE.encode() not in folded and FALSE.encode() not in folded
     return True
 
 

@@ -5,7 +5,6 @@ manifest's order; numbers as float64 with NaN for a missing one, booleans as boo
 one is missing), text as objects, str or None.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from math import inf, isnan, nan
 from typing import Any, Literal, cast
@@ -13,35 +12,24 @@ from typing import Any, Literal, cast
 import numpy as np
 import pandas as pd
 
+from rowcast.models import cells as cell_rules
 from rowcast.models.model_manifest import Feature, Label
 from training.fitting.training_file import Cell
 
 Kind = Literal["number", "text", "boolean"]
-
-LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
-"""Digits that are text: a number would lose the zero."""
-
-BOOLEANS = {"true": True, "false": False}
 
 SHOWN_CATEGORIES = 50
 """A text column with more values than this lists none of them in its manifest."""
 
 
 def number(cell: Cell) -> float | None:
-    """What Python's `float` takes, less underscores; NaN where it is missing, None where it is no number."""
-    if cell is None:
-        return nan
-    if "_" in cell:
-        return None
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+    """Returns the cell as a number: NaN if it is missing, None if it is not a number (`rowcast/models/cells.py`)."""
+    return nan if cell is None else cell_rules.number(cell)
 
 
 def boolean(cell: Cell) -> bool | None:
-    """The cell as a boolean: `true` or `false` in any case. None where it is missing or something else."""
-    return None if cell is None else BOOLEANS.get(cell.lower())
+    """Returns the cell as a boolean: `true` or `false` in any case. None if it is missing or something else."""
+    return None if cell is None else cell_rules.boolean(cell)
 
 
 def is_infinite(value: float | None) -> bool:
@@ -52,7 +40,7 @@ def is_infinite(value: float | None) -> bool:
 def kind_of(cells: Sequence[Cell]) -> Kind:
     """What a feature's cells are together. Infinities are no numbers, and digits with leading zeros are text."""
     distinct = set(cells) - {None}
-    if any(LEADING_ZERO.fullmatch(cell) for cell in distinct if cell is not None):
+    if any(cell_rules.LEADING_ZERO.fullmatch(cell) for cell in distinct if cell is not None):
         return "text"
     if distinct and all(boolean(cell) is not None for cell in distinct):
         return "boolean"

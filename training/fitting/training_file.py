@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from rowcast.errors import NotFound, NotUtf8, Unprocessable, Unreadable
-from rowcast.models.model_manifest import NA_TEXTS
+from rowcast.models.cells import NA_TEXTS
 from rowcast.nearest import or_nearest
 
 GZIP = b"\x1f\x8b"

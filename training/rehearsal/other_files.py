@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from rowcast.errors import Unprocessable
+from rowcast.models.cells import FALSE, TRUE
 from rowcast.models.model_manifest import Feature
 from training.rehearsal.compare import Difference, difference, taken
 from training.rehearsal.neighbours import BRUTE_FORCE, with_trees
@@ -66,7 +67,7 @@ def _strict(script: Script, frame: pd.DataFrame, feature: Feature) -> Feature:
         return feature
     if not tells_apart(script, frame, [feature.name], lambda column: column, whole):
         return feature
-    return feature.model_copy(update={"true_values": ["true"], "false_values": ["false"]})
+    return feature.model_copy(update={"true_values": [TRUE], "false_values": [FALSE]})
 
 
 def whole(column: "pd.Series[Any]") -> "pd.Series[Any]":

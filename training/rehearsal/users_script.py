@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.errors import Unprocessable
+from rowcast.models.cells import LEADING_ZERO
 from rowcast.models.loading.load import Container, parts
 from rowcast.models.model_manifest import Kind
-from training.fitting.column_kinds import LEADING_ZERO
 from training.sample.sample import Dialect, Sample
 
 METHODS = ("predict", "predict_proba", "decision_function")

@@ -14,12 +14,11 @@ import pandas as pd
 from rowcast.csv.delimiter import DELIMITERS
 from rowcast.csv.write import csv_cell
 from rowcast.errors import NotFound, Unprocessable, Unreadable
-from rowcast.models.model_manifest import FALSE_TEXTS, NA_TEXTS, TRUE_TEXTS, Kind
+from rowcast.models import cells as cell_rules
+from rowcast.models.model_manifest import Kind
 from rowcast.nearest import or_nearest
 
 _GZIP = b"\x1f\x8b"
-_BOOLEAN_PAIRS = {"yes": "no", "y": "n", "t": "f", "on": "off", **dict(zip(TRUE_TEXTS, FALSE_TEXTS, strict=True))}
-"""What people write for true, and for false beside it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Dialect:
 
     def na_texts(self) -> list[str]:
         """Every cell that means missing."""
-        return list(dict.fromkeys((*(NA_TEXTS if self.keep_default_na else ()), *self.na_values)))
+        return list(cell_rules.na_texts(self.na_values, keep_default=self.keep_default_na))
 
     def read(self, data: bytes, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """`pandas.read_csv` as the user's script calls it, and the columns that it selects."""
@@ -136,16 +135,6 @@ def read_sample(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Sample:
     return Sample(path.name, cells, dialect)
 
 
-def booleans_of(cells: "pd.Series[str]", na_texts: Sequence[str]) -> tuple[str, str] | None:
-    """How a column writes true and false, for example `("yes", "no")`; None if it has other cells too."""
-    distinct = {cell for cell in cells.unique() if cell not in na_texts}
-    folded = {cell.strip().lower() for cell in distinct}
-    for true, false in _BOOLEAN_PAIRS.items():
-        if folded and folded <= {true, false}:
-            return true, false
-    return None
-
-
 def _delimiter(header: str, wanted: Sequence[str]) -> str:
     def found(delimiter: str) -> tuple[int, int]:
         names = [name.strip().strip('"') for name in header.split(delimiter)]
@@ -156,7 +145,7 @@ def _delimiter(header: str, wanted: Sequence[str]) -> str:
 
 def _as_booleans(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """A column of text as pandas' booleans: `bool`, or objects with NaN if any is missing."""
-    pair = booleans_of(column.dropna().astype("str"), [])
+    pair = cell_rules.boolean_pair(column.dropna().astype("str").unique())
     if pair is None:
         raise ValueError(f"the column {column.name!r} has cells that are neither true nor false")
     values = np.array([np.nan if pd.isna(cell) else cell.strip().lower() == pair[0] for cell in column], "object")

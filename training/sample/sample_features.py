@@ -9,10 +9,11 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from rowcast.errors import Unprocessable
-from rowcast.models.model_manifest import TRUE_TEXTS, Feature
+from rowcast.models.cells import TRUE_TEXTS, boolean_pair
+from rowcast.models.model_manifest import Feature
 from training.fitting.column_kinds import SHOWN_CATEGORIES
 from training.rehearsal.users_script import Script
-from training.sample.sample import Sample, booleans_of
+from training.sample.sample import Sample
 
 
 def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named: Sequence[str] | None) -> list[str]:
@@ -63,7 +64,7 @@ def _feature(name: str, column: "pd.Series[Any]", script: Script, sample: Sample
     if kind == "category" and isinstance(column.dtype, pd.CategoricalDtype):
         more["categories"] = column.cat.categories.tolist()
     if kind == "boolean" and named == "boolean":
-        pair = booleans_of(sample.cells[name], script.dialect.na_texts())
+        pair = boolean_pair(set(sample.cells[name].unique()) - set(script.dialect.na_texts()))
         if pair is not None and pair[0] not in TRUE_TEXTS:
             more |= {"true_values": [pair[0]], "false_values": [pair[1]]}
     if kind == "date":

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rowcast.jobs.options import Options
+from rowcast.models.cells import NA_TEXTS
 from rowcast.models.loading.load import LoadedModel
-from rowcast.models.model_manifest import NA_TEXTS, Feature, Manifest
+from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.scoring import feature_columns as columns_module
 from rowcast.scoring.cell_format import Reading
 from rowcast.scoring.cell_types import convert
