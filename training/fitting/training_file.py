@@ -1,19 +1,15 @@
 """A CSV file to train from, plain or gzipped, as columns of cells; it does not say what a cell means."""
 
 import csv
-import gzip
 import io
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
 
-from rowcast.errors import NotFound, NotUtf8, Unprocessable, Unreadable
+from rowcast.errors import Unprocessable
 from rowcast.models.cells import NA_TEXTS
-from rowcast.nearest import or_nearest
-
-GZIP = b"\x1f\x8b"
+from training.input_file import no_column, read_text
 
 Cell = str | None
 """The text of a cell, unquoted; None if it is missing, which pandas takes an empty cell and `NA` to be."""
@@ -34,49 +30,47 @@ class CsvFile:
             Unprocessable: there is no such column; says `where` it was asked for, and the nearest one.
         """
         if wanted not in self.columns:
-            near = or_nearest(wanted, self.columns)
-            raise Unprocessable.at(where, f"{self.name} has no column {wanted!r}; {near}")
+            raise no_column(self.name, wanted, self.columns, where)
         return self.columns[wanted]
 
 
 def read_csv(path: Path) -> CsvFile:
-    """Reads the whole file (RFC 4180, UTF-8, a comma between cells, a header line; blank lines are no rows).
+    """Reads the whole file: RFC 4180 with a header line and commas. Blank lines are not rows.
 
     Raises:
-        NotFound: there is no such file.
-        Unreadable: it cannot be read, or is broken gzip.
-        Unprocessable: it is empty, not UTF-8, names a column twice, or has rows of another length.
+        NotFound, Unreadable, NotUtf8: see `read_text`.
+        Unprocessable: it is empty, names a column twice, or has rows of another length.
     """
+    return _columns(path.name, _records(path.name, read_text(path)))
+
+
+def _records(name: str, text: str) -> Iterator[list[str]]:
+    """Yields the records of all lines but blank ones (spaces and tabs). A quoted blank is a cell, as in pandas."""
+    csv.field_size_limit(sys.maxsize)  # the module's own limit of 128 KiB protects from hostile files
+    lines = _Lines(text)
+    reader = csv.reader(lines)
     try:
-        with io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="") as text:
-            return _columns(path.name, _records(path.name, text))
-    except FileNotFoundError:
-        raise NotFound(f"File not found: {path}.") from None
-    except UnicodeDecodeError:
-        offset = _first_bad_byte(path)
-        raise NotUtf8(offset, str(path), f"the byte at offset {offset} is not UTF-8") from None
-    except (OSError, EOFError) as error:
-        raise Unreadable(f"{path} cannot be read: {error}") from error
-
-
-def _open(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        zipped = file.read(2) == GZIP
-    return cast(BinaryIO, gzip.open(path, "rb")) if zipped else path.open("rb")
-
-
-def _records(name: str, text: TextIO) -> Iterator[list[str]]:
-    csv.field_size_limit(sys.maxsize)  # the module's own limit of 128 KiB is for hostile files, not for one's own
-    reader = csv.reader(text)
-    try:
-        yield from (record for record in reader if record and not _is_blank(record))
+        for record in reader:
+            if lines.last.strip(" \t\r\n"):
+                yield record
     except csv.Error as error:
         raise Unprocessable(f"{name}, line {reader.line_num}: {error}.") from error
 
 
-def _is_blank(record: Sequence[str]) -> bool:
-    """Whether a line had spaces and tabs only, which pandas skips, too."""
-    return len(record) == 1 and record[0] != "" and not record[0].strip(" \t")
+class _Lines:
+    """The lines of a text, with their ends."""
+
+    def __init__(self, text: str) -> None:
+        self._rest = io.StringIO(text, newline="")
+        self.last = ""
+        """The line that was read last."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        self.last = next(self._rest)
+        return self.last
 
 
 def _columns(name: str, records: Iterator[list[str]]) -> CsvFile:
@@ -106,16 +100,3 @@ def _require_distinct(name: str, header: Sequence[str]) -> None:
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
         raise Unprocessable(f"{name} has more than one column {', '.join(map(repr, twice))}.")
-
-
-def _first_bad_byte(path: Path) -> int:
-    """The offset of the first byte that is not UTF-8. No character spans a line end."""
-    offset = 0
-    with _open(path) as file:
-        for line in file:
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                return offset + error.start
-            offset += len(line)
-    return offset

@@ -1,7 +1,6 @@
 """Batches: whether the prediction of a row depends on the rows beside it, and on which step of the model that lies."""
 
 import warnings
-from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -9,13 +8,11 @@ import numpy as np
 import pandas as pd
 
 from rowcast.errors import Unprocessable
+from training.rehearsal.chunk_cuts import BLOCK_ROWS, chunk_cuts
 from training.rehearsal.compare import Difference, difference, is_rounding, taken
 from training.rehearsal.neighbours import REMEDY, looks_by_brute_force
 from training.rehearsal.single_rows import SECONDS, in_time, rows_alone
 from training.rehearsal.users_script import Answers, Script
-
-BLOCK_ROWS = 64
-"""Chunks are cut at multiples of this many rows (rowcast/csv/chunker.py)."""
 
 ROUNDING_NOTE = (
     "Rows alone, and files under 64 rows, may differ in the last bit from the same rows in a larger file, as they do "
@@ -60,15 +57,9 @@ def require_independent_rows(script: Script, frame: pd.DataFrame, seconds_alone:
     return [ROUNDING_NOTE] if rounds else []
 
 
-def _pieces(rows: int) -> Iterator[tuple[int, int]]:
-    """Halves and blocks of 64, as (start, stop)."""
-    half = -(-rows // (2 * BLOCK_ROWS)) * BLOCK_ROWS if rows > BLOCK_ROWS else max(1, rows // 2)
-    yield 0, half
-    if half < rows:
-        yield half, rows
-    for start in range(0, min(rows, 4 * BLOCK_ROWS), BLOCK_ROWS):
-        if rows > BLOCK_ROWS:
-            yield start, min(start + BLOCK_ROWS, rows)
+def _pieces(rows: int) -> list[tuple[int, int]]:
+    """Returns the pieces to compare, as (start, stop). A file that is one chunk is cut in two all the same."""
+    return chunk_cuts(rows) if rows > BLOCK_ROWS else [(0, rows // 2), (rows // 2, rows)]
 
 
 def _refusal(script: Script, frame: pd.DataFrame, found: Difference | None, why: str) -> Unprocessable:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rowcast.errors import Unprocessable
@@ -21,7 +20,8 @@ from rowcast.models.loading.load import as_loaded, predict_in_one_thread, withou
 from rowcast.models.model_manifest import Draft
 from training.estimator_facts import describe
 from training.rehearsal.as_the_service import manifest_of
-from training.rehearsal.batch_dependence import BLOCK_ROWS, require_independent_rows
+from training.rehearsal.batch_dependence import require_independent_rows
+from training.rehearsal.chunk_cuts import BLOCK_ROWS, chunk_cuts
 from training.rehearsal.golden_rows import golden_sample
 from training.rehearsal.missing_values import allow_gaps
 from training.rehearsal.other_files import allow_for_other_types
@@ -143,19 +143,15 @@ def _finish(rehearsal: Rehearsal, seconds_alone: float) -> None:
         raise Unprocessable(f"The service cannot predict what your script predicts: {found.said(name)}. {_IF_LOADED}")
     script, trial = rehearsal.script, rehearsal.trials[0]
     alone = in_time(rows_alone(script.read(trial.data), trial.answers["predict"]), seconds_alone, LEAST_SERVED)
-    for piece in chain(_cuts(len(trial.rows)), (np.array([row]) for row in alone)):
-        found = compared(model, trial.cut(piece, script.dialect.delimiter), script)
-        if found is not None and not (found.is_rounding and len(piece) == 1):
+    for start, stop in chain(_chunks(len(trial.rows)), ((row, row + 1) for row in alone)):
+        found = compared(model, trial.cut(np.arange(start, stop), script.dialect.delimiter), script)
+        if found is not None and not (found.is_rounding and stop - start == 1):
             raise Unprocessable(
                 f"The service cannot predict what your script predicts: cut into chunks, {found.said(name)}. {_IF_CUT}"
             )
     rehearsal.golden = golden_sample(rehearsal, model)
 
 
-def _cuts(rows: int) -> Iterator[NDArray[np.int64]]:
-    """The rows of chunks as a worker may get them: halves, and the first blocks of 64."""
-    every = np.arange(rows)
-    half = -(-rows // (2 * BLOCK_ROWS)) * BLOCK_ROWS
-    for piece in (every[:half], every[half:], every[:BLOCK_ROWS], every[BLOCK_ROWS : 2 * BLOCK_ROWS]):
-        if len(piece) >= BLOCK_ROWS or (len(piece) and rows <= BLOCK_ROWS):
-            yield piece
+def _chunks(rows: int) -> list[tuple[int, int]]:
+    """Returns the chunks to compare, as (start, stop). A last piece under 64 rows may differ in the last bit."""
+    return [(start, stop) for start, stop in chunk_cuts(rows) if stop - start >= BLOCK_ROWS or rows <= BLOCK_ROWS]

@@ -1,6 +1,5 @@
 """The sample: a CSV of what will be sent, as raw cells, and as `pandas.read_csv` reads it in the user's script."""
 
-import gzip
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,12 +12,10 @@ import pandas as pd
 
 from rowcast.csv.delimiter import DELIMITERS
 from rowcast.csv.write import csv_cell
-from rowcast.errors import NotFound, Unprocessable, Unreadable
+from rowcast.errors import Unprocessable, Unreadable
 from rowcast.models import cells as cell_rules
 from rowcast.models.model_manifest import Kind
-from rowcast.nearest import or_nearest
-
-_GZIP = b"\x1f\x8b"
+from training.input_file import no_column, read_text
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,7 @@ class Sample:
         """
         if wanted in self.cells:
             return wanted
-        near = or_nearest(wanted, [str(name) for name in self.cells.columns])
-        raise Unprocessable.at(where, f"{self.name} has no column {wanted!r}; {near}")
+        raise no_column(self.name, wanted, map(str, self.cells.columns), where)
 
 
 def written(cells: pd.DataFrame, dialect: Dialect) -> bytes:
@@ -109,22 +105,11 @@ def read_sample(path: Path, dialect: Dialect, wanted: Sequence[str]) -> Sample:
     """Reads the file, gzipped or not. The delimiter is the one under which its header has most of the `wanted` names.
 
     Raises:
-        NotFound: there is no such file.
+        NotFound, NotUtf8: see `read_text`.
         Unreadable: it cannot be read as CSV.
         Unprocessable: it has no rows.
     """
-    try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if data.startswith(_GZIP) else data
-        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except FileNotFoundError:
-        raise NotFound(f"File not found: {path}.") from None
-    except UnicodeDecodeError as error:
-        raise Unreadable(
-            f"{path.name} is not UTF-8: the byte at offset {error.start} is not valid. Save the file as CSV UTF-8."
-        ) from None
-    except (OSError, EOFError) as error:
-        raise Unreadable(f"{path} cannot be read: {error}") from error
+    text = read_text(path)
     dialect = replace(dialect, delimiter=_delimiter(text.lstrip().split("\n", 1)[0], wanted))
     try:
         cells = pd.read_csv(io.StringIO(text), sep=dialect.delimiter, dtype="str", na_filter=False, index_col=False)

@@ -1,5 +1,7 @@
 import gzip
+import io
 
+import pandas as pd
 import pytest
 
 from rowcast.errors import NotFound, NotUtf8, Unprocessable, Unreadable
@@ -16,6 +18,19 @@ def test_quotes_line_ends_blank_lines_and_a_byte_order_mark_are_read_as_rfc_4180
     file = read(tmp_path, '\ufeffa,b\r\n"1,""x""\r\ny",2\n\n  \n,NA\r\n\t\n'.encode())
     assert file.columns == {"a": ['1,"x"\r\ny', None], "b": ["2", None]}
     assert file.rows == 2
+
+
+@pytest.mark.parametrize("line", ['" "', '""', '"\t"', '"\n "', "", " ", "\t", " \t "])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_quoted_blank_is_a_row_and_a_blank_line_is_not_as_in_pandas(tmp_path, line, end):
+    text = f"a{end}x{end}{line}{end}y{end}"
+    expected = pd.read_csv(io.StringIO(text, newline=""), dtype="str").a.tolist()
+    found = read(tmp_path, text.encode()).columns["a"]
+    assert found == [None if pd.isna(cell) else cell for cell in expected]
+
+
+def test_utf_16_is_read_if_it_begins_with_its_mark(tmp_path):
+    assert read(tmp_path, "a,b\nä,1\n".encode("utf-16")).columns == {"a": ["ä"], "b": ["1"]}
 
 
 def test_a_gzipped_file_is_known_by_its_bytes(tmp_path):

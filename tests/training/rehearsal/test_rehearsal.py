@@ -162,7 +162,7 @@ def test_a_worker_refuses_a_model_that_predicts_otherwise_in_one_bit(register, r
     digest = Golden(rows=50, sha256=hashlib.sha256(changed).hexdigest())
     draft = Draft(**{name: getattr(manifest, name) for name in Draft.model_fields} | {"golden": digest})
     again = registry.register("m", registry.model_bytes(manifest), draft, changed)
-    with pytest.raises(ModelRefused, match=f"row 1 of its golden sample gives {value}, and gave") as refused:
+    with pytest.raises(ModelRefused, match=f"row 1 of its golden sample it now gives {value}; it gave") as refused:
         ModelCache(registry, "strict").get("m", again.version)
     assert "ROWCAST_MODEL_VERSIONS=warn" in refused.value.detail
     assert ModelCache(registry, "warn").get("m", again.version).manifest == again
