@@ -3,9 +3,9 @@
 import io
 import pickle
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import joblib
 import numpy as np
@@ -20,17 +20,15 @@ from rowcast.models.loading.vetting import require_this_sklearn, vet_pickle
 from rowcast.models.model_manifest import Draft, Kind, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_name
+from training.add_options import NO_OPTIONS, AddOptions, Versions
 from training.fitting.metrics import measure
 from training.fitting.target import Task, read_target
 from training.registration import draft, register
 from training.rehearsal.rehearsal import Progress, no_progress, rehearse
-from training.rehearsal.single_rows import SECONDS
 from training.rehearsal.trial import Rehearsal
-from training.sample.sample import Dialect, Sample, read_sample
+from training.sample.sample import Sample, read_sample
 from training.sample.sample_features import feature_names
 from training.train import Say, silent
-
-Versions = Literal["strict", "warn"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -40,92 +38,71 @@ def add(
     name: str,
     registry: Registry,
     features_from: Path,
+    options: AddOptions = NO_OPTIONS,
     *,
-    target: str | None = None,
-    features: Sequence[str] | None = None,
-    kinds: Mapping[str, Kind] | None = None,
-    na_values: Sequence[str] = (),
-    keep_default_na: bool = True,
-    parse_dates: Sequence[str] = (),
-    decimal: str = ".",
-    code: Sequence[Path] = (),
-    versions: Versions = "strict",
     say: Say = silent,
     progress: Progress = no_progress,
-    seconds_alone: float = SECONDS,
 ) -> Manifest:
     """Registers the pickle in `file` as the next version of `name`; the alias `latest` moves to it.
 
-    It runs the pickle's code: the file has to be one that the caller trusts.
-
-    Args:
-        file: A pickle, or a file by `joblib.dump`, which is pickled anew.
-        name: The model's name.
-        registry: Where it goes.
-        features_from: The sample, a CSV of what will be sent.
-        target: Its column that holds the truth, to measure the model on; several, with commas, name its outputs.
-        features: The model's columns in its order; by default its own (`feature_names_in_`), or all but the target.
-        kinds: The types of columns that the user's script names (`dtype`, `parse_dates`).
-        na_values: Cells that mean missing, beside pandas' own.
-        keep_default_na: Whether pandas' own mean missing, too.
-        parse_dates: Columns that are dates; the same as the kind `date`.
-        decimal: The decimal mark of the sample.
-        code: The model's own modules (`NAME.py`) and packages (folders), which are stored with it.
-        versions: "warn" registers a pickle of another scikit-learn `MAJOR.MINOR`, too.
-        say: Is told, sentence by sentence, what was found.
-        progress: Is told how far the rehearsal is.
-        seconds_alone: Time for predicting rows of the sample alone, which the script and the service each do.
+    It runs the pickle's code, so the file must come from a source that the caller trusts. A file by `joblib.dump` is
+    stored as a plain pickle. `features_from` is the sample: a CSV of the rows that will be sent. `say` gets each
+    finding as a sentence, `progress` gets how far the rehearsal is.
 
     Raises:
         NotFound: one of the files is not there.
         Unreadable: one of them cannot be read.
-        Unprocessable: it is no model, a worker like this process could not open it, or the service cannot promise the
-            predictions of the user's script.
+        Unprocessable: it is not a model, a worker like this process could not open it, or the service cannot
+            guarantee the predictions of the user's script.
     """
     require_name(name)
-    own = ModelCode(read_code(code))
+    own = ModelCode(read_code(options.code))
     with own.active():
-        data, estimator, trained_with = _read(file, own, versions)
-        targets = [column for column in (target or "").split(",") if column]
-        wanted = [str(column) for column in getattr(estimator, "feature_names_in_", features or [])]
-        sample = read_sample(features_from, Dialect(",", decimal, tuple(na_values), keep_default_na), wanted)
-        sample = _with_kinds(sample, {**(kinds or {}), **dict.fromkeys(parse_dates, "date")})
-        facts = _training(file, sample, target, estimator)
+        data, estimator, trained_with = _read(file, own, options.versions)
+        sample = _sample_for(estimator, features_from, options)
+        facts = _training_facts(file, sample, options.target, estimator)
         rehearsal = rehearse(
             estimator,
             sample,
-            feature_names(estimator, sample, targets, features),
+            feature_names(estimator, sample, options.targets, options.features),
             lambda **found: draft(estimator, training=facts, **found),
-            targets=targets,
+            targets=options.targets,
             say=say,
             progress=progress,
-            seconds_alone=seconds_alone,
+            seconds_alone=options.single_row_seconds,
         )
-        made = _with_training(rehearsal, targets, trained_with, say)
-        manifest = register(registry, name, data, made, rehearsal.golden, own=own)
-        say_missing_texts(sample, manifest, say)
-        for note in manifest.notes:
-            say(note)
+        completed = _with_metrics(rehearsal, options.targets, trained_with, say)
+        manifest = register(registry, name, data, completed, rehearsal.golden, own=own)
+        _say_findings(sample, manifest, say)
         return manifest
 
 
-def say_missing_texts(sample: Sample, manifest: Manifest, say: Callable[[str], None]) -> None:
-    """Says which cells of the sample mean missing, beside empty ones."""
+def _sample_for(estimator: Any, path: Path, options: AddOptions) -> Sample:
+    """Reads the sample. The delimiter is the one under which its header has most of the model's columns."""
+    wanted = [str(column) for column in getattr(estimator, "feature_names_in_", options.features or [])]
+    return _with_kinds(read_sample(path, options.dialect, wanted), options.named_kinds)
+
+
+def _say_findings(sample: Sample, manifest: Manifest, say: Say) -> None:
+    """Says which cells of the sample, other than empty ones, mean missing, and what the manifest notes."""
     known = set(manifest.na_values) - {""}
     found = {cell for feature in manifest.features for cell in sample.cells[feature.name].unique() if cell in known}
     if found:
         say(f"These cells count as missing values, as in pandas: {', '.join(sorted(map(repr, found)))}.")
+    for note in manifest.notes:
+        say(note)
 
 
-def _with_training(rehearsal: Rehearsal, targets: Sequence[str], trained_with: str | None, say: Say) -> Draft:
-    """The draft with the model's metrics, if its target was named, and the scikit-learn that trained it, if another."""
-    made = rehearsal.draft
+def _with_metrics(rehearsal: Rehearsal, targets: Sequence[str], trained_with: str | None, say: Say) -> Draft:
+    """Returns the draft with the metrics, if one target was named, and with the scikit-learn of the training."""
+    completed = rehearsal.draft
     if len(targets) == 1:
-        made = made.model_copy(update={"metrics": _measured(rehearsal, targets[0])})
+        completed = completed.model_copy(update={"metrics": _measured(rehearsal, targets[0])})
     if trained_with is not None:
         say(f"The model was trained with scikit-learn {trained_with}; {library_version(SKLEARN)} is installed here.")
-        made = made.model_copy(update={"libraries": made.libraries | {SKLEARN: trained_with}})
-    return made
+        libraries = completed.libraries | {SKLEARN: trained_with}
+        completed = completed.model_copy(update={"libraries": libraries})
+    return completed
 
 
 def _with_kinds(sample: Sample, kinds: Mapping[str, Kind]) -> Sample:
@@ -153,7 +130,7 @@ def _require_readable(sample: Sample, column: str, kind: Kind) -> None:
         raise Unprocessable.at("kind", f"{column}={kind} does not fit {sample.name}: {error}") from error
 
 
-def _training(file: Path, sample: Sample, target: str | None, estimator: Any) -> dict[str, str | None]:
+def _training_facts(file: Path, sample: Sample, target: str | None, estimator: Any) -> dict[str, str | None]:
     return {
         "added_from": file.name,
         "features_from": sample.name,

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
-from rowcast.models.model_manifest import Feature, Label, Manifest
+from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_alias, require_name
 from training.fitting.column_kinds import feature, is_empty, odd_cell, table
@@ -18,7 +18,7 @@ from training.fitting.metrics import measure, split
 from training.fitting.pipelines import asked_task, recipe
 from training.fitting.target import Target, read_target
 from training.fitting.training_file import CsvFile, read_csv
-from training.registration import draft, register
+from training.registration import Training, draft, register
 from training.rehearsal.rehearsal import rehearse
 from training.rehearsal.single_rows import SECONDS
 from training.sample.sample import Dialect, read_sample
@@ -44,9 +44,10 @@ def train(
 ) -> Manifest:
     """Fits a pipeline to predict the column `target`, measures it, and registers it as the next version.
 
-    It is measured on a fifth of the rows, held out, and then fitted again on all of them. `features` are all
-    other columns where none are named. `say` hears, sentence by sentence, what is done and what is odd about
-    the data. The alias `latest` moves to the new version, and so do `aliases`. `seconds_alone` is as in `rehearse`.
+    It is measured on a fifth of the rows, which are held out, and then fitted again on all of them. If no `features`
+    are named, all other columns are features. `say` gets each step, and what is unusual about the data, as a sentence.
+    The alias `latest` moves to the new version, and so do `aliases`. `seconds_alone` is as in
+    `rehearse`.
 
     Raises:
         NotFound: there is no such file.
@@ -66,18 +67,12 @@ def train(
     say(f"Fitting {estimator} ({learned.task}) to {len(rows):,} rows and {len(described)} features.")
     metrics, held_out = _held_out(build(described, len(rows)), rows, learned, say)
     fitted = fit(build(described, len(rows)), rows, learned.values, say)
-    facts: dict[str, Label | list[str] | None] = {
-        "data": file.name,
-        "target": target,
-        "estimator": estimator,
-        "rows": len(rows),
-        "rows_without_target": learned.dropped,
-        "rows_held_out": held_out,
-    }
+    facts = _training_facts(file, target, estimator, learned, held_out)
+    names = [feature.name for feature in described]
     rehearsal = rehearse(
         fitted,
-        read_sample(Path(data), Dialect(), [one.name for one in described]),
-        [one.name for one in described],
+        read_sample(Path(data), Dialect(), names),
+        names,
         lambda **found: draft(fitted, training=facts, metrics=metrics, **found),
         say=silent,
         seconds_alone=seconds_alone,
@@ -86,6 +81,18 @@ def train(
     for alias in aliases:
         registry.set_alias(name, alias, manifest.version)
     return manifest
+
+
+def _training_facts(file: CsvFile, target: str, estimator: str, learned: Target, held_out: int) -> Training:
+    """Returns what the manifest says about the training."""
+    return {
+        "data": file.name,
+        "target": target,
+        "estimator": estimator,
+        "rows": len(learned.rows),
+        "rows_without_target": learned.dropped,
+        "rows_held_out": held_out,
+    }
 
 
 def _features(file: CsvFile, target: str, wanted: Sequence[str] | None, say: Say) -> list[Feature]:

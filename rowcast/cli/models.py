@@ -150,26 +150,22 @@ def add(
     """Register a trained model (pickle, joblib or cloudpickle). A rehearsal scores the sample first."""
     from rowcast.settings import Settings
     from training.add_model import add as add_model
+    from training.add_options import AddOptions
 
     registry, place = _registry(where, data)
+    options = AddOptions(
+        target=target,
+        features=_listed(features) or None,
+        kinds=_kinds(kind or []),
+        na_values=_listed(na_values),
+        keep_default_na=default_na,
+        parse_dates=_listed(parse_dates),
+        decimal=decimal,
+        code=code or (),
+        versions=Settings.read().model_versions,
+    )
     with rehearsal_bar() as progress:
-        manifest = add_model(
-            file,
-            name,
-            registry,
-            features_from,
-            target=target,
-            features=_listed(features) or None,
-            kinds=_kinds(kind or []),
-            na_values=_listed(na_values),
-            keep_default_na=default_na,
-            parse_dates=_listed(parse_dates),
-            decimal=decimal,
-            code=code or (),
-            versions=Settings.read().model_versions,
-            say=say,
-            progress=progress,
-        )
+        manifest = add_model(file, name, registry, features_from, options, say=say, progress=progress)
     _say_registered(manifest, place)
 
 

@@ -28,6 +28,7 @@ from rowcast.scoring.predict import Wanted, predict_rows
 from rowcast.scoring.score_chunk import ChunkSpec, score
 from rowcast.storage import Storage
 from training.add_model import add
+from training.add_options import AddOptions
 from worker.model_cache import ModelCache
 
 CHUNK_ROWS = (64, 128, 10**6)
@@ -117,7 +118,8 @@ def register(folder: Path, model: Any, sample: Path, read: Reading, target: str 
     file = folder / "model.pkl"
     file.write_bytes(pickle.dumps(model))
     registry = Registry(Storage(str(folder / "models")))
-    manifest = add(file, "m", registry, sample, target=target, seconds_alone=0, **read.for_rowcast)
+    options = AddOptions(target=target, single_row_seconds=0, **read.for_rowcast)
+    manifest = add(file, "m", registry, sample, options)
     return ModelCache(registry, "strict").get("m", manifest.version)
 
 

@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from rowcast.errors import ModelRefused, NotFound, Unprocessable, Unreadable
 from rowcast.models.loading.load import load
 from training.add_model import add
+from training.add_options import AddOptions
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_an_estimator_with_names_brings_its_features(registry, data, frame, pick
 
 def test_an_estimator_without_names_takes_the_columns_in_their_order(registry, data, frame, pickled):
     file = pickled(LogisticRegression().fit(frame[["a", "b"]].to_numpy(), frame.y))
-    manifest = add(file, "m", registry, data, target="y")
+    manifest = add(file, "m", registry, data, AddOptions(target="y"))
     assert manifest.feature_names == ["a", "b"]
     assert set(manifest.metrics) == {"accuracy", "balanced_accuracy", "log_loss", "roc_auc"}
     assert not hasattr(load(registry, manifest, "strict").estimator, "feature_names_in_")
@@ -74,7 +75,7 @@ def test_whether_a_feature_may_be_missing_is_tried_out(registry, data, frame, pi
 def test_missing_cells_in_the_examples_are_no_obstacle_to_a_model_that_takes_none(registry, write, frame, pickled):
     file = pickled(LogisticRegression().fit(frame[["a", "b"]], frame.y))
     examples = write(["a", "b", "y"], ["", 1, 0], *([n, n % 7, n % 2] for n in range(40)))
-    manifest = add(file, "m", registry, examples, target="y")
+    manifest = add(file, "m", registry, examples, AddOptions(target="y"))
     assert [one.missing for one in manifest.features] == [False, False]
     assert "accuracy" in manifest.metrics
 
@@ -83,13 +84,15 @@ def test_text_and_booleans_are_taken(registry, write, pickled):
     path = write(["t", "f", "y"], *([("red", "blue")[n % 2], str(n % 3 == 0).lower(), n % 2] for n in range(40)))
     rows = pd.read_csv(path)
     file = pickled(make_pipeline(OneHotEncoder(), LogisticRegression()).fit(rows[["t", "f"]], rows.y))
-    manifest = add(file, "m", registry, path, target="y")
+    manifest = add(file, "m", registry, path, AddOptions(target="y"))
     assert [one.kind for one in manifest.features] == ["text", "boolean"]
     assert manifest.metrics["accuracy"] == 1.0
 
 
 def test_regressors_and_clusterings_are_taken(registry, data, frame, pickled):
-    manifest = add(pickled(LinearRegression().fit(frame[["a", "b"]], frame.y)), "m", registry, data, target="y")
+    manifest = add(
+        pickled(LinearRegression().fit(frame[["a", "b"]], frame.y)), "m", registry, data, AddOptions(target="y")
+    )
     assert manifest.task == "regression"
     assert set(manifest.metrics) == {"r2", "mae", "rmse"}
     manifest = add(pickled(KMeans(2, n_init=1).fit(frame[["a", "b"]])), "m", registry, data)
@@ -130,7 +133,7 @@ def test_an_older_scikit_learn_is_said_and_written_down_if_asked_for(registry, d
         older.setattr("sklearn.base.__version__", "1.2.0")
         file = pickled(estimator)
     said = []
-    manifest = add(file, "m", registry, data, versions="warn", say=said.append)
+    manifest = add(file, "m", registry, data, AddOptions(versions="warn"), say=said.append)
     assert manifest.libraries["scikit-learn"] == "1.2.0"
     assert any(sentence.startswith("The model was trained with scikit-learn 1.2.0; ") for sentence in said)
     with pytest.raises(ModelRefused, match=r"1\.2\.0"):
@@ -165,7 +168,7 @@ def test_what_is_no_estimator_for_these_columns_is_refused(registry, data, pickl
 def test_a_model_with_several_outputs_has_a_name_for_each(registry, data, pickled):
     manifest = add(pickled(TwoValues()), "m", registry, data)
     assert (manifest.task, manifest.outputs, manifest.classes) == ("regression", ["0", "1"], None)
-    assert add(pickled(TwoValues()), "m", registry, data, target="a,y").outputs == ["a", "y"]
+    assert add(pickled(TwoValues()), "m", registry, data, AddOptions(target="a,y")).outputs == ["a", "y"]
 
 
 def test_a_plain_class_may_predict_text(registry, data, pickled):
@@ -177,7 +180,7 @@ def test_a_target_that_the_model_has_no_class_for_is_refused(registry, write, fr
     file = pickled(LogisticRegression().fit(frame[["a", "b"]], frame.y))
     examples = write(["a", "b", "y"], *([n, n, "no"] for n in range(20)), *([n, n, "yes"] for n in range(20)))
     with pytest.raises(Unprocessable, match="the value 'no', which is not a class"):
-        add(file, "m", registry, examples, target="y")
+        add(file, "m", registry, examples, AddOptions(target="y"))
 
 
 def test_files_that_are_missing_or_no_pickle_are_said(registry, data, tmp_path, pickled, frame):
@@ -242,7 +245,7 @@ def test_a_class_of_a_notebook_travels_in_a_cloudpickle(registry, data, frame, n
 def test_own_code_is_stored_with_the_version_and_its_packages_are_written_down(registry, write, tmp_path):
     file, code = write_model(tmp_path / "own", 10)
     data = write(["a"], *([n] for n in range(40)))
-    manifest = add(file, "m", registry, data, code=code)
+    manifest = add(file, "m", registry, data, AddOptions(code=code))
     assert {one.path for one in manifest.code} == set(registry.code_files(manifest))
     assert {module: one.version for module, one in manifest.requires.items()} == {
         "numpy": np.__version__,
@@ -255,7 +258,7 @@ def test_own_code_is_stored_with_the_version_and_its_packages_are_written_down(r
 def test_code_that_was_not_given_is_named_with_the_option(registry, data, tmp_path, given, option):
     file, _ = write_model(tmp_path / "own", 10)
     with pytest.raises(Unprocessable) as error:
-        add(file, "m", registry, data, code=[tmp_path / "own" / name for name in given])
+        add(file, "m", registry, data, AddOptions(code=[tmp_path / "own" / name for name in given]))
     assert option in error.value.detail
     assert registry.names() == []
 
@@ -265,7 +268,7 @@ def test_a_module_without_the_class_is_said_with_the_nearest(registry, data, tmp
     source = tmp_path / "own" / "mypackage" / "__init__.py"
     source.write_text(source.read_text().replace("Over", "Overs"))
     with pytest.raises(Unreadable, match="'mypackage' given by --code has no 'Over'; the nearest is 'Overs'"):
-        add(file, "m", registry, data, code=code)
+        add(file, "m", registry, data, AddOptions(code=code))
 
 
 def test_a_package_that_is_not_installed_is_named(registry, data, tmp_path):

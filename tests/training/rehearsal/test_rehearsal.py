@@ -19,6 +19,7 @@ from rowcast.errors import ModelRefused, Unprocessable
 from rowcast.models.model_manifest import Draft, Golden
 from rowcast.scoring.golden_sample import GoldenSample
 from training.add_model import add
+from training.add_options import AddOptions
 from training.rehearsal.golden_rows import GAP_ROWS
 from training.rehearsal.single_rows import LEAST_ROWS, in_time, rows_alone
 from worker.model_cache import ModelCache
@@ -34,7 +35,8 @@ def register(registry, tmp_path):
         (tmp_path / "model.pkl").write_bytes(pickle.dumps(estimator))
         sample.to_csv(tmp_path / "sample.csv", index=False)
         said = []
-        manifest = add(tmp_path / "model.pkl", "m", registry, tmp_path / "sample.csv", say=said.append, **options)
+        file, data = tmp_path / "model.pkl", tmp_path / "sample.csv"
+        manifest = add(file, "m", registry, data, AddOptions(**options), say=said.append)
         return manifest, said
 
     return run
@@ -103,7 +105,7 @@ def test_neighbours_by_brute_force_are_refused_with_what_to_use_instead(register
     with pytest.raises(Unprocessable, match=r"Batch-dependent step: .*algorithm='kd_tree'"):
         register(model, sample + 0.01)
     model = KNeighborsRegressor(5, algorithm="kd_tree", weights="distance").fit(sample, target)
-    assert register(model, sample + 0.01, seconds_alone=0)[0].task == "regression"
+    assert register(model, sample + 0.01, single_row_seconds=0)[0].task == "regression"
 
 
 def test_a_step_that_fills_gaps_from_the_rows_before_is_refused(register):
@@ -216,7 +218,7 @@ def test_each_value_of_a_column_is_predicted_alone(register):
     sample = pd.DataFrame({"town": towns, "size": np.arange(ROWS * 10) % 7})
     model = make_pipeline(FunctionTransformer(codes_in_order), LinearRegression()).fit(sample, np.arange(ROWS * 10))
     with pytest.raises(Unprocessable, match=r"Batch-dependent step: .*row 778 of the sample"):
-        register(model, sample, seconds_alone=0)
+        register(model, sample, single_row_seconds=0)
 
 
 def test_every_row_is_predicted_alone_if_there_is_time():
