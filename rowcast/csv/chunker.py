@@ -1,4 +1,4 @@
-"""The plan: an input's bytes go by, and come out as chunks of whole rows."""
+"""The chunker: the bytes of an input go in, and chunks of whole rows come out."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -8,17 +8,18 @@ import numpy as np
 from rowcast.csv import delimiter, scan
 from rowcast.csv.encoding import BadByte, Decoder
 from rowcast.csv.header import Header
+from rowcast.csv.input_buffer import InputBuffer
 from rowcast.csv.pending_rows import Chunk, PendingRows, trailing_blanks
 from rowcast.errors import CsvSyntax, EmptyFile, LineEndsLost, NotText, NotUtf8, TooLarge, Unprocessable
 
 _STEP_BYTES = 1024 * 1024
-"""A longer block is taken in steps, so that little more than a chunk is ever held."""
+"""A longer block is taken in steps, so that little more than a chunk is in memory at any time."""
 
 _SCAN_BYTES = 64 * 1024
-"""Data rows are looked for when so many bytes have come together: numpy is slow on a few."""
+"""Number of new bytes after which data rows are looked for: numpy is slow on a few bytes."""
 
 _SHORT_HEADER_BYTES = 4096
-"""A header line up to here is noticed with its last byte, even in blocks of one."""
+"""A header line up to this length is found as soon as its last byte has come, even if each block is one byte."""
 
 _ONE_LINE = (
     "is a single line without a line end, so it has a header and no rows; `curl -d` drops line ends: "
@@ -27,17 +28,31 @@ _ONE_LINE = (
 
 
 class Chunker:
-    """Takes an input in blocks of any size and gives its chunks.
+    """Takes an input in blocks of any size and returns its chunks.
 
     They depend only on the bytes, not on the blocks, unless `flush` asks for the rows that are there. A chunk ends with
-    the last row that ends within `chunk_bytes` and `chunk_rows` (it has at least one row), and all
-    but the last have a multiple of 64 rows, or of 4 where fewer than 64 fit. BLAS works on blocks of rows and treats
-    the odd ones at the end differently, in the last bit: with such cuts a linear model gives what it gives for the
+    the last row that ends within `chunk_bytes` and `chunk_rows`, and has at least one row. All chunks but the last have
+    a multiple of 64 rows, or of 4 if fewer than 64 fit. The reason is BLAS, which works on blocks of rows and treats
+    the odd ones at the end differently, in the last bit: with such cuts a linear model predicts the same as for the
     whole file. Blank lines at a chunk's edges are left out.
 
-    Rows of nothing but delimiters at the end of the file, which spreadsheets leave there, are not counted and come as a
-    last chunk of no rows. If they are more than a chunk holds, or there are no others, they are rows like any other.
+    Rows of nothing but delimiters at the end of the file, which spreadsheets leave there, are not counted. They come as
+    a last chunk of no rows. If they do not fit into a chunk, or if there are no other rows, they are normal rows.
     """
+
+    delimiter: str
+    """`auto` until the first line is there."""
+    decoder: Decoder
+    """Knows the encoding, and whether the input began with a byte order mark."""
+    separator_line: bytes
+    """The line `sep=;` before the header; it is neither the header nor a row. Empty if there is none."""
+    header: Header | None
+    line_end: bytes
+    """The line end of the header line, or of the first row if there is no header."""
+    rows_total: int
+    """Number of data rows found so far. Until `end`, blank ones at the end are counted."""
+    bytes_total: int
+    """Number of bytes fed so far."""
 
     def __init__(
         self,
@@ -53,61 +68,42 @@ class Chunker:
         encoding: str = "auto",
         keeps_blank_rows: bool = False,
     ) -> None:
-        """Makes a chunker that has seen nothing.
+        """Makes a chunker before the first byte.
 
         Args:
-            delimiter: as the option; also `auto`.
-            header: as the option.
-            chunk_bytes: most bytes of a chunk.
-            chunk_rows: most rows of a chunk.
-            max_row_bytes: most bytes of a row, its line end included.
-            max_columns: most columns.
-            on_header: called as soon as the header line is there; what it raises goes through.
-            features: the model's, in order.
-            encoding: as the option; also `auto`.
-            keeps_blank_rows: rows of nothing but delimiters are rows at the end of the file, too.
+            delimiter: the option of this name; also `auto`.
+            header: the option of this name.
+            chunk_bytes: maximum bytes of a chunk.
+            chunk_rows: maximum rows of a chunk.
+            max_row_bytes: maximum bytes of a row, with its line end.
+            max_columns: maximum number of columns.
+            on_header: called as soon as the header line is there; its exceptions are passed on.
+            features: the model's features, in order.
+            encoding: the option of this name; also `auto`.
+            keeps_blank_rows: whether rows of nothing but delimiters are rows at the end of the file, too.
         """
         self._chunk_bytes, self._max_row_bytes, self._max_columns = chunk_bytes, max_row_bytes, max_columns
-        self._on_header = on_header
-        self.delimiter = delimiter
-        """`auto` until the first line is there."""
-        self._features, self._keeps_blank_rows = features, keeps_blank_rows
-        self._awaits_header = header
-        self._at_start = True
-        self.decoder = Decoder(encoding)
-        """Knows the encoding, and whether a byte order mark came."""
+        self._on_header, self._features, self._keeps_blank_rows = on_header, features, keeps_blank_rows
+        self._awaits_header, self._at_start = header, True
         self._sha256 = hashlib.sha256()
-        self._buffer = bytearray()
-        # Offsets in the input, which stay what they are when the buffer's head goes:
-        self._begin = 0
-        """Where the buffer begins."""
+        self._buffer = InputBuffer()
         self._rows = PendingRows(chunk_bytes, chunk_rows)
-        self._open = 0
-        """Where the row begins whose end has not been seen."""
-        self._scanned = 0
-        """Up to where rows have been looked for."""
         self._chunks = 0
-        self.separator_line = b""
-        """The line `sep=;` that stood before the header; it is neither that nor a row."""
-        self.header: Header | None = None
-        self.line_end = b"\n"
-        """That of the header line, or of the first row where there is no header."""
-        self.rows_total = 0
-        """Data rows found so far, blank ones at the end included until `end`."""
-        self.bytes_total = 0
-        """Bytes fed so far."""
+        self.delimiter, self.decoder = delimiter, Decoder(encoding)
+        self.separator_line, self.header, self.line_end = b"", None, b"\n"
+        self.rows_total = self.bytes_total = 0
 
     @property
     def sha256(self) -> str:
-        """The digest of every byte so far, in hex."""
+        """The digest of all bytes so far, in hex."""
         return self._sha256.hexdigest()
 
     def feed(self, block: bytes) -> Iterator[Chunk]:
-        """Takes the next bytes and gives the chunks that they complete; go through them before the next block.
+        """Takes the next bytes and yields the chunks that they complete; take them all before the next block.
 
         Raises:
             NotUtf8: at once, for a byte that is not text.
-            Unprocessable, TooLarge, and what `on_header` raises: at once or while the chunks are gone through.
+            Unprocessable, TooLarge, and what `on_header` raises: at once, or while the chunks are taken.
         """
         self._sha256.update(block)
         self.bytes_total += len(block)
@@ -118,7 +114,7 @@ class Chunker:
         return self._take(text)
 
     def flush(self) -> Iterator[Chunk]:
-        """Gives the rows that have ended as chunks, however few they are: for a sender that pauses.
+        """Yields the rows that have ended as chunks, even if they are few: for a sender that pauses.
 
         Raises:
             As `feed`.
@@ -128,14 +124,14 @@ class Chunker:
             yield self._cut(count)
 
     def end(self) -> Iterator[Chunk]:
-        """Gives the last chunks.
+        """Yields the last chunks.
 
         Raises:
             Unprocessable: the input has no rows, or a quote is still open.
             NotUtf8, TooLarge: as in `feed`.
         """
         try:
-            self._buffer += self.decoder.end()
+            self._buffer.append(self.decoder.end())
         except BadByte as error:
             raise self._located(error) from None
         yield from self._scan(final=True)
@@ -147,32 +143,32 @@ class Chunker:
             yield self._cut(count)
         self.rows_total -= blanks
         if blanks:
-            yield Chunk(self._chunks, self.rows_total + 1, 0, bytes(self._buffer))
+            yield Chunk(self._chunks, self.rows_total + 1, 0, self._buffer.until(self._buffer.end))
 
     def _take(self, block: bytes) -> Iterator[Chunk]:
         with memoryview(block) as view:
             for start in range(0, len(block), _STEP_BYTES):
-                self._buffer += view[start : start + _STEP_BYTES]
+                self._buffer.append(view[start : start + _STEP_BYTES])
                 if self._is_due():
                     yield from self._scan(final=False)
 
     def _is_due(self) -> bool:
-        """Whether to look for rows: often enough to see each limit in time, seldom enough to stay linear.
+        """Returns whether to look for rows now: often enough to notice each limit, rarely enough to stay linear.
 
-        An open row is scanned again from its start, so its scans must lie the further apart, the longer it grows.
+        A row that has not ended is scanned again from its start, so the longer it is, the rarer its scans must be.
         """
-        end = self._begin + len(self._buffer)
-        unseen, known_open = end - self._scanned, self._scanned - self._open
+        buffer = self._buffer
+        unseen, known_open = buffer.end - buffer.scanned, buffer.scanned - buffer.row_start
         if self._awaits_header:
             wait = 0 if known_open < _SHORT_HEADER_BYTES else known_open // 8
         else:
             wait = max(min(_SCAN_BYTES, self._chunk_bytes), known_open)
-        return unseen > wait or end - self._open > self._max_row_bytes
+        return unseen > wait or buffer.end - buffer.row_start > self._max_row_bytes
 
     def _scan(self, final: bool) -> Iterator[Chunk]:
-        """Looks for rows in what has come since the last one, and cuts off the chunks that are complete."""
+        """Looks for rows in the bytes after the last complete row, and yields the chunks that are complete."""
         if self._at_start:
-            if (line := delimiter.separator_line(bytes(self._buffer[:16]), final=final)) is None:
+            if (line := delimiter.separator_line(self._buffer.first(16), final=final)) is None:
                 return
             self._at_start = False
             self._take_separator(line)
@@ -182,25 +178,25 @@ class Chunker:
             self._find_header(final)
         if not self._awaits_header:
             self._find_rows(final)
-            while count := self._rows.for_chunk(self._begin, self._open):
+            while count := self._rows.for_chunk(self._buffer.begin, self._buffer.row_start):
                 yield self._cut(count)
 
     def _take_separator(self, line: bytes) -> None:
         self.separator_line = line
-        self._open = len(line)
+        self._buffer.row_start = len(line)
         self._drop_blank_lines()
         if line and self.delimiter == delimiter.AUTO:
             self.delimiter = delimiter.separator(line)
 
     def _find_delimiter(self, final: bool) -> bool:
-        """Whether there are enough bytes to know it."""
-        data = bytes(memoryview(self._buffer)[self._open - self._begin :])
+        """Returns whether there are enough bytes to know the delimiter."""
+        data = self._buffer.from_row()
         found = delimiter.find_delimiter(data, self._features, header=self._awaits_header, final=final)
         if found:
             self.delimiter = found
         elif len(data) > self._max_row_bytes:
             raise TooLarge(f"{self._row_name(0)} (bytes)", self._max_row_bytes, "ROWCAST_MAX_ROW_BYTES")
-        self._scanned = self._begin + len(self._buffer)
+        self._buffer.scanned = self._buffer.end
         return found is not None
 
     def _find_header(self, final: bool) -> None:
@@ -215,7 +211,7 @@ class Chunker:
             self._awaits_header = False
             if self._on_header:
                 self._on_header(self.header)
-        self._open += int(found.stops[0]) if len(found) else found.rest
+        self._buffer.row_start += int(found.stops[0]) if len(found) else found.rest
         self._drop_blank_lines()
 
     def _find_rows(self, final: bool) -> None:
@@ -226,14 +222,20 @@ class Chunker:
             self.line_end = data[end:stop] or self.line_end
         self.rows_total += len(found)
         blanks = 0 if self._keeps_blank_rows else trailing_blanks(data, found, self.delimiter)
-        self._rows.add(self._open + found.starts, self._open + found.stops, blanks)
-        self._open += found.rest
+        row_start = self._buffer.row_start
+        self._rows.add(row_start + found.starts, row_start + found.stops, blanks)
+        self._buffer.row_start += found.rest
         self._drop_blank_lines()
 
     def _find_lines(self, final: bool) -> tuple[bytes, scan.Lines]:
-        """The bytes from the open row on, and the lines that end in them, none too long and no quote left open."""
-        data = bytes(memoryview(self._buffer)[self._open - self._begin :])
-        self._scanned = self._begin + len(self._buffer)
+        """Returns the bytes from the unfinished row on, and the lines that end in them.
+
+        Raises:
+            TooLarge: a line is too long.
+            CsvSyntax: the input has ended within quotes.
+        """
+        data = self._buffer.from_row()
+        self._buffer.scanned = self._buffer.end
         inside = scan.quoted(data, self.delimiter)
         limit = self._max_row_bytes
         found = scan.lines(data, inside, self.delimiter, final=final, most_blank_bytes=limit)
@@ -248,8 +250,8 @@ class Chunker:
         return data, found
 
     def _located(self, error: BadByte) -> Unprocessable:
-        """The error with its row and column; or another one, if that comes before it in the file."""
-        self._buffer += error.good
+        """Returns the error with its row and column. Raises another one if that comes first in the file."""
+        self._buffer.append(error.good)
         for _ in self._scan(final=False):
             pass
         where = "header"
@@ -260,16 +262,16 @@ class Chunker:
         return NotUtf8(error.offset, where, error.message)
 
     def _open_column(self) -> str:
-        """Names the column in which the bytes end that have come."""
+        """Returns the name of the column in which the bytes end, as `, column 'age'`; empty if it is unknown."""
         names = self.header.columns if self.header else self._features
         if self.delimiter == delimiter.AUTO or not names:
             return ""
-        row = bytes(memoryview(self._buffer)[self._open - self._begin :])
+        row = self._buffer.from_row()
         place = len(scan.fields(row, self.delimiter)) - 1
         return f", column {names[place]!r}" if place < len(names) else ""
 
     def _row_name(self, index: int) -> str:
-        """The name of the row `index` rows behind the known ones."""
+        """Returns how messages call the row that comes `index` rows after the known ones."""
         if self._awaits_header and index == 0:
             return "The header line"
         return f"Row {self.rows_total + index + (0 if self._awaits_header else 1)}"
@@ -286,14 +288,11 @@ class Chunker:
 
     def _cut(self, count: int) -> Chunk:
         first_row = self.rows_total - len(self._rows) + 1
-        length = self._rows.take(count) - self._begin
-        chunk = Chunk(self._chunks, first_row, count, bytes(memoryview(self._buffer)[:length]))
+        chunk = Chunk(self._chunks, first_row, count, self._buffer.until(self._rows.take(count)))
         self._chunks += 1
         self._drop_blank_lines()
         return chunk
 
     def _drop_blank_lines(self) -> None:
-        """Lets the buffer begin with a row; blank lines before it could otherwise pile up without end."""
-        begin = self._rows.begin if len(self._rows) else self._open
-        del self._buffer[: begin - self._begin]
-        self._begin = begin
+        """Lets the buffer begin with a row. Otherwise an input of blank lines could fill the memory."""
+        self._buffer.drop_until(self._rows.begin if len(self._rows) else self._buffer.row_start)

@@ -177,6 +177,11 @@ class Manifest(Draft):
         description="HMAC-SHA256 (hex) over the manifest without this field, by ROWCAST_MODEL_KEY.",
     )
 
+    @property
+    def reference(self) -> str:
+        """The version as people and requests name it, for example `titanic@1`."""
+        return f"{self.name}@{self.version}"
+
     @field_validator("code")
     @classmethod
     def _is_small(cls, code: list[CodeFile]) -> list[CodeFile]:

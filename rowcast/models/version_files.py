@@ -1,0 +1,93 @@
+"""The files of one version of a model, each of which is what the manifest says that it is."""
+
+import hashlib
+
+from rowcast.errors import ModelRefused, UnknownModel
+from rowcast.models.model_manifest import NAME, VERSION, Manifest
+from rowcast.storage import Storage
+
+
+def model_key(name: str, version: str) -> str:
+    """Returns the key of the pickle, for example `titanic/1/model.pkl`."""
+    return f"{name}/{version}/model.pkl"
+
+
+def golden_key(name: str, version: str) -> str:
+    """Returns the key of the golden sample."""
+    return f"{name}/{version}/golden.json"
+
+
+def code_key(name: str, version: str, path: str) -> str:
+    """Returns the key of a file of the model's own code."""
+    return f"{name}/{version}/code/{path}"
+
+
+def is_manifest_key(key: str) -> bool:
+    """Returns whether the key is that of a manifest, which is there as soon as its version is complete."""
+    parts = key.split("/")
+    return (
+        len(parts) == 3
+        and parts[2] == "manifest.json"
+        and NAME.fullmatch(parts[0]) is not None
+        and VERSION.fullmatch(parts[1]) is not None
+    )
+
+
+class VersionFiles:
+    """Reads the files of a version and compares their digests with the manifest, whose signature is checked before."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def model(self, manifest: Manifest) -> bytes:
+        """Reads the pickle.
+
+        Raises:
+            UnknownModel: the file is missing.
+            ModelRefused: it has another digest.
+        """
+        try:
+            data = self._storage.get(model_key(manifest.name, manifest.version))
+        except FileNotFoundError:
+            raise UnknownModel(f"The file of the model {manifest.reference} is missing from the registry.") from None
+        _require_digest(data, manifest.sha256, f"The model file of {manifest.reference}")
+        return data
+
+    def golden(self, manifest: Manifest) -> bytes | None:
+        """Reads the golden sample. Returns None if the version has none.
+
+        Raises:
+            ModelRefused: the file is missing, or has another digest.
+        """
+        if manifest.golden is None:
+            return None
+        what = f"The golden sample of {manifest.reference}"
+        try:
+            data = self._storage.get(golden_key(manifest.name, manifest.version))
+        except FileNotFoundError:
+            raise ModelRefused(f"{what} is missing from the registry.") from None
+        _require_digest(data, manifest.golden.sha256, what)
+        return data
+
+    def code(self, manifest: Manifest) -> dict[str, bytes]:
+        """Reads the model's own code. Returns content by path.
+
+        Raises:
+            UnknownModel: a file is missing.
+            ModelRefused: a file has another digest.
+        """
+        found = {}
+        for file in manifest.code:
+            what = f"The file code/{file.path} of {manifest.reference}"
+            try:
+                data = self._storage.get(code_key(manifest.name, manifest.version, file.path))
+            except FileNotFoundError:
+                raise UnknownModel(f"{what} is missing from the registry.") from None
+            _require_digest(data, file.sha256, what)
+            found[file.path] = data
+        return found
+
+
+def _require_digest(data: bytes, sha256: str, what: str) -> None:
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ModelRefused(f"{what} does not match its manifest (SHA-256 differs).")
