@@ -1,1 +1,1 @@
-"""The benchmark: Rowcast beside what its users would have written, in one run (`make bench`)."""
+"""The benchmark: Rowcast compared with what its users would have written, in one run (`make bench`)."""

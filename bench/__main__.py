@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [GROUP ...]`: measures the groups named, or all; prints and keeps what comes out."""
+"""`python -m bench [--quick] [GROUP ...]`: measures the named groups, or all; prints and stores the figures."""
 
 import argparse
 import os
@@ -24,16 +24,16 @@ def main() -> None:
     """Runs the groups."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("groups", nargs="*", default=list(GROUPS), metavar=f"{{{','.join(GROUPS)}}}")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller files: to try it out")
-    parser.add_argument("--folder", type=Path, default=Path(".bench"), help="where files and models are kept")
-    asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller files, for a quick try")
+    parser.add_argument("--folder", type=Path, default=Path(".bench"), help="folder for files and models")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     found = []
-    for name in asked.groups:
-        figures = GROUPS[name](asked.folder.absolute(), asked.quick)
+    for name in arguments.groups:
+        figures = GROUPS[name](arguments.folder.absolute(), arguments.quick)
         print(table(figures), flush=True)
         found += figures
-    if not asked.quick:
+    if not arguments.quick:
         plot(keep(found, f"{os.cpu_count()} cores, Python {platform.python_version()}"))
 
 

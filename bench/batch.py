@@ -20,7 +20,7 @@ PREDICTIONS = {"hist_gradient_boosting": 1.6, "random_forest": 1.6}
 
 
 def figures(folder: Path, quick: bool) -> list[Figure]:
-    """Every model over every file: Rowcast, the script, and two bare processes, in turn."""
+    """Returns every model over every file: Rowcast, the script, and two bare processes, in turn."""
     found = []
     files = [file for file in (data.numbers(folder), data.flights(folder)) if file]
     with rowcast(folder / "up") as service:
@@ -65,7 +65,13 @@ def _figures(name: str, kind: str, seconds: dict[str, float]) -> list[Figure]:
     found = [
         Figure(f"{name}: joined", "the script", script / ours, " times", GOALS[kind], "at least", said),
         Figure(
-            f"{name}: beside the limit", "two bare processes", ours / limit, " times", LIMITS[kind], "at most", said
+            f"{name}: compared with the limit",
+            "two bare processes",
+            ours / limit,
+            " times",
+            LIMITS[kind],
+            "at most",
+            said,
         ),
     ]
     if kind in PREDICTIONS:

@@ -1,4 +1,4 @@
-"""The yardstick for single rows: a Celery task that does the same `predict`, as one would write it."""
+"""The yardstick for single rows: a Celery task with the same `predict`, as a user would write it."""
 
 import os
 import pickle
@@ -15,11 +15,11 @@ app.conf.update(task_acks_late=True, worker_prefetch_multiplier=1)
 
 @cache
 def estimator() -> Any:
-    """The model, loaded once a process."""
+    """Returns the model, which each process loads once."""
     return pickle.loads(Path(os.environ["BENCH_MODEL"]).read_bytes())
 
 
 @app.task
 def predict(row: dict[str, float]) -> int:
-    """One row's class."""
+    """Returns one row's class."""
     return int(estimator().predict(pd.DataFrame([row]))[0])

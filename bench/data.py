@@ -1,4 +1,4 @@
-"""The files that are scored: generated numbers, and the flights where they are at hand."""
+"""The files that are scored: generated numbers, and the flights if their file is available."""
 
 import gzip
 import shutil
@@ -13,12 +13,12 @@ TARGET = "late"
 
 
 def names() -> list[str]:
-    """The columns of the numbers."""
+    """Returns the columns of the numbers."""
     return [f"x{number}" for number in range(COLUMNS)]
 
 
 def numbers(folder: Path, rows: int = ROWS) -> Path:
-    """Normal numbers with six decimals, 188 bytes a row; more rows than 500,000 are the same ones again."""
+    """Makes a file of normal numbers with six decimals, 188 bytes a row; rows after the first 500,000 repeat them."""
     file = folder / f"numbers-{rows}.csv"
     if not file.exists():
         draw = np.random.default_rng(0)
@@ -37,7 +37,7 @@ def numbers(folder: Path, rows: int = ROWS) -> Path:
 
 
 def flights(folder: Path) -> Path | None:
-    """The real flights of 2013 from New York, 327,346 rows; None where they are not at hand."""
+    """Returns the real flights of 2013 from New York, 327,346 rows; None if the file is not available."""
     file = folder / "flights.csv"
     if not file.exists() and FLIGHTS.exists():
         with gzip.open(FLIGHTS) as source, file.open("wb") as sink:

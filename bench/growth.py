@@ -1,4 +1,4 @@
-"""What more rows, and more workers, cost."""
+"""The cost of more rows, and the gain of more workers."""
 
 from pathlib import Path
 from statistics import median
@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 
 def figures(folder: Path, quick: bool) -> list[Figure]:
-    """Growth and memory over sizes, then one worker process beside two."""
+    """Measures growth and memory over sizes, then one worker process compared with two."""
     models.fit(data.numbers(folder), "logistic_regression", folder / "up" / "models")
     models.fit(data.numbers(folder), BOOSTING, folder / "up" / "models")
     return [*_sizes(folder, SIZES[:4] if quick else SIZES), _workers(folder, 1 if quick else ROUNDS)]
@@ -28,8 +28,8 @@ def _sizes(folder: Path, sizes: tuple[int, ...]) -> list[Figure]:
         for rows in sizes:
             file = data.numbers(folder, rows)
             runs = 3 if rows <= data.ROWS else 1
-            asked = (service.url, file, MODEL, folder / "grown.csv")
-            seconds[rows] = median([seconds_of(through_rowcast, *asked) for _ in range(runs)])
+            arguments = (service.url, file, MODEL, folder / "grown.csv")
+            seconds[rows] = median([seconds_of(through_rowcast, *arguments) for _ in range(runs)])
             peaks[rows] = {name: service.peak_bytes(name) / MIB for name in ("gateway", "worker")}
     small, large = data.ROWS, sizes[-1]
     said = ", ".join(f"{rows:,}: {taken:.2f} s" for rows, taken in seconds.items())
@@ -52,9 +52,9 @@ def _workers(folder: Path, rounds: int) -> Figure:
     for _ in range(rounds):
         for workers, seconds in taken.items():
             with rowcast(folder / "up", workers) as service:
-                asked = (service.url, file, f"numbers-{BOOSTING}", result)
-                through_rowcast(*asked)  # the first opens the model in each process
-                seconds.append(seconds_of(through_rowcast, *asked))
+                arguments = (service.url, file, f"numbers-{BOOSTING}", result)
+                through_rowcast(*arguments)  # the first opens the model in each process
+                seconds.append(seconds_of(through_rowcast, *arguments))
     one, two = median(taken[1]), median(taken[2])
     said = f"{one:.2f} and {two:.2f} s"
     return Figure("boosting, two worker processes", "one", one / two, " times", 1.9, "at least", said)

@@ -1,7 +1,7 @@
-"""What the machine can do: two bare processes over byte ranges of the file.
+"""The limit of the machine: two bare processes over byte ranges of the file.
 
-The same parse, the same `predict`, and the same joining of bytes as a worker's, without a service around them. They run
-already and have the model loaded, as workers have.
+They parse, predict and join bytes as a worker does, without a service around them. They run before the measurement
+starts and have loaded the model, as workers have.
 """
 
 import os
@@ -23,7 +23,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 
 
 def ranges(source: Path) -> list[tuple[int, int]]:
-    """The file's rows in as many ranges of bytes as there are processes, cut at line ends (no field has one within)."""
+    """Returns one range of bytes for each process, cut at line ends. No field of the file has a line end inside."""
     size = source.stat().st_size
     cuts = []
     with source.open("rb") as file:
@@ -48,7 +48,7 @@ def score_range(source: Path, model: LoadedModel, sink: Path, output: str, start
 
 
 def seconds_of_limit(source: Path, models: Path, name: str, sink: Path, output: str) -> float:
-    """How long both take, from the word to start, with the model loaded, until the whole result is on disk."""
+    """Returns how long both take with a loaded model, from the start signal until the whole result is on disk."""
     parts = [Path(f"{sink}.{number}") for number in range(PROCESSES)]
     started = [
         subprocess.Popen(
@@ -78,7 +78,7 @@ def seconds_of_limit(source: Path, models: Path, name: str, sink: Path, output: 
 
 
 def main() -> None:
-    """One of the processes."""
+    """Runs one of the processes."""
     source, models, name, sink, output, start, stop = sys.argv[1:]
     registry = Registry(Storage(models))
     model = ModelCache(registry, "warn").get(name, "1")

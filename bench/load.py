@@ -1,4 +1,4 @@
-"""Many callers at once, and one row beside a large job."""
+"""Many callers at once, and one row during a large job."""
 
 import threading
 from collections.abc import Iterator
@@ -20,30 +20,30 @@ LOOKS = 200
 
 
 def figures(folder: Path, quick: bool) -> list[Figure]:
-    """A row's time beside a large job, and a gateway with a thousand callers that wait."""
+    """Returns a row's time during a large job, and a gateway with a thousand callers that wait."""
     models.fit(data.numbers(folder), "logistic_regression", folder / "up" / "models")
     with rowcast(folder / "up", ROWCAST_DEFAULT_MODEL=MODEL) as service:
-        beside = _beside(service, folder, data.ROWS if quick else 10 * data.ROWS)
-        return [beside, _waiting(service), _listening(service, data.numbers(folder, 1_000))]
+        during = _during_a_job(service, folder, data.ROWS if quick else 10 * data.ROWS)
+        return [during, _waiting(service), _listening(service, data.numbers(folder, 1_000))]
 
 
-def _beside(service: Service, folder: Path, rows: int) -> Figure:
+def _during_a_job(service: Service, folder: Path, rows: int) -> Figure:
     caller, request = Caller(service.port), predict_request(MODEL, ROW, wait=True)
     caller.ask(request)
     idle = [seconds_of(lambda: caller.ask(request)) for _ in range(LOOKS)]
     file = data.numbers(folder, rows)
-    job = threading.Thread(target=through_rowcast, args=(service.url, file, MODEL, folder / "beside.csv"))
+    job = threading.Thread(target=through_rowcast, args=(service.url, file, MODEL, folder / "during.csv"))
     job.start()
     busy = []
     while job.is_alive():
         busy.append(seconds_of(lambda: caller.ask(request)))
-    said = f"p99 {percentile(busy, 99):.0f} ms beside {rows:,} rows, {percentile(idle, 99):.1f} ms when idle"
+    said = f"p99 {percentile(busy, 99):.0f} ms during {rows:,} rows, {percentile(idle, 99):.1f} ms when idle"
     more = percentile(busy, 99) - percentile(idle, 99)
-    return Figure("one row's p99 beside a large job", "when idle", more, " ms more", 1000, "at most", said)
+    return Figure("one row's p99 during a large job", "when idle", more, " ms more", 1000, "at most", said)
 
 
 def _waiting(service: Service) -> Figure:
-    """The workers stand still, so that a thousand callers wait for their rows at once."""
+    """Returns the time of `/health` while workers are suspended and a thousand callers wait for their rows."""
     request = predict_request(MODEL, ROW, wait=True)
     waiting = [Caller(service.port) for _ in range(CALLERS)]
     with _suspended(service):
@@ -58,7 +58,7 @@ def _waiting(service: Service) -> Figure:
 
 
 def _listening(service: Service, file: Path) -> Figure:
-    """Likewise, with a thousand callers that are told of one job's progress as it comes."""
+    """Does the same with a thousand callers that receive the events of one job."""
     listening = [Caller(service.port).socket for _ in range(CALLERS)]
     with _suspended(service), Client(service.url) as client:
         job = client.submit_csv(file, model=MODEL)
@@ -67,9 +67,9 @@ def _listening(service: Service, file: Path) -> Figure:
         looks = _looks(service)
     started = perf_counter()
     for one in listening:
-        told = b""
-        while b"event: end" not in told:
-            told += one.recv(65536)
+        received = b""
+        while b"event: end" not in received:
+            received += one.recv(65536)
     return _health(f"{CALLERS:,} callers that listen to events", looks, perf_counter() - started)
 
 
@@ -90,6 +90,6 @@ def _looks(service: Service) -> list[float]:
     return [seconds_of(caller.ask, health) for _ in range(LOOKS)]
 
 
-def _health(beside: str, looks: list[float], seconds: float) -> Figure:
+def _health(callers: str, looks: list[float], seconds: float) -> Figure:
     said = f"p50 {percentile(looks, 50):.1f} ms; all were answered {seconds:.1f} s later"
-    return Figure(f"/health, p99, with {beside}", "", percentile(looks, 99), " ms", 50, "at most", said)
+    return Figure(f"/health, p99, with {callers}", "", percentile(looks, 99), " ms", 50, "at most", said)

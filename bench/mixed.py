@@ -1,4 +1,4 @@
-"""Rows and a file at the same time: what each gets while both want all, drawn over time (`bench/mixed.png`)."""
+"""Rows and a file at the same time: the throughput of each under full load, drawn over time (`bench/mixed.png`)."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from rowcast.jobs.records.schema import JobField
 
 CALLERS = 16
 ALONE_SECONDS = 5.0
-"""How long the callers have everything, before the file and after it."""
+"""How long only the callers send, before the file and after it."""
 
 SMALL_ROWS = 1_000
 
@@ -27,14 +27,14 @@ PICTURE = FOLDER / "mixed.png"
 _LOOK_SECONDS = 0.2
 
 Answers = list[tuple[float, float]]
-"""When a row was answered (seconds from the start), and how long that took."""
+"""For each row the time of its answer (seconds from the start), and how long it took."""
 
 Progress = list[tuple[float, int]]
-"""When how many rows of the file were done."""
+"""Points in time, and the number of the file's rows that were done then."""
 
 
 def figures(folder: Path, quick: bool) -> list[Figure]:
-    """A file beside callers who send single rows without pause, and the same file alone."""
+    """Returns the time of a file while 16 callers send single rows without pause, and of the same file by itself."""
     file = data.numbers(folder, data.ROWS if quick else 2 * data.ROWS)
     small = _first_rows(file, folder / "small.csv")
     models.fit(file, "logistic_regression", folder / "up" / "models")
@@ -51,16 +51,16 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
     both = [took for at, took in answers if progress[0][0] <= at <= progress[-1][0]]
     if not quick:
         draw(answers, progress, alone)
-    said = f"{_seconds(progress):.1f} s beside {CALLERS} callers, {alone:.1f} s alone"
+    said = f"{_seconds(progress):.1f} s with {CALLERS} callers, {alone:.1f} s without"
     return [
-        Figure("a file beside rows without pause", "alone", _seconds(progress) / alone, " times", 2, "at most", said),
-        Figure("a row's p99 beside a file, 16 callers", "", percentile(both, 99), " ms", 1000, "at most"),
+        Figure("a file during rows", "by itself", _seconds(progress) / alone, " times", 2, "at most", said),
+        Figure("a row's p99 during a file, 16 callers", "", percentile(both, 99), " ms", 1000, "at most"),
         Figure("a small file right after the rows", "whole job", after * 1000, " ms", 500, "at most"),
     ]
 
 
 def _first_rows(file: Path, small: Path) -> Path:
-    """A file of one chunk."""
+    """Returns a file of one chunk."""
     with file.open() as lines:
         small.write_text("".join(islice(lines, SMALL_ROWS + 1)))
     return small
@@ -94,7 +94,7 @@ def _progress(service: Service, file: Path, now: Callable[[], float]) -> Progres
 
 @contextmanager
 def _callers(service: Service) -> Iterator[Answers]:
-    """Callers who each send a row as soon as they have the answer to the last."""
+    """Runs callers that each send a row as soon as they have the answer to the last one."""
     answers: Answers = []
     started, is_over = perf_counter(), threading.Event()
     request = predict_request(MODEL, ROW, wait=True)
@@ -136,7 +136,8 @@ def draw(answers: Answers, progress: Progress, alone_seconds: float) -> None:
     pairs = list(pairwise(progress))
     rates = [(done - before) / (at - since) / 1000 for (since, before), (at, done) in pairs]
     file.step([at for _, (at, _) in pairs], rates, where="pre", color="#c2703d")
-    file.axhline(progress[-1][1] / alone_seconds / 1000, color="#c2703d", linewidth=1, linestyle="--", label="alone")
+    undisturbed = progress[-1][1] / alone_seconds / 1000
+    file.axhline(undisturbed, color="#c2703d", linewidth=1, linestyle="--", label="by itself")
     file.legend(frameon=False)
     file.set_ylabel("file: 1,000 rows a second")
     file.set_xlabel("seconds")

@@ -1,4 +1,4 @@
-"""The models that score them, fitted once and registered; the script and the limit load the very same pickles."""
+"""The models, fitted once and registered. The script and the limit load the same pickles."""
 
 import pickle
 from pathlib import Path
@@ -23,7 +23,7 @@ TRAINING_ROWS = 50_000
 
 
 def fit(data: Path, kind: str, models: Path) -> Path:
-    """Fits `kind` to the file's first rows, registers it as `DATA-KIND`, and answers its pickle."""
+    """Fits `kind` to the file's first rows, registers it as `DATA-KIND`, and returns the path of its pickle."""
     name = f"{data.stem.split('-')[0]}-{kind}"
     pickled = models.parent / f"{name}.pkl"
     if not pickled.exists():

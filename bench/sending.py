@@ -1,4 +1,4 @@
-"""Callers of the gateway, in one thread and on raw sockets: what calls must cost less than what answers."""
+"""Callers of the gateway, in one thread and on raw sockets: a caller must need less time than the gateway."""
 
 import json
 import selectors
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def predict_request(model: str, row: Sequence[float], wait: bool) -> bytes:
-    """The bytes of `POST /predict` for one row."""
+    """Returns the bytes of `POST /predict` for one row."""
     body = json.dumps({"features": list(row), "model": model}).encode()
     prefer = "Prefer: wait=60\r\n" if wait else ""
     head = (
@@ -20,7 +20,7 @@ def predict_request(model: str, row: Sequence[float], wait: bool) -> bytes:
 
 
 def get_request(path: str) -> bytes:
-    """The bytes of a GET."""
+    """Returns the bytes of a GET."""
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
@@ -37,7 +37,7 @@ class Caller:
         self.socket.sendall(request)
 
     def received(self) -> bytes | None:
-        """Reads once; the answer, head and body, when it is whole."""
+        """Reads once. Returns the answer, head and body, when it is complete; until then None."""
         self._got += self.socket.recv(65536)
         head, blank, body = self._got.partition(b"\r\n\r\n")
         if not blank or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]):
@@ -53,12 +53,12 @@ class Caller:
         return answer
 
     def json(self, request: bytes) -> Any:
-        """The answer's body."""
+        """Returns the answer's body."""
         return json.loads(self.ask(request).partition(b"\r\n\r\n")[2])
 
 
 def rate(port: int, request: bytes, callers: int, seconds: float) -> float:
-    """Answers a second, with so many callers that each ask again as soon as they have theirs."""
+    """Returns the answers a second, if each caller sends again as soon as it has its answer."""
     selector = selectors.DefaultSelector()
     for _ in range(callers):
         caller = Caller(port)

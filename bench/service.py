@@ -30,11 +30,11 @@ class Service:
 
     @property
     def port(self) -> int:
-        """Where the gateway listens."""
+        """The port of the gateway."""
         return urlsplit(self.url).port or 0
 
     def part(self, name: str) -> psutil.Process:
-        """The leading process of `gateway`, `worker`, `upkeep` or `redis`."""
+        """Returns the leading process of `gateway`, `worker`, `upkeep` or `redis`."""
         return next(
             process
             for process in psutil.process_iter()
@@ -47,13 +47,13 @@ class Service:
         return connect(str(self.part("worker").environ()["ROWCAST_REDIS_URL"]))
 
     def peak_bytes(self, name: str) -> int:
-        """The largest peak memory (resident) of a part's processes so far."""
+        """Returns the largest peak memory (resident) of a part's processes so far."""
         return max(_peak(process) for process in [self.part(name), *self.part(name).children(recursive=True)])
 
 
 @contextmanager
 def rowcast(data: Path, workers: int = 2, **environment: str) -> Iterator[Service]:
-    """Everything on this machine; with the models that are in `data/models`."""
+    """Runs all programs on this machine, with the models in `data/models`."""
     command = [sys.executable, "-m", "rowcast.cli", "up", "--port", "0", "--workers", str(workers), "--data", str(data)]
     started = perf_counter()
     with (data.parent / "rowcast.log").open("ab") as log:
@@ -69,7 +69,7 @@ def rowcast(data: Path, workers: int = 2, **environment: str) -> Iterator[Servic
 
 @contextmanager
 def bare_celery(folder: Path, pickled: Path) -> Iterator[None]:
-    """A worker of `bench.celery_task` with two processes, around a server with the settings of Rowcast's own."""
+    """Runs a worker of `bench.celery_task` with two processes, and a server with the same settings as Rowcast's."""
     folder.mkdir(parents=True, exist_ok=True)
     server = EmbeddedRedis(folder, dict(os.environ))
     redis = server.start()

@@ -1,4 +1,4 @@
-"""Single rows: how long one takes, how many a second are answered, and how many can be handed in."""
+"""Single rows: how long one takes, and how many a second can be answered and submitted."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ MODEL = "numbers-logistic_regression"
 
 
 def figures(folder: Path, quick: bool) -> list[Figure]:
-    """Rowcast beside a bare Celery task, in turn."""
+    """Compares Rowcast with a bare Celery task, in turn."""
     table = pd.read_csv(data.numbers(folder), nrows=1)
     row = {name: float(value) for name, value in table.iloc[0].items()}
     pickled = models.fit(data.numbers(folder), "logistic_regression", folder / "up" / "models")
@@ -44,14 +44,14 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
 
 
 def seconds_of(call: Callable[..., Any], *arguments: Any) -> float:
-    """How long the call takes."""
+    """Returns how long the call takes."""
     started = perf_counter()
     call(*arguments)
     return perf_counter() - started
 
 
 def percentile(seconds: list[float], percent: int) -> float:
-    """A percentile, in milliseconds."""
+    """Returns a percentile, in milliseconds."""
     return quantiles(seconds, n=100, method="inclusive")[percent - 1] * 1000
 
 

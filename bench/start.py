@@ -1,4 +1,4 @@
-"""Starting, and what a small job costs."""
+"""Start-up, and the cost of a small job."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ ROW = [0.5] * data.COLUMNS
 
 
 def figures(folder: Path, quick: bool) -> list[Figure]:
-    """Start-up, bytes in Redis, and a file of ten rows."""
+    """Measures start-up, bytes in Redis, and a file of ten rows."""
     models.fit(data.numbers(folder), "logistic_regression", folder / "up" / "models")
     ready = []
     for _ in range(1 if quick else ROUNDS):
@@ -44,7 +44,7 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
 
 
 def _fresh_worker(service: Service) -> float:
-    """Seconds from the command of a worker to its first prediction, with no other worker there."""
+    """Returns seconds from the command of a worker to its first prediction, with no other worker there."""
     old = service.part("worker")
     environment = {**old.environ(), "ROWCAST_DEFAULT_MODEL": MODEL}
     old.suspend()
@@ -68,7 +68,7 @@ def _fresh_worker(service: Service) -> float:
 
 
 def _bytes_a_job(service: Service, jobs: int) -> float:
-    """Memory of Redis a single job that waits: the workers stand still meanwhile."""
+    """Returns the memory in Redis for each waiting single job. The workers are suspended meanwhile."""
     worker = service.part("worker")
     for process in [worker, *worker.children()]:
         process.suspend()

@@ -36,26 +36,26 @@ class Figure:
         return self.value / self.goal if self.sense == "at least" else self.goal / max(self.value, 1e-9)
 
     def line(self) -> str:
-        """A row of the table."""
+        """Returns a row of the table."""
         verdict = "met" if self.is_met else "missed"
         goal = f"{self.sense} {self.goal:g}{self.unit}"
         return f"| {self.name} | {self.compared} | {self.value:.3g}{self.unit} | {goal} | {verdict} | {self.detail} |"
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """All rows, as Markdown."""
+    """Returns all rows, as Markdown."""
     head = ["| figure | compared with | measured | goal | verdict | |", "| --- | --- | --- | --- | --- | --- |"]
     return "\n".join(head + [figure.line() for figure in figures])
 
 
 def kept() -> list[Figure]:
-    """The figures of earlier runs, as `results.json` has them."""
+    """Returns the figures of earlier runs, as `results.json` has them."""
     file = FOLDER / "results.json"
     return [Figure(**entry) for entry in json.loads(file.read_text())["figures"]] if file.exists() else []
 
 
 def keep(figures: Iterable[Figure], machine: str) -> list[Figure]:
-    """Writes `results.json`, and the table in docs/performance.md; figures of other runs stay. Answers all."""
+    """Writes `results.json`, and the table in docs/performance.md; figures of other runs stay. Returns all figures."""
     known = {figure.name: figure for figure in [*kept(), *figures]}
     document = {"machine": machine, "figures": [asdict(figure) for figure in known.values()]}
     (FOLDER / "results.json").write_text(json.dumps(document, indent=1) + "\n")

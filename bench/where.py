@@ -32,7 +32,7 @@ COLOURS = ("#2a7f62", "#69b394", "#b9dccb", "#8a8f98", "#c2703d", "#e5b894", "#4
 
 
 def figures(folder: Path, quick: bool) -> list[Figure]:
-    """No figure with a goal: a picture."""
+    """Draws a picture; there is no figure with a goal."""
     del quick
     keep_memory(128 * MIB)  # as a worker does
     shares = {}
@@ -59,14 +59,14 @@ def _shares(service: Service, folder: Path, file: Path, name: str, model: Loaded
     client = (_own_seconds() - own) / RUNS
     with threadpool_limits(1):  # as in a worker
         work, worker = _work(file, model), spent.pop("worker")
-    scale = min(1.0, worker / sum(work.values()))  # alone on the machine, this process may be the slower one
+    scale = min(1.0, worker / sum(work.values()))  # by itself on the machine, this process may be the slower one
     work = {what: seconds * scale for what, seconds in work.items()}
     found = {**work, "lease, read, store, commit": worker - sum(work.values()), **spent, "client": client}
     return {what: round(seconds, 3) for what, seconds in found.items()}
 
 
 def _work(file: Path, model: LoadedModel) -> dict[str, float]:
-    """What scoring the whole file takes, by steps."""
+    """Returns what scoring the whole file takes, by steps."""
     taken = {"parse": 0.0, "predict": 0.0, "join, sum up": 0.0}
     for chunk, columns in _chunks(file):
         spec = ChunkSpec(columns, b"\n", Options(delimiter=","))

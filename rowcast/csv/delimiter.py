@@ -1,4 +1,4 @@
-"""The delimiter of a file, if nobody named it: the one under which the header has the model's features."""
+"""The delimiter of a file, if the request does not name it: the one with which the header has the features."""
 
 import re
 from collections.abc import Sequence
@@ -8,20 +8,20 @@ from rowcast.csv.header import column_names
 from rowcast.errors import CsvSyntax
 
 AUTO = "auto"
-"""The option's value for a delimiter that is to be found."""
+"""The option's value if the delimiter has to be found."""
 
 DELIMITERS = (",", ";", "\t", "|")
-"""If several fit as well, the first is taken."""
+"""If several fit equally well, the first is taken."""
 
 _WINDOW_BYTES = 64 * 1024
-"""The first line is looked for in so many bytes, and in all there are only if it is longer."""
+"""Number of bytes in which the first line is looked for; only a longer line is looked for in all bytes."""
 
 _SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r?\n', re.IGNORECASE)
 _SEPARATOR_BYTES = len(b'"sep=;"\r\n')
 
 
 def separator_line(data: bytes, *, final: bool) -> bytes | None:
-    """The line `sep=;` by which Excel is told the delimiter, with its line end; empty if the file has none.
+    """Returns the line `sep=;` that names the delimiter for Excel, with its line end; empty if the file has none.
 
     Returns None while there are too few bytes to know.
     """
@@ -35,10 +35,10 @@ def separator_line(data: bytes, *, final: bool) -> bytes | None:
 
 
 def separator(line: bytes) -> str:
-    """The delimiter that a separator line names.
+    """Returns the delimiter that a separator line names.
 
     Raises:
-        CsvSyntax: it is none that a file may have.
+        CsvSyntax: a file may not have this delimiter.
     """
     delimiter = line.strip(b'"\r\n')[len(b"sep=") :].decode("latin-1")
     if delimiter not in DELIMITERS:
@@ -47,7 +47,7 @@ def separator(line: bytes) -> str:
 
 
 def find_delimiter(data: bytes, features: Sequence[str], *, header: bool, final: bool) -> str | None:
-    """The delimiter of a file that begins with `data`, or the most likely one if none fits.
+    """Returns the delimiter of a file that begins with `data`, or the most likely one if none fits.
 
     It fits if the first line has all `features`, or without a header as many fields as there are features. Returns
     None if the first line has not ended; `final` says that nothing follows.
@@ -70,7 +70,7 @@ def find_delimiter(data: bytes, features: Sequence[str], *, header: bool, final:
 
 
 def _first_fields(data: bytes, delimiter: str, *, final: bool) -> list[bytes] | None:
-    """The fields of the first line that is not blank; None if it has not ended."""
+    """Returns the fields of the first line that is not blank; None if it has not ended."""
     for window in (data[:_WINDOW_BYTES], data):
         is_all = len(window) == len(data)
         found = scan.lines(window, scan.quoted(window, delimiter), delimiter, final=final and is_all)

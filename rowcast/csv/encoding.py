@@ -33,17 +33,17 @@ class Decoder:
 
     def __init__(self, encoding: str) -> None:
         """`encoding` is as the option of this name."""
-        self._asked = encoding
-        self._first = b""
+        self._option = encoding
+        self._first_bytes = b""
         """The first bytes, until there are enough of them to know the mark."""
         self._codec: codecs.IncrementalDecoder | None = None
         """None for UTF-8."""
         self._raw = "utf-8"
         """Python's name of the encoding, without a mark."""
-        self._begun = b""
+        self._unfinished = b""
         """The bytes of the unfinished character."""
         self._offset = 0
-        """Of UTF-8, where `_begun` lies in the file, or else the next block; of others, where the next block lies."""
+        """Offset in the file of the next block; for UTF-8, of `_unfinished` if it has any bytes."""
         self.has_mark = False
         """Whether the result begins with the byte order mark of UTF-8, because one came."""
         self.encoding = ""
@@ -58,8 +58,8 @@ class Decoder:
         """
         if self.encoding:
             return self._decoded(block)
-        self._first += block
-        if len(self._first) < _LONGEST_MARK:
+        self._first_bytes += block
+        if len(self._first_bytes) < _LONGEST_MARK:
             return b""
         return self._begin()
 
@@ -70,9 +70,9 @@ class Decoder:
             BadByte: the last character is not whole.
         """
         rest = b"" if self.encoding else self._begin()
-        if self._begun:
-            offset = self._offset if self._codec is None else self._offset - len(self._begun)
-            raise self._not_text(offset, self._begun[0], rest)
+        if self._unfinished:
+            offset = self._offset if self._codec is None else self._offset - len(self._unfinished)
+            raise self._not_text(offset, self._unfinished[0], rest)
         return rest
 
     def _begin(self) -> bytes:
@@ -82,39 +82,39 @@ class Decoder:
         if self.encoding != "utf-8":
             self._raw = _SINGLE_BYTE.get(self.encoding) or _UTF_16_MARKS.get(mark, "utf-16-le")
             self._codec = codecs.getincrementaldecoder(self._raw)()
-        first, self._first = self._first[len(mark) :], b""
+        first, self._first_bytes = self._first_bytes[len(mark) :], b""
         return self._decoded(first)
 
     def _recognized(self) -> tuple[str, bytes]:
-        """The encoding and the mark that the file begins with, or the mark that it has none."""
-        first, found, mark = self._first, "", b""
+        """Returns the encoding and the mark that the file begins with, or the mark that it has none."""
+        first, found, mark = self._first_bytes, "", b""
         if first.startswith(_UTF_32_MARKS):
             raise NotText.at("file", "is UTF-32; save it as UTF-8")
         if first.startswith(_UTF_8_MARK):
             found, mark = "utf-8", _UTF_8_MARK
         elif first[:2] in _UTF_16_MARKS:
             found, mark = "utf-16", first[:2]
-        if self._asked == "auto":
+        if self._option == "auto":
             return found or "utf-8", mark
-        if found not in ("", self._asked):
+        if found not in ("", self._option):
             raise OptionValue.at("encoding", f"the file begins with the byte order mark of {_NAMES[found]}")
-        return self._asked, mark
+        return self._option, mark
 
     def _decoded(self, block: bytes) -> bytes:
         return self._checked(block) if self._codec is None else self._recoded(self._codec, block)
 
     def _checked(self, block: bytes) -> bytes:
-        """The same bytes, which are UTF-8 already; an unfinished character is kept for the next block."""
+        """Returns the same bytes, which are UTF-8 already; an unfinished character is kept for the next block."""
         nul = block.find(0)
         text = block if nul < 0 else block[:nul]
-        if self._begun or not text.isascii():  # isascii is an order of magnitude faster than decoding
-            text = self._begun + text
+        if self._unfinished or not text.isascii():  # isascii is an order of magnitude faster than decoding
+            text = self._unfinished + text
             try:
                 _, used = codecs.utf_8_decode(text, "strict", nul >= 0)
             except UnicodeDecodeError as error:
                 at = error.start
                 raise self._not_text(self._offset + at, text[at], text[:at]) from None
-            self._begun, text = text[used:], text[:used]
+            self._unfinished, text = text[used:], text[:used]
         self._offset += len(text)
         if nul >= 0:
             raise self._nul(self._offset, text)
@@ -129,7 +129,7 @@ class Decoder:
             good = error.object[: error.start].decode(self._raw).encode()
             raise self._not_text(start + error.start, error.object[error.start], good) from None
         self._offset += len(block)
-        self._begun = codec.getstate()[0]
+        self._unfinished = codec.getstate()[0]
         if "\0" in text:
             before = text[: text.index("\0")]
             raise self._nul(start + len(before.encode(self._raw)), before.encode())

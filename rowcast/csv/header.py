@@ -9,7 +9,7 @@ from rowcast.errors import ColumnClash, MissingColumns, UnknownKeyColumn, Unproc
 from rowcast.nearest import nearest
 
 _NEAREST_FOR = 20
-"""So many missing columns are told their nearest name: the search compares letters, and a header may have thousands."""
+"""Maximum missing columns that get a nearest name: the search is slow, and a header may have thousands."""
 
 _NEAREST_AMONG = 500
 
@@ -27,12 +27,12 @@ class Header:
 
     @classmethod
     def read(cls, line: bytes, fields: Sequence[bytes], delimiter: str) -> "Header":
-        """The header of this line, which has these fields."""
+        """Returns the header of this line, which has these fields."""
         return cls(line, tuple(column_names(fields)), delimiter)
 
 
 def column_names(fields: Sequence[bytes]) -> list[str]:
-    """The columns' names as `pandas.read_csv` 3.1 gives them.
+    """Returns the columns' names as `pandas.read_csv` 3.1 gives them.
 
     A name that stands in the header again gets `.1`, `.2` and so on, unless there is such a name already. A field
     without a name at place N (from 0) is called `Unnamed: N`.
@@ -93,7 +93,7 @@ def check_header(header: Header, features: Sequence[str], key: Sequence[str], ad
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str | None:
-    """The column most likely meant: first of all one that differs in case, blanks, `_` and `-` alone."""
+    """Returns the column most likely meant: preferably one that differs only in case, blanks, `_` and `-`."""
     for column in columns:
         if _letters(column) == _letters(name):
             return column

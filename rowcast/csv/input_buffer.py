@@ -9,7 +9,7 @@ class InputBuffer:
         self.begin = 0
         """Offset of the first byte that is held."""
         self.row_start = 0
-        """Offset of the row whose end has not been found."""
+        """Offset of the first row that has not ended yet."""
         self.scanned = 0
         """Offset up to which rows have been looked for."""
 

@@ -21,14 +21,14 @@ class Chunk:
 
 
 class PendingRows:
-    """Rows by the places in the file, from 0, where they start and stop; their bytes are the planner's.
+    """Rows by their start and stop in the file, from 0; the chunker has their bytes.
 
-    The blank ones at the end, which have nothing but delimiters, are held back until it is known whether a row follows,
-    or until they are more than a chunk holds.
+    Blank rows at the end, which have only delimiters, are held back until it is known whether another row follows, or
+    until they are more than a chunk can have.
     """
 
     def __init__(self, chunk_bytes: int, chunk_rows: int) -> None:
-        """Most bytes and rows of a chunk."""
+        """Takes the maximum bytes and rows of a chunk."""
         self._chunk_bytes, self._chunk_rows = chunk_bytes, chunk_rows
         self._places = np.empty((2, 0), np.int64)
         """Starts and stops, shape (2, rows)."""
@@ -40,11 +40,11 @@ class PendingRows:
 
     @property
     def begin(self) -> int:
-        """Where the first row starts; there is one."""
+        """Start of the first row; there must be one."""
         return int(self._places[0, 0])
 
     def add(self, starts: scan.Positions, stops: scan.Positions, blanks: int) -> None:
-        """Adds rows, of which so many at the end are blank."""
+        """Adds rows; `blanks` is the number of blank rows at their end."""
         self._places = np.hstack([self._places, np.stack([starts, stops])])
         self.blanks = blanks + (self.blanks if blanks == len(starts) else 0)
 
@@ -56,7 +56,7 @@ class PendingRows:
         return stop
 
     def for_chunk(self, begin: int, end: int) -> int:
-        """How many rows the next chunk takes.
+        """Returns how many rows the next chunk takes.
 
         Returns 0 until it is certain that no more fit. `begin` is where the chunk's bytes begin, `end` where the row
         begins that has not ended.
@@ -72,7 +72,7 @@ class PendingRows:
 
 
 def even(rows: int) -> int:
-    """The next number of rows below that BLAS takes in whole blocks."""
+    """Returns the largest number of rows up to `rows` that BLAS takes in whole blocks."""
     for block in (64, 4):
         if rows >= block:
             return rows - rows % block
@@ -80,12 +80,12 @@ def even(rows: int) -> int:
 
 
 def trailing_blanks(data: bytes, lines: scan.Lines, delimiter: str) -> int:
-    """How many of the last rows in `lines` are blank: two fields or more, all of them empty, blanks or empty quotes."""
+    """Returns how many rows at the end of `lines` are blank: at least two fields, each empty, of blanks, or `""`."""
     if not len(lines):
         return 0
     mark = delimiter.encode()
     if data[int(lines.starts[-1]) : int(lines.ends[-1])].strip(mark + b'" \t'):
-        return 0  # without a copy of the data, which takes its time
+        return 0  # without a copy of the data, which would be slow
     filled = len(data[: int(lines.stops[-1])].rstrip(mark + b'" \t\r\n'))
     first = int(np.searchsorted(lines.starts, filled))
     if first == len(lines) or not data[int(lines.starts[first]) : int(lines.stops[-1])].translate(None, mark + b"\r\n"):

@@ -1,9 +1,9 @@
-"""Where the rows and fields of a CSV lie, in bytes: RFC 4180, and beyond it what Python's `csv.reader` makes of it.
+"""The positions of the rows and fields of a CSV, in bytes: RFC 4180, and otherwise as Python's `csv.reader`.
 
-A quote opens a quoted field at the field's start alone, anywhere else it is a character like others; `""` in quotes is
-a quote; what follows a closing quote belongs to the field. Rows end at LF or CRLF outside quotes. Every function takes
-bytes that begin where a row begins. All of it is linear, and numpy does the walking: quotes, delimiters and line ends
-are single bytes in UTF-8 and stand in no other character.
+A quote opens a quoted field only at the field's start; elsewhere it is a normal character. Inside quotes, `""` means
+one quote. Text after a closing quote belongs to the field. Rows end at LF or CRLF outside quotes. Every function takes
+bytes that begin where a row begins. All of it is linear, and numpy does the loops: quotes, delimiters and line ends
+are single bytes in UTF-8 and are never part of another character.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Quoted:
         return bool(len(self.closes)) and int(self.closes[-1]) == self.length
 
     def outside(self, positions: Positions) -> Positions:
-        """Those of the sorted `positions`, none of them a quote's, that no quotes enclose."""
+        """Returns the sorted `positions` outside quotes; none of them may be that of a quote."""
         if not len(self.opens):
             return positions
         opened = np.searchsorted(self.opens, positions)
@@ -47,7 +47,7 @@ class Quoted:
 class Lines:
     """The rows' places, shape (rows,) each: `data[start:end]` is the row, `data[end:stop]` its line end.
 
-    Blank lines, empty or of spaces and tabs, are no rows and are left out. Behind `rest` no line has ended.
+    Blank lines, empty or of spaces and tabs, are left out, because they are not rows. No line ends after `rest`.
     """
 
     starts: Positions
@@ -71,7 +71,7 @@ class Fields:
     counts: Positions
 
     def spans(self, place: int) -> tuple[Positions, Positions]:
-        """Where each row's field at `place` (from 0) begins and ends; an empty span where the row has no such field."""
+        """Returns where each row's field at `place` (from 0) begins and ends; empty if the row lacks the field."""
         padded = np.append(self.delimiters, 0)
         at = np.minimum(self.firsts + place, len(self.delimiters))
         begins = padded[at - 1] + 1 if place else self.lines.starts
@@ -146,7 +146,7 @@ def split(data: bytes, inside: Quoted, delimiter: str, expected: int) -> Fields:
 
 
 def lone_returns(data: bytes, inside: Quoted) -> Positions:
-    """Finds the carriage returns outside quotes that are no part of a CRLF."""
+    """Finds the carriage returns outside quotes that are not part of a CRLF."""
     if CR not in data:
         return np.empty(0, np.int64)
     returns = _find(data, CR)
@@ -155,14 +155,14 @@ def lone_returns(data: bytes, inside: Quoted) -> Positions:
 
 
 def fields(row: bytes, delimiter: str) -> list[bytes]:
-    """The fields of one row, without its line end, as they were sent."""
+    """Returns the fields of one row, without its line end, as they were sent."""
     ends = [*delimiters(row, quoted(row, delimiter), delimiter).tolist(), len(row)]
     starts = [0, *(end + 1 for end in ends[:-1])]
     return [row[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def text(field: bytes) -> str:
-    """What a field says: its quotes are taken off."""
+    """Returns the text of a field, without its quotes."""
     if field[:1] != b'"':
         return field.decode()
     end = _closing(field, 1)
@@ -174,7 +174,7 @@ def _find(data: bytes, byte: int) -> Positions:
 
 
 def _are_blank(data: bytes, starts: Positions, ends: Positions, delimiter: str) -> Mask:
-    """Which of the lines, none of them empty, have spaces and tabs only. `pandas.read_csv` skips these.
+    """Returns which of the lines, none of them empty, have spaces and tabs only. `pandas.read_csv` skips these.
 
     It skips no line with the delimiter in it, even if that is a tab, none with quotes, and none with other white space.
     """
@@ -191,7 +191,7 @@ def _are_blank(data: bytes, starts: Positions, ends: Positions, delimiter: str) 
 
 
 def _at_field_starts(data: bytes, marks: Positions, delimiter: str, or_quotes: bool = False) -> Mask:
-    """Which of the quotes stand behind a delimiter, a line feed or nothing; `or_quotes`: or behind a quote.
+    """Returns which of the quotes stand behind a delimiter, a line feed or nothing; `or_quotes`: or behind a quote.
 
     If each quote that opens by parity does so, parity is right: one behind a quote is the second half of a `""`.
     """
@@ -203,7 +203,7 @@ def _at_field_starts(data: bytes, marks: Positions, delimiter: str, or_quotes: b
 
 
 def _one_by_one(data: bytes, candidates: Positions) -> tuple[Positions, Positions]:
-    """The stretches where some quotes are mere characters: only `candidates`, at fields' starts, can open one."""
+    """Returns the stretches if some quotes are plain characters: only `candidates`, at fields' starts, can open one."""
     opens, closes, free_from = [], [], 0
     for candidate in candidates.tolist():
         if candidate >= free_from:
@@ -215,7 +215,7 @@ def _one_by_one(data: bytes, candidates: Positions) -> tuple[Positions, Position
 
 
 def _closing(data: bytes, start: int) -> int:
-    """Where the quoted field closes whose content begins at `start`; the length of the data where it does not."""
+    """Returns where a quoted field with content from `start` on closes; the length of the data if it does not."""
     while (end := data.find(b'"', start)) >= 0:
         if data[end + 1 : end + 2] != b'"':
             return end

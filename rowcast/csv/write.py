@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from rowcast.errors import RowValues
 
 _ODD = re.compile(r'["\r\n]|^\s|\s$')
-"""What needs quotes beside the delimiter; blanks at the edges do not, but some programs would strip them."""
+"""Text that gets quotes, as does the delimiter. Blanks at the edges do not need them, but some programs strip them."""
 
 
 def csv_row(cells: Sequence[object], delimiter: str = ",") -> bytes:
-    """One row with its LF: None as an empty cell, lists and objects as their JSON.
+    """Returns one row with its LF: None as an empty cell, lists and objects as their JSON.
 
-    A row of one empty cell is `""`, for a blank line would be no row.
+    A row of one empty cell is `""`, because a blank line would not be a row.
 
     Raises:
         RowValues: a text has half of a surrogate pair, which JSON can write and UTF-8 cannot.
@@ -29,12 +29,12 @@ def csv_row(cells: Sequence[object], delimiter: str = ",") -> bytes:
 
 
 def csv_cell(text: str, delimiter: str = ",") -> bytes:
-    """One text as a field, in quotes where it needs them."""
+    """Returns one text as a field, in quotes where it needs them."""
     return _quoted(text, delimiter).encode()
 
 
 def label_text(label: object) -> str:
-    """What a class or a predicted value is called in texts, columns and JSON keys: as Python writes it."""
+    """Returns what a class or a predicted value is called in texts, columns and JSON keys: as Python writes it."""
     return label if isinstance(label, str) else str(label)
 
 

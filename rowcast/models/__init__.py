@@ -1,1 +1,1 @@
-"""Models: what one promises (manifest), where they lie (registry), and what alone opens them (load)."""
+"""Models: what is known about one (manifest), where they are stored (registry), and what loads them (load)."""

@@ -1,4 +1,4 @@
-"""The aliases of a model: names for its versions that move, kept in one small file beside them."""
+"""The aliases of a model: movable names for its versions, stored in one small file in the model's folder."""
 
 import time
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ LATEST = "latest"
 PRODUCTION = "production"
 
 FRESH_SECONDS = 1.0
-"""How old what `read` answers may be: the gateway asks at each request, and a bucket is a round trip away."""
+"""Maximum age of what `read` returns: the gateway reads at each request, and a bucket takes a round trip."""
 
 _CONTENT = TypeAdapter(dict[str, str])
 
 
 class Aliases:
-    """Reads and writes `NAME/aliases.json`. A name that gets here has been checked already."""
+    """Reads and writes `NAME/aliases.json`, for example `{"latest": "2", "production": "1"}`. Names are valid."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -27,19 +27,19 @@ class Aliases:
         self._seen: dict[str, tuple[float, dict[str, str]]] = {}
 
     def read(self, name: str) -> dict[str, str]:
-        """Alias to version, as of at most a second ago; what this object wrote is there at once."""
+        """Returns alias to version, at most a second old; what this object wrote is visible at once."""
         read_at, known = self._seen.get(name, (float("-inf"), {}))
         if time.monotonic() - read_at < FRESH_SECONDS:
             return dict(known)
         return self.fetch(name)
 
     def update(self, name: str, changes: Mapping[str, str]) -> None:
-        """Adds or moves aliases. Of two programs that write at the same moment the last one wins."""
+        """Adds or moves aliases. If two programs write at the same moment, the last one wins."""
         with self._lock:
             self._write(name, self.fetch(name) | dict(changes))
 
     def replace(self, name: str, aliases: Mapping[str, str]) -> None:
-        """Sets all aliases of a model; those that are not named are gone."""
+        """Sets all aliases of a model; those that are not named are removed."""
         with self._lock:
             self._write(name, dict(aliases))
 
@@ -50,11 +50,11 @@ class Aliases:
             self._seen.pop(name, None)
 
     def fetch(self, name: str) -> dict[str, str]:
-        """Alias to version, as of now."""
+        """Returns alias to version, read now."""
         try:
             aliases = _CONTENT.validate_json(self._storage.get(_key(name)))
         except FileNotFoundError:
-            # Not remembered: names come from requests, and a table of all of them would only grow.
+            # Not cached: names come from requests, and a table of all of them would only grow.
             self._seen.pop(name, None)
             return {}
         except ValidationError:

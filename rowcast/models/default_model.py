@@ -8,11 +8,11 @@ from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 
 FRESH_SECONDS = 1.0
-"""How long the answer is kept that the model of the setting is not there: to find out takes a look at the registry."""
+"""How long it is remembered that the model of the setting is missing, because looking takes a round trip."""
 
 
 class DefaultModel:
-    """Chooses the model of requests that name none: that of ROWCAST_DEFAULT_MODEL, or else the only one there is.
+    """Chooses the model of requests that name none: the one in ROWCAST_DEFAULT_MODEL, or else the only one.
 
     A model that the setting names explicitly is never replaced by another one. Threads may share this.
     """
@@ -22,13 +22,13 @@ class DefaultModel:
         self._wanted = settings.default_model
         self._may_be_another = "default_model" not in settings.model_fields_set
         self._seen: tuple[float, list[str]] | None = None
-        """When the model of the setting was found missing, and the names of all models at that time."""
+        """Time at which the model of the setting was found missing, and the names of all models then."""
 
     def resolve(self) -> Manifest:
-        """The version that a request without `model` gets now.
+        """Returns the version that a request without `model` gets now.
 
         Raises:
-            NoDefaultModel: the model of the setting is not there, and there is not exactly one other.
+            NoDefaultModel: the model of the setting is missing, and there is not exactly one other.
             ModelRefused: its manifest is damaged.
         """
         if self._seen is None or time.monotonic() - self._seen[0] >= FRESH_SECONDS:

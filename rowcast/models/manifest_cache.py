@@ -1,4 +1,4 @@
-"""The manifests of a registry: each is parsed once, and looked for again each second, because it may be removed."""
+"""The manifests of a registry. Each is parsed once, and looked up again each second, because it may be removed."""
 
 import time
 
@@ -9,23 +9,23 @@ from rowcast.models.model_manifest import Manifest
 from rowcast.storage import Storage
 
 FRESH_SECONDS = 1.0
-"""How long a manifest counts as being there without another look."""
+"""How long a manifest counts as present without another look."""
 
 
 class Manifests:
-    """Reads `NAME/VERSION/manifest.json`. Names and versions that get here have been checked already."""
+    """Reads `NAME/VERSION/manifest.json`. The caller has checked names and versions."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._known: dict[tuple[str, str], Manifest] = {}
         self._seen_at: dict[tuple[str, str], float] = {}
-        """When each was last found in the storage, on the monotonic clock."""
+        """Time at which each was last found in the storage, on the monotonic clock."""
 
     def read(self, name: str, version: str) -> Manifest:
-        """The manifest, as of at most a second ago.
+        """Returns the manifest, at most a second old.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: it does not exist.
             ModelRefused: the file is damaged, or is that of another model or version.
         """
         known = self._known.get((name, version))
@@ -58,11 +58,11 @@ class Manifests:
         except FileNotFoundError:
             self._known.pop((name, version), None)
             raise
-        except Unavailable:  # what was read before still holds
+        except Unavailable:  # what was read before is still true
             return
         self._seen_at[name, version] = time.monotonic()
 
 
 def manifest_key(name: str, version: str) -> str:
-    """Where the manifest of a version lies."""
+    """Returns the key of a version's manifest."""
     return f"{name}/{version}/manifest.json"

@@ -1,4 +1,4 @@
-"""The manifest: what is known of a model version without opening its pickle; all that the gateway reads."""
+"""The manifest: what is known about a version of a model without its pickle. The gateway reads nothing else."""
 
 import re
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from rowcast.models import cells
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-"""What a model and an alias may be called: they are folder names and stand in URLs."""
+"""The form of a model's name and of an alias, which are used as folder names and in URLs."""
 
 VERSION = re.compile(r"^[1-9][0-9]{0,8}$")
-"""Versions are whole numbers from 1, as text; an alias can therefore never look like one."""
+"""Versions are whole numbers from 1, as text; so an alias can never look like one."""
 
 CODE_PATH = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"
-"""Paths of a model's code: no name begins with a dot, so none leads out of the folder `code`."""
+"""Paths of a model's code: no name begins with a dot, so no path leads out of the folder `code`."""
 
 MAX_CODE_FILES = 500
 MAX_CODE_BYTES = 8 * 1024**2
-"""A worker holds the code of each open model in memory."""
+"""A worker keeps the code of each loaded model in memory."""
 
 Label = bool | int | float | str
 
@@ -71,7 +71,7 @@ class Golden(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     rows: int
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file `golden.json` beside the manifest.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file `golden.json` next to the manifest.")
 
 
 class Requirement(BaseModel):
@@ -79,7 +79,7 @@ class Requirement(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    distribution: str | None = Field(description="What `pip install` calls it; None for a module that was no package.")
+    distribution: str | None = Field(description="What `pip install` calls it; None for a module without a package.")
     version: str | None = Field(description="The version at registration.")
     optional: bool = Field(
         default=False,
@@ -108,7 +108,7 @@ class Draft(BaseModel):
     features: list[Feature]
     classes: list[Label] | None = Field(
         default=None,
-        description="The labels in the order of `predict_proba`, or all that can be predicted; None for a regressor.",
+        description="The labels in the order of `predict_proba`, or all possible predictions; None for a regressor.",
     )
     outputs: list[str] | None = Field(
         default=None, description="Names of the outputs of a model that predicts several values a row; None for one."
@@ -156,14 +156,14 @@ class Draft(BaseModel):
         return [feature for feature in self.features if feature.required]
 
     def na_texts(self, named: Sequence[str] | None = None) -> frozenset[str]:
-        """The cells that mean missing; `named` takes the place of those that were named at registration."""
+        """Returns the cells that mean missing; `named` takes the place of those that were named at registration."""
         if named is None:
             return frozenset(self.na_values)
         return frozenset(cells.na_texts(named, keep_default=self.keep_default_na))
 
 
 class Manifest(Draft):
-    """One version of one model. `sha256` is that of the pickle's bytes; nothing else is ever unpickled."""
+    """One version of one model. `sha256` is the digest of the pickle; bytes with another digest are never unpickled."""
 
     name: str
     version: str

@@ -94,7 +94,7 @@ class Registry:
     ) -> Manifest:
         """Adds the next version and moves the alias `latest`. Two calls at the same time get two versions.
 
-        `golden` is the content of the golden sample's file, whose digest is in the draft's `golden`.
+        `golden` is the content of the golden sample's file, the draft's `golden` has its digest.
         `code` has the model's own modules, path to content (`own_code_files.read_code`).
 
         A version appears completely or not at all. The number of an interrupted registration is not used again.

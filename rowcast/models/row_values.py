@@ -9,9 +9,9 @@ from rowcast.models import cells
 from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.nearest import nearest
 
-_UNKNOWN_TOLD = 20
+_UNKNOWN_SHOWN = 20
 _NAME_CHARACTERS = 200
-"""How much of a name is told back, which may be as long as the body."""
+"""Maximum characters of a name in a message; the name in the request may be as long as its body."""
 
 _EXPECTED = {
     "number": "a number",
@@ -24,12 +24,13 @@ _EXPECTED = {
 
 
 def row_values(features: Any, manifest: Manifest, where: str = "features") -> list[Any]:
-    """The row's values in the model's order: float or int, str, bool, or None for a missing one.
+    """Returns the row's values in the model's order: float or int, str, bool, or None for a missing one.
 
-    `features` is a list in the model's order, or an object by the features' names.
+    `features` is a list in the model's order, or an object with the features' names as keys, for example
+    `{"age": 25, "pclass": 3}`.
 
     Raises:
-        RowValues: with one fault for each value that does not fit.
+        RowValues: it has one error for each invalid value.
     """
     if isinstance(features, Mapping):
         return _checked(_by_name(features, manifest, where), manifest, where)
@@ -42,7 +43,7 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
 
 
 def csv_value(value: Any, feature: Feature) -> Any:
-    """A checked value as the cell of a CSV that the feature reads as the same: booleans by its own texts, 3.0 as 3."""
+    """Returns a checked value as the cell that the feature reads as the same: booleans as its texts, 3.0 as 3."""
     if isinstance(value, bool) and feature.kind == "boolean":
         return (feature.true_texts if value else feature.false_texts)[0]
     if isinstance(value, float) and value.is_integer() and feature.kind == "integer":
@@ -58,10 +59,10 @@ def _by_name(features: Mapping[str, Any], manifest: Manifest, where: str) -> lis
 
 
 def _names_amiss(features: Mapping[str, Any], manifest: Manifest, where: str) -> list[dict[str, str]]:
-    """Faults: the first of the unknown names, each missing one. `features` may have any number of names."""
+    """Returns errors for the first unknown names and all missing ones. `features` may have any number of names."""
     known = manifest.feature_names
     expected, faults = set(known), []
-    for name in islice((name for name in features if name not in expected), _UNKNOWN_TOLD):
+    for name in islice((name for name in features if name not in expected), _UNKNOWN_SHOWN):
         close = nearest(name, known)
         faults.append(_fault(where, name, f"unknown; the nearest is {close!r}" if close else "unknown"))
     return faults + [_fault(where, name, "missing") for name in manifest.required_names if name not in features]
@@ -71,16 +72,16 @@ def _checked(values: list[Any], manifest: Manifest, where: str) -> list[Any]:
     faults = [
         _fault(where, feature.name, message)
         for value, feature in zip(values, manifest.features, strict=True)
-        if (message := _misfit(value, feature))
+        if (message := _why_invalid(value, feature))
     ]
     _raise(faults)
     return [None if value == "" else value for value in values]
 
 
-def _misfit(value: Any, feature: Feature) -> str | None:
-    """What is wrong with a value, or None. JSON's true is no number, and no text is.
+def _why_invalid(value: Any, feature: Feature) -> str | None:
+    """Returns what is wrong with a value, or None. For a number, neither JSON's true nor a text is accepted.
 
-    What a date or a category says is checked by the worker, which knows the format.
+    The worker checks the content of dates and categories, because it knows their format.
     """
     if not feature.required:
         return None

@@ -1,4 +1,4 @@
-"""What a model and an alias may be called when they are made."""
+"""The valid names of models and aliases, checked when they are made."""
 
 from rowcast.errors import InvalidName
 from rowcast.models.model_manifest import NAME
@@ -7,25 +7,25 @@ _FORM = "1 to 64 letters, digits, dots, hyphens and underscores, the first is a 
 
 
 def require_name(name: str) -> None:
-    """Passes a name that a model can have.
+    """Checks that a model can have this name.
 
     Raises:
-        InvalidName: saying what a name takes.
+        InvalidName: it cannot; the error says which names are valid.
     """
     if not NAME.fullmatch(name):
         raise InvalidName.at("name", f"{shown(name)} is not a valid name for a model: it has {_FORM}")
 
 
 def require_alias(alias: str) -> None:
-    """Passes an alias that a version can have: a name that cannot be taken for a version.
+    """Checks that a version can have this alias, which must not look like a version number.
 
     Raises:
-        InvalidName: saying what an alias takes.
+        InvalidName: it cannot; the error says which aliases are valid.
     """
     if not NAME.fullmatch(alias) or alias.isdigit():
         raise InvalidName.at("alias", f"{shown(alias)} is not a valid alias: it has {_FORM}, not only digits")
 
 
 def shown(name: str) -> str:
-    """A name out of a request, cut to what a sentence can hold."""
+    """Returns a name from a request in quotes, cut to 80 characters."""
     return repr(name if len(name) <= 80 else name[:80] + "…")

@@ -34,7 +34,7 @@ def is_manifest_key(key: str) -> bool:
 
 
 class VersionFiles:
-    """Reads the files of a version and compares their digests with the manifest, whose signature is checked before."""
+    """Reads the files of a version and compares their digests with the manifest, which the caller has checked."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

@@ -1,4 +1,4 @@
-"""Reading: how the cells of one job are written, apart from what each feature takes."""
+"""The format of a job's cells, which is the same for all features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ class Reading:
     decimal: str = "."
     na_texts: frozenset[str] = frozenset({""})
     na_numbers: frozenset[float] = field(default=frozenset())
-    """The same as numbers: with `-999` named, `-999.00` is missing in a column of numbers, too, as in pandas."""
+    """The same as numbers: if `-999` is named, `-999.00` in a column of numbers is missing, too, as in pandas."""
 
     @classmethod
     def of(
         cls, manifest: Manifest, delimiter: str, decimal: str = ".", na_values: Sequence[str] | None = None
     ) -> "Reading":
-        """The reading of a job: `na_values` are the job's own, None for those of the model."""
+        """Returns the reading of a job: `na_values` are those of the job; None means those of the model."""
         texts = manifest.na_texts(na_values)
         return cls(delimiter, decimal, frozenset(cells.na_spellings(texts)), frozenset(cells.na_numbers(texts)))

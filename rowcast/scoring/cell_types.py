@@ -22,11 +22,11 @@ _SHOWN_CATEGORIES = 5
 
 
 class InvalidCell(ValueError):
-    """A cell that its feature does not take. The text says what the feature takes."""
+    """A cell that its feature does not accept. The text says what the feature accepts."""
 
 
 def column_dtype(feature: Feature) -> str:
-    """Pandas' type of the feature's column. It depends on the feature alone, so it is the same in every chunk."""
+    """Pandas' type of the feature's column. It depends only on the feature, so it is the same in every chunk."""
     if feature.dtype is not None:
         return feature.dtype
     if feature.kind == "boolean":
@@ -54,8 +54,8 @@ def convert(feature: Feature, cells: Sequence[str], reading: Reading) -> tuple[C
     """Converts the cells of one feature.
 
     Returns:
-        The column, shape (rows,), and for each invalid cell its index and what is wrong with it. In place of an
-        invalid cell stands any value of the type.
+        The column, shape (rows,), and for each invalid cell its index and what is wrong with it. In place of
+        an invalid cell the column has any value of the type.
     """
     if feature.kind == "number" and (numbers := _plain_numbers(cells, reading)) is not None:
         return numbers, {}
@@ -101,7 +101,7 @@ def _read_dates(feature: Feature, cells: Sequence[str], reading: Reading) -> tup
 
 
 def _plain_numbers(cells: Sequence[str], reading: Reading) -> NDArray[np.float64] | None:
-    """The numbers, if every cell is a finite number without further question; otherwise None."""
+    """Returns the numbers, if every cell is a finite number without further question; otherwise None."""
     if reading.decimal != "." or reading.na_numbers:
         return None
     found = numbers(cells)
@@ -191,7 +191,7 @@ def _texts(_feature: Feature, _reading: Reading) -> Callable[[str], str]:
 
 
 def _missing(feature: Feature, cell: str) -> Any:
-    """The value of a missing cell."""
+    """Returns the value of a missing cell."""
     if not feature.missing:
         what = f"{cell!r} means missing" if cell else "empty"
         because = (
@@ -204,7 +204,7 @@ def _missing(feature: Feature, cell: str) -> Any:
 
 
 def _filler(feature: Feature) -> Any:
-    """Any value of the feature's type, to stand in the place of an invalid cell."""
+    """Returns any value of the feature's type, which takes the place of an invalid cell."""
     return _FILLERS[feature.kind]
 
 

@@ -1,4 +1,4 @@
-"""The likely reason why all rows of a chunk are bad: the most frequent fault, in words that go on from "every row"."""
+"""The likely reason why all rows of a chunk are bad: the most frequent fault, to continue the words "every row"."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from rowcast.jobs.options import Options
 from rowcast.scoring.table import Fault
 
 _VALUE_CHARACTERS = 40
-"""How much of an example is shown."""
+"""Maximum characters of an example."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Reason:
     rows: int
 
     def to_json(self) -> Mapping[str, Any]:
-        """As it goes to Redis, beside the part's summary (`ending.lua`)."""
+        """Returns the form that is stored in Redis with the part's summary (`ending.lua`)."""
         return {"bad": {"message": self.message, "example": self.example, "rows": self.rows}}
 
 
 def likely_reason(data: bytes, fields: scan.Fields, faults: Sequence[Fault], expected: int, options: Options) -> Reason:
-    """The most frequent fault of rows that are all bad; each has one of `faults`. `expected` fields make a row."""
+    """Returns the most frequent of the `faults`, one for each row, all bad. A row has `expected` fields."""
     (column, message), rows = Counter((fault.column, fault.message) for fault in faults).most_common(1)[0]
     if column:
         values = (fault.value for fault in faults if (fault.column, fault.message) == (column, message))
@@ -46,5 +46,5 @@ def likely_reason(data: bytes, fields: scan.Fields, faults: Sequence[Fault], exp
 
 
 def _end_in(data: bytes, fields: scan.Fields, delimiter: str) -> bool:
-    """Whether each row ends in the delimiter."""
+    """Returns whether each row ends in the delimiter."""
     return bool((np.frombuffer(data, np.uint8)[fields.lines.ends - 1] == ord(delimiter)).all())

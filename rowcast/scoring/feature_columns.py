@@ -1,4 +1,4 @@
-"""The columns of the features: read by pandas' parser where it is certain, otherwise cell by cell.
+"""The columns of the features, read by pandas' parser if the result is certain, otherwise cell by cell.
 
 pandas' C parser reads the cells if it agrees with `cell_types.py` about every one of them. If it may not, or if a cell
 is invalid, each cell is read by itself. Which of the two happened cannot be seen in the columns.
@@ -24,7 +24,7 @@ InvalidCells = dict[int, tuple[str, str, str]]
 _BOM = b"\xef\xbb\xbf"
 
 _PIECE_ROWS = 2048
-"""Around a cell in doubt this many rows are read cell by cell, which takes some five times as long."""
+"""Around an uncertain cell, this many rows are read cell by cell, which takes about five times as long."""
 
 
 def read_columns(
@@ -59,7 +59,7 @@ def read_columns(
 
 
 def _bytes_of(data: bytes, lines: scan.Lines, rows: scan.Positions) -> bytes:
-    """The bytes of these rows, without blank lines or other rows between them."""
+    """Returns the bytes of these rows, without blank lines or other rows between them."""
     starts, stops = lines.starts[rows], lines.stops[rows]
     if int((stops - starts).sum()) == int(stops[-1] - starts[0]):
         sent = data[int(starts[0]) : int(stops[-1])]
@@ -69,7 +69,7 @@ def _bytes_of(data: bytes, lines: scan.Lines, rows: scan.Positions) -> bytes:
 
 
 def _parsed(data: bytes, features: Sequence[Feature], places: Sequence[int], reading: Reading) -> list[Column] | None:
-    """The features' columns by pandas' parser; None if a cell is invalid, or may be."""
+    """Returns the features' columns by pandas' parser; None if a cell is invalid, or may be."""
     found = dict(zip(places, features, strict=True))
     types = {place: _parser_type(feature) for place, feature in found.items()}
     na_texts, gaps = list(reading.na_texts), [place for place, one in found.items() if _parser_reads_missing(one)]
@@ -90,17 +90,17 @@ def _parsed(data: bytes, features: Sequence[Feature], places: Sequence[int], rea
 
 
 def _parser_type(feature: Feature) -> str:
-    """What the parser is asked for; other types are converted after it (for int64 it would take `1.0`)."""
+    """Returns what the parser is asked for; other types are converted after it (for int64 it would take `1.0`)."""
     return column_dtype(feature) if feature.kind in ("number", "text") else "object"
 
 
 def _parser_reads_missing(feature: Feature) -> bool:
-    """Of a text feature, a missing cell is only seen by what the parser makes of it."""
+    """Returns whether the parser reads missing cells. For text, only its result shows that a cell is missing."""
     return feature.kind == "text" or (feature.kind == "number" and feature.missing)
 
 
 def _certain(feature: Feature, series: "pd.Series[Any]", data: bytes, reading: Reading) -> Column | None:
-    """The column, if every cell in it is valid beyond doubt; otherwise None."""
+    """Returns the column, if every cell in it is certainly valid; otherwise None."""
     if feature.kind == "text":
         return series.array if feature.missing or not series.isna().any() else None
     values = series.to_numpy()
@@ -111,7 +111,7 @@ def _certain(feature: Feature, series: "pd.Series[Any]", data: bytes, reading: R
 
 
 def _are_numbers(values: NDArray[Any], feature: Feature, data: bytes) -> bool:
-    """Whether the cells mean these numbers for Python's `float`, too.
+    """Returns whether the cells mean these numbers for Python's `float`, too.
 
     pandas also reads infinities, which no feature takes, and a column of only `true` and `false` as ones and zeros.
     """
@@ -125,7 +125,7 @@ def _are_numbers(values: NDArray[Any], feature: Feature, data: bytes) -> bool:
 
 
 def _texts(data: bytes, places: Sequence[int], delimiter: str) -> list[list[str]]:
-    """The cells of the features' columns."""
+    """Returns the cells of the features' columns."""
     frame = _read_csv(data, delimiter, dict.fromkeys(places, "object"), {"na_filter": False})
     return [frame[place].tolist() for place in places]
 
@@ -149,7 +149,7 @@ def _read_csv(data: bytes, delimiter: str, types: dict[int, str], more: dict[str
 def _converted(
     texts: Sequence[Sequence[str]], features: Sequence[Feature], reading: Reading
 ) -> tuple[list[Column], InvalidCells]:
-    """The features' columns, cell by cell."""
+    """Returns the features' columns, cell by cell."""
     columns: list[Column] = []
     invalid: InvalidCells = {}
     for feature, cells in zip(features, texts, strict=True):

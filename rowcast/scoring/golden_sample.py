@@ -1,6 +1,6 @@
-r"""The golden sample: rows with their predictions at registration, by which a worker sees that it predicts the same.
+r"""The golden sample: rows with their predictions at registration, with which a worker checks its own.
 
-It is the file `golden.json` beside a version's manifest, for example
+It is the file `golden.json` next to a version's manifest, for example
 
     {"columns": ["age"], "delimiter": ",", "decimal": ".", "rows": "25\n40\n", "result": "0,0.75\n1,0.5\n"}
 """
@@ -35,7 +35,7 @@ class GoldenSample(BaseModel):
 def make_golden(
     model: "LoadedModel", columns: tuple[str, ...], rows: bytes, delimiter: str, decimal: str
 ) -> GoldenSample:
-    """Predicts the rows, and keeps both."""
+    """Predicts the rows. Returns both as a sample."""
     sample = GoldenSample(
         columns=columns,
         delimiter=delimiter,  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def make_golden(
 
 
 def check_golden(model: "LoadedModel", document: bytes, versions: Literal["strict", "warn"]) -> None:
-    """Predicts the golden rows once more.
+    """Predicts the golden rows again.
 
     Raises:
         ModelRefused: a prediction differs in any bit. With `warn` that is only logged.

@@ -22,7 +22,7 @@ _MESSAGE_CHARACTERS = 300
 
 
 class Wanted(NamedTuple):
-    """What is asked of a model beside its predictions."""
+    """The additional values that are wanted from a model."""
 
     probabilities: bool = False
     scores: bool = False
@@ -30,7 +30,7 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Values:
-    """What a model gives for some rows."""
+    """The values that a model predicts for some rows."""
 
     predictions: NDArray[Any]
     """Shape (rows,); of a model with several outputs (rows, outputs)."""
@@ -53,7 +53,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The values of the table's rows `good`, in order, and why each other row raises."""
+    """The values of the table's rows `good`, in order, and the reason why each other row cannot be predicted."""
 
     values: Values
     good: NDArray[np.int64]
@@ -61,7 +61,7 @@ class Outcome:
 
 
 class SearchAborted(RowcastError):
-    """The search was given up; `rows` are the fatal ones that it found, as indexes until `numbered` names them."""
+    """The search for fatal rows was aborted. `rows` has those found: indexes, or after `numbered` row numbers."""
 
     def __init__(self, why: str, rows: Sequence[int]) -> None:
         named = f", after these rows: {', '.join(map(str, rows))}" if rows else ""
@@ -69,7 +69,7 @@ class SearchAborted(RowcastError):
         self.why, self.rows = why, rows
 
     def numbered(self, numbers: Callable[[int], int]) -> "SearchAborted":
-        """The same with the rows' own numbers."""
+        """Returns the same with the rows' own numbers."""
         return SearchAborted(self.why, [numbers(row) for row in self.rows])
 
 
@@ -77,14 +77,14 @@ def predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
     """Calls `predict` once, and `predict_proba` and `decision_function` if they are wanted.
 
     Raises:
-        ModelRefused: the model gives other shapes than its manifest promises, has no such method, or imports something
-            that is not there.
+        ModelRefused: the model returns other shapes than in its manifest, has no such method, or imports a module
+            that is missing.
         Exception: whatever the estimator raises.
     """
     try:
         with model.code.active():
             return _predict(model, table, wanted)
-    except ImportError as error:  # no row's fault
+    except ImportError as error:  # not the fault of a row
         known_as = f"{model.manifest.name}@{model.manifest.version}"
         raise ModelRefused(f"predict of {known_as} failed: {why_unreadable(error, model.code)}") from error
 
@@ -97,16 +97,16 @@ def _predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
     _require(model, "predict", predictions, (rows,) if manifest.outputs is None else (rows, len(manifest.outputs)))
     shares = scores = None
     if wanted.probabilities:
-        shares = _asked(model, "predict_proba", table)
+        shares = _call(model, "predict_proba", table)
         _require(model, "predict_proba", shares, (rows, len(manifest.classes or [])))
     if wanted.scores:
-        scores = _asked(model, "decision_function", table)
+        scores = _call(model, "decision_function", table)
         scores = scores.reshape(rows, -1) if scores.ndim == 1 else scores
         _require(model, "decision_function", scores, (rows, len(manifest.scores or [])))
     return Values(predictions, shares, scores)
 
 
-def _asked(model: "LoadedModel", method: str, table: Table) -> NDArray[Any]:
+def _call(model: "LoadedModel", method: str, table: Table) -> NDArray[Any]:
     call = getattr(model.estimator, method, None)
     if call is None:
         raise ModelRefused(f"The model {model.manifest.name}@{model.manifest.version} has no `{method}`.")
@@ -117,8 +117,8 @@ def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
     """Predicts all rows that can be predicted, in one call; those that make the estimator raise are found by halving.
 
     Raises:
-        MemoryError, RowcastError: as they come; they are no row's fault.
-        Exception: the estimator raises for rows together of which none makes it raise alone.
+        MemoryError, RowcastError: passed on, because they are not the fault of a row.
+        Exception: the estimator raises for rows together, but for none of them by itself.
     """
     rows = len(table)
     if not rows:
@@ -141,7 +141,7 @@ def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
 
 
 def no_values(model: "LoadedModel", wanted: Wanted) -> Values:
-    """The values of no rows, for which no estimator need be asked."""
+    """Returns the values of no rows, without a call of the estimator."""
     manifest = model.manifest
     return Values(
         np.empty(0) if manifest.outputs is None else np.empty((0, len(manifest.outputs))),
@@ -151,7 +151,7 @@ def no_values(model: "LoadedModel", wanted: Wanted) -> Values:
 
 
 Predict = Callable[["LoadedModel", Table, Wanted], Outcome]
-"""`predict_good`, or what gives the same in another way."""
+"""`predict_good`, or a function with the same result."""
 
 
 def predict_rows(
@@ -176,7 +176,7 @@ def predict_rows(
 
 
 def added_cells(model: "LoadedModel", values: Values, delimiter: str, *, guard_formulas: bool = False) -> list[bytes]:
-    """The cells that a result adds to each row: predictions, probabilities and scores, joined by the delimiter.
+    """Returns the cells that a result adds to each row: predictions, probabilities and scores, joined by the delimiter.
 
     `guard_formulas`: text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
@@ -191,14 +191,14 @@ def added_cells(model: "LoadedModel", values: Values, delimiter: str, *, guard_f
 
 
 def counts(values: NDArray[Any]) -> dict[str, int]:
-    """How often each label came, by its text."""
+    """Returns how often each label came, by its text."""
     codes, labels = pd.factorize(values, use_na_sentinel=False)
     texts = [label_text(label) for label in _scalars(np.asarray(labels))]
     return dict(zip(texts, np.bincount(codes, minlength=len(texts)).tolist(), strict=True))
 
 
 def _raising(model: "LoadedModel", table: Table, wanted: Wanted, start: int, stop: int) -> dict[int, str]:
-    """The rows from `start` to before `stop` that raise, by halving what raises."""
+    """Returns the rows from `start` to before `stop` that raise, by halving what raises."""
     try:
         predict(model, rows_of(table, slice(start, stop)), wanted)
     except (MemoryError, RowcastError):
@@ -212,7 +212,7 @@ def _raising(model: "LoadedModel", table: Table, wanted: Wanted, start: int, sto
 
 
 def rows_of(table: Table, which: slice | NDArray[np.int64]) -> Table:
-    """Some rows of a table, as a table of their own: its index starts at 0, for steps that align by it."""
+    """Returns some rows of a table as a new table with an index from 0, because some steps align rows by the index."""
     return table[which] if isinstance(table, np.ndarray) else table.iloc[which].reset_index(drop=True)
 
 
@@ -225,7 +225,7 @@ def _require(model: "LoadedModel", method: str, values: NDArray[Any], shape: tup
 
 
 def _cells(values: NDArray[Any], delimiter: str, *, few: bool, guard_formulas: bool = False) -> list[bytes]:
-    """Each value as a field. `few`: there are few different ones, so that each is written once."""
+    """Returns each value as a field. `few`: there are few different ones, so that each is written once."""
     if few or values.dtype.kind not in "iuf":
         codes, labels = pd.factorize(values, use_na_sentinel=False)
         texts = map(_guarded if guard_formulas else label_text, _scalars(np.asarray(labels)))
@@ -236,13 +236,13 @@ def _cells(values: NDArray[Any], delimiter: str, *, few: bool, guard_formulas: b
 
 
 def _guarded(label: object) -> str:
-    """A text that begins like a formula (OWASP, "CSV Injection") with an apostrophe; numbers are never touched."""
+    """Returns a text, with an apostrophe if it begins like a formula (OWASP, "CSV Injection"); numbers stay."""
     text = label_text(label)
     return f"'{text}" if isinstance(label, str) and text.startswith(_FORMULA_STARTS) else text
 
 
 def _scalars(values: NDArray[Any]) -> list[Any]:
-    """As Python's own; a narrow float as the shortest one that reads back as that narrow float."""
+    """Returns Python's own values; a narrow float as the shortest float that reads back as it."""
     if values.dtype.kind == "f" and values.dtype.itemsize < 8:
         return [float(str(value)) if values.ndim == 1 else [float(str(one)) for one in value] for value in values]
     return list(values.tolist())
@@ -270,7 +270,7 @@ def _document(value: Any, outputs: Sequence[str] | None) -> dict[str, Any]:
 
 
 def _not_finite(value: Any) -> str:
-    """What a float is that is not a finite number; empty for all other values."""
+    """Returns what a float is that is not a finite number; empty for all other values."""
     if not isinstance(value, float) or math.isfinite(value):
         return ""
     return "not a number (NaN)" if math.isnan(value) else "infinite" if value > 0 else "negative infinity"
@@ -286,5 +286,5 @@ def _json(value: Any) -> Any:
 
 
 def one_line(error: Exception) -> str:
-    """What an exception says, as the message of a bad row."""
+    """Returns what an exception says, as the message of a bad row."""
     return " ".join(str(error).split())[:_MESSAGE_CHARACTERS] or type(error).__name__

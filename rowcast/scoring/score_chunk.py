@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel
 
 _VALUE_CHARACTERS = 200
-"""How much of a cell that does not fit is shown among the errors."""
+"""Maximum characters of an invalid cell in the errors."""
 
 
 @dataclass(frozen=True)
 class ChunkSpec:
-    """What is the same for all chunks of a job. `line_end` is for a last row that has none."""
+    """The facts that all chunks of a job share. `line_end` is for a last row that has none."""
 
     columns: tuple[str, ...]
     line_end: bytes
@@ -33,7 +33,7 @@ class ChunkSpec:
 
 @dataclass(frozen=True)
 class Part:
-    """What a chunk produced: rows of the result, and of the errors as `row,column,value,message`; no header lines."""
+    """The output of a chunk: rows of the result, and of the errors as `row,column,value,message`; no header lines."""
 
     data: bytes
     errors: bytes
@@ -46,15 +46,15 @@ class Part:
     """As in `errors`, `row` counting the job's data rows from 1."""
 
     def first_error(self) -> Fault:
-        """The first bad row; there is one where `rows_failed` is not 0."""
+        """Returns the first bad row; there is one if `rows_failed` is not 0."""
         return self.faults[0]
 
 
 def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, predict: Predict = predict_good) -> Part:
-    """Scores whole rows, of which the first is the job's data row `first_row`, counted from 1.
+    """Scores whole rows. The first one is the job's data row `first_row`, counted from 1.
 
     Raises:
-        MemoryError, ModelRefused: no row's fault. Exception: see `predict_good`.
+        MemoryError, ModelRefused: not the fault of a row. Exception: see `predict_good`.
         SearchAborted: an isolated `predict` found too many rows at fault; it names them.
     """
     options = spec.options
@@ -83,7 +83,7 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
 
 
 def unscored(data: bytes, model: "LoadedModel", spec: ChunkSpec) -> Part:
-    """The blank rows at the end of a file: in a joined result they come back, with empty added cells."""
+    """Returns the blank rows at the end of a file: in a joined result they come back, with empty added cells."""
     options = spec.options
     inside = scan.quoted(data, options.delimiter)
     fields = scan.split(data, inside, options.delimiter, len(spec.columns))
@@ -93,7 +93,7 @@ def unscored(data: bytes, model: "LoadedModel", spec: ChunkSpec) -> Part:
 
 
 def _added(rows: Rows, outcome: Outcome, model: "LoadedModel", options: Options) -> list[bytes]:
-    """The added cells of every row; a bad row's are empty."""
+    """Returns the added cells of every row; a bad row's are empty."""
     cells = added_cells(model, outcome.values, options.delimiter, guard_formulas=options.guard_formulas)
     count = len(rows.fields.lines)
     if len(cells) == count:
@@ -105,13 +105,13 @@ def _added(rows: Rows, outcome: Outcome, model: "LoadedModel", options: Options)
 
 
 def _empty_cells(model: "LoadedModel", options: Options) -> bytes:
-    """The added cells of a row without a prediction."""
+    """Returns the added cells of a row without a prediction."""
     columns = len(options.added_columns(model.manifest))
     return options.delimiter.encode() * (columns - 1)
 
 
 def _joined(data: bytes, fields: scan.Fields, added: list[bytes], spec: ChunkSpec) -> bytes:
-    """The rows of the result: kept bytes, delimiter, added cells, and the row's own line end."""
+    """Returns the rows of the result: kept bytes, delimiter, added cells, and the row's own line end."""
     delimiter = spec.options.delimiter.encode()
     if spec.options.output == "joined" and fields.lines.are_plain and len(set(map(len, added))) == 1:
         return _spliced(data, fields.lines, added, delimiter)
@@ -128,7 +128,7 @@ def _joined(data: bytes, fields: scan.Fields, added: list[bytes], spec: ChunkSpe
 
 
 def _spliced(data: bytes, lines: scan.Lines, added: list[bytes], delimiter: bytes) -> bytes:
-    """The rows of plain lines with cells that are all as long: made in one go, for an object a row takes its time."""
+    """Returns the rows of plain lines, if all cells have one length: in one step, as an object for each row is slow."""
     width = len(added[0])
     spliced = bytearray(data).replace(b"\n", delimiter + b"?" * width + b"\n")
     places = lines.ends + 1 + (width + 1) * np.arange(len(added))
@@ -138,7 +138,7 @@ def _spliced(data: bytes, lines: scan.Lines, added: list[bytes], delimiter: byte
 
 
 def _kept(data: bytes, fields: scan.Fields, spec: ChunkSpec) -> list[list[bytes]]:
-    """The bytes of the input that go before the added cells, as columns: whole rows, or the key's cells."""
+    """Returns the bytes of the input that go before the added cells, as columns: whole rows, or the key's cells."""
     if spec.options.output == "joined":
         if fields.lines.are_plain:
             return [data.split(b"\n")[:-1]]

@@ -30,11 +30,11 @@ class Fault:
     row: int
     """Counts from 0."""
     column: str
-    """Empty if the whole row is at fault, as `value` is then."""
+    """Empty if the whole row is wrong; `value` is then empty, too."""
     value: str
     """The cell."""
     message: str
-    """What is wrong with it, and what would be right."""
+    """What is wrong with the cell, and what would be right."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def read(data: bytes, columns: Sequence[str], model: "LoadedModel", options: Opt
     inside = scan.quoted(data, options.delimiter)
     fields = scan.split(data, inside, options.delimiter, expected)
     but = f"the header has {expected}" if options.header else f"not {expected}"
-    faults = _misshapen(data, inside, fields, expected, but)
+    faults = _malformed_rows(data, inside, fields, expected, but)
     good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(faults), np.int64), assume_unique=True)
     place_of = {name: place for place, name in enumerate(columns)}
     places = [place_of[feature.name] for feature in features]
@@ -80,7 +80,7 @@ def make_table(columns: Sequence[Column], features: Sequence[Feature], container
     if container == "series":
         return pd.Series(columns[0], name=names[0], dtype=column_dtype(features[0]))
     if columns and all(column_dtype(feature) == "float64" for feature in features):
-        # Column beside column in memory, as pandas has what it reads: sums come out the same to the last bit.
+        # One column after the other in memory, as in pandas' frames: sums are then the same to the last bit.
         arrays = [np.asarray(column) for column in columns]
         numbers = np.stack(arrays, axis=1) if container == "row_array" else np.stack(arrays).T
         return pd.DataFrame(numbers, columns=names, copy=False) if container == "frame" else numbers
@@ -93,7 +93,7 @@ def make_table(columns: Sequence[Column], features: Sequence[Feature], container
 
 
 def table_of_values(rows: Sequence[Sequence[object]], model: "LoadedModel") -> tuple[Table, dict[int, str]]:
-    """The table of rows of JSON values in the order of the manifest's features, checked before (`row_values.py`).
+    """Makes the table of rows of JSON values in the order of the manifest's features (checked by `row_values.py`).
 
     Returns:
         The table of the rows that are good, and for each other row its index and what is wrong with it.
@@ -121,7 +121,7 @@ def _column_of_values(feature: Feature, values: Sequence[Any], reading: Reading)
 
 
 def _cell(value: object, feature: Feature) -> str:
-    """A JSON value as the cell that a CSV would have for it."""
+    """Returns a JSON value as the cell that a CSV would have for it."""
     if value is None:
         return ""
     written = csv_value(value, feature)
@@ -130,8 +130,8 @@ def _cell(value: object, feature: Feature) -> str:
     return written if isinstance(written, str) else str(written)
 
 
-def _misshapen(data: bytes, inside: scan.Quoted, fields: scan.Fields, expected: int, but: str) -> dict[int, Fault]:
-    """The rows whose bytes are no row of this input, by index; `but` says how many fields there should be."""
+def _malformed_rows(data: bytes, inside: scan.Quoted, fields: scan.Fields, expected: int, but: str) -> dict[int, Fault]:
+    """Returns the rows with a wrong form, by index; `but` says how many fields there should be."""
     faults = {}
     for row in np.flatnonzero(fields.counts != expected).tolist():
         count = int(fields.counts[row])

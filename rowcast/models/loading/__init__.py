@@ -1,1 +1,1 @@
-"""Opening a model: what is checked before, its own code, and the one module that unpickles."""
+"""Loading a model: the checks before, its own code, and the only module that unpickles."""

@@ -1,7 +1,7 @@
-"""Opening a model: the one module that unpickles, and the only one of this package that imports scikit-learn.
+"""Loading a model: the only module that unpickles, and the only one of this package that imports scikit-learn.
 
-A pickle runs code when it is read, so nothing of it is read before its digest, its signature (where a key is
-set) and its scikit-learn version have been checked against the manifest.
+A pickle runs code when it is read. So its digest, its signature (if a key is set) and its scikit-learn version are
+compared with the manifest before.
 """
 
 import pickle
@@ -34,11 +34,11 @@ _NAMELESS = {
     *("RandomForestClassifier", "RandomForestRegressor"),
     *("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
 }
-"""scikit-learn's estimators that do nothing with the names of columns but to compare them with the training's."""
+"""scikit-learn's estimators that use the names of columns only to compare them with those of the training."""
 
 
 Container = Literal["frame", "array", "row_array", "series"]
-"""What `predict` gets: a DataFrame, an array laid out by columns or by rows, or the Series of the one feature."""
+"""What `predict` gets: a DataFrame, an array stored by columns or by rows, or the Series of the one feature."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class LoadedModel:
     estimator: Any
     container: Container
     code: ModelCode = NO_CODE
-    """Its own modules; they must be `active` while the estimator predicts."""
+    """The model's own modules, which must be `active` while the estimator predicts."""
 
 
 def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "warn"]) -> LoadedModel:
-    """Checks, reads and prepares one version.
+    """Checks, reads and prepares one version. Returns it ready to predict.
 
     Raises:
-        NotFound: the file is gone.
+        NotFound: the file is missing.
         ModelRefused: digest, signature or scikit-learn version do not match, a package is missing, or the pickle
             cannot be read.
     """
@@ -78,19 +78,19 @@ def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "wa
 
 
 def as_loaded(manifest: Manifest, estimator: Any, code: ModelCode = NO_CODE) -> LoadedModel:
-    """An estimator with the container that its manifest names, in one thread."""
+    """Returns the estimator with the container that its manifest names, set to predict in one thread."""
     predict_in_one_thread(estimator)
     usual: Container = "frame" if hasattr(estimator, "feature_names_in_") else "array"
     return LoadedModel(manifest, estimator, manifest.container or usual, code)
 
 
 def without_names(model: LoadedModel) -> LoadedModel:
-    """The model with an array in place of a DataFrame, if names decide nothing. It changes the estimator.
+    """Returns the model with an array in place of a DataFrame, if the estimator does not use the names. It changes it.
 
-    A worker's table has the manifest's features, in their order. To compare their names at every step costs more than
-    the prediction of one row.
+    A worker's table has the manifest's features in their order. Comparing their names at every step takes longer than
+    predicting one row.
     """
-    if model.container == "series" or not _forget_names(model.estimator, model.manifest):
+    if model.container == "series" or not _remove_names(model.estimator, model.manifest):
         return model
     return replace(model, container="row_array" if model.container == "row_array" else "array")
 
@@ -98,9 +98,9 @@ def without_names(model: LoadedModel) -> LoadedModel:
 def unpickle(
     data: bytes, read: Callable[[bytes], Any] = pickle.loads, code: ModelCode = NO_CODE
 ) -> tuple[Any, str | None]:
-    """The object, and the scikit-learn version that it was pickled with where that is not the one here.
+    """Returns the object, and the scikit-learn version that pickled it if that is not the installed one.
 
-    It runs whatever code the bytes name: whoever calls has checked where they come from, and the code, too.
+    It runs any code that the bytes name, so the caller must have checked where the bytes and the code come from.
     """
     with warnings.catch_warnings(record=True) as caught, code.active():
         warnings.simplefilter("always")
@@ -115,14 +115,14 @@ def unpickle(
 
 
 def why_not_here(manifest: Manifest, versions: Literal["strict", "warn"]) -> str | None:
-    """Why a worker of this environment must not open the model, as the end of a sentence; None if it may try."""
+    """Returns why this environment must not load the model, as the end of a sentence; None if it may try."""
     if missing := why_missing(manifest.requires):
         return missing
     return another_sklearn(manifest.libraries.get(SKLEARN, "unknown")) if versions == "strict" else None
 
 
 def another_sklearn(trained_with: str) -> str | None:
-    """What to say of a scikit-learn whose `MAJOR.MINOR` is not the one here, as the end of a sentence; else None."""
+    """Returns the end of a sentence if the `MAJOR.MINOR` differs from the installed scikit-learn; else None."""
     here = library_version(SKLEARN) or "none"
     if _major_minor(trained_with) == _major_minor(here):
         return None
@@ -133,7 +133,7 @@ def another_sklearn(trained_with: str) -> str | None:
 
 
 def library_version(name: str) -> str | None:
-    """The version that is installed here; of Python, too. None where it is not installed."""
+    """Returns the installed version of a distribution, or of Python (`python`); None if it is not installed."""
     if name == "python":
         return python_version()
     try:
@@ -143,18 +143,18 @@ def library_version(name: str) -> str | None:
 
 
 def predict_in_one_thread(estimator: Any) -> None:
-    """Sets `n_jobs` to 1 in the estimator and in everything in it, fitted parts too.
+    """Sets `n_jobs` to 1 in the estimator and in everything in it, also in fitted parts.
 
-    Forests and others keep the `n_jobs` of their training in the pickle; a worker process has one core, and a
-    forest that adds up its trees in many threads adds them in no fixed order.
+    Forests and others keep the `n_jobs` of their training in the pickle. But a worker process has one core, and a
+    forest that adds up its trees in many threads has no fixed order of addition.
     """
     for part in parts(estimator):
         if "n_jobs" in vars(part):
             part.n_jobs = 1
 
 
-def _forget_names(estimator: Any, manifest: Manifest) -> bool:
-    """Removes the names, if they decide nothing. Returns whether it did."""
+def _remove_names(estimator: Any, manifest: Manifest) -> bool:
+    """Removes the names of columns, if the estimator does not use them. Returns whether it did."""
     if any(column.dtype not in (None, "float64") or column.kind != "number" for column in manifest.table_features):
         return False
     steps = [step for _, step in estimator.steps] if type(estimator).__name__ == "Pipeline" else [estimator]
@@ -168,11 +168,11 @@ def _forget_names(estimator: Any, manifest: Manifest) -> bool:
 def _is_nameless(step: Any) -> bool:
     kind = type(step)
     is_known = kind.__module__.startswith("sklearn.") and kind.__name__ in _NAMELESS
-    return is_known and "_sklearn_output_config" not in vars(step)  # by `set_output` the next step gets a DataFrame
+    return is_known and "_sklearn_output_config" not in vars(step)  # with `set_output` the next step gets a DataFrame
 
 
 def parts(value: Any) -> Iterator[Any]:
-    """Every object with attributes that `value` is or holds, however deep, each once."""
+    """Yields `value` and every object inside it, at any depth, that has attributes; each once."""
     waiting, seen = [value], set()
     while waiting:
         one = waiting.pop()
@@ -191,7 +191,7 @@ def parts(value: Any) -> Iterator[Any]:
 
 
 def _warn_of_differences(known_as: str, manifest: Manifest, trained_with: str | None) -> None:
-    """Logs the libraries whose versions are not those of the training, or of the registration."""
+    """Logs each library if its version is not that of the training or of the registration."""
     required = {one.distribution: one.version for one in manifest.requires.values() if one.distribution and one.version}
     libraries = required | manifest.libraries | ({SKLEARN: trained_with} if trained_with else {})
     here = {name: library_version(name) for name in libraries}

@@ -1,4 +1,4 @@
-"""Code that travels with a model: its own modules, importable while this model is opened and while it predicts.
+"""A model's own code: modules that are stored with it, importable while it is loaded and while it predicts.
 
 A pickle holds the *names* of classes, not their code. The modules below `code/` in a version's folder are therefore
 imported under the names that they had in training, but `sys.modules` holds them only while the model is active:
@@ -9,11 +9,11 @@ imported under the names that they had in training, but `sys.modules` holds them
     with code.active():
         estimator.predict(table)            # an `import` inside a function finds the same modules again
 
-Afterwards they are taken out, and what stood in their place comes back. So two versions whose code differs but whose
-modules have the same names work side by side in one process, and everything that goes by a module's name works as in
-the user's script: relative imports, imports of a sibling module, imports inside functions, `importlib`, nested pickles,
-copies, `inspect`. The alternative, private module names, breaks whatever looks a module up by the name it was written
-with: absolute imports between the model's modules, nested pickles, cloudpickle's references, `importlib`.
+Afterwards they are taken out, and the modules that had the same names come back. So one process can use two versions
+with different code in modules of the same name. Everything that uses a module's name works as in the user's script:
+relative imports, imports of a sibling module, imports inside functions, `importlib`, nested pickles, copies, `inspect`.
+The alternative, private module names, breaks everything that looks a module up by its original name: absolute imports
+between the model's modules, nested pickles, cloudpickle's references, `importlib`.
 
 The modules are made from bytes in memory that were checked before. Nothing is read from disk, no bytecode is written,
 and a name below one of the model's own packages is never looked up anywhere else.
@@ -38,14 +38,14 @@ from zipfile import ZipFile
 _PACKAGE_FILE = "__init__.py"
 
 _ONE_AT_A_TIME = threading.RLock()
-"""Held while a model with own code is active: `sys.modules` is one for all threads."""
+"""Held while a model with own code is active, because all threads share `sys.modules`."""
 
 
 class ModelCode:
     """The modules of one version of one model."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        """`files`: path below `code/` to content, as the manifest names them. Nothing is imported yet."""
+        """`files` has the content by path below `code/`, as in the manifest. Nothing is imported yet."""
         self.files = dict(files)
         self._root = f"<model code {_digest(self.files)[:12]}>"
         self._paths = _module_paths(self.files)
@@ -60,16 +60,16 @@ class ModelCode:
         return sorted(self._paths)
 
     def owns(self, module: str) -> bool:
-        """Whether the module's name is one of ours or lies below a package of ours."""
+        """Returns whether the module is one of this model's, or is in one of its packages."""
         return module.partition(".")[0] in self._tops
 
     def source(self, module: str) -> bytes | None:
-        """The source of one of our modules; None if there is none, as for a folder without `__init__.py`."""
+        """Returns the source of one of the model's modules; None if it has none, as a folder without `__init__.py`."""
         path = self._paths.get(module)
         return self.files.get(path) if path else None
 
     def is_package(self, module: str) -> bool:
-        """Whether one of our modules is a package."""
+        """Returns whether one of the model's modules is a package."""
         return PurePosixPath(self._paths.get(module, "")).name == _PACKAGE_FILE
 
     @contextmanager
@@ -87,10 +87,10 @@ class ModelCode:
 
     # What the import system calls: see importlib.abc.MetaPathFinder.
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
-        """The spec of one of our modules; None for a module of somebody else.
+        """Returns the spec of one of the model's modules; None for other modules.
 
         Raises:
-            ModuleNotFoundError: the name lies in a package of ours, which has no such module.
+            ModuleNotFoundError: the name is in one of the model's packages, which has no such module.
         """
         if not self.owns(name):
             return None
@@ -123,7 +123,7 @@ class ModelCode:
         self._shadowed = {}
 
     def _take_out(self) -> dict[str, ModuleType]:
-        """Removes from `sys.modules` what has one of our names, and returns it."""
+        """Removes the modules with one of the model's names from `sys.modules`, and returns them."""
         return {name: sys.modules.pop(name) for name in self._paths if name in sys.modules}
 
 
@@ -134,11 +134,11 @@ class _Loader(SourceLoader):
         self._files, self._root, self._location = files, root, location
 
     def get_filename(self, fullname: str) -> str:
-        """Where tracebacks say that the code stands; it is no path on a disk."""
+        """Returns the location that tracebacks show; it is not a path on a disk."""
         return self._location
 
     def get_data(self, path: str | bytes) -> bytes:
-        """A file of the model's code; also a data file, for `pkgutil.get_data`."""
+        """Returns a file of the model's code; also a data file, for `pkgutil.get_data`."""
         name = os.fsdecode(path).replace(os.sep, "/").removeprefix(f"{self._root}/")
         if name in self._files:
             return self._files[name]
@@ -147,7 +147,7 @@ class _Loader(SourceLoader):
         raise FileNotFoundError(f"The code of the model has no file {name!r}.")
 
     def get_resource_reader(self, fullname: str) -> TraversableResources:
-        """For `importlib.resources`: the data files beside a package's modules."""
+        """Returns the data files in a package's folder, for `importlib.resources`."""
         folder = PurePosixPath(self._location.removeprefix(f"{self._root}/")).parent
         return _Resources(self._files, f"{folder}/")
 
@@ -168,7 +168,7 @@ class _Resources(TraversableResources):
 
 
 def _module_paths(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Module name to the file that it is made from. A folder with modules is a package, with or without its file."""
+    """Returns module name to source file. A folder with modules is a package, also without an `__init__.py`."""
     found: dict[str, str] = {}
     for path in sorted(files):
         parts = PurePosixPath(path)
@@ -190,4 +190,4 @@ def _digest(files: Mapping[str, bytes]) -> str:
 
 
 NO_CODE = ModelCode({})
-"""Of a model that brings none."""
+"""The code of a model that has none."""

@@ -1,4 +1,4 @@
-"""The files of a model's own code, read from the disk of whoever registers it."""
+"""The files of a model's own code, read from disk at registration."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from rowcast.errors import NotFound, Unprocessable
 from rowcast.models.model_manifest import CODE_PATH, MAX_CODE_BYTES, MAX_CODE_FILES
 
 RESERVED = frozenset({"rowcast", "sklearn", "numpy", "scipy", "pandas", "joblib", "cloudpickle", "threadpoolctl"})
-"""Modules that a worker itself needs while a model predicts: no model may bring its own."""
+"""Modules that a worker itself needs while a model predicts. A model may not have its own module of this name."""
 
 _COMPILED = {".so", ".pyd", ".dylib", ".dll"}
 _LEFT_OUT_FOLDERS = {"__pycache__"}
@@ -18,14 +18,14 @@ _LEFT_OUT_FILES = {".pyc", ".pyo"}
 
 
 def read_code(paths: Sequence[Path]) -> dict[str, bytes]:
-    """The modules and packages at `paths`: path in the model's folder `code` to content.
+    """Reads the modules and packages at `paths`. Returns content by path in the model's folder `code`.
 
     A file `folder/mytransforms.py` becomes `mytransforms.py`, a folder `src/mypackage` becomes `mypackage/…` with
     everything in it, data files too. Hidden files and bytecode are left out.
 
     Raises:
         NotFound: there is no such file or folder.
-        Unprocessable: it is no module or package, or there is too much of it.
+        Unprocessable: it is not a module or package, or is too large.
     """
     found: dict[str, bytes] = {}
     total_bytes = 0
@@ -47,7 +47,7 @@ def read_code(paths: Sequence[Path]) -> dict[str, bytes]:
 
 
 def _files(path: Path, said: Path) -> Iterator[tuple[str, Path]]:
-    """Each file at `path`, with its path in the model's folder `code`."""
+    """Yields each file at `path`, with its path in the model's folder `code`."""
     if not path.exists():
         raise NotFound(f"File or folder not found: {said} (--code).")
     name = path.stem if path.is_file() else path.name

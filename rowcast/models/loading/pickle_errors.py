@@ -1,4 +1,4 @@
-"""Why a pickle cannot be opened, in words that say what to do."""
+"""Why a pickle cannot be loaded, in sentences that say what to do."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _NO_ATTRIBUTE = re.compile(r"Can't get (?:local )?attribute '([^']+)' on <module
 
 
 def why_unreadable(error: Exception, code: ModelCode) -> str:
-    """What an exception that was raised while a model was opened means for the user; sentences."""
+    """Returns sentences for the user about an exception that was raised while a model was loaded."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return lacks_modules([error.name], code)
     found = _NO_ATTRIBUTE.search(str(error)) if isinstance(error, AttributeError) else None
@@ -25,7 +25,7 @@ def why_unreadable(error: Exception, code: ModelCode) -> str:
 
 
 def lacks_main(names: Sequence[str]) -> str:
-    """For classes and functions of `__main__`."""
+    """Returns the explanation for classes and functions of `__main__`."""
     named = ", ".join(sorted(names))
     were = "were" if len(names) > 1 else "was"
     return (
@@ -37,7 +37,7 @@ def lacks_main(names: Sequence[str]) -> str:
 
 
 def lacks_modules(modules: Sequence[str], code: ModelCode) -> str:
-    """For modules that are not here; at least one."""
+    """Returns the explanation for modules that are not here; there is at least one."""
     return " ".join(dict.fromkeys(_lacks_module(module, code) for module in modules))
 
 

@@ -1,6 +1,6 @@
 """What a pickle names, found by reading its opcodes: nothing of it is executed.
 
-It is made for explanations and for the record, not for safety: a hostile pickle can hide what it calls.
+It serves explanations and the record of requirements, not safety: a hostile pickle can hide what it calls.
 """
 
 import pickletools
@@ -17,7 +17,7 @@ _SUBIMPORT = ("cloudpickle.cloudpickle", "subimport")
 """How cloudpickle refers to a module: a call of this function with the module's name."""
 
 _JOBLIB_ARRAY = ("joblib.numpy_pickle", "NumpyArrayWrapper")
-"""After it joblib writes an array's bytes into the stream, which are no opcodes."""
+"""After it, joblib writes an array's bytes into the stream, which are not opcodes."""
 
 _VERSION_FIELD = "_sklearn_version"
 """The attribute in which each of scikit-learn's estimators keeps the version that pickled it."""
@@ -46,7 +46,7 @@ class PickleScan:
 def scan_pickle(data: bytes) -> PickleScan:
     """Reads as far as the bytes are a pickle, and returns what they named until then."""
     scanner = _Scanner()
-    with suppress(Exception):  # pickletools has no error of its own: ValueError, IndexError, UnicodeDecodeError, others
+    with suppress(Exception):  # pickletools has no error class: ValueError, IndexError and others
         for opcode, argument, _ in pickletools.genops(data):
             scanner.step(opcode.name, argument)
             if _JOBLIB_ARRAY in scanner.found.names:
@@ -95,7 +95,7 @@ class _Scanner:
 
 
 def _renamed(module: str, qualified: str) -> tuple[str, str]:
-    """Names of Python 2, which old protocols still write, as those of Python 3."""
+    """Returns names of Python 2, which old protocols still write, as those of Python 3."""
     if (module, qualified) in NAME_MAPPING:
         return NAME_MAPPING[module, qualified]
     return IMPORT_MAPPING.get(module, module), qualified

@@ -41,20 +41,20 @@ PIP_NAMES = {
     "umap": "umap-learn",
     "xgboost": "xgboost",
 }
-"""Packages that models are often made with, and what pip calls them: a missing one is not taken for own code."""
+"""Packages that models often use, and their names for pip: a missing one is not taken for the user's own code."""
 
 _NO_PACKAGES = sys.stdlib_module_names | {MAIN, "builtins"}
 
 
 def requirements(scan: PickleScan, code: ModelCode) -> dict[str, Requirement]:
-    """Module (its first name) to the package that it is imported from; of those that are installed here."""
+    """Returns top-level module to the package that has it, for those that are installed here."""
     needed, optional = _imports(scan.modules, code)
     found = {module: _requirement(module, optional=module not in needed) for module in sorted(needed | optional)}
     return {module: one for module, one in found.items() if is_installed(module)}
 
 
 def missing_modules(scan: PickleScan, code: ModelCode) -> list[str]:
-    """The modules that opening the model will not find: neither here nor in its code; full names, sorted."""
+    """Returns the modules that are neither here nor in the model's code, so that it cannot be loaded; sorted."""
     named = {
         module for module in scan.modules if _is_foreign(module, code) and not is_installed(module.partition(".")[0])
     }
@@ -63,7 +63,7 @@ def missing_modules(scan: PickleScan, code: ModelCode) -> list[str]:
 
 
 def why_missing(requires: Mapping[str, Requirement]) -> str | None:
-    """What of a registered model's packages is not installed here, as the end of a sentence; None if nothing."""
+    """Returns which packages of a model are not installed here, as the end of a sentence; None if all are."""
     missing = {module: one for module, one in requires.items() if not one.optional and not is_installed(module)}
     if not missing:
         return None
@@ -82,7 +82,7 @@ def why_missing(requires: Mapping[str, Requirement]) -> str | None:
 
 
 def is_installed(module: str) -> bool:
-    """Whether the top-level module can be imported here; it is not."""
+    """Returns whether the top-level module can be imported here, without importing it."""
     if module in sys.modules:
         return True
     try:
@@ -104,14 +104,14 @@ def _requirement(module: str, *, optional: bool) -> Requirement:
 
 @cache
 def distributions() -> Mapping[str, list[str]]:
-    """The distributions that bring each importable module. Looking takes half a second, so it is done once."""
+    """Returns the distributions of each importable module. It takes half a second, so it is done once."""
     return packages_distributions()
 
 
 def _imports(modules: Iterable[str], code: ModelCode) -> tuple[set[str], set[str]]:
-    """First names of the foreign modules that these modules import when they are imported, and of others.
+    """Returns the top-level foreign modules that these modules import always, and those that they may import.
 
-    It follows the imports through the model's own modules. The others are imported in functions, or in a `try`.
+    It follows the imports through the model's own modules. The second ones are imported in functions, or in a `try`.
     """
     needed: set[str] = set()
     optional: set[str] = set()
@@ -136,11 +136,11 @@ def _is_foreign(module: str, code: ModelCode) -> bool:
 
 
 def _imports_of(module: str, code: ModelCode) -> Iterator[tuple[str, bool]]:
-    """What one of the model's own modules imports, and whether it does so whenever it is imported itself."""
+    """Yields what one of the model's own modules imports, and whether it does so whenever it is imported itself."""
     source = code.source(module)
     try:
         tree = ast.parse(source or b"")
-    except (SyntaxError, ValueError):  # to import it will say so
+    except (SyntaxError, ValueError):  # importing it will raise the error
         return
     package = module if code.is_package(module) else module.rpartition(".")[0]
     for node, unconditional in _statements(tree, True):

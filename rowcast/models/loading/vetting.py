@@ -1,4 +1,4 @@
-"""Vetting: whether a worker like this process could open a pickle, before it is registered or executed."""
+"""Vetting: whether a worker like this process could load a pickle, found before it is registered or executed."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,15 +13,15 @@ from rowcast.models.model_manifest import Draft
 
 
 def vet_pickle(name: str, data: bytes, code: ModelCode, versions: Literal["strict", "warn"]) -> None:
-    """Passes a pickle whose names and versions fit this environment; `name` is the file's, for the message.
+    """Checks that the names and versions in a pickle fit this environment; `name` is the file's, for the message.
 
     Raises:
-        Unprocessable: it names what is in no module (`__main__`), modules that are not here, or was made with
-            another scikit-learn.
+        Unprocessable: it uses names of a script (`__main__`) or modules that are not here, or was made with another
+            scikit-learn.
     """
     scan = scan_pickle(data)
     if of_main := [qualified for module, qualified in scan.names if module == MAIN]:
-        raise Unprocessable(f"{name} cannot be opened by a worker: {lacks_main(of_main)}")
+        raise Unprocessable(f"{name} cannot be loaded by a worker: {lacks_main(of_main)}")
     if missing := missing_modules(scan, code):
         raise Unprocessable(f"{name} cannot be opened here. {lacks_modules(missing, code)}")
     if versions == "strict":
@@ -29,10 +29,10 @@ def vet_pickle(name: str, data: bytes, code: ModelCode, versions: Literal["stric
 
 
 def require_this_sklearn(name: str, versions: Sequence[str]) -> None:
-    """Passes versions of scikit-learn of which this process opens pickles.
+    """Checks that this process may load pickles of these versions of scikit-learn.
 
     Raises:
-        Unprocessable: for the first with another `MAJOR.MINOR`.
+        Unprocessable: one has another `MAJOR.MINOR`.
     """
     for version in versions:
         if fault := another_sklearn(version):
@@ -40,12 +40,12 @@ def require_this_sklearn(name: str, versions: Sequence[str]) -> None:
 
 
 def with_requirements(draft: Draft, data: bytes, code: ModelCode) -> Draft:
-    """The draft with the packages that the pickle and its code import, and a note on what does not travel."""
+    """Returns the draft with the packages that pickle and code import, and notes on modules that are not stored."""
     found = requirements(scan_pickle(data), code)
     left = [module for module, one in found.items() if one.distribution is None and not one.optional]
     notes = [
         f"The module {module!r} belongs to no installed package and is not stored with the model: the workers must "
-        f"find it, too. To store it, register the model with --code {module}.py, or --code {module} if it is a folder."
+        f"have it, too. To store it, register the model with --code {module}.py, or --code {module} if it is a folder."
         for module in left
     ]
     return draft.model_copy(update={"requires": found, "notes": [*draft.notes, *notes]})

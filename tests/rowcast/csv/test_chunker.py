@@ -1,4 +1,4 @@
-"""Cutting a stream into chunks: the same plan whatever the blocks, and every fault named where it is."""
+"""Cutting a stream into chunks: the same plan whatever the blocks, and every fault named with its place."""
 
 import csv
 import hashlib
@@ -45,7 +45,7 @@ def blocks_of(data: bytes, size: int) -> list[bytes]:
 
 
 def outcome(data: bytes, blocks: list[bytes], **options: Any) -> tuple[Any, ...]:
-    """All that a plan says, or how it refuses."""
+    """Returns everything that a plan says, or how it refuses."""
     plan = chunker(**options)
     try:
         chunks = feed(plan, blocks)
@@ -119,12 +119,12 @@ def test_a_file_that_is_cut_anywhere_has_the_rows_that_python_reads_or_is_refuse
 
 
 def rows_of(data: bytes) -> list[list[str]]:
-    """As Python reads them; blank lines are none."""
+    """Returns the rows as Python reads them; blank lines are not rows."""
     return [row for row in csv.reader(io.StringIO(data.decode().removeprefix("\ufeff"), newline="")) if row]
 
 
 def assert_has_reason(data: bytes, error: Refused) -> None:
-    """It ends within a character, within quotes, or before the first row."""
+    """The cut is within a character, within quotes, or before the first row."""
     if isinstance(error, NotUtf8):
         with pytest.raises(UnicodeDecodeError):
             data.decode()

@@ -69,7 +69,7 @@ def test_a_header_that_a_program_wrote_is_read_with_the_delimiter_it_used(
     assert plan.delimiter == delimiter
 
 
-def test_without_a_header_the_delimiter_is_the_one_that_gives_as_many_fields_as_there_are_features() -> None:
+def test_without_a_header_the_delimiter_gives_one_field_for_each_feature() -> None:
     plan, chunks = planned(b"2;3\n1;2\n", header=False)
     assert (plan.delimiter, plan.rows_total, content(chunks)) == (";", 2, b"2;3\n1;2\n")
 

@@ -24,6 +24,6 @@ def draft():
 
 @pytest.fixture
 def trap(tmp_path):
-    """Where the hostile pickle writes, and the pickle."""
+    """Returns the file that the hostile pickle writes, and the pickle."""
     path = tmp_path / "written-by-a-pickle"
     return path, trap_at(path)

@@ -188,7 +188,7 @@ def test_resolving_again_reads_nothing(tmp_path, draft):
     before = storage.reads
     for _ in range(100):
         registry.resolve("m@latest")
-    # A second may pass on a busy machine: then the aliases alone are read again.
+    # A second may pass on a busy machine: then only the aliases are read again.
     assert storage.reads - before <= 5
 
 

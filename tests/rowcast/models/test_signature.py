@@ -20,7 +20,7 @@ def content(registry):
 
 
 def sign_by_hand(manifest):
-    """The contract's words: HMAC-SHA256 over the canonical JSON of the manifest without `signature`."""
+    """Returns the contract's words: HMAC-SHA256 over the canonical JSON of the manifest without `signature`."""
     rest = {name: value for name, value in manifest.items() if name != "signature"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     return manifest | {"signature": hmac.new(KEY.encode(), text.encode(), hashlib.sha256).hexdigest()}
@@ -31,7 +31,7 @@ def put(registry, manifest):
 
 
 def opened(registry, key=KEY):
-    """What a program that starts now gets."""
+    """Returns what a program that starts now gets."""
     fresh = Registry(registry.storage, key)
     return fresh.model_bytes(fresh.resolve("m@1"))
 

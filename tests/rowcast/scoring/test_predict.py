@@ -32,7 +32,7 @@ class Picky:
 
 
 class Answering:
-    """Gives the same answer whatever it is asked."""
+    """Returns the same answer whatever it is asked."""
 
     def __init__(self, answer: Any, shares: Any = None) -> None:
         self.predict = lambda table: answer
@@ -68,7 +68,7 @@ def test_one_call_is_enough_where_nothing_raises_and_few_are_where_one_row_does(
 
 def test_rows_beside_one_that_raises_keep_their_own_values() -> None:
     class Aligned:
-        """A step that puts a new Series beside the frame: pandas aligns the two by their index."""
+        """A step that adds a new Series to the frame: pandas aligns the two by their index."""
 
         def predict(self, frame: pd.DataFrame) -> Any:
             if (frame["b"] == 0).any():

@@ -33,7 +33,7 @@ def run(
     keeps_blank_rows: bool = True,
     **options: Any,
 ) -> tuple[bytes, bytes, list[Part]]:
-    """The result and the errors of a whole file, and its parts."""
+    """Returns the result and the errors of a whole file, and its parts."""
     chosen = Options(**{"delimiter": ","} | options)
     chunker = Chunker(
         delimiter=chosen.delimiter,
@@ -76,7 +76,7 @@ ENDS = st.sampled_from(["\n", "\n", "\n", "\r\n", "\n\n", "\r\n\n"])
 
 @st.composite
 def files(draw: Any) -> tuple[str, str]:
-    """A CSV with the columns of the model `mixed`, another one, faults of all kinds, and its delimiter."""
+    """Returns a CSV with the columns of the model `mixed`, another one, faults of all kinds, and its delimiter."""
     delimiter = draw(st.sampled_from([",", ";", "\t"]))
     columns = draw(st.permutations(list(CELLS)))
     lines = [delimiter.join(columns)]
@@ -95,7 +95,7 @@ def files(draw: Any) -> tuple[str, str]:
 
 
 def as_number(cell: str) -> float | None:
-    """The number, NaN for a missing one, None for none."""
+    """Returns the number, NaN for a missing one, None for none."""
     try:
         value = float(cell or "nan")
     except ValueError:
@@ -175,7 +175,7 @@ def table() -> pd.DataFrame:
 def test_chunks_give_what_the_whole_file_gives_in_one_call(
     models: Mapping[str, LoadedModel], table: pd.DataFrame, name: str
 ) -> None:
-    """To the last bit, of linear models too: that is why chunks have whole blocks of rows."""
+    """The bits are equal, also for linear models: this is why chunks have whole blocks of rows."""
     model = models[name]
     probabilities = bool(model.manifest.classes)
     given = table if name != "nameless" else table.to_numpy()
@@ -279,7 +279,7 @@ def test_labels_are_quoted_where_they_must_be(models: Mapping[str, LoadedModel])
 
 
 @pytest.mark.parametrize("guard", [False, True])
-def test_formulas_in_the_input_are_its_own_and_labels_are_guarded_where_that_is_asked_for(guard: bool) -> None:
+def test_labels_are_guarded_if_asked_and_formulas_in_the_input_are_kept(guard: bool) -> None:
     class Formula:
         def predict(self, table: Any) -> Any:
             return np.array(["=1+1", "@a"], dtype=object)[(np.asarray(table, dtype=float)[:, 0] > 0).astype(int)]

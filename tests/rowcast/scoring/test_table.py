@@ -57,7 +57,7 @@ def quoted(cell: str) -> str:
 
 
 def expected(cell: str, feature: Feature) -> object:
-    """What the contract says of a cell, or BAD."""
+    """Returns what the contract says of a cell, or BAD."""
     if cell in NA_TEXTS:
         return math.nan if feature.missing else BAD
     if feature.kind == "text":

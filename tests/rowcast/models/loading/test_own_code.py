@@ -25,7 +25,7 @@ def here(draft):
 
 @pytest.fixture
 def registered(registry, here, tmp_path):
-    """Registers a model with own code whose limit is this."""
+    """Registers a model with own code that has this limit."""
 
     def register(limit, kind="Over()"):
         file, code = write_model(tmp_path / f"{limit}", limit, kind)
