@@ -1,4 +1,4 @@
-"""Adding: registers a model that somebody else trained, after a rehearsal with a sample of what will be sent."""
+"""Adding a model: registers a pickle that was trained elsewhere, after a rehearsal with a sample."""
 
 import io
 import pickle
@@ -117,10 +117,10 @@ def _with_kinds(sample: Sample, kinds: Mapping[str, Kind]) -> Sample:
 
 
 def _require_readable(sample: Sample, column: str, kind: Kind) -> None:
-    """Tries the named kind on the column by itself, so that the message can say which column it is.
+    """Reads the column by itself as the named kind, so that the message can name the column.
 
     Raises:
-        Unprocessable: pandas cannot read its cells so.
+        Unprocessable: pandas cannot read its cells as this kind.
     """
     try:
         values = sample.dialect.read(sample.csv(columns=[column]))[column]
@@ -140,7 +140,7 @@ def _training_facts(file: Path, sample: Sample, target: str | None, estimator: A
 
 
 def _read(file: Path, own: ModelCode, versions: Versions) -> tuple[bytes, Any, str | None]:
-    """The bytes to register, the estimator in them, and its scikit-learn version if it is another one."""
+    """Returns the bytes to register, the estimator in them, and its scikit-learn version if it is another one."""
     try:
         data = file.read_bytes()
     except FileNotFoundError:
@@ -161,19 +161,21 @@ def _read(file: Path, own: ModelCode, versions: Versions) -> tuple[bytes, Any, s
 
 
 def _read_joblib(name: str, data: bytes, fault: Exception, own: ModelCode) -> tuple[bytes, Any, str | None]:
-    """A file by `joblib.dump`, made into a plain pickle, which is all that a worker reads."""
+    """Reads a file by `joblib.dump` and makes it a plain pickle, because workers read only those."""
     try:
         estimator, trained_with = unpickle(data, lambda content: joblib.load(io.BytesIO(content)))
     except MemoryError:
         raise
-    except Exception as second:
-        telling = second if isinstance(second, ImportError | AttributeError) else fault
-        raise Unreadable(f"{name} cannot be read here: {why_unreadable(telling, own)}") from fault
+    except Exception as joblib_fault:
+        is_clear = isinstance(joblib_fault, ImportError | AttributeError)
+        raise Unreadable(
+            f"{name} cannot be read here: {why_unreadable(joblib_fault if is_clear else fault, own)}"
+        ) from fault
     return pickle.dumps(estimator, protocol=5), estimator, trained_with
 
 
 def _measured(rehearsal: Rehearsal, target: str) -> dict[str, float]:
-    """The metrics on the rows of the sample that the script can predict and that have a target."""
+    """Returns the metrics on the rows of the sample that the script can predict and that have a target."""
     script, sample, trial = rehearsal.script, rehearsal.sample, rehearsal.trials[0]
     sample.require(target, "target")
     classes = rehearsal.draft.classes

@@ -14,7 +14,7 @@ Description = dict[str, Any]
 
 
 def describe(estimator: Any, answers: Answers, targets: Sequence[str]) -> Description:
-    """What the estimator predicts, judged by itself and by some of its answers."""
+    """Returns what the estimator predicts, found from its attributes and from some of its answers."""
     predicted = answers["predict"]
     classes = _classes(estimator, predicted)
     outputs = None if predicted.ndim == 1 else _outputs(estimator, predicted.shape[1], targets)

@@ -1,4 +1,4 @@
-"""Registering: what a fitted estimator is, put down for its manifest."""
+"""Registering a fitted estimator: its manifest, and the write to the registry."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,31 +15,37 @@ from rowcast.models.registry import Registry
 from rowcast.scoring.golden_sample import GoldenSample
 
 LIBRARIES = ("python", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
-"""What a pickled pipeline depends on."""
+"""The distributions that a pickled pipeline depends on, and Python."""
 
 Training = Mapping[str, Label | list[str] | None]
 
 
 def draft(estimator: Any, *, training: Training, metrics: Mapping[str, float] | None = None, **fields: Any) -> Draft:
-    """The manifest of an estimator, but for what the registry adds; `fields` are what the rehearsal found."""
+    """Returns the manifest of an estimator without what the registry adds; `fields` come from the rehearsal."""
     finite = {name: value for name, value in (metrics or {}).items() if np.isfinite(value)}
     return Draft(metrics=finite, training=dict(training), libraries=libraries(estimator), **fields)
 
 
 def libraries(estimator: Any) -> dict[str, str]:
-    """The versions of Python, of what every pipeline is made of, and of where the estimator comes from."""
+    """Returns the versions of Python, of `LIBRARIES`, and of the package that has the estimator's class."""
     names = [*LIBRARIES, *distributions().get(type(estimator).__module__.split(".")[0], [])]
     versions = {name: library_version(name) for name in names}
     return {name: version for name, version in versions.items() if version is not None}
 
 
 def register(
-    registry: Registry, name: str, data: bytes, made: Draft, golden: GoldenSample | None, *, own: ModelCode = NO_CODE
+    registry: Registry,
+    name: str,
+    data: bytes,
+    completed: Draft,
+    golden: GoldenSample | None,
+    *,
+    own: ModelCode = NO_CODE,
 ) -> Manifest:
     """Registers a pickle with its golden sample, its own code, and a record of the packages that both import."""
-    made = with_requirements(made, data, own)
+    completed = with_requirements(completed, data, own)
     if golden is None:
-        return registry.register(name, data, made, code=own.files)
+        return registry.register(name, data, completed, code=own.files)
     document = golden.model_dump_json().encode()
     digest = Golden(rows=golden.rows.count("\n"), sha256=hashlib.sha256(document).hexdigest())
-    return registry.register(name, data, made.model_copy(update={"golden": digest}), document, own.files)
+    return registry.register(name, data, completed.model_copy(update={"golden": digest}), document, own.files)

@@ -1,6 +1,6 @@
-"""The model that ships: the passengers of the Titanic, so that the first request has something to ask.
+"""The default model, from the passengers of the Titanic, so that a first request works without a model of the user's.
 
-`python -m training.titanic` trains it where the registry is empty.
+`python -m training.titanic` trains it if the registry is empty.
 """
 
 import sys
@@ -17,10 +17,10 @@ NAME = "titanic"
 
 
 def train_default(registry: Registry) -> Manifest | None:
-    """Trains `titanic` on `age` and `pclass` with the alias `production`; None where it is there already."""
+    """Trains `titanic` on `age` and `pclass` with the alias `production`. Returns None if it exists already."""
     if registry.versions(NAME):
         return None
-    # Imported where it is needed: a start that finds the model does not wait for scikit-learn.
+    # Imported only when needed: a start that finds the model does not wait for scikit-learn.
     from training.train import train
 
     with as_file(files("training.data") / "titanic.csv") as data:
@@ -28,7 +28,7 @@ def train_default(registry: Registry) -> Manifest | None:
 
 
 def main() -> int:
-    """Trains into the registry that the settings name, if it is empty: who has models of their own gets no other."""
+    """Trains into the registry that the settings name, if it is empty: an operator with models gets no other."""
     try:
         settings = Settings.read()
         set_up(settings, "training")

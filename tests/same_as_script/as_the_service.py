@@ -42,7 +42,7 @@ Row = Sequence[str]
 
 @dataclass(frozen=True)
 class Reading:
-    """How a user reads the files: the arguments of `read_csv`, and the same as it is told to Rowcast."""
+    """How a user reads the files: the arguments of `read_csv`, and the same as options of Rowcast."""
 
     dtype: Mapping[str, str] = field(default_factory=dict)
     parse_dates: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class Reading:
 
 
 def reading(columns: Mapping[str, Kind], na_values: Sequence[str] = ()) -> Reading:
-    """How a file with columns of these kinds is read."""
+    """Returns how a file with columns of these kinds is read."""
     more: dict[str, Any] = {}
     decimal = "."
     for kind in columns.values():
@@ -110,7 +110,7 @@ def fit(model: Any, rows: Any, target: Any) -> Any:
 
 
 def register(folder: Path, model: Any, sample: Path, read: Reading, target: str | None = None) -> LoadedModel:
-    """The model as a worker has it, after `rowcast models add`.
+    """Returns the model as a worker has it, after `rowcast models add`.
 
     Raises:
         RowcastError: it is refused, with the reason.
@@ -126,7 +126,7 @@ def register(folder: Path, model: Any, sample: Path, read: Reading, target: str 
 def scored(
     model: LoadedModel, data: bytes, chunk_rows: int, decimal: str = "."
 ) -> tuple[list[tuple[str, ...]], dict[int, str]]:
-    """The added cells of each row of a file, and why each bad row is bad, by index from 0."""
+    """Returns the added cells of each row of a file, and why each bad row is bad, by index from 0."""
     options = Options.model_validate({"output": "predictions", "delimiter": ",", "decimal": decimal})
     chunker = Chunker(
         delimiter=options.delimiter,
@@ -165,7 +165,7 @@ def differences(
     *,
     exact: bool = True,
 ) -> list[str]:
-    """What differs between the service and the script for a file, in each of the chunk sizes; empty if nothing.
+    """Returns what differs between the service and the script for a file, in each of the chunk sizes; empty if nothing.
 
     `may_be_bad` takes a row of the file as a Series of texts, NaN where pandas reads a missing value. If rows are bad,
     the others must be predicted as the script predicts the file without them. Unless `exact`, numbers may differ in
@@ -193,7 +193,7 @@ def differences(
 
 
 def _by_script(model: Any, path: Path, features: Any, read: Reading, good: Sequence[int]) -> list[tuple[str, ...]]:
-    """What the script predicts for the file, of which only these rows are kept."""
+    """Returns what the script predicts for the file, of which only these rows are kept."""
     data = path.read_bytes().decode("utf-8-sig")
     header, *lines = [line for line in csv.reader(io.StringIO(data, newline="")) if line]
     if not good:
@@ -209,7 +209,7 @@ def _by_script(model: Any, path: Path, features: Any, read: Reading, good: Seque
 def single_differences(
     model: Any, registered: LoadedModel, path: Path, features: Any, read: Reading, *, exact: bool = True, rows: int = 12
 ) -> list[str]:
-    """What differs between single rows of a file, sent as JSON, and the script for frames of one row."""
+    """Returns what differs between single rows of a file, sent as JSON, and the script for frames of one row."""
     frame = pd.read_csv(path, **read.for_pandas)
     texts = pd.read_csv(path, dtype=str)
     found = []
@@ -233,7 +233,7 @@ def single_differences(
 
 
 def json_value(value: Any, text: Any) -> Any:
-    """A value of a frame as a caller writes it in JSON: dates as the file has them, whole numbers without a point."""
+    """Returns a value of a frame as a caller writes it in JSON: dates as in the file, whole numbers without a point."""
     if pd.isna(value):
         return None
     if isinstance(value, pd.Timestamp):

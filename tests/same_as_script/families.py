@@ -47,14 +47,14 @@ class Family:
     make: Callable[[], Any]
     #: What it learns, a name of `TARGETS` in test_families.py; None for models that learn without a target.
     target: str | None
-    #: Its sums are made by BLAS: a row alone may differ from the same row in a file, in the last bit.
+    #: Its sums are made by BLAS: a single row may differ from the same row in a file, in the last bit.
     is_blas: bool = False
     #: It takes three columns of the frame as they are, one of them of categories.
     takes_categories: bool = False
 
 
 def encode() -> ColumnTransformer:
-    """The usual preprocessing of features of every kind."""
+    """Returns the usual preprocessing of features of every kind."""
     most_frequent = make_pipeline(SimpleImputer(strategy="most_frequent"), one_hot())
     return ColumnTransformer(
         [
@@ -93,7 +93,7 @@ NUMBERS = ["height cm", "age"]
 
 
 def selected(columns: list[str], model: Any) -> Pipeline:
-    """A model that takes some columns of the frame as they are, with their types."""
+    """Returns a model that takes some columns of the frame as they are, with their types."""
     return make_pipeline(users_code.Picker(columns), model)
 
 

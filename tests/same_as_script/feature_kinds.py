@@ -29,7 +29,7 @@ class Kind:
     """A kind of feature: its cells, and what is said of the column to `pandas.read_csv` and at registration."""
 
     cells: Callable[[np.random.Generator, int], Sequence[str]]
-    #: What `read_csv(dtype=...)` is told, None if pandas guesses.
+    #: What `read_csv(dtype=...)` gets as its type, None if pandas guesses.
     dtype: str | None = None
     #: Whether the column stands in `parse_dates`.
     is_date: bool = False
@@ -107,7 +107,7 @@ KINDS = {
 
 
 def column(kind: Kind, missing: str | None, random: np.random.Generator, rows: int) -> list[str]:
-    """The cells of a column, a sixth of them missing."""
+    """Returns the cells of a column, a sixth of them missing."""
     cells = list(kind.cells(random, rows))
     if missing is not None:
         for row in np.flatnonzero(random.random(rows) < 1 / 6).tolist():

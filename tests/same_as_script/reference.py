@@ -7,7 +7,7 @@ import pandas as pd
 
 
 def predict(model: Any, rows: Any) -> list[tuple[str, ...]]:
-    """One tuple for each row, with one text for each output of the model."""
+    """Returns one tuple for each row, with one text for each output of the model."""
     try:
         predicted = model.predict(rows)
     except Exception:  # fitted on an array

@@ -41,7 +41,7 @@ it: scikit-learn itself predicts a file otherwise than its halves.
 
 
 def cells(number: int, rows: int, seed: int) -> dict[str, list[str]]:
-    """A file's columns; `number` is the family's, which decides on the kinds of missing values."""
+    """Returns a file's columns; `number` is the family's, which decides on the kinds of missing values."""
     random = np.random.default_rng(seed)
     missing = list(MISSING.values())
     return {
@@ -51,7 +51,7 @@ def cells(number: int, rows: int, seed: int) -> dict[str, list[str]]:
 
 
 def targets(frame: pd.DataFrame) -> dict[str, Any]:
-    """What models learn: values that follow from the features, with some noise."""
+    """Returns what models learn: values that follow from the features, with some noise."""
     random = np.random.default_rng(1)
     height = (frame["height cm"].fillna(170) - 170) / 9
     amount = height.to_numpy() + frame["town"].isin(["Aix", "Oslo"]) * 0.5 + random.normal(0, 0.3, len(frame))
@@ -71,7 +71,7 @@ def targets(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def case(folder: Path, name: str) -> tuple[Any, Path, Path, list[str]]:
-    """A fitted model, the sample that it learned from, another file, and the features."""
+    """Returns a fitted model, the sample that it learned from, another file, and the features."""
     number, family = list(FAMILIES).index(name), FAMILIES[name]
     sample = write_csv(folder / "sample.csv", cells(number, TRAINED_ROWS, 2))
     file = write_csv(folder / "file.csv", cells(number, FILE_ROWS, 3))

@@ -122,8 +122,8 @@ MAY_BE_REFUSED = {(kind, step) for kind in ("integer", "few floats") for step in
 }
 """What registration may refuse, if it says for which feature.
 
-A step that tells 3 from 3.0 depends on whether there is a gap or a fraction anywhere in the file's column, which no
-chunk knows. pandas itself makes text of categories that are numbers by whether there is a gap among the rows, and
+A step that distinguishes 3 from 3.0 depends on whether the file's column has a gap or a fraction anywhere, which a
+chunk does not show. pandas itself makes text of categories that are numbers if there is a gap among the rows, and
 gives a category's codes by the values that a file happens to have.
 """
 

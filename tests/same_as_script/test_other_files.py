@@ -27,7 +27,7 @@ def of(*cells: str) -> list[str]:
 
 
 def but(cells: Sequence[str], cell: str, *rows: int) -> list[str]:
-    """The cells with another one in these rows."""
+    """Returns the cells with another one in these rows."""
     return [cell if row in rows else old for row, old in enumerate(cells)]
 
 
@@ -40,7 +40,7 @@ CHANGES = {
     "whole numbers without the sample's gaps": (but(INTEGERS, "", 7, 70), INTEGERS),
     "a fraction among whole numbers": (INTEGERS, but(INTEGERS, "2.5", 150)),
     "a point after whole numbers": (INTEGERS, but(INTEGERS, "3.0", 150)),
-    "whole numbers alone in a column of floats": (FLOATS, of("7", "2")),
+    "only whole numbers in a column of floats": (FLOATS, of("7", "2")),
     "a number over 64 bits among whole numbers": (INTEGERS, but(INTEGERS, str(2**64), 150)),
     "a number over 63 bits among whole numbers": (INTEGERS, but(INTEGERS, str(2**63), 150)),
     "leading zeros in whole numbers": (INTEGERS, but(INTEGERS, "007", 150)),
@@ -68,7 +68,7 @@ OUT_OF_RANGE = 2**63
 
 
 def tolerant(kind: str) -> Any:
-    """What users write for such a column; it does not distinguish the types."""
+    """Returns what users write for such a column; it does not distinguish the types."""
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     if kind == "numbers":
         return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), users_code.Checksum())
@@ -92,7 +92,7 @@ def kind_of(change: str) -> str:
 def compared(
     folder: Path, change: str, make: Callable[[str], Any], may_be_bad: Callable[[Any], bool]
 ) -> list[str] | RowcastError:
-    """What differs, or why the model is refused."""
+    """Returns what differs, or why the model is refused."""
     cells, others = CHANGES[change]
     other = [str(index) for index in range(ROWS)]
     sample = write_csv(folder / "sample.csv", {"x": cells, "y": other})

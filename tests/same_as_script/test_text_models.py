@@ -1,4 +1,4 @@
-"""Text pipelines, fitted on one column (a Series) or on a column beside others, predict as the user's own script does.
+"""Text pipelines, fitted on one column (a Series) or on one of several columns, predict as the user's own script does.
 
 Crossed in full: pipelines x kinds of missing values. Texts hold delimiters, quotes, line ends and other alphabets.
 """
@@ -72,7 +72,7 @@ def texts(random: np.random.Generator, rows: int, missing: str | None = None) ->
 
 
 def files(folder: Path, missing: str | None) -> tuple[Path, Path, Reading, Any]:
-    """A sample and another file with the columns text, title and age; the target."""
+    """Returns a sample and another file with the columns text, title and age; the target."""
     both = []
     for name, rows, seed in (("sample", 200, 1), ("file", 300, 2)):
         random = np.random.default_rng(seed)
@@ -86,7 +86,7 @@ def files(folder: Path, missing: str | None) -> tuple[Path, Path, Reading, Any]:
 
 
 def sample_of(path: Path, columns: list[str], read: Reading) -> Path:
-    """The sample with these columns alone, which is what users have who trained on them."""
+    """Returns the sample with only these columns, as a user has it after training on them."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     return write_csv(path, {name: frame[name] for name in columns})
 

@@ -84,7 +84,7 @@ def mostly(usual: st.SearchStrategy[str], rare: st.SearchStrategy[str]) -> st.Se
 
 @st.composite
 def written(draw: Any, cells: st.SearchStrategy[str], first: str) -> bytes:
-    """A CSV with the columns x and note; `first` is the first cell of x, which decides what pandas makes of it.
+    """Returns a CSV with the columns x and note; `first` is the first cell of x, which decides what pandas makes of it.
 
     Cells are quoted by need or by chance; lines end in LF or CRLF; there are blank lines, and a byte order mark.
     """
@@ -99,13 +99,13 @@ def written(draw: Any, cells: st.SearchStrategy[str], first: str) -> bytes:
 
 
 def _field(cell: str, quoted: bool) -> str:
-    """A cell as a field; one that could be taken for a blank line stays quoted."""
+    """Returns a cell as a field; one that could be taken for a blank line stays quoted."""
     needed = any(one in cell for one in ',"\r\n')
     return '"' + cell.replace('"', '""') + '"' if needed or quoted else cell
 
 
 def dtype_of(*cells: str, read: Reading = PLAIN) -> str:
-    """What pandas makes of a column of these cells: `float64`, `int64`, `str` ..."""
+    """Returns what pandas makes of a column of these cells: `float64`, `int64`, `str` ..."""
     file = io.StringIO(newline="")
     csv.writer(file).writerows([["x", "note"], *([cell, "n"] for cell in cells)])
     file.seek(0)
@@ -115,7 +115,7 @@ def dtype_of(*cells: str, read: Reading = PLAIN) -> str:
 
 
 def may_be_bad(first: str, kind: str, read: Reading = PLAIN) -> Callable[[Any], bool]:
-    """Whether a cell beside `first` keeps pandas from making a column of this type; or is an infinity."""
+    """Returns whether a cell next to `first` keeps pandas from making a column of this type; or is an infinity."""
 
     def allowed(row: Any) -> bool:
         cell = row["x"]

@@ -65,7 +65,7 @@ def as_text(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_python_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """What `str` says of each value: NaN is 'nan', and 3 is not 3.0."""
+    """Returns what `str` says of each value: NaN is 'nan', and 3 is not 3.0."""
     return frame.map(str).astype(object)
 
 
@@ -78,7 +78,7 @@ def as_floats(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def fill_text(frame: Any) -> Any:
-    """Of a frame and of a series."""
+    """Works for a frame and for a series."""
     return frame.fillna("nothing")
 
 
@@ -95,7 +95,7 @@ def upper(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def python_lengths(frame: pd.DataFrame) -> pd.DataFrame:
-    """By a function of plain Python, which tells None, NaN and text apart."""
+    """Uses a function of plain Python, which distinguishes None, NaN and text."""
     return frame.map(lambda value: -1 if value is None else len(value) if isinstance(value, str) else -2)
 
 
@@ -117,12 +117,12 @@ def numbers_only(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def digits_after_the_point(frame: pd.DataFrame) -> pd.DataFrame:
-    """How long a number is when it is written: 3 has one character, 3.0 three."""
+    """Returns how long a number is when it is written: 3 has one character, 3.0 three."""
     return frame.map(lambda value: len(str(value)))
 
 
 def known_dummies(frame: pd.DataFrame) -> pd.DataFrame:
-    """`get_dummies` with columns fixed in advance, so that a row's neighbours decide nothing."""
+    """`get_dummies` with columns fixed in advance, so that the result for a row does not depend on other rows."""
     wanted = [f"{column}_{town}" for column in frame.columns for town in ("Aix", "Bonn", "Oslo", "3", "4.5", "yes")]
     return pd.get_dummies(frame).reindex(columns=wanted, fill_value=False).astype(int)
 
@@ -137,7 +137,7 @@ def date_parts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def date_numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """The integers inside, which depend on the unit that pandas reads dates in; a missing one is the least integer."""
+    """Returns the integers inside, which depend on pandas' unit of dates; a missing one is the smallest integer."""
     return frame.astype("int64").clip(lower=-(10**9))
 
 
@@ -150,11 +150,11 @@ def weekday_names(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def category_codes(frame: pd.DataFrame) -> pd.DataFrame:
-    """The codes of the categories that the columns come with."""
+    """Returns the codes of the categories that the columns come with."""
     return frame.apply(lambda column: column.cat.codes)
 
 
-# Steps that look at the whole batch: a row's prediction depends on which rows stand beside it.
+# Steps that look at the whole batch: a row's prediction depends on the rows around it.
 
 
 def users_codes(frame: pd.DataFrame) -> pd.DataFrame:

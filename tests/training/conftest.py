@@ -23,7 +23,7 @@ def titanic():
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes rows as a CSV file and answers its path."""
+    """Writes rows as a CSV file and returns its path."""
 
     def write_rows(*rows, name="data.csv"):
         path = tmp_path / name
@@ -36,7 +36,7 @@ def write(tmp_path):
 
 @pytest.fixture(scope="session")
 def flights(tmp_path_factory):
-    """The first 20,000 rows of the flights, as a gzipped CSV file."""
+    """Writes the first 20,000 rows of the flights as a gzipped CSV file."""
     whole = Path(os.environ.get("ROWCAST_TEST_DATA", CHECKOUT.parent / "shared" / "data")) / "flights.csv.gz"
     if not whole.exists():
         pytest.skip(f"the flights are not at {whole}; ROWCAST_TEST_DATA names the folder that has them")

@@ -222,7 +222,7 @@ joblib.dump(model, "joblibbed", compress=3)
 
 @pytest.fixture
 def notebook(data, tmp_path):
-    """A folder with models whose class was defined in a notebook."""
+    """A folder with models of a class that was defined in a notebook."""
     run_script(tmp_path, NOTEBOOK)
     return tmp_path
 

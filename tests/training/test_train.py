@@ -36,7 +36,7 @@ def opened(registry, reference):
 
 
 def scored(model, path):
-    """What a worker predicts for the file."""
+    """Returns what a worker predicts for the file."""
     return model.estimator.predict(table(read_csv(path).columns, model.manifest.features))
 
 

@@ -1,8 +1,8 @@
 """What the cells of a column are: number, boolean or text, and the columns of the table that a pipeline gets.
 
-The table is the same at training and when a worker scores: a DataFrame with one column a feature, in the
-manifest's order; numbers as float64 with NaN for a missing one, booleans as bool (as objects with None where
-one is missing), text as objects, str or None.
+The table is the same at training and when a worker scores: a DataFrame with one column for each feature, in the
+manifest's order. Numbers are float64 with NaN for a missing one; booleans are bool, or objects with NaN if one is
+missing; text is pandas' `str` with NaN for a missing one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from training.fitting.training_file import Cell
 Kind = Literal["number", "text", "boolean"]
 
 SHOWN_CATEGORIES = 50
-"""A text column with more values than this lists none of them in its manifest."""
+"""If a text column has more values than this, the manifest does not list them."""
 
 
 def number(cell: Cell) -> float | None:
@@ -33,12 +33,12 @@ def boolean(cell: Cell) -> bool | None:
 
 
 def is_infinite(value: float | None) -> bool:
-    """Whether a cell is a number that is too large, or `inf`: no estimator takes it."""
+    """Returns whether a cell is `inf` or a number that is too large. No estimator accepts it."""
     return value in (inf, -inf)
 
 
 def kind_of(cells: Sequence[Cell]) -> Kind:
-    """What a feature's cells are together. Infinities are no numbers, and digits with leading zeros are text."""
+    """Returns the kind of a column. With infinities or digits with leading zeros it is text."""
     distinct = set(cells) - {None}
     if any(cell_rules.LEADING_ZERO.fullmatch(cell) for cell in distinct if cell is not None):
         return "text"
@@ -49,12 +49,12 @@ def kind_of(cells: Sequence[Cell]) -> Kind:
 
 
 def is_empty(cells: Sequence[Cell]) -> bool:
-    """Whether a column says nothing: each of its cells is missing, or `nan`."""
+    """Returns whether each cell of a column is missing or `nan`."""
     return all((value := number(cell)) is not None and isnan(value) for cell in set(cells))
 
 
 def odd_cell(cells: Sequence[Cell]) -> tuple[int, str] | None:
-    """The first cell (row, text) that makes a text column of one that is mostly numbers; else None."""
+    """Returns the first cell (row, text) that makes a column text although most cells are numbers; else None."""
     counted = [(value := number(cell)) is not None and not is_infinite(value) for cell in cells]
     odd = counted.count(False)
     if not 0 < odd <= len(cells) // 10:
@@ -64,7 +64,7 @@ def odd_cell(cells: Sequence[Cell]) -> tuple[int, str] | None:
 
 
 def feature(name: str, cells: Sequence[Cell], missing: bool = True) -> Feature:
-    """The feature of a column: its kind, and its values where they are text and few."""
+    """Returns the feature of a column: its kind and, for text with few values, its values."""
     kind = kind_of(cells)
     values: list[Label] | None = sorted({cell for cell in cells if cell is not None}) if kind == "text" else None
     shown = values if values is not None and len(values) <= SHOWN_CATEGORIES else None
@@ -72,7 +72,7 @@ def feature(name: str, cells: Sequence[Cell], missing: bool = True) -> Feature:
 
 
 def series(cells: Sequence[Cell], kind: Kind) -> "pd.Series[Any]":
-    """The cells as the column of the table. They are of this kind."""
+    """Returns the cells, which are of this kind, as a column of the table."""
     if kind == "number":
         values = {cell: number(cell) for cell in set(cells)}
         return pd.Series([values[cell] for cell in cells], dtype="float64")
@@ -83,5 +83,5 @@ def series(cells: Sequence[Cell], kind: Kind) -> "pd.Series[Any]":
 
 
 def table(columns: Mapping[str, Sequence[Cell]], features: Sequence[Feature]) -> pd.DataFrame:
-    """The table of a pipeline, (rows, features), from columns of cells."""
+    """Returns the table of a pipeline, shape (rows, features), from columns of cells."""
     return pd.DataFrame({feature.name: series(columns[feature.name], cast(Kind, feature.kind)) for feature in features})

@@ -1,4 +1,4 @@
-"""Fitting: a pipeline on rows, with what the libraries complain of put into words."""
+"""Fitting a pipeline to rows, with the warnings of the libraries as sentences."""
 
 import warnings
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from rowcast.models.loading.load import predict_in_one_thread
 
 
 def fit(pipeline: Pipeline, table: pd.DataFrame, values: npt.NDArray[Any], say: Callable[[str], None]) -> Pipeline:
-    """The pipeline, fitted in all of the machine's cores and ready to predict in one.
+    """Fits the pipeline on all cores of the machine. Returns it ready to predict in one thread.
 
     Raises:
-        Unprocessable: the estimator does not take these rows.
+        Unprocessable: the estimator does not accept these rows.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -17,10 +17,10 @@ HELD_OUT = 0.2
 
 
 def split(table: pd.DataFrame, target: Target) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The positions of the rows to fit on and of those to hold out, a fifth, with the classes in proportion.
+    """Returns the positions of the rows to fit on, and of a fifth to hold out, with the classes in proportion.
 
-    The only row of a class and the first value of each feature are always fitted on: without them there
-    would be nothing to learn of that class, and boosting takes no column that is all missing.
+    The only row of a class and the first value of each feature are always fitted on. Without them the class could not
+    be learned, and boosting does not accept a column of missing values.
     """
     kept = {int(position) for position in table.notna().to_numpy().argmax(axis=0)}
     classes = target.task == "classification"
@@ -39,20 +39,20 @@ def split(table: pd.DataFrame, target: Target) -> tuple[npt.NDArray[np.intp], np
 
 
 def _strata(labels: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """The labels to keep in proportion; None where a class has too few rows to be in both halves."""
+    """Returns the labels to keep in proportion; None if a class has too few rows to be on both sides."""
     counts = Counter(labels.tolist())
     held_out = int(len(labels) * HELD_OUT)
     return labels if min(counts.values()) >= 2 and held_out >= len(counts) else None
 
 
 def measure(estimator: Any, table: Any, values: npt.NDArray[Any]) -> dict[str, float]:
-    """The metrics of a fitted estimator on these rows; those that the rows do not allow are left out."""
+    """Returns the metrics of a fitted estimator on these rows, without those that the rows do not allow."""
     predicted = estimator.predict(table)
     if not hasattr(estimator, "classes_"):
         return _of_amounts(values, predicted)
     found = {
         "accuracy": float(metrics.accuracy_score(values, predicted)),
-        # the mean recall of the classes that are there: balanced accuracy, which warns where one is not
+        # the mean recall of the present classes: like balanced accuracy, which warns if one is absent
         "balanced_accuracy": float(
             metrics.recall_score(values, predicted, average="macro", labels=np.unique(values), zero_division=0.0)
         ),

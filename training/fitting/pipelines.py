@@ -1,8 +1,8 @@
-"""The pipelines: what each estimator needs before it (imputing, encoding, scaling), and how it is set.
+"""The pipelines: which steps each estimator needs before it (imputing, encoding, scaling), and its parameters.
 
-A pipeline holds classes and functions of scikit-learn, numpy and pandas alone: a worker that opens its pickle
-has no `training` package. It takes the table of `column_kinds.py` and, just as well, what `pandas.read_csv` makes
-of the same file, and predicts the same for both.
+A pipeline has only classes and functions of scikit-learn, numpy and pandas, because a worker that opens its pickle has
+no `training` package. It accepts the table of `column_kinds.py` as well as the frame that `pandas.read_csv` makes of
+the same file, and predicts the same for both.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,31 +30,31 @@ from training.fitting.estimator_names import FAMILIES, SUFFIXES
 from training.fitting.target import Task
 
 SEED = 0
-"""Training twice on the same rows gives the same predictions."""
+"""With a fixed seed, training twice on the same rows gives the same predictions."""
 
 ONE_HOT_CATEGORIES = 32
-"""A column each, of 8 bytes a row: rarer values share the last one."""
+"""Maximum one-hot columns of a feature, of 8 bytes a row each. Rarer values share the last one."""
 
 ORDINAL_CATEGORIES = 254
-"""Histogram boosting takes 255 values, missing apart; rarer ones share the last."""
+"""Maximum values of a feature; histogram boosting accepts 255 and a missing one. Rarer values share the last one."""
 
 FOREST_LEAVES = 10_000
-"""A forest of one-row leaves would be larger than the data; a tree has at most so many."""
+"""Maximum leaves of a tree. A forest with one row in each leaf would be larger than the data."""
 
 
 Build = Callable[[Sequence[Feature], int], Pipeline]
-"""Makes a pipeline for these features and so many rows."""
+"""Makes a pipeline for these features and this number of rows."""
 
 
 class Recipe(NamedTuple):
-    """An estimator with what stands before it."""
+    """How a pipeline is built for one estimator."""
 
     task: Task
     build: Build
 
 
 def recipe(estimator: str, task: Task) -> Recipe:
-    """The pipeline of an estimator's name. A name without `_classifier` or `_regressor` serves both tasks.
+    """Returns the recipe of an estimator's name. A name without `_classifier` or `_regressor` is for both tasks.
 
     Raises:
         Unprocessable: there is no such estimator.
@@ -67,7 +67,7 @@ def recipe(estimator: str, task: Task) -> Recipe:
 
 
 def asked_task(estimator: str) -> Task | None:
-    """The task that an estimator's name asks for by its ending, if it does."""
+    """Returns the task that the ending of an estimator's name asks for, for example `_regressor`; else None."""
     return RECIPES[estimator].task if estimator in RECIPES else None
 
 
@@ -75,7 +75,7 @@ def _boosting(estimator: Callable[..., BaseEstimator]) -> Build:
     def build(features: Sequence[Feature], _rows: int) -> Pipeline:
         texts = sum(feature.kind == "text" for feature in features)
         fitted = estimator(
-            # Its own held-out rows would be lost to the model; ours have measured it by then.
+            # Rows that boosting holds out would be lost to the model, which has been measured on other rows by then.
             early_stopping=False,
             categorical_features=list(range(len(features) - texts, len(features))) or None,
             random_state=SEED,
@@ -105,18 +105,18 @@ def _linear(estimator: Callable[[], BaseEstimator]) -> Build:
 
 
 def _ordinal() -> OrdinalEncoder:
-    """Values as numbers; one that training has not seen counts as missing, which trees can take."""
+    """Returns an encoder of values as numbers. An unseen value counts as missing, which trees accept."""
     return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=ORDINAL_CATEGORIES)
 
 
 def _pipeline(
     features: Sequence[Feature], on_numbers: list[BaseEstimator], encoder: BaseEstimator, last: BaseEstimator
 ) -> Pipeline:
-    """Numbers, then booleans, then text, each made into numbers, then the estimator."""
+    """Returns a pipeline that makes numbers of numbers, booleans and text, in this order, for the estimator."""
     columns = {
         kind: [feature.name for feature in features if feature.kind == kind] for kind in ("number", "boolean", "text")
     }
-    if len(columns["number"]) == len(features):  # no splitting: half the overhead of a single row
+    if len(columns["number"]) == len(features):  # without a ColumnTransformer a single row has half the overhead
         return make_pipeline(*on_numbers, last)
     steps = {
         "number": make_pipeline(*on_numbers) if on_numbers else "passthrough",
@@ -128,12 +128,12 @@ def _pipeline(
 
 
 def _flags() -> FunctionTransformer:
-    """Booleans as 1.0 and 0.0, a missing one (None, NaN or NA, as the reader has it) as NaN."""
+    """Returns a step that makes booleans 1.0 and 0.0, and a missing one (None, NaN or NA) NaN."""
     return FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": "float64"}, feature_names_out="one-to-one")
 
 
 def _texts() -> list[FunctionTransformer]:
-    """Text of any of pandas' dtypes as its own, a missing one (None, NaN or NA) as the empty text."""
+    """Returns steps that convert text of any dtype to pandas' `str`, and a missing one (None, NaN or NA) to ''."""
     return [
         FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": "str"}, feature_names_out="one-to-one"),
         FunctionTransformer(pd.DataFrame.fillna, kw_args={"value": ""}, feature_names_out="one-to-one"),

@@ -1,4 +1,4 @@
-"""What a model learns: the target column as labels or as numbers, and the task that follows from it."""
+"""The target column that a model learns, as labels or as numbers, and the task that follows from it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from training.fitting.training_file import Cell
 Task = Literal["classification", "regression"]
 
 FEW_INTEGERS = 20
-"""Whole numbers with at most so many distinct values are classes; with more they are amounts."""
+"""Maximum distinct values for whole numbers to be classes; with more they are amounts."""
 
-MOST_CLASSES = 200
-"""A text column with more values than this is a name, not a class; boosting would fit 100 trees for each."""
+MAX_CLASSES = 200
+"""Maximum classes. A text column with more values is a name, and boosting would fit 100 trees for each."""
 
-LEAST_ROWS = 10
+MIN_ROWS = 10
 
 EXACT = 2**53
-"""Below it a float is the whole number that it was written as."""
+"""Below this, a float is exactly the whole number that was written."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """The values to learn, one for each row of `rows`, which counts from 0 in the file."""
+    """The values to learn, one for each row in `rows`, which are counted from 0 in the file."""
 
     task: Task
     values: npt.NDArray[Any]
@@ -38,13 +38,13 @@ class Target:
 
 
 def read_target(name: str, cells: Sequence[Cell], wanted: Task | None) -> Target:
-    """Reads the target; rows where it is missing are left out. `wanted` is the task, where one was asked for.
+    """Reads the target; rows without a value are left out. `wanted` is the task, if the caller named one.
 
-    Text and booleans are classes, few whole numbers, too; all else is an amount.
+    Text, booleans and whole numbers with few values are classes. Other numbers are amounts.
 
     Raises:
-        Unprocessable: too few rows, one class only, too many, an amount that is not finite, or values that
-            the wanted task cannot learn.
+        Unprocessable: there are too few rows, only one class, too many classes, an amount that is not finite, or
+            values that the wanted task cannot learn.
     """
     numbers = {cell: number(cell) for cell in set(cells)}
     is_number = None not in numbers.values()
@@ -52,8 +52,8 @@ def read_target(name: str, cells: Sequence[Cell], wanted: Task | None) -> Target
         row for row, cell in enumerate(cells) if cell is not None and not (is_number and isnan(numbers[cell] or 0.0))
     ]
     kept = [str(cells[row]) for row in there]
-    if len(kept) < LEAST_ROWS:
-        raise _wrong(name, f"only {len(kept)} rows have a value; at least {LEAST_ROWS} are needed")
+    if len(kept) < MIN_ROWS:
+        raise _wrong(name, f"only {len(kept)} rows have a value; at least {MIN_ROWS} are needed")
     rows = np.array(there, dtype=np.intp)
     dropped = len(cells) - len(there)
     if is_number:
@@ -92,8 +92,8 @@ def _labels(name: str, labels: Sequence[str | bool | int]) -> npt.NDArray[Any]:
     counts = Counter(labels)
     if len(counts) == 1:
         raise _wrong(name, f"every row is {labels[0]!r}; a classifier needs at least two classes")
-    if len(counts) > MOST_CLASSES:
-        raise _wrong(name, f"it has {len(counts)} distinct values; a classifier can learn up to {MOST_CLASSES} classes")
+    if len(counts) > MAX_CLASSES:
+        raise _wrong(name, f"it has {len(counts)} distinct values; a classifier can learn up to {MAX_CLASSES} classes")
     # Text as objects is what pandas hands to scikit-learn, so a model is the same as one from a script.
     return np.array(labels, dtype=object if isinstance(labels[0], str) else None)
 

@@ -1,4 +1,4 @@
-"""A CSV file to train from, plain or gzipped, as columns of cells; it does not say what a cell means."""
+"""A CSV file to train from, as columns of cells. Their meaning is found in `column_kinds.py`."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from rowcast.models.cells import NA_TEXTS
 from training.input_file import no_column, read_text
 
 Cell = str | None
-"""The text of a cell, unquoted; None if it is missing, which pandas takes an empty cell and `NA` to be."""
+"""The text of a cell without its quotes; None if it means missing, for example an empty cell or `NA`."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class CsvFile:
     rows: int
 
     def column(self, wanted: str, where: str) -> list[Cell]:
-        """The cells of one column.
+        """Returns the cells of one column.
 
         Raises:
-            Unprocessable: there is no such column; says `where` it was asked for, and the nearest one.
+            Unprocessable: there is no such column; the error has `where` it was asked for, and the nearest one.
         """
         if wanted not in self.columns:
             raise no_column(self.name, wanted, self.columns, where)
@@ -80,7 +80,7 @@ def _columns(name: str, records: Iterator[list[str]]) -> CsvFile:
     header = [column or f"Unnamed: {place}" for place, column in enumerate(header)]  # as pandas calls them
     _require_distinct(name, header)
     columns: list[list[Cell]] = [[] for _ in header]
-    same: dict[str, Cell] = dict.fromkeys(NA_TEXTS)  # most files repeat their cells: one string for all that are equal
+    same: dict[str, Cell] = dict.fromkeys(NA_TEXTS)  # most files repeat their cells: equal ones share a string
     row = 0
     for row, record in enumerate(records, 1):
         if len(record) != len(header):

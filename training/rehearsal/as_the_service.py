@@ -1,4 +1,4 @@
-"""The service as a worker would be it: our own reading of a CSV, and `predict` on the table that comes of it."""
+"""The prediction as a worker makes it: Rowcast's own reading of a CSV, and `predict` on the resulting table."""
 
 import warnings
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from training.sample.sample import Dialect
 
 @dataclass(frozen=True)
 class Scored:
-    """What the service makes of some rows."""
+    """The service's answers for some rows."""
 
     answers: Answers
     """For the rows that are good."""
@@ -30,7 +30,7 @@ class Scored:
 
 
 def manifest_of(draft: Draft, name: str = "rehearsal") -> Manifest:
-    """A manifest that is not registered, to predict with."""
+    """Returns a manifest to predict with that is not registered."""
     return Manifest(name=name, version="1", sha256="0" * 64, created_at="", **dict(draft))
 
 
@@ -44,7 +44,7 @@ def score_csv(model: LoadedModel, data: bytes, dialect: Dialect, methods: Sequen
 
 
 def answers_of(model: LoadedModel, table: Any, methods: Sequence[str]) -> Answers:
-    """What a worker's one call of each method gives."""
+    """Returns what each method returns in a worker's single call."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values = predict(model, table, Wanted("predict_proba" in methods, "decision_function" in methods))
@@ -57,7 +57,7 @@ def answers_of(model: LoadedModel, table: Any, methods: Sequence[str]) -> Answer
 
 
 def _names(header: bytes, dialect: Dialect) -> list[str]:
-    """The columns of a header that this package has written; quoted if need be."""
+    """Returns the columns of a header that this package has written, with quotes if necessary."""
     import csv
 
     return next(csv.reader([header.decode()], delimiter=dialect.delimiter))

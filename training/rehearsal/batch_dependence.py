@@ -1,4 +1,4 @@
-"""Batches: whether the prediction of a row depends on the rows beside it, and on which step of the model that lies."""
+"""Batch dependence: whether the prediction of a row depends on the rows around it, and which step is the reason."""
 
 import warnings
 from itertools import chain
@@ -15,7 +15,7 @@ from training.rehearsal.single_rows import SECONDS, in_time, rows_alone
 from training.rehearsal.users_script import Answers, Script
 
 ROUNDING_NOTE = (
-    "Rows alone, and files under 64 rows, may differ in the last bit from the same rows in a larger file, as they do "
+    "Single rows, and files under 64 rows, may differ in the last bit from the same rows in a larger file, as they do "
     "in scikit-learn itself (BLAS)."
 )
 
@@ -23,20 +23,20 @@ ROUNDING_NOTE = (
 def require_independent_rows(script: Script, frame: pd.DataFrame, seconds_alone: float = SECONDS) -> list[str]:
     """Compares the script's predictions of the whole frame with those of pieces and of single rows.
 
-    Every row is predicted alone if `seconds_alone` are enough for that, otherwise as many as can be (`single_rows.py`).
+    Every row is predicted by itself if `seconds_alone` are enough, otherwise as many as possible (`single_rows.py`).
 
     Returns:
-        What is worth noting in the manifest.
+        Sentences for the notes of the manifest.
 
     Raises:
-        Unprocessable: predictions depend on the rows beside them; it names the step and both values.
+        Unprocessable: predictions depend on the rows around them; it names the step and both values.
     """
     numbers = frame.index.to_numpy()
     frame = frame.reset_index(drop=True).copy()  # in one block: its rows are cheap then
     if len(frame) < 2:
         raise Unprocessable(
-            "The sample has one row that the model can predict. Take more: whether predictions depend on the rows "
-            "beside them cannot be seen in one."
+            "The sample has one row that the model can predict. Take more: one row does not show "
+            "whether predictions depend on the rows around them."
         )
     whole = script.answers(frame)
     rounds = False
@@ -45,7 +45,9 @@ def require_independent_rows(script: Script, frame: pd.DataFrame, seconds_alone:
         try:
             piece = script.answers(frame.iloc[start:stop].reset_index(drop=True))
         except Exception as error:
-            raise _refusal(script, frame, None, f"rows {start + 1} to {stop} alone raise {_brief(error)}") from error
+            raise _refusal(
+                script, frame, None, f"rows {start + 1} to {stop} by themselves raise {_brief(error)}"
+            ) from error
         wanted = taken(whole, slice(start, stop))
         found = difference(wanted, piece, numbers[start:stop].tolist())
         if found is None:
@@ -71,7 +73,7 @@ def _refusal(script: Script, frame: pd.DataFrame, found: Difference | None, why:
             f"{found.service} among fewer rows"
         )
     return Unprocessable(
-        f"Batch-dependent step: what the model predicts for a row depends on the rows beside it: {why}.{where} The "
+        f"Batch-dependent step: what the model predicts for a row depends on the rows around it: {why}.{where} The "
         f"service cuts files into chunks, so it could not give what your script gives. {_remedy(script)}"
     )
 
@@ -89,7 +91,7 @@ def _remedy(script: Script) -> str:
 
 
 def _dependent_step(script: Script, frame: pd.DataFrame) -> str | None:
-    """The first step of a pipeline whose output for half of the rows is not half of its output."""
+    """Returns the first step of a pipeline with another output for half of the rows than half of its output."""
     steps = getattr(script.estimator, "steps", None)
     if not steps or len(frame) < 2:
         return None
@@ -111,7 +113,7 @@ def _dependent_step(script: Script, frame: pd.DataFrame) -> str | None:
 
 
 def _inner_step(name: str, step: Any, table: Any) -> str | None:
-    """Of a ColumnTransformer, the transformer that is to blame."""
+    """Returns the transformer of a ColumnTransformer that depends on the rows."""
     for inner, transformer, columns in getattr(step, "transformers_", []):
         if not hasattr(transformer, "transform"):
             continue

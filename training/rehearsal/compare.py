@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from training.rehearsal.users_script import Answers
 
 _RELATIVE = 1e-9
-"""Larger differences are no matter of rounding: the last bits of a sum differ by some 1e-15 of it."""
+"""Larger differences are not rounding: the last bits of a sum are about 1e-15 of it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Difference:
     script: str
     service: str
     is_rounding: bool = False
-    """Whether all that differs is the last bits of floats."""
+    """Whether only the last bits of floats differ."""
 
     def said(self, file: str) -> str:
         """Returns the difference in words, with the file's name and the row's number in it, counted from 1."""
@@ -32,7 +32,7 @@ class Difference:
 
 
 def difference(script: Answers, service: Answers, rows: Sequence[int] | None = None) -> Difference | None:
-    """The first difference in any bit; None if there is none. `rows` are the rows' numbers, from 0."""
+    """Returns the first difference in any bit; None if there is none. `rows` has the rows' numbers, from 0."""
     for method, wanted in script.items():
         unequal = np.flatnonzero(_unequal(wanted, service[method]))
         if len(unequal):
@@ -44,7 +44,7 @@ def difference(script: Answers, service: Answers, rows: Sequence[int] | None = N
 
 
 def is_rounding(script: Answers, service: Answers) -> bool:
-    """Whether all differences are in the last bits of floats, and no label is another one."""
+    """Returns whether all differences are in the last bits of floats, and all labels are equal."""
     return all(
         wanted.shape == service[method].shape
         and not _are_written_otherwise(wanted, service[method])
@@ -57,23 +57,23 @@ def is_rounding(script: Answers, service: Answers) -> bool:
 
 
 def taken(answers: Answers, which: Any) -> Answers:
-    """The answers for some of the rows."""
+    """Returns the answers for some of the rows."""
     return {method: values[which] for method, values in answers.items()}
 
 
 def shown(value: Any) -> str:
-    """One row's answer, as a person reads it."""
+    """Returns one row's answer, as a person reads it."""
     return repr(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
 
 
 def _are_written_otherwise(first: NDArray[Any], second: NDArray[Any]) -> bool:
-    """Whether equal values of both arrays would be other cells, for example 12 and 12.0."""
+    """Returns whether equal values of both arrays would be different cells, for example 12 and 12.0."""
     kinds = {"i": "integer", "u": "integer", "f": "float", "b": "boolean"}
     return kinds.get(first.dtype.kind, "text") != kinds.get(second.dtype.kind, "text")
 
 
 def _unequal(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
-    """For each row, whether any bit differs; a NaN equals a NaN."""
+    """Returns for each row whether any bit differs; a NaN equals a NaN."""
     if first.shape != second.shape or _are_written_otherwise(first, second):
         return np.ones(max(1, min(len(first), len(second))), np.bool_)
     if first.dtype.kind == "f" and second.dtype == first.dtype:

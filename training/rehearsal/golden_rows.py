@@ -1,4 +1,4 @@
-"""The golden rows: some fifty of the sample that cover each class, the extremes, and each feature's missing value."""
+"""The golden rows: about fifty of the sample, with each class, the extremes, and each feature's missing value."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,18 +12,18 @@ from training.rehearsal.trial import Rehearsal
 from training.sample.sample import written
 
 _ROWS = 50
-"""Rows of the sample, if no feature may be missing. Rows with gaps take the places of those that cover nothing."""
+"""Number of rows, if no feature may be missing. Rows with gaps replace those that add no class or extreme."""
 
 GAP_ROWS = 40
-"""Most rows with gaps. If more features may be missing, several are missing in one row."""
+"""Maximum rows with gaps. If more features may be missing, several are missing in one row."""
 
-_MOST_CLASSES = 20
-_MOST_OUTPUTS = 5
-_MOST_EXTREMES = 10
+_MAX_CLASSES = 20
+_MAX_OUTPUTS = 5
+_MAX_EXTREMES = 10
 
 
 def golden_sample(rehearsal: Rehearsal, model: LoadedModel) -> GoldenSample:
-    """Chooses the rows and predicts them with the model as a worker has it."""
+    """Chooses the rows, and predicts them with the model in the form that a worker has."""
     script, trial = rehearsal.script, rehearsal.trials[0]
     features = rehearsal.draft.table_features
     names = [feature.name for feature in features]
@@ -39,29 +39,29 @@ def golden_sample(rehearsal: Rehearsal, model: LoadedModel) -> GoldenSample:
 
 
 def gap_groups(optional: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The features that are missing in one row, for at most `GAP_ROWS` rows: together they cover every feature once.
+    """Yields for each of at most `GAP_ROWS` rows the features that are missing in it: each feature is missing once.
 
-    Features that are neighbours are in different rows: one-hot columns and the like often stand side by side.
+    Neighbours are missing in different rows, because one-hot columns and the like are often neighbours.
     """
     for row in range(min(len(optional), GAP_ROWS)):
         yield optional[row::GAP_ROWS]
 
 
-def _chosen(frame: pd.DataFrame, predicted: Any, most: int) -> list[int]:
-    """Positions: the first row of each class or the extreme predictions, extremes of features, then the first rows.
+def _chosen(frame: pd.DataFrame, predicted: Any, max_rows: int) -> list[int]:
+    """Returns positions: rows with the first of each class or extreme predictions, extremes of features, first rows.
 
-    There are `most` of them, or more if classes and extremes are more.
+    There are `max_rows` of them, or more if there are more classes and extremes.
     """
     chosen: list[int] = []
-    for output in [predicted] if predicted.ndim == 1 else predicted.T[:_MOST_OUTPUTS]:
+    for output in [predicted] if predicted.ndim == 1 else predicted.T[:_MAX_OUTPUTS]:
         if output.dtype.kind in "fiu":
             chosen += [int(np.nanargmin(output)), int(np.nanargmax(output))] if np.isfinite(output).any() else []
-        chosen += np.sort(np.unique(output.astype("str"), return_index=True)[1])[:_MOST_CLASSES].tolist()
-    for name in frame.columns[:_MOST_EXTREMES]:
+        chosen += np.sort(np.unique(output.astype("str"), return_index=True)[1])[:_MAX_CLASSES].tolist()
+    for name in frame.columns[:_MAX_EXTREMES]:
         column = frame[name]
         if column.dtype.kind in "fi" and column.notna().any():
             values = column.to_numpy(dtype="float64")
             chosen += [int(np.nanargmin(values)), int(np.nanargmax(values))]
     chosen = list(dict.fromkeys(chosen))[:_ROWS]
     others = dict.fromkeys([*chosen, *range(min(_ROWS, len(frame)))])
-    return sorted(list(others)[: max(most, len(chosen))])
+    return sorted(list(others)[: max(max_rows, len(chosen))])

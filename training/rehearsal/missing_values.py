@@ -1,4 +1,4 @@
-"""Gaps: rows in which one feature is missing, for each in turn, and whether script and service agree on them."""
+"""Missing values: whether script and service agree on rows in which one feature is missing, for each in turn."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,15 +17,15 @@ from training.sample.sample import Sample
 
 _TRIED = 3
 FILE_ROWS = 512
-"""Rows with a gap in one file: of five thousand features, one file for all would have 25 million cells."""
+"""Rows with a gap in one file. For five thousand features, a single file would have 25 million cells."""
 
 
 @dataclass(frozen=True)
 class GapFile:
-    """A file whose first row is complete. Row i + 1 is the same without the feature `features[i]`."""
+    """A file with a complete first row. Row i + 1 is the same row without the feature `features[i]`."""
 
     base: int
-    """The row of the sample that they were made of, from 0."""
+    """The row of the sample that all rows are copies of, from 0."""
     features: tuple[str, ...]
     data: bytes
     answers: Answers
@@ -34,9 +34,10 @@ class GapFile:
 def gap_files(
     script: Script, sample: Sample, frame: pd.DataFrame, names: Sequence[str], show: Callable[[int, int], None]
 ) -> list[GapFile]:
-    """Files for those of the features `names` that the script can predict without.
+    """Returns files for those of the features `names` that the script can predict without.
 
-    `frame` has the rows of the sample that it can predict, by their numbers. `show` is told how many are done.
+    `frame` has the rows of the sample that the script can predict, by their numbers. `show` gets the number of features
+    that are done.
     """
     complete = frame.index[frame.notna().all(axis=1)]
     base = int(complete[0]) if len(complete) else int(frame.index[0])
@@ -51,13 +52,13 @@ def gap_files(
 
 
 def gap_file(script: Script, sample: Sample, base: int, names: Sequence[str]) -> GapFile:
-    """One file. Raises whatever the script raises."""
+    """Makes one file. Raises whatever the script raises."""
     data = _with_gaps(script, sample, base, names)
     return GapFile(base, tuple(names), data, script.answers(script.read(data)))
 
 
 def _files(script: Script, sample: Sample, base: int, names: Sequence[str]) -> list[GapFile]:
-    """The file of these features; if the script raises, of those whose row alone does not."""
+    """Returns the file of these features. If the script raises, leaves out those that make it raise."""
     try:
         return [gap_file(script, sample, base, names)]
     except Exception:
@@ -75,9 +76,9 @@ def _files(script: Script, sample: Sample, base: int, names: Sequence[str]) -> l
 
 
 def _refuses_every_gap(script: Script, sample: Sample, base: int, names: Sequence[str]) -> bool:
-    """Whether scikit-learn's tags say that the model takes no NaN, and the first features bear that out.
+    """Returns whether scikit-learn's tags say that the model does not accept NaN, and the first features confirm it.
 
-    To try each of a thousand features by itself would take a minute.
+    Trying each of a thousand features by itself would take a minute.
     """
     try:
         allows = get_tags(script.estimator).input_tags.allow_nan
@@ -89,9 +90,9 @@ def _refuses_every_gap(script: Script, sample: Sample, base: int, names: Sequenc
 
 
 def _with_gaps(script: Script, sample: Sample, base: int, names: Sequence[str]) -> bytes:
-    """The base row as it is, and once without each of the features; pandas' own writer would take a minute."""
+    """Returns the base row, and copies that each lack one of the features. pandas' writer would take a minute."""
     delimiter, texts = script.dialect.delimiter, script.dialect.na_texts()
-    gap = texts[0] if texts and len(script.features) > 1 else '""'  # a blank line would be no row
+    gap = texts[0] if texts and len(script.features) > 1 else '""'  # a blank line would not be a row
     row = [csv_cell(cell, delimiter) for cell in sample.cells[list(script.features)].iloc[base]]
     lines = [[csv_cell(name, delimiter) for name in script.features], row]
     places = {name: place for place, name in enumerate(script.features)}
@@ -105,7 +106,7 @@ def allow_gaps(
 ) -> None:
     """Marks the features that may be missing: those for which script and service predict the same without them."""
     features = rehearsal.draft.features
-    script = _with_types_of(rehearsal.script, features)  # a file of few rows might look like one of other types
+    script = _with_types_of(rehearsal.script, features)  # in a file of few rows pandas might find other types
     container = rehearsal.draft.container or "frame"
     model = rehearsal.model(features, container)
     names = [feature.name for feature in features if feature.missing]
@@ -120,7 +121,7 @@ def allow_gaps(
 
 
 def _with_types_of(script: Script, features: Sequence[Feature]) -> Script:
-    """The script with the types that the columns have in the sample, or in a file like it with a gap."""
+    """Returns the script with the types that the columns have in the sample, or in a similar file with a gap."""
     kinds: dict[str, Kind] = {
         feature.name: feature.kind for feature in features if feature.kind in ("number", "text", "boolean")
     }
@@ -130,7 +131,7 @@ def _with_types_of(script: Script, features: Sequence[Feature]) -> Script:
 
 
 def _agreeing(rehearsal: Rehearsal, script: Script, model: LoadedModel, file: GapFile) -> list[str]:
-    """The file's features whose rows are predicted as the script does."""
+    """Returns the file's features for which the service predicts what the script predicts."""
     try:
         scored = score_csv(model, file.data, script.dialect, script.methods)
         same = [

@@ -1,4 +1,4 @@
-"""Other files: columns that pandas may type otherwise there, and whether the model then predicts otherwise."""
+"""Other files: columns that pandas may read as another type there, and whether the model then predicts the same."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from training.rehearsal.users_script import Answers, Script
 
 
 def allow_for_other_types(rehearsal: Rehearsal) -> None:
-    """Refuses floats that must not come as whole numbers, and takes `1` and `0` for booleans only if nothing changes.
+    """Refuses a model that needs floats as floats, and accepts `1` and `0` for booleans only if nothing changes.
 
     Raises:
         Unprocessable: in a file of whole numbers only, or without a category, the script would predict otherwise.
@@ -34,7 +34,7 @@ def allow_for_other_types(rehearsal: Rehearsal) -> None:
         blamed = next((name for name in floats if tells_apart(script, frame, [name], whole, rounded)), floats[0])
         raise Unprocessable(
             f"The model predicts otherwise if the column {blamed!r} comes as floats than if it comes as whole numbers, "
-            "and pandas decides that anew for each file. Name its type, as your script then should (dtype): "
+            "and pandas decides that for each file. Name its type, as your script then should (dtype): "
             f"--kind {blamed}=number or --kind {blamed}=text."
         )
     rehearsal.take(
@@ -62,7 +62,7 @@ def _require_free_categories(rehearsal: Rehearsal) -> None:
 
 
 def _strict(script: Script, frame: pd.DataFrame, feature: Feature) -> Feature:
-    """A boolean feature; with `true` and `false` only, if the model predicts otherwise for ones and zeros."""
+    """Returns the feature; if the model predicts otherwise for ones and zeros, it takes only `true` and `false`."""
     if feature.kind != "boolean" or feature.true_values or frame[feature.name].isna().any():
         return feature
     if not tells_apart(script, frame, [feature.name], lambda column: column, whole):
@@ -71,12 +71,12 @@ def _strict(script: Script, frame: pd.DataFrame, feature: Feature) -> Feature:
 
 
 def whole(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The column as whole numbers; in place of a missing value a zero."""
+    """Returns the column as whole numbers, with zeros for missing values."""
     return rounded(column).astype("int64")
 
 
 def rounded(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The same numbers as floats."""
+    """Returns the same numbers as floats."""
     return column.fillna(0).astype("float64").round().clip(-(2**53), 2**53)
 
 
@@ -84,7 +84,7 @@ Change = Callable[["pd.Series[Any]"], "pd.Series[Any]"]
 
 
 def tells_apart(script: Script, frame: pd.DataFrame, names: Sequence[str], one: Change, other: Change) -> bool:
-    """Whether the script predicts otherwise, by more than the last bits, for one form of these columns than another."""
+    """Returns whether the predictions for two forms of these columns differ by more than the last bits."""
     forms = [frame.assign(**{name: change(frame[name]) for name in names}) for change in (one, other)]
     try:
         first = script.answers(forms[0])
@@ -100,7 +100,7 @@ def brute_force_decides(script: Script, frame: pd.DataFrame, names: Sequence[str
 
 
 def _difference(script: Script, wanted: Answers, frame: pd.DataFrame) -> Difference | None:
-    """What the script predicts otherwise for a frame, beside the last bits; nothing if it cannot predict it at all."""
+    """Returns the first difference for a frame, other than the last bits; None if the script cannot predict it."""
     try:
         found = difference(wanted, script.answers(frame))
     except Exception:

@@ -2,8 +2,8 @@
 
 The script (`users_script.py`) is `model.predict(pandas.read_csv(sample)[features])`. The service
 (`as_the_service.py`) is a worker's own reading and prediction. Both predict the sample, its complete rows, and
-rows in which each feature in turn is missing. Each of these is a file of its own, because pandas may type a column
-differently in another file.
+rows in which each feature in turn is missing. Each of these is a separate file, because pandas may read a column as
+another type in another file.
 """
 
 import copy
@@ -34,14 +34,14 @@ from training.sample.sample import Sample
 from training.sample.sample_features import describe_features
 from training.sample.unused_columns import unused_features
 
-MOST_ROWS = 10_000
-"""This many rows of a longer sample are predicted; the types of its columns come from all of them."""
+MAX_ROWS = 10_000
+"""Maximum rows of the sample that are predicted. The types of its columns come from all rows."""
 
-LEAST_SERVED = 8
-"""This many rows go through the service alone, however long that takes: of 5,000 features half a second each."""
+MIN_SERVED_ROWS = 8
+"""Minimum single rows that the service predicts. With 5,000 features, each takes half a second."""
 
 Progress = Callable[[str, int, int], None]
-"""Is told what is done, how many steps of it are, and how many there are in all."""
+"""Is called with the name of the task, the number of steps done, and the number of all steps."""
 
 
 def no_progress(_what: str, _done: int, _all: int) -> None:
@@ -61,18 +61,18 @@ def rehearse(
 ) -> Rehearsal:
     """Finds a representation in which script and service agree.
 
-    `draft` makes a manifest's draft of keyword arguments that `Draft` takes. The script and the service each predict
-    rows of the sample alone for `seconds_alone`, at most all of them (`single_rows.py`).
+    `draft` makes a manifest's draft from keyword arguments of `Draft`. The script and the service each predict single
+    rows of the sample for `seconds_alone`, at most all of them (`single_rows.py`).
 
     Raises:
-        Unprocessable: no script works, none agrees, or predictions depend on the rows beside them.
+        Unprocessable: no script works, no representation agrees, or predictions depend on the neighbouring rows.
     """
     predict_in_one_thread(estimator)
     with threadpool_limits(1):
         script, frame = find_script(estimator, sample, features, say)
-        some = frame if len(frame) <= MOST_ROWS else frame.head(MOST_ROWS)
+        some = frame if len(frame) <= MAX_ROWS else frame.head(MAX_ROWS)
         if len(some) < len(frame):
-            say(f"Rehearsing with the first {MOST_ROWS:,} of {len(frame):,} rows.")
+            say(f"Rehearsing with the first {MAX_ROWS:,} of {len(frame):,} rows.")
         notes = require_independent_rows(script, some, seconds_alone)
         described = describe_features(script, sample)
         facts = describe(estimator, script.answers(some.head(100)), targets)
@@ -94,7 +94,7 @@ def rehearse(
 
 
 def _trials(script: Script, sample: Sample, frame: pd.DataFrame) -> Iterator[Trial]:
-    """The sample's rows, then the complete ones alone: pandas types their columns otherwise."""
+    """Yields the sample's rows, then only the complete ones: pandas may read their columns as other types."""
     sets = [frame.index.to_numpy()]
     complete = frame.index[frame.notna().all(axis=1)].to_numpy()
     if 0 < len(complete) < len(frame):
@@ -111,7 +111,7 @@ def _trials(script: Script, sample: Sample, frame: pd.DataFrame) -> Iterator[Tri
 
 
 def _allow_absence(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
-    """Marks the features that the model never looks at, for example those that a ColumnTransformer drops."""
+    """Marks the features that the model does not use, for example those that a ColumnTransformer drops."""
     unused = unused_features(rehearsal.script, rehearsal.script.read(rehearsal.trials[0].data))
     if not unused:
         return
@@ -136,13 +136,13 @@ _IF_CUT = (
 
 
 def _finish(rehearsal: Rehearsal, seconds_alone: float) -> None:
-    """Compares once more as a worker has the model, cut as a worker gets its chunks, and predicts the golden sample."""
+    """Compares again, with the model and the chunks as a worker has them, and predicts the golden sample."""
     model = without_names(as_loaded(manifest_of(rehearsal.draft), copy.deepcopy(rehearsal.script.estimator)))
     found, name = rehearsal.compare(model, rounding_from=1), rehearsal.sample.name
     if found is not None:
         raise Unprocessable(f"The service cannot predict what your script predicts: {found.said(name)}. {_IF_LOADED}")
     script, trial = rehearsal.script, rehearsal.trials[0]
-    alone = in_time(rows_alone(script.read(trial.data), trial.answers["predict"]), seconds_alone, LEAST_SERVED)
+    alone = in_time(rows_alone(script.read(trial.data), trial.answers["predict"]), seconds_alone, MIN_SERVED_ROWS)
     for start, stop in chain(_chunks(len(trial.rows)), ((row, row + 1) for row in alone)):
         found = compared(model, trial.cut(np.arange(start, stop), script.dialect.delimiter), script)
         if found is not None and not (found.is_rounding and stop - start == 1):

@@ -42,14 +42,14 @@ def choose(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
 
 
 def _containers(script: Script, features: Sequence[Feature]) -> list[Container]:
-    """What to try. Of numbers only, an array is cheaper, and linear models give the bits of one layout or the other."""
+    """Returns what to try. For numbers an array is faster; a linear model has the bits of one layout or the other."""
     if not all(feature.kind == "number" for feature in features):
         return ["frame"]
     return ["frame", "row_array"] if hasattr(script.estimator, "feature_names_in_") else ["array", "row_array", "frame"]
 
 
 def _as_pandas(feature: Feature, dtype: str) -> Feature:
-    """The feature with the very type that pandas gives its column in the sample's complete rows."""
+    """Returns the feature with the exact type that pandas gives its column in the sample's complete rows."""
     if feature.kind == "number" and dtype == "int64":
         return feature.model_copy(update={"kind": "integer", "missing": False})
     if feature.kind == "boolean" and dtype == "bool":
@@ -60,7 +60,7 @@ def _as_pandas(feature: Feature, dtype: str) -> Feature:
 def _fewest(
     rehearsal: Rehearsal, usual: Sequence[Feature], exact: Sequence[Feature], container: Container
 ) -> list[Feature]:
-    """The features of which as few as possible have pandas' own type, found by halving."""
+    """Returns the features, of which as few as possible have pandas' exact type; found by halving."""
 
     def agrees(with_exact: set[int]) -> bool:
         features = [exact[n] if n in with_exact else usual[n] for n in range(len(usual))]
@@ -85,7 +85,7 @@ def _say_what_differs(usual: Sequence[Feature], chosen: Sequence[Feature], say: 
 
 
 def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Difference) -> str:
-    """Why no representation agrees: the row, both values, the feature if one alone is to blame, and the remedy."""
+    """Returns why no representation agrees: row, both values, remedy, and the feature if only one is the reason."""
     name = rehearsal.sample.name
     blamed = _blamed(rehearsal, features)
     what = f"The service cannot predict what your script predicts: {found.said(name)}"
@@ -106,7 +106,7 @@ def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Differenc
 
 
 def _blamed(rehearsal: Rehearsal, features: Sequence[Feature]) -> str | None:
-    """The first feature for which the script itself predicts otherwise if its whole numbers come as floats."""
+    """Returns the first feature for which the script predicts otherwise if its whole numbers come as floats."""
     script = rehearsal.script
     frame = script.read(rehearsal.trials[0].data)
     numbers = [one.name for one in features if one.kind == "number" and one.name not in script.dialect.kinds]

@@ -1,4 +1,4 @@
-"""Rows alone: in which order the sample's rows are predicted by themselves, and for how long."""
+"""Single rows: the order in which rows of the sample are predicted one by one, and for how long."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
@@ -9,24 +9,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-LEAST_ROWS = 32
-"""This many rows are predicted alone by the script, however long that takes."""
+MIN_ROWS = 32
+"""Minimum rows that the script predicts one by one, however long that takes."""
 
 SECONDS = 2.0
-"""Further rows are predicted alone until this time is up. Each takes some milliseconds, or tens of them."""
+"""Time in which further rows are predicted one by one. Each takes from some milliseconds to some ten."""
 
 _COLUMNS = 50
-"""Of so many columns with few values, a row for each value comes early."""
+"""Maximum columns with few values. For each value of these, a row comes early."""
 
 _VALUES = 50
-"""A column with more values is one of names or numbers, of which no value stands for a kind of row."""
+"""Maximum values of a column with few values. With more, a value is a name or a number, not a kind of row."""
 
 
 def rows_alone(frame: pd.DataFrame, predicted: Any) -> list[int]:
-    """All rows of the frame, by position, in the order in which they are to be predicted alone.
+    """Returns all rows of the frame, by position, in the order in which they are predicted one by one.
 
-    Rows that are spread over the frame come first, and by turns with them rows with missing values, one for each
-    pattern of these, one for each prediction, and one for each value of columns with few values.
+    The first rows are taken in turn from five lists: rows spread over the frame, one row for each pattern of missing
+    values, rows with missing values, one row for each prediction, and one for each value of columns with few values.
     """
     rows, gaps = len(frame), frame.isna().to_numpy()
     first = predicted if predicted.ndim == 1 else predicted[:, 0]
@@ -41,11 +41,11 @@ def rows_alone(frame: pd.DataFrame, predicted: Any) -> list[int]:
     return list(dict.fromkeys([*by_turns, *range(rows)]))
 
 
-def in_time(rows: Sequence[int], seconds: float, least: int = LEAST_ROWS) -> Iterator[int]:
-    """The first `least` rows, and further ones until so many seconds are over."""
+def in_time(rows: Sequence[int], seconds: float, min_rows: int = MIN_ROWS) -> Iterator[int]:
+    """Yields the first `min_rows` rows, and further ones until the time is over."""
     end = monotonic() + seconds
     for count, row in enumerate(rows):
-        if count >= least and monotonic() > end:
+        if count >= min_rows and monotonic() > end:
             return
         yield row
 
@@ -57,11 +57,11 @@ def _columns_of_few_values(frame: pd.DataFrame) -> Iterator[Any]:
 
 
 def _spread(rows: NDArray[np.int64]) -> list[int]:
-    return [int(row) for row in rows[:: max(1, len(rows) // LEAST_ROWS)]]
+    return [int(row) for row in rows[:: max(1, len(rows) // MIN_ROWS)]]
 
 
 def _few(values: Any) -> list[int]:
-    """Where each value comes first; nothing if there are many."""
+    """Returns the positions where each value comes first; none if there are many."""
     found = _firsts(values)
     return found if len(found) <= _VALUES else []
 

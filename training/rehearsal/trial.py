@@ -18,7 +18,7 @@ from training.sample.sample import Sample
 
 @dataclass(frozen=True)
 class Trial:
-    """A file to compare on: its bytes, and what the script predicts for it."""
+    """A file to compare on: its bytes, and the script's predictions for it."""
 
     data: bytes
     rows: Sequence[int]
@@ -26,7 +26,7 @@ class Trial:
     answers: Answers
 
     def cut(self, which: NDArray[np.int64], delimiter: str) -> "Trial":
-        """A file of some of the rows, by their places in this one, with what the script predicts for all together."""
+        """Returns a file of some rows, by their places in this one, with the predictions for the whole file."""
         lines = scan.lines(self.data, scan.quoted(self.data, delimiter), delimiter, final=True)
         data = b"".join(self.data[lines.starts[line] : lines.stops[line]] for line in (0, *(which + 1)))
         return Trial(data, [self.rows[place] for place in which], taken(self.answers, which))
@@ -43,12 +43,12 @@ class Rehearsal:
     golden: GoldenSample | None = None
 
     def model(self, features: Sequence[Feature], container: Container) -> LoadedModel:
-        """The estimator with this representation."""
+        """Returns the estimator with this representation."""
         draft = self.draft.model_copy(update={"features": list(features), "container": container})
         return LoadedModel(manifest_of(draft), self.script.estimator, container)
 
     def take(self, features: Sequence[Feature], container: Container) -> None:
-        """Makes this representation that of the draft."""
+        """Puts this representation into the draft."""
         self.draft = self.draft.model_copy(update={"features": list(features), "container": container})
 
     def note(self, sentence: str) -> None:
@@ -56,7 +56,7 @@ class Rehearsal:
         self.draft = self.draft.model_copy(update={"notes": [*self.draft.notes, sentence]})
 
     def compare(self, model: LoadedModel, rounding_from: int | None = None) -> Difference | None:
-        """The first row of all trials that the service predicts otherwise; a row that it calls bad counts as that.
+        """Returns the first row of all trials for which the service predicts something else or says that it is bad.
 
         From the trial `rounding_from` on, counted from 0, floats may differ in their last bits.
         """
@@ -68,7 +68,7 @@ class Rehearsal:
 
 
 def compared(model: LoadedModel, trial: Trial, script: Script) -> Difference | None:
-    """The first row of one trial that differs."""
+    """Returns the first row of one trial that differs."""
     try:
         scored = score_csv(model, trial.data, script.dialect, script.methods)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Categories: what the user's script does with a value that the sample has not."""
+"""Unseen categories: what the user's script does with a value that the sample does not have."""
 
 import pandas as pd
 
@@ -9,13 +9,13 @@ from training.rehearsal.trial import Rehearsal
 from training.sample.sample import written
 
 _ROWS = 100
-"""In this many rows the value is tried: the model need not look at the category in each."""
+"""Number of rows in which the value is tried. The model may not use the category in each row."""
 
 _UNSEEN = "a value that no sample has"
 
 
 def allow_unseen(rehearsal: Rehearsal) -> None:
-    """Marks the categories whose unseen values count as missing, if the script predicts them so."""
+    """Marks the categories for which the script treats an unseen value as a missing one."""
     features = [_tried(rehearsal, feature) for feature in rehearsal.draft.features]
     rehearsal.take(features, rehearsal.draft.container or "frame")
 

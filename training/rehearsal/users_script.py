@@ -1,4 +1,4 @@
-"""The user's script: `model.predict(pandas.read_csv(file)[features])`. It is what predictions are compared with."""
+"""The user's script: `model.predict(pandas.read_csv(file)[features])`. Predictions are compared with it."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from training.sample.sample import Dialect, Sample
 METHODS = ("predict", "predict_proba", "decision_function")
 
 Answers = Mapping[str, NDArray[Any]]
-"""What each method gives: arrays whose first dimension is the rows."""
+"""The result of each method by its name: arrays with the rows as their first dimension."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Script:
     methods: tuple[str, ...] = ("predict",)
 
     def read(self, data: bytes) -> pd.DataFrame:
-        """The frame of the features, as pandas types it for this file."""
+        """Returns the frame of the features, with the types that pandas finds in this file."""
         return self.dialect.read(data, self.features)
 
     def answers(self, frame: pd.DataFrame) -> Answers:
-        """One call of each method. Raises whatever the estimator raises."""
+        """Calls each method once. Raises whatever the estimator raises."""
         table = self.table(frame)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return {method: self._answer(method, table, len(frame)) for method in self.methods}
 
     def works(self, frame: pd.DataFrame) -> bool:
-        """Whether no method raises. `SVC` without probabilities does, or a row without a value that a model needs."""
+        """Returns whether no method raises. `SVC` without probabilities does, and a row without a value may."""
         try:
             self.answers(frame)
         except Exception:
@@ -51,7 +51,7 @@ class Script:
         return True
 
     def table(self, frame: pd.DataFrame) -> Any:
-        """What is given to `predict`."""
+        """Returns the argument of `predict`."""
         if self.container == "series":
             return frame[self.features[0]]
         return frame if self.container == "frame" else frame.to_numpy()
@@ -61,7 +61,7 @@ class Script:
         if values.ndim == 2 and values.shape[1] == 1:
             values = values.ravel()
         if values.ndim not in (1, 2) or len(values) != rows:
-            raise ValueError(f"`{method}` gives an array of the shape {values.shape} for {rows} rows")
+            raise ValueError(f"`{method}` returns an array of the shape {values.shape} for {rows} rows")
         return values
 
 
@@ -93,7 +93,7 @@ def find_script(estimator: Any, sample: Sample, features: Sequence[str], say: An
 
 
 def _predictable(script: Script, sample: Sample) -> pd.DataFrame:
-    """The frame of all rows; or of the complete ones, if the model takes no missing values."""
+    """Returns the frame of all rows, or of the complete ones if the model does not accept missing values."""
     frame = script.read(sample.csv(columns=script.features))
     try:
         script.answers(frame)
@@ -109,7 +109,7 @@ def _predictable(script: Script, sample: Sample) -> pd.DataFrame:
 
 
 def _with_methods(script: Script, frame: pd.DataFrame) -> Script:
-    """The script with every method that the estimator has and that works for these rows."""
+    """Returns the script with every method that the estimator has and that works for these rows."""
     known = ["predict"]
     if script.answers(frame)["predict"].ndim == 1:
         known += [method for method in METHODS[1:] if replace(script, methods=(method,)).works(frame)]
@@ -133,7 +133,7 @@ def _containers(estimator: Any, sample: Sample, features: Sequence[str]) -> Iter
 def _readings(
     estimator: Any, sample: Sample, base: Dialect, features: Sequence[str]
 ) -> Iterator[tuple[dict[str, Kind], str]]:
-    """The readings to try, and what to say of each: pandas' default, then dates, categories, digits as text."""
+    """Yields the readings to try, each with a sentence: pandas' default, then dates, categories, digits as text."""
     yield {}, ""
     frame = base.read(sample.csv(columns=features))
     texts = [name for name in features if frame[name].dtype == "str" and name not in base.kinds]
@@ -165,7 +165,7 @@ def _are_dates(column: "pd.Series[Any]") -> bool:
 
 
 def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str], say: Any) -> dict[str, Kind]:
-    """Columns of digits that are text, as some have leading zeros, unless the model's encoder learned numbers."""
+    """Returns the columns of digits that are text because of leading zeros, unless an encoder learned numbers."""
     learned = _learned_types(estimator)
     kinds: dict[str, Kind] = {}
     for name in features:
@@ -179,7 +179,7 @@ def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str], sa
 
 
 def _learned_types(estimator: Any) -> dict[str, str]:
-    """Of each column that an encoder in the model knows by name: whether it learned text or numbers."""
+    """Returns for each column that an encoder in the model knows by name whether it learned text or numbers."""
     found: dict[str, str] = {}
     for part in parts(estimator):
         names, categories = vars(part).get("feature_names_in_"), vars(part).get("categories_")

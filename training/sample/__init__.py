@@ -1,1 +1,1 @@
-"""The sample: a file of what will be sent, and what its columns are."""
+"""The sample: a file like those that will be sent, and the types of its columns."""

@@ -1,4 +1,4 @@
-"""The sample: a CSV of what will be sent, as raw cells, and as `pandas.read_csv` reads it in the user's script."""
+"""The sample: a CSV like those that will be sent, as raw cells and as the user's script reads it with pandas."""
 
 import io
 import warnings
@@ -20,37 +20,37 @@ from training.input_file import no_column, read_text
 
 @dataclass(frozen=True)
 class Dialect:
-    """What the user's script tells `pandas.read_csv`, beside the file."""
+    """The arguments of `pandas.read_csv` in the user's script, other than the file."""
 
     delimiter: str = ","
     decimal: str = "."
     na_values: tuple[str, ...] = ()
-    """Cells that mean missing, beside pandas' own."""
+    """Cells that mean missing, in addition to pandas' own."""
     keep_default_na: bool = True
     kinds: Mapping[str, Kind] = field(default_factory=dict)
-    """The columns whose type is named (`dtype`, `parse_dates`); pandas finds the others'."""
+    """The columns with a named type (`dtype`, `parse_dates`); pandas finds the types of the others."""
     categories: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    """Of a category, its values; if they are not named, pandas takes those that the file has."""
+    """The values of categories, by column; for a category that is not here, pandas takes those in the file."""
 
     def with_kinds(self, kinds: Mapping[str, Kind]) -> "Dialect":
-        """The same with further named columns."""
+        """Returns the same dialect with further named columns."""
         return replace(self, kinds={**self.kinds, **kinds})
 
     def na_texts(self) -> list[str]:
-        """Every cell that means missing."""
+        """Returns every cell that means missing."""
         return list(cell_rules.na_texts(self.na_values, keep_default=self.keep_default_na))
 
     def read(self, data: bytes, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """`pandas.read_csv` as the user's script calls it, and the columns that it selects."""
+        """Calls `pandas.read_csv` as the user's script does. Returns the columns that the script selects."""
         dates = [name for name, kind in self.kinds.items() if kind == "date"]
-        if dates:  # pandas refuses dates in columns that `data`, some of the sample's, does not have
+        if dates:  # pandas refuses dates in columns that are not in `data`, which has some of the sample's columns
             present = pd.read_csv(io.BytesIO(data), sep=self.delimiter, nrows=0).columns
             dates = [name for name in dates if name in present]
         dtypes: dict[str, Any] = {"number": "float64", "text": "str", "boolean": "str", "category": "category"}
         named = {name: dtypes[kind] for name, kind in self.kinds.items() if kind in dtypes}
         named |= {name: pd.CategoricalDtype(list(values)) for name, values in self.categories.items()}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # dates of no one format; what does not fit is refused later
+            warnings.simplefilter("ignore", UserWarning)  # dates of several formats; they are refused later
             frame = pd.read_csv(
                 io.BytesIO(data),
                 sep=self.delimiter,
@@ -75,12 +75,12 @@ class Sample:
     dialect: Dialect
 
     def csv(self, rows: Sequence[int] | None = None, columns: Sequence[str] | None = None) -> bytes:
-        """Some rows and columns as a CSV of their own, header line first."""
+        """Returns some rows and columns as a separate CSV, header line first."""
         chosen = self.cells if columns is None else self.cells[list(columns)]
         return written(chosen if rows is None else chosen.iloc[list(rows)], self.dialect)
 
     def require(self, wanted: str, where: str) -> str:
-        """A column's name.
+        """Returns the name, if it is that of a column.
 
         Raises:
             Unprocessable: there is no such column; it names the nearest one.
@@ -91,11 +91,11 @@ class Sample:
 
 
 def written(cells: pd.DataFrame, dialect: Dialect) -> bytes:
-    """A frame of cells as CSV."""
+    """Returns a frame of cells as CSV."""
     delimiter = dialect.delimiter
     columns = [[csv_cell(str(cell), delimiter) for cell in cells.iloc[:, place]] for place in range(cells.shape[1])]
     if len(columns) == 1:
-        columns = [[cell or b'""' for cell in columns[0]]]  # a blank line would be no row
+        columns = [[cell or b'""' for cell in columns[0]]]  # a blank line would not be a row
     names = [csv_cell(str(name), delimiter) for name in cells.columns]
     lines = [names, *zip(*columns, strict=True)]
     return b"".join(delimiter.encode().join(line) + b"\n" for line in lines)
@@ -129,7 +129,7 @@ def _delimiter(header: str, wanted: Sequence[str]) -> str:
 
 
 def _as_booleans(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """A column of text as pandas' booleans: `bool`, or objects with NaN if any is missing."""
+    """Returns a column of text as pandas' booleans: `bool`, or objects with NaN if any is missing."""
     pair = cell_rules.boolean_pair(column.dropna().astype("str").unique())
     if pair is None:
         raise ValueError(f"the column {column.name!r} has cells that are neither true nor false")

@@ -1,4 +1,4 @@
-"""The features of a sample: what kind of cells each column has, as `pandas.read_csv` types it."""
+"""The features of a sample: the kind of each column, by the type that `pandas.read_csv` gives it."""
 
 import re
 import warnings
@@ -17,10 +17,10 @@ from training.sample.sample import Sample
 
 
 def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named: Sequence[str] | None) -> list[str]:
-    """The model's columns in the sample: those that were named, its own (`feature_names_in_`), or all but the targets.
+    """Returns the model's columns in the sample: the named ones, its own (`feature_names_in_`), or all but the targets.
 
     Raises:
-        Unprocessable: the sample lacks one, or has another number of them.
+        Unprocessable: the sample lacks one, or has another number of columns.
     """
     if named is not None:
         return [sample.require(name, "features") for name in named]
@@ -40,7 +40,7 @@ def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named:
 
 
 def _column_of(name: str, columns: Sequence[str], sample: Sample) -> str:
-    """The sample's column that a model calls `name`. LightGBM writes blanks in names as underscores."""
+    """Returns the sample's column that a model calls `name`. LightGBM writes blanks in names as underscores."""
     if name not in columns:
         alike = [column for column in columns if re.sub(r"\s", "_", column) == name]
         if len(alike) == 1:
@@ -49,7 +49,7 @@ def _column_of(name: str, columns: Sequence[str], sample: Sample) -> str:
 
 
 def describe_features(script: Script, sample: Sample) -> list[Feature]:
-    """One feature per column, by the type that pandas gives it in the whole sample; each may be missing for now."""
+    """Returns one feature per column, by its type in the whole sample. For now, each may be missing."""
     frame = script.read(sample.csv(columns=script.features))
     return [_feature(name, frame[name], script, sample) for name in script.features]
 
@@ -73,7 +73,7 @@ def _feature(name: str, column: "pd.Series[Any]", script: Script, sample: Sample
 
 
 def _kind(column: "pd.Series[Any]") -> Any:
-    if column.dtype == "object":  # booleans with gaps: pandas gives other text a type of its own
+    if column.dtype == "object":  # booleans with gaps: pandas gives other text the type `str`
         return "boolean"
     if column.dtype == "bool":
         return "boolean"

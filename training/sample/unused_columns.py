@@ -1,4 +1,4 @@
-"""Columns used: the features that a model never looks at, though it was fitted with them."""
+"""Unused columns: the features that a model does not use, though it was fitted with them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from training.rehearsal.users_script import Script
 
 
 def unused_features(script: Script, frame: pd.DataFrame) -> set[str]:
-    """The features that the model's ColumnTransformer drops, if the script predicts the same without them."""
+    """Returns the features that the model's ColumnTransformer drops, if the script predicts the same without them."""
     if script.container != "frame":
         return set()
     used = _used(script.estimator)
@@ -20,13 +20,13 @@ def unused_features(script: Script, frame: pd.DataFrame) -> set[str]:
         return set()
     try:
         without = script.answers(frame.drop(columns=list(unused)))
-    except Exception:  # for example a second look at the columns, by another step
+    except Exception:  # for example another step uses the columns
         return set()
     return set() if difference(script.answers(frame), without) else unused
 
 
 def _used(estimator: Any) -> set[str] | None:
-    """The names that the first step, a ColumnTransformer, hands on; None if there is no such step."""
+    """Returns the names that the first step, a ColumnTransformer, passes on; None if there is no such step."""
     first = estimator.steps[0][1] if hasattr(estimator, "steps") else estimator
     transformers = getattr(first, "transformers_", None)
     names = getattr(first, "feature_names_in_", None)
@@ -41,7 +41,7 @@ def _used(estimator: Any) -> set[str] | None:
 
 
 def _names(columns: Any, names: Any) -> list[Any]:
-    """The names that a ColumnTransformer's `columns` mean: names, positions, a mask or a slice."""
+    """Returns the names that a ColumnTransformer's `columns` mean: names, positions, a mask or a slice."""
     if isinstance(columns, str):
         return [columns]
     if isinstance(columns, int):

@@ -14,7 +14,7 @@ def read(tmp_path, data):
     return read_csv(path)
 
 
-def test_quotes_line_ends_blank_lines_and_a_byte_order_mark_are_read_as_rfc_4180_has_them(tmp_path):
+def test_quotes_line_ends_blank_lines_and_a_byte_order_mark_are_read(tmp_path):
     file = read(tmp_path, '\ufeffa,b\r\n"1,""x""\r\ny",2\n\n  \n,NA\r\n\t\n'.encode())
     assert file.columns == {"a": ['1,"x"\r\ny', None], "b": ["2", None]}
     assert file.rows == 2

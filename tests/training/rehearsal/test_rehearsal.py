@@ -21,7 +21,7 @@ from rowcast.scoring.golden_sample import GoldenSample
 from training.add_model import add
 from training.add_options import AddOptions
 from training.rehearsal.golden_rows import GAP_ROWS
-from training.rehearsal.single_rows import LEAST_ROWS, in_time, rows_alone
+from training.rehearsal.single_rows import MIN_ROWS, in_time, rows_alone
 from worker.model_cache import ModelCache
 
 ROWS = 120
@@ -65,7 +65,7 @@ def test_whole_numbers_stay_whole_only_for_a_model_that_tells_them_apart(registe
     assert [one.kind for one in manifest.features] == ["number", "number"]
 
 
-def test_a_column_that_pandas_types_otherwise_in_other_files_is_named_with_the_remedy(register, registry):
+def test_a_column_that_pandas_may_read_as_another_type_is_named(register, registry):
     sample = plans().astype("object")
     sample["plan"] = sample["plan"].mask(sample.index % 7 == 0)  # whole numbers in the file, floats for pandas
     model = texts_of_plans(sample.astype("float64"), (sample["plan"] == 3).astype(int))
@@ -209,7 +209,7 @@ def test_of_few_optional_features_each_is_missing_in_a_row_of_the_golden_sample(
 
 
 def codes_in_order(frame):
-    """Numbers the texts by what else stands in the batch, which shows for the rare one only."""
+    """Returns numbers the texts by what else stands in the batch, which shows for the rare one only."""
     return frame.assign(town=frame["town"].astype("category").cat.codes.where(frame["town"] != "Aix", 0) > 1)
 
 
@@ -227,5 +227,5 @@ def test_every_row_is_predicted_alone_if_there_is_time():
     order = rows_alone(frame, np.arange(100) % 3)
     assert sorted(order) == list(range(100))
     assert 41 in order[:5]
-    assert list(in_time(order, 0)) == order[:LEAST_ROWS]
+    assert list(in_time(order, 0)) == order[:MIN_ROWS]
     assert list(in_time(order, 3600)) == order
