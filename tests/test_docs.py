@@ -21,7 +21,7 @@ from rowcast.jobs.states import markdown as states_markdown
 from rowcast.settings import Settings
 
 DOCS = ROOT / "docs"
-MINE = ["api.md", "design.md", "errors.md", "faults.md", "keys.md", "models.md", "performance.md", "scaling.md"]
+PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 
 VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION", "<alias>": "ALIAS", "<file>": "FILE"}
 """How the documents write the variables of a route."""
@@ -164,15 +164,17 @@ def test_every_fault_names_a_test_that_there_is_and_every_such_test_is_named() -
     assert named <= named_in("stack/test_*.py") | named_in("compose/test_*.py")
 
 
-@pytest.mark.parametrize("name", MINE)
+@pytest.mark.parametrize("name", PAGES)
 def test_every_setting_that_a_document_names_is_one(name: str) -> None:
-    known = {f"ROWCAST_{field.upper()}" for field in Settings.model_fields} | {"ROWCAST_URL", "ROWCAST_API_KEY"}
+    of_the_client = {"ROWCAST_URL", "ROWCAST_API_KEY"}
+    of_compose = set(re.findall(r"\$\{(ROWCAST_[A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    known = {f"ROWCAST_{field.upper()}" for field in Settings.model_fields} | of_the_client | of_compose
     assert set(re.findall(r"ROWCAST_[A-Z_]+", text(name))) <= known
 
 
-@pytest.mark.parametrize("name", MINE)
+@pytest.mark.parametrize("name", PAGES)
 def test_every_file_and_link_that_a_document_names_is_there(name: str) -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text(name)) if not link.startswith("https:")]
-    paths = re.findall(r"`((?:rowcast|api|worker|training|tests)/[\w/.-]*)`", text(name))
+    paths = re.findall(r"`((?:rowcast|api|worker|training|upkeep|tests|tools)/[\w/.-]*)`", text(name))
     assert all((DOCS / link.partition("#")[0]).exists() for link in links), links
     assert all((ROOT / path).exists() for path in paths), paths
