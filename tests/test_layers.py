@@ -1,4 +1,4 @@
-"""The rooms and the ways between them (docs/design): a file imports only from the rows below its own."""
+"""The rooms and the ways between them (docs/architecture.md): a file imports only from the rows below its own."""
 
 import ast
 import tomllib
