@@ -180,10 +180,11 @@ def test_every_link_to_a_section_leads_to_a_heading(name: str) -> None:
         assert fragment in anchors(DOCS / (page or name)), f"{page}#{fragment}"
 
 
-@pytest.mark.parametrize("picture", sorted(draw.FOLDER.glob("*.dot")), ids=lambda picture: picture.stem)
-def test_every_picture_was_drawn_from_its_text(picture: Path) -> None:
-    assert draw.is_current(picture), "run: python tools/draw.py"
-    assert f"pictures/{picture.stem}.svg" in text("architecture.md")
+@pytest.mark.parametrize("source", sorted(draw.FOLDER.glob("*.[dt][ox]t")), ids=lambda source: source.name)
+def test_every_picture_was_drawn_from_its_text_and_is_shown(source: Path) -> None:
+    tool = "draw" if source.suffix == ".dot" else "terminal"
+    assert draw.is_current(source), f"run: python tools/{tool}.py"
+    assert f"pictures/{source.stem}.svg" in (ROOT / "README.md").read_text() + text("architecture.md")
 
 
 def test_the_picture_of_the_layers_is_the_table_that_imports_are_checked_by() -> None:
