@@ -24,8 +24,21 @@ from tools import draw
 DOCS = ROOT / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 
-BEING_SPLIT = {"worker/chunk_task.py", "worker/row_task.py", "upkeep/expiry.py", "upkeep/sweep.py"}
-"""Files that worker/process.py and upkeep/loop.py are about to be split into; the documents name them already."""
+COMING = {
+    "rowcast/client/csv_options.py",
+    "rowcast/jobs/actions/jobs.py",
+    "rowcast/jobs/option_table.py",
+    "rowcast/jobs/records/lua/shared/",
+    "rowcast/jobs/records/policy.py",
+    "rowcast/jobs/records/schema.py",
+    "rowcast/models/cells.py",
+    "training/fitting/estimator_names.py",
+    "upkeep/expiry.py",
+    "upkeep/sweep.py",
+    "worker/chunk_task.py",
+    "worker/row_task.py",
+}
+"""Files that changes under way bring; the documents name them already. This set goes with the last of the changes."""
 
 VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION", "<alias>": "ALIAS", "<file>": "FILE"}
 """How the documents write the variables of a route."""
@@ -220,4 +233,4 @@ def test_every_file_and_link_that_a_document_names_is_there(name: str) -> None:
     paths = re.findall(r"`((?:rowcast|api|worker|training|upkeep|tests|tools)/[\w/.-]*)`", text(name))
     assert all((DOCS / link.partition("#")[0]).exists() for link in links), links
     missing = {path for path in paths if not (ROOT / path).exists()}
-    assert missing <= BEING_SPLIT, missing
+    assert missing <= COMING, missing
