@@ -1,4 +1,4 @@
-# What a new machine needs: make, and Python 3.11 or later. All else goes into .venv, from requirements/all.txt.
+# A new machine needs make and Python 3.11 or later. Everything else is installed into .venv, from requirements/all.txt.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -12,41 +12,41 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
 
-demo: $(VENV)/ready ## Train the Titanic model, start everything, score a file, stop again
+demo: $(VENV)/ready ## Train the Titanic model, start the service, score a file, and stop
 	@exec $(RUN) -m rowcast.cli demo
 
-up: $(VENV)/ready ## Start the whole service here and leave it running (Ctrl-C ends it)
+up: $(VENV)/ready ## Run the whole service on this machine (Ctrl-C stops it)
 	@exec $(RUN) -m rowcast.cli up --example $(ARGS)
 
 test: $(VENV)/ready ## Run the tests, three at a time
 	@exec $(RUN) -m pytest --numprocesses 3 --dist loadgroup $(ARGS)
 
-soak: $(VENV)/ready ## Run the tests that take minutes
+soak: $(VENV)/ready ## Run the long tests (minutes each)
 	@exec $(RUN) -m pytest -m soak -s $(ARGS)
 
-recovery: $(VENV)/ready ## Measure how long recovery takes, and write it into docs/faults.md
+recovery: $(VENV)/ready ## Measure the recovery times and write them into docs/faults.md
 	@PYTHONPATH=.:tests/support exec $(RUN) tests/stack/recovery.py
 
-lint: $(VENV)/ready ## Check format, lint and types
+lint: $(VENV)/ready ## Check format, lint rules and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 
-lock: ## Write requirements/*.txt anew (needs uv); LOCK_FLAGS=--upgrade takes newer releases
+lock: ## Rewrite requirements/*.txt (needs uv); LOCK_FLAGS=--upgrade for newer releases
 	$(LOCK) --extra local --group dev --output-file requirements/all.txt
 	$(LOCK) --extra api --constraint requirements/all.txt --output-file requirements/api.txt
 	$(LOCK) --group bench --constraint requirements/all.txt --output-file requirements/bench.txt
 	$(LOCK) --extra worker --constraint requirements/all.txt --output-file requirements/worker.txt
 
-bench: $(VENV)/ready ## Measure Rowcast beside what its users would have written (bench/results.json, results.png)
+bench: $(VENV)/ready ## Compare Rowcast with what users write instead (bench/results.json, results.png)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@exec $(RUN) -m bench $(ARGS)
 
-clean: ## Remove .venv and the tools' caches (never .rowcast, where models and jobs lie)
+clean: ## Remove .venv and the tools' caches (never .rowcast with models and jobs)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# One file says that the environment is whole, so that a run that was broken off is not taken for one.
-# Relative paths alone: a folder with a space in its name works.
+# The file `ready` marks a complete environment, so that an interrupted installation is repeated.
+# Only relative paths, so that a folder with a space in its name works.
 $(VENV)/ready: requirements/all.txt pyproject.toml
 	@set -e; \
 	for python in python3 python3.13 python3.12 python3.11 python; do \

@@ -1,4 +1,4 @@
-"""API keys: a file with one line a key, `NAME:ROLE:SHA256`. Who holds the file cannot tell the keys from it."""
+"""API keys: a file with one key per line, `NAME:ROLE:SHA256`. It holds digests only, so it does not reveal the keys."""
 
 import hashlib
 import hmac
@@ -15,18 +15,18 @@ from pathlib import Path
 from rowcast.errors import BadKeysFile, InvalidName, NotFound
 
 PREFIX = "rc_"
-LOOK_SECONDS = 1.0
-"""How often, at most, the file is looked at for changes."""
+CHECK_INTERVAL_SECONDS = 1.0
+"""Least time between two checks whether the file has changed."""
 
 _SECRET_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-_LINE_TAKES = "takes NAME:ROLE:SHA256"
-_NAME_TAKES = "a name takes 1 to 64 letters, digits, dots, hyphens and underscores, a letter or digit first"
+_LINE_FORMAT = "the line must have the form NAME:ROLE:SHA256"
+_NAME_FORMAT = "a name has 1 to 64 letters, digits, dots, hyphens and underscores; the first is a letter or digit"
 
 
 class Role(StrEnum):
-    """`user` sees its own jobs alone; `admin` sees all, and moves aliases."""
+    """`user` sees only its own jobs; `admin` sees all jobs and may change aliases."""
 
     USER = "user"
     ADMIN = "admin"
@@ -34,10 +34,13 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Key:
-    """One line. `digest` is the SHA-256 of the key as it is sent."""
+    """One line of the file."""
 
+    #: Owner of the key, for example `alice`; its jobs belong to this name.
     name: str
+    #: What the key may do.
     role: Role
+    #: SHA-256 of the key as it is sent; 32 bytes.
     digest: bytes
 
     def __str__(self) -> str:
@@ -45,24 +48,24 @@ class Key:
 
 
 class KeyRing:
-    """The keys of a file, in memory; threads may share it."""
+    """The keys of a file, in memory. Threads may share it."""
 
     def __init__(self, file: Path) -> None:
         """Reads the file.
 
         Raises:
-            BadKeysFile: it cannot be read, or has a line that is no key.
+            BadKeysFile: the file cannot be read, or has a malformed line.
         """
         self._file = file
         self._seen = _state(file)
         self._keys = read(file)
-        self._look_at = time.monotonic() + LOOK_SECONDS
+        self._check_at = time.monotonic() + CHECK_INTERVAL_SECONDS
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def holder(self, secret: str) -> Key | None:
-        """Whose key this is. Every key is compared, in constant time, so that the time taken tells nothing."""
+        """Returns the key with this secret, or None. Compares all in constant time, so that timing reveals nothing."""
         digest = _digest(secret)
         found = None
         for key in self._keys:
@@ -71,15 +74,15 @@ class KeyRing:
         return found
 
     def refresh(self) -> bool:
-        """Reads the file again if it has changed, looking at most once a second; answers whether it had.
+        """Reads the file again if it has changed, and returns whether it has. Checks at most once a second.
 
         Raises:
-            BadKeysFile: as at the start, once for each change; the keys that were known stay in force.
+            BadKeysFile: the changed file cannot be read. Raised once for each change; the known keys stay valid.
         """
         now = time.monotonic()
-        if now < self._look_at:
+        if now < self._check_at:
             return False
-        self._look_at = now + LOOK_SECONDS
+        self._check_at = now + CHECK_INTERVAL_SECONDS
         state = _state(self._file)
         if state == self._seen:
             return False
@@ -89,17 +92,17 @@ class KeyRing:
 
 
 def read(file: Path) -> tuple[Key, ...]:
-    """The keys in the order of their lines. Blank lines, and those that begin with `#`, are none.
+    """Returns the keys in the order of their lines. Blank lines and lines that begin with `#` are ignored.
 
     Raises:
-        BadKeysFile: with the file, the line and what it takes; never with what stands there, which may be a key.
+        BadKeysFile: names the file, the line and the format, but not the line's text, which may be a key.
     """
     try:
         lines = file.read_text("utf-8").splitlines()
     except FileNotFoundError:
-        raise BadKeysFile(file, None, "there is no such file; `rowcast keys new NAME --file FILE` makes it") from None
+        raise BadKeysFile(file, None, "the file does not exist; create it with `rowcast keys new NAME`") from None
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise BadKeysFile(file, None, f"cannot be read: {reason}") from None
     found: dict[str, Key] = {}
     for number, line in enumerate(lines, 1):
@@ -108,9 +111,9 @@ def read(file: Path) -> tuple[Key, ...]:
         try:
             key = _parse(line.strip())
             if key.name in found:
-                raise ValueError(f"{_LINE_TAKES}; the name {key.name!r} stands on an earlier line")
+                raise ValueError(f"{_LINE_FORMAT}; the name {key.name!r} is already on an earlier line")
             if any(key.digest == other.digest for other in found.values()):
-                raise ValueError(f"{_LINE_TAKES}; the same key stands on an earlier line")
+                raise ValueError(f"{_LINE_FORMAT}; the same key is already on an earlier line")
         except ValueError as error:
             raise BadKeysFile(file, number, str(error)) from None
         found[key.name] = key
@@ -118,21 +121,22 @@ def read(file: Path) -> tuple[Key, ...]:
 
 
 def new(file: Path, name: str, role: Role = Role.USER) -> str:
-    """Makes a key of 256 random bits, appends its line to the file, and gives it out: it stands nowhere else.
+    """Creates a key of 256 random bits, appends its line to the file, and returns the key, which is stored nowhere.
 
     Raises:
-        InvalidName: the name is none, or is taken. BadKeysFile: the file cannot be read.
+        InvalidName: the name is not valid, or is already in the file.
+        BadKeysFile: the file cannot be read.
     """
     if not _NAME.fullmatch(name):
-        raise InvalidName.at("name", _NAME_TAKES)
+        raise InvalidName.at("name", _NAME_FORMAT)
     secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(file):
+    with _locked(file):
         if file.exists() and any(key.name == name for key in read(file)):
-            raise InvalidName.at("name", f"{name!r} is taken in {file}")
+            raise InvalidName.at("name", f"{name!r} is already in {file}")
         before = file.read_bytes() if file.exists() else b""
         line = ("\n" if before and not before.endswith(b"\n") else "") + f"{Key(name, role, _digest(secret))}\n"
-        # One write to the end: a gateway that reads at this moment sees the whole line or none of it.
+        # One write at the end of the file: a gateway that reads meanwhile sees the complete line or nothing of it.
         target = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(target, line.encode())
@@ -143,14 +147,15 @@ def new(file: Path, name: str, role: Role = Role.USER) -> str:
 
 
 def remove(file: Path, name: str) -> None:
-    """Takes a key's line out; what else stands in the file stays as it is.
+    """Removes a key's line. The other lines stay unchanged.
 
     Raises:
-        NotFound: there is no key of that name. BadKeysFile: the file cannot be read.
+        NotFound: the file has no key with this name.
+        BadKeysFile: the file cannot be read.
     """
-    with _alone(file):
+    with _locked(file):
         if all(key.name != name for key in read(file)):
-            raise NotFound(f"There is no key {name!r} in {file}.")
+            raise NotFound(f"{file} has no key {name!r}.")
         lines = file.read_text("utf-8").splitlines(keepends=True)
         kept = [line for line in lines if not _is_key(line) or _parse(line.strip()).name != name]
         _replace(file, "".join(kept))
@@ -163,14 +168,14 @@ def _is_key(line: str) -> bool:
 def _parse(line: str) -> Key:
     parts = line.split(":")
     if len(parts) != 3:
-        raise ValueError(_LINE_TAKES)
+        raise ValueError(_LINE_FORMAT)
     name, role, digest = parts
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{_LINE_TAKES}; {_NAME_TAKES}")
+        raise ValueError(f"{_LINE_FORMAT}; {_NAME_FORMAT}")
     if role not in {role.value for role in Role}:
-        raise ValueError(f"{_LINE_TAKES}; the role is {' or '.join(Role)}")
+        raise ValueError(f"{_LINE_FORMAT}; the role must be {' or '.join(Role)}")
     if not _DIGEST.fullmatch(digest):
-        raise ValueError(f"{_LINE_TAKES}; SHA256 is 64 hexadecimal digits")
+        raise ValueError(f"{_LINE_FORMAT}; SHA256 must be 64 hexadecimal digits")
     return Key(name, Role(role), bytes.fromhex(digest))
 
 
@@ -179,20 +184,20 @@ def _digest(secret: str) -> bytes:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Writes the file anew in one step, for the same reader: its mode and its owner stay, as far as we may."""
+    """Replaces the file in one step, so that a gateway never reads half of it. Keeps mode and, if allowed, owner."""
     before = file.stat()
-    beside = file.with_name(f".{file.name}.new")
-    beside.touch(0o600)
-    beside.write_text(text, "utf-8")
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.touch(0o600)
+    temporary.write_text(text, "utf-8")
     if hasattr(os, "chown"):  # not on Windows
         with suppress(PermissionError):
-            os.chown(beside, before.st_uid, before.st_gid)
-    beside.chmod(before.st_mode & 0o777)
-    beside.replace(file)
+            os.chown(temporary, before.st_uid, before.st_gid)
+    temporary.chmod(before.st_mode & 0o777)
+    temporary.replace(file)
 
 
 def _state(file: Path) -> tuple[int, int, int] | None:
-    """What tells one content of the file from the next; None where there is no file."""
+    """Returns what changes with the file: time, size and inode; None if the file does not exist."""
     try:
         found = file.stat()
     except OSError:
@@ -201,11 +206,11 @@ def _state(file: Path) -> tuple[int, int, int] | None:
 
 
 @contextmanager
-def _alone(file: Path) -> Iterator[None]:
-    """Of several programs that change the file, one at a time. The folder is locked: the file may be replaced."""
+def _locked(file: Path) -> Iterator[None]:
+    """Lets one program at a time change the file. Locks the folder, because the file itself may be replaced."""
     try:
         import fcntl
-    except ImportError:  # Windows, where nobody runs a gateway
+    except ImportError:  # Windows, where the gateway does not run
         yield
         return
     folder = os.open(file.parent, os.O_RDONLY)

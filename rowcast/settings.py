@@ -1,7 +1,7 @@
-"""Settings: one frozen class, read once at the entry point of each program, from the environment.
+"""Settings: one frozen class. Each program reads it from the environment once, at its entry point.
 
-A variable is `ROWCAST_` and the field's name in capitals. The README's table is made from this class
-(`python -m rowcast.settings`), and a test holds them together.
+The variable of a field is `ROWCAST_` and the field's name in capitals, for example `ROWCAST_CHUNK_ROWS`.
+`python -m rowcast.settings` prints the README's table; a test compares the two.
 """
 
 import ipaddress
@@ -18,13 +18,13 @@ from rowcast.errors import BadSetting
 
 PREFIX = "ROWCAST_"
 SECRET = re.compile(r"^.+(?=@)|(?<=password=)[^&]+", re.DOTALL)
-"""Where a URL, however malformed, may have a password."""
+"""The places in a URL, even a malformed one, that may hold a password."""
 
 GIB = 1024**3
 MIB = 1024**2
 
 PREFIX_PATTERN = r"(?:/[A-Za-z0-9._~!$&'()*+;=:@%-]+)+"
-"""One or more segments of a path (RFC 3986 §3.3), without a slash at the end."""
+"""One or more path segments (RFC 3986 §3.3), without a slash at the end."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -32,7 +32,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(BaseSettings):
-    """Every setting of the gateway, the workers and upkeep. `read` is the way to make one."""
+    """Every setting of the gateway, the workers and upkeep. Create it with `read`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -43,88 +43,94 @@ class Settings(BaseSettings):
     )
     store: str = Field(
         default=".rowcast/store",
-        description="Where inputs and parts lie: a folder, or `s3://`, `az://`, `gs://` and a bucket.",
+        description="Store of inputs and results: a folder, or a bucket (`s3://`, `az://` or `gs://`), for example "
+        "`s3://jobs`.",
     )
-    models: str = Field(
-        default=".rowcast/models", description="The model registry: a folder, or a bucket as for `STORE`."
-    )
+    models: str = Field(default=".rowcast/models", description="Model registry: a folder or a bucket, as for `STORE`.")
     default_model: str = Field(
         default="titanic",
-        description="The model of a request that names none: `NAME`, `NAME@VERSION` or `NAME@ALIAS`. "
-        "If this is not set and there is no `titanic`, the only model that there is.",
+        description="Model for requests that name no model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`. "
+        "If this is not set, there is no `titanic`, and there is only one model, that model.",
     )
     predict_wait: float = Field(
         default=0,
         ge=0,
         le=60,
-        description="Seconds to wait for the answer where the caller asks for no wait.",
+        description="Seconds that `POST /predict` waits for the result if the caller does not set `wait`.",
     )
-    open: bool = Field(
-        default=False, description="`true`: an open gateway (one without keys) may listen beyond loopback."
-    )
+    open: bool = Field(default=False, description="`true`: a gateway without API keys may listen beyond loopback.")
     url_prefix: str = Field(
         default="",
         pattern=rf"^({PREFIX_PATTERN})?$",
         max_length=256,
-        description="The path below which a proxy serves the gateway, like `/rowcast`; every link starts with it.",
+        description="Path below which a proxy serves the gateway, for example `/rowcast`. Every link starts with it.",
     )
     trusted_proxies: str = Field(
         default="127.0.0.0/8,::1",
-        description="Addresses and networks, with commas between them, whose `X-Forwarded-Prefix` is used if "
-        "`URL_PREFIX` is not set.",
+        description="Proxies, as addresses and networks separated by commas. If `URL_PREFIX` is not set, their "
+        "`X-Forwarded-Prefix` is used.",
     )
     api_keys_file: str | None = Field(
         default=None,
         min_length=1,
-        description="The file of API keys (`rowcast keys new NAME`); with it every call needs one.",
+        description="File of API keys (`rowcast keys new NAME`). If it is set, every call needs a key.",
     )
-    rate_limit: int = Field(default=600, ge=0, description="Requests a minute with one key; 0 for no limit.")
-    max_upload_bytes: Count = Field(default=50 * GIB, description="Bytes of one file, as sent and when decompressed.")
-    max_row_bytes: Count = Field(default=1 * MIB, description="Bytes of one row of a file, the header line too.")
-    max_json_bytes: Count = Field(default=16 * MIB, description="Bytes of one JSON body.")
-    max_columns: Count = Field(default=10_000, description="Columns of one file.")
-    max_jobs: Count = Field(default=10_000, description="Jobs that have not ended yet; more are refused with 503.")
-    max_jobs_per_key: Count = Field(default=1_000, description="The same, of one key.")
-    chunk_bytes: Count = Field(default=4 * MIB, description="A chunk ends at the record end before so many bytes,")
-    chunk_rows: Count = Field(default=50_000, description="or after so many rows, whichever comes first.")
+    rate_limit: int = Field(default=600, ge=0, description="Maximum requests per minute and API key; 0 for no limit.")
+    max_upload_bytes: Count = Field(
+        default=50 * GIB, description="Maximum bytes of one file, as sent and after decompression."
+    )
+    max_row_bytes: Count = Field(
+        default=1 * MIB, description="Maximum bytes of one row of a file, including the header line."
+    )
+    max_json_bytes: Count = Field(default=16 * MIB, description="Maximum bytes of one JSON body.")
+    max_columns: Count = Field(default=10_000, description="Maximum columns of one file.")
+    max_jobs: Count = Field(default=10_000, description="Maximum unfinished jobs; more are refused (503).")
+    max_jobs_per_key: Count = Field(default=1_000, description="Maximum unfinished jobs per API key.")
+    chunk_bytes: Count = Field(
+        default=4 * MIB, description="Maximum bytes per chunk; a chunk ends at the end of a row."
+    )
+    chunk_rows: Count = Field(default=50_000, description="Maximum rows per chunk.")
     lease_seconds: Seconds = Field(
         default=15,
-        description="How long a worker that has gone silent keeps its chunk; it renews at least three times as often.",
+        description="Seconds after which a chunk is taken from a worker that has stopped renewing its lease. "
+        "Workers renew it at least three times in that time.",
     )
     chunk_timeout: Seconds = Field(
         default=90,
-        description="Seconds that one chunk may take before its process is ended and it is tried again.",
+        description="Maximum seconds per chunk. Then its process is killed and the chunk is retried.",
     )
     retention: Seconds = Field(
         default=7 * 86_400,
-        description="Seconds that a job's files are kept after its end; its record is kept as long again.",
+        description="Seconds that a job's files are kept after it has ended. Its record is kept twice as long.",
     )
     model_key: str | None = Field(
         default=None,
-        description="With it, only models whose manifest this key has signed (HMAC-SHA256) are opened.",
+        description="Secret key for signatures. If it is set, only models with a manifest signed with it "
+        "(HMAC-SHA256) are loaded.",
     )
     model_versions: Literal["strict", "warn"] = Field(
-        default="strict", description="`warn`: open models of another scikit-learn `MAJOR.MINOR` too."
+        default="strict",
+        description="`warn`: also load models of another scikit-learn version (`MAJOR.MINOR`). `strict`: refuse them.",
     )
     alive_file: str | None = Field(
         default=None,
-        description="A file that a worker, and upkeep, touches every two seconds while it can do its work, "
-        "for a container's health check.",
+        description="File that a worker or upkeep touches every two seconds while it works, for a container's health "
+        "check.",
     )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto",
-        description="How log lines are written; `auto`: short lines if standard error is a terminal, JSON otherwise.",
+        description="Format of log lines. `auto`: short lines if standard error is a terminal, otherwise JSON.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least level that is logged."
+        default="info", description="Lowest level that is logged."
     )
 
     @classmethod
     def read(cls, **overrides: Any) -> "Settings":
-        """Reads the environment; `overrides` win over it.
+        """Reads the environment. `overrides` take precedence.
 
         Raises:
-            BadSetting: for the first value that does not fit, naming the variable, the value and what it takes.
+            BadSetting: names the first invalid variable, its value and the valid values.
         """
         try:
             return cls(**overrides)
@@ -135,7 +141,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def trusted_networks(self) -> tuple[Network, ...]:
-        """`trusted_proxies` taken apart."""
+        """The networks in `trusted_proxies`."""
         return _networks(self.trusted_proxies)
 
     @field_validator("trusted_proxies")
@@ -152,7 +158,7 @@ class Settings(BaseSettings):
     @classmethod
     def _can_be_taken_apart(cls, url: str) -> str:
         try:
-            urlsplit(url).port  # noqa: B018 - it is what complains
+            urlsplit(url).port  # noqa: B018 - raises ValueError
         except ValueError:
             takes = "takes redis://[USER:PASSWORD@]HOST[:PORT][/NUMBER], with / ? # @ in a password as %XX"
             raise PydanticCustomError("redis_url", takes) from None
@@ -168,7 +174,7 @@ def _takes(message: str) -> str:
 
 
 def table() -> str:
-    """The settings as a Markdown table: variable, default, meaning."""
+    """Returns the settings as a Markdown table: setting, default, meaning."""
     lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = "none" if field.default in (None, "") else f"`{_plain(field.default)}`"

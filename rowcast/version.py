@@ -1,3 +1,3 @@
-"""The version, which pyproject.toml takes from here: the containers have the code without a package's metadata."""
+"""The version. pyproject.toml reads it from here, because the containers have the code without package metadata."""
 
 VERSION = "0.1.0"

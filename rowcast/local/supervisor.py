@@ -116,7 +116,8 @@ class Service:
             while not watch.latest.serves:
                 self._check_deaths()
                 if monotonic() > report_at:
-                    self._log.warning("not_ready_yet", waits_for=watch.latest.missing)
+                    missing = "; ".join(f"{name}: {why}" for name, why in watch.latest.missing.items())
+                    self._log.warning("not_ready_yet", waits_for=missing)
                     report_at += _REPORT_INTERVAL_SECONDS
                 if pause(_POLL_SECONDS):
                     return None

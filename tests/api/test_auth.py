@@ -265,7 +265,10 @@ def test_a_bad_line_stops_the_start_with_one_line(make_stack: Callable[..., Stac
     file.write_text("# keys\nalice:user:rc_0123456789\n")
     process = stack.start("gateway", "api", "--port", str(stack.port), ROWCAST_API_KEYS_FILE=str(file))
     assert process.wait(timeout=30) == 2
-    assert stack.log("gateway") == f"{file}, line 2: takes NAME:ROLE:SHA256; SHA256 is 64 hexadecimal digits\n"
+    assert (
+        stack.log("gateway")
+        == f"{file}, line 2: the line must have the form NAME:ROLE:SHA256; SHA256 must be 64 hexadecimal digits\n"
+    )
 
 
 def test_beyond_loopback_it_takes_keys(make_stack: Callable[..., Stack]) -> None:

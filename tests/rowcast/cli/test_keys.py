@@ -57,7 +57,7 @@ def test_keys_are_listed_and_removed_and_the_rest_of_the_file_stays(rowcast, fil
     assert text.startswith("# ours\n\nann:admin:")
     assert text.count("\n") == 3
     done = rowcast("keys", "remove", "old", "--file", file)
-    assert (done.returncode, done.stderr) == (2, f"rowcast: There is no key 'old' in {file}.\n".encode())
+    assert (done.returncode, done.stderr) == (2, f"rowcast: {file} has no key 'old'.\n".encode())
     assert list(file.parent.iterdir()) == [file]
 
 
@@ -92,14 +92,14 @@ def test_of_many_that_take_a_name_at_once_one_gets_it(file: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("alice", "takes NAME:ROLE:SHA256"),
-        (f"alice:user:{DIGEST}:x", "takes NAME:ROLE:SHA256"),
-        (f"al ice:user:{DIGEST}", "a name takes 1 to 64 letters"),
-        (f":user:{DIGEST}", "a name takes 1 to 64 letters"),
-        (f"alice:root:{DIGEST}", "the role is user or admin"),
-        ("alice:user:rc_secret", "SHA256 is 64 hexadecimal digits"),
-        (f"first:user:{'0' * 64}", "the name 'first' stands on an earlier line"),
-        (f"alice:user:{DIGEST.upper()}", "the same key stands on an earlier line"),
+        ("alice", "the line must have the form NAME:ROLE:SHA256"),
+        (f"alice:user:{DIGEST}:x", "the line must have the form NAME:ROLE:SHA256"),
+        (f"al ice:user:{DIGEST}", "a name has 1 to 64 letters"),
+        (f":user:{DIGEST}", "a name has 1 to 64 letters"),
+        (f"alice:root:{DIGEST}", "the role must be user or admin"),
+        ("alice:user:rc_secret", "SHA256 must be 64 hexadecimal digits"),
+        (f"first:user:{'0' * 64}", "the name 'first' is already on an earlier line"),
+        (f"alice:user:{DIGEST.upper()}", "the same key is already on an earlier line"),
     ],
 )
 def test_a_bad_line_is_named_with_what_it_takes_and_never_shown(tmp_path: Path, line: str, says: str) -> None:
@@ -107,7 +107,7 @@ def test_a_bad_line_is_named_with_what_it_takes_and_never_shown(tmp_path: Path, 
     file.write_text(f"# comment\n\n  first:user:{DIGEST}  \n{line}\nlater:user:{'1' * 64}\n")
     with pytest.raises(BadKeysFile) as caught:
         api_keys.read(file)
-    assert caught.value.detail.startswith(f"{file}, line 4: takes NAME:ROLE:SHA256")
+    assert caught.value.detail.startswith(f"{file}, line 4: the line must have the form NAME:ROLE:SHA256")
     assert says in caught.value.detail
     assert "rc_secret" not in caught.value.detail
     assert "\n" not in caught.value.detail
@@ -115,7 +115,7 @@ def test_a_bad_line_is_named_with_what_it_takes_and_never_shown(tmp_path: Path, 
 
 def test_a_file_that_is_missing_or_no_text_is_said(tmp_path: Path) -> None:
     file = tmp_path / "keys"
-    with pytest.raises(BadKeysFile, match="there is no such file"):
+    with pytest.raises(BadKeysFile, match="the file does not exist"):
         KeyRing(file)
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(BadKeysFile, match="not UTF-8"):
@@ -127,7 +127,7 @@ def test_a_file_that_is_missing_or_no_text_is_said(tmp_path: Path) -> None:
 def test_a_change_is_seen_and_a_bad_one_keeps_the_keys_that_were_known(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_keys, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(api_keys, "CHECK_INTERVAL_SECONDS", 0.0)
     alice = api_keys.new(file, "alice")
     ring = KeyRing(file)
     assert not ring.refresh()
