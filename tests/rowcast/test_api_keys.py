@@ -1,4 +1,4 @@
-"""The ring of API keys: whose key it is, and that the time taken does not tell."""
+"""The ring of API keys: which key a secret belongs to, and that timing does not reveal it."""
 
 import hmac
 from pathlib import Path
@@ -26,4 +26,4 @@ def test_a_key_is_compared_with_every_other_in_constant_time_whichever_it_is(
         holder = ring.holder(secret)
         assert (holder.name if holder else None) == name
         assert len({ours for ours, _ in compared}) == len(compared) == len(names)
-        assert {length for _, length in compared} == {32}, "digests, so that no length tells either"
+        assert {length for _, length in compared} == {32}, "digests, so that timing does not depend on the length"

@@ -45,7 +45,7 @@ def instance(data: Path) -> Instance:
 
 @pytest.fixture
 def train(rowcast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Trains a model in a folder of its own."""
+    """Trains a model in a separate folder."""
     file = tmp_path / "people.csv"
     file.write_text("age,survived\n" + "".join(f"{age},{int(age < 40)}\n" for age in range(80)))
     monkeypatch.chdir(tmp_path)
@@ -116,7 +116,7 @@ def test_keys_go_into_the_file_of_the_service(rowcast, announce: Announce, tmp_p
     assert (tmp_path / "keys").is_file()
 
 
-def test_a_service_without_keys_is_told_apart(rowcast, announce: Announce) -> None:
+def test_a_service_without_api_keys_is_named_in_the_error(rowcast, announce: Announce) -> None:
     announce("one")
     done = rowcast("keys", "new", "alice")
     assert done.returncode == 2
@@ -146,7 +146,7 @@ def test_what_a_killed_service_left_is_ignored_and_removed(announce: Announce, t
     assert note.stat().st_mode & 0o777 == 0o600
     assert [one.data for one in running_instances()] == [str(data)]
     shutil.copy(note, tmp_path / "left")
-    (tmp_path / "left").replace(note)  # nobody holds the lock of this one
+    (tmp_path / "left").replace(note)  # no process holds the lock of this one
     assert running_instances() == []
     assert not note.exists()
     assert not list(running_services._pointers().iterdir())

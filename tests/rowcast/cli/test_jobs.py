@@ -63,7 +63,7 @@ def test_a_pipe_goes_in_and_a_pipe_comes_out(program, service: FakeService) -> N
     assert next(entry for entry in service.seen if entry.method == "POST").body == b"age,pclass\n25,3\n"
 
 
-def test_a_reader_that_goes_away_is_no_error_of_ours(program, service: FakeService) -> None:
+def test_a_closed_output_pipe_is_not_an_error(program, service: FakeService) -> None:
     process = program("predict", "-")
     process.stdin.close()
     process.stdout.read(10)
@@ -133,7 +133,7 @@ def test_a_service_that_stays_away_is_exit_code_3(rowcast, service: FakeService)
     assert rowcast("jobs").returncode == 3
 
 
-def test_a_full_disk_is_told_in_a_sentence(rowcast, service: FakeService, table: Path) -> None:
+def test_a_full_disk_is_reported_in_one_sentence(rowcast, service: FakeService, table: Path) -> None:
     done = rowcast("predict", table, "-o", "/dev/full")
     assert done.returncode == 2
     assert b"No space left on device" in done.stderr

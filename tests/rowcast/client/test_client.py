@@ -163,13 +163,13 @@ def test_a_page_that_is_no_problem_document_is_an_error_too(service: FakeService
         client.models()
 
 
-def test_an_address_that_is_none_is_refused() -> None:
+def test_an_invalid_url_is_refused() -> None:
     for url in ("localhost:5000", "ftp://x", "http://", "http://x:y"):
         with pytest.raises(WrongUse):
             Client(url)
 
 
-def test_an_id_that_is_none_is_refused_here(client: Client) -> None:
+def test_an_invalid_job_id_is_refused_by_the_client(client: Client) -> None:
     with pytest.raises(ClientError, match="not a job id"):
         client.job("../models")
 

@@ -156,7 +156,7 @@ def test_what_is_not_one_named_row_is_refused(service, client: Client, features:
     assert not service.seen
 
 
-def test_an_unreachable_service_is_told_without_the_insides_of_libraries() -> None:
+def test_an_unreachable_service_is_reported_without_library_internals() -> None:
     with Client("http://127.0.0.1:1") as client, pytest.raises(Unreachable) as caught:
         client.models()
     assert str(caught.value) == (

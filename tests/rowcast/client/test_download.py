@@ -84,7 +84,7 @@ def test_a_device_is_written_to(job: Job) -> None:
     job.download("/dev/null")
 
 
-def test_of_a_failed_job_its_own_error_is_told(service: FakeService, client: Client, tmp_path) -> None:
+def test_the_error_of_a_failed_job_is_raised(service: FakeService, client: Client, tmp_path) -> None:
     service.statuses = ["queued", "failed"]
     service.error = {"title": "Failed", "detail": "more than 0 bad rows", "status": 422}
     with pytest.raises(JobFailed, match="more than 0 bad rows") as caught:

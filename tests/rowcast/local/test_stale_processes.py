@@ -74,23 +74,23 @@ def test_orphans_are_found_by_the_mark_that_they_inherit(begin: Begin, tmp_path:
     until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, "the orphan is gone")
 
 
-def test_a_guardian_ends_its_run_when_the_supervisor_is_gone(begin: Begin, tmp_path: Path) -> None:
+def test_the_reaper_ends_its_run_when_the_supervisor_is_gone(begin: Begin, tmp_path: Path) -> None:
     mine, new = begin(Mark("run", "gateway", tmp_path)), begin(Mark("next", "gateway", tmp_path))
-    guardian = _guardian(tmp_path)
-    guardian.communicate()
+    reaper = _reaper(tmp_path)
+    reaper.communicate()
     assert mine.wait() == -signal.SIGTERM
     assert new.poll() is None
 
 
-def test_a_guardian_that_is_sent_off_ends_nothing(begin: Begin, tmp_path: Path) -> None:
+def test_a_reaper_that_is_dismissed_ends_nothing(begin: Begin, tmp_path: Path) -> None:
     process = begin(Mark("run", "gateway", tmp_path))
-    guardian = _guardian(tmp_path)
-    guardian.communicate(b"done")
-    assert guardian.returncode == 0
+    reaper = _reaper(tmp_path)
+    reaper.communicate(b"done")
+    assert reaper.returncode == 0
     assert process.poll() is None
 
 
-def _guardian(data: Path) -> "subprocess.Popen[bytes]":
+def _reaper(data: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "rowcast.local.reaper", "run", str(data)], stdin=subprocess.PIPE, cwd=ROOT
     )

@@ -84,7 +84,7 @@ def test_a_program_that_cannot_be_started_counts_as_one_that_died() -> None:
     assert process.endings[0] == "No such file or directory"
 
 
-def test_pauses_grow_to_a_limit_and_begin_anew_after_a_good_life() -> None:
+def test_pauses_grow_to_a_limit_and_restart_after_a_long_run() -> None:
     pauses = [0.0]
     for _ in range(10):
         pauses.append(next_pause_seconds(pauses[-1], lived_seconds=0.1))
@@ -93,13 +93,13 @@ def test_pauses_grow_to_a_limit_and_begin_anew_after_a_good_life() -> None:
     assert next_pause_seconds(LONGEST_PAUSE_SECONDS, lived_seconds=60) == 0
 
 
-def test_endings_are_told_in_words() -> None:
+def test_exit_reasons_are_words() -> None:
     assert exit_reason(3) == "exit code 3"
     assert exit_reason(-9) == "killed by SIGKILL"
     assert exit_reason(-63) == "killed by signal 63"
 
 
-def test_a_keeper_stopped_before_it_began_starts_nothing() -> None:
+def test_a_process_stopped_before_its_start_is_not_started() -> None:
     started = threading.Event()
 
     def start() -> "subprocess.Popen[bytes]":
