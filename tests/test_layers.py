@@ -32,6 +32,17 @@ FILES = sorted(
 )
 
 
+MOST_MODULES = 13
+
+SEEN_FROM_TWO_LAYERS = {"app", "job", "jobs", "keys", "models", "predict", "up"}
+"""For example the calls, the command line and the actions that have to do with jobs."""
+
+
+def dotted(file: Path) -> str:
+    """The name under which the file is imported."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def room(module: str) -> str | None:
     """The longest name in ROWS that holds the module."""
     parts = module.split(".")
@@ -51,13 +62,38 @@ def imports(file: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_imports_go_down(file: Path) -> None:
-    here = room(".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+    here = room(dotted(file))
     for module in imports(file):
         there = room(module)
         if there in (None, "rowcast") or there == here or (here, there) in ALLOWED:
             continue
         assert here in ROWS, f"{file} imports {module} and stands in no room"
         assert ROWS[there] < ROWS[here], f"{here} imports {there}"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Imports for type checkers count, too: a circle of those is still one idea in several files."""
+    modules = {dotted(file): file for file in FILES}
+    remaining = {name: set(imports(file)) & set(modules) - {name} for name, file in modules.items()}
+    while free := {name for name, needed in remaining.items() if not needed & set(remaining)}:
+        remaining = {name: needed for name, needed in remaining.items() if name not in free}
+    assert not remaining, f"these import each other, or something that does: {sorted(remaining)}"
+
+
+def test_a_module_has_a_name_of_its_own() -> None:
+    """Two modules share a name only if they are the same thing seen from two layers."""
+    seen: dict[str, set[str]] = {}
+    for file in FILES:
+        if not file.stem.startswith("__") and dotted(file).split(".")[0] != "training":
+            seen.setdefault(file.stem, set()).add(dotted(file))
+    shared = {name: modules for name, modules in seen.items() if len(modules) > 1}
+    assert set(shared) <= SEEN_FROM_TWO_LAYERS, shared
+
+
+def test_a_folder_is_not_crowded() -> None:
+    for folder in {file.parent for file in FILES}:
+        modules = [file.stem for file in folder.glob("*.py") if not file.stem.startswith("__")]
+        assert len(modules) <= MOST_MODULES, f"{folder} has {len(modules)} modules"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
