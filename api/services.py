@@ -15,7 +15,7 @@ from rowcast.jobs.actions.jobs import Jobs
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import connect
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.models.default_model import DefaultModel

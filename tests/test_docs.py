@@ -28,7 +28,7 @@ COMING = {
     "rowcast/client/csv_options.py",
     "rowcast/jobs/actions/jobs.py",
     "rowcast/jobs/option_table.py",
-    "rowcast/jobs/records/lua/shared/",
+    "rowcast/jobs/records/scripts/lua/shared/",
     "rowcast/jobs/records/policy.py",
     "rowcast/jobs/records/schema.py",
     "rowcast/models/cells.py",

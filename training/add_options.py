@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from rowcast.models.model_manifest import Kind
-from training.rehearsal.single_rows import SECONDS
+from training.rehearsal.checks.single_rows import SECONDS
 from training.sample.sample import Dialect
 
 Versions = Literal["strict", "warn"]

@@ -19,8 +19,8 @@ from training.fitting.pipelines import asked_task, recipe
 from training.fitting.target import Target, read_target
 from training.fitting.training_file import CsvFile, read_csv
 from training.registration import Training, draft, register
+from training.rehearsal.checks.single_rows import SECONDS
 from training.rehearsal.rehearsal import rehearse
-from training.rehearsal.single_rows import SECONDS
 from training.sample.sample import Dialect, read_sample
 
 Say = Callable[[str], None]

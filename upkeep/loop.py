@@ -7,7 +7,7 @@ import time
 
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.logs import logger
 from rowcast.settings import Settings
 from upkeep.expiry import expire_jobs

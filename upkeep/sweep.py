@@ -3,7 +3,7 @@
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.logs import logger
 
 JOBS_PER_ROUND = 500

@@ -10,7 +10,7 @@ from celery.signals import setup_logging, worker_process_init
 from rowcast.jobs.records.celery_queues import CHUNK_TASK, SINGLES_TASK, make_app
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.redis_client import connect
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.logs import set_up
 from rowcast.settings import Settings
 from worker.consumer.bootstep import make_bootstep, release

@@ -10,7 +10,7 @@ from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases, RowLease
 from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
 from rowcast.jobs.records.redis_client import connect
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort
 
-from rowcast.cli import audit, jobs, keys, models, predict, up
+from rowcast.cli.commands import audit, jobs, keys, models, predict, up
 from rowcast.cli.output import fail, say
 from rowcast.cli.typer_app import App
 from rowcast.version import VERSION

@@ -3,7 +3,7 @@
 The merged figures are the same to the last bit in any order of the chunks. So the sum is exact, and the bins lie on a
 shared grid: their widths are powers of two, and their edges are multiples of the width. Two bins of a grid are then
 one bin of the next grid, so the finer of two grids is made as coarse as the other without reading a number again. Redis
-does the merging (rowcast/jobs/records/lua/shared/summary.lua), only with sums and with products by powers of two.
+does the merging (`lua/shared/summary.lua`), only with sums and with products by powers of two.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The summary of predictions: how often each class was predicted, or figures of numbers, for each output of a model.
 
 The summaries of chunks merge into that of the job, in any order. Redis does the merging, in a hash
-(rowcast/jobs/records/lua/shared/summary.lua).
+(rowcast/jobs/records/scripts/lua/shared/summary.lua).
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ from api.error_responses import problem, status_of
 from rowcast import errors
 
 KINDS = list(errors.types())
-LUA = sorted((Path(rowcast.jobs.__file__).parent / "records" / "lua").rglob("*.lua"))
+LUA = sorted((Path(rowcast.jobs.__file__).parent / "records" / "scripts" / "lua").rglob("*.lua"))
 
 
 def test_no_two_classes_have_the_same_type() -> None:

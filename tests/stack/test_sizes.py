@@ -14,7 +14,7 @@ from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.settings import Settings
 
 JOBS = 10_000

@@ -14,7 +14,7 @@ from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases, RowLease, WaitingRows
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.settings import Settings
 from worker.lease_watchdog import LeaseWatchdog
 

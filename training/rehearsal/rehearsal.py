@@ -20,15 +20,15 @@ from rowcast.models.loading.load import as_loaded, predict_in_one_thread, withou
 from rowcast.models.model_manifest import Draft
 from training.estimator_facts import describe
 from training.rehearsal.as_the_service import manifest_of
-from training.rehearsal.batch_dependence import require_independent_rows
-from training.rehearsal.chunk_cuts import BLOCK_ROWS, chunk_cuts
+from training.rehearsal.checks.batch_dependence import require_independent_rows
+from training.rehearsal.checks.chunk_cuts import BLOCK_ROWS, chunk_cuts
+from training.rehearsal.checks.missing_values import allow_gaps
+from training.rehearsal.checks.other_files import allow_for_other_types
+from training.rehearsal.checks.single_rows import SECONDS, in_time, rows_alone
+from training.rehearsal.checks.unseen_categories import allow_unseen
 from training.rehearsal.golden_rows import golden_sample
-from training.rehearsal.missing_values import allow_gaps
-from training.rehearsal.other_files import allow_for_other_types
 from training.rehearsal.representation import choose
-from training.rehearsal.single_rows import SECONDS, in_time, rows_alone
 from training.rehearsal.trial import Rehearsal, Trial, compared
-from training.rehearsal.unseen_categories import allow_unseen
 from training.rehearsal.users_script import Script, find_script
 from training.sample.sample import Sample
 from training.sample.sample_features import describe_features

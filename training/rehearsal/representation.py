@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from rowcast.errors import Unprocessable
 from rowcast.models.loading.load import Container
 from rowcast.models.model_manifest import Feature
+from training.rehearsal.checks.neighbours import BRUTE_FORCE
+from training.rehearsal.checks.other_files import brute_force_decides, rounded, tells_apart, whole
 from training.rehearsal.compare import Difference
-from training.rehearsal.neighbours import BRUTE_FORCE
-from training.rehearsal.other_files import brute_force_decides, rounded, tells_apart, whole
 from training.rehearsal.trial import Rehearsal
 from training.rehearsal.users_script import Script
 

@@ -19,7 +19,7 @@ from rowcast.jobs.records.heartbeat_file import show_alive
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.policy import HEARTBEAT_SECONDS, STRIKES_OF_DEATH
 from rowcast.jobs.records.redis_client import RedisClient, connect, redis_errors
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.logs import logger
 from rowcast.settings import Settings

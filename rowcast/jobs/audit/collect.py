@@ -10,7 +10,7 @@ from rowcast.jobs.records.job_hash import read_job, status_in
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.schema import JobField, named
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 

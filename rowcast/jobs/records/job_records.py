@@ -14,8 +14,8 @@ from rowcast.jobs.records.policy import UPLOAD_SILENCE_SECONDS
 from rowcast.jobs.records.redis_client import Memory, redis_errors, redis_full
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.schema import JobField, Record, named
-from rowcast.jobs.records.script_results import NO_LIMITS, Full, Limits
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
+from rowcast.jobs.records.scripts.script_results import NO_LIMITS, Full, Limits
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 

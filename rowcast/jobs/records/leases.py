@@ -13,8 +13,8 @@ from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, unpack_plan
 from rowcast.jobs.job import Spec
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.script_results import Committed, LeasedRow, LeasedRows, WaitingChunk
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
+from rowcast.jobs.records.scripts.script_results import Committed, LeasedRow, LeasedRows, WaitingChunk
 
 __all__ = ["ChunkLease", "Kind", "Leases", "Outcome", "RowLease", "WaitingChunk", "WaitingRows"]
 

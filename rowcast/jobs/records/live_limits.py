@@ -1,7 +1,7 @@
 """The limits of live jobs: how many there may be, and the error if there are as many."""
 
 from rowcast.errors import QueueFull
-from rowcast.jobs.records.script_results import Full, Limits
+from rowcast.jobs.records.scripts.script_results import Full, Limits
 from rowcast.settings import Settings
 
 _RETRY_AFTER_SECONDS = 10

@@ -50,7 +50,7 @@ class Field(NamedTuple):
     type: str
     """How its text is read, for example `integer` or `JSON`."""
     writers: str
-    """The scripts that write it (`rowcast/jobs/records/lua/`), or the shared function in backquotes."""
+    """The scripts that write it (`rowcast/jobs/records/scripts/lua/`), or the shared function in backquotes."""
     meaning: str
     """What it says, with its unit."""
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rowcast.jobs.chunk_tables import PlanEntry
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.live_limits import limits_of, queue_full
-from rowcast.jobs.records.script_results import NO_LIMITS
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
+from rowcast.jobs.records.scripts.script_results import NO_LIMITS
 from rowcast.settings import Settings
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from rowcast.jobs.number_summary import MAX_BINS, Numbers
 from rowcast.jobs.records import redis_keys
-from rowcast.jobs.records.lua_source import LuaSource
 from rowcast.jobs.records.redis_client import RedisClient
+from rowcast.jobs.records.scripts.lua_source import LuaSource
 from rowcast.jobs.summary import Outputs, Summary, merge, render_fields
 from rowcast.settings import Settings
 

@@ -1,6 +1,6 @@
 import pytest
 
-from training.rehearsal.chunk_cuts import chunk_cuts
+from training.rehearsal.checks.chunk_cuts import chunk_cuts
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from rowcast.models.model_manifest import Draft, Golden
 from rowcast.scoring.golden_sample import GoldenSample
 from training.add_model import add
 from training.add_options import AddOptions
+from training.rehearsal.checks.single_rows import MIN_ROWS, in_time, rows_alone
 from training.rehearsal.golden_rows import GAP_ROWS
-from training.rehearsal.single_rows import MIN_ROWS, in_time, rows_alone
 from worker.model_cache import ModelCache
 
 ROWS = 120

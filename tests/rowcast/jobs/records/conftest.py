@@ -5,7 +5,7 @@ import pytest
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.redis_client import RedisClient
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.settings import Settings
 

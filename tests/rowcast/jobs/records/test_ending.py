@@ -19,7 +19,7 @@ from rowcast.jobs.records.leases import ChunkLease, Leases
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.schema import JobField
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings

@@ -24,7 +24,7 @@ from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.policy import STRIKES_ALLOWED
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import TABLE, key
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.states import TRANSITIONS, Status
 from rowcast.settings import Settings
 

@@ -11,7 +11,7 @@ from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_DEATH
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 from rowcast.storage import Storage

@@ -15,7 +15,7 @@ from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases, Outcome, RowLease, WaitingChunk, WaitingRows
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.scripts import Scripts
+from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 

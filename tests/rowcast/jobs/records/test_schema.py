@@ -13,13 +13,13 @@ from rowcast.jobs.job import ModelRef, Spec
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_hash import fields_of
-from rowcast.jobs.records.lua_source import LuaSource
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.schema import TABLE, JobField
+from rowcast.jobs.records.scripts.lua_source import LuaSource
 from rowcast.settings import Settings
 
 ROOT = Path(rowcast.jobs.records.__file__).parents[3]
-LUA = sorted((ROOT / "rowcast" / "jobs" / "records" / "lua").rglob("*.lua"))
+LUA = sorted((ROOT / "rowcast" / "jobs" / "records" / "scripts" / "lua").rglob("*.lua"))
 PYTHON = sorted(
     file
     for folder in ("api", "bench", "rowcast", "tests", "upkeep", "worker")

@@ -43,7 +43,7 @@ def up(
 def demo(port: Port = 5000, workers: Workers = 2, data: DataFolder = Path(".rowcast")) -> None:
     """Start the service, score the passengers of the Titanic, and stop the service."""
     _require_unix()
-    from rowcast.cli.demo import run
+    from rowcast.cli.commands.demo import run
     from rowcast.local.supervisor import Up
 
     run(Up(port=port, workers=workers, data=data))

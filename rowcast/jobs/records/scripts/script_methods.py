@@ -7,9 +7,9 @@ from typing import Any, Literal, cast
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_part, pack_plan
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_hash import fields_of
-from rowcast.jobs.records.lua_source import LuaSource
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
-from rowcast.jobs.records.script_results import (
+from rowcast.jobs.records.scripts.lua_source import LuaSource
+from rowcast.jobs.records.scripts.script_results import (
     Committed,
     Full,
     JobRead,

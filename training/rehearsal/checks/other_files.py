@@ -8,8 +8,8 @@ import pandas as pd
 from rowcast.errors import Unprocessable
 from rowcast.models.cells import FALSE, TRUE
 from rowcast.models.model_manifest import Feature
+from training.rehearsal.checks.neighbours import BRUTE_FORCE, with_trees
 from training.rehearsal.compare import Difference, difference, taken
-from training.rehearsal.neighbours import BRUTE_FORCE, with_trees
 from training.rehearsal.trial import Rehearsal
 from training.rehearsal.users_script import Answers, Script
 

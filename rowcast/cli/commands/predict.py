@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rowcast.cli.commands.predict_options import takes_predict_options
 from rowcast.cli.connection_options import ApiKey, Json, Out, Url, client
 from rowcast.cli.data_location import Data
 from rowcast.cli.output import model_of, print_json, say
-from rowcast.cli.predict_options import takes_predict_options
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:

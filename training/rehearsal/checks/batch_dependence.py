@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from rowcast.errors import Unprocessable
-from training.rehearsal.chunk_cuts import BLOCK_ROWS, chunk_cuts
+from training.rehearsal.checks.chunk_cuts import BLOCK_ROWS, chunk_cuts
+from training.rehearsal.checks.neighbours import REMEDY, looks_by_brute_force
+from training.rehearsal.checks.single_rows import SECONDS, in_time, rows_alone
 from training.rehearsal.compare import Difference, difference, is_rounding, taken
-from training.rehearsal.neighbours import REMEDY, looks_by_brute_force
-from training.rehearsal.single_rows import SECONDS, in_time, rows_alone
 from training.rehearsal.users_script import Answers, Script
 
 ROUNDING_NOTE = (
