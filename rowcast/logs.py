@@ -1,4 +1,4 @@
-"""Logs: one event a line, as JSON or for a console, on stderr; set up once at the entry point of each program."""
+"""Logs: one event per line on stderr, as JSON or as text for a console. Each program calls `set_up` once."""
 
 import logging
 import sys
@@ -13,10 +13,10 @@ from rowcast.settings import Settings
 
 
 def set_up(settings: Settings, program: str, stream: TextIO = sys.stderr) -> None:
-    """Sends structlog's events and the standard library's records to one stream, in one form.
+    """Sends structlog's events and the standard library's log records to one stream, in one format.
 
-    Every line of JSON has `time` (RFC 3339, UTC), `level`, `program` and `event`. A console shows the same events in
-    short lines, with local times. Our own events do not go through `logging`, which would take three times as long.
+    Each line of JSON has `time` (RFC 3339, UTC), `level`, `program` and `event`. A console shows the same events in
+    short lines, with local times. Rowcast's events do not go through `logging`, which would take three times as long.
     """
     level = settings.log_level.upper()
     shared: list[Any] = [
@@ -51,12 +51,12 @@ def set_up(settings: Settings, program: str, stream: TextIO = sys.stderr) -> Non
 
 
 def logger(name: str) -> Any:
-    """A structlog logger called `rowcast.NAME`."""
+    """Returns a structlog logger with the name `rowcast.NAME`."""
     return structlog.get_logger(f"rowcast.{name}")
 
 
 class _Logger(structlog.WriteLogger):
-    """Writes lines, and has a name for them, as the standard library's has."""
+    """Writes lines, and has a name, as a logger of the standard library has."""
 
     def __init__(self, stream: TextIO, name: str) -> None:
         super().__init__(stream)
@@ -64,7 +64,7 @@ class _Logger(structlog.WriteLogger):
 
 
 class _Lenient:
-    """The stream, without its errors: no request fails because a disk of logs is full, or their reader is gone."""
+    """Ignores the stream's errors: a full log disk or a closed pipe must not make a request fail."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -79,7 +79,7 @@ class _Lenient:
 
 
 _LEFT_OUT = ("attempt", "bytes", "jobs", "kind", "logger", "outcome", "replayed", "request_id", "worker")
-"""Fields that a console does not show: they help to search through logs, and JSON has them."""
+"""Fields that only JSON shows; they help to search through logs."""
 
 _PHRASES = {
     "request": "{method} {path} {status}",
@@ -87,13 +87,13 @@ _PHRASES = {
     "chunk_scored": "job {job} chunk {chunk}: {rows} rows",
     "gateway_is_open": "{detail}",
 }
-"""How the console words the events that come most often, so that a line fits into 80 columns."""
+"""Sentences in which a console shows the most frequent events, so that a line fits into 80 columns."""
 
 _COLORS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}  # yellow and red
 
 
 class _ConsoleRenderer:
-    """Writes an event for someone who watches: `18:01:15 gateway  POST /predict 202 in 3.2 ms`."""
+    """Formats an event for a console, for example `18:01:15 gateway  POST /predict 202 in 3.2 ms`."""
 
     def __init__(self, *, colors: bool) -> None:
         self._colors = colors
@@ -113,14 +113,14 @@ class _ConsoleRenderer:
 
 
 def _sentence(fields: dict[str, Any]) -> str:
-    """The event in words: its phrase, or its name with the fields that say something."""
+    """Returns the event in words: its sentence in `_PHRASES`, or its name and its fields."""
     name, seconds = str(fields.pop("event")), fields.pop("seconds", None)
     if name in _PHRASES:
-        with suppress(KeyError):  # an event of a library that has the same name
+        with suppress(KeyError):  # an event of a library that has the same name and other fields
             said = _PHRASES[name].format_map(fields)
             return f"{said} in {_duration(seconds)}" if name == "request" and seconds is not None else said
     reason = fields.pop("reason", None)
-    words = [name.replace("_", " ") if " " not in name else name]  # a library's sentence has its own blanks
+    words = [name.replace("_", " ") if " " not in name else name]  # a library's event is a sentence with spaces
     if seconds is not None:
         words.append(f"in {_duration(seconds)}")
     words += [f"{field}={value}" for field, value in fields.items() if value not in (None, False)]

@@ -1,22 +1,23 @@
-"""Memory of a process that handles one large buffer after the other."""
+"""Memory: how a process that handles many large buffers keeps freed memory."""
 
 import ctypes
 
 MIB = 1024 * 1024
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""mallopt(3)'s names for what is set here."""
+"""The numbers of M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in mallopt(3)."""
 
 _LARGE_BYTES = 32 * MIB
-"""The most that glibc lets the second be."""
+"""glibc's maximum for M_MMAP_THRESHOLD on 64-bit."""
 
 
 def keep_memory(most_bytes: int) -> None:
-    """Lets the process keep up to so much freed memory for its next buffers.
+    """Lets the process keep up to `most_bytes` of freed memory for its next buffers.
 
-    glibc gives large buffers back to the kernel, which then clears new ones: a seventh of the time that a chunk takes.
+    By default, glibc returns large buffers to the kernel, which must clear the next ones. That takes a seventh of the
+    time of a chunk.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # else: another C library
+    if mallopt is not None:  # another C library has no mallopt
         mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
         mallopt(_TRIM_THRESHOLD, most_bytes)

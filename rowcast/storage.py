@@ -1,7 +1,7 @@
-"""Files by key: a few verbs over bytes, the same for a folder and for a bucket (S3, GCS, Azure Blob).
+"""Storage: objects by key, in a folder or in a bucket (S3, GCS, Azure Blob).
 
-A key is a relative path with `/`. A put is atomic: a reader sees the whole object or none. What the folder
-holds outlives a killed process; it is as safe from a power cut as the file system makes it.
+A key is a relative path with `/`, for example `jobs/abc/head`. A put is atomic: a reader sees the whole object or none.
+Objects in a folder survive a killed process; whether they survive a power cut depends on the file system.
 """
 
 import re
@@ -20,14 +20,14 @@ _URL = re.compile(r"^[a-z0-9]+://")
 
 
 class Storage:
-    """Verbs over one folder or bucket.
+    """Reads and writes the objects of one folder or bucket.
 
     Raises:
-        Unavailable: from any verb, where the folder or the bucket cannot be reached, read or written.
+        Unavailable: from any method, if the folder or the bucket cannot be reached, read or written.
     """
 
     def __init__(self, location: str) -> None:
-        """`location`: a folder (made where it is missing) or a URL that obstore knows (`s3://bucket/prefix`)."""
+        """Opens `location`: a folder (made if it is missing) or a URL that obstore knows, as `s3://bucket/prefix`."""
         self.location = location
         self._folder = None if _URL.match(location) else Path(location).absolute()
         try:
@@ -37,12 +37,12 @@ class Storage:
             raise StoreUnavailable(detail, public="The store cannot be opened.") from error
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
-        """Writes the object whole, over one that is there."""
+        """Writes the object, and replaces an existing one."""
         with _store_errors(self.location, key):
             obstore.put(self._store, key, data, use_multipart=False)
 
     def create(self, key: str, data: bytes) -> bool:
-        """Writes the object whole where there is none; answers whether it did. Of two at once one wins."""
+        """Writes the object if it does not exist, and returns whether it did. Of two concurrent calls, one succeeds."""
         try:
             with _store_errors(self.location, key):
                 obstore.put(self._store, key, data, mode="create", use_multipart=False)
@@ -51,10 +51,10 @@ class Storage:
         return True
 
     def get(self, key: str) -> bytes:
-        """Reads the object whole.
+        """Reads the whole object.
 
         Raises:
-            FileNotFoundError: there is no such object.
+            FileNotFoundError: the object does not exist.
         """
         with _store_errors(self.location, key):
             return obstore.get(self._store, key).bytes().to_bytes()
@@ -63,13 +63,13 @@ class Storage:
         """Reads `length` bytes from offset `start`.
 
         Raises:
-            FileNotFoundError: there is no such object.
+            FileNotFoundError: the object does not exist.
         """
         with _store_errors(self.location, key):
             return obstore.get_range(self._store, key, start=start, length=length).to_bytes()
 
     def entries(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Every object below the folder `prefix` as (key, bytes), in no order; a folder may be missing."""
+        """Returns (key, length in bytes) of every object below the folder `prefix`, unordered. It may be missing."""
         with _store_errors(self.location, prefix):
             pages = list(obstore.list(self._store, prefix=prefix))
         for page in pages:
@@ -77,13 +77,13 @@ class Storage:
                 yield entry["path"], entry["size"]
 
     def folders(self, prefix: str = "") -> list[str]:
-        """The names of the folders right below `prefix` ("" is the top), sorted."""
+        """Returns the names of the folders directly below `prefix` ("" is the top), sorted."""
         with _store_errors(self.location, prefix):
             found = obstore.list_with_delimiter(self._store, prefix=prefix or None)
         return sorted(Path(path).name for path in found["common_prefixes"])
 
     def delete(self, key: str) -> None:
-        """Removes the object; one that is not there is no error."""
+        """Removes the object. It is not an error if it does not exist."""
         try:
             with _store_errors(self.location, key):
                 obstore.delete(self._store, key)
@@ -91,18 +91,18 @@ class Storage:
             pass
 
     def delete_folder(self, prefix: str) -> int:
-        """Removes every object below the folder and answers how many there were."""
+        """Removes every object below the folder and returns their number."""
         keys = [key for key, _ in self.entries(prefix)]
         for key in keys:
             self.delete(key)
-        if self._folder:  # what a process left that was killed while it wrote is in no listing
+        if self._folder:  # partial writes of a killed process are not listed
             shutil.rmtree(self._folder / prefix, ignore_errors=True)
         return len(keys)
 
     def delete_partial_writes(self, key: str) -> None:
-        """Removes what is left of puts of this object whose process was killed: in a folder, `KEY#1` and so on.
+        """Removes partial writes of this object by killed processes: in a folder, `KEY#1`, `KEY#2` and so on.
 
-        A put that still goes on fails by it.
+        A put of this object that is still running fails.
         """
         if self._folder:
             with _store_errors(self.location, key):
@@ -113,11 +113,11 @@ class Storage:
         """Writes, reads and removes a small object.
 
         Raises:
-            Unavailable: where any of it fails.
+            Unavailable: one of these fails.
         """
         self.put(".check", b"ok")
         if self.get(".check") != b"ok":
-            raise StoreUnavailable(f"The store {self.location} does not give back what it was given.")
+            raise StoreUnavailable(f"The store {self.location} returned other bytes than were written.")
         self.delete(".check")
 
 
@@ -129,7 +129,7 @@ def _open(location: str, folder: Path | None) -> ObjectStore:
 
 @contextmanager
 def _store_errors(location: str, key: str) -> Iterator[None]:
-    """Turns obstore's errors into ours; `FileNotFoundError` and `FileExistsError` say what they say."""
+    """Translates obstore's errors to StoreUnavailable, except `FileNotFoundError` and `FileExistsError`."""
     try:
         yield
     except AlreadyExistsError:

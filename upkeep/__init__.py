@@ -1,1 +1,1 @@
-"""Upkeep: sends lost messages again, expires jobs, removes their files, rebuilds what Redis has lost."""
+"""Upkeep: resends lost messages, expires jobs, removes their files, and rebuilds records that Redis lost."""

@@ -1,4 +1,4 @@
-"""Starts a worker: `python -m worker [--concurrency N]`. Everything else comes from the settings."""
+"""Starts a worker: `python -m worker [--concurrency N] [--grace SECONDS]`. The rest comes from the settings."""
 
 import argparse
 import gc
@@ -13,35 +13,40 @@ from rowcast.settings import Settings
 
 
 def main() -> int:
-    """Runs until SIGTERM: running chunks end, or are handed back after a few seconds."""
+    """Runs until SIGTERM. Running chunks then have a few seconds to end; the leases of the others are released."""
     parser = argparse.ArgumentParser(prog="python -m worker", description="A Rowcast worker.")
-    parser.add_argument("--concurrency", type=int, default=_cores(), help="processes (default: cores)")
-    parser.add_argument("--grace", type=float, default=6, help="seconds that running chunks have to end after SIGTERM")
+    parser.add_argument(
+        "--concurrency", type=int, default=_cores(), help="number of processes (default: number of cores)"
+    )
+    parser.add_argument(
+        "--grace", type=float, default=6, help="time for running chunks to end after SIGTERM, in seconds (default: 6)"
+    )
     options = parser.parse_args()
-    # Before anything imports numpy: one thread a process, as there is one process a core.
+    # Before numpy is imported: one thread per process, as there is one process per core.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    # Celery's own remedy for a SIGTERM that would wait for ever: soft shutdown, then cold.
+    # By default, Celery waits on SIGTERM without a limit. This makes it a soft shutdown, then a cold one.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     try:
         settings = Settings.read()
     except BadSetting as error:
         print(error.detail, file=sys.stderr)
         return 2
-    from worker.app import hand_back, make_worker  # after the environment is set: Celery reads it when imported
+    # After the environment is set: Celery reads it when imported.
+    from worker.app import make_worker, release_all_leases
 
     app = make_worker(settings)
     app.conf.worker_soft_shutdown_timeout = options.grace
-    # Messages are JSON alone, so being root is no more of a risk here than anywhere.
+    # Celery warns of pickled messages. Ours are JSON only, so running as root adds no risk here.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
-    # What it asks about is decided in rowcast/jobs/records/celery_queues.py.
+    # The setting that this warning asks for is made in rowcast/jobs/records/celery_queues.py.
     warnings.filterwarnings("ignore", message=r"\s*In Celery 5.1 we introduced an optional breaking change")
-    # Celery writes hints about Ctrl-C there, which are wrong here: whoever started the worker ends it.
+    # Celery prints advice about Ctrl-C there, which is wrong here: the program that started the worker stops it.
     sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc]  # noqa: SIM115 - until the process ends
-    # The rehearsal has chosen between a frame and an array; scikit-learn's doubts would come with every chunk.
+    # The rehearsal has chosen between a frame and an array; scikit-learn would warn about the choice at each chunk.
     warnings.filterwarnings("ignore", message="X (has|does not have valid) feature names")
     keep_memory(128 * MIB)
-    gc.freeze()  # what is there now is shared with the pool processes for as long as nobody touches it
+    gc.freeze()  # objects that exist now stay shared with the pool processes, as no collection writes to them
     try:
         app.worker_main(
             [
@@ -50,7 +55,7 @@ def main() -> int:
             ]
         )
     finally:
-        hand_back(settings)
+        release_all_leases(settings)
     return 0
 
 

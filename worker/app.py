@@ -13,18 +13,18 @@ from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.logs import set_up
 from rowcast.settings import Settings
-from worker.consumer.bootstep import make_bootstep, release
+from worker.consumer.bootstep import make_bootstep, release_leases
 from worker.consumer.message_filter import filtered_transport
 from worker.resources import open_resources
 from worker.work_loop import WorkLoop
 
 
 def make_worker(settings: Settings) -> Celery:
-    """The application with its tasks.
+    """Returns the Celery application with its tasks.
 
-    The main process imports what its pool processes will need, so that they start at once and share its memory, but
-    opens nothing: neither connections nor the threads of obstore, BLAS and OpenMP survive a fork, and all of these
-    start with the first use, not with the import (tests/worker/test_fork.py holds them to it).
+    The main process imports what its pool processes will need, so that they start at once and share its memory. It
+    opens nothing: neither connections nor the threads of obstore, BLAS and OpenMP survive a fork. All of these start
+    with the first use, not with the import (tests/worker/test_fork.py checks that).
     """
     app = make_app(settings)
     app.conf.broker_transport = filtered_transport(app)
@@ -39,13 +39,13 @@ def make_worker(settings: Settings) -> Celery:
     return app
 
 
-def hand_back(settings: Settings) -> None:
-    """Ends what leases this worker still has; to be called when its processes have ended.
+def release_all_leases(settings: Settings) -> None:
+    """Releases the leases that this worker still has. Call it after the worker's processes have ended.
 
-    Celery's signal `worker_shutdown` is of no use here: a cold shutdown, which breaks work off, does not send it.
+    Celery's signal `worker_shutdown` does not suffice: a cold shutdown, which interrupts work, does not send it.
     """
     scripts = Scripts(connect(settings.redis_url), settings)
-    release(Leases(scripts, _node()), lambda pid: True, strikes=0)
+    release_leases(Leases(scripts, _node()), lambda pid: True, strikes=0)
 
 
 def _node() -> str:

@@ -38,7 +38,7 @@ def test_a_console_shows_short_sentences(event: dict[str, object], shown: str) -
 
 
 @pytest.mark.parametrize(("log_format", "as_json"), [("auto", False), ("json", True), ("console", False)])
-def test_a_terminal_gets_lines_for_people_unless_json_is_asked_for(log_format: str, as_json: bool) -> None:
+def test_a_terminal_gets_sentences_unless_json_is_configured(log_format: str, as_json: bool) -> None:
     leader, follower = pty.openpty()
     with os.fdopen(leader, "rb") as terminal:
         log(log_format, follower)
@@ -47,7 +47,7 @@ def test_a_terminal_gets_lines_for_people_unless_json_is_asked_for(log_format: s
 
 
 @pytest.mark.parametrize(("log_format", "as_json"), [("auto", True), ("json", True), ("console", False)])
-def test_a_file_or_pipe_gets_json_unless_lines_are_asked_for(log_format: str, as_json: bool) -> None:
+def test_a_file_or_pipe_gets_json_unless_console_is_configured(log_format: str, as_json: bool) -> None:
     written = log(log_format, subprocess.PIPE)
     if as_json:
         assert json.loads(written)["event"] == "took_place"

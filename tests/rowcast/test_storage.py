@@ -1,11 +1,11 @@
-"""Files by key in a folder."""
+"""Storage in a folder."""
 
 from pathlib import Path
 
 from rowcast.storage import Storage
 
 
-def test_what_a_killed_process_left_half_written_goes(tmp_path: Path) -> None:
+def test_partial_writes_of_a_killed_process_are_deleted(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path / "store"))
     for name in ("0", "1"):
         storage.put(f"jobs/a/{name}", b"x")

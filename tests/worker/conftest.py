@@ -1,4 +1,4 @@
-"""The small real models that scoring is tried with."""
+"""The small real models of the scoring tests."""
 
 from scoring_models import models, training
 

@@ -9,7 +9,7 @@ durations = st.floats(0.001, LONGEST_TURN_SECONDS)
 
 
 def run(share: FairShare, chunk_seconds: float, row_seconds: float, turns: int = 5_000) -> tuple[float, float, float]:
-    """Time spent on chunks and on rows that always wait, and the longest that rows had to wait."""
+    """Returns the time spent on chunks and on rows that always wait, and the longest wait of rows."""
     chunks = rows = waited = longest = 0.0
     for _ in range(turns):
         if share.rows_come_first:
@@ -23,17 +23,17 @@ def run(share: FairShare, chunk_seconds: float, row_seconds: float, turns: int =
 
 
 @given(durations, st.floats(0.001, 3.0))
-def test_chunks_get_half_of_the_time_or_more_however_long_a_batch_of_rows_takes(chunk: float, rows: float) -> None:
+def test_chunks_get_at_least_half_of_the_time_however_long_rows_take(chunk: float, rows: float) -> None:
     for_chunks, for_rows, _ = run(FairShare(), chunk, rows)
     assert for_rows > 0
     assert for_chunks >= for_rows
-    # What is forgotten beyond the longest turn is to the advantage of the side whose pieces are longer.
+    # Time owed beyond the longest turn is dropped, which favours the side with the longer pieces of work.
     if CHUNK_SECONDS_PER_ROW_SECOND * rows + chunk <= LONGEST_TURN_SECONDS:
         assert abs(for_chunks - CHUNK_SECONDS_PER_ROW_SECOND * for_rows) <= 2 * LONGEST_TURN_SECONDS
 
 
 @given(durations, durations, st.integers(0, 1000), st.booleans())
-def test_neither_side_waits_longer_for_what_the_other_had_before(
+def test_neither_side_waits_longer_for_time_that_the_other_had_before(
     chunk: float, rows: float, alone: int, was_rows: bool
 ) -> None:
     share = FairShare()

@@ -1,4 +1,4 @@
-"""The worker's main process may be forked: importing what the tasks need starts no thread."""
+"""The worker's main process can fork: importing the tasks starts no thread."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The watchdog: what it renews, and its last resort."""
+"""The lease watchdog: which leases it renews, and how the kernel ends a process that it cannot end."""
 
 import signal
 import subprocess
@@ -19,20 +19,18 @@ from rowcast.settings import Settings
 from worker.lease_watchdog import LeaseWatchdog
 
 
-def test_a_predict_that_lets_no_other_thread_run_is_ended_by_the_kernel() -> None:
+def test_the_kernel_ends_a_predict_that_lets_no_other_thread_run() -> None:
     code = """
 import ctypes
 from worker import lease_watchdog
 lease_watchdog._ALARM_SECONDS = 0.1
 with lease_watchdog.LeaseWatchdog(None, 15, 0.1).holding([]):
-    ctypes.PyDLL(None).sleep(1000)  # unlike CDLL's, its functions keep the interpreter to themselves
+    ctypes.PyDLL(None).sleep(1000)  # unlike CDLL, PyDLL keeps the interpreter's lock
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGALRM
 
 
-def test_work_that_comes_between_is_renewed_and_so_is_what_was_put_aside_for_it(
-    redis: RedisClient, settings: Settings
-) -> None:
+def test_leases_of_interrupting_and_of_interrupted_work_are_renewed(redis: RedisClient, settings: Settings) -> None:
     records, leases = Records(Scripts(redis, settings), settings), Leases(Scripts(redis, settings), "node/1")
 
     def leased() -> RowLease:

@@ -1,4 +1,4 @@
-"""The models of a worker: what it says of those that it cannot open."""
+"""The model cache of a worker: the report of models that it cannot open."""
 
 from rowcast.models.model_manifest import Draft, Feature, Requirement
 from rowcast.models.registry import Registry
@@ -7,7 +7,7 @@ from rowcast.storage import Storage
 from worker.model_cache import ModelCache
 
 
-def test_the_versions_that_jobs_would_get_and_that_cannot_be_opened_are_named(settings: Settings) -> None:
+def test_latest_and_production_versions_that_cannot_be_opened_are_reported(settings: Settings) -> None:
     registry = Registry(Storage(settings.models))
     good = Draft(task="regression", features=[Feature(name="a", kind="number", missing=False)], libraries={})
     lacks = {"some_boost": Requirement(distribution="some-boost", version="4.7.0")}

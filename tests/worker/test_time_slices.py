@@ -1,4 +1,4 @@
-"""Slices of a chunk give what the whole gives."""
+"""Predicting a chunk in slices returns the same values as in one call."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from worker.time_slices import STEP_ROWS, TimeSlices, rows_per_slice
 
 
 class Labels:
-    """Predicts `few` or `many`, of the first feature, with probabilities; raises for a negative one. Notes its rows."""
+    """Predicts `few` or `many` from the first feature, with probabilities. Raises for negatives. Notes each call."""
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -40,7 +40,7 @@ def same(one: Outcome, other: Outcome) -> bool:
 
 @pytest.mark.parametrize("wanted", [Wanted(), Wanted(probabilities=True)])
 @pytest.mark.parametrize("bad", [(), (0,), (255, 256, 1300), tuple(range(256))])
-def test_slices_give_what_the_whole_gives(
+def test_slices_return_the_same_values_as_one_call(
     monkeypatch: pytest.MonkeyPatch, bad: tuple[int, ...], wanted: Wanted
 ) -> None:
     model = loaded(Labels(), numbers("x"), ["few", "many"])
@@ -60,7 +60,7 @@ def test_a_chunk_without_rows_is_one_slice() -> None:
     )
 
 
-def test_a_quick_model_is_asked_once_when_its_speed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fast_model_is_called_once_when_its_speed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.time_slices.perf_counter", lambda: 0.0)
     estimator = Labels()
     model = loaded(estimator, numbers("x"), ["few", "many"])

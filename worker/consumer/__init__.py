@@ -1,1 +1,1 @@
-"""The consumer side of a worker: which messages Celery gets, and whether it still gets any."""
+"""The consumer of a worker: which messages Celery gets, and whether it still receives any."""

@@ -65,7 +65,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
                 logger("worker").warning("heartbeat_failed", reason=error.detail)
 
         def _release_leases_of_dead_processes(self) -> None:
-            if release(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
+            if release_leases(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
                 self._pool.maintain_pool()
 
         def _reconnect_if_stalled(self) -> None:
@@ -93,7 +93,7 @@ def _queue_snapshot(redis: RedisClient) -> QueueSnapshot | None:
     return QueueSnapshot(waiting, len(state.reserved_requests), state.all_total_count[0])
 
 
-def release(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:
+def release_leases(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:
     """Ends the leases of this worker's processes for which `is_gone(pid)` is true. Returns how many there were."""
 
     def has_gone(holder: str) -> bool:

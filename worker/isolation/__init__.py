@@ -1,1 +1,1 @@
-"""Predicting in a process of its own, to find the rows that kill or hang it."""
+"""Isolation: suspect rows are predicted in a separate process, to find those that kill or hang it."""

@@ -1,11 +1,11 @@
-"""The isolated process, `python -m worker.isolation`: predicts for a worker process, each call in a fork of its own.
+"""The isolated process, `python -m worker.isolation`: predicts for a pool process, each call in a separate fork.
 
-It has one thread, no connection, and the model, which it never calls itself: so its forks find OpenMP and BLAS
-untouched, start in milliseconds, and may die or hang without a loss. Messages are frames (`pipe.py`).
+It has one thread, no connection, and the model, which it never calls itself. So its forks find OpenMP and BLAS unused,
+start in milliseconds, and may die or hang without harm. `pipe.py` has the format of the messages.
 
-Standard input: the manifest as JSON, the model's file, and a pickle of its code (path to content); then, for each call,
-its limit in seconds and a pickle of the table and a `Wanted`; it ends with the process that asks. Standard output: an
-empty frame when the model is open; then, for each call, a pickle of an `Answer`.
+Standard input: the manifest as JSON, the model's file, and a pickle of its code (path to content). Then, for each call,
+its limit in seconds and a pickle of the table and a `Wanted`. The process exits when standard input is closed. Standard
+output: an empty message when the model is open, then a pickle of an `Answer` for each call.
 """
 
 import faulthandler
@@ -26,20 +26,20 @@ from rowcast.settings import Settings
 from worker.isolation.pipe import receive, send
 
 Answer = tuple[Literal["values", "raised", "refused", "memory", "fatal"], Any]
-"""How a call ended, and its `Values` or what to say of it."""
+"""How a call ended, and its `Values` or a message."""
 
 MOST_EXCUSED = 5
-"""A call may wait for a processor for so many times its limit, beside the time that it may take."""
+"""A call may wait for a processor for up to five times its limit, in addition to the limit."""
 
 _ORPHANED_SECONDS = 5
-"""How much longer than it may take in all a fork may live if nobody is left to end it."""
+"""Time after its total limit at which a fork ends itself, if its parent process is gone."""
 
 
 def main() -> int:
-    """Serves until standard input ends."""
+    """Runs until standard input is closed."""
     requests, answers = _channels()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which then lets go of us
-    faulthandler.enable()  # a crash in a library's own code says where
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker handles Ctrl-C and then ends this process
+    faulthandler.enable()  # a crash in a library's native code then logs a traceback
     set_up(Settings.read(), "isolated")
     model = _open(receive(requests), receive(requests), pickle.loads(receive(requests)))
     send(answers, b"")
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def _channels() -> tuple[int, int]:
-    """Standard input and output for us alone: what a model reads is empty, and what it prints goes to the log."""
+    """Reserves standard input and output for messages: the model reads nothing, and what it prints goes to the log."""
     requests, answers = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -61,14 +61,14 @@ def _channels() -> tuple[int, int]:
 
 
 def _open(manifest: bytes, file: bytes, files: dict[str, bytes]) -> LoadedModel:
-    """The model, as `ModelCache` prepares it; the process that sent it has checked it so, too."""
+    """Returns the model as `ModelCache` prepares it. The process that sent it has verified it."""
     code = ModelCode(files)
     estimator, _ = unpickle(file, code=code)
     return without_names(as_loaded(Manifest.model_validate_json(manifest), estimator, code))
 
 
 def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests: int) -> bytes:
-    """The answer of one fork, or what became of it."""
+    """Returns the answer of one fork, or how the fork ended."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -85,7 +85,7 @@ def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests:
     except TimeoutError:
         answer = _packed("fatal", f"predict took longer than {limit_seconds:g} s")
     except EOFError:
-        pass  # its status says how it ended
+        pass  # its exit status says how it ended
     finally:
         os.close(reading)
         os.kill(child, signal.SIGKILL)
@@ -94,19 +94,19 @@ def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests:
 
 
 def waited_seconds(process: int) -> float:
-    """How long a process was ready to run and had no processor, as others had it: nothing that a row can help.
+    """Returns how long a process was ready to run without a processor: a row is not at fault for that time.
 
-    Of several threads, the one counts that waited longest. 0 if the system does not say (proc_schedstat, Linux only).
+    If it has several threads, the longest wait counts. Returns 0 on systems without schedstat in /proc (not Linux).
     """
     waited = [0.0]
     for file in Path(f"/proc/{process}/task").glob("*/schedstat"):
-        with suppress(OSError, ValueError, IndexError):  # the thread has just ended
+        with suppress(OSError, ValueError, IndexError):  # the thread has ended meanwhile
             waited.append(int(file.read_text().split()[1]) / 1e9)
     return max(waited)
 
 
 def ending(code: int) -> str:
-    """How a process ended, by its exit code as `subprocess` counts."""
+    """Returns how a process ended, by its exit code as in `subprocess`, for example `signal 9` for -9."""
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
@@ -122,7 +122,7 @@ def _predict_and_exit(model: LoadedModel, request: bytes, limit_seconds: float, 
 
 
 def _be_the_first_to_go() -> None:
-    """Where memory runs out, the kernel shall end this process before any other."""
+    """Makes the kernel end this process before any other if memory runs out."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
@@ -145,4 +145,4 @@ def _packed(*answer: Any) -> bytes:
 
 
 if __name__ == "__main__":
-    os._exit(main())  # there is nothing to put in order, and somebody waits
+    os._exit(main())  # nothing is left to clean up, and the worker waits for the exit

@@ -1,4 +1,4 @@
-"""Halving: finds the rows that cost whoever predicts them the process, by calls over fewer and fewer rows."""
+"""Bisection: finds the rows that end the process which predicts them, by calls with fewer and fewer rows."""
 
 import time
 from collections.abc import Callable
@@ -10,37 +10,38 @@ from rowcast.errors import RowcastError
 from rowcast.scoring.predict import Outcome, SearchAborted, Values, one_line
 
 MOST_FATAL_ROWS = 64
-"""In one chunk; each costs some twenty processes to find, and with so many it is hardly the rows."""
+"""Maximum number of fatal rows in one chunk. Finding one takes about twenty processes, and more are unlikely to be the
+rows' fault."""
 
 _BLOCK_ROWS = 64
-"""Where a chunk may be cut without a change of the last bit (rowcast/csv/chunker.py)."""
+"""A cut at a multiple of 64 rows does not change the last bit of any prediction (rowcast/csv/chunker.py)."""
 
 _SAMPLE_ROWS = 8
-"""If all of so many rows are fatal alone, no row is to blame, and none of them is looked for."""
+"""If each of 8 random rows is fatal by itself, the rows are not at fault, and no search is made."""
 
 Call = Callable[[NDArray[np.int64]], Values]
-"""Predicts the rows of these indexes, in one call."""
+"""Predicts the rows with these indexes, in one call."""
 
 
 class Fatal(Exception):
-    """A call that ended its process or took too long; the text says which, as the message of a bad row."""
+    """A call ended its process or took too long. The text says which, and becomes the message of a bad row."""
 
 
 class OutOfMemory(Fatal):
-    """A call for which there was not enough memory."""
+    """A call did not have enough memory."""
 
 
 def search(call: Call, rows: int, seconds: float) -> Outcome:
-    """Predicts all rows that can be predicted, in one call where that is possible; the others are found by halving.
+    """Predicts all rows that can be predicted, if possible in one call; the other rows are found by bisection.
 
-    A row is at fault whose call alone is fatal, or raises. Where rows are fatal together of which none is alone, the
-    values come from several calls, over as many rows as possible.
+    A row is at fault if a call with only this row is fatal or raises. If rows are fatal only together, the values come
+    from several calls, each with as many rows as possible.
 
     Raises:
-        SearchAborted: there are too many fatal rows, or so many seconds were not enough to find them.
-        MemoryError, Fatal: so ended the calls for rows taken at random, all of them; no row is to blame.
-        RowcastError: as it comes from a call; it is no row's fault.
-        Exception: rows raise together of which none raises alone.
+        SearchAborted: there are too many fatal rows, or `seconds` were not enough to find them.
+        MemoryError, Fatal: each call for one of the random rows ended so; the rows are not at fault.
+        RowcastError: raised by a call; the rows are not at fault.
+        Exception: rows raise only together.
     """
     return _Search(call, rows, seconds).outcome()
 
@@ -70,7 +71,7 @@ class _Search:
         return Outcome(rest, good, self._faults)
 
     def _try(self, which: NDArray[np.int64]) -> Values | Exception:
-        """The values of these rows, or what their call raised."""
+        """Returns the values of these rows, or the exception of their call."""
         if time.monotonic() > self._deadline:
             raise SearchAborted(f"when it had taken {self._seconds:g} s", self._fatal)
         try:
@@ -91,7 +92,7 @@ class _Search:
         raise MemoryError(str(answer)) if isinstance(answer, OutOfMemory) else Fatal(str(answer))
 
     def _divide(self, start: int, stop: int, error: Exception) -> None:
-        """Looks into the rows from `start` to before `stop`, whose call together raised `error`."""
+        """Searches the rows from `start` to before `stop`. The call with all of them raised `error`."""
         if stop - start == 1:
             self._blame(start, error)
             return
@@ -112,5 +113,5 @@ class _Search:
 
 
 def _half(rows: int) -> int:
-    """About half of them: whole blocks, where there are more than one."""
+    """Returns about half of the rows: a multiple of whole blocks if they have more than one block."""
     return -(-(rows // 2) // _BLOCK_ROWS) * _BLOCK_ROWS if rows > _BLOCK_ROWS else rows // 2

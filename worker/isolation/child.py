@@ -1,4 +1,4 @@
-"""Isolation: predicting in a process whose death or hanging costs nobody else, to find the rows that cause it."""
+"""The child process in which suspect rows are predicted. If it dies or hangs, the worker and other rows are safe."""
 
 import os
 import pickle
@@ -23,61 +23,63 @@ if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel
 
 CHUNK_STRIKES = 2
-"""Strikes against a chunk from which on it is scored isolated: one death is mostly not its fault, two may be."""
+"""Strikes at which a chunk is scored in isolation. One death is usually not the chunk's fault; two may be."""
 
 ROW_STRIKES = 1
-"""As much for a single row: others wait beside it, and to isolate one call costs little."""
+"""Strikes at which a single row is isolated. Other rows share its call, and isolating one call costs little."""
 
 _SEARCH_LIMITS = 20
-"""How many times a chunk's limit a search may take: 30 minutes, as set by default. One row that hangs takes three."""
+"""Limit of a search, in limits of a chunk: 30 minutes with default settings. One row that hangs takes three of them."""
 
 _LEAST_SHARE = 0.1
-"""Of the chunk's limit, for a call over few of its rows; the others have a limit by their number."""
+"""Minimum share of the chunk's limit for a call with few rows. Other calls get a share by their number of rows."""
 
 _LEAST_SECONDS = 1.0
-"""No call's limit is shorter, if a chunk's is not: a busy machine is no fault of a row."""
+"""Minimum limit of a call, unless a chunk's is shorter: a row is not at fault if the machine is busy."""
 
 _SLACK_SECONDS = 10.0
-"""How much longer than a call may take we wait for the answer."""
+"""Time that the worker waits for the answer after the limit of the call."""
 
 _START_SECONDS = 120.0
-"""For the process to come up and open the model: as long as Celery gives a worker process (`celery_queues.py`)."""
+"""Limit for the process to start and open the model, equal to Celery's for a pool process (`celery_queues.py`)."""
 
 _END_SECONDS = 3.0
+"""Time that the process has to end by itself before it is killed."""
 
 
 ModelFiles = tuple[bytes, Mapping[str, bytes]]
-"""A model's pickle, and its own modules: path to content."""
+"""A model's pickle, and the modules of its code: path to content."""
 
 
 def is_suspect(lease: ChunkLease | RowLease) -> bool:
-    """Whether so much stands against these rows that they are to be predicted isolated."""
+    """Returns whether the rows have enough strikes to be predicted in isolation."""
     return lease.strikes >= (CHUNK_STRIKES if isinstance(lease, ChunkLease) else ROW_STRIKES)
 
 
 class NotStarted(RowcastError):
-    """The isolated process did not come up; no row's fault."""
+    """The isolated process did not start; the rows are not at fault."""
 
 
 class Raised(Exception):
-    """What `predict` raised in the isolated process, by its text."""
+    """`predict` raised in the isolated process; the text is that of its exception."""
 
 
 class IsolatedProcess:
-    """`predict_good` in a process of its own, which starts when it is first needed and stays until `close`."""
+    """Runs `predict_good` in a separate process, which starts when it is first needed and runs until `close`."""
 
     def __init__(self, files_of: Callable[["LoadedModel"], ModelFiles], limit_seconds: float) -> None:
         self._files_of = files_of
         self._limit_seconds = limit_seconds
         self._child: _Child | None = None
         self.longest_seconds = _START_SECONDS + (_SEARCH_LIMITS + 2 + MOST_EXCUSED) * limit_seconds
-        """What `predict_good` may take in all, with the start, the last call of a search, and some room."""
+        """Limit of `predict_good`, including the start, the last call of a search, and a reserve."""
 
     def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
-        """As `rowcast.scoring.predict.predict_good`, and gives the same values.
+        """Does what `rowcast.scoring.predict.predict_good` does, and returns the same values.
 
         Raises:
-            NotStarted: see there. Others: see `halving.search`.
+            NotStarted: the process did not start.
+            Others: see `bisection.search`.
         """
         rows = len(table)
         if not rows:
@@ -89,11 +91,11 @@ class IsolatedProcess:
             some = table if len(which) == rows else rows_of(table, which)
             return self._child_of(model).predict(some, wanted, self._share(len(which) / rows))
 
-        self._child_of(model)  # its start has a limit of its own, and is no part of the search
+        self._child_of(model)  # the start has a separate limit, and is not part of the search
         return search(call, rows, _SEARCH_LIMITS * self._limit_seconds)
 
     def close(self) -> None:
-        """Ends the process, if there is one."""
+        """Ends the process if it runs."""
         if self._child:
             self._child.close()
             self._child = None
@@ -111,7 +113,7 @@ class IsolatedProcess:
 
 
 class _Child:
-    """An isolated process with its model open (`__main__.py`). NotStarted where it does not come up."""
+    """An isolated process with its model open (`__main__.py`). Raises NotStarted if it does not start."""
 
     def __init__(self, model: "LoadedModel", file: bytes, code: Mapping[str, bytes]) -> None:
         self.model = model
@@ -121,7 +123,7 @@ class _Child:
             [sys.executable, "-m", "worker.isolation"],
             stdin=theirs_in,
             stdout=theirs_out,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # what we can import, it can
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # it can import what this process can
         )
         os.close(theirs_in)
         os.close(theirs_out)
@@ -140,21 +142,21 @@ class _Child:
         return self._process.poll() is None
 
     def predict(self, table: Table, wanted: Wanted, limit_seconds: float) -> Values:
-        """One call of `predict`.
+        """Calls `predict` once and returns its values.
 
         Raises:
-            Fatal, ModelRefused, Raised: how it ended.
+            Fatal, ModelRefused, Raised: the call failed; the class and the text say how.
         """
         try:
             send(self._input, repr(limit_seconds).encode())
             send(self._input, pickle.dumps((table, wanted)))
             packed = receive(self._output, (1 + MOST_EXCUSED) * limit_seconds + _SLACK_SECONDS)
-        except (BrokenPipeError, EOFError):  # it was ended in its fork's stead
+        except (BrokenPipeError, EOFError):  # it was killed instead of its fork
             raise Fatal(f"predict ended its process ({self._ending()})") from None
         except TimeoutError:
             self._process.kill()
             raise Fatal(f"predict took longer than {limit_seconds:g} s") from None
-        with self.model.code.active():  # labels may be objects of its classes
+        with self.model.code.active():  # labels may be instances of the model's classes
             answer: Answer = pickle.loads(packed)
         match answer:
             case ("values", values):
@@ -169,7 +171,7 @@ class _Child:
                 raise Raised(message)
 
     def close(self) -> None:
-        """Ends it: asked first, by the end of its input, so that it ends its fork."""
+        """Ends the process. Its input is closed first, so that it can end its fork."""
         os.close(self._input)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
@@ -181,4 +183,4 @@ class _Child:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         code = self._process.poll()
-        return "it hangs" if code is None else ending(code)
+        return "it does not end" if code is None else ending(code)

@@ -1,4 +1,4 @@
-"""Frames: whole messages over a pipe, each with its length in front."""
+"""Messages on a pipe: each one follows its length, 8 bytes, little-endian."""
 
 import os
 import select
@@ -12,7 +12,11 @@ _LEAST_EXTENSION_SECONDS = 0.01
 
 
 def send(pipe: int, message: bytes) -> None:
-    """Sends one message; BrokenPipeError where nobody reads any more."""
+    """Sends one message.
+
+    Raises:
+        BrokenPipeError: the reading side is closed.
+    """
     for part in (_LENGTH.pack(len(message)), message):
         rest = memoryview(part)
         while rest:
@@ -26,18 +30,18 @@ def _none() -> float:
 def receive(
     pipe: int, seconds: float | None = None, *, leaving: int | None = None, excused: Callable[[], float] = _none
 ) -> bytes:
-    """Waits for one message.
+    """Waits for one message and returns it.
 
     Args:
-        pipe: where it comes.
-        seconds: how long to wait; None waits for as long as it takes.
-        leaving: a pipe to watch meanwhile.
+        pipe: the file descriptor to read from.
+        seconds: maximum time to wait; None means no limit.
+        leaving: a second pipe to watch meanwhile.
         excused: returns how many of the seconds so far do not count; asked when the time is up.
 
     Raises:
-        EOFError: the other side is gone, be it in the middle of a message.
-        TimeoutError: the message was not there in time.
-        ConnectionAbortedError: something came, or the end, on the pipe `leaving`.
+        EOFError: the other side closed the pipe, before or within the message.
+        TimeoutError: the message did not arrive in time.
+        ConnectionAbortedError: data arrived on the pipe `leaving`, or it was closed.
     """
     limit = None if seconds is None else _Limit(seconds, excused)
     (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size, limit, leaving))

@@ -1,1 +1,1 @@
-"""The audit: every accepted row is accounted for, or it says what is wrong."""
+"""The audit: checks that every accepted row is accounted for, and reports what is wrong."""

@@ -1,7 +1,7 @@
-"""The audit: what was taken in against what came of it, by jobs and by rows, and what of it does not add up.
+"""The checks of the audit: compares accepted jobs and rows with their outcomes, and records with stored files.
 
-Pure: `collect.py` reads the books and the shelves, and here they are compared. What is read of the books is of one
-moment, of one job or of all counts, so that an audit beside a running service finds no fault in what only moves.
+Pure: `collect.py` reads Redis and the store. A job's state and the counts of all jobs are each read at one moment. So
+an audit of a running service does not report jobs that only change their state.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,14 +14,14 @@ from rowcast.jobs.job_files import name_of
 from rowcast.jobs.states import Status
 
 ENDS = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
-"""How a job ends; each has its totals."""
+"""The statuses of ended jobs that have running totals."""
 
 LIVE = (Status.QUEUED, Status.RUNNING)
-"""Where a job waits or is worked on."""
+"""The statuses of jobs that have not ended."""
 
 
 class Count(NamedTuple):
-    """So many jobs, which have so many rows."""
+    """A number of jobs, and the number of their rows."""
 
     jobs: int = 0
     rows: int = 0
@@ -31,7 +31,7 @@ class Count(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that does not add up; `job` is None where it concerns all of them."""
+    """An inconsistency. `job` is the job's id, or None if the finding is about all jobs."""
 
     job: str | None
     message: str
@@ -42,22 +42,25 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Totals:
-    """The counts of one moment: the running totals, those of live jobs, and what the records themselves say."""
+    """The counts at one moment: the running totals, the counts of live jobs, and counts of the records themselves."""
 
     totals: Mapping[str, int]
+    """Running totals by name, for example `jobs_taken` or `rows_failed`."""
     live: Mapping[str, int]
-    """By owner; `*` is all."""
+    """Counted number of live jobs by owner; `*` is the number of all."""
     records: Mapping[Status, Count]
+    """Jobs that have a record, by status."""
     owners: Mapping[str, int]
-    strays: tuple[str, ...]
-    """JOB/CHUNK that is leased or watched though no live job has it in flight."""
+    """Number of live jobs that have a record, by owner."""
+    stale_entries: tuple[str, ...]
+    """JOB/CHUNK that is leased or watched although no live job has it in flight."""
 
     def total(self, name: str) -> Count:
-        """One of the totals: `taken`, or how a job ended."""
+        """Returns one of the totals: `taken`, or a status in ENDS."""
         return Count(self.totals.get(f"jobs_{name}", 0), self.totals.get(f"rows_{name}", 0))
 
     def table(self) -> dict[str, Count]:
-        """What was taken in, and what came of it: the lines after the first add up to it."""
+        """Returns the lines of the report: accepted jobs, then their statuses, which add up to the first line."""
         ended = {str(end): self.total(end) for end in ENDS}
         return {"taken": self.total("taken"), **ended, **{str(live): self._of(live) for live in LIVE}}
 
@@ -65,54 +68,58 @@ class Totals:
         return self.records.get(status, Count())
 
     def findings(self) -> Iterator[Finding]:
-        """What does not add up."""
+        """Returns the inconsistencies."""
         taken, *others = self.table().values()
         accounted = Count(sum(one.jobs for one in others), sum(one.rows for one in others))
         if taken != accounted:
-            yield Finding(None, f"{taken} were taken in, and {accounted} are accounted for.")
+            yield Finding(None, f"{taken} were accepted, but {accounted} are accounted for.")
         for end in ENDS:
             known, total = self._of(end), self.total(end)
             if known.jobs > total.jobs or known.rows > total.rows:
-                yield Finding(None, f"{known} have a record that says {end}, and only {total} were counted.")
+                yield Finding(None, f"{known} have the status {end}, but only {total} were counted.")
         alive = sum(self._of(status).jobs for status in LIVE)
         if self.live.get("*", 0) != alive:
-            yield Finding(None, f"{alive} jobs have not ended, and {self.live.get('*', 0)} are counted as live.")
+            yield Finding(None, f"{alive} jobs have not ended, but {self.live.get('*', 0)} are counted as live.")
         for owner in sorted((self.live.keys() | self.owners.keys()) - {"*"}):
             counted, there = self.live.get(owner, 0), self.owners.get(owner, 0)
             if counted != there:
-                yield Finding(None, f"{there} jobs of {owner or 'nobody'} have not ended; {counted} are counted.")
-        for stray in sorted(set(self.strays)):
-            id, _, chunk = stray.rpartition("/")
-            yield Finding(id, f"chunk {chunk} is leased or watched, and is not in flight.")
+                yield Finding(None, f"{there} jobs of {owner or 'no owner'} have not ended, but {counted} are counted.")
+        for entry in sorted(set(self.stale_entries)):
+            id, _, chunk = entry.rpartition("/")
+            yield Finding(id, f"chunk {chunk} is leased or watched, but is not in flight.")
 
 
 @dataclass(frozen=True)
 class JobState:
-    """What Redis holds of one job, all of one moment."""
+    """What Redis has about one job, read at one moment."""
 
     job: Job
+    """The record."""
     plan: bytes
+    """The table of planned chunks, as stored."""
     parts: bytes
-    open: frozenset[int]
+    """The table of stored parts, as stored."""
+    in_flight: frozenset[int]
     """Chunks in flight."""
     watched: frozenset[int]
-    """Those that upkeep will look at."""
+    """Chunks that upkeep will check."""
     is_taken: bool
-    """Of a single job: it is leased, or waits for somebody to lease it."""
+    """Whether a single job is leased or waits for a worker; False for other jobs."""
     expires: bool
+    """Whether the job has an expiry time."""
 
     @property
     def stored(self) -> list[PartEntry]:
-        """The table of parts; what is not stored has no rows."""
+        """The table of parts. A part that is not stored has no rows."""
         return list(unpack_parts(self.parts, self.job.chunks_total))
 
     @property
     def planned(self) -> list[PlanEntry]:
-        """The plan."""
+        """The table of planned chunks."""
         return [unpack_plan(self.plan[at : at + PLAN_ENTRY_BYTES]) for at in range(0, len(self.plan), PLAN_ENTRY_BYTES)]
 
     def findings(self) -> Iterator[Finding]:
-        """What does not add up within the books."""
+        """Returns the inconsistencies within Redis."""
         job = self.job
         messages = [*self._of_counts(), *self._of_flight()]
         if not job.is_single and job.status is not Status.EXPIRED:
@@ -122,37 +129,37 @@ class JobState:
     def _of_counts(self) -> Iterator[str]:
         job = self.job
         if job.rows_done > job.rows_total:
-            yield f"{job.rows_done} rows are done, of {job.rows_total}."
+            yield f"{job.rows_done} of its {job.rows_total} rows are done."
         if job.rows_failed > job.rows_done:
-            yield f"{job.rows_failed} rows are bad, of {job.rows_done} that are done."
+            yield f"{job.rows_failed} of its {job.rows_done} done rows are bad."
         if job.status is Status.SUCCEEDED and job.rows_done != job.rows_total:
             yield f"it succeeded with {job.rows_done} of its {job.rows_total} rows."
         if job.status.is_terminal and job.finished_ms is None:
-            yield "it has ended at no time."
+            yield "it has ended, but has no end time."
 
     def _of_flight(self) -> Iterator[str]:
         job = self.job
         if job.status.is_terminal:
-            if self.open:
-                yield f"it has ended, and chunks {sorted(self.open)} are in flight."
+            if self.in_flight:
+                yield f"it has ended, but chunks {sorted(self.in_flight)} are in flight."
             if job.status is not Status.EXPIRED and not self.expires:
-                yield "it has ended, and will never expire."
+                yield "it has ended, but will never expire."
             return
-        unwatched = ({0} if job.is_single else self.open) - self.watched
+        unwatched = ({0} if job.is_single else self.in_flight) - self.watched
         if unwatched:
-            yield f"upkeep does not watch chunks {sorted(unwatched)}, which are in flight."
+            yield f"chunks {sorted(unwatched)} are in flight, but upkeep does not watch them."
         if job.is_single and not self.is_taken:
-            yield "nobody has it, and nobody will take it."
-        if not job.is_single and not self.open:
-            yield "it has not ended, and no chunk is in flight."
+            yield "it has not ended, but is neither leased nor waiting."
+        if not job.is_single and not self.in_flight:
+            yield "it has not ended, but no chunk is in flight."
 
     def _of_plan(self) -> Iterator[str]:
         planned, job = self.planned, self.job
         if len(planned) != job.chunks_total:
-            yield f"{len(planned)} chunks are planned, of {job.chunks_total}."
+            yield f"the plan has {len(planned)} chunks, but the job has {job.chunks_total}."
         rows = sum(chunk.rows for chunk in planned)
         if rows != job.rows_total:
-            yield f"the plan has {rows} rows, of {job.rows_total}."
+            yield f"the plan has {rows} rows, but the job has {job.rows_total}."
 
     def _of_parts(self) -> Iterator[str]:
         job, stored = self.job, [part for part in self.stored if part.is_stored]
@@ -165,17 +172,17 @@ class JobState:
         }
         for what, (there, counted) in pairs.items():
             if there != counted:
-                yield f"the table of parts has {there} {what}, and {counted} are counted."
+                yield f"the table of parts has {there} {what}, but {counted} are counted."
         for chunk, (planned, part) in enumerate(zip(self.planned, self.stored, strict=False)):
             if part.is_stored and part.rows != planned.rows:
-                yield f"part {chunk} has {part.rows} rows, and its chunk {planned.rows}."
-            if part.is_stored and chunk in self.open:
-                yield f"chunk {chunk} is done, and in flight."
+                yield f"part {chunk} has {part.rows} rows, but its chunk has {planned.rows}."
+            if part.is_stored and chunk in self.in_flight:
+                yield f"chunk {chunk} is done, but still in flight."
 
     def file_findings(self, sizes: Mapping[str, int]) -> Iterator[Finding]:
-        """What of the job's files, by name and size, is not as the books say.
+        """Returns differences between the job's files (`sizes`: name to bytes) and its record.
 
-        A part that is not in the table may be there: of a worker that was just storing it.
+        A part that is not in the table is not an error: a worker may have just stored it.
         """
         job = self.job
         if job.is_single or job.status is Status.EXPIRED:
@@ -189,6 +196,6 @@ class JobState:
                 wanted[name_of("errors", chunk)] = part.error_bytes
         for name, size in wanted.items():
             if name not in sizes:
-                yield Finding(job.id, f"its file {name} is gone.")
+                yield Finding(job.id, f"its file {name} is missing.")
             elif sizes[name] != size:
-                yield Finding(job.id, f"its file {name} has {sizes[name]} bytes, and should have {size}.")
+                yield Finding(job.id, f"its file {name} has {sizes[name]} bytes, but should have {size}.")

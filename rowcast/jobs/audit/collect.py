@@ -1,4 +1,4 @@
-"""The auditor: reads the books in Redis and the shelves in the store for the audit (`checks.py`)."""
+"""The auditor: reads Redis and the store for the checks of the audit (`checks.py`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,19 +17,21 @@ from rowcast.settings import Settings
 
 @dataclass(frozen=True)
 class Report:
-    """What was taken in and what came of it, and what of that does not add up."""
+    """The result of an audit."""
 
     table: dict[str, Count]
+    """Accepted jobs and rows, then the same by status."""
     findings: tuple[Finding, ...]
+    """What is inconsistent; empty if nothing is."""
     messages_refused: int
-    """Messages on the queue that nobody of ours had put there."""
+    """Number of messages in the queues that were not Rowcast's (`worker/consumer/message_filter.py`)."""
 
 
 class Auditor:
-    """Reads and compares; changes nothing, and may run beside the service.
+    """Reads and compares. It changes nothing, and may run while the service does.
 
     Raises:
-        Unavailable: from any call, where Redis or the store is away.
+        Unavailable: from any method, if Redis or the store cannot be reached.
     """
 
     def __init__(self, redis: RedisClient, files: Files, settings: Settings) -> None:
@@ -39,15 +41,15 @@ class Auditor:
         self._retention_ms = int(settings.retention * 1000)
 
     def report(self) -> Report:
-        """Audits everything. It takes a round trip and a listing in the store for each job that has files."""
+        """Audits everything. Each job that has files takes a round trip to Redis and a listing in the store."""
         totals = self.totals()
         findings = [*totals.findings(), *self._jobs(), *self._orphans()]
         return Report(totals.table(), tuple(findings), totals.totals.get(REFUSED, 0))
 
     def totals(self) -> Totals:
-        """The counts of this moment."""
+        """Returns the counts at this moment."""
         with redis_errors():
-            totals, live, by_status, by_owner, strays = self._scripts.audit_totals()
+            totals, live, by_status, by_owner, stale_entries = self._scripts.audit_totals()
         counted = [item.decode() for item in by_status]
         return Totals(
             totals=_numbers(totals),
@@ -57,13 +59,13 @@ class Auditor:
                 for status, jobs, rows in zip(counted[::3], counted[1::3], counted[2::3], strict=True)
             },
             owners=_numbers(by_owner),
-            strays=tuple(stray.decode() for stray in strays),
+            stale_entries=tuple(entry.decode() for entry in stale_entries),
         )
 
-    def books(self, id: str) -> JobState | None:
-        """The books of one job; None where it has no record, or a tombstone."""
+    def job_state(self, id: str) -> JobState | None:
+        """Returns the state of one job; None if it has no record, or is deleted."""
         with redis_errors():
-            record, plan, parts, flying, watched, taken, expires = self._scripts.audit_job(id)
+            record, plan, parts, in_flight, watched, taken, expires = self._scripts.audit_job(id)
         fields = named(dict(zip(record[::2], record[1::2], strict=True)))
         if not fields or status_in(fields).is_internal:
             return None
@@ -71,7 +73,7 @@ class Auditor:
             job=read_job(id, fields, {}, self._retention_ms),
             plan=plan,
             parts=parts,
-            open=frozenset(int(chunk) for chunk in flying),
+            in_flight=frozenset(int(chunk) for chunk in in_flight),
             watched=frozenset(int(chunk) for chunk in watched),
             is_taken=bool(taken),
             expires=bool(expires),
@@ -81,26 +83,26 @@ class Auditor:
         with redis_errors():
             ids = [id.decode() for id in self._redis.zrange(key("jobs"), 0, -1)]
         for id in ids:
-            books = self.books(id)
-            if books is None:
+            state = self.job_state(id)
+            if state is None:
                 continue
-            yield from books.findings()
-            if books.job.is_single or books.job.status is Status.EXPIRED:
+            yield from state.findings()
+            if state.job.is_single or state.job.status is Status.EXPIRED:
                 continue
-            missing = list(books.file_findings(self._files.sizes(id)))
+            missing = list(state.file_findings(self._files.sizes(id)))
             if missing and self._still_has_files(id):
                 yield from missing
 
     def _orphans(self) -> Iterator[Finding]:
-        """Files of nobody. Those that upkeep is going to sweep, of an upload under way too, are somebody's."""
+        """Returns files that no record needs, except those that upkeep will sweep and those of uploads."""
         for id in self._files.jobs():
             if not self._is_expected(id) and (files := len(self._files.sizes(id))):
-                yield Finding(id, f"it has {files} files in the store, and no record that needs them.")
+                yield Finding(id, f"it has {files} files in the store, but no record that needs them.")
 
     def _still_has_files(self, id: str) -> bool:
-        """It may have been deleted, or have expired, between two looks."""
-        books = self.books(id)
-        return books is not None and books.job.status is not Status.EXPIRED
+        """Returns whether the job still needs files: it may have been deleted or have expired meanwhile."""
+        state = self.job_state(id)
+        return state is not None and state.job.status is not Status.EXPIRED
 
     def _is_expected(self, id: str) -> bool:
         with redis_errors(), self._redis.pipeline() as pipe:

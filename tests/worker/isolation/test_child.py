@@ -1,4 +1,4 @@
-"""Isolation: what kills, hangs or needs too much memory is found, and costs its neighbours nothing, not even a bit."""
+"""Isolation: rows that kill, hang or need too much memory are found, and other rows keep their exact results."""
 
 import os
 import pickle
@@ -40,7 +40,7 @@ def files_of(model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
 
 @pytest.fixture(scope="module")
 def isolated() -> Iterator[IsolatedProcess]:
-    """One for all tests, as its process takes a second to start; it stays while the model does."""
+    """One for all tests, as its process takes a second to start. It runs until the model changes."""
     with closing(IsolatedProcess(files_of, 30)) as isolated:
         yield isolated
 
@@ -65,7 +65,7 @@ def spec(*columns: str, **options: object) -> ChunkSpec:
 
 
 @pytest.mark.parametrize(("name", "options"), [("logistic", {"probabilities": True}), ("nameless", {})])
-def test_isolated_scoring_gives_the_same_part_to_the_last_bit(
+def test_isolated_scoring_returns_exactly_the_same_part(
     models: Mapping[str, LoadedModel], training: pd.DataFrame, isolated: IsolatedProcess, name: str, options: dict
 ) -> None:
     data = training.to_csv(index=False, header=False).encode() + b"1,x,2\n1,2\n"
@@ -100,33 +100,33 @@ def test_rows_that_kill_are_found_among_other_bad_rows_and_the_rest_is_scored(is
     assert part.data.splitlines() == wanted
 
 
-def test_a_lone_row_that_kills_is_its_own_fault(isolated: IsolatedProcess) -> None:
+def test_a_single_row_that_kills_is_a_bad_row(isolated: IsolatedProcess) -> None:
     outcome = isolated.predict_good(misbehaving(estimators.Deadly), column(66), Wanted())
     assert outcome.faults == {0: KILLED}
     assert len(outcome.values.predictions) == len(outcome.good) == 0
 
 
-def test_too_many_rows_that_kill_end_the_search_and_are_named_by_their_numbers(isolated: IsolatedProcess) -> None:
+def test_too_many_rows_that_kill_end_the_search_and_are_listed(isolated: IsolatedProcess) -> None:
     data = b"1\n66\n" * 80
     with pytest.raises(SearchAborted, match=r"more than 64, after these rows: 12, 14, 16, .*, 140$") as caught:
         score(data, 11, misbehaving(estimators.Deadly), spec("age"), isolated.predict_good)
     assert len(caught.value.rows) == MOST_FATAL_ROWS + 1
 
 
-def test_a_model_that_kills_at_every_row_is_no_rows_fault(isolated: IsolatedProcess) -> None:
+def test_rows_are_not_blamed_if_each_of_them_kills(isolated: IsolatedProcess) -> None:
     with pytest.raises(Fatal, match="ended its process"):
         isolated.predict_good(misbehaving(estimators.Deadly), column(*[66] * 100), Wanted())
     with pytest.raises(MemoryError, match="ran out of memory"):
         isolated.predict_good(misbehaving(estimators.Greedy), column(*[66] * 100), Wanted())
 
 
-def test_a_row_that_needs_more_memory_than_there_is_is_found(isolated: IsolatedProcess) -> None:
+def test_a_row_that_needs_too_much_memory_is_found(isolated: IsolatedProcess) -> None:
     outcome = isolated.predict_good(misbehaving(estimators.Greedy), column(20, 66, 40), Wanted())
     assert outcome.faults == {1: "predict ran out of memory"}
     assert outcome.values.predictions.tolist() == [0, 1]
 
 
-def test_a_row_that_raises_is_a_bad_row_with_the_message_that_it_has_elsewhere(isolated: IsolatedProcess) -> None:
+def test_a_row_that_raises_is_a_bad_row_with_the_usual_message(isolated: IsolatedProcess) -> None:
     model, table = misbehaving(estimators.Picky), column(1, 66, 40)
     outcome = isolated.predict_good(model, table, Wanted())
     assert outcome.faults == predict_good(model, table, Wanted()).faults == {1: "66 is not for me"}
@@ -140,7 +140,7 @@ def test_a_row_at_which_predict_hangs_is_found(impatient: IsolatedProcess, tmp_p
     assert not psutil.pid_exists(int((tmp_path / "hangs").read_text()))
 
 
-def test_time_that_a_process_waits_for_a_processor_is_counted_and_time_that_it_sleeps_is_not() -> None:
+def test_waiting_for_a_processor_is_counted_and_sleeping_is_not() -> None:
     hog = [sys.executable, "-c", "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile True: pass"]
     with ExitStack() as at_end:
 
@@ -150,12 +150,12 @@ def test_time_that_a_process_waits_for_a_processor_is_counted_and_time_that_it_s
             return process
 
         sleeper, one, other = start("sleep", "600"), start(*hog), start(*hog)
-        until(lambda: waited_seconds(one.pid) + waited_seconds(other.pid) > 2, "they wait for each other")
+        until(lambda: waited_seconds(one.pid) + waited_seconds(other.pid) > 2, "the two processes wait for each other")
         assert waited_seconds(sleeper.pid) < 1
     assert waited_seconds(sleeper.pid) == 0
 
 
-def test_time_that_is_excused_extends_a_limit() -> None:
+def test_excused_time_extends_a_limit() -> None:
     reading, writing = os.pipe()
     asked: list[float] = []
 
@@ -172,7 +172,7 @@ def test_time_that_is_excused_extends_a_limit() -> None:
     os.close(writing)
 
 
-def test_own_code_goes_along_and_gives_the_same(isolated: IsolatedProcess, tmp_path: Path) -> None:
+def test_a_model_with_its_own_code_predicts_the_same_in_isolation(isolated: IsolatedProcess, tmp_path: Path) -> None:
     for limit in (10, 50):
         data, files = pickle_here(tmp_path / str(limit), limit, "Deadly")
         code = ModelCode(files)
@@ -182,18 +182,18 @@ def test_own_code_goes_along_and_gives_the_same(isolated: IsolatedProcess, tmp_p
         assert outcome.values.predictions.tolist() == [0, int(limit < 30), 1]
 
 
-def test_a_model_that_breaks_its_promise_is_refused(isolated: IsolatedProcess) -> None:
+def test_a_model_without_a_declared_method_is_refused(isolated: IsolatedProcess) -> None:
     with pytest.raises(ModelRefused, match="has no `predict_proba`"):
         isolated.predict_good(misbehaving(estimators.Fixed), column(1, 2), Wanted(True))
 
 
-def test_a_file_that_cannot_be_opened_is_no_rows_fault() -> None:
+def test_rows_are_not_blamed_if_the_model_cannot_be_opened() -> None:
     broken = IsolatedProcess(lambda model: (b"no pickle", {}), 30)
     with closing(broken), pytest.raises(NotStarted, match="exit code 1"):
         broken.predict_good(misbehaving(estimators.Fixed), column(1), Wanted())
 
 
-def test_the_process_has_one_thread_no_sockets_and_changes_models(
+def test_the_process_has_one_thread_and_no_sockets_and_can_change_models(
     isolated: IsolatedProcess,
 ) -> None:
     for model, answer in ((misbehaving(estimators.Nosy), 1), (misbehaving(estimators.Fixed), 0)):
@@ -209,7 +209,7 @@ def test_an_isolated_process_that_was_killed_is_started_again(isolated: Isolated
     assert isolated.predict_good(model, column(*range(20)), Wanted()).faults == {}
 
 
-def test_nothing_of_it_outlives_the_process_that_asks(tmp_path: Path) -> None:
+def test_its_processes_end_with_the_process_that_started_it(tmp_path: Path) -> None:
     code = f"""
 import sys; sys.path[:0] = [{str(SUPPORT)!r}]
 from test_child import *
@@ -226,7 +226,7 @@ IsolatedProcess(files_of, 60).predict_good(misbehaving(estimators.Hanging, {str(
 
 
 def blocks(most: int, fatal: frozenset[int] = frozenset()) -> Callable[[np.ndarray], Values]:
-    """A call that survives at most so many rows, and none of the fatal ones; `.sizes` are those that it survived."""
+    """Returns a call that survives at most `most` rows and no fatal one; `.sizes` are the sizes that it survived."""
 
     def call(which: np.ndarray) -> Values:
         if len(which) > most or fatal & set(which.tolist()):
@@ -238,7 +238,7 @@ def blocks(most: int, fatal: frozenset[int] = frozenset()) -> Callable[[np.ndarr
     return call
 
 
-def test_rows_that_are_fatal_together_alone_are_predicted_in_whole_blocks() -> None:
+def test_rows_that_are_fatal_only_together_are_predicted_in_whole_blocks() -> None:
     call = blocks(most=300)
     outcome = search(call, 1000, 60)
     assert not outcome.faults
@@ -248,7 +248,7 @@ def test_rows_that_are_fatal_together_alone_are_predicted_in_whole_blocks() -> N
     assert call.sizes[1:] == [256, 256, 256, 232]  # type: ignore[attr-defined]
 
 
-def test_the_rest_comes_from_one_call_where_that_is_possible_and_else_from_several() -> None:
+def test_good_rows_come_from_one_call_if_possible_and_else_from_several() -> None:
     for most, last in ((1000, 998), (998, 998), (500, 1)):
         call = blocks(most, frozenset({0, 999}))
         outcome = search(call, 1000, 60)
@@ -257,12 +257,12 @@ def test_the_rest_comes_from_one_call_where_that_is_possible_and_else_from_sever
         assert call.sizes[-1] == last  # type: ignore[attr-defined]
 
 
-def test_a_search_that_takes_too_long_is_given_up() -> None:
+def test_a_search_that_takes_too_long_is_aborted() -> None:
     with pytest.raises(SearchAborted, match="when it had taken 0 s"):
         search(blocks(most=1), 100, 0)
 
 
-def test_rows_that_raise_together_but_not_alone_raise() -> None:
+def test_rows_that_raise_only_together_raise() -> None:
     def call(which: np.ndarray) -> Values:
         if len(which) > 1:
             raise ValueError("one at a time")

@@ -103,7 +103,7 @@ class TotalsRead(NamedTuple):
     #: Owner and live jobs, of all records.
     by_owner: Sequence[bytes]
     #: JOB/CHUNK that is leased or due although no live job has it in flight.
-    strays: Sequence[bytes]
+    stale_entries: Sequence[bytes]
 
 
 class JobRead(NamedTuple):

@@ -21,7 +21,7 @@ from training.fitting.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
 from training.fitting.pipelines import RECIPES
 from training.train import train
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[4] / "docs"
 FIELDS = Options.model_fields
 
 OTHER_VALUES: dict[str, tuple[str, Any]] = {

@@ -1,4 +1,4 @@
-"""The audit, on books and shelves that somebody has tampered with."""
+"""The audit finds each kind of damage to Redis and to the store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,18 +69,18 @@ def place(redis: RedisClient, settings: Settings) -> Place:
     return Place(redis, storage, Auditor(redis, files, settings), batch(2), batch(1), row.id)
 
 
-def test_everything_adds_up_and_is_counted_by_jobs_and_rows(place: Place) -> None:
+def test_an_undamaged_service_has_no_findings_and_counts_jobs_and_rows(place: Place) -> None:
     assert place.findings() == []
     table = {name: tuple(count) for name, count in place.auditor.report().table.items()}
     ended = {"succeeded": (1, 6), "failed": (0, 0), "cancelled": (0, 0)}
     assert table == {"taken": (3, 13), **ended, "queued": (1, 1), "running": (1, 6)}
 
 
-def test_nothing_at_all_adds_up(redis: RedisClient, settings: Settings) -> None:
+def test_an_empty_service_has_no_findings(redis: RedisClient, settings: Settings) -> None:
     assert Auditor(redis, Files(Storage(settings.store)), settings).report().findings == ()
 
 
-def test_what_is_deleted_stays_counted(place: Place, redis: RedisClient, settings: Settings) -> None:
+def test_deleted_jobs_stay_counted(place: Place, redis: RedisClient, settings: Settings) -> None:
     for id in (place.done, place.running, place.row):
         Records(Scripts(redis, settings), settings).delete(id)
     assert place.findings() == []
@@ -89,46 +89,43 @@ def test_what_is_deleted_stays_counted(place: Place, redis: RedisClient, setting
 
 
 DAMAGES: list[tuple[Callable[[Place], object], str]] = [
-    (lambda at: at.redis.hincrby(key("totals"), "jobs_taken", 1), "4 jobs (13 rows) were taken in, and 3 jobs"),
-    (lambda at: at.redis.delete(key("job", at.running)), "3 jobs (13 rows) were taken in, and 2 jobs (7 rows)"),
-    (lambda at: at.redis.hincrby(key("live"), "*", 1), "2 jobs have not ended, and 3 are counted as live"),
-    (lambda at: at.redis.hincrby(key("live"), "me", 1), "1 jobs of me have not ended; 2 are counted"),
-    (lambda at: at.redis.hset(key("totals"), "jobs_succeeded", 0), "a record that says succeeded, and only 0 jobs"),
-    (lambda at: at.redis.hincrby(key("job", at.done), JobField.ROWS_DONE, 1), "7 rows are done, of 6"),
+    (lambda at: at.redis.hincrby(key("totals"), "jobs_taken", 1), "4 jobs (13 rows) were accepted, but 3 jobs"),
+    (lambda at: at.redis.delete(key("job", at.running)), "3 jobs (13 rows) were accepted, but 2 jobs (7 rows)"),
+    (lambda at: at.redis.hincrby(key("live"), "*", 1), "2 jobs have not ended, but 3 are counted as live"),
+    (lambda at: at.redis.hincrby(key("live"), "me", 1), "1 jobs of me have not ended, but 2 are counted"),
+    (lambda at: at.redis.hset(key("totals"), "jobs_succeeded", 0), "the status succeeded, but only 0 jobs"),
+    (lambda at: at.redis.hincrby(key("job", at.done), JobField.ROWS_DONE, 1), "7 of its 6 rows are done"),
     (
         lambda at: at.redis.hincrby(key("job", at.running), JobField.ROWS_DONE, -1),
-        "table of parts has 3 rows, and 2 are counted",
+        "table of parts has 3 rows, but 2 are counted",
     ),
-    (
-        lambda at: at.redis.hincrby(key("job", at.running), JobField.ROWS_FAILED, 3),
-        "4 rows are bad, of 3 that are done",
-    ),
-    (lambda at: at.redis.delete(key("parts", at.done)), "table of parts has 0 parts, and 2 are counted"),
-    (lambda at: at.redis.setrange(key("plan", at.done), 8, b"\x04"), "part 0 has 3 rows, and its chunk 4"),
-    (lambda at: at.redis.append(key("plan", at.done), bytes(16)), "3 chunks are planned, of 2"),
-    (lambda at: at.redis.zadd(key("due"), {f"{at.done}/1": 1}), "chunk 1 is leased or watched, and is not in flight"),
+    (lambda at: at.redis.hincrby(key("job", at.running), JobField.ROWS_FAILED, 3), "4 of its 3 done rows are bad"),
+    (lambda at: at.redis.delete(key("parts", at.done)), "table of parts has 0 parts, but 2 are counted"),
+    (lambda at: at.redis.setrange(key("plan", at.done), 8, b"\x04"), "part 0 has 3 rows, but its chunk has 4"),
+    (lambda at: at.redis.append(key("plan", at.done), bytes(16)), "the plan has 3 chunks, but the job has 2"),
+    (lambda at: at.redis.zadd(key("due"), {f"{at.done}/1": 1}), "chunk 1 is leased or watched, but is not in flight"),
     (lambda at: at.redis.hset(key("leases"), f"{at.done}/1", "1 a/1"), "chunk 1 is leased or watched"),
-    (lambda at: at.redis.hset(key("in_flight", at.done), 1, "0 0 0"), "it has ended, and chunks [1] are in flight"),
+    (lambda at: at.redis.hset(key("in_flight", at.done), 1, "0 0 0"), "it has ended, but chunks [1] are in flight"),
     (lambda at: at.redis.zrem(key("expiring"), at.done), "will never expire"),
-    (lambda at: at.redis.delete(key("due")), "upkeep does not watch chunks [1]"),
-    (lambda at: at.redis.delete(key("in_flight", at.running)), "it has not ended, and no chunk is in flight"),
-    (lambda at: at.redis.delete(key("waiting", str(MODEL))), "nobody has it, and nobody will take it"),
-    (lambda at: at.storage.delete(f"jobs/{at.done}/parts/0000001"), "its file parts/0000001 is gone"),
-    (lambda at: at.storage.put(f"jobs/{at.done}/parts/0000001", b"yy"), "has 2 bytes, and should have 4"),
-    (lambda at: at.storage.delete(f"jobs/{at.done}/errors/0000000"), "its file errors/0000000 is gone"),
-    (lambda at: at.storage.delete(f"jobs/{at.running}/input/0000001"), "its file input/0000001 is gone"),
-    (lambda at: at.storage.delete_folder(f"jobs/{at.done}"), "its file head is gone"),
-    (lambda at: at.storage.put(f"jobs/{new_id()}/head", b"h"), "1 files in the store, and no record that needs them"),
+    (lambda at: at.redis.delete(key("due")), "chunks [1] are in flight, but upkeep does not watch them"),
+    (lambda at: at.redis.delete(key("in_flight", at.running)), "it has not ended, but no chunk is in flight"),
+    (lambda at: at.redis.delete(key("waiting", str(MODEL))), "it has not ended, but is neither leased nor waiting"),
+    (lambda at: at.storage.delete(f"jobs/{at.done}/parts/0000001"), "its file parts/0000001 is missing"),
+    (lambda at: at.storage.put(f"jobs/{at.done}/parts/0000001", b"yy"), "has 2 bytes, but should have 4"),
+    (lambda at: at.storage.delete(f"jobs/{at.done}/errors/0000000"), "its file errors/0000000 is missing"),
+    (lambda at: at.storage.delete(f"jobs/{at.running}/input/0000001"), "its file input/0000001 is missing"),
+    (lambda at: at.storage.delete_folder(f"jobs/{at.done}"), "its file head is missing"),
+    (lambda at: at.storage.put(f"jobs/{new_id()}/head", b"h"), "1 files in the store, but no record that needs them"),
 ]
 
 
 @pytest.mark.parametrize(("damage", "said"), DAMAGES, ids=[said for _, said in DAMAGES])
-def test_what_does_not_add_up_is_said(place: Place, damage: Callable[[Place], object], said: str) -> None:
+def test_each_kind_of_damage_is_reported(place: Place, damage: Callable[[Place], object], said: str) -> None:
     damage(place)
     assert any(said in finding for finding in place.findings()), place.findings()
 
 
-def test_files_of_an_upload_under_way_and_of_a_deleted_job_are_no_orphans(
+def test_files_of_a_running_upload_and_of_a_deleted_job_are_not_orphans(
     place: Place, redis: RedisClient, settings: Settings
 ) -> None:
     uploading = new_id()

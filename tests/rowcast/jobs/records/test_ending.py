@@ -151,7 +151,7 @@ def test_a_retry_is_refused_and_the_audit_finds_nothing(
         records.retry(new.id)
     assert caught.value.problem == records.get(new.id).error
     auditor = Auditor(redis, Files(Storage(str(tmp_path / "store"))), settings)
-    books = auditor.books(new.id)
+    books = auditor.job_state(new.id)
     assert books is not None
     assert [*auditor.totals().findings(), *books.findings()] == []
     assert auditor.totals().total("failed") == (1, ROWS)

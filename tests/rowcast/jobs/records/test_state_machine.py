@@ -517,7 +517,7 @@ class Machine(RuleBasedStateMachine):
         assert list(totals.findings()) == []
         for id in self.jobs:
             if self.jobs[id].is_known:
-                books = self.auditor.books(id)
+                books = self.auditor.job_state(id)
                 assert books is None or list(books.findings()) == []
 
     @invariant()
