@@ -1,4 +1,4 @@
-"""The bodies and options of `POST /predict` as types: those of `Options`, and beside them the rows."""
+"""The bodies of `POST /predict` as types, for the OpenAPI document: the options together with the rows or the file."""
 
 from typing import Any
 
@@ -11,10 +11,12 @@ from rowcast.jobs.options import Options
 Cell = float | str | bool | None
 Row = list[Cell] | dict[str, Cell]
 
-_ROW = Field(description="A row: its values in the model's order, or an object by the features' names.")
-_ROWS = Field(description="Rows, each as `features`.", min_length=1, max_length=MAX_INSTANCES)
+_ROW = Field(
+    description="A row: a list of values in the model's order, or an object whose keys are the features' names."
+)
+_ROWS = Field(description="Rows, each in the same form as `features`.", min_length=1, max_length=MAX_INSTANCES)
 _FILE = Field(
-    description="The CSV; gzip, and zip with one file in it, are recognized by their first bytes.",
+    description="The CSV. It may be compressed with gzip, or be in a zip with one file; the first bytes decide.",
     json_schema_extra={"contentMediaType": "text/csv", "format": "binary"},
 )
 
@@ -30,7 +32,7 @@ def option_parameters() -> tuple[Parameter, ...]:
 
 
 def _as_text(schema: dict[str, Any]) -> dict[str, Any]:
-    """What a query can write of a schema: neither null nor a list."""
+    """Returns the part of a schema that a query can express, which has neither null nor lists."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") not in ("null", "array")]
     kept = {name: value for name, value in schema.items() if name not in ("anyOf", "default", "description", "title")}
     return kept | (choices[0] if choices else {})

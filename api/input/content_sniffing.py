@@ -1,4 +1,4 @@
-"""The format of a file, by its first bytes: gzip and zip are unpacked, and what is not a CSV is refused by its name."""
+"""Detects a file's format by its first bytes: unpacks gzip and zip, and refuses other formats by name."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -8,7 +8,7 @@ from rowcast.errors import BrokenCompression, NotText
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _ENOUGH_BYTES = 64
-"""So many bytes tell every format."""
+"""Number of bytes that identify every format."""
 
 _OFFICE = {
     "[Content_Types].xml": "an Excel workbook",
@@ -19,7 +19,7 @@ _OFFICE = {
     "ppt/": "a PowerPoint document",
     "mimetype": "an OpenDocument file",
 }
-"""What a zip is whose first file has a name that begins so."""
+"""Maps the beginning of the first file name in a zip to the format of the zip."""
 
 _SAVE = "save the sheet as CSV UTF-8, and send that"
 _MAGIC = (
@@ -43,10 +43,10 @@ _AS_JSON = (
 
 
 def unpacked(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
-    """The CSV in a file, which may be gzip, or a zip with one file, whatever it is called.
+    """Yields the CSV in a file, which may be gzip, or a zip with one file. The file name does not matter.
 
     Raises:
-        NotText: it is a file of another format. BrokenCompression, TooLarge: as `gunzip` and `unzip`.
+        NotText: the file has another format. BrokenCompression, TooLarge: as `gunzip` and `unzip`.
     """
     first, rest = _begin(blocks)
     whole = chain([first], rest)
@@ -64,7 +64,7 @@ def unpacked(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
 
 
 def _begin(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Enough of the first bytes to know the format, all if they are few, and the blocks after them."""
+    """Returns enough of the first bytes to know the format, and the blocks after them."""
     first = b""
     for block in blocks:
         first += block

@@ -1,4 +1,4 @@
-"""Files that are compressed: gzip, and zip with one file, decompressed as they arrive and never held whole."""
+"""Decompresses gzip, and zip with one file, as they arrive. Files are never held in memory as a whole."""
 
 import struct
 import time
@@ -14,11 +14,14 @@ _TURN_SECONDS = 0.0001
 
 _RATIO = 250
 _RATIO_FROM_BYTES = 16 * 1024 * 1024
-"""From so many bytes on, a file that grows by more than this is refused as a bomb; rows of text reach some 20 to 50."""
+"""Decompressed bytes after which a file that grows more than `_RATIO` times is refused as a bomb.
+
+Text in rows reaches a ratio of about 20 to 50.
+"""
 
 _LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
 _LOCAL_HEADER = struct.Struct("<2xHH4xIIIHH")
-"""What follows the signature (APPNOTE 4.3.7): flags, method, CRC, sizes, lengths of the name and of what follows it."""
+"""The fields after the signature (APPNOTE 4.3.7): flags, method, CRC, two sizes, lengths of name and extra field."""
 
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _HAS_DESCRIPTOR = 1, 8
@@ -26,18 +29,18 @@ _UNKNOWN_SIZE = 0xFFFFFFFF
 
 
 def yield_to_other_requests() -> None:
-    """Under gevent a socket that always has data never waits, and would keep the process for itself.
+    """Lets other requests run. Under gevent, a socket that always has data would never switch to them.
 
-    A sleep of 0 would not do: gevent lets 50 of those pass before it looks at the other callers' sockets.
+    A sleep of 0 is not enough: gevent runs 50 of those before it checks the other callers' sockets.
     """
     time.sleep(_TURN_SECONDS)
 
 
 def gunzip(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
-    """Decompresses gzip (RFC 1952), several members too, in blocks of at most a megabyte.
+    """Decompresses gzip (RFC 1952), also with several members, to blocks of at most a megabyte.
 
     Raises:
-        BrokenCompression: it is not gzip, ends too early, or is a bomb. TooLarge: what comes out is over the limit.
+        BrokenCompression: it is not gzip, ends too early, or is a bomb. TooLarge: the output exceeds the limit.
     """
     member: Any = None
     taken = given = 0
@@ -61,15 +64,15 @@ def gunzip(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
             if member.eof:
                 data, member = member.unused_data, None
     if member is not None or not taken:
-        raise BrokenCompression("The gzip ends too early.")
+        raise BrokenCompression("The gzip data ends too early. Send the whole file.")
 
 
 def unzip(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
-    """Decompresses the one file of a zip archive. Folders, and what macOS adds, do not count as files.
+    """Decompresses the only file of a zip archive. Folders and the files that macOS adds are ignored.
 
     Raises:
         BrokenCompression: it is not zip, has several files, ends too early, or is a bomb, or needs a password.
-        TooLarge: what comes out is over the limit.
+        TooLarge: the output exceeds the limit.
     """
     archive = _Archive(blocks, max_bytes)
     found = ""
@@ -79,24 +82,26 @@ def unzip(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
             for _ in member.content():
                 pass
         elif found:
-            raise BrokenCompression(f"The zip has several files, {found!r} and {member.name!r}: send each by itself.")
+            raise BrokenCompression(
+                f"The zip has several files, {found!r} and {member.name!r}: send each file separately."
+            )
         else:
             found = member.name
             yield from member.content()
-    for _ in blocks:  # the list of contents
+    for _ in blocks:  # the rest is the table of contents
         pass
     if not found:
         raise BrokenCompression("The zip has no file in it.")
 
 
 def zip_member(first: bytes) -> str:
-    """The name of the first file in a zip that begins with these bytes, as far as they go."""
+    """Returns the name of the first file in a zip that begins with these bytes. It may be cut off at their end."""
     length = int.from_bytes(first[26:28], "little")
     return first[30 : 30 + length].decode("utf-8", "replace")
 
 
 class _Archive:
-    """The bytes of an archive, which can be read so many at a time."""
+    """The bytes of an archive, which can be read in pieces of any size."""
 
     def __init__(self, blocks: Iterator[bytes], max_bytes: int) -> None:
         self._blocks, self._max_bytes = blocks, max_bytes
@@ -104,7 +109,7 @@ class _Archive:
         self._taken = self._given = 0
 
     def some(self) -> bytes:
-        """The next bytes, however many; none at the end."""
+        """Returns the next bytes, of any number, or no bytes at the end."""
         held, self._held = self._held, b""
         while not held and (block := next(self._blocks, None)) is not None:
             held = block
@@ -112,32 +117,32 @@ class _Archive:
         return held
 
     def give_back(self, data: bytes) -> None:
-        """Puts bytes back, to be read again."""
+        """Puts bytes back, so that they are read again."""
         self._held = data + self._held
 
     def read(self, count: int) -> bytes:
-        """Exactly so many bytes.
+        """Returns exactly `count` bytes.
 
         Raises:
-            BrokenCompression: the archive ends before.
+            BrokenCompression: the archive ends before them.
         """
         data = bytearray()
         while len(data) < count:
             if not (more := self.some()):
-                raise BrokenCompression("The zip ends too early.")
+                raise BrokenCompression("The zip ends too early. Send the whole file.")
             data += more
         self.give_back(bytes(data[count:]))
         return bytes(data[:count])
 
     def give(self, out: bytes) -> bytes:
-        """Counts what comes out."""
+        """Counts and returns decompressed bytes."""
         self._given += len(out)
         _check_growth(self._taken, self._given, self._max_bytes)
         return out
 
 
 class _Member:
-    """One file in an archive, whose signature has been read; its content can be read once."""
+    """One file in an archive. Its signature has been read before. Its content can be read once."""
 
     def __init__(self, archive: _Archive) -> None:
         self._archive = archive
@@ -149,12 +154,12 @@ class _Member:
             self._packed_bytes = int.from_bytes(extra[12:20], "little")
 
     def content(self) -> Iterator[bytes]:
-        """The file itself, checked at its end."""
+        """Yields the content of the file, and verifies its checksum at the end."""
         if self._flags & _ENCRYPTED:
-            raise BrokenCompression("The zip has a password: send the file without.")
+            raise BrokenCompression("The zip has a password. Send it without one.")
         has_descriptor = bool(self._flags & _HAS_DESCRIPTOR)
         if self._method not in (_STORED, _DEFLATED) or (self._method == _STORED and has_descriptor):
-            raise BrokenCompression("The zip is compressed in a way that cannot be read here: use deflate, or gzip.")
+            raise BrokenCompression("The compression method of the zip is not supported. Use deflate, or gzip.")
         crc = given = 0
         for out in self._inflated() if self._method == _DEFLATED else self._stored():
             crc = zlib.crc32(out, crc)
@@ -164,7 +169,7 @@ class _Member:
         if has_descriptor:
             self._read_descriptor(given)
         if crc != self._crc:
-            raise BrokenCompression(f"The zip is damaged: the checksum of {self.name!r} is another.")
+            raise BrokenCompression(f"The zip is damaged: the checksum of {self.name!r} does not match.")
 
     def _stored(self) -> Iterator[bytes]:
         left = self._packed_bytes
@@ -177,7 +182,7 @@ class _Member:
         while not inflate.eof:
             data = inflate.unconsumed_tail or self._archive.some()
             if not data:
-                raise BrokenCompression("The zip ends too early.")
+                raise BrokenCompression("The zip ends too early. Send the whole file.")
             try:
                 yield inflate.decompress(data, BLOCK_BYTES)
             except zlib.error as error:
@@ -185,7 +190,7 @@ class _Member:
         self._archive.give_back(inflate.unused_data)
 
     def _read_descriptor(self, given: int) -> None:
-        """What a program that wrote the archive as a stream put behind the content: the checksum and the sizes."""
+        """Reads the checksum and the sizes, which follow the content if the archive was written as a stream."""
         crc = self._archive.read(4)
         if crc == _DESCRIPTOR:
             crc = self._archive.read(4)
@@ -199,4 +204,6 @@ def _check_growth(taken: int, given: int, max_bytes: int) -> None:
     if given > max_bytes:
         raise TooLarge("The decompressed body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
     if given > _RATIO_FROM_BYTES and given > _RATIO * taken:
-        raise BrokenCompression(f"The body grows more than {_RATIO} times when decompressed: that is no data.")
+        raise BrokenCompression(
+            f"The body grows more than {_RATIO} times when it is decompressed. Such a file is not accepted."
+        )

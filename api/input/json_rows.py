@@ -1,4 +1,4 @@
-"""JSON into rows: a single row's values, or the CSV that a batch is made of, whatever form it came in."""
+"""Converts JSON to rows: to the values of a single row, or to the CSV of a batch."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,16 +16,18 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def parse(text: bytes, where: str = "The body") -> Any:
-    """Strict JSON: UTF-8, no NaN, no Infinity, no key twice in one object, no half of a surrogate pair.
+    """Returns the value of strict JSON: UTF-8, without NaN, Infinity, repeated keys or halves of surrogate pairs.
+
+    `where` begins the messages of errors, for example "Line 3".
 
     Raises:
-        NotJson: it is none, or nested deeper than Python can follow.
+        NotJson: the text is not strict JSON, or is nested deeper than Python can parse.
     """
     try:
         value = _STRICT.decode(text.removeprefix(_BOM).decode())
         return _of_whole_characters(value) if b"\\u" in text else value
     except UnicodeDecodeError as error:
-        raise NotJson(f"{where} is not UTF-8: the byte at offset {error.start} does not fit.") from None
+        raise NotJson(f"{where} is not UTF-8: the byte at offset {error.start} is not valid.") from None
     except RecursionError:
         raise NotJson(f"{where} is nested too deeply.") from None
     except ValueError as error:
@@ -33,13 +35,13 @@ def parse(text: bytes, where: str = "The body") -> Any:
 
 
 def instances_csv(instances: Any, manifest: Manifest) -> bytes:
-    """The rows of `instances` as a CSV: the model's features, then the other columns of the first object.
+    """Returns the rows of `instances` as CSV: the model's features, then the other columns of the first object.
 
     Raises:
-        BodyShape, RowValues: naming the entries that do not fit.
+        BodyShape: `instances` is not a list of rows. RowValues: a row does not fit the model.
     """
     if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
-        raise BodyShape.at("instances", f"takes a list of 1 to {MAX_INSTANCES} rows")
+        raise BodyShape.at("instances", f"must be a list of 1 to {MAX_INSTANCES} rows")
     known = set(manifest.feature_names)
     first = next((row for row in instances if isinstance(row, Mapping)), {})
     carried = [name for name in first if name not in known]
@@ -48,7 +50,9 @@ def instances_csv(instances: Any, manifest: Manifest) -> bytes:
         features, others = _features_and_others(row, manifest, known)
         for name in others:
             if name not in first:
-                raise RowValues.at(f"instances[{index}].{name}", "unknown, and the first object has no such column")
+                raise RowValues.at(
+                    f"instances[{index}].{name}", "is unknown: neither the model nor the first object has this column"
+                )
         values = row_values(features, manifest, f"instances[{index}]")
         cells = [csv_value(value, feature) for value, feature in zip(values, manifest.features, strict=True)]
         lines.append(csv_row([*cells, *(others.get(name) for name in carried)]))
@@ -56,20 +60,24 @@ def instances_csv(instances: Any, manifest: Manifest) -> bytes:
 
 
 def _features_and_others(row: Any, manifest: Manifest, known: set[str]) -> tuple[Any, Mapping[str, Any]]:
-    """A row's features and what else it has; all of it as features if one is missing, whose name may be misspelt."""
+    """Returns a row's features and its other columns.
+
+    If a feature is missing, all columns count as features, so that the error can suggest a misspelt name.
+    """
     if not isinstance(row, Mapping) or not all(name in row for name in manifest.required_names):
         return row, {}
     return {name: row[name] for name in row if name in known}, {name: row[name] for name in row if name not in known}
 
 
 def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
-    """One object a line, as a CSV: the first object's keys are its columns, a key missing later is an empty cell.
+    """Converts NDJSON, which has one object per line, to CSV.
 
-    Gives the rows of each block together: to cut a file by single rows takes longer than to read them.
+    The keys of the first object are the columns. A key that a later object lacks is an empty cell. The rows of each
+    block are yielded together, because chunking single rows is slower than reading them.
 
     Raises:
-        NotJson: a line is no JSON object. RowValues: a line has a key that the first had not.
-        TooLarge: a line is over the limit.
+        NotJson: a line is not a JSON object. RowValues: a line has a key that the first line lacks.
+        TooLarge: a line exceeds the limit.
     """
     columns: dict[str, None] = {}
     number = 0
@@ -85,7 +93,7 @@ def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
                 rows.append(csv_row(list(columns)))
             if not row.keys() <= columns.keys():
                 unknown = next(name for name in row if name not in columns)
-                message = f"has the key {shown(unknown)}, which the first line has not"
+                message = f"has the key {shown(unknown)}, which the first line does not have"
                 raise RowValues.at(f"line {number}", message)
             rows.append(csv_row([row.get(name) for name in columns]))
         if rows:
@@ -100,7 +108,7 @@ def _ndjson_row(line: bytes, number: int) -> Mapping[str, Any]:
 
 
 def _lines(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[list[bytes]]:
-    """The lines that end in each block, without their ends."""
+    """Yields for each block the lines that end in it, without line ends."""
     rest = bytearray()
     for block in blocks:
         first, *others = block.split(b"\n")
@@ -115,15 +123,21 @@ def _lines(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[list[bytes]]
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _of_whole_characters(value: Any) -> Any:
-    """The value itself; JSON can write half of a surrogate pair (RFC 8259 §8.2), which UTF-8 cannot."""
+    """Returns the value, if its texts can be written as UTF-8.
+
+    JSON can write half of a surrogate pair (RFC 8259 §8.2), UTF-8 cannot.
+
+    Raises:
+        ValueError: a text contains half of a surrogate pair.
+    """
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        half = f"{error.object[error.start]!r} is half of a surrogate pair and no character"
+        half = f"{error.object[error.start]!r} is half of a surrogate pair and not a character"
         raise ValueError(half) from None
     return value
 
@@ -131,9 +145,9 @@ def _of_whole_characters(value: Any) -> Any:
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("a key occurs twice in one object")
     return found
 
 
 _STRICT = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
-"""Made once: `json.loads` would make one for each line."""
+"""Made once, because `json.loads` would make one for each line."""

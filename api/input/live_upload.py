@@ -1,7 +1,7 @@
-"""A live upload: rows that trickle in are scored as they come, and their result is sent while the body is open.
+"""Live uploads: rows that arrive slowly are scored at once, and their result is sent while the body is still open.
 
-One greenlet reads the socket, one cuts and stores, and the request's own sends the result. So none waits for another: a
-client that sends all of its body before it reads is answered as well as one that does both at a time.
+One greenlet reads the socket, one cuts and stores chunks, and the greenlet of the request sends the result. None waits
+for another. So a client may send its whole body before it reads, or do both at the same time.
 """
 
 import time
@@ -17,31 +17,31 @@ from rowcast.jobs.actions.receive_upload import OnProgress
 from rowcast.jobs.actions.submit import Submitted
 
 PAUSE_SECONDS = 0.3
-"""A sender that is silent for so long pauses: the rows that have ended are scored."""
+"""Silence after which the sender is said to pause. Its complete rows are then scored."""
 
 OLDEST_SECONDS = 0.6
-"""After so long rows are scored though the sender never pauses, if it is slow."""
+"""Age at which the rows of a slow sender are scored even if it never pauses."""
 
 _SLOW_BYTES = 64 * 1024
-"""Fewer bytes than these in `OLDEST_SECONDS` are slow."""
+"""A sender of fewer bytes than this in `OLDEST_SECONDS` is slow."""
 
 _REMIND_SECONDS = 15.0
-"""How often a pause is said again, so that a silent upload is not taken for one that broke off."""
+"""How often a pause is reported again, so that upkeep does not take a silent upload for dead."""
 
 _QUEUED_BLOCKS = 4
 
 MAX_LIVE_UPLOADS = 1000
-"""Open at a time in one gateway. Each may be silent for an hour and keeps a connection, of which others need some."""
+"""Largest number open in one gateway. Each may be silent for an hour, and other requests need connections too."""
 
 
 class Pauses:
-    """Reads a body in a greenlet, and notices when its sender pauses."""
+    """Reads a body in a greenlet, and detects when its sender pauses."""
 
     def __init__(self) -> None:
         self._reader: gevent.Greenlet | None = None
 
     def marked(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        """The same blocks, and an empty one whenever the rows so far should not wait for more."""
+        """Yields the same blocks, and an empty one whenever the rows so far should be scored."""
         arriving: Queue = Queue(_QUEUED_BLOCKS)
         self._reader = gevent.spawn(_read_all, blocks, arriving)
         waiting_bytes, since, patience = 0, 0.0, PAUSE_SECONDS
@@ -65,7 +65,7 @@ class Pauses:
                 waiting_bytes = 0
 
     def stop(self) -> None:
-        """Reads no more."""
+        """Stops reading."""
         if self._reader is not None:
             self._reader.kill()
 
@@ -74,7 +74,7 @@ def _read_all(blocks: Iterator[bytes], arriving: Queue) -> None:
     try:
         for block in blocks:
             arriving.put(block)
-    except Exception as error:  # raised again where the blocks are taken
+    except Exception as error:  # raised again in the greenlet that takes the blocks
         arriving.put(error)
     else:
         arriving.put(None)
@@ -82,30 +82,30 @@ def _read_all(blocks: Iterator[bytes], arriving: Queue) -> None:
 
 @dataclass
 class LiveUpload:
-    """An upload that is received in a greenlet of its own."""
+    """An upload that is received in a separate greenlet."""
 
     paused_or_ended: Event = field(default_factory=Event)
-    """Set when the sender has paused for the first time, or the upload has ended."""
+    """Set when the sender has paused for the first time, or when the upload has ended."""
     pauses: Pauses = field(default_factory=Pauses)
-    """Marks the pauses of its body."""
+    """Marks the pauses of the body."""
     head: bytes | None = None
-    """What stands before the result's first row; None if that is not known yet."""
+    """Header line of the result, or None if it is not known yet."""
     chunks: int = 0
-    """Number of chunks of which workers know."""
+    """Number of chunks that workers can already score."""
 
     def start(self, receive: Callable[[OnProgress], Submitted], at_end: Callable[[], None]) -> None:
-        """Starts receiving; `receive` is given what to call as it goes on, and `at_end` is called at its end."""
+        """Starts receiving. `receive` gets a function to report its progress. `at_end` is called at its end."""
         self._greenlet = gevent.spawn(self._outcome_of, receive)
         self._greenlet.link(lambda _: at_end())
         self._greenlet.link(lambda _: self.paused_or_ended.set())
 
     @property
     def has_ended(self) -> bool:
-        """Whether all has been received, or it was given up."""
+        """Whether the upload was received or stopped."""
         return bool(self._greenlet.ready())
 
     def result(self) -> Submitted:
-        """What became of it; waits for the end.
+        """Waits for the end of the upload, and returns its outcome.
 
         Raises:
             Refused, Unavailable: as `Jobs.submit_file`.
@@ -116,7 +116,7 @@ class LiveUpload:
         return outcome  # type: ignore[no-any-return]
 
     def stop(self) -> None:
-        """Gives it up, if it has not ended: nothing is left behind."""
+        """Stops the upload if it has not ended, and removes what was stored of it."""
         self._greenlet.kill()
 
     def _outcome_of(self, receive: Callable[[OnProgress], Submitted]) -> Submitted | RowcastError:
@@ -141,10 +141,10 @@ class LiveUploads:
         self._count = 0
 
     def start(self, upload: LiveUpload, receive: Callable[[OnProgress], Submitted]) -> None:
-        """Starts receiving an upload; it counts until all of it has been received, or it was given up.
+        """Starts receiving an upload, which counts until it was received or stopped.
 
         Raises:
-            LiveUploadsFull: as many as may be are open.
+            LiveUploadsFull: the limit of open uploads is reached.
         """
         if self._count >= self._limit:
             raise LiveUploadsFull(self._limit)

@@ -1,4 +1,4 @@
-"""A multipart form whose file streams by: the part `file`, and options before it or after it (RFC 7578)."""
+"""Reads a multipart form (RFC 7578) as a stream: the part `file`, and options before or after it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ MAX_FIELD_BYTES = 64 * 1024
 MAX_PARTS = 100
 
 HELD_BYTES = 8 * 1024 * 1024
-"""A file up to here is held back until the form has ended, so that options may follow it."""
+"""Files up to this size are held back until the form has ended, so that options may follow them."""
 
 _MEMORY_BYTES = 256 * 1024
-"""What is held of a file beyond this lies on disk, for there may be thousands of uploads at a time."""
+"""Held bytes beyond this number are on disk, because there may be thousands of uploads at a time."""
 
 _BLOCK_BYTES = 1024 * 1024
 
@@ -35,11 +35,11 @@ class Form:
 def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
     """Reads the fields and at most the first `HELD_BYTES` of the file.
 
-    Of a larger file the fields are those before it, and one behind it is refused when the content has been read.
+    If the file is larger, only fields before it are read. A field after it is refused when the content has been read.
 
     Raises:
-        BrokenForm: it is not a multipart form, or breaks off. NoFile: it has no part `file`, or another file.
-        OptionValue: a field is given twice. TooLarge: a field, or the number of parts, is over the limit.
+        BrokenForm: it is not a multipart form, or is cut off. NoFile: the part `file` is missing, or not the only file.
+        OptionValue: a field is given twice. TooLarge: a field or the number of parts exceeds the limit.
     """
     events = _events(_at_safe_edges(blocks, boundary), MultipartDecoder(boundary, max_parts=MAX_PARTS))
     form = Form()
@@ -51,7 +51,7 @@ def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
                 name, value = event.name, b""
             case File() if event.name == "file":
                 if form.filename is not None or held is not None:
-                    raise NoFile.at("file", "the form has more than one file: send each by itself")
+                    raise NoFile.at("file", "the form has more than one file: send each file separately")
                 form.filename = event.filename or None
                 held = SpooledTemporaryFile(_MEMORY_BYTES)  # noqa: SIM115 (closed when it has been read)
                 if not _hold(events, held):
@@ -59,7 +59,7 @@ def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
                     return form
                 form.content = _read(held)
             case File():
-                raise NoFile.at(event.name, "a file in a part of this name; the file's part is called 'file'")
+                raise NoFile.at(event.name, "is a file, but the file must be in the part 'file'")
             case Data():
                 value += event.data
                 if len(value) > MAX_FIELD_BYTES:
@@ -73,7 +73,7 @@ def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
 
 def _add(fields: dict[str, str], name: str, value: bytes) -> None:
     if name in fields:
-        raise OptionValue.at(name, "given more than once")
+        raise OptionValue.at(name, "is given more than once")
     try:
         fields[name] = value.decode()
     except UnicodeDecodeError:
@@ -81,7 +81,7 @@ def _add(fields: dict[str, str], name: str, value: bytes) -> None:
 
 
 def _hold(events: Iterator[Event], held: IO[bytes]) -> bool:
-    """Puts the file aside; returns whether it has ended, and not only reached the limit."""
+    """Copies the file into `held`. Returns True at its end, and False if it exceeds `HELD_BYTES`."""
     for event in events:
         if isinstance(event, Data):
             held.write(event.data)
@@ -118,10 +118,10 @@ def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Even
             while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
                 yield event
             if isinstance(event, Epilogue):
-                for _ in blocks:  # RFC 2046 §5.1.1: whatever follows the last boundary is ignored
+                for _ in blocks:  # RFC 2046 §5.1.1: anything after the last boundary is ignored
                     pass
                 return
-            if len(decoder.buffer) > MAX_FIELD_BYTES:  # content leaves at once, so this is no content
+            if len(decoder.buffer) > MAX_FIELD_BYTES:  # content is passed on at once, so these are headers
                 raise TooLarge("The headers of a form part", MAX_FIELD_BYTES, "fixed")
         decoder.receive_data(None)
         while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
@@ -133,9 +133,9 @@ def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Even
 
 
 def _at_safe_edges(blocks: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:
-    """The same bytes, divided so that no block ends within the line of a boundary.
+    """Yields the same bytes in blocks that never end within the line of a boundary.
 
-    Werkzeug 3.1 takes the CR in front of a boundary for content if a block ends behind the boundary's first hyphen.
+    Werkzeug 3.1 treats the CR before a boundary as content if a block ends after the boundary's first hyphen.
     """
     longest = len(b"\r\n--%b--\r\n" % boundary)
     held = b""

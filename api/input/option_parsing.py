@@ -1,4 +1,4 @@
-"""What a request asks for beside its rows: the options, and how long the caller would wait."""
+"""The options of a request, and the time for which the caller wants to wait."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -32,34 +32,34 @@ FOLLOW = query(
 """OpenAPI entry of the parameter that `query_follow` reads."""
 
 _MAX_NAMES = 100
-"""Of more names than this most are unknown, and the first tell enough."""
+"""Names after this many are not checked: most of them would be unknown, and the first show what is wrong."""
 
 _NAME_CHARACTERS = 200
-"""How much of a name is told back."""
+"""Number of characters of an unknown name that the message repeats."""
 
 _UNKNOWN = "extra_forbidden"
-"""What pydantic calls a field that the model does not have."""
+"""Pydantic's error type for a field that the model does not have."""
 
 _NOT_OPTIONS = {"wait", "follow"}
-"""Query parameters of `POST /predict` that are no options of the job."""
+"""Query parameters of `POST /predict` that are not options of the job."""
 
 
 def read_options(body: Mapping[str, Any] | None = None) -> Options:
-    """The options in the query and, beside the rows, in the body.
+    """Returns the options in the query and in the body, of which `body` has the fields other than the rows.
 
     Raises:
-        UnknownOption: there is no such option. OptionValue: one is given twice, or has a value that does not fit.
+        UnknownOption: an option does not exist. OptionValue: one is given twice, or its value is not valid.
     """
     given: dict[str, Any] = {}
     for name, values in request.args.lists():
         if name in _NOT_OPTIONS:
             continue
         if len(values) > 1:
-            raise OptionValue.at(name, "given more than once")
+            raise OptionValue.at(name, "is given more than once")
         given[name] = values[0]
     for name, value in (body or {}).items():
         if name in given:
-            raise OptionValue.at(name, "given more than once")
+            raise OptionValue.at(name, "is given more than once")
         given[name] = value
     try:
         return Options(**dict(islice(given.items(), _MAX_NAMES)))
@@ -79,36 +79,39 @@ def _fault(fault: Any) -> dict[str, str]:
 
 
 def query_wait() -> float | None:
-    """`?wait=SECONDS`, or None where it is not given.
+    """Returns the value of `?wait=SECONDS`, or None if it is not given.
 
     Raises:
-        OptionValue: it is no number from 0 to 60.
+        OptionValue: it is not a number from 0 to 60.
     """
     text = request.args.get("wait")
     if text is None:
         return None
     seconds = _seconds(text)
     if seconds is None or seconds > MAX_WAIT_SECONDS:
-        raise OptionValue.at("wait", f"takes seconds from 0 to {MAX_WAIT_SECONDS:g}")
+        raise OptionValue.at("wait", f"must be a number of seconds from 0 to {MAX_WAIT_SECONDS:g}")
     return seconds
 
 
 def query_follow() -> bool:
-    """`?follow=true`: whether the result is to come part by part.
+    """Returns whether `?follow=true` is given, which asks for the result part by part.
 
     Raises:
         OptionValue: it is neither `true` nor `false`.
     """
     text = request.args.get("follow", "false")
     if text not in ("true", "false"):
-        raise OptionValue.at("follow", "takes true or false")
+        raise OptionValue.at("follow", "must be true or false")
     return text == "true"
 
 
 def preferred_wait() -> float | None:
-    """`Prefer: wait=SECONDS` (RFC 7240), at most 60, or None; one that makes no sense is ignored, as the RFC wants."""
+    """Returns the seconds of `Prefer: wait=SECONDS` (RFC 7240), at most 60, or None.
+
+    A value that is not valid is ignored, as the RFC requires.
+    """
     for preference in parse_list_header(request.headers.get("Prefer", "")):
-        name, _, value = preference.partition(";")[0].partition("=")  # behind a semicolon stand its parameters
+        name, _, value = preference.partition(";")[0].partition("=")  # parameters follow a semicolon
         if name.strip().lower() == "wait":
             seconds = _seconds(value.strip().strip('"'))
             return None if seconds is None else min(seconds, MAX_WAIT_SECONDS)

@@ -1,4 +1,4 @@
-"""A request's body as blocks: counted, decompressed, limited, and never held whole."""
+"""A request's body as blocks, which are counted, limited and decompressed. Only small bodies are held in memory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,24 +17,25 @@ BODY_ERRORS = (Unreadable, TooLarge, UnsupportedType, Unprocessable)
 
 STEP_BYTES = 32 * 1024
 STALL_SECONDS = 30.0
-"""How long a caller may send nothing in the middle of a body."""
+"""Time for which a caller may send nothing in the middle of a body."""
 
 LIVE_STALL_SECONDS = 3600.0
-"""The same for one that follows the result: `tail -f` may have nothing to say for a long time."""
+"""The same for a caller that follows the result: `tail -f` may be silent for a long time."""
 
 _FIRST_BYTES = 64 * 1024
-"""Up to here blocks are what has arrived, however little, so that a header line is checked as soon as it is there."""
+"""For the first bytes of a body, a block is whatever has arrived, so that a header line is checked at once."""
 
 
 def read_blocks(settings: Settings, *, pauses: Pauses | None = None) -> Iterator[bytes]:
-    """The body, decompressed where `Content-Encoding` says so.
+    """Returns the blocks of the body, decompressed if `Content-Encoding` says so.
 
-    With `pauses` blocks are what has arrived, and an empty one says that the sender pauses; it may do so for an hour.
+    With `pauses`, a block is whatever has arrived, and an empty block means that the sender pauses, which it may do for
+    an hour.
 
     Raises:
-        BodyCutShort: it breaks off or stalls. BrokenCompression: it is not gzip.
-        TooLarge: it is over the limit, compressed or not.
-        UnsupportedType: another content encoding.
+        BodyCutShort: the body is cut off or stalls. BrokenCompression: it is not gzip.
+        TooLarge: it exceeds the limit, compressed or decompressed.
+        UnsupportedType: the content encoding is not supported.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     raw = _raw_blocks(settings.max_upload_bytes, live=pauses is not None)
@@ -42,15 +43,15 @@ def read_blocks(settings: Settings, *, pauses: Pauses | None = None) -> Iterator
     if encoding in ("gzip", "x-gzip"):
         return gunzip(raw, settings.max_upload_bytes)
     if encoding not in ("identity", ""):
-        raise UnsupportedType(f"Content-Encoding {encoding!r} is not known here; send gzip or none.")
+        raise UnsupportedType(f"Content-Encoding {encoding!r} is not supported; send gzip, or remove the header.")
     return raw
 
 
 def read_whole(settings: Settings) -> bytes:
-    """A small body, whole.
+    """Returns the whole of a small body.
 
     Raises:
-        TooLarge: it is over the limit of JSON bodies.
+        TooLarge: it exceeds the limit of JSON bodies.
     """
     data = bytearray()
     for block in read_blocks(settings):
@@ -61,7 +62,7 @@ def read_whole(settings: Settings) -> bytes:
 
 
 def in_steps(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in small blocks, for work that takes so long on each that others would notice."""
+    """Yields the same bytes in small blocks, for slow work on each block: other requests run between two of them."""
     for block in blocks:
         for start in range(0, len(block), STEP_BYTES):
             yield block[start : start + STEP_BYTES]
@@ -79,7 +80,7 @@ def _raw_blocks(max_bytes: int, *, live: bool) -> Iterator[bytes]:
 def _read(
     environ: dict[str, Any], expected: int | None, max_bytes: int, first_bytes: int, stall_seconds: float
 ) -> Iterator[bytes]:
-    """Blocks of a megabyte, but up to `first_bytes` what has arrived, however little."""
+    """Yields blocks of a megabyte. Within the first `first_bytes` a block is whatever has arrived."""
     socket = environ.get("gunicorn.socket")
     if socket is not None:
         socket.settimeout(stall_seconds)
@@ -91,8 +92,8 @@ def _read(
             left = BLOCK_BYTES if expected is None else min(BLOCK_BYTES, expected - got)
             block = read_some(body, left) if got < first_bytes else body.read(left)
         except TimeoutError:
-            raise BodyCutShort(f"The body stalled for {stall_seconds:g} s.") from None
-        except Exception as error:  # the server's own errors: a chunk that is none, a connection that is cut
+            raise BodyCutShort(f"The body stalled: no data arrived for {stall_seconds:g} s.") from None
+        except Exception as error:  # gunicorn's own errors, for example an invalid chunk or a cut connection
             raise BodyCutShort(f"The body broke off: {type(error).__name__}.") from error
         if not block:
             break

@@ -1,4 +1,4 @@
-"""The bytes of a body as they arrive: gunicorn's `read` waits until there are as many as it was asked for."""
+"""Reads the bytes of a body as they arrive. gunicorn's `read` would wait for as many as it is asked for."""
 
 import io
 from typing import Any
@@ -7,10 +7,12 @@ from gunicorn.http.body import ChunkedReader, LengthReader
 
 
 def read_some(body: Any, max_bytes: int) -> bytes:
-    """The next bytes of `wsgi.input`, however few have come; none at the end of the body.
+    """Returns the next bytes of `wsgi.input`, however few have arrived, or no bytes at the end of the body.
+
+    If the server is not gunicorn, it reads `max_bytes`.
 
     Raises:
-        What `read` raises. `max_bytes` is for other servers' bodies, of which so many are read.
+        The exceptions of `read`.
     """
     reader = getattr(body, "reader", None)
     if not isinstance(reader, LengthReader | ChunkedReader):
@@ -21,7 +23,7 @@ def read_some(body: Any, max_bytes: int) -> bytes:
     try:
         return _read_length(reader) if isinstance(reader, LengthReader) else _read_chunks(reader)
     except Exception:
-        body.failed = True  # as its own `read` does: the connection must not be used again
+        body.failed = True  # as gunicorn's `read` does: the connection must not be used again
         raise
 
 
@@ -36,7 +38,7 @@ def _read_length(reader: Any) -> bytes:
     if not reader.length:
         return b""
     data: bytes = reader.unreader.read(None, read_ahead=reader.length)
-    if len(data) > reader.length:  # the next request on the same connection
+    if len(data) > reader.length:  # belongs to the next request on the same connection
         reader.unreader.unread(data[reader.length :])
         data = data[: reader.length]
     reader.length -= len(data)

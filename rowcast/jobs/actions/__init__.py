@@ -1,1 +1,1 @@
-"""What is done with jobs as a whole: submitting one, receiving an upload."""
+"""Actions on whole jobs: submit, receive an upload, cancel, retry, delete."""

@@ -1,6 +1,6 @@
-"""Receiving: an upload is cut, stored and told of, chunk by chunk, as its bytes go by.
+"""Receives an upload: cuts it into chunks, stores each one and adds it to Redis, while the rest still arrives.
 
-Workers score the first chunks while the rest still arrives. Nobody else hears of the job before all of it is there.
+Workers score the first chunks at once. No call and no list shows the job before the whole upload has arrived.
 """
 
 import time
@@ -22,17 +22,17 @@ from rowcast.logs import logger
 from rowcast.settings import Settings
 
 OnProgress = Callable[[bytes, int, bool], None]
-"""Is given the head of the result, the number of chunks of which workers know, and whether the sender pauses."""
+"""Called with the result's header line, the number of chunks in Redis, and whether the sender pauses."""
 
-_TELL_SECONDS = 60.0
-"""How often an upload that goes on says so: far more often than it is taken for dead (job_records.py)."""
+_TOUCH_SECONDS = 60.0
+"""How often a running upload is kept alive: far more often than upkeep takes it for dead (`job_records.py`)."""
 
 
 class UploadReceiver:
-    """One upload on its way in.
+    """One upload that is being received.
 
     Raises:
-        Refused: the input is wrong. Unavailable: the store is away.
+        Refused: something in the input is wrong. Unavailable: the store cannot be reached.
     """
 
     def __init__(
@@ -46,9 +46,10 @@ class UploadReceiver:
         is_generated: bool = False,
         on_progress: OnProgress | None = None,
     ) -> None:
-        """`is_generated`: the CSV was made here from rows in another form, so a row of nothing is a row.
+        """Prepares to receive an upload.
 
-        `on_progress` is called as the upload goes on, once the first line is known.
+        `is_generated` means that the gateway made the CSV from JSON rows, so a blank row counts as a row.
+        `on_progress` is called after each block, once the first line is known.
         """
         options, features = request.options, tuple(request.manifest.feature_names)
         self._uploads, self._files, self._request, self._id = uploads, files, request, id
@@ -67,14 +68,14 @@ class UploadReceiver:
             keeps_blank_rows=is_generated,
         )
         self._plan: list[PlanEntry] = []
-        self._told_at = time.monotonic()
+        self._touched_at = time.monotonic()
         self._is_followed = True
-        """Whether Redis knows of every chunk so far; where it lost one, the job is made at the end, and scored then."""
+        """Whether Redis has every chunk so far. If it lost one, the job is made and scored at the end only."""
 
     def take(self, blocks: Iterable[bytes]) -> NewJob:
-        """Takes the input in blocks of any size, and answers the job that it makes.
+        """Receives the input in blocks of any size, and returns the job to make of it.
 
-        An empty block says that the sender pauses: the rows that have come so far are scored now.
+        An empty block means that the sender pauses: the rows that have arrived are then scored.
         """
         if not self._request.options.header:
             self._check(Header(b"", tuple(self._request.manifest.feature_names)))
@@ -84,7 +85,7 @@ class UploadReceiver:
                 self._store(chunk)
             self._announce(known)
             self._report(paused=not block)
-        for chunk in self._chunker.end():  # these are told of with the job itself
+        for chunk in self._chunker.end():  # these chunks come into Redis with the job itself
             if chunk.rows or self._request.options.output == "joined":
                 self._store(chunk)
         head = self._head()
@@ -94,28 +95,28 @@ class UploadReceiver:
     def _report(self, *, paused: bool) -> None:
         if self._on_progress is None:
             return
-        self._say_that_it_goes_on()
+        self._keep_alive()
         if self._is_followed and (self._chunker.header or self._chunker.rows_total):
             self._on_progress(self._head(), len(self._plan), paused)
 
-    def _say_that_it_goes_on(self) -> None:
-        if time.monotonic() - self._told_at > _TELL_SECONDS:
+    def _keep_alive(self) -> None:
+        if time.monotonic() - self._touched_at > _TOUCH_SECONDS:
             self._uploads.touch(self._id)
-            self._told_at = time.monotonic()
+            self._touched_at = time.monotonic()
 
     def _store(self, chunk: Chunk) -> None:
-        self._say_that_it_goes_on()
+        self._keep_alive()
         self._files.put_input(self._id, chunk.number, chunk.data)
         self._plan.append(PlanEntry(chunk.first_row, chunk.rows, len(chunk.data)))
 
     def _announce(self, known: int) -> None:
-        """Tells of the chunks from number `known` on, all at once: there may be many in a block."""
+        """Adds the chunks from number `known` on to Redis, all at once, because a block may contain many."""
         if not self._is_followed or known == len(self._plan):
             return
         first = self._job(self._head()) if known == 0 else None
         try:
             self._is_followed = self._uploads.add_chunks(self._id, known, self._plan[known:], first)
-        except Unavailable as error:  # it may be back when the job is made
+        except Unavailable as error:  # Redis may be reachable again when the job is made
             self._is_followed = False
             logger("gateway").warning("chunks_not_announced", job=self._id, first=known, reason=error.detail)
 
@@ -132,11 +133,11 @@ class UploadReceiver:
 
     @property
     def _options(self) -> Options:
-        """The options, with the delimiter that was found."""
+        """The options with the delimiter that was detected."""
         return self._request.options.model_copy(update={"delimiter": self._chunker.delimiter})
 
     def _job(self, head: bytes) -> NewJob:
-        """The job by what has arrived so far."""
+        """Returns the job that consists of the rows so far."""
         request, chunker = self._request, self._chunker
         columns = chunker.header.columns if chunker.header else tuple(request.manifest.feature_names)
         spec = Spec(
