@@ -27,7 +27,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 """Policy of our pages: they may only load our own files, have no inline script or style, and cannot be framed."""
 
 PROBES = ("/health", "/ready")
-"""Paths of probes, whose requests are only logged at the level `debug`."""
+"""Paths of probes. Their requests are only logged at the level `debug`."""
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
 

@@ -94,7 +94,7 @@ _DOCUMENTED = Call(
         header("Content-Encoding", "`gzip` if the body is compressed with gzip.", enum=["gzip"]),
         header(
             "Content-Disposition",
-            'Gives the file name of a body that is not a form, for example `attachment; filename="trip.csv"`.',
+            'The file name of a body that is not a form, for example `attachment; filename="trip.csv"`.',
         ),
     ),
     {JSON: OneRow | ManyRows, **dict.fromkeys(CSV_TYPES), NDJSON: None, "multipart/form-data": Form},

@@ -200,7 +200,7 @@ class MissingColumns(Unprocessable):
     )
 
     def __init__(self, columns: Sequence[str], nearest: Mapping[str, str | None], delimiter: str | None = None) -> None:
-        """`nearest` maps each missing column to the closest name in the header, or to None.
+        """Makes the message. `nearest` maps each missing column to the closest name in the header, or to None.
 
         `delimiter` is the one with which the header was read, in the form of the option, for example `tab`.
         """

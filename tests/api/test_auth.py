@@ -66,7 +66,7 @@ def root(guarded: Guarded) -> Iterator[httpx.Client]:
 
 
 def made(client: httpx.Client) -> str:
-    """The id of a new job."""
+    """Makes a job, and returns its id."""
     response = client.post("/predict", content=GOOD, headers=CSV)
     assert response.status_code == 202, response.text
     return str(response.json()["id"])
@@ -81,7 +81,7 @@ def problem_of(response: httpx.Response, status: int) -> dict:
 
 
 def test_every_call_but_those_of_probes_asks_for_a_key(nobody: httpx.Client, settings: Settings) -> None:
-    asked = 0
+    requests_made = 0
     for rule in create_app(settings).url_map.iter_rules():
         path = rule.rule.replace("<id>", new_id())
         if re.fullmatch(r"/|/(health|ready|metrics|openapi\.json|docs|(docs|static)/.*)", path):
@@ -90,8 +90,8 @@ def test_every_call_but_those_of_probes_asks_for_a_key(nobody: httpx.Client, set
             response = nobody.request(method, path)
             assert response.status_code == 401, (method, path)
             assert response.headers["WWW-Authenticate"] == "Bearer"
-            asked += 1
-    assert asked > 20
+            requests_made += 1
+    assert requests_made > 20
     assert nobody.get("/health").status_code == 200
     assert nobody.get("/ready").json()["checks"]["redis"]["ok"]
     problem_of(nobody.get("/what/there/never/was"), 401)
@@ -183,12 +183,12 @@ def test_where_the_gateway_is_open_anybody_moves_an_alias(http: httpx.Client) ->
     problem_of(http.put("/models/titanic/aliases/..%2fx", json={"version": "1"}), 404)
 
 
-def test_a_key_that_is_made_while_the_gateway_runs_works_and_one_that_is_removed_does_not(guarded: Guarded) -> None:
+def test_keys_that_are_made_or_removed_apply_while_the_gateway_runs(guarded: Guarded) -> None:
     secret = api_keys.new(guarded.file, "late")
     with httpx.Client(base_url=guarded.stack.url, headers={"X-API-Key": secret}) as late:
         until(lambda: late.get("/jobs").status_code == 200, "the new key is known")
         api_keys.remove(guarded.file, "late")
-        until(lambda: late.get("/jobs").status_code == 401, "the old key is forgotten")
+        until(lambda: late.get("/jobs").status_code == 401, "the old key no longer works")
 
 
 def test_a_file_that_is_spoilt_while_the_gateway_runs_changes_no_key(guarded: Guarded, alice: httpx.Client) -> None:
@@ -199,7 +199,7 @@ def test_a_file_that_is_spoilt_while_the_gateway_runs_changes_no_key(guarded: Gu
         assert alice.get("/models").status_code == 200
         return "keys_kept" in guarded.stack.log("gateway")
 
-    until(is_told, "the log tells of the bad line")
+    until(is_told, "the log names the bad line")
     guarded.file.write_text(text)
 
 

@@ -38,7 +38,7 @@ def refused(response: httpx.Response, status: int, *words: str) -> dict:
     assert problem["status"] == status
     assert problem["request_id"] == response.headers["X-Request-ID"]
     assert {"type", "title", "detail"} <= problem.keys()
-    assert problem["type"] not in GENERAL, "programs cannot tell it from others"
+    assert problem["type"] not in GENERAL, "programs cannot distinguish it from others"
     assert problem["help"] == f"/docs/errors#{problem['type'].rpartition(':')[2]}"
     for word in words:
         assert word in response.text

@@ -1,4 +1,4 @@
-"""Calls that race with `DELETE`: each finds the job as it was, or gone; none hears that there never was one."""
+"""Calls that race with `DELETE`: each finds the job as it was, or gone; none gets a 404 as if it had never existed."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -41,5 +41,5 @@ def test_no_call_that_races_with_a_delete_answers_404(gateway: Stack) -> None:
             ) == [
                 204,
                 410,
-            ], "one deletes it, the other hears that it is gone"
+            ], "one deletes it, the other gets 410"
             assert {http.request(method, here + path).status_code for method, path in CALLS} == {410}

@@ -12,7 +12,7 @@ from programs import Stack
 
 BODY = b'{"features": [25, 3]}'
 SOON_SECONDS = 5
-"""Longer than this nobody waits, whoever else is slow."""
+"""No caller waits longer than this because another one is slow."""
 
 
 def send(gateway: Stack, data: bytes) -> bytes:
@@ -39,7 +39,7 @@ def statuses(answer: bytes) -> list[int]:
 
 
 def workers(gateway: Stack) -> list[int]:
-    """The processes that serve; gunicorn's first process starts another where one dies."""
+    """Returns the ids of the serving processes. If one dies, gunicorn's first process starts another."""
     return [child.pid for child in psutil.Process(gateway.processes["gateway"].pid).children()]
 
 

@@ -1,4 +1,4 @@
-"""The gateway's storage: the same verbs, and whoever waits for one waits alone."""
+"""The gateway's storage: the same methods, and a slow call delays only its own request."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The error tree: every type is whole, stable and told apart, wherever it is written."""
+"""The error tree: every type is complete, stable and different from the others, wherever it is written."""
 
 import re
 from pathlib import Path
@@ -22,8 +22,8 @@ def test_no_two_classes_have_the_same_type() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
 def test_every_type_says_what_it_is_and_what_to_do(kind: type[errors.RowcastError]) -> None:
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", kind.slug)
-    assert "title" in vars(kind), "a title of its own"
-    assert vars(kind).get("__doc__"), "a cause of its own"
+    assert "title" in vars(kind), "it must not inherit its title"
+    assert vars(kind).get("__doc__"), "it must not inherit its cause"
     assert kind.cause().endswith(".")
     assert kind.remedy.endswith(".")
     assert 400 <= status_of(kind) < 600
@@ -36,13 +36,13 @@ def test_every_problem_that_a_script_of_redis_writes_is_of_the_tree() -> None:
 
 
 def test_a_problem_is_whole_and_its_help_lies_below_the_prefix() -> None:
-    error = errors.OptionValue.at("wait", "takes seconds")
+    error = errors.OptionValue.at("wait", "must be a number")
     assert problem(error.recorded(), "/rowcast") == {
         "type": "urn:rowcast:problem:option-value",
         "title": "Invalid value of an option",
         "status": 422,
-        "detail": "wait: takes seconds",
-        "errors": [{"where": "wait", "message": "takes seconds"}],
+        "detail": "wait: must be a number",
+        "errors": [{"where": "wait", "message": "must be a number"}],
         "help": "/rowcast/docs/errors#option-value",
     }
 
@@ -61,7 +61,7 @@ def test_a_type_of_a_later_version_is_still_a_problem() -> None:
 
 def test_a_subclass_without_a_type_of_its_own_has_that_of_its_parent() -> None:
     class Local(errors.UnknownJob):
-        """A test's own."""
+        """An error that only this test knows."""
 
     assert problem(Local("gone").recorded(), "")["type"] == "urn:rowcast:problem:unknown-job"
     assert api.error_responses.status_of(Local) == 404

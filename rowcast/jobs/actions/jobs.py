@@ -91,7 +91,7 @@ class Jobs:
         is_generated: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Submitted:
-        """Makes a job of a CSV file, whose blocks may have any size. Its rows are stored and counted as they arrive.
+        """Makes a job of a CSV file in blocks of any size. Its rows are stored and counted as they arrive.
 
         `is_generated` and `on_progress` are those of `UploadReceiver`. If this raises, nothing is left behind.
 
@@ -173,7 +173,7 @@ class Jobs:
         return self._files.delete(id)
 
     def expire(self, id: str, expire_record: Callable[[str], object]) -> None:
-        """Expires a job whose retention time is over. Upkeep sweeps its files afterwards.
+        """Expires a job at the end of its retention time. Upkeep sweeps its files afterwards.
 
         `expire_record` marks the job's record as expired, and adds its files to those that upkeep sweeps.
         """

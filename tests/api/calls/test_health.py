@@ -13,7 +13,7 @@ NODE = "machine:1"
 
 @pytest.fixture
 def workers(gateway: Stack) -> Iterator[WorkerRegistry]:
-    """A table of workers in which one lives."""
+    """Returns a registry of workers with one live worker."""
     workers = WorkerRegistry(gateway.redis)
     workers.heartbeat(NODE, 2)
     yield workers

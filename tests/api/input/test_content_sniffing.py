@@ -33,8 +33,8 @@ class _Unseekable:
         self.write, self.flush = file.write, file.flush
 
 
-def read(data: bytes, size: int = 1000, most: int = 10**9) -> bytes:
-    return b"".join(unpacked((data[start : start + size] for start in range(0, len(data), size)), most))
+def read(data: bytes, size: int = 1000, max_bytes: int = 10**9) -> bytes:
+    return b"".join(unpacked((data[start : start + size] for start in range(0, len(data), size)), max_bytes))
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

@@ -1,4 +1,4 @@
-"""JSON into CSV: whatever blocks the lines come in, and what is told of names beyond number and length."""
+"""JSON to CSV: lines may be split into blocks anywhere, and messages about many or long names stay short."""
 
 import json
 from itertools import pairwise

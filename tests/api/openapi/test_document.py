@@ -1,4 +1,4 @@
-"""The document of the API is true: every route is in it, and what the gateway answers agrees with it."""
+"""The OpenAPI document is true: every route is in it, and the gateway's responses agree with it."""
 
 import os
 import re
@@ -30,7 +30,7 @@ CHROMIUM = [
 
 @pytest.fixture(scope="module")
 def guarded(make_stack: Callable[..., Stack]) -> Stack:
-    """The service with keys."""
+    """Starts the service with API keys."""
     stack = make_stack(ROWCAST_RATE_LIMIT="1000000")
     stack.environment["ROWCAST_API_KEYS_FILE"] = str(stack.folder / "keys")
     stack.environment["ADMIN"] = api_keys.new(stack.folder / "keys", "root", Role.ADMIN)
@@ -42,9 +42,9 @@ def guarded(make_stack: Callable[..., Stack]) -> Stack:
 def call_all(stack: Stack, key: str | None = None) -> None:
     """Calls the gateway with what the document allows and with what it does not, the same calls in every run.
 
-    Bodies that the document allows may still be refused: a model takes rows of its own columns alone.
+    Bodies that the document allows may still be refused, because a model only accepts rows with its columns.
     """
-    # With a key in every call, also those that shall have none are let in: tests/api/test_auth.py looks at these.
+    # With a key in every call, calls that should fail without one succeed: tests/api/test_auth.py checks these.
     with_key = [f"--header=X-API-Key: {key}", "--exclude-checks=positive_data_acceptance,ignored_auth"]
     command = [
         Path(sys.executable).with_name("schemathesis"), "run", f"{stack.url}/openapi.json",
@@ -140,7 +140,7 @@ def test_the_document_lists_the_content_types_that_the_gateway_names(stack: Stac
     named = re.search(r"send one of (.+)\.$", refused.json()["detail"])
     assert refused.status_code == 415
     assert named is not None
-    # What curl sends if it is told nothing is taken, but a client made from the document would send a form of fields.
+    # curl's default content type is accepted, but a client made from the document would send form fields under it.
     taken = set(named[1].split(", ")) - {"application/x-www-form-urlencoded"}
     assert set(call_of(predict).bodies) == taken
 
