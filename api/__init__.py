@@ -1,1 +1,1 @@
-"""The gateway: a Flask application that takes jobs and answers for them. It opens no model and reads no table."""
+"""The gateway: a Flask application that accepts jobs and returns their results. It never loads a model."""

@@ -1,1 +1,1 @@
-"""The calls of the API: a group of them in each module."""
+"""The views of the API, one group of calls per module, each with its OpenAPI entry."""

@@ -1,1 +1,1 @@
-"""What a request brings: its body, read as it arrives, and its options."""
+"""Input from requests: bodies, which are read as they arrive, and options."""

@@ -45,7 +45,7 @@ _NOT_OPTIONS = {"wait", "follow"}
 
 
 def read_options(body: Mapping[str, Any] | None = None) -> Options:
-    """Returns the options in the query and in the body, of which `body` has the fields other than the rows.
+    """Returns the options in the query and in the body. `body` has the fields of the body, without the rows.
 
     Raises:
         UnknownOption: an option does not exist. OptionValue: one is given twice, or its value is not valid.

@@ -30,7 +30,7 @@ CSV_TYPES = (
 View = TypeVar("View", bound=Callable[..., Any])
 
 Content = Mapping[str, Any]
-"""Maps each media type to the Python type that its schema is made from. None stands for plain text."""
+"""Maps each media type to the Python type from which its schema is made. None means plain text."""
 
 _ATTRIBUTE = "openapi_call"
 """Name of the attribute under which `documented` stores a view's entry."""

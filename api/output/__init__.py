@@ -1,1 +1,1 @@
-"""What a caller gets: responses, and results streamed part by part."""
+"""Output to callers: responses, and results that are streamed part by part."""

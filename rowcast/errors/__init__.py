@@ -1,4 +1,4 @@
-"""The error tree: one class for each error that Rowcast raises on purpose. Its message says what is wrong, and where.
+"""The error tree: one class for each error that Rowcast raises on purpose. Its message says what is wrong and where.
 
     RowcastError                    internal-error
     ├── Refused                     the request is wrong; the caller can correct it          (request_errors.py)

@@ -27,7 +27,7 @@ from rowcast.settings import Settings
 class Jobs:
     """All jobs, as their owners may use them.
 
-    `owner` is the name of an API key. A job of another owner is unknown. None stands for every owner.
+    `owner` is the name of an API key. Jobs of other owners are unknown. None means every owner.
 
     Raises:
         Unavailable: from any method, if Redis or the store cannot be reached.
