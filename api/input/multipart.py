@@ -59,7 +59,7 @@ def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
                     return form
                 form.content = _read(held)
             case File():
-                raise NoFile.at(event.name, "is a file, but the file must be in the part 'file'")
+                raise NoFile.at(event.name, "is a file, but the file must be in the part called 'file'")
             case Data():
                 value += event.data
                 if len(value) > MAX_FIELD_BYTES:
