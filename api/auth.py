@@ -56,7 +56,7 @@ def _caller(keys: KeyRing) -> Key:
         if keys.refresh():
             logger("gateway").info("keys_read", keys=len(keys))
     except BadKeysFile as error:
-        logger("gateway").error("keys_kept", reason=error.detail, keys=len(keys))
+        logger("gateway").error("key_file_reload_failed", reason=error.detail, keys=len(keys))
     secret = _secret()
     if secret is None:
         raise NoKey("This call needs an API key: send `Authorization: Bearer KEY` or `X-API-Key: KEY`.")

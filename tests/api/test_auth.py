@@ -197,7 +197,7 @@ def test_a_file_that_is_spoilt_while_the_gateway_runs_changes_no_key(guarded: Gu
 
     def is_told() -> bool:
         assert alice.get("/models").status_code == 200
-        return "keys_kept" in guarded.stack.log("gateway")
+        return "key_file_reload_failed" in guarded.stack.log("gateway")
 
     until(is_told, "the log names the bad line")
     guarded.file.write_text(text)

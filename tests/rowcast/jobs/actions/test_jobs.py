@@ -11,8 +11,9 @@ from rowcast.jobs.actions.submit import is_job_id, new_id
 from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.job_records import NewJob, Records
+from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import Connection
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.states import Status
