@@ -19,12 +19,12 @@ from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS
 from api.services import Services, current_services
 from rowcast.errors import JobExpired, JobUnfinished, NoResult, NotAcceptable, ResultLost, Unprocessable, WrongState
 from rowcast.jobs.job import Job, RowResult
-from rowcast.jobs.result_header import ERRORS_HEADER
+from rowcast.jobs.results import errors_csv
+from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.jobs.states import Status
 
 blueprint = Blueprint("results", __name__, url_prefix="/jobs")
 
-_CSV = "text/csv; charset=utf-8"
 _STEM_CHARACTERS = 200
 
 
@@ -79,7 +79,7 @@ def get_errors(id: str) -> Response:
         raise JobExpired(f"The files of job {id} have expired. Send the rows again.")
     parts = Parts(current_services(), job.id, job.chunks_total)
     parts.require_whole(job.chunks_done)
-    head = ERRORS_HEADER
+    head = errors_csv.ERRORS_HEADER
 
     def stream() -> Iterator[bytes]:
         yield head
@@ -87,7 +87,7 @@ def get_errors(id: str) -> Response:
             if part.error_bytes:
                 yield parts.errors(number, PATIENCE_IN_STREAM_SECONDS)
 
-    response = Response(stream(), content_type=_CSV)
+    response = Response(stream(), content_type=errors_csv.CONTENT_TYPE)
     response.content_length = len(head) + sum(part.error_bytes for part in parts.stored)
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-errors.csv")
     return response
@@ -104,17 +104,19 @@ def _refuse_without_result(job: Job) -> None:
 
 
 def _refuse_other_forms() -> None:
-    if request.accept_mimetypes and not request.accept_mimetypes.best_match(["text/csv"]):
-        raise NotAcceptable("The result is only available as text/csv. Remove the header `Accept`, or add that type.")
+    if request.accept_mimetypes and not request.accept_mimetypes.best_match([RESULT_FORMAT.media_type]):
+        raise NotAcceptable(
+            f"The result is only available as {RESULT_FORMAT.media_type}. Remove the header `Accept`, or add that type."
+        )
 
 
 def _file(job: Job) -> Response:
     content = ResultBytes(current_services(), job)
     content.prefetch()  # if the store is unavailable, respond with 503 now instead of a broken 200 later
-    response = Response(content, content_type=_CSV, direct_passthrough=True)
+    response = Response(content, content_type=RESULT_FORMAT.content_type, direct_passthrough=True)
     response.content_length = job.result_bytes
     response.set_etag(job.id)
-    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.csv")
+    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.{RESULT_FORMAT.extension}")
     return partial_response(response, request.environ, job.result_bytes)
 
 
@@ -125,9 +127,10 @@ def _followed(job: Job) -> Response:
 
 def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Response:
     """Returns a response that streams the result of a job that has not ended. `filename` is that of the input."""
-    response = Response(blocks, content_type=_CSV, headers=UNBUFFERED)
+    response = Response(blocks, content_type=RESULT_FORMAT.content_type, headers=UNBUFFERED)
     response.set_etag(id)  # the bytes equal those of the finished result, so a broken download can be resumed
-    response.headers["Content-Disposition"] = _attachment(f"{_stem_of(id, filename)}-predictions.csv")
+    name = f"{_stem_of(id, filename)}-predictions.{RESULT_FORMAT.extension}"
+    response.headers["Content-Disposition"] = _attachment(name)
     return response
 
 

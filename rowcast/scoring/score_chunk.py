@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
-from rowcast.csv.write import csv_row
 from rowcast.jobs.number_summary import Numbers
 from rowcast.jobs.options import Options
+from rowcast.jobs.results.errors_csv import error_rows
+from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.jobs.summary import MAX_OUTPUTS, Outputs, Summary
 from rowcast.scoring.failure_reason import Reason, likely_reason
 from rowcast.scoring.predict import Outcome, Predict, SearchAborted, Wanted, added_cells, counts, predict_good
@@ -72,8 +73,8 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
     is_all_bad = 0 < len(faults) == count
     reason = likely_reason(data, rows.fields, faults, len(spec.columns), options) if is_all_bad else None
     return Part(
-        data=_joined(data, rows.fields, _added(rows, outcome, model, options), spec),
-        errors=b"".join(csv_row([fault.row, fault.column, fault.value, fault.message]) for fault in faults),
+        data=_rows(data, rows.fields, _added(rows, outcome, model, options), spec),
+        errors=error_rows((fault.row, fault.column, fault.value, fault.message) for fault in faults),
         rows=count,
         rows_failed=len(faults),
         summary=_summary(outcome, model),
@@ -89,7 +90,12 @@ def unscored(data: bytes, model: "LoadedModel", spec: ChunkSpec) -> Part:
     fields = scan.split(data, inside, options.delimiter, len(spec.columns))
     added = [_empty_cells(model, options)] * len(fields.lines)
     summary = Summary(classes={}) if model.manifest.task == "classification" else Summary(numbers=Numbers())
-    return Part(_joined(data, fields, added, spec), b"", 0, 0, summary, None, ())
+    return Part(_rows(data, fields, added, spec), b"", 0, 0, summary, None, ())
+
+
+def _rows(data: bytes, fields: scan.Fields, added: list[bytes], spec: ChunkSpec) -> bytes:
+    """Returns the rows of the result, in the format of results."""
+    return RESULT_FORMAT.rows(data, fields, added, columns=spec.columns, line_end=spec.line_end, options=spec.options)
 
 
 def _added(rows: Rows, outcome: Outcome, model: "LoadedModel", options: Options) -> list[bytes]:
@@ -108,53 +114,6 @@ def _empty_cells(model: "LoadedModel", options: Options) -> bytes:
     """Returns the added cells of a row without a prediction."""
     columns = len(options.added_columns(model.manifest))
     return options.delimiter.encode() * (columns - 1)
-
-
-def _joined(data: bytes, fields: scan.Fields, added: list[bytes], spec: ChunkSpec) -> bytes:
-    """Returns the rows of the result: kept bytes, delimiter, added cells, and the row's own line end."""
-    delimiter = spec.options.delimiter.encode()
-    if spec.options.output == "joined" and fields.lines.are_plain and len(set(map(len, added))) == 1:
-        return _spliced(data, fields.lines, added, delimiter)
-    kept = _kept(data, fields, spec)
-    if not kept:  # one column: an empty cell must not become a blank line
-        added = [cell or b'""' for cell in added]
-    width = 2 * len(kept) + 2
-    pieces = [delimiter] * (width * len(added))
-    for place, column in enumerate(kept):
-        pieces[2 * place :: width] = column
-    pieces[width - 2 :: width] = added
-    pieces[width - 1 :: width] = _line_ends(data, fields.lines, spec.line_end)
-    return b"".join(pieces)
-
-
-def _spliced(data: bytes, lines: scan.Lines, added: list[bytes], delimiter: bytes) -> bytes:
-    """Returns the rows of plain lines, if all cells have one length: in one step, as an object for each row is slow."""
-    width = len(added[0])
-    spliced = bytearray(data).replace(b"\n", delimiter + b"?" * width + b"\n")
-    places = lines.ends + 1 + (width + 1) * np.arange(len(added))
-    cells = np.frombuffer(b"".join(added), np.uint8).reshape(len(added), width)
-    np.frombuffer(spliced, np.uint8)[places[:, None] + np.arange(width)] = cells
-    return bytes(spliced)
-
-
-def _kept(data: bytes, fields: scan.Fields, spec: ChunkSpec) -> list[list[bytes]]:
-    """Returns the bytes of the input that go before the added cells, as columns: whole rows, or the key's cells."""
-    if spec.options.output == "joined":
-        if fields.lines.are_plain:
-            return [data.split(b"\n")[:-1]]
-        return [_slices(data, fields.lines.starts, fields.lines.ends)]
-    return [_slices(data, *fields.spans(spec.columns.index(name))) for name in spec.options.key]
-
-
-def _slices(data: bytes, begins: scan.Positions, ends: scan.Positions) -> list[bytes]:
-    return [data[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
-
-
-def _line_ends(data: bytes, lines: scan.Lines, default: bytes) -> list[bytes]:
-    if lines.are_plain:
-        return [b"\n"] * len(lines)
-    kinds = (default, b"\n", b"\r\n")
-    return [kinds[length] for length in (lines.stops - lines.ends).tolist()]
 
 
 def _summary(outcome: Outcome, model: "LoadedModel") -> Summary:

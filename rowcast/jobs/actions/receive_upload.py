@@ -17,7 +17,7 @@ from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.request import Request
-from rowcast.jobs.result_header import result_header
+from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.logs import logger
 from rowcast.settings import Settings
 
@@ -122,7 +122,7 @@ class UploadReceiver:
 
     def _head(self) -> bytes:
         chunker = self._chunker
-        return result_header(
+        return RESULT_FORMAT.header(
             chunker.header,
             self._options,
             self._request.manifest,

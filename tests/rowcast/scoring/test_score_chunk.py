@@ -17,7 +17,7 @@ from loaded_models import loaded, numbers
 
 from rowcast.csv.chunker import Chunker
 from rowcast.jobs.options import Options
-from rowcast.jobs.result_header import result_header
+from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.jobs.summary import Summary, merge
 from rowcast.models.loading.load import LoadedModel
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
@@ -53,7 +53,7 @@ def run(
         for chunk in chunks
     ]
     assert [part.rows for part in parts] == [chunk.rows for chunk in chunks]
-    head = result_header(header, chosen, model.manifest, chunker.line_end, has_mark=False, separator=b"")
+    head = RESULT_FORMAT.header(header, chosen, model.manifest, chunker.line_end, has_mark=False, separator=b"")
     return head + b"".join(part.data for part in parts), b"".join(part.errors for part in parts), parts
 
 
