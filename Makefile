@@ -31,6 +31,7 @@ lint: $(VENV)/ready ## Check format, lint rules and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(RUN) tools/prose.py
 
 lock: ## Rewrite requirements/*.txt (needs uv); LOCK_FLAGS=--upgrade for newer releases
 	$(LOCK) --extra local --group dev --output-file requirements/all.txt

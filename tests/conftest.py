@@ -29,7 +29,7 @@ hypothesis_settings.load_profile("rowcast")
 
 @pytest.fixture(autouse=True)
 def _no_services_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Each test sees only the services that it starts itself."""
+    """Hides the services that other tests have started."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / f"state-{uuid.uuid4()}"))
 
 
@@ -81,7 +81,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = run / "models"
     with (run / "models.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        train_default(Registry(Storage(str(folder))))  # only the first who comes finds that there is none
+        train_default(Registry(Storage(str(folder))))  # only the first process finds that there is none
     return folder
 
 

@@ -24,9 +24,6 @@ from tools import draw
 DOCS = ROOT / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 
-COMING: set[str] = set()
-"""Files that changes under way bring; the documents name them already. This set goes with the last of the changes."""
-
 VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION", "<alias>": "ALIAS", "<file>": "FILE"}
 """How the documents write the variables of a route."""
 
@@ -36,13 +33,13 @@ def text(name: str) -> str:
 
 
 def between(name: str, mark: str) -> str:
-    """What stands between `<!-- mark -->` and `<!-- /mark -->`."""
+    """Returns what stands between `<!-- mark -->` and `<!-- /mark -->`."""
     (found,) = re.findall(rf"<!-- {mark} -->\n(.*?)<!-- /{mark} -->", text(name), re.DOTALL)
     return found
 
 
 def first_cells(table: str) -> list[str]:
-    """The first column of a Markdown table, without its header."""
+    """Returns the first column of a Markdown table, without its header."""
     return [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()[2:]]
 
 
@@ -153,7 +150,7 @@ def test_the_table_of_figures_is_what_the_benchmark_kept() -> None:
 
 
 def named_in(pattern: str) -> set[str]:
-    """The tests in the files below `tests/` that the pattern names."""
+    """Returns the tests in the files below `tests/` that the pattern names."""
     nodes = [node for file in (ROOT / "tests").glob(pattern) for node in ast.parse(file.read_text()).body]
     return {node.name for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
@@ -169,7 +166,7 @@ def test_every_fault_names_a_test_that_there_is_and_every_such_test_is_named() -
 
 
 def anchors(page: Path) -> set[str]:
-    """The fragments by which GitHub and other viewers address the headings of a page."""
+    """Returns the fragments by which GitHub and other viewers address the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -220,4 +217,4 @@ def test_every_file_and_link_that_a_document_names_is_there(name: str) -> None:
     paths = re.findall(r"`((?:rowcast|api|worker|training|upkeep|tests|tools)/[\w/.-]*)`", text(name))
     assert all((DOCS / link.partition("#")[0]).exists() for link in links), links
     missing = {path for path in paths if not (ROOT / path).exists()}
-    assert missing <= COMING, missing
+    assert not missing, missing

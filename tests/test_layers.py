@@ -51,7 +51,7 @@ def room(module: str) -> str | None:
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Every module that the file imports, inside functions too: that is where circles hide."""
+    """Returns every module that the file imports, inside functions too, because circles hide there."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -26,7 +26,7 @@ in_one_clone = pytest.mark.xdist_group("readme")
 
 
 def blocks(mark: str) -> list[str]:
-    """The blocks below `<!-- mark -->`, in order."""
+    """Returns the blocks below `<!-- mark -->`, in order."""
     return re.findall(rf"<!-- {mark} -->\n```\w+\n(.*?)```", README, re.DOTALL)
 
 

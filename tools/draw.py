@@ -3,7 +3,7 @@
     python tools/draw.py            draws every picture whose text has changed (needs Graphviz's `dot`)
     python tools/draw.py --check    fails if a picture is older than its text (needs nothing)
 
-A picture carries the SHA-256 of the text that it was drawn from, so a test can tell whether it is up to date.
+A picture carries the SHA-256 of the text that it was drawn from, so a test can check that it is up to date.
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
     python tools/terminal.py
 
-It starts a service of its own on a free port, and a file of a million passengers, so it takes half a minute.
+It starts a separate service on a free port, and a file of a million passengers, so it takes half a minute.
 The output in the picture is what the commands print; only the port is written as 5000.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import IO, cast
 
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
@@ -91,7 +92,7 @@ def _service(data: Path) -> Iterator[str]:
     """Starts everything, and yields its address."""
     arguments = ["-m", "rowcast.cli", "up", "--example", "--port", "0", "--data", str(data)]
     with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True) as up:
-        yield up.stdout.readline().split()[-1]
+        yield cast(IO[str], up.stdout).readline().split()[-1]
         up.terminate()
 
 

@@ -39,6 +39,6 @@ class FairShare:
     def add_rows(self, seconds: float) -> None:
         """Adds time that was spent on one batch of single rows."""
         owed_to_chunks = CHUNK_SECONDS_PER_ROW_SECOND * seconds
-        # With less than this batch remembered, a file beside slow rows would get less than half of the time.
+        # With less than this batch remembered, a file next to slow rows would get less than half of the time.
         longest = max(LONGEST_TURN_SECONDS, owed_to_chunks)
         self._owed_to_rows_seconds = max(-longest, self._owed_to_rows_seconds - owed_to_chunks)

@@ -26,7 +26,7 @@ class ModelCache:
 
         Raises:
             NotFound: the registry has no such version.
-            ModelRefused: its file must not be opened, or it predicts differently here than where it was registered.
+            ModelRefused: its file must not be opened, or it predicts differently here than at its registration.
         """
         wanted = (name, version)
         if wanted not in self._open:

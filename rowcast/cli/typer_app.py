@@ -1,4 +1,4 @@
-"""The Typer app: as Typer's own, but without the type `<bool>` beside the flags in help."""
+"""The Typer app: as Typer's own, but without the type `<bool>` next to the flags in help."""
 
 from collections.abc import Callable
 from typing import Any

@@ -16,7 +16,7 @@ SOON_SECONDS = 5
 
 
 def send(gateway: Stack, data: bytes) -> bytes:
-    """Sends bytes as they are, and reads until the gateway closes or has said all that it will."""
+    """Sends bytes as they are, and reads until the gateway closes or has sent everything."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
         try:
             connection.sendall(data)

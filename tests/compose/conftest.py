@@ -1,4 +1,4 @@
-"""The containers: built once, brought up under a name of their own, taken down with their volumes."""
+"""The containers: built once, brought up under a separate name, taken down with their volumes."""
 
 import json
 import os
@@ -53,7 +53,7 @@ class Compose:
         return json.loads(docker("inspect", *ids))
 
     def python(self, service: str, program: str) -> str:
-        """What a Python program prints that runs in one of the service's containers."""
+        """Returns what a Python program prints in one of the service's containers."""
         return self("exec", "--no-TTY", service, "python", "-", stdin=program).strip()
 
     def events(self, container: dict[str, Any], name: str, job: str | None = None) -> list[dict[str, Any]]:
@@ -74,7 +74,7 @@ def docker(*words: str) -> str:
 
 
 def _missing() -> str | None:
-    """What these tests lack on this machine."""
+    """Returns what these tests lack on this machine, or None."""
     if shutil.which("docker") is None:
         return "there is no docker command here"
     if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:

@@ -37,7 +37,7 @@ def test_three_workers_share_one_file_and_the_answer_is_that_of_one_process(comp
     assert len(scored) == 3
     assert all(scored), [len(lines) for lines in scored]
     chunks = sorted(line["chunk"] for lines in scored for line in lines)
-    assert chunks == list(range(len(chunks))), "a chunk was done twice, or by nobody"
+    assert chunks == list(range(len(chunks))), "a chunk was scored twice or not at all"
     assert len(chunks) >= ROWS / compose.chunk_rows
 
     registry = Registry(Storage(str(trained)))

@@ -23,7 +23,7 @@ def kill(container: dict) -> None:
 
 @pytest.fixture
 def start(compose, client: httpx.Client) -> Iterator[Start]:
-    """Starts a job of so many chunks and waits until it is in full swing; in the end it is whole."""
+    """Starts a job with this number of chunks and waits until it is in full swing; in the end it is whole."""
     jobs = []
 
     def start(chunks: int) -> str:

@@ -115,12 +115,12 @@ FAULTS: Mapping[str, tuple[Fault, str]] = {
         "test_a_download_goes_on_when_its_gateway_was_killed_and_is_there_again",
     ),
 }
-"""What is done, and the test that shows what comes of it."""
+"""What is done, and the test that shows the result."""
 
 
 @contextmanager
 def service(folder: Path) -> Iterator[tuple[Stack, Proxy]]:
-    """Everything under supervised, with default settings but for the chunks' size."""
+    """All programs under supervision, with default settings but for the chunks' size."""
     (folder / "redis").mkdir(parents=True)
     server = RedisServer(folder / "redis")
     proxy = Proxy(server.port)

@@ -15,7 +15,7 @@ CALLERS = 4
 
 @contextmanager
 def callers(url: str, model: str) -> Iterator[list[int]]:
-    """Callers who send one row after the other until the block is left; how many each has had answered."""
+    """Callers that send one row after the other until the block is left; how many each has had answered."""
     answered, is_over = [0] * CALLERS, threading.Event()
 
     def ask(number: int) -> None:

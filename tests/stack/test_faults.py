@@ -50,7 +50,7 @@ def test_a_job_whose_workers_were_all_killed_waits_for_the_next(own_stack: Stack
     for name in ("first", "second"):
         kill_group(own_stack.processes.pop(name))
     stuck.unlink()
-    until(lambda: not own_stack.redis.exists(key("leases")), "the leases have run out, and nobody is there")
+    until(lambda: not own_stack.redis.exists(key("leases")), "the leases have run out, and no worker is there")
     assert http.get(f"/jobs/{id}").json()["status"] == "running"
     own_stack.start_worker("third")
     assert_whole(own_stack, http, id)

@@ -28,7 +28,7 @@ FIRST_CHUNKS = CSV[: CSV.index(b"\n", len(CSV) // 2) + 1]
 
 
 class BrokeOff(Exception):
-    """What a test raises in the middle of its own upload."""
+    """What a test raises in the middle of its upload."""
 
 
 def half_then(meanwhile: Callable[[], None], body: bytes = SENT) -> Iterator[bytes]:
@@ -231,7 +231,7 @@ def test_a_jobs_progress_comes_as_events_and_ends_with_an_end(own_stack: Stack, 
     assert names == [*["progress"] * (len(names) - 1), "end"]
     assert (job["id"], job["status"]) == (id, "succeeded")
     assert done == sorted(done)
-    assert len(set(done)) > 2, "it was told what happened in between"
+    assert len(set(done)) > 2, "it was notified of what happened in between"
     assert http.get(f"/jobs/{id}/events").text.count("event: end") == 1, "of a job that has ended, at once"
     http.delete(f"/jobs/{id}")
     assert http.get(f"/jobs/{id}/events").status_code == 410

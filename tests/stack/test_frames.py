@@ -44,7 +44,7 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def model(frame: pd.DataFrame, stack: Stack, tmp_path_factory: pytest.TempPathFactory):
-    """A regressor that looks at every feature, registered as `frames`."""
+    """Registers a regressor that looks at every feature, as `frames`."""
     folder = tmp_path_factory.mktemp("frames")
     sample = frame.drop(columns="unused")[frame["town"] != TOWNS[-1]]
     sample.to_csv(folder / "sample.csv", index=False, lineterminator="\r\n")

@@ -11,7 +11,7 @@ from programs import ROOT
 PASSED_ON = ("HOME", "PATH", "PIP_CERT", "SSL_CERT_FILE", "PIP_INDEX_URL")
 
 
-@pytest.mark.skipif("CI" not in os.environ, reason="installs every dependency anew; CI=true runs it")
+@pytest.mark.skipif("CI" not in os.environ, reason="installs every dependency again; CI=true runs it")
 @pytest.mark.timeout(400)
 def test_make_demo_on_a_fresh_clone(tmp_path: Path) -> None:
     clone = tmp_path / "with a space"
@@ -29,7 +29,7 @@ def test_make_demo_on_a_fresh_clone(tmp_path: Path) -> None:
 
 
 def processes_of(folder: Path) -> list[str]:
-    """The command lines of processes that run what lies in the folder."""
+    """Returns the command lines of processes that run from the folder."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         line = " ".join(process.info["cmdline"] or ())

@@ -1,4 +1,4 @@
-"""Model files that nobody has vouched for: a worker opens none of them, says why, and serves on."""
+"""Model files without a valid signature: a worker opens none of them, says why, and serves on."""
 
 import hashlib
 from pathlib import Path
@@ -22,7 +22,7 @@ def manifest_file(own_stack: Stack, name: str) -> Path:
 
 
 def lay(own_stack: Stack, name: str, content: bytes, key: str | None, sha256: str | None = None) -> None:
-    """Puts these bytes where the model's file was, with a manifest that `key` has signed, or nobody."""
+    """Puts these bytes where the model's file was, with a manifest that `key` has signed, or without a signature."""
     manifest = Manifest.model_validate_json(manifest_file(own_stack, name).read_bytes())
     named = {"sha256": sha256 or hashlib.sha256(content).hexdigest(), "signature": None}
     manifest = manifest.model_copy(update=named)

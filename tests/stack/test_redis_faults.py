@@ -1,6 +1,6 @@
 """What happens when Redis goes away, stands still, fills up or is emptied, or the gateway dies in the middle of a call.
 
-Meanwhile the gateway refuses at once, and takes nothing that it then forgets; afterwards all goes on by itself.
+Meanwhile the gateway refuses at once, and accepts nothing that it then loses. Afterwards everything continues.
 """
 
 import re
@@ -26,7 +26,7 @@ BACK_SECONDS = 15
 """So soon after Redis is back the workers are, too."""
 
 FROZEN_SECONDS = 20
-"""Longer than every timeout there is, of ours and of kombu's."""
+"""Longer than every timeout, ours and kombu's."""
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def assert_refuses(own_stack: Stack, id: str | None = None) -> None:
 
 
 class Waiting:
-    """Three who wait while the fault comes: for a row, for a job's end, for its result part by part."""
+    """Three callers that wait while the fault comes: for a row, for a job's end, for its result part by part."""
 
     def __init__(self, own_stack: Stack, http: httpx.Client, id: str, pool: ThreadPoolExecutor) -> None:
         def ask(method: str, path: str, **more: object) -> httpx.Response:
@@ -83,7 +83,9 @@ class Waiting:
         row, job = self._row.result(0), self._job.result(0)
         assert row.status_code in (200, 202), row.text
         assert job.status_code == 200 or (job.status_code, "Retry-After" in job.headers) == (503, True), job.text
-        with suppress(httpx.TransportError):  # cut short without its last chunk: nobody takes it for whole
+        with suppress(
+            httpx.TransportError
+        ):  # cut short without its last chunk: no client takes it for the whole result
             result = self._result.result(0)
             assert result.status_code == 503 or result.content == WANTED, result.text
         self._row_id = row.json().get("job") or row.json()["id"]
@@ -93,7 +95,7 @@ class Waiting:
 
 
 def assert_serves(http: httpx.Client) -> None:
-    """A row that is sent now is predicted soon: the worker hears its hint."""
+    """A row that is sent now is predicted soon: the worker receives its message."""
     body = {"features": [40], "model": "fixed"}
     answer = http.post("/predict", json=body, headers={"Prefer": f"wait={BACK_SECONDS}"})
     assert (answer.status_code, answer.json().get("prediction")) == (200, 1), answer.text
@@ -267,7 +269,7 @@ def test_the_gateway_dies_between_the_upload_and_the_answer(own_stack: Stack, ht
 
 
 def test_packets_to_redis_are_swallowed(own_stack: Stack) -> None:
-    """What was connected when they were is dead from then on, and nobody is told."""
+    """What was connected when they were is dead from then on, without an error."""
     proxy = Proxy(own_stack.server.port)
     own_stack.environment["ROWCAST_REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
     own_stack.start_gateway()
@@ -279,7 +281,7 @@ def test_packets_to_redis_are_swallowed(own_stack: Stack) -> None:
         let_go(own_stack)
         assert_refuses(own_stack, id)
         waiting.assert_answered(BACK_SECONDS)
-        until(lambda: "no message from Redis" in own_stack.log("gateway"), "it hears that its subscription is dead")
+        until(lambda: "no message from Redis" in own_stack.log("gateway"), "it notices that its subscription is dead")
         proxy.forward()
         assert_serves(http)
         waiting.assert_predicted(http)

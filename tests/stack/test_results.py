@@ -20,7 +20,7 @@ ROW = b"age,pclass\n25,3\n"
 
 
 def scored(client: httpx.Client, **request: object) -> dict:
-    """The job of a request, at its end."""
+    """Returns the job of a request, at its end."""
     made = client.post("/predict", params={"wait": 60}, **request)  # type: ignore[arg-type]
     assert made.status_code == 200, made.text
     assert made.json()["status"] == "succeeded"
@@ -144,7 +144,7 @@ def test_what_has_expired_or_was_deleted_says_so_for_as_long_as_it_was_kept_and_
 
 
 def test_a_download_goes_on_when_its_gateway_was_killed_and_is_there_again(own_stack: Stack) -> None:
-    """Thirty megabytes: more than the sockets between would take in before anything of it is read."""
+    """Returns thirty megabytes, which is more than the sockets in between buffer before anything is read."""
     rows = [b"%d,%s\n" % (number % 60, b"x" * 1_500) for number in range(20_000)]
     own_stack.environment["ROWCAST_CHUNK_ROWS"] = "2000"
     own_stack.keep_gateway()

@@ -77,7 +77,7 @@ def test_a_chunk_that_keeps_raising_fails_the_job_and_names_its_rows(shared_stac
 
 
 def with_arguments(hint: bytes, *arguments: object) -> bytes:
-    """The hint with these arguments in place of its own; its body is JSON within JSON."""
+    """Returns the message with these arguments; its body is JSON within JSON."""
     message = json.loads(hint)
     body = json.loads(message["body"])
     return json.dumps({**message, "body": json.dumps([list(arguments), *body[1:]])}).encode()

@@ -371,7 +371,7 @@ def test_versions_whose_own_code_has_one_name_are_scored_side_by_side_also_isola
         rows = csv.DictReader(io.StringIO(client.get(f"/jobs/{id}/result").text))
         assert ",".join(row["prediction"] for row in rows) == predictions
 
-    ready = client.get("/ready")  # the processes that took the place of those that died looked anew
+    ready = client.get("/ready")  # the processes that took the place of those that died looked again
     assert ready.status_code == 200
     assert "needs no-such 4.7, which is not installed" in ready.json()["checks"]["models"]["unopenable"]["lacking@1"]
     id = submit(client, "lacking", b"age\n5\n")

@@ -1,4 +1,4 @@
-"""Long runs (`make soak`): all that can be killed is killed again and again, and no row is lost or done twice."""
+"""Long runs (`make soak`): everything is killed again and again, and no row is lost or done twice."""
 
 import io
 import os
@@ -98,7 +98,7 @@ class Chaos:
 
 
 def score_files(url: str, is_over: threading.Event) -> int:
-    """A user with a file: sends it and fetches its result, again and again; answers how often."""
+    """Acts as a user with a file, which is sent and fetched again and again. Returns how often."""
     with Client(url, patience=PATIENT) as client:
         for number in count(1):
             job = client.submit_csv(CSV, model="slow")
@@ -111,7 +111,7 @@ def score_files(url: str, is_over: threading.Event) -> int:
 
 
 def ask_for_rows(url: str, is_over: threading.Event) -> int:
-    """A user with single rows, one after the other; answers how many."""
+    """Acts as a user with single rows, one after the other. Returns how many."""
     with Client(url, patience=PATIENT) as client:
         for number in count(1):
             assert client.predict([number % 60], model="fixed", wait=120).prediction == int(number % 60 > 30)
@@ -158,7 +158,7 @@ def test_a_hundred_thousand_chunks_are_done_by_real_workers(own_stack: Stack, ht
 
 
 def blocks() -> Iterator[pd.DataFrame]:
-    """The large file's rows, a block at a time, always the same."""
+    """Returns the rows of the large file, a block at a time; they are always the same."""
     draw = np.random.default_rng(7)
     for _ in range(ROWS // BLOCK):
         yield pd.DataFrame(draw.normal(size=(BLOCK, COLUMNS)), columns=[f"x{number}" for number in range(COLUMNS)])

@@ -85,7 +85,7 @@ def test_an_input_that_is_bad_fails_the_job_and_names_the_rows(own_stack: Stack,
 
 @pytest.fixture
 def small_disk(own_stack: Stack) -> Iterator[Path]:
-    """The store on a file system of its own, of one MiB."""
+    """The store on a separate file system of one MiB."""
     own_stack.store.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(own_stack.store)], check=True)
     yield own_stack.store
@@ -94,7 +94,7 @@ def small_disk(own_stack: Stack) -> Iterator[Path]:
 
 
 def fill(folder: Path, leave_bytes: int = 0) -> Path:
-    """Takes all the room on the disk but so much."""
+    """Fills the disk except for this number of bytes."""
     file = folder / "ballast"
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
     file.write_bytes(bytes(free - leave_bytes))

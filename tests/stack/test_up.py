@@ -39,7 +39,7 @@ class Started:
     url: str = ""
 
     def parts(self) -> dict[str, psutil.Process]:
-        """The leading process of each part, found by its mark."""
+        """Returns the leading process of each program, found by its mark."""
         found = {}
         for process in psutil.process_iter():
             try:
@@ -57,7 +57,7 @@ class Started:
         return found
 
     def running(self) -> list[int]:
-        """Every process below the supervisor, orphans too."""
+        """Returns every process below the supervisor, orphans included."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -209,7 +209,7 @@ def test_what_even_the_guardian_missed_is_ended_by_the_next(start: Start, data: 
     assert all(process.is_running() for process in left.values())
     second = start(data, "--port", "0")
     assert '"event": "stale_processes_ended"' in second.errors.read_text()
-    # A killed process may stay a zombie for a moment, until whoever adopted it takes notice.
+    # A killed process may stay a zombie for a moment, until its new parent takes notice.
     until(lambda: not any(process.is_running() for process in left.values()), "the leftovers are gone")
     assert second.end()[0] == 0
 

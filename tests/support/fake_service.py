@@ -1,4 +1,4 @@
-"""A service of a few lines that speaks HTTP on a real socket and goes wrong as it is told: a fake, not a mock."""
+"""A service of a few lines that speaks HTTP on a real socket and fails as the test asks: a fake, not a mock."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ class Seen:
 
 
 class FakeService(ThreadingHTTPServer):
-    """Answers what the contract says for a job that is always the same, after the faults that a test has laid out."""
+    """Sends what the contract says for a job that is always the same, after the faults that a test has laid out."""
 
     daemon_threads = True
     result = b"".join(b"%d,row,%d\r\n" % (number, number % 2) for number in range(40_000))
@@ -45,7 +45,7 @@ class FakeService(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def fails(self, call: str, *faults: Fault) -> None:
-        """The next calls of `METHOD /first-part[/result]` meet these faults, one each."""
+        """Makes the next calls of `METHOD /first-part[/result]` meet these faults, one each."""
         self.faults.setdefault(call, []).extend(faults)
 
     def job(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class FakeService(ThreadingHTTPServer):
         return raw
 
     def advance(self, raw: dict[str, Any]) -> None:
-        """Each look moves the job on by one status."""
+        """Moves the job on by one status at each call."""
         if raw["status"] not in self.statuses:  # it was cancelled
             return
         at = self.statuses.index(raw["status"])
@@ -149,7 +149,7 @@ class Handler(BaseHTTPRequestHandler):
             half = jobs[2:] if page else jobs[:2]
             self.answer_json(200, {"jobs": half, "next": None if page else "/jobs?cursor=2"})
         elif words[1] not in self.server.jobs:
-            problem(404, "There is no such job.")(self)
+            problem(404, "The job does not exist.")(self)
         elif len(words) == 2:
             raw = self.server.jobs[words[1]]
             self.server.advance(raw)
@@ -181,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def problem(status: int, detail: str, **headers: str) -> Fault:
-    """Answers with a problem document."""
+    """Sends a problem document."""
 
     def fault(handler: Handler) -> None:
         handler.read_body()
@@ -196,5 +196,5 @@ def hangs_up(handler: Handler) -> None:
 
 
 def breaks_after(count: int, **headers: str) -> Fault:
-    """Sends so many bytes of the result, and closes."""
+    """Sends this number of bytes of the result, and closes."""
     return lambda handler: handler.result(cut_after=count, **headers)

@@ -1,4 +1,4 @@
-"""Models with code of their own, made as a user makes them: by a script in another process, beside its modules."""
+"""Models with their users' own code, made as a user makes them: by a script in another process, next to its modules."""
 
 import importlib
 import pickle

@@ -20,13 +20,13 @@ def submit(client: httpx.Client, body: bytes, **options: str) -> dict:
 
 
 def ended(client: httpx.Client, id: str) -> dict:
-    """The job at its end: a call holds its answer for up to a minute."""
+    """Returns the job at its end. Each call waits for up to a minute."""
     job = client.get(f"/jobs/{id}", params={"wait": "60"}).json()
     return job if job["finished_at"] else ended(client, id)
 
 
 def begun(client: httpx.Client, id: str) -> int:
-    """Waits until rows are done; answers how many."""
+    """Waits until rows are done. Returns how many."""
     while not (done := progress(client, id, wait="0.2")):
         pass  # each round waits in the gateway
     return done
@@ -42,5 +42,5 @@ def assert_whole(client: httpx.Client, id: str, rows: int) -> None:
 
 
 def progress(client: httpx.Client, id: str, wait: str = "0") -> int:
-    """The rows done, now or after the wait."""
+    """Returns the number of rows done, now or after the wait."""
     return client.get(f"/jobs/{id}", params={"wait": wait}).json()["progress"]["rows_done"]

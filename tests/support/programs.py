@@ -71,7 +71,7 @@ class RedisServer:
         self._process.wait()
 
     def move_clock(self, seconds: int) -> None:
-        """Lets the server's clock be so far from the true one, from now on; the first time, it is started anew."""
+        """Lets the server's clock be so far from the true one, from now on; the first time, it is started again."""
         file = self._folder / "clock"
         file.write_text(f"{seconds:+d}\n")
         if not self._environment:
@@ -95,7 +95,7 @@ class RedisServer:
 
 
 def libfaketime() -> Path | None:
-    """The library that gives a process another clock, where it is installed."""
+    """The library that gives a process another clock, if it is installed."""
     return next(Path("/usr/lib").glob("**/faketime/libfaketime.so.1"), None)
 
 
@@ -167,7 +167,7 @@ class Stack:
         }
 
     def start(self, name: str, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
-        """Starts `python -m COMMAND`, logging to NAME.log, in a process group of its own."""
+        """Starts `python -m COMMAND`, logging to NAME.log, in a separate process group."""
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*self.wrapper, sys.executable, "-m", *command],

@@ -47,7 +47,7 @@ class Proxy:
     def _connect(self, client: socket.socket) -> None:
         try:
             server = socket.create_connection(("127.0.0.1", self._target))
-        except OSError:  # nobody listens there just now
+        except OSError:  # no server listens there at the moment
             client.close()
             return
         self._sockets.append(server)

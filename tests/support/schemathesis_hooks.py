@@ -1,4 +1,4 @@
-"""What schemathesis is told beyond /openapi.json: how a body of one JSON object a line is written."""
+"""What schemathesis needs beyond /openapi.json: how a body of one JSON object a line is written."""
 
 import schemathesis
 

@@ -1,4 +1,4 @@
-"""A hostile pickle: whoever reads it writes a file."""
+"""A hostile pickle: reading it writes a file."""
 
 import pickle
 from pathlib import Path

@@ -27,7 +27,7 @@ MIXED = ["sex", "age", "alone", "pclass", "name"]
 
 
 def train(*arguments, **options):
-    """Trains with a short rehearsal: single rows have tests of their own (`test_rehearsal.py`)."""
+    """Trains with a short rehearsal: single rows have other tests (`test_rehearsal.py`)."""
     return train_with_long_rehearsal(*arguments, seconds_alone=0, **options)
 
 

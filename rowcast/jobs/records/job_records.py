@@ -77,7 +77,7 @@ class Records:
         record = named(read)
         is_known = bool(record) and status_in(record) is not Status.ARRIVING
         if not is_known or (owner is not None and record[JobField.OWNER].decode() != owner):
-            raise UnknownJob(f"There is no job {id}.")
+            raise UnknownJob(f"Job not found: {id}.")
         if status_in(record) is Status.DELETED:
             raise JobDeleted(f"Job {id} was deleted.")
         return self._job(id, record, summary)
@@ -186,6 +186,6 @@ class Records:
 
 def _require_there(id: str, outcome: str) -> None:
     if outcome == "unknown":
-        raise UnknownJob(f"There is no job {id}.")
+        raise UnknownJob(f"Job not found: {id}.")
     if outcome == "gone":
         raise JobDeleted(f"Job {id} was deleted.")

@@ -156,7 +156,7 @@ def test_each_bad_row_has_one_fault_and_says_why() -> None:
         Feature(name="t", kind="text", missing=False),
     )
     data = (
-        b"t,TRUE,x,1\n"  # m is no number
+        b"t,TRUE,x,1\n"  # m is not a number
         b"t,yes,,\n"  # n comes first
         b",0,1,1\n"
         b"t,maybe,nan,2\n"

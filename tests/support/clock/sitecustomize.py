@@ -1,4 +1,4 @@
-"""Python reads this at its start where it is on the path: `time.time` goes by a clock that a test moves.
+"""Python reads this at its start if it is on the path: `time.time` goes by a clock that a test moves.
 
 (libfaketime, which does that to Redis, makes Python's `time.sleep` fail.)
 """

@@ -24,7 +24,7 @@ BRUTE_FORCE = (
 
 
 def looks_by_brute_force(estimator: Any) -> bool:
-    """Whether the estimator, or a part of it, looks for neighbours by brute force."""
+    """Returns whether the estimator, or a part of it, looks for neighbours by brute force."""
     return any(_brute(estimator))
 
 

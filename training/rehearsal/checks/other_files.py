@@ -94,7 +94,7 @@ def tells_apart(script: Script, frame: pd.DataFrame, names: Sequence[str], one: 
 
 
 def brute_force_decides(script: Script, frame: pd.DataFrame, names: Sequence[str]) -> bool:
-    """Whether the model tells whole numbers from floats in these columns only as it finds neighbours by brute force."""
+    """Returns whether the type of these columns matters only to a search for neighbours by brute force."""
     trees = with_trees(script)
     return trees is not None and trees.works(frame) and not tells_apart(trees, frame, names, whole, rounded)
 
