@@ -1,4 +1,4 @@
-"""The front door to jobs: submit, read, list, cancel, retry, withdraw, delete and expire them.
+"""The front door to jobs: submit, read, list, cancel, retry, withdraw and delete them.
 
 A job has a record in Redis, a manifest in the store and other files in the store. Upkeep makes a lost record again from
 the manifest. So whatever removes a job removes the manifest first, then the record, then the files: an interruption
@@ -171,13 +171,6 @@ class Jobs:
         self.get(id, owner)
         self._remove(id, self._records.delete)
         return self._files.delete(id)
-
-    def expire(self, id: str, expire_record: Callable[[str], object]) -> None:
-        """Expires a job at the end of its retention time. Upkeep sweeps its files afterwards.
-
-        `expire_record` marks the job's record as expired, and adds its files to those that upkeep sweeps.
-        """
-        self._remove(id, expire_record)
 
     def _remove(self, id: str, remove_record: Callable[[str], object]) -> None:
         """Removes the manifest and then the record. Once the manifest is gone, nothing makes the job again."""

@@ -100,13 +100,6 @@ def test_an_expired_job_cannot_be_retried(jobs: Jobs, stored: NewJob, redis: Con
         jobs.retry(stored.id)
 
 
-def test_the_manifest_is_gone_before_the_record_expires(jobs: Jobs, files: Files, stored: NewJob) -> None:
-    manifests: list[bytes | None] = []
-    jobs.expire(stored.id, lambda id: manifests.append(files.get_manifest(id)))
-    assert manifests == [None]
-    assert files.sizes(stored.id), "the other files stay until upkeep sweeps them"
-
-
 @pytest.mark.parametrize("remove", [Jobs.delete, Jobs.withdraw])
 def test_no_record_is_removed_while_the_manifest_stays(
     remove: Callable[[Jobs, str], object], records: Records, settings: Settings, stored: NewJob
