@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from programs import Stack, until
-from rowcast.jobs.keys import key
-from rowcast.jobs.queue import REFUSED
 from scored import CSV, ROWS, WANTED, assert_whole, submit, wait
+
+from rowcast.jobs.records.celery_queues import REFUSED
+from rowcast.jobs.records.redis_keys import key
 
 pytestmark = pytest.mark.xdist_group("row faults")
 
@@ -76,11 +77,11 @@ def test_a_chunk_that_keeps_raising_fails_the_job_and_names_its_rows(shared_stac
     assert_whole(shared_stack, http, submit(http, "failing"))
 
 
-def with_arguments(hint: bytes, *arguments: object) -> bytes:
+def with_arguments(message: bytes, *arguments: object) -> bytes:
     """Returns the message with these arguments; its body is JSON within JSON."""
-    message = json.loads(hint)
-    body = json.loads(message["body"])
-    return json.dumps({**message, "body": json.dumps([list(arguments), *body[1:]])}).encode()
+    read = json.loads(message)
+    body = json.loads(read["body"])
+    return json.dumps({**read, "body": json.dumps([list(arguments), *body[1:]])}).encode()
 
 
 def test_a_message_that_nobody_of_ours_sent_is_refused_and_the_worker_goes_on(
@@ -89,15 +90,15 @@ def test_a_message_that_nobody_of_ours_sent_is_refused_and_the_worker_goes_on(
     redis = shared_stack.redis
     id = submit(http, "slow")
     until(lambda: redis.llen(key("batch")), "hints wait")
-    hint = redis.lindex(key("batch"), 0)
+    message = redis.lindex(key("batch"), 0)
     for arguments in (["x"], [7, "a"], [[]], ["../..", 0], [id, "0"], [None], [{}]):
-        redis.lpush(key("batch"), with_arguments(hint, *arguments))
-    redis.lpush(key("batch"), hint.replace(b"rowcast.score_chunk", b"os.system"))
+        redis.lpush(key("batch"), with_arguments(message, *arguments))
+    redis.lpush(key("batch"), message.replace(b"rowcast.score_chunk", b"os.system"))
     for bytes in (b"", b"no JSON", b"[]", b"7", b"null", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"properties": 1}'):
         redis.lpush(key("batch"), bytes)
     # Of these two nothing is believed but the task and the tag, which are right.
-    redis.lpush(key("batch"), hint.replace(b"[null, null]", b"[[], []]"))  # Celery would end by these time limits
-    redis.lpush(key("batch"), hint.replace(b"application/json", b"application/x-python-serialize"))
+    redis.lpush(key("batch"), message.replace(b"[null, null]", b"[[], []]"))  # Celery would end by these time limits
+    redis.lpush(key("batch"), message.replace(b"application/json", b"application/x-python-serialize"))
     until(lambda: redis.hget(key("totals"), REFUSED) == b"17", "the worker has refused the others")
     assert_whole(shared_stack, http, id)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from api.openapi.body_types import Form, ManyRows, OneRow, options
 from fake_service import FakeService
 from flask import Flask
 from typer.main import get_command
 
+from api.input.body_types import Form, ManyRows, OneRow, option_parameters
 from api.input.option_parsing import read_options
 from rowcast.cli.commands.predict_options import parameter_name
 from rowcast.cli.main import app as cli
@@ -93,7 +93,7 @@ def test_the_command_line_has_the_options_their_defaults_and_their_help(command:
 
 
 def test_the_schema_has_the_options_in_the_query_and_in_every_body() -> None:
-    query = {parameter.name: parameter for parameter in options()}
+    query = {parameter.name: parameter for parameter in option_parameters()}
     assert list(query) == list(FIELDS)
     assert all(query[name].about == field.description for name, field in FIELDS.items())
     for body in (OneRow, ManyRows, Form):

@@ -14,8 +14,10 @@ from rowcast.jobs.job_files import Files
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.records.redis_client import Connection
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts.script_methods import Scripts
+from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -24,8 +26,13 @@ ID = "01928c5e-7d3a-7c41-9b1e-0a4f5d2c6b7e"
 
 
 @pytest.fixture
-def records(redis: Connection, settings: Settings) -> Records:
-    return Records(redis, settings)
+def records(redis: RedisClient, settings: Settings) -> Records:
+    return Records(Scripts(redis, settings), settings)
+
+
+@pytest.fixture
+def uploads(redis: RedisClient, settings: Settings) -> Uploads:
+    return Uploads(Scripts(redis, settings), settings)
 
 
 @pytest.fixture
@@ -34,17 +41,17 @@ def files(settings: Settings) -> Files:
 
 
 @pytest.fixture
-def jobs(records: Records, files: Files, settings: Settings) -> Jobs:
-    return Jobs(records, files, settings)
+def jobs(records: Records, uploads: Uploads, files: Files, settings: Settings) -> Jobs:
+    return Jobs(records, uploads, files, settings)
 
 
 @pytest.fixture
-def stored(records: Records, files: Files) -> NewJob:
+def stored(records: Records, uploads: Uploads, files: Files) -> NewJob:
     """A batch of alice's, with its record, its manifest and a chunk of its input."""
     columns = InputInfo(bytes=100, sha256="ab", filename="in.csv", columns=("age", "pclass"))
     spec = Spec(kind="batch", model=ModelRef(name="titanic", version="1"), options=Options(), input=columns)
     new = NewJob(new_id(), "alice", spec, 10, 1, plan=pack_plan([PlanEntry(1, 10, 100)]))
-    records.announce_upload(new.id, "alice")
+    uploads.announce(new.id, "alice")
     files.put_input(new.id, 0, b"25,3\n")
     files.put_manifest(new.id, job_manifest.write(new))
     records.make(new)
@@ -66,7 +73,7 @@ def test_a_text_that_is_not_an_id_is_named_and_never_looked_up(jobs: Jobs, id: s
         jobs.get(id)
 
 
-def test_a_job_whose_record_is_lost_is_being_restored(jobs: Jobs, stored: NewJob, redis: Connection) -> None:
+def test_a_job_whose_record_is_lost_is_being_restored(jobs: Jobs, stored: NewJob, redis: RedisClient) -> None:
     redis.flushdb()
     with pytest.raises(Restoring):
         jobs.get(stored.id, "alice")
@@ -83,9 +90,9 @@ def test_a_deleted_job_leaves_no_file_and_does_not_come_back(jobs: Jobs, files: 
         jobs.get(stored.id)
 
 
-def test_a_withdrawn_upload_leaves_nothing(jobs: Jobs, records: Records, files: Files) -> None:
+def test_a_withdrawn_upload_leaves_nothing(jobs: Jobs, uploads: Uploads, files: Files) -> None:
     id = new_id()
-    records.announce_upload(id)
+    uploads.announce(id)
     files.put_input(id, 0, b"25,3\n")
     jobs.withdraw(id)
     assert files.sizes(id) == {}
@@ -93,7 +100,7 @@ def test_a_withdrawn_upload_leaves_nothing(jobs: Jobs, records: Records, files: 
         jobs.get(id)
 
 
-def test_an_expired_job_cannot_be_retried(jobs: Jobs, stored: NewJob, redis: Connection) -> None:
+def test_an_expired_job_cannot_be_retried(jobs: Jobs, stored: NewJob, redis: RedisClient) -> None:
     jobs.cancel(stored.id)
     redis.hset(key("job", stored.id), "status", "expired")
     with pytest.raises(JobExpired, match="Send the rows again"):
@@ -102,15 +109,15 @@ def test_an_expired_job_cannot_be_retried(jobs: Jobs, stored: NewJob, redis: Con
 
 @pytest.mark.parametrize("remove", [Jobs.delete, Jobs.withdraw])
 def test_no_record_is_removed_while_the_manifest_stays(
-    remove: Callable[[Jobs, str], object], records: Records, settings: Settings, stored: NewJob
+    remove: Callable[[Jobs, str], object], records: Records, uploads: Uploads, settings: Settings, stored: NewJob
 ) -> None:
     class Broken(Files):
         """A store that cannot delete."""
 
-        def forget(self, id: str) -> None:
+        def delete_manifest(self, id: str) -> None:
             raise StoreUnavailable("The store is read-only.")
 
-    jobs = Jobs(records, Broken(Storage(settings.store)), settings)
+    jobs = Jobs(records, uploads, Broken(Storage(settings.store)), settings)
     with pytest.raises(StoreUnavailable):
         remove(jobs, stored.id)
     assert records.get(stored.id).status is Status.QUEUED
