@@ -42,6 +42,7 @@ def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
     stack = misbehaving(make_stack)
     yield stack
     stack.stop_all()
+    stack.server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,7 @@ def shared_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
     stack.start_worker()
     yield stack
     stack.stop_all()
+    stack.server.stop()
 
 
 @pytest.fixture
