@@ -52,9 +52,7 @@ def _allow_open_files() -> None:
 def _log_access(keys: int | None) -> None:
     log = logger("gateway")
     if keys is None:
-        log.warning(
-            "gateway_is_open", detail="There are no API keys: anyone with access to the port can use the gateway."
-        )
+        log.warning("gateway_is_open", detail="There are no API keys: anyone can use the gateway.")
     elif keys == 0:
         log.warning("no_keys", detail="The file of API keys is empty: every call is refused until it has a key.")
     else:

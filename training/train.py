@@ -8,11 +8,11 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
+from rowcast.models.estimator_names import DEFAULT_FAMILY
 from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_alias, require_name
 from training.fitting.column_kinds import feature, is_empty, odd_cell, table
-from training.fitting.estimator_names import DEFAULT_FAMILY
 from training.fitting.fit import fit
 from training.fitting.metrics import measure, split
 from training.fitting.pipelines import asked_task, recipe

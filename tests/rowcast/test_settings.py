@@ -34,5 +34,5 @@ def test_a_redis_url_that_can_be_read_is_taken_as_it_is(url: str) -> None:
 
 
 def test_another_value_that_does_not_fit_is_shown() -> None:
-    with pytest.raises(BadSetting, match="ROWCAST_MAX_JOBS=many does not fit"):
+    with pytest.raises(BadSetting, match="ROWCAST_MAX_JOBS=many is not valid"):
         Settings.read(max_jobs="many")

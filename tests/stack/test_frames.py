@@ -132,7 +132,7 @@ def test_the_model_may_be_named_by_an_alias_and_a_wrong_one_is_told(client: Clie
 def test_dates_are_sent_as_the_model_reads_them(client: Client, stack: Stack, tmp_path: Path) -> None:
     days = pd.Series(pd.date_range("2026-01-01", periods=60, freq="31h", unit="s"))
     days.to_frame("day").to_csv(tmp_path / "s.csv", index=False)
-    read = pd.read_csv(tmp_path / "s.csv", AddOptions(parse_dates=["day"]))
+    read = pd.read_csv(tmp_path / "s.csv", parse_dates=["day"])
     as_numbers = FunctionTransformer(np.asarray, kw_args={"dtype": "int64"})
     fitted = make_pipeline(as_numbers, DecisionTreeClassifier()).fit(read, days.dt.day_of_week > 4)
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(fitted))

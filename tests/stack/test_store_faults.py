@@ -67,7 +67,7 @@ def test_a_part_whose_input_is_gone_too_is_lost_and_says_so(own_stack: Stack, ht
         file_of(own_stack, id, f"{folder}/0000000").unlink()
     answer = http.get(f"/jobs/{id}/result")
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:rowcast:problem:result-lost")
-    assert "send the file again" in answer.json()["detail"]
+    assert "Send the file again" in answer.json()["detail"]
     http.delete(f"/jobs/{id}")
 
 
@@ -170,6 +170,6 @@ def test_a_store_whose_folder_is_gone_loses_no_record_and_takes_new_work(own_sta
     shutil.rmtree(own_stack.store)
     own_stack.start_worker()
     job = wait(http, id)
-    assert (job["status"], "gone from the store" in job["error"]["detail"]) == ("failed", True)
+    assert (job["status"], "missing from the store" in job["error"]["detail"]) == ("failed", True)
     http.delete(f"/jobs/{id}")
     assert_whole(own_stack, http, submit(http, "fixed"))

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from rowcast.errors import NotFound, Unprocessable
+from rowcast.models.estimator_names import FAMILIES
 from rowcast.models.loading.load import load
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 from training.fitting.column_kinds import table
-from training.fitting.estimator_names import FAMILIES
 from training.fitting.training_file import read_csv
 from training.titanic import train_default
 from training.train import train as train_with_long_rehearsal

@@ -24,9 +24,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from rowcast.errors import Unprocessable
+from rowcast.models.estimator_names import FAMILIES, SUFFIXES
 from rowcast.models.model_manifest import Feature
 from rowcast.nearest import or_nearest
-from training.fitting.estimator_names import FAMILIES, SUFFIXES
 from training.fitting.target import Task
 
 SEED = 0

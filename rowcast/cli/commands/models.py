@@ -13,7 +13,7 @@ from rowcast.cli.output import print_json, print_table, say
 from rowcast.cli.progress_bars import rehearsal_bar
 from rowcast.cli.typer_app import App
 from rowcast.errors import RowcastError
-from training.fitting.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
+from rowcast.models.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
 
 if TYPE_CHECKING:
     from rowcast.models.model_manifest import Manifest

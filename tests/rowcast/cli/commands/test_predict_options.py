@@ -17,7 +17,7 @@ from rowcast.client import Client
 from rowcast.client.csv_options import CsvOptions, query_of
 from rowcast.jobs.option_table import OPTIONS, table
 from rowcast.jobs.options import Options
-from training.fitting.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
+from rowcast.models.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
 from training.fitting.pipelines import RECIPES
 from training.train import train
 

@@ -16,6 +16,7 @@ from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.schema import JobField
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.states import Status
@@ -102,7 +103,7 @@ def test_a_withdrawn_upload_leaves_nothing(jobs: Jobs, uploads: Uploads, files: 
 
 def test_an_expired_job_cannot_be_retried(jobs: Jobs, stored: NewJob, redis: RedisClient) -> None:
     jobs.cancel(stored.id)
-    redis.hset(key("job", stored.id), "status", "expired")
+    redis.hset(key("job", stored.id), JobField.STATUS, Status.EXPIRED)
     with pytest.raises(JobExpired, match="Send the rows again"):
         jobs.retry(stored.id)
 
