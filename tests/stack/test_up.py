@@ -240,7 +240,7 @@ def test_it_starts_without_a_model_and_says_how_to_add_one(start: Start, tmp_pat
     program = r"\d\d:\d\d:\d\d (up|redis|gateway|worker|upkeep) +\w.*"
     assert all(re.fullmatch(rf"{program}|No model yet\. .*|Stopping\. .*|", line) for line in plain), lines
     warnings = [line for line in plain if "warn" in line.lower()]
-    assert [line.partition("warning: ")[2][:12] for line in warnings] == ["No API keys:"], "only what can be acted on"
+    assert [line.partition("warning: ")[2][:12] for line in warnings] == ["There are no"], "only what can be acted on"
 
 
 def rowcast(*words: str) -> "subprocess.CompletedProcess[str]":
