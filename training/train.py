@@ -46,8 +46,7 @@ def train(
 
     It is measured on a fifth of the rows, which are held out, and then fitted again on all of them. If no `features`
     are named, all other columns are features. `say` gets each step, and what is unusual about the data, as a sentence.
-    The alias `latest` moves to the new version, and so do `aliases`. `seconds_alone` is as in
-    `rehearse`.
+    The alias `latest` moves to the new version, and so do `aliases`. `seconds_alone` is as in `rehearse`.
 
     Raises:
         NotFound: there is no such file.

@@ -188,7 +188,7 @@ class Client:
         A row that could not be predicted has missing values in the added columns, and a warning counts such rows.
 
         Args:
-            frame: the rows. The column names must be distinct texts; the index may be of any kind.
+            frame: the rows, with distinct texts as column names and any kind of index.
             model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the service's default model.
             probabilities: whether to add `probability_CLASS` for each class.
             scores: whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
@@ -220,10 +220,7 @@ class Client:
             job.download(result)
             result.seek(0)
             done = with_predictions(frame, result, manifest, prediction_column)
-        if failed := job.progress.get("rows_failed"):
-            message = (
-                f"{failed:,} of {len(frame):,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
-            )
+        if message := _failed_rows(job, len(frame)):
             warnings.warn(message, stacklevel=2)
         return done
 
@@ -261,3 +258,11 @@ class Client:
 def _prediction(result: Mapping[str, Any], job: str) -> Prediction:
     probabilities, scores = result.get("probabilities"), result.get("scores")
     return Prediction(result.get("prediction"), probabilities, job, result.get("warning"), scores)
+
+
+def _failed_rows(job: Job, rows: int) -> str | None:
+    """Returns a sentence about the rows that could not be predicted, or None if all were."""
+    failed = job.progress.get("rows_failed")
+    if not failed:
+        return None
+    return f"{failed:,} of {rows:,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
