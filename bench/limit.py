@@ -39,7 +39,7 @@ def score_range(source: Path, model: LoadedModel, sink: Path, output: str, start
     """Scores the rows between two positions, a chunk at a time."""
     with source.open("rb") as file, sink.open("wb") as out:
         columns = tuple(next(file).rstrip(b"\n").decode().split(","))
-        spec = ChunkSpec(columns, b"\n", Options.model_validate({"output": output}))
+        spec = ChunkSpec(columns, b"\n", Options.model_validate({"output": output, "delimiter": ","}))
         file.seek(start)
         while (position := file.tell()) < stop:
             data = file.read(min(CHUNK_BYTES, stop - position))
