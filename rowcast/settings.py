@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     default_model: str = Field(
         default="titanic",
         description="Model for requests that name no model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`. "
-        "If this is not set, there is no `titanic`, and there is only one model, that model.",
+        "If this is not set and `titanic` does not exist, the only registered model is used.",
     )
     predict_wait: float = Field(
         default=0,

@@ -84,7 +84,7 @@ def test_a_module_has_a_name_of_its_own() -> None:
     """Two modules share a name only if they are the same thing seen from two layers."""
     seen: dict[str, set[str]] = {}
     for file in FILES:
-        if not file.stem.startswith("__") and dotted(file).split(".")[0] != "training":
+        if not file.stem.startswith("__"):
             seen.setdefault(file.stem, set()).add(dotted(file))
     shared = {name: modules for name, modules in seen.items() if len(modules) > 1}
     assert set(shared) <= SEEN_FROM_TWO_LAYERS, shared

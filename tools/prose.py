@@ -48,10 +48,6 @@ _FINITE = re.compile(
 _NOUNS_IN_S = {"rows", "this", "its", "yes", "jobs", "columns", "values", "names", "parts", "chunks", "bytes", "as"}
 
 
-_MAY_BE_NOUNS = r"property|fixture|\.command\(|\.callback\("
-"""Decorators of functions whose docstrings need no verb: things, and the help of commands ("Cancel a job.")."""
-
-
 _COMMANDS = "rowcast/cli/commands/"
 """The docstrings there are the help of commands, in the imperative: "Cancel a job."."""
 

@@ -53,7 +53,7 @@ class AddOptions:
 
     @property
     def named_kinds(self) -> dict[str, Kind]:
-        """The kinds, those of the dates included."""
+        """Returns the kind of each named column, including `date` for those in `parse_dates`."""
         return {**self.kinds, **dict.fromkeys(self.parse_dates, "date")}
 
     @property

@@ -17,7 +17,7 @@ Neither side waits much longer than this, however long the other side had all of
 
 
 class FairShare:
-    """Counts the time spent on each kind of work. The kind that had less than its share comes first."""
+    """Counts the time spent on each kind of work. The kind that has had less than its share is served next."""
 
     def __init__(self) -> None:
         self._owed_to_rows_seconds = 0.0

@@ -55,7 +55,7 @@ class WorkLoop:
                     return
 
     def _score(self, work: WaitingChunk) -> bool:
-        """Scores a chunk. Returns whether it still needed to be scored."""
+        """Scores a chunk. Returns False if no lease was granted: the chunk is done, or another process has it."""
         lease = self._resources.leases.chunk(work.id, work.chunk)
         if isinstance(lease, str):
             self._resources.log.info("chunk_not_needed", job=work.id, chunk=work.chunk, reason=lease)

@@ -90,7 +90,7 @@ _DOCUMENTED = Call(
         WAIT,
         FOLLOW,
         header("Prefer", "`wait=SECONDS` (RFC 7240), with the same meaning as `?wait=`."),
-        header("Idempotency-Key", "Makes it safe to repeat for 24 hours.", pattern=r"^[\x20-\x7e]{1,255}$"),
+        header("Idempotency-Key", "Makes the call safe to repeat for 24 hours.", pattern=r"^[\x20-\x7e]{1,255}$"),
         header("Content-Encoding", "`gzip` if the body is compressed with gzip.", enum=["gzip"]),
         header(
             "Content-Disposition",

@@ -1,7 +1,7 @@
 """The options of a CSV file, by the names and types that the service uses, and their text in a query.
 
 They repeat the table in `rowcast/jobs/option_table.py`, because the client imports nothing of the service and type
-checkers read only literal declarations. `tests/rowcast/cli/test_predict_options.py` compares the two.
+checkers read only literal declarations. `tests/rowcast/cli/commands/test_predict_options.py` compares the two.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 The gateway's parser and schema (`rowcast.jobs.options`), the command line and the table in docs/api.md are made from
 it. It imports nothing, so that `rowcast --help` stays quick. The client repeats the names and types for type checkers.
-`tests/rowcast/cli/test_predict_options.py` holds all of them together. `python -m rowcast.jobs.option_table` prints
-the table of docs/api.md.
+`tests/rowcast/cli/commands/test_predict_options.py` holds all of them together.
+`python -m rowcast.jobs.option_table` prints the table of docs/api.md.
 """
 
 from dataclasses import dataclass

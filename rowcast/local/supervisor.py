@@ -67,8 +67,8 @@ class Service:
         """
         if not is_loopback(up.host) and not beyond_loopback:
             raise RowcastError(
-                f"A gateway without API keys listens on loopback only, not on {up.host}. "
-                "Set ROWCAST_API_KEYS_FILE to require keys, or ROWCAST_OPEN=true to serve everyone."
+                f"Without API keys the gateway may only listen on a loopback address, and {up.host} is not one. "
+                "Set ROWCAST_API_KEYS_FILE, or ROWCAST_OPEN=true to allow access without keys."
             )
         self._up, self._given = up, environment
         self._run = secrets.token_hex(8)

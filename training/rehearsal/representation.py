@@ -81,7 +81,7 @@ def _say_what_differs(usual: Sequence[Feature], chosen: Sequence[Feature], say: 
     for before, after in zip(usual, chosen, strict=True):
         if before != after:
             what = "whole numbers" if after.kind == "integer" else "booleans without gaps"
-            say(f"{after.name!r} takes only {what}: the model predicts otherwise if pandas gives it another type.")
+            say(f"{after.name!r} takes only {what}: another type from pandas would change the predictions.")
 
 
 def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Difference) -> str:
@@ -100,13 +100,13 @@ def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Differenc
         return BRUTE_FORCE
     return (
         f"{what}. The reason is the column {blamed!r}: pandas gives it different types in different files "
-        "(whole numbers in a file without gaps, floats in one with a gap), and the model predicts otherwise for each. "
+        "(whole numbers in a file without gaps, floats in one with a gap), and that changes the predictions. "
         f"Name its type, as your script then should (dtype): --kind {blamed}=number or --kind {blamed}=text."
     )
 
 
 def _blamed(rehearsal: Rehearsal, features: Sequence[Feature]) -> str | None:
-    """Returns the first feature for which the script predicts otherwise if its whole numbers come as floats."""
+    """Returns the first feature whose whole numbers change the script's predictions if they are read as floats."""
     script = rehearsal.script
     frame = script.read(rehearsal.trials[0].data)
     numbers = [one.name for one in features if one.kind == "number" and one.name not in script.dialect.kinds]

@@ -73,4 +73,4 @@ def _settings(data: Path | None) -> "Settings":
 def _verdict(findings: int) -> str:
     if not findings:
         return "Everything adds up."
-    return "1 thing does not add up." if findings == 1 else f"{findings:,} things do not add up."
+    return "Found 1 mismatch." if findings == 1 else f"Found {findings:,} mismatches."

@@ -1,4 +1,4 @@
-"""Neighbours found by brute force: whether they are why a model predicts otherwise for equal numbers.
+"""Neighbours found by brute force: whether they are why a model predicts different values for equal numbers.
 
 scikit-learn computes such distances with BLAS. Their last bits depend on the number of rows, on whether these come as
 whole numbers or as floats, and on the processor. With `weights='distance'` a prediction can differ by far more.
@@ -17,8 +17,8 @@ from training.rehearsal.users_script import Script
 REMEDY = "Fit it with algorithm='kd_tree' or 'ball_tree'."
 
 BRUTE_FORCE = (
-    "Batch-dependent step: the model looks for neighbours by brute force, and predicts otherwise if the same numbers "
-    "come as floats than if they come as whole numbers. In scikit-learn the last bit of such a distance depends on "
+    "Batch-dependent step: the model looks for neighbours by brute force, and predicts different values if the same "
+    "numbers are read as floats instead of whole numbers. In scikit-learn the last bit of such a distance depends on "
     f"that, on the number of rows, and on the processor. {REMEDY}"
 )
 

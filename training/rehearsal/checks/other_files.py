@@ -33,7 +33,7 @@ def allow_for_other_types(rehearsal: Rehearsal) -> None:
             raise Unprocessable(BRUTE_FORCE)
         blamed = next((name for name in floats if tells_apart(script, frame, [name], whole, rounded)), floats[0])
         raise Unprocessable(
-            f"The model predicts otherwise if the column {blamed!r} comes as floats than if it comes as whole numbers, "
+            f"The model predicts different values if the column {blamed!r} is read as floats instead of whole numbers, "
             "and pandas decides that for each file. Name its type, as your script then should (dtype): "
             f"--kind {blamed}=number or --kind {blamed}=text."
         )
@@ -62,7 +62,7 @@ def _require_free_categories(rehearsal: Rehearsal) -> None:
 
 
 def _strict(script: Script, frame: pd.DataFrame, feature: Feature) -> Feature:
-    """Returns the feature; if the model predicts otherwise for ones and zeros, it takes only `true` and `false`."""
+    """Returns the feature; if ones and zeros change the predictions, it takes only `true` and `false`."""
     if feature.kind != "boolean" or feature.true_values or frame[feature.name].isna().any():
         return feature
     if not tells_apart(script, frame, [feature.name], lambda column: column, whole):

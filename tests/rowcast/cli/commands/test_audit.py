@@ -34,7 +34,7 @@ def test_the_audit_counts_and_says_that_everything_adds_up(rowcast) -> None:
 def test_the_audit_says_what_does_not_add_up_and_exits_with_1(rowcast, redis: RedisClient) -> None:
     redis.hincrby(key("totals"), "rows_taken", 2)
     done = rowcast("audit")
-    assert (done.returncode, done.stderr) == (1, b"1 thing does not add up.\n")
+    assert (done.returncode, done.stderr) == (1, b"Found 1 mismatch.\n")
     assert b"1 jobs (3 rows) were accepted, but 1 jobs (1 rows) are accounted for." in done.stdout
 
 
