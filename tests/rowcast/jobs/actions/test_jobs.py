@@ -17,23 +17,12 @@ from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.schema import JobField
-from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 from rowcast.storage import Storage
 
 ID = "01928c5e-7d3a-7c41-9b1e-0a4f5d2c6b7e"
-
-
-@pytest.fixture
-def records(redis: RedisClient, settings: Settings) -> Records:
-    return Records(Scripts(redis, settings), settings)
-
-
-@pytest.fixture
-def uploads(redis: RedisClient, settings: Settings) -> Uploads:
-    return Uploads(Scripts(redis, settings), settings)
 
 
 @pytest.fixture

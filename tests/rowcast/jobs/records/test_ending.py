@@ -47,16 +47,6 @@ def bad(message: str, rows: int = ROWS, example: str = "") -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def uploads(redis: RedisClient, settings: Settings) -> Uploads:
-    return Uploads(Scripts(redis, settings), settings)
-
-
-@pytest.fixture
-def records(redis: RedisClient, settings: Settings) -> Records:
-    return Records(Scripts(redis, settings), settings)
-
-
-@pytest.fixture
 def commit(redis: RedisClient, settings: Settings) -> Commit:
     """Scores one chunk of a job, with `failed` bad rows. Returns what the commit did."""
     leases = Leases(Scripts(redis, settings), "node/1")

@@ -26,11 +26,6 @@ ANY = ("chunk", "rows")
 
 
 @pytest.fixture
-def records(redis: RedisClient, settings: Settings) -> Records:
-    return Records(Scripts(redis, settings), settings)
-
-
-@pytest.fixture
 def leases(redis: RedisClient, settings: Settings) -> Leases:
     return Leases(Scripts(redis, settings), "node/1")
 

@@ -1,4 +1,4 @@
-"""What the tests of the records share: the records, the uploads, and the leases of two processes."""
+"""What the tests of jobs share: the records, the uploads, and the leases of two processes."""
 
 import pytest
 
