@@ -6,7 +6,7 @@ leaves files that upkeep sweeps, but never a job that comes back.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -131,12 +131,9 @@ class Jobs:
 
         If Redis cannot be reached, upkeep removes the announcement of the upload later.
         """
-
-        def withdraw_record(id: str) -> None:
-            with suppress(Unavailable):
-                self._uploads.withdraw(id)
-
-        self._remove(id, withdraw_record)
+        self._files.delete_manifest(id)  # first: without it nothing makes the job again
+        with suppress(Unavailable):
+            self._uploads.withdraw(id)
         self._files.delete(id)
 
     def cancel(self, id: str, owner: str | None = None) -> Job:
@@ -169,13 +166,9 @@ class Jobs:
             Those of `get`.
         """
         self.get(id, owner)
-        self._remove(id, self._records.delete)
+        self._files.delete_manifest(id)  # first: without it nothing makes the job again
+        self._records.delete(id)
         return self._files.delete(id)
-
-    def _remove(self, id: str, remove_record: Callable[[str], object]) -> None:
-        """Removes the manifest and then the record. Once the manifest is gone, nothing makes the job again."""
-        self._files.delete_manifest(id)
-        remove_record(id)
 
     def _make(self, new: NewJob) -> Submitted:
         id, outcome = self._records.make(new)
