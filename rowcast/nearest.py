@@ -16,6 +16,12 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return folded[close[0]] if close else None
 
 
+def if_nearest(name: str, names: Iterable[str]) -> str:
+    """Returns the end of a message about an unknown name, for example "; the nearest is 'age'". It may be empty."""
+    close = nearest(name, names)
+    return f"; the nearest is {close!r}" if close else ""
+
+
 def or_nearest(name: str, names: Iterable[str], limit: int = 12) -> str:
     """Returns the end of a message that `name` does not exist, for example "the nearest is 'age'".
 

@@ -11,7 +11,7 @@ from werkzeug.http import parse_list_header
 from api.openapi.call_types import query
 from rowcast.errors import OptionValue, UnknownOption
 from rowcast.jobs.options import Options
-from rowcast.nearest import nearest
+from rowcast.nearest import if_nearest
 
 MAX_WAIT_SECONDS = 60.0
 WAIT = query(
@@ -72,8 +72,7 @@ def read_options(body: Mapping[str, Any] | None = None) -> Options:
 def _fault(fault: Any) -> dict[str, str]:
     name = str(fault["loc"][0])[:_NAME_CHARACTERS]
     if fault["type"] == _UNKNOWN:
-        close = nearest(name, Options.model_fields)
-        return {"where": name, "message": "unknown option" + (f"; the nearest is {close!r}" if close else "")}
+        return {"where": name, "message": f"unknown option{if_nearest(name, Options.model_fields)}"}
     message = fault["msg"]
     return {"where": name, "message": message[0].lower() + message[1:]}
 

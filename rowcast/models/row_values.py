@@ -7,7 +7,7 @@ from typing import Any
 from rowcast.errors import RowValues
 from rowcast.models import cells
 from rowcast.models.model_manifest import Feature, Manifest
-from rowcast.nearest import nearest
+from rowcast.nearest import if_nearest
 
 _UNKNOWN_SHOWN = 20
 _NAME_CHARACTERS = 200
@@ -63,8 +63,7 @@ def _names_amiss(features: Mapping[str, Any], manifest: Manifest, where: str) ->
     known = manifest.feature_names
     expected, faults = set(known), []
     for name in islice((name for name in features if name not in expected), _UNKNOWN_SHOWN):
-        close = nearest(name, known)
-        faults.append(_fault(where, name, f"unknown; the nearest is {close!r}" if close else "unknown"))
+        faults.append(_fault(where, name, f"unknown{if_nearest(name, known)}"))
     return faults + [_fault(where, name, "missing") for name in manifest.required_names if name not in features]
 
 

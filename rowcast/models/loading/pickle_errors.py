@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rowcast.models.loading.own_code import ModelCode
 from rowcast.models.loading.pickle_scan import MAIN
 from rowcast.models.loading.requirements import PIP_NAMES, is_installed
-from rowcast.nearest import nearest
+from rowcast.nearest import if_nearest
 
 _NO_ATTRIBUTE = re.compile(r"Can't get (?:local )?attribute '([^']+)' on <module '([^']+)'")
 """How pickle says that a module has no such class or function."""
@@ -66,6 +66,4 @@ def _lacks_name(name: str, module: str, code: ModelCode) -> str:
         )
     source = code.source(module) or b""
     there = re.findall(r"^(?:class|def) (\w+)", source.decode(errors="replace"), re.MULTILINE)
-    close = nearest(name, there)
-    hint = f"; the nearest is {close!r}" if close else ""
-    return f"The module {module!r} given by --code has no {name!r}{hint}."
+    return f"The module {module!r} given by --code has no {name!r}{if_nearest(name, there)}."
