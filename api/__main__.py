@@ -10,7 +10,7 @@ from api.server import Server
 from rowcast.api_keys import KeyRing
 from rowcast.errors import RowcastError
 from rowcast.logs import logger, set_up
-from rowcast.loopback import is_loopback
+from rowcast.loopback import NEEDS_KEYS, is_loopback
 from rowcast.memory import MIB, keep_memory
 from rowcast.settings import Settings
 
@@ -26,10 +26,7 @@ def main() -> int:
         settings = Settings.read()
         keys = len(KeyRing(Path(settings.api_keys_file))) if settings.api_keys_file else None
         if options.fd is None and keys is None and not settings.open and not is_loopback(options.host):
-            raise RowcastError(
-                f"Without API keys the gateway may only listen on a loopback address, and {options.host} is not one. "
-                "Set ROWCAST_API_KEYS_FILE, or ROWCAST_OPEN=true to allow access without keys."
-            )
+            raise RowcastError(NEEDS_KEYS.format(options.host))
         set_up(settings, "gateway")
         bind = f"fd://{options.fd}" if options.fd is not None else f"{options.host}:{options.port}"
         _log_access(keys)

@@ -24,7 +24,7 @@ from rowcast.local.running_services import Instance, publish_instance
 from rowcast.local.stale_processes import VARIABLE, Mark, end_stale_processes
 from rowcast.local.supervised_process import SupervisedProcess
 from rowcast.logs import logger
-from rowcast.loopback import is_loopback
+from rowcast.loopback import NEEDS_KEYS, is_loopback
 
 _POLL_SECONDS = 0.03
 _REPORT_INTERVAL_SECONDS = 10.0
@@ -66,10 +66,7 @@ class Service:
             RowcastError: the host is not loopback, and `beyond_loopback` is false.
         """
         if not is_loopback(up.host) and not beyond_loopback:
-            raise RowcastError(
-                f"Without API keys the gateway may only listen on a loopback address, and {up.host} is not one. "
-                "Set ROWCAST_API_KEYS_FILE, or ROWCAST_OPEN=true to allow access without keys."
-            )
+            raise RowcastError(NEEDS_KEYS.format(up.host))
         self._up, self._given = up, environment
         self._run = secrets.token_hex(8)
         self._log = logger("up")
