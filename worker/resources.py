@@ -1,6 +1,7 @@
 """The resources of one worker process: connections, models and watchdog, which all of its tasks share."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,7 @@ class Resources:
         except RowcastError as error:
             self.log.warning("unopenable_models_not_reported", reason=error.detail)
 
-    def postpone(self, leases: list[ChunkLease] | list[RowLease], error: Unavailable, log: Any) -> None:
+    def postpone(self, leases: Sequence[ChunkLease | RowLease], error: Unavailable, log: Any) -> None:
         """Releases the leases because Redis, the store or the registry failed.
 
         The work is tried again after a pause, as often as necessary: its rows are not to blame.

@@ -1,6 +1,7 @@
 """The row task: predicts single rows of one model version in one call, and ends their jobs."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rowcast.errors import BadRow, ModelRefused, NotFound, ScoringFailed, Unavailable
@@ -17,7 +18,7 @@ class RowTask:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
 
-    def predict(self, model: str, leases: list[RowLease]) -> bool:
+    def predict(self, model: str, leases: Sequence[RowLease]) -> bool:
         """Predicts and commits rows of the model `NAME@VERSION`.
 
         Returns whether to go on with other rows; if not, Redis, the store or the registry failed.
@@ -39,12 +40,12 @@ class RowTask:
                 resources.isolated.close()
         return True
 
-    def _predict_and_commit(self, model: str, leases: list[RowLease], predict: Predict, log: Any) -> None:
+    def _predict_and_commit(self, model: str, leases: Sequence[RowLease], predict: Predict, log: Any) -> None:
         started = time.perf_counter()
         counted = self._resources.leases.commit_rows(self._outcomes(model, leases, predict))
         log.info("rows_predicted", rows=counted, seconds=round(time.perf_counter() - started, 6))
 
-    def _outcomes(self, model: str, leases: list[RowLease], predict: Predict) -> list[Outcome]:
+    def _outcomes(self, model: str, leases: Sequence[RowLease], predict: Predict) -> list[Outcome]:
         name, _, version = model.rpartition("@")
         try:
             loaded = self._resources.models.get(name, version)

@@ -71,7 +71,7 @@ class WorkLoop:
         """Predicts rows. Returns whether to go on with others."""
         started = time.perf_counter()
         try:
-            return self._rows.predict(work.model, list(work.rows))
+            return self._rows.predict(work.model, work.rows)
         finally:
             self._share.add_rows(time.perf_counter() - started)
 
