@@ -6,7 +6,7 @@ from flask import g, request
 from structlog.contextvars import bind_contextvars
 
 from api.services import current_services
-from rowcast.api_keys import Key, KeyRing, Role
+from rowcast.api_keys import ApiKey, KeyRing, Role
 from rowcast.errors import BadKeysFile, Forbidden, NoKey, UnknownKey
 from rowcast.logs import logger
 
@@ -51,7 +51,7 @@ def require_admin() -> None:
         raise Forbidden(f"The API key {g.owner!r} has the role `user`. Only a key with the role `admin` may do this.")
 
 
-def _caller(keys: KeyRing) -> Key:
+def _caller(keys: KeyRing) -> ApiKey:
     try:
         if keys.refresh():
             logger("gateway").info("keys_read", keys=len(keys))

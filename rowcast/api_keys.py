@@ -33,7 +33,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True)
-class Key:
+class ApiKey:
     """One line of the file."""
 
     #: Owner of the key, for example `alice`; its jobs belong to this name.
@@ -64,7 +64,7 @@ class KeyRing:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def holder(self, secret: str) -> Key | None:
+    def holder(self, secret: str) -> ApiKey | None:
         """Returns the key with this secret, or None. Compares all in constant time, so that timing reveals nothing."""
         digest = _digest(secret)
         found = None
@@ -91,7 +91,7 @@ class KeyRing:
         return True
 
 
-def read(file: Path) -> tuple[Key, ...]:
+def read(file: Path) -> tuple[ApiKey, ...]:
     """Returns the keys in the order of their lines. Blank lines and lines that begin with `#` are ignored.
 
     Raises:
@@ -104,7 +104,7 @@ def read(file: Path) -> tuple[Key, ...]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise BadKeysFile(file, None, f"cannot be read: {reason}") from None
-    found: dict[str, Key] = {}
+    found: dict[str, ApiKey] = {}
     for number, line in enumerate(lines, 1):
         if not _is_key(line):
             continue
@@ -135,7 +135,7 @@ def new(file: Path, name: str, role: Role = Role.USER) -> str:
         if file.exists() and any(key.name == name for key in read(file)):
             raise InvalidName.at("name", f"{name!r} is already in {file}")
         before = file.read_bytes() if file.exists() else b""
-        line = ("\n" if before and not before.endswith(b"\n") else "") + f"{Key(name, role, _digest(secret))}\n"
+        line = ("\n" if before and not before.endswith(b"\n") else "") + f"{ApiKey(name, role, _digest(secret))}\n"
         # One write at the end of the file: a gateway that reads meanwhile sees the complete line or nothing of it.
         target = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -165,7 +165,7 @@ def _is_key(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
-def _parse(line: str) -> Key:
+def _parse(line: str) -> ApiKey:
     parts = line.split(":")
     if len(parts) != 3:
         raise ValueError(_LINE_FORMAT)
@@ -176,7 +176,7 @@ def _parse(line: str) -> Key:
         raise ValueError(f"{_LINE_FORMAT}; the role must be {' or '.join(Role)}")
     if not _DIGEST.fullmatch(digest):
         raise ValueError(f"{_LINE_FORMAT}; SHA256 must be 64 hexadecimal digits")
-    return Key(name, Role(role), bytes.fromhex(digest))
+    return ApiKey(name, Role(role), bytes.fromhex(digest))
 
 
 def _digest(secret: str) -> bytes:

@@ -37,6 +37,15 @@ MOST_MODULES = 13
 SEEN_FROM_TWO_LAYERS = {"app", "job", "jobs", "keys", "models", "predict", "up"}
 """For example the calls, the command line and the actions that have to do with jobs."""
 
+PROBLEMS_OF_THE_CLIENT = {
+    "Forbidden", "Gone", "NoResult", "NotFound", "RateLimited", "Refused", "TooLarge", "Unavailable", "Unprocessable",
+    "UnsupportedType",
+}  # fmt: skip
+"""Errors that the client raises for the service's errors of the same name. It imports nothing from the service."""
+
+VALUES_OF_THE_CLIENT = {"Job", "Prediction"}
+"""What the client makes of the service's JSON document of the same name."""
+
 
 def dotted(file: Path) -> str:
     """The name under which the file is imported."""
@@ -88,6 +97,19 @@ def test_a_module_has_a_name_of_its_own() -> None:
             seen.setdefault(file.stem, set()).add(dotted(file))
     shared = {name: modules for name, modules in seen.items() if len(modules) > 1}
     assert set(shared) <= SEEN_FROM_TWO_LAYERS, shared
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """Two classes share a name only if the client has the one and the service the other."""
+    seen: dict[str, list[str]] = {}
+    for file in FILES:
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                seen.setdefault(node.name, []).append(dotted(file))
+    shared = {name: modules for name, modules in seen.items() if len(modules) > 1}
+    assert set(shared) == PROBLEMS_OF_THE_CLIENT | VALUES_OF_THE_CLIENT, shared
+    for name, modules in shared.items():
+        assert [room(module) for module in modules].count("rowcast.client") == len(modules) - 1 == 1, (name, modules)
 
 
 def test_a_folder_is_not_crowded() -> None:

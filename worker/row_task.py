@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rowcast.errors import BadRow, ModelRefused, NotFound, ScoringFailed, Unavailable
-from rowcast.jobs.records.leases import Outcome, RowLease
+from rowcast.jobs.records.leases import RowLease, RowOutcome
 from rowcast.jobs.records.policy import STRIKES_OF_ERROR
 from rowcast.scoring.predict import Predict, Wanted, predict_good, predict_rows
 from worker.isolation.child import is_suspect
@@ -45,25 +45,25 @@ class RowTask:
         counted = self._resources.leases.commit_rows(self._outcomes(model, leases, predict))
         log.info("rows_predicted", rows=counted, seconds=round(time.perf_counter() - started, 6))
 
-    def _outcomes(self, model: str, leases: Sequence[RowLease], predict: Predict) -> list[Outcome]:
+    def _outcomes(self, model: str, leases: Sequence[RowLease], predict: Predict) -> list[RowOutcome]:
         name, _, version = model.rpartition("@")
         try:
             loaded = self._resources.models.get(name, version)
         except (ModelRefused, NotFound) as error:
             problem = ModelRefused(error.detail).recorded()
-            return [Outcome(lease, "failed", problem) for lease in leases]
+            return [RowOutcome(lease, "failed", problem) for lease in leases]
         wanted = Wanted(any(lease.probabilities for lease in leases), any(lease.scores for lease in leases))
         results = predict_rows(loaded, [lease.values for lease in leases], wanted, predict)
         return [_outcome(lease, result) for lease, result in zip(leases, results, strict=True)]
 
 
-def _outcome(lease: RowLease, result: dict[str, Any] | str) -> Outcome:
+def _outcome(lease: RowLease, result: dict[str, Any] | str) -> RowOutcome:
     """Returns how a job ends, given its prediction or the message of a bad row."""
     if isinstance(result, str):
-        return Outcome(lease, "failed", BadRow(result).recorded())
+        return RowOutcome(lease, "failed", BadRow(result).recorded())
     # Rows that share a call may differ in what they ask for.
     if not lease.probabilities:
         result.pop("probabilities", None)
     if not lease.scores:
         result.pop("scores", None)
-    return Outcome(lease, "succeeded", result)
+    return RowOutcome(lease, "succeeded", result)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rowcast.scoring.predict import Outcome, Wanted, predict_good, rows_of
+from rowcast.scoring.predict import Predicted, Wanted, predict_good, rows_of
 from rowcast.scoring.table import Table
 
 if TYPE_CHECKING:
@@ -30,23 +30,23 @@ class TimeSlices:
         self._between = between
         self._row_seconds: dict[tuple[str, str], float] = {}
 
-    def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
+    def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Predicted:
         """Returns the same as `rowcast.scoring.predict.predict_good`."""
         name = (model.manifest.name, model.manifest.version)
-        outcomes: list[Outcome] = []
+        slices: list[Predicted] = []
         begin = 0
-        while begin < len(table) or not outcomes:
+        while begin < len(table) or not slices:
             self._between()
             end = min(len(table), begin + rows_per_slice(self._row_seconds.get(name)))
             is_whole = begin == 0 and end == len(table)
             started = perf_counter()
             rows = table if is_whole else _piece(table, begin, end)
-            outcomes.append(predict_good(model, rows, wanted))
+            slices.append(predict_good(model, rows, wanted))
             if end - begin >= _FIRST_ROWS:
                 self._row_seconds[name] = (perf_counter() - started) / (end - begin)
             begin = end
         self._between()
-        return joined(outcomes)
+        return joined(slices)
 
 
 def rows_per_slice(row_seconds: float | None) -> int:
@@ -62,15 +62,15 @@ def _piece(table: Table, begin: int, end: int) -> Table:
     return piece.reset_index(drop=True) if isinstance(piece, pd.DataFrame | pd.Series) else piece
 
 
-def joined(outcomes: Sequence[Outcome]) -> Outcome:
-    """Returns the outcome of all rows, from the outcomes of consecutive slices."""
-    if len(outcomes) == 1:
-        return outcomes[0]
+def joined(slices: Sequence[Predicted]) -> Predicted:
+    """Returns what was predicted of all rows, given the slices in their order."""
+    if len(slices) == 1:
+        return slices[0]
     begin, good, faults = 0, [], {}
-    for outcome in outcomes:
-        good.append(outcome.good + begin)
-        faults.update({begin + row: why for row, why in outcome.faults.items()})
-        begin += len(outcome.good) + len(outcome.faults)
+    for predicted in slices:
+        good.append(predicted.good + begin)
+        faults.update({begin + row: why for row, why in predicted.faults.items()})
+        begin += len(predicted.good) + len(predicted.faults)
     # A slice without good rows has no values, so the type of its values is not that of the model's.
-    first, *others = [outcome.values for outcome in outcomes if len(outcome.good)] or [outcomes[0].values]
-    return Outcome(first.joined(others), np.concatenate(good), faults)
+    first, *others = [predicted.values for predicted in slices if len(predicted.good)] or [slices[0].values]
+    return Predicted(first.joined(others), np.concatenate(good), faults)

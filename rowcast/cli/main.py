@@ -96,11 +96,11 @@ def _report(error: Exception) -> int:
 
 
 def _client_codes(error: Exception) -> int | None:
-    from rowcast.client import BrokenTransfer, ClientError, JobEnded, ServiceError, StillRunning, Unreachable
+    from rowcast.client import BrokenTransfer, ClientError, NoResult, ServiceError, StillRunning, Unreachable
 
     if not isinstance(error, ClientError):
         return None
-    if isinstance(error, JobEnded | StillRunning):
+    if isinstance(error, NoResult | StillRunning):
         return FAILED
     return UNREACHABLE if isinstance(error, Unreachable | ServiceError | BrokenTransfer) else WRONG_USE
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LINE_INTERVAL_SECONDS = 5.0
 
 
-class Progress(Protocol):
+class ProgressDisplay(Protocol):
     """What the commands report their progress to."""
 
     def uploaded(self, done: int, total: int | None) -> None:
@@ -30,10 +30,10 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(out: str | None = None) -> Iterator[Progress]:
+def progress(out: str | None = None) -> Iterator[ProgressDisplay]:
     """Yields bars or lines, as standard error needs. Bars would draw over a result that goes to the same terminal."""
     if not sys.stderr.isatty() or (out == "-" and sys.stdout.isatty()):
-        yield Lines()
+        yield ProgressLines()
         return
     from rowcast.cli.progress_bars import bars
 
@@ -41,18 +41,18 @@ def progress(out: str | None = None) -> Iterator[Progress]:
         yield shown
 
 
-class Lines:
+class ProgressLines:
     """Prints a line every few seconds and when a step ends."""
 
     def __init__(self) -> None:
         self._said_at = monotonic()
 
     def uploaded(self, done: int, total: int | None) -> None:
-        """Implements `Progress`."""
+        """Implements `ProgressDisplay`."""
         self._say(f"Uploaded {_amount(done, total)}", done == total)
 
     def predicted(self, job: "Job") -> None:
-        """Implements `Progress`."""
+        """Implements `ProgressDisplay`."""
         rows = job.progress
         done, total = rows.get("rows_done") or 0, rows.get("rows_total")
         self._say(
@@ -60,7 +60,7 @@ class Lines:
         )
 
     def downloaded(self, done: int, total: int | None) -> None:
-        """Implements `Progress`."""
+        """Implements `ProgressDisplay`."""
         self._say(f"Downloaded {_amount(done, total)}", done == total)
 
     def _say(self, sentence: str, ends: bool) -> None:

@@ -24,18 +24,18 @@ class Bars:
         self._download = shown.add_task("Downloading", total=None, visible=False, unit="bytes")
 
     def uploaded(self, done: int, total: int | None) -> None:
-        """Implements `rowcast.cli.progress.Progress`."""
+        """Implements `rowcast.cli.progress.ProgressDisplay`."""
         self._shown.update(self._upload, completed=done, total=total, visible=True)
 
     def predicted(self, job: "Job") -> None:
-        """Implements `rowcast.cli.progress.Progress`."""
+        """Implements `rowcast.cli.progress.ProgressDisplay`."""
         rows = job.progress
         self._shown.update(
             self._predict, completed=rows.get("rows_done") or 0, total=rows.get("rows_total"), visible=True
         )
 
     def downloaded(self, done: int, total: int | None) -> None:
-        """Implements `rowcast.cli.progress.Progress`."""
+        """Implements `rowcast.cli.progress.ProgressDisplay`."""
         self._shown.update(self._download, completed=done, total=total, visible=True)
 
 

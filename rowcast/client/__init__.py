@@ -20,7 +20,7 @@ from rowcast.client.errors import (
     UnsupportedType,
     WrongUse,
 )
-from rowcast.client.job import Job, JobCancelled, JobEnded, JobFailed, RowError, StillRunning
+from rowcast.client.job import Job, JobCancelled, JobFailed, NoResult, RowError, StillRunning
 
 __all__ = [
     "BadRequest",
@@ -32,8 +32,8 @@ __all__ = [
     "Gone",
     "Job",
     "JobCancelled",
-    "JobEnded",
     "JobFailed",
+    "NoResult",
     "NotFound",
     "Prediction",
     "RateLimited",

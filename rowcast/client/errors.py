@@ -10,7 +10,7 @@ ClientError                 the root; `type` is the stable type of the problem, 
 │   └── Unavailable         502, 503, 504: try again later
 ├── Unreachable             no answer: no program listens there, or the connection broke
 ├── BrokenTransfer          a download broke off and cannot be resumed
-├── JobEnded                the job has no result; this class and those below are in `job.py`
+├── NoResult                the job has no result; this class and those below are in `job.py`
 │   ├── JobFailed
 │   └── JobCancelled
 └── StillRunning            the job has not ended in the time given; also a `TimeoutError`

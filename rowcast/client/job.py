@@ -215,7 +215,7 @@ class Job:
             return table
 
 
-class JobEnded(ClientError):
+class NoResult(ClientError):
     """The job ended without a result."""
 
     def __init__(self, job: Job, detail: str, problem: Mapping[str, Any] | None = None) -> None:
@@ -223,11 +223,11 @@ class JobEnded(ClientError):
         self.job = job
 
 
-class JobFailed(JobEnded):
+class JobFailed(NoResult):
     """The job failed. The detail is that of the job's error."""
 
 
-class JobCancelled(JobEnded):
+class JobCancelled(NoResult):
     """The job was cancelled."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rowcast.csv import scan
 from rowcast.jobs.options import Options
-from rowcast.scoring.table import Fault
+from rowcast.scoring.table import RowFault
 
 _VALUE_CHARACTERS = 40
 """Maximum characters of an example."""
@@ -31,7 +31,9 @@ class Reason:
         return {"bad": {"message": self.message, "example": self.example, "rows": self.rows}}
 
 
-def likely_reason(data: bytes, fields: scan.Fields, faults: Sequence[Fault], expected: int, options: Options) -> Reason:
+def likely_reason(
+    data: bytes, fields: scan.Fields, faults: Sequence[RowFault], expected: int, options: Options
+) -> Reason:
     """Returns the most frequent of the `faults`, one for each row, all bad. A row has `expected` fields."""
     (column, message), rows = Counter((fault.column, fault.message) for fault in faults).most_common(1)[0]
     if column:

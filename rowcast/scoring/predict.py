@@ -52,7 +52,7 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Predicted:
     """The values of the table's rows `good`, in order, and the reason why each other row cannot be predicted."""
 
     values: Values
@@ -113,7 +113,7 @@ def _call(model: "LoadedModel", method: str, table: Table) -> NDArray[Any]:
     return np.asarray(call(table))
 
 
-def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
+def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Predicted:
     """Predicts all rows that can be predicted, in one call; those that make the estimator raise are found by halving.
 
     Raises:
@@ -122,9 +122,9 @@ def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
     """
     rows = len(table)
     if not rows:
-        return Outcome(no_values(model, wanted), np.arange(0), {})
+        return Predicted(no_values(model, wanted), np.arange(0), {})
     try:
-        return Outcome(predict(model, table, wanted), np.arange(rows), {})
+        return Predicted(predict(model, table, wanted), np.arange(rows), {})
     except (MemoryError, RowcastError):
         raise
     except Exception as error:
@@ -137,7 +137,7 @@ def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
         raise RuntimeError(
             f"a row raises an exception among other rows, but not by itself: {next(iter(rest.faults.values()))}"
         )
-    return Outcome(rest.values, good, faults)
+    return Predicted(rest.values, good, faults)
 
 
 def no_values(model: "LoadedModel", wanted: Wanted) -> Values:
@@ -150,7 +150,7 @@ def no_values(model: "LoadedModel", wanted: Wanted) -> Values:
     )
 
 
-Predict = Callable[["LoadedModel", Table, Wanted], Outcome]
+Predict = Callable[["LoadedModel", Table, Wanted], Predicted]
 """`predict_good`, or a function with the same result."""
 
 
@@ -167,11 +167,11 @@ def predict_rows(
         they are wanted, ready for JSON; or why it cannot be predicted.
     """
     table, faults = table_of_values(rows, model)
-    outcome = predict(model, table, wanted)
+    predicted = predict(model, table, wanted)
     good = np.array([row for row in range(len(rows)) if row not in faults], np.int64)
     answers: dict[int, dict[str, Any] | str] = dict(faults)
-    answers |= {int(good[index]): message for index, message in outcome.faults.items()}
-    answers |= zip(good[outcome.good].tolist(), _documents(model, outcome.values), strict=True)
+    answers |= {int(good[index]): message for index, message in predicted.faults.items()}
+    answers |= zip(good[predicted.good].tolist(), _documents(model, predicted.values), strict=True)
     return [answers[row] for row in range(len(rows))]
 
 

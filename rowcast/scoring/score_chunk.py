@@ -13,8 +13,8 @@ from rowcast.jobs.results.errors_csv import error_rows
 from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.jobs.summary import MAX_OUTPUTS, Outputs, Summary
 from rowcast.scoring.failure_reason import Reason, likely_reason
-from rowcast.scoring.predict import Outcome, Predict, SearchAborted, Wanted, added_cells, counts, predict_good
-from rowcast.scoring.table import Fault, Rows, read
+from rowcast.scoring.predict import Predict, Predicted, SearchAborted, Wanted, added_cells, counts, predict_good
+from rowcast.scoring.table import RowFault, Rows, read
 
 if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel
@@ -43,10 +43,10 @@ class Part:
     summary: Summary
     reason: Reason | None
     """Why all rows are bad, if they are."""
-    faults: tuple[Fault, ...]
+    faults: tuple[RowFault, ...]
     """As in `errors`, `row` counting the job's data rows from 1."""
 
-    def first_error(self) -> Fault:
+    def first_error(self) -> RowFault:
         """Returns the first bad row; there is one if `rows_failed` is not 0."""
         return self.faults[0]
 
@@ -61,23 +61,23 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
     options = spec.options
     rows = read(data, spec.columns, model, options)
     try:
-        outcome = predict(model, rows.table, Wanted(options.probabilities, options.scores))
+        predicted = predict(model, rows.table, Wanted(options.probabilities, options.scores))
     except SearchAborted as error:
         raise error.numbered(lambda index: first_row + int(rows.good[index])) from None
-    raising = [Fault(int(rows.good[index]), "", "", message) for index, message in outcome.faults.items()]
+    raising = [RowFault(int(rows.good[index]), "", "", message) for index, message in predicted.faults.items()]
     faults = tuple(
-        Fault(first_row + fault.row, fault.column, fault.value[:_VALUE_CHARACTERS], fault.message)
+        RowFault(first_row + fault.row, fault.column, fault.value[:_VALUE_CHARACTERS], fault.message)
         for fault in sorted([*rows.faults, *raising], key=lambda fault: fault.row)
     )
     count = len(rows.fields.lines)
     is_all_bad = 0 < len(faults) == count
     reason = likely_reason(data, rows.fields, faults, len(spec.columns), options) if is_all_bad else None
     return Part(
-        data=_rows(data, rows.fields, _added(rows, outcome, model, options), spec),
+        data=_rows(data, rows.fields, _added(rows, predicted, model, options), spec),
         errors=error_rows((fault.row, fault.column, fault.value, fault.message) for fault in faults),
         rows=count,
         rows_failed=len(faults),
-        summary=_summary(outcome, model),
+        summary=_summary(predicted, model),
         reason=reason,
         faults=faults,
     )
@@ -98,14 +98,14 @@ def _rows(data: bytes, fields: scan.Fields, added: list[bytes], spec: ChunkSpec)
     return RESULT_FORMAT.rows(data, fields, added, columns=spec.columns, line_end=spec.line_end, options=spec.options)
 
 
-def _added(rows: Rows, outcome: Outcome, model: "LoadedModel", options: Options) -> list[bytes]:
+def _added(rows: Rows, predicted: Predicted, model: "LoadedModel", options: Options) -> list[bytes]:
     """Returns the added cells of every row; a bad row's are empty."""
-    cells = added_cells(model, outcome.values, options.delimiter, guard_formulas=options.guard_formulas)
+    cells = added_cells(model, predicted.values, options.delimiter, guard_formulas=options.guard_formulas)
     count = len(rows.fields.lines)
     if len(cells) == count:
         return cells
     added = [_empty_cells(model, options)] * count
-    for row, cell in zip(rows.good[outcome.good].tolist(), cells, strict=True):
+    for row, cell in zip(rows.good[predicted.good].tolist(), cells, strict=True):
         added[row] = cell
     return added
 
@@ -116,8 +116,8 @@ def _empty_cells(model: "LoadedModel", options: Options) -> bytes:
     return options.delimiter.encode() * (columns - 1)
 
 
-def _summary(outcome: Outcome, model: "LoadedModel") -> Summary:
-    predictions = outcome.values.predictions
+def _summary(predicted: Predicted, model: "LoadedModel") -> Summary:
+    predictions = predicted.values.predictions
     names, is_regression = model.manifest.outputs, model.manifest.task == "regression"
     if names is None:
         return _of_output(predictions, is_regression)

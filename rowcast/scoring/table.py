@@ -24,7 +24,7 @@ Table = pd.DataFrame | pd.Series | NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Fault:
+class RowFault:
     """Why a row cannot be predicted."""
 
     row: int
@@ -46,7 +46,7 @@ class Rows:
     good: scan.Positions
     """Indexes of the rows in `table`."""
     table: Table
-    faults: list[Fault]
+    faults: list[RowFault]
     """One for each other row."""
 
 
@@ -63,7 +63,7 @@ def read(data: bytes, columns: Sequence[str], model: "LoadedModel", options: Opt
     places = [place_of[feature.name] for feature in features]
     values, invalid = read_columns(data, fields.lines, good, features, places=places, reading=reading)
     if invalid:
-        faults |= {int(good[index]): Fault(int(good[index]), *cell) for index, cell in invalid.items()}
+        faults |= {int(good[index]): RowFault(int(good[index]), *cell) for index, cell in invalid.items()}
         fit = np.setdiff1d(np.arange(len(good)), np.array(list(invalid), np.int64), assume_unique=True)
         values, good = [column.take(fit) for column in values], good[fit]
     table = make_table(values, features, model.container)
@@ -130,14 +130,16 @@ def _cell(value: object, feature: Feature) -> str:
     return written if isinstance(written, str) else str(written)
 
 
-def _malformed_rows(data: bytes, inside: scan.Quoted, fields: scan.Fields, expected: int, but: str) -> dict[int, Fault]:
+def _malformed_rows(
+    data: bytes, inside: scan.Quoted, fields: scan.Fields, expected: int, but: str
+) -> dict[int, RowFault]:
     """Returns the rows with a wrong form, by index; `but` says how many fields there should be."""
     faults = {}
     for row in np.flatnonzero(fields.counts != expected).tolist():
         count = int(fields.counts[row])
         noun = "field" if count == 1 else "fields"
-        faults[row] = Fault(row, "", "", f"has {count} {noun}, {but}")
+        faults[row] = RowFault(row, "", "", f"has {count} {noun}, {but}")
     returns = scan.lone_returns(data, inside)
     for row in np.searchsorted(fields.lines.starts, returns, "right").tolist():
-        faults[row - 1] = Fault(row - 1, "", "", "has a carriage return outside quotes; rows end in LF or CRLF")
+        faults[row - 1] = RowFault(row - 1, "", "", "has a carriage return outside quotes; rows end in LF or CRLF")
     return faults

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from loaded_models import loaded, numbers
 
-from rowcast.scoring.predict import Outcome, Wanted, predict_good
+from rowcast.scoring.predict import Predicted, Wanted, predict_good
 from worker.time_slices import STEP_ROWS, TimeSlices, rows_per_slice
 
 
@@ -27,7 +27,7 @@ class Labels:
         return np.column_stack([table[:, 0] / 5000, 1 - table[:, 0] / 5000])
 
 
-def same(one: Outcome, other: Outcome) -> bool:
+def same(one: Predicted, other: Predicted) -> bool:
     mine, theirs = one.values, other.values
     return (
         one.faults == other.faults

@@ -12,7 +12,7 @@ from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import Draft, Manifest
 from rowcast.scoring.predict import Wanted, predict
-from rowcast.scoring.table import Fault, read
+from rowcast.scoring.table import RowFault, read
 from training.rehearsal.users_script import Answers
 from training.sample.sample import Dialect
 
@@ -25,7 +25,7 @@ class Scored:
     """For the rows that are good."""
     good: NDArray[np.int64]
     """Their indexes."""
-    faults: list[Fault]
+    faults: list[RowFault]
     """Why the others are bad."""
 
 

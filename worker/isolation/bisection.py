@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.errors import RowcastError
-from rowcast.scoring.predict import Outcome, SearchAborted, Values, one_line
+from rowcast.scoring.predict import Predicted, SearchAborted, Values, one_line
 
 MOST_FATAL_ROWS = 64
 """Maximum number of fatal rows in one chunk. Finding one takes about twenty processes, and more are unlikely to be the
@@ -31,7 +31,7 @@ class OutOfMemory(Fatal):
     """A call did not have enough memory."""
 
 
-def search(call: Call, rows: int, seconds: float) -> Outcome:
+def search(call: Call, rows: int, seconds: float) -> Predicted:
     """Predicts all rows that can be predicted, if possible in one call; the other rows are found by bisection.
 
     A row is at fault if a call with only this row is fatal or raises. If rows are fatal only together, the values come
@@ -43,7 +43,7 @@ def search(call: Call, rows: int, seconds: float) -> Outcome:
         RowcastError: raised by a call; the rows are not at fault.
         Exception: rows raise only together.
     """
-    return _Search(call, rows, seconds).outcome()
+    return _Search(call, rows, seconds).predicted()
 
 
 class _Search:
@@ -56,10 +56,10 @@ class _Search:
         self._faults: dict[int, str] = {}
         self._fatal: list[int] = []
 
-    def outcome(self) -> Outcome:
+    def predicted(self) -> Predicted:
         whole = self._try(self._rows)
         if isinstance(whole, Values):
-            return Outcome(whole, self._rows, {})
+            return Predicted(whole, self._rows, {})
         self._require_a_survivor()
         self._divide(0, len(self._rows), whole)
         good = np.setdiff1d(self._rows, np.array(list(self._faults), np.int64), assume_unique=True)
@@ -68,7 +68,7 @@ class _Search:
             rest = self._pieces[0].joined(self._pieces[1:])
         if not isinstance(rest, Values):
             raise rest
-        return Outcome(rest, good, self._faults)
+        return Predicted(rest, good, self._faults)
 
     def _try(self, which: NDArray[np.int64]) -> Values | Exception:
         """Returns the values of these rows, or the exception of their call."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rowcast.errors import ModelRefused, RowcastError
 from rowcast.jobs.records.leases import ChunkLease, RowLease
-from rowcast.scoring.predict import Outcome, Values, Wanted, no_values, predict_good, rows_of
+from rowcast.scoring.predict import Predicted, Values, Wanted, no_values, predict_good, rows_of
 from rowcast.scoring.table import Table
 from worker.isolation.__main__ import MOST_EXCUSED, Answer, ending
 from worker.isolation.bisection import Fatal, OutOfMemory, search
@@ -74,7 +74,7 @@ class IsolatedProcess:
         self.longest_seconds = _START_SECONDS + (_SEARCH_LIMITS + 2 + MOST_EXCUSED) * limit_seconds
         """Limit of `predict_good`, including the start, the last call of a search, and a reserve."""
 
-    def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Outcome:
+    def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Predicted:
         """Does what `rowcast.scoring.predict.predict_good` does, and returns the same values.
 
         Raises:

@@ -16,7 +16,7 @@ from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.scripts.script_results import Committed, LeasedRow, LeasedRows, WaitingChunk
 
-__all__ = ["ChunkLease", "Kind", "Leases", "Outcome", "RowLease", "WaitingChunk", "WaitingRows"]
+__all__ = ["ChunkLease", "Kind", "Leases", "RowLease", "RowOutcome", "WaitingChunk", "WaitingRows"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ Kind = Literal["rows", "chunk"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RowOutcome:
     """How a single job ended."""
 
     #: The lease of its row.
@@ -160,7 +160,7 @@ class Leases:
         """
         return self._scripts.commit_chunk(lease.id, lease.chunk, lease.attempt, part, summary)
 
-    def commit_rows(self, outcomes: Sequence[Outcome]) -> int:
+    def commit_rows(self, outcomes: Sequence[RowOutcome]) -> int:
         """Ends single jobs. Returns how many were counted."""
         return self._scripts.commit_rows(
             (outcome.lease.id, outcome.lease.attempt, outcome.status, json.dumps(outcome.document))

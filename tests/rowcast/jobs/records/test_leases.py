@@ -7,7 +7,7 @@ from record_jobs import PROBLEM, batch, lease_of, part, rows_of, single
 
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome
+from rowcast.jobs.records.leases import ChunkLease, Leases, RowOutcome
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_DEATH
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
@@ -103,7 +103,7 @@ def test_rows_that_wait_are_taken_together_and_end_each_with_its_outcome(
     assert [row.id for row in rows] == [new.id for new in jobs]
     assert [row.values for row in rows] == [[25, 3]] * 3
     assert rows_of(leases) == []
-    outcomes = [Outcome(rows[0], "succeeded", {"prediction": 0}), Outcome(rows[1], "failed", PROBLEM)]
+    outcomes = [RowOutcome(rows[0], "succeeded", {"prediction": 0}), RowOutcome(rows[1], "failed", PROBLEM)]
     assert leases.commit_rows(outcomes) == 2
     assert leases.commit_rows(outcomes) == 0
     leases.release(rows[2:], PROBLEM, strikes=0)

@@ -12,7 +12,7 @@ from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.records.leases import Leases, Outcome, RowLease, WaitingChunk, WaitingRows
+from rowcast.jobs.records.leases import Leases, RowLease, RowOutcome, WaitingChunk, WaitingRows
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -73,7 +73,7 @@ def test_a_row_goes_to_the_process_that_lingers_and_no_message_is_sent(
         str(OTHER), new.id, 1, new.values, True, 0,
     )  # fmt: skip
     assert records.get(new.id).status is Status.RUNNING
-    assert leases.commit_rows([Outcome(row, "succeeded", {"prediction": 0})]) == 1
+    assert leases.commit_rows([RowOutcome(row, "succeeded", {"prediction": 0})]) == 1
     assert records.get(new.id).result == {"prediction": 0}
 
 
@@ -174,7 +174,7 @@ def test_many_processes_predict_each_of_many_rows_once(
             found = leases.linger(0.02) if work == "lingering" else work
             rows = found.rows if isinstance(found, WaitingRows) else []
             done.extend(row.id for row in rows)
-            leases.commit_rows([Outcome(row, "succeeded", {"prediction": 0}) for row in rows])
+            leases.commit_rows([RowOutcome(row, "succeeded", {"prediction": 0}) for row in rows])
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:

@@ -24,7 +24,7 @@ from rowcast.jobs.job_files import Files
 from rowcast.jobs.new_job import NewJob, Repeat
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.records.leases import ChunkLease, Leases, Outcome, RowLease, WaitingChunk, WaitingRows
+from rowcast.jobs.records.leases import ChunkLease, Leases, RowLease, RowOutcome, WaitingChunk, WaitingRows
 from rowcast.jobs.records.policy import STRIKES_ALLOWED
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
@@ -320,7 +320,7 @@ class Machine(RuleBasedStateMachine):
         leases = [self.row_leases[-1 - number % min(len(self.row_leases), 6)] for number in numbers]
         document = {"prediction": 0} if status == "succeeded" else PROBLEM
         counted = 0
-        outcomes = [Outcome(lease, status, document) for lease in leases]  # type: ignore[arg-type]
+        outcomes = [RowOutcome(lease, status, document) for lease in leases]  # type: ignore[arg-type]
         for lease in leases:
             model, work = self.jobs[lease.id], self.jobs[lease.id].open.get(0)
             if work and work.held and work.held.attempt == lease.attempt:
