@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         description="Seconds after which a chunk is taken from a worker that has stopped renewing its lease. "
         "Workers renew it at least three times in that time.",
     )
-    chunk_timeout: Seconds = Field(
+    chunk_timeout_seconds: Seconds = Field(
         default=90,
         description="Maximum seconds per chunk. Then its process is killed and the chunk is retried.",
     )

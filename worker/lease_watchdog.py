@@ -141,7 +141,7 @@ class LeaseWatchdog:
         if hold.lost_at is not None and now - hold.lost_at >= GRACE_SECONDS:
             self._end_process(hold, "work_cancelled")
         elif now > hold.deadline:
-            timed_out = TimedOut(f"Scoring took longer than {hold.seconds:g} s (ROWCAST_CHUNK_TIMEOUT).")
+            timed_out = TimedOut(f"Scoring took longer than {hold.seconds:g} s (ROWCAST_CHUNK_TIMEOUT_SECONDS).")
             self._leases.release(hold.leases, timed_out.recorded(), strikes=STRIKES_OF_ERROR)
             self._end_process(hold, "work_timed_out")
 

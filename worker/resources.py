@@ -96,7 +96,7 @@ def open_resources(settings: Settings, node: str) -> Resources:
         workers=WorkerRegistry(redis),
         models=models,
         default_model=DefaultModel(registry, settings),
-        isolated=IsolatedProcess(models.files, settings.chunk_timeout),
-        watchdog=LeaseWatchdog(leases, settings.lease_seconds, settings.chunk_timeout),
+        isolated=IsolatedProcess(models.files, settings.chunk_timeout_seconds),
+        watchdog=LeaseWatchdog(leases, settings.lease_seconds, settings.chunk_timeout_seconds),
         log=logger("worker").bind(worker=holder),
     )

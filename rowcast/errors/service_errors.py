@@ -59,11 +59,13 @@ class ScoringFailed(JobFault):
 
 
 class TimedOut(JobFault):
-    """Scoring one chunk took longer than `ROWCAST_CHUNK_TIMEOUT` at every attempt."""
+    """Scoring one chunk took longer than `ROWCAST_CHUNK_TIMEOUT_SECONDS` at every attempt."""
 
     slug = "timed-out"
     title = "Timed out"
-    remedy = "Ask the operator for smaller chunks (`ROWCAST_CHUNK_ROWS`) or more time (`ROWCAST_CHUNK_TIMEOUT`)."
+    remedy = (
+        "Ask the operator for smaller chunks (`ROWCAST_CHUNK_ROWS`) or more time (`ROWCAST_CHUNK_TIMEOUT_SECONDS`)."
+    )
 
 
 class WorkerLost(JobFault):

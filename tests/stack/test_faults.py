@@ -102,7 +102,7 @@ def test_cancel_stops_a_chunk_in_the_middle(own_stack: Stack, http: httpx.Client
 
 
 def test_a_chunk_that_takes_too_long_is_ended_and_tried_again(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.environment["ROWCAST_CHUNK_TIMEOUT"] = "2"
+    own_stack.environment["ROWCAST_CHUNK_TIMEOUT_SECONDS"] = "2"
     own_stack.start_worker()
     (own_stack.folder / "stuck").touch()
     id = submit(http, "stuck")
@@ -112,7 +112,7 @@ def test_a_chunk_that_takes_too_long_is_ended_and_tried_again(own_stack: Stack, 
 
 
 def test_a_row_at_which_predict_hangs_is_found_and_the_others_are_scored(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.environment["ROWCAST_CHUNK_TIMEOUT"] = "2"
+    own_stack.environment["ROWCAST_CHUNK_TIMEOUT_SECONDS"] = "2"
     own_stack.start_worker()
     id = submit(http, "hanging", b"age\n20\n40\n66\n40\n")
     assert wait(http, id)["status"] == "succeeded"

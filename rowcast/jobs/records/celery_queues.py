@@ -77,7 +77,7 @@ def make_app(settings: Settings) -> Celery:
 
 def _visibility_seconds(settings: Settings) -> int:
     """Returns the seconds after which a message that was not acknowledged goes back to its queue."""
-    return int(settings.chunk_timeout) + _LATE_SECONDS
+    return int(settings.chunk_timeout_seconds) + _LATE_SECONDS
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:
