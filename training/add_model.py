@@ -21,14 +21,14 @@ from rowcast.models.model_manifest import Draft, Kind, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_name
 from training.add_options import NO_OPTIONS, AddOptions, Versions
+from training.findings import Say, silent
 from training.fitting.metrics import measure
 from training.fitting.target import Task, read_target
-from training.registration import draft, register
+from training.registration import Training, draft, register
 from training.rehearsal.rehearsal import Progress, no_progress, rehearse
 from training.rehearsal.trial import Rehearsal
 from training.sample.sample import Sample, read_sample
 from training.sample.sample_features import feature_names
-from training.train import Say, silent
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -60,7 +60,7 @@ def add(
     with own.active():
         data, estimator, trained_with = _read(file, own, options.versions)
         sample = _sample_for(estimator, features_from, options)
-        facts = _training_facts(file, sample, options.target, estimator)
+        facts = _facts_of_pickle(file, sample, options.target, estimator)
         rehearsal = rehearse(
             estimator,
             sample,
@@ -130,7 +130,8 @@ def _require_readable(sample: Sample, column: str, kind: Kind) -> None:
         raise Unprocessable.at("kind", f"{column}={kind} does not fit {sample.name}: {error}") from error
 
 
-def _training_facts(file: Path, sample: Sample, target: str | None, estimator: Any) -> dict[str, str | None]:
+def _facts_of_pickle(file: Path, sample: Sample, target: str | None, estimator: Any) -> Training:
+    """Returns what the manifest says about where the model comes from."""
     return {
         "added_from": file.name,
         "features_from": sample.name,

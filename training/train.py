@@ -1,7 +1,7 @@
 """Training: from a CSV file to a registered model."""
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,7 @@ from rowcast.models.estimator_names import DEFAULT_FAMILY
 from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_alias, require_name
+from training.findings import Say, silent
 from training.fitting.column_kinds import feature, is_empty, odd_cell, table
 from training.fitting.fit import fit
 from training.fitting.metrics import measure, split
@@ -22,12 +23,6 @@ from training.registration import Training, draft, register
 from training.rehearsal.checks.single_rows import SECONDS
 from training.rehearsal.rehearsal import rehearse
 from training.sample.sample import Dialect, read_sample
-
-Say = Callable[[str], None]
-
-
-def silent(_sentence: str) -> None:
-    """Says nothing."""
 
 
 def train(
@@ -66,7 +61,7 @@ def train(
     say(f"Fitting {estimator} ({learned.task}) to {len(rows):,} rows and {len(described)} features.")
     metrics, held_out = _held_out(build(described, len(rows)), rows, learned, say)
     fitted = fit(build(described, len(rows)), rows, learned.values, say)
-    facts = _training_facts(file, target, estimator, learned, held_out)
+    facts = _facts_of_training(file, target, estimator, learned, held_out)
     names = [feature.name for feature in described]
     rehearsal = rehearse(
         fitted,
@@ -82,7 +77,7 @@ def train(
     return manifest
 
 
-def _training_facts(file: CsvFile, target: str, estimator: str, learned: Target, held_out: int) -> Training:
+def _facts_of_training(file: CsvFile, target: str, estimator: str, learned: Target, held_out: int) -> Training:
     """Returns what the manifest says about the training."""
     return {
         "data": file.name,
@@ -97,7 +92,7 @@ def _training_facts(file: CsvFile, target: str, estimator: str, learned: Target,
 def _features(file: CsvFile, target: str, wanted: Sequence[str] | None, say: Say) -> list[Feature]:
     """The features that were asked for, or all columns that say something."""
     names = [column for column in file.columns if column != target] if wanted is None else list(wanted)
-    _require_distinct(names, target)
+    _require_usable(names, target)
     empty = [name for name in names if is_empty(file.column(name, "features"))]
     if empty and wanted is not None:
         raise Unprocessable.at("features", f"the column {empty[0]!r} of {file.name} is empty in every row")
@@ -113,7 +108,7 @@ def _features(file: CsvFile, target: str, wanted: Sequence[str] | None, say: Say
     return described
 
 
-def _require_distinct(names: Sequence[str], target: str) -> None:
+def _require_usable(names: Sequence[str], target: str) -> None:
     for position, name in enumerate(names):
         if name == target:
             raise Unprocessable.at("features", f"{name!r} is the target, so it cannot be a feature")

@@ -9,6 +9,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
+from rowcast.exit_reason import exit_reason
+
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
 LONGEST_PAUSE_SECONDS = 5.0
@@ -93,16 +95,6 @@ class SupervisedProcess:
             self.endings.append(ending)
             pause = next_pause_seconds(pause, monotonic() - began)
             self._log.warning("process_died", process=self.name, how=ending, restart_in_seconds=pause)
-
-
-def exit_reason(code: int) -> str:
-    """Returns how a process ended, for example `exit code 3` or `killed by SIGKILL`."""
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"killed by signal {-code}"
 
 
 def _close_pipe(process: "subprocess.Popen[bytes]") -> None:

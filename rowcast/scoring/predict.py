@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rowcast.csv.write import csv_cell, label_text
 from rowcast.errors import ModelRefused, RowcastError
+from rowcast.exception_text import one_line
 from rowcast.models.loading.pickle_errors import why_unreadable
 from rowcast.scoring.table import Table, table_of_values
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_MESSAGE_CHARACTERS = 300
 
 
 class Wanted(NamedTuple):
@@ -283,8 +283,3 @@ def _json(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-def one_line(error: Exception) -> str:
-    """Returns what an exception says, as the message of a bad row."""
-    return " ".join(str(error).split())[:_MESSAGE_CHARACTERS] or type(error).__name__

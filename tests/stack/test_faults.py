@@ -129,7 +129,7 @@ def test_a_single_row_that_kills_its_process_fails_alone(own_stack: Stack, http:
     assert [wait(http, id)["result"] for id in before + after] == [{"prediction": 0}, {"prediction": 1}] * 2
     job = wait(http, deadly)
     assert (job["status"], job["error"]["status"]) == ("failed", 422)
-    assert job["error"]["detail"] == "predict ended its process (signal 9)"
+    assert job["error"]["detail"] == "predict ended its process (killed by SIGKILL)"
 
 
 def test_ten_jobs_survive_workers_killed_again_and_again(own_stack: Stack, http: httpx.Client) -> None:

@@ -51,7 +51,7 @@ def test_a_row_that_kills_its_process_is_found_and_the_others_are_scored(
     job = wait(http, id)
     assert (job["status"], job["progress"]["rows_failed"]) == ("succeeded", 1), job
     errors = http.get(f"/jobs/{id}/errors").text
-    assert errors == "row,column,value,message\n18,,,predict ended its process (signal 9)\n"
+    assert errors == "row,column,value,message\n18,,,predict ended its process (killed by SIGKILL)\n"
     assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
 
 

@@ -1,7 +1,6 @@
 """Fitting a pipeline to rows, with the warnings of the libraries as sentences."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
@@ -10,9 +9,10 @@ from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
 from rowcast.models.loading.load import predict_in_one_thread
+from training.findings import Say
 
 
-def fit(pipeline: Pipeline, table: pd.DataFrame, values: npt.NDArray[Any], say: Callable[[str], None]) -> Pipeline:
+def fit(pipeline: Pipeline, table: pd.DataFrame, values: npt.NDArray[Any], say: Say) -> Pipeline:
     """Fits the pipeline on all cores of the machine. Returns it ready to predict in one thread.
 
     Raises:

@@ -78,7 +78,7 @@ def _columns(name: str, records: Iterator[list[str]]) -> CsvFile:
     if header is None:
         raise Unprocessable(f"{name} is empty.")
     header = [column or f"Unnamed: {place}" for place, column in enumerate(header)]  # as pandas calls them
-    _require_distinct(name, header)
+    _require_distinct_columns(name, header)
     columns: list[list[Cell]] = [[] for _ in header]
     same: dict[str, Cell] = dict.fromkeys(NA_TEXTS)  # most files repeat their cells: equal ones share a string
     row = 0
@@ -96,7 +96,7 @@ def _fields(count: int) -> str:
     return "1 field" if count == 1 else f"{count} fields"
 
 
-def _require_distinct(name: str, header: Sequence[str]) -> None:
+def _require_distinct_columns(name: str, header: Sequence[str]) -> None:
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
         raise Unprocessable(f"{name} has more than one column {', '.join(map(repr, twice))}.")

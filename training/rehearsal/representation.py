@@ -1,10 +1,11 @@
 """The representation: the types of the columns and the container with which the service predicts as the script does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rowcast.errors import Unprocessable
 from rowcast.models.loading.load import Container
 from rowcast.models.model_manifest import Feature
+from training.findings import Say
 from training.rehearsal.checks.neighbours import BRUTE_FORCE
 from training.rehearsal.checks.other_files import brute_force_decides, rounded, tells_apart, whole
 from training.rehearsal.compare import Difference
@@ -17,7 +18,7 @@ ORDER_NOTE = (
 )
 
 
-def choose(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
+def choose(rehearsal: Rehearsal, say: Say) -> None:
     """Takes the first representation that agrees: the fastest one first, then types as pandas has them."""
     script = rehearsal.script
     features = list(rehearsal.draft.features)
@@ -77,7 +78,7 @@ def _fewest(
     return [exact[n] if n in needed else usual[n] for n in range(len(usual))]
 
 
-def _say_what_differs(usual: Sequence[Feature], chosen: Sequence[Feature], say: Callable[[str], None]) -> None:
+def _say_what_differs(usual: Sequence[Feature], chosen: Sequence[Feature], say: Say) -> None:
     for before, after in zip(usual, chosen, strict=True):
         if before != after:
             what = "whole numbers" if after.kind == "integer" else "booleans without gaps"

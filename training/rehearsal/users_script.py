@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.errors import Unprocessable
+from rowcast.exception_text import one_line_with_type
 from rowcast.models.cells import LEADING_ZERO
 from rowcast.models.loading.load import Container, parts
 from rowcast.models.model_manifest import Kind
@@ -193,7 +194,7 @@ def _learned_types(estimator: Any) -> dict[str, str]:
 
 def _why_not(error: Exception | None, sample: Sample, features: Sequence[str]) -> str:
     shown = ", ".join(features[:5]) + (", ..." if len(features) > 5 else "")
-    what = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    what = one_line_with_type(error, characters=500)
     return (
         f"model.predict(pandas.read_csv({sample.name!r})[[{shown}]]) fails: the estimator does not accept these "
         f"columns: {what}. If your script reads the file with other options, pass them here too: "

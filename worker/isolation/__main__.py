@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from rowcast.errors import RowcastError
+from rowcast.exception_text import one_line
+from rowcast.exit_reason import exit_reason
 from rowcast.logs import set_up
 from rowcast.models.loading.load import LoadedModel, as_loaded, unpickle, without_names
 from rowcast.models.loading.own_code import ModelCode
 from rowcast.models.model_manifest import Manifest
-from rowcast.scoring.predict import one_line, predict
+from rowcast.scoring.predict import predict
 from rowcast.settings import Settings
 from worker.isolation.pipe import receive, send
 
@@ -90,7 +92,7 @@ def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests:
         os.close(reading)
         os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return answer or _packed("fatal", f"predict ended its process ({ending(code)})")
+    return answer or _packed("fatal", f"predict ended its process ({exit_reason(code)})")
 
 
 def waited_seconds(process: int) -> float:
@@ -103,11 +105,6 @@ def waited_seconds(process: int) -> float:
         with suppress(OSError, ValueError, IndexError):  # the thread has ended meanwhile
             waited.append(int(file.read_text().split()[1]) / 1e9)
     return max(waited)
-
-
-def ending(code: int) -> str:
-    """Returns how a process ended, by its exit code as in `subprocess`, for example `signal 9` for -9."""
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _predict_and_exit(model: LoadedModel, request: bytes, limit_seconds: float, writing: int) -> NoReturn:

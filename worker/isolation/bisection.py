@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.errors import RowcastError
-from rowcast.scoring.predict import Predicted, SearchAborted, Values, one_line
+from rowcast.exception_text import one_line
+from rowcast.scoring.predict import Predicted, SearchAborted, Values
 
 MOST_FATAL_ROWS = 64
 """Maximum number of fatal rows in one chunk. Finding one takes about twenty processes, and more are unlikely to be the

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.errors import ModelRefused, RowcastError
+from rowcast.exit_reason import exit_reason
 from rowcast.jobs.records.leases import ChunkLease, RowLease
 from rowcast.scoring.predict import Predicted, Values, Wanted, no_values, predict_good, rows_of
 from rowcast.scoring.table import Table
-from worker.isolation.__main__ import MOST_EXCUSED, Answer, ending
+from worker.isolation.__main__ import MOST_EXCUSED, Answer
 from worker.isolation.bisection import Fatal, OutOfMemory, search
 from worker.isolation.pipe import receive, send
 
@@ -183,4 +184,4 @@ class _Child:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         code = self._process.poll()
-        return "it does not end" if code is None else ending(code)
+        return "it does not end" if code is None else exit_reason(code)

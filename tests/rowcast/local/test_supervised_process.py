@@ -9,7 +9,7 @@ import psutil
 import pytest
 from programs import until
 
-from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, SupervisedProcess, exit_reason, next_pause_seconds
+from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, SupervisedProcess, next_pause_seconds
 from rowcast.logs import logger
 
 FOR_EVER = "import signal; signal.pause()"
@@ -91,12 +91,6 @@ def test_pauses_grow_to_a_limit_and_restart_after_a_long_run() -> None:
     assert pauses[1] < pauses[2] < pauses[3]
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
     assert next_pause_seconds(LONGEST_PAUSE_SECONDS, lived_seconds=60) == 0
-
-
-def test_exit_reasons_are_words() -> None:
-    assert exit_reason(3) == "exit code 3"
-    assert exit_reason(-9) == "killed by SIGKILL"
-    assert exit_reason(-63) == "killed by signal 63"
 
 
 def test_a_process_stopped_before_its_start_is_not_started() -> None:

@@ -30,7 +30,7 @@ from worker.isolation.bisection import MOST_FATAL_ROWS, Fatal, search
 from worker.isolation.child import IsolatedProcess, NotStarted
 from worker.isolation.pipe import receive, send
 
-KILLED = "predict ended its process (signal 9)"
+KILLED = "predict ended its process (killed by SIGKILL)"
 
 
 def files_of(model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rowcast.errors import Unprocessable
+from rowcast.exception_text import one_line_with_type
 from training.rehearsal.checks.chunk_cuts import BLOCK_ROWS, chunk_cuts
 from training.rehearsal.checks.neighbours import REMEDY, looks_by_brute_force
 from training.rehearsal.checks.single_rows import SECONDS, in_time, rows_alone
@@ -18,6 +19,8 @@ ROUNDING_NOTE = (
     "Single rows, and files under 64 rows, may differ in the last bit from the same rows in a larger file, as they do "
     "in scikit-learn itself (BLAS)."
 )
+
+_MESSAGE_CHARACTERS = 200
 
 
 def require_independent_rows(script: Script, frame: pd.DataFrame, seconds_alone: float = SECONDS) -> list[str]:
@@ -45,9 +48,8 @@ def require_independent_rows(script: Script, frame: pd.DataFrame, seconds_alone:
         try:
             piece = script.answers(frame.iloc[start:stop].reset_index(drop=True))
         except Exception as error:
-            raise _refusal(
-                script, frame, None, f"rows {start + 1} to {stop} by themselves raise {_brief(error)}"
-            ) from error
+            why = one_line_with_type(error, _MESSAGE_CHARACTERS)
+            raise _refusal(script, frame, None, f"rows {start + 1} to {stop} by themselves raise {why}") from error
         wanted = taken(whole, slice(start, stop))
         found = difference(wanted, piece, numbers[start:stop].tolist())
         if found is None:
@@ -139,7 +141,3 @@ def _same(first: Any, second: Any) -> bool:
 
 def _dense(values: Any) -> Any:
     return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
-
-
-def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -9,6 +9,7 @@ from sklearn.utils import get_tags
 from rowcast.csv.write import csv_cell
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import Feature, Kind
+from training.findings import Say
 from training.rehearsal.as_the_service import score_csv
 from training.rehearsal.compare import is_rounding, taken
 from training.rehearsal.trial import Rehearsal
@@ -101,9 +102,7 @@ def _with_gaps(script: Script, sample: Sample, base: int, names: Sequence[str]) 
     return b"".join(delimiter.encode().join(line) + b"\n" for line in lines)
 
 
-def allow_gaps(
-    rehearsal: Rehearsal, frame: pd.DataFrame, say: Callable[[str], None], show: Callable[[int, int], None]
-) -> None:
+def allow_gaps(rehearsal: Rehearsal, frame: pd.DataFrame, say: Say, show: Callable[[int, int], None]) -> None:
     """Marks the features that may be missing: those for which script and service predict the same without them."""
     features = rehearsal.draft.features
     script = _with_types_of(rehearsal.script, features)  # in a file of few rows pandas might find other types
