@@ -7,11 +7,11 @@
     │   ├── Unprocessable           readable but wrong
     │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · NoDefaultModel · KeyReused
     │   │   ├── BodyShape · RowValues · InvalidName
-    │   │   ├── NoFile · EmptyFile ── LineEndsLost · NotText · NotUtf8(offset) · CsvSyntax
+    │   │   ├── NoFile · EmptyFile ── LineEndsLost · NotText · NotUtf8(offset) · CsvSyntax     (file_errors.py)
     │   │   └── MissingColumns(columns, nearest) · ColumnClash · UnknownKeyColumn
     │   ├── TooLarge(what, limit, setting)
     │   └── UnsupportedType
-    ├── BadSetting(name, value, takes) · BadKeysFile(file, line, takes)    at the start of a program
+    ├── BadSetting(name, value, takes) · BadKeysFile(file, line, takes)    at the start of a program   (start_errors.py)
     ├── NoKey ── UnknownKey         there is no API key, or an unknown one                      (access_errors.py)
     ├── Forbidden                   the key is known, and may not do this
     ├── RateLimited(limit, retry_after_seconds)
@@ -48,31 +48,31 @@ from rowcast.errors.access_errors import (
     UnknownModel,
     WrongState,
 )
+from rowcast.errors.file_errors import (
+    ColumnClash,
+    CsvSyntax,
+    EmptyFile,
+    LineEndsLost,
+    MissingColumns,
+    NoFile,
+    NotText,
+    NotUtf8,
+    UnknownKeyColumn,
+)
 from rowcast.errors.request_errors import (
-    BadKeysFile,
-    BadSetting,
     BodyCutShort,
     BodyShape,
     BrokenCompression,
     BrokenForm,
-    ColumnClash,
-    CsvSyntax,
-    EmptyFile,
     InvalidName,
     KeyReused,
-    LineEndsLost,
-    MissingColumns,
     NoDefaultModel,
-    NoFile,
     NotJson,
-    NotText,
-    NotUtf8,
     OptionUnsuitable,
     OptionValue,
     Refused,
     RowValues,
     TooLarge,
-    UnknownKeyColumn,
     UnknownOption,
     Unprocessable,
     Unreadable,
@@ -100,6 +100,7 @@ from rowcast.errors.service_errors import (
     Unavailable,
     WorkerLost,
 )
+from rowcast.errors.start_errors import BadKeysFile, BadSetting
 
 __all__ = [
     "PREFIX", "BadKeysFile", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression", "BrokenForm",

@@ -1,0 +1,30 @@
+"""Errors in what a program is started with: its settings and the file of API keys."""
+
+from typing import ClassVar
+
+from rowcast.errors.root import RowcastError
+
+
+class BadSetting(RowcastError):
+    """The value of a setting is not valid. The program does not start."""
+
+    slug: ClassVar[str] = "bad-setting"
+    title = "Invalid setting"
+    remedy = "Correct the environment variable that the message names."
+
+    def __init__(self, name: str, value: object, takes: str) -> None:
+        super().__init__(f"{name}={value!s} is not valid: {takes}")
+        self.name, self.value, self.takes = name, value, takes
+
+
+class BadKeysFile(RowcastError):
+    """The file of API keys cannot be read, or a line of it is not valid."""
+
+    slug: ClassVar[str] = "bad-keys-file"
+    title = "Invalid file of API keys"
+    remedy = "Correct the line that the message names, or make a new file with `rowcast keys new NAME`."
+
+    def __init__(self, file: object, line: int | None, takes: str) -> None:
+        """`line` is None if it concerns the whole file."""
+        super().__init__(f"{file}{'' if line is None else f', line {line}'}: {takes}")
+        self.file, self.line, self.takes = file, line, takes
