@@ -7,7 +7,8 @@ from typing import Any
 from rowcast.errors import BadRow, ModelRefused, NotFound, ScoringFailed, Unavailable
 from rowcast.jobs.records.leases import RowLease, RowOutcome
 from rowcast.jobs.records.policy import STRIKES_OF_ERROR
-from rowcast.scoring.predict import Predict, Wanted, predict_good, predict_rows
+from rowcast.scoring.predict import Predict, Wanted, predict_good
+from rowcast.scoring.score_rows import predict_rows
 from worker.isolation.child import is_suspect
 from worker.resources import Resources
 

@@ -1,24 +1,19 @@
-"""Predicting: a table in, values out, as arrays, as cells of a CSV, or as JSON."""
+"""Predicting: a table in, values out, as arrays."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from rowcast.csv.write import csv_cell, label_text
 from rowcast.errors import ModelRefused, RowcastError
 from rowcast.exception_text import one_line
 from rowcast.models.loading.pickle_errors import why_unreadable
-from rowcast.scoring.table import Table, table_of_values
+from rowcast.scoring.table import Table
 
 if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Wanted(NamedTuple):
@@ -140,6 +135,13 @@ def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Predicte
     return Predicted(rest.values, good, faults)
 
 
+def python_values(values: NDArray[Any]) -> list[Any]:
+    """Returns Python's own values; a narrow float as the shortest float that reads back as it."""
+    if values.dtype.kind == "f" and values.dtype.itemsize < 8:
+        return [float(str(value)) if values.ndim == 1 else [float(str(one)) for one in value] for value in values]
+    return list(values.tolist())
+
+
 def no_values(model: "LoadedModel", wanted: Wanted) -> Values:
     """Returns the values of no rows, without a call of the estimator."""
     manifest = model.manifest
@@ -152,49 +154,6 @@ def no_values(model: "LoadedModel", wanted: Wanted) -> Values:
 
 Predict = Callable[["LoadedModel", Table, Wanted], Predicted]
 """`predict_good`, or a function with the same result."""
-
-
-def predict_rows(
-    model: "LoadedModel",
-    rows: Sequence[Sequence[object]],
-    wanted: Wanted,
-    predict: Predict = predict_good,
-) -> list[dict[str, Any] | str]:
-    """Predicts rows of checked JSON values in one call.
-
-    Returns:
-        For each row `{"prediction": v}`, with `probabilities` `{"LABEL": share}` and `scores` `{"COLUMN": score}` if
-        they are wanted, ready for JSON; or why it cannot be predicted.
-    """
-    table, faults = table_of_values(rows, model)
-    predicted = predict(model, table, wanted)
-    good = np.array([row for row in range(len(rows)) if row not in faults], np.int64)
-    answers: dict[int, dict[str, Any] | str] = dict(faults)
-    answers |= {int(good[index]): message for index, message in predicted.faults.items()}
-    answers |= zip(good[predicted.good].tolist(), _documents(model, predicted.values), strict=True)
-    return [answers[row] for row in range(len(rows))]
-
-
-def added_cells(model: "LoadedModel", values: Values, delimiter: str, *, guard_formulas: bool = False) -> list[bytes]:
-    """Returns the cells that a result adds to each row: predictions, probabilities and scores, joined by the delimiter.
-
-    `guard_formulas`: text that a spreadsheet would take for a formula gets an apostrophe in front.
-    """
-    is_few = model.manifest.task != "regression"
-    outputs = [values.predictions] if values.predictions.ndim == 1 else list(values.predictions.T)
-    columns = [_cells(output, delimiter, few=is_few, guard_formulas=guard_formulas) for output in outputs]
-    for floats in (values.probabilities, values.scores):
-        columns += [] if floats is None else [_cells(column, delimiter, few=False) for column in floats.T]
-    if len(columns) == 1:
-        return columns[0]
-    return list(map(delimiter.encode().join, zip(*columns, strict=True)))
-
-
-def counts(values: NDArray[Any]) -> dict[str, int]:
-    """Returns how often each label came, by its text."""
-    codes, labels = pd.factorize(values, use_na_sentinel=False)
-    texts = [label_text(label) for label in _scalars(np.asarray(labels))]
-    return dict(zip(texts, np.bincount(codes, minlength=len(texts)).tolist(), strict=True))
 
 
 def _raising(model: "LoadedModel", table: Table, wanted: Wanted, start: int, stop: int) -> dict[int, str]:
@@ -222,64 +181,3 @@ def _require(model: "LoadedModel", method: str, values: NDArray[Any], shape: tup
             f"{method} of the model {model.manifest.name}@{model.manifest.version} returned an array of the shape "
             f"{values.shape}, but its manifest says {shape}."
         )
-
-
-def _cells(values: NDArray[Any], delimiter: str, *, few: bool, guard_formulas: bool = False) -> list[bytes]:
-    """Returns each value as a field. `few`: there are few different ones, so that each is written once."""
-    if few or values.dtype.kind not in "iuf":
-        codes, labels = pd.factorize(values, use_na_sentinel=False)
-        texts = map(_guarded if guard_formulas else label_text, _scalars(np.asarray(labels)))
-        written = [csv_cell(text, delimiter) for text in texts]
-        return [written[code] for code in codes.tolist()]
-    # A list writes its numbers as `repr` does each, the shortest form that reads back the same, but in one go.
-    return repr(_scalars(values))[1:-1].encode().split(b", ") if len(values) else []
-
-
-def _guarded(label: object) -> str:
-    """Returns a text, with an apostrophe if it begins like a formula (OWASP, "CSV Injection"); numbers stay."""
-    text = label_text(label)
-    return f"'{text}" if isinstance(label, str) and text.startswith(_FORMULA_STARTS) else text
-
-
-def _scalars(values: NDArray[Any]) -> list[Any]:
-    """Returns Python's own values; a narrow float as the shortest float that reads back as it."""
-    if values.dtype.kind == "f" and values.dtype.itemsize < 8:
-        return [float(str(value)) if values.ndim == 1 else [float(str(one)) for one in value] for value in values]
-    return list(values.tolist())
-
-
-def _documents(model: "LoadedModel", values: Values) -> list[dict[str, Any]]:
-    documents = [_document(value, model.manifest.outputs) for value in _scalars(values.predictions)]
-    labels = [label_text(label) for label in model.manifest.classes or []]
-    extras = (("probabilities", labels, values.probabilities), ("scores", model.manifest.scores or [], values.scores))
-    for name, columns, floats in extras:
-        if floats is not None:
-            by_column = [map(_json, _scalars(column)) for column in floats.T]
-            for document, row in zip(documents, zip(*by_column, strict=True), strict=True):
-                document[name] = dict(zip(columns, row, strict=True))
-    return documents
-
-
-def _document(value: Any, outputs: Sequence[str] | None) -> dict[str, Any]:
-    document = {"prediction": _json(value)}
-    named = [("", value)]
-    if outputs is not None:
-        named = [(f" of {name!r}", one) for name, one in zip(outputs, value, strict=True)]
-    odd = [f"the prediction{of} is {_not_finite(one)}" for of, one in named if _not_finite(one)]
-    return {**document, "warning": "; ".join(odd)} if odd else document
-
-
-def _not_finite(value: Any) -> str:
-    """Returns what a float is that is not a finite number; empty for all other values."""
-    if not isinstance(value, float) or math.isfinite(value):
-        return ""
-    return "not a number (NaN)" if math.isnan(value) else "infinite" if value > 0 else "negative infinity"
-
-
-def _json(value: Any) -> Any:
-    """JSON knows no NaN and no infinity, and of objects only those that it can write."""
-    if isinstance(value, list):  # of a model with several outputs
-        return [_json(output) for output in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -13,7 +13,8 @@ from rowcast.jobs.results.errors_csv import error_rows
 from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.jobs.summary import MAX_OUTPUTS, Outputs, Summary
 from rowcast.scoring.failure_reason import Reason, likely_reason
-from rowcast.scoring.predict import Predict, Predicted, SearchAborted, Wanted, added_cells, counts, predict_good
+from rowcast.scoring.predict import Predict, Predicted, SearchAborted, Wanted, predict_good
+from rowcast.scoring.predicted_cells import added_cells, counts
 from rowcast.scoring.table import RowFault, Rows, read
 
 if TYPE_CHECKING:

@@ -24,8 +24,9 @@ from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.registry import Registry
 from rowcast.models.row_values import row_values
-from rowcast.scoring.predict import Wanted, predict_rows
+from rowcast.scoring.predict import Wanted
 from rowcast.scoring.score_chunk import ChunkSpec, score
+from rowcast.scoring.score_rows import predict_rows
 from rowcast.storage import Storage
 from training.add_model import add
 from training.add_options import AddOptions

@@ -30,3 +30,11 @@ def loaded(
 
 def numbers(*names: str, missing: bool = False) -> list[Feature]:
     return [Feature(name=name, kind="number", missing=missing) for name in names]
+
+
+class Answering:
+    """Returns the same answer whatever it is asked."""
+
+    def __init__(self, answer: Any, shares: Any = None) -> None:
+        self.predict = lambda table: answer
+        self.predict_proba = lambda table: shares

@@ -1,0 +1,47 @@
+import json
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from loaded_models import Answering, loaded, numbers
+
+from rowcast.models.loading.load import LoadedModel
+from rowcast.scoring.predict import Wanted
+from rowcast.scoring.score_rows import predict_rows
+
+
+def test_single_rows_answer_in_plain_json(models: Mapping[str, LoadedModel], training: pd.DataFrame) -> None:
+    for name in ("logistic", "labels", "truth"):
+        model = models[name]
+        answers = predict_rows(model, training.to_numpy().tolist(), Wanted(True))
+        assert json.loads(json.dumps(answers, allow_nan=False)) == answers
+        assert [answer["prediction"] for answer in answers] == model.estimator.predict(training).tolist()
+        shares = [list(answer["probabilities"].values()) for answer in answers]
+        assert shares == model.estimator.predict_proba(training).tolist()
+        assert list(answers[0]["probabilities"]) == [str(label) for label in model.manifest.classes]
+
+
+def test_a_single_row_that_raises_leaves_the_others_alone(models: Mapping[str, LoadedModel]) -> None:
+    answers = predict_rows(models["strict"], [[0.5, "Aix"], [0.5, "Atlantis"], [1, "Bonn"]], Wanted())
+    assert isinstance(answers[0], dict)
+    assert "Atlantis" in answers[1]
+    assert isinstance(answers[2], dict)
+
+
+def test_a_prediction_that_json_cannot_write_is_null_and_says_so() -> None:
+    model = loaded(Answering(np.array([math.nan, math.inf, 1.5])), numbers("a"))
+    assert predict_rows(model, [[1], [2], [3]], Wanted()) == [
+        {"prediction": None, "warning": "the prediction is not a number (NaN)"},
+        {"prediction": None, "warning": "the prediction is infinite"},
+        {"prediction": 1.5},
+    ]
+    narrow = loaded(Answering(np.array([0.1], np.float32)), numbers("a"))
+    assert predict_rows(narrow, [[1]], Wanted()) == [{"prediction": 0.1}]
+    several = loaded(Answering(np.array([[1.5, math.inf, math.nan]])), numbers("a"), outputs=["x", "y", "z"])
+    assert predict_rows(several, [[1]], Wanted()) == [
+        {
+            "prediction": [1.5, None, None],
+            "warning": "the prediction of 'y' is infinite; the prediction of 'z' is not a number (NaN)",
+        }
+    ]
