@@ -9,7 +9,7 @@ def one_line(error: Exception) -> str:
 
 
 def one_line_with_type(error: Exception | None, characters: int) -> str:
-    """Returns type and text, for example `ValueError: could not convert`. The text has at most so many characters."""
+    """Returns type and text, for example `ValueError: could not convert`. The text is cut after `characters`."""
     return f"{type(error).__name__}: {_shortened(error, characters)}"
 
 

@@ -205,7 +205,6 @@ class Client:
         manifest = find_manifest(self._transport, model)
         with TemporaryFile() as table, TemporaryFile() as result:
             write_csv(frame, manifest, table)
-            table.seek(0)
             job = self.submit_csv(
                 table,
                 on_progress=on_progress,
@@ -218,11 +217,8 @@ class Client:
                 max_errors=max_errors,
             ).wait()
             job.download(result)
-            result.seek(0)
-            done = with_predictions(frame, result, manifest, prediction_column)
-        if message := _failed_rows(job, len(frame)):
-            warnings.warn(message, stacklevel=2)
-        return done
+            _warn_of_failed_rows(job, len(frame))
+            return with_predictions(frame, result, manifest, prediction_column)
 
     def job(self, id: str) -> Job:
         """Returns the job with this id, or the only job with an id that begins with it.
@@ -260,9 +256,8 @@ def _prediction(result: Mapping[str, Any], job: str) -> Prediction:
     return Prediction(result.get("prediction"), probabilities, job, result.get("warning"), scores)
 
 
-def _failed_rows(job: Job, rows: int) -> str | None:
-    """Returns a sentence about the rows that could not be predicted, or None if all were."""
-    failed = job.progress.get("rows_failed")
-    if not failed:
-        return None
-    return f"{failed:,} of {rows:,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
+def _warn_of_failed_rows(job: Job, rows: int) -> None:
+    """Warns the caller of the public method if some rows could not be predicted."""
+    if failed := job.progress.get("rows_failed"):
+        message = f"{failed:,} of {rows:,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
+        warnings.warn(message, stacklevel=3)

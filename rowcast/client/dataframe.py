@@ -42,6 +42,8 @@ def require_sendable(frame: Any, added: str) -> None:
 def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO) -> None:
     """Writes the model's features. If some are missing, writes all columns, so that the service can name the nearest.
 
+    The file is then at its beginning.
+
     Raises:
         WrongUse: a cell has no exact text, or a feature is the frame's index.
     """
@@ -65,6 +67,7 @@ def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO
         table.to_csv(file, index=False, encoding="utf-8", lineterminator="\r\n", na_rep=gap, quoting=quoting)
     except UnicodeEncodeError as error:
         raise WrongUse(f"The frame has a text that is not Unicode: {error.object[error.start]!r}.") from None
+    file.seek(0)
 
 
 def _has_blank_lines(table: "pd.DataFrame") -> bool:
@@ -135,6 +138,7 @@ def with_predictions(
     """
     import pandas as pd
 
+    result.seek(0)
     added = pd.read_csv(result, dtype=object, keep_default_na=False, skip_blank_lines=False)
     if len(added) != len(frame):
         raise ServiceError(f"The result has {len(added):,} rows, but the frame has {len(frame):,}.")

@@ -7,6 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rowcast.cli.commands.model_options import (
+    CodeFiles,
+    Decimal,
+    DefaultNa,
+    FeatureColumns,
+    FeaturesFrom,
+    Kinds,
+    ModelName,
+    NaValues,
+    ParseDates,
+    PickleFile,
+    TargetColumn,
+)
 from rowcast.cli.connection_options import Json
 from rowcast.cli.data_location import Data, find_data_location
 from rowcast.cli.output import print_json, print_table, say
@@ -30,11 +43,6 @@ RegistryLocation = Annotated[
         show_default=False,
     ),
 ]
-_CODE = (
-    "Python file, for example mytransforms.py, or package folder that defines the model's classes. It is stored with "
-    "this version and used for it only. Repeatable."
-)
-_KINDS = "number, integer, text, boolean, date or category"
 _ESTIMATORS = (
     f"{', '.join(FAMILIES[:-1])} or {FAMILIES[-1]}. The target decides the task, unless the name ends with "
     f"{' or '.join(SUFFIXES.values())}."
@@ -108,42 +116,18 @@ def _needs(manifest: "Manifest") -> list[str]:
 
 
 def add(
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", help="Pickle or joblib file. Loading it runs code: add only files you trust."),
-    ],
+    file: PickleFile,
     *,
-    name: Annotated[str, typer.Option("--name", help="Name of the model.")],
-    features_from: Annotated[
-        Path,
-        typer.Option("--features-from", help="Sample: a CSV file like those to score, with the model's columns."),
-    ],
-    target: Annotated[
-        str | None, typer.Option("--target", help="Column of the sample with the true values, to measure the model.")
-    ] = None,
-    features: Annotated[
-        str | None,
-        typer.Option("--features", help="The model's columns in order, as a,b.", show_default="the model's, or all"),
-    ] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--kind", metavar="NAME=KIND", help=f"Type of a column, for example zip=text. Types: {_KINDS}. Repeatable."
-        ),
-    ] = None,
-    na_values: Annotated[
-        str | None, typer.Option("--na-values", help="More cells that mean a missing value, for example '-,?'.")
-    ] = None,
-    default_na: Annotated[
-        bool,
-        typer.Option(
-            "--default-na/--no-default-na",
-            help="Whether NA, null and similar cells mean a missing value, as in pandas.",
-        ),
-    ] = True,
-    parse_dates: Annotated[str | None, typer.Option("--parse-dates", help="Columns that are dates, as a,b.")] = None,
-    decimal: Annotated[str, typer.Option("--decimal", help="Decimal mark of the sample: . or ,")] = ".",
-    code: Annotated[list[Path] | None, typer.Option("--code", metavar="PATH", help=_CODE, show_default=False)] = None,
+    name: ModelName,
+    features_from: FeaturesFrom,
+    target: TargetColumn = None,
+    features: FeatureColumns = None,
+    kind: Kinds = None,
+    na_values: NaValues = None,
+    default_na: DefaultNa = True,
+    parse_dates: ParseDates = None,
+    decimal: Decimal = ".",
+    code: CodeFiles = None,
     where: RegistryLocation = None,
     data: Data = None,
 ) -> None:
@@ -231,7 +215,7 @@ def train(
     *,
     data: Annotated[Path, typer.Option("--data", help="CSV file with the target column; .gz too.")],
     target: Annotated[str, typer.Option("--target", help="Column to predict.")],
-    name: Annotated[str, typer.Option("--name", help="Name of the model.")],
+    name: ModelName,
     features: Annotated[str | None, typer.Option("--features", help="Columns to use: a,b.", show_default="all")] = None,
     estimator: Annotated[str, typer.Option("--estimator", help=_ESTIMATORS)] = DEFAULT_FAMILY,
     alias: Annotated[list[str] | None, typer.Option("--alias", help="Alias for the new version. Repeatable.")] = None,

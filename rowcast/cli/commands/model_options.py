@@ -1,0 +1,48 @@
+"""The options of `rowcast models add`: the file, its name, and how the sample is read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_KINDS = "number, integer, text, boolean, date or category"
+_CODE = (
+    "Python file, for example mytransforms.py, or package folder that defines the model's classes. It is stored with "
+    "this version and used for it only. Repeatable."
+)
+
+PickleFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="Pickle or joblib file. Loading it runs code: add only files you trust."),
+]
+ModelName = Annotated[str, typer.Option("--name", help="Name of the model.")]
+FeaturesFrom = Annotated[
+    Path,
+    typer.Option("--features-from", help="Sample: a CSV file like those to score, with the model's columns."),
+]
+TargetColumn = Annotated[
+    str | None, typer.Option("--target", help="Column of the sample with the true values, to measure the model.")
+]
+FeatureColumns = Annotated[
+    str | None,
+    typer.Option("--features", help="The model's columns in order, as a,b.", show_default="the model's, or all"),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind", metavar="NAME=KIND", help=f"Type of a column, for example zip=text. Types: {_KINDS}. Repeatable."
+    ),
+]
+NaValues = Annotated[
+    str | None, typer.Option("--na-values", help="More cells that mean a missing value, for example '-,?'.")
+]
+DefaultNa = Annotated[
+    bool,
+    typer.Option(
+        "--default-na/--no-default-na",
+        help="Whether NA, null and similar cells mean a missing value, as in pandas.",
+    ),
+]
+ParseDates = Annotated[str | None, typer.Option("--parse-dates", help="Columns that are dates, as a,b.")]
+Decimal = Annotated[str, typer.Option("--decimal", help="Decimal mark of the sample: . or ,")]
+CodeFiles = Annotated[list[Path] | None, typer.Option("--code", metavar="PATH", help=_CODE, show_default=False)]
