@@ -1,0 +1,81 @@
+"""Options, headers, paths and queries that are refused."""
+
+import httpx
+import pytest
+from refusals import GOOD, csv, refused
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"modle": "titanic"}, "modle"),
+        ({"delimiter": "x"}, "delimiter"),
+        ({"header": "perhaps"}, "header"),
+        ({"on_error": "shrug"}, "on_error"),
+        ({"key": "nobody"}, "key"),
+        ({"wait": "61"}, "wait"),
+        ({"wait": "soon"}, "wait"),
+        ({"wait": "nan"}, "wait"),
+        ({"prediction_column": ""}, "prediction_column"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_refused_by_its_name(http: httpx.Client, options: dict, where: str) -> None:
+    problem = refused(csv(http, GOOD, **options), 422)
+    assert where in problem["errors"][0]["where"]
+
+
+def test_an_option_given_twice_is_refused(http: httpx.Client) -> None:
+    refused(http.post("/predict?model=a&model=b", json={"features": [25, 3]}), 422, "more than once")
+    refused(http.post("/predict?model=titanic", json={"features": [25, 3], "model": "titanic"}), 422, "more than once")
+
+
+@pytest.mark.parametrize(
+    "model", ["titanik", "titanic@99", "titanic@prod", "../titanic", "titanic@../1", "%2e%2e", "a/b", "@", ""]
+)
+def test_a_model_that_is_not_there_is_404(http: httpx.Client, model: str) -> None:
+    refused(http.post("/predict", json={"features": [25, 3], "model": model}), 404)
+
+
+@pytest.mark.parametrize("word", ["", "x" * 256, "tab\there", "umlaut-\u00fc"])
+def test_an_idempotency_key_that_is_none_is_refused(http: httpx.Client, word: str) -> None:
+    headers = {"Idempotency-Key": word.encode("utf-8")}
+    refused(http.post("/predict", json={"features": [25, 3]}, headers=headers), 422, "Idempotency-Key")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nope",
+        "/jobs/abc",
+        "/jobs/..%2f..%2fetc",
+        "/jobs/019a0000-0000-7000-8000-000000000000",
+        "/models/nope",
+        "/models/..%2f",
+        "/models/titanic/versions/99",
+        "/models/titanic/versions/01",
+    ],
+)
+def test_what_never_was_is_404(http: httpx.Client, path: str) -> None:
+    refused(http.get(path), 404)
+
+
+def test_an_alias_in_the_place_of_a_version_says_what_it_means(http: httpx.Client) -> None:
+    answer = http.get("/models/titanic/versions/production")
+    refused(answer, 404, "is an alias of the model 'titanic'; it means version '1' now")
+
+
+def test_another_method_is_405_with_those_that_there_are(http: httpx.Client) -> None:
+    response = http.put("/jobs")
+    refused(response, 405)
+    assert "GET" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "status=done", "cursor=x"])
+def test_a_list_with_a_wrong_query_is_refused(http: httpx.Client, query: str) -> None:
+    refused(http.get(f"/jobs?{query}"), 422)
+
+
+def test_a_request_id_that_could_forge_a_log_line_is_replaced(http: httpx.Client) -> None:
+    for forged in ("a b", "x" * 129, 'a","level":"error'):
+        assert http.get("/health", headers={"X-Request-ID": forged}).headers["X-Request-ID"] != forged
+    assert http.get("/health", headers={"X-Request-ID": "mine-1"}).headers["X-Request-ID"] == "mine-1"
