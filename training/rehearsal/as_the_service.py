@@ -1,4 +1,4 @@
-"""The prediction as a worker makes it: Rowcast's own reading of a CSV, and `predict` on the resulting table."""
+"""The prediction as a worker makes it: Rowcast's own reading of a CSV or of JSON, and `predict` on the table."""
 
 import warnings
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import Draft, Manifest
+from rowcast.models.row_values import row_values
 from rowcast.scoring.predict import Wanted, predict
-from rowcast.scoring.table import RowFault, read
+from rowcast.scoring.table import RowFault, read, table_of_values
 from training.rehearsal.users_script import Answers
 from training.sample.sample import Dialect
 
@@ -41,6 +42,19 @@ def score_csv(model: LoadedModel, data: bytes, dialect: Dialect, methods: Sequen
     found = read(rows, _names(header, dialect), model, options)
     answers = answers_of(model, found.table, methods) if len(found.good) else {}
     return Scored(answers, found.good, found.faults)
+
+
+def score_json(model: LoadedModel, rows: Sequence[Sequence[Any]], methods: Sequence[str]) -> Scored:
+    """Scores rows of JSON values, in the order of the model's features, in one call, as they come from a gateway.
+
+    Raises:
+        RowValues: a value does not fit its feature.
+        Exception: whatever the estimator raises.
+    """
+    table, messages = table_of_values([row_values(row, model.manifest) for row in rows], model)
+    good = np.array([row for row in range(len(rows)) if row not in messages], np.int64)
+    faults = [RowFault(row, "", "", message) for row, message in sorted(messages.items())]
+    return Scored(answers_of(model, table, methods) if len(good) else {}, good, faults)
 
 
 def answers_of(model: LoadedModel, table: Any, methods: Sequence[str]) -> Answers:

@@ -24,6 +24,7 @@ from training.rehearsal.checks.batch_dependence import require_independent_rows
 from training.rehearsal.checks.chunk_cuts import BLOCK_ROWS, chunk_cuts
 from training.rehearsal.checks.missing_values import allow_gaps
 from training.rehearsal.checks.other_files import allow_for_other_types
+from training.rehearsal.checks.rows_as_json import require_same_as_json
 from training.rehearsal.checks.single_rows import SECONDS, in_time, rows_alone
 from training.rehearsal.checks.unseen_categories import allow_unseen
 from training.rehearsal.golden_rows import golden_sample
@@ -143,12 +144,16 @@ def _finish(rehearsal: Rehearsal, seconds_alone: float) -> None:
         raise Unprocessable(f"The service cannot predict what your script predicts: {found.said(name)}. {_IF_LOADED}")
     script, trial = rehearsal.script, rehearsal.trials[0]
     alone = in_time(rows_alone(script.read(trial.data), trial.answers["predict"]), seconds_alone, MIN_SERVED_ROWS)
+    served = []
     for start, stop in chain(_chunks(len(trial.rows)), ((row, row + 1) for row in alone)):
+        if stop - start == 1:
+            served.append(start)
         found = compared(model, trial.cut(np.arange(start, stop), script.dialect.delimiter), script)
         if found is not None and not (found.is_rounding and stop - start == 1):
             raise Unprocessable(
                 f"The service cannot predict what your script predicts: cut into chunks, {found.said(name)}. {_IF_CUT}"
             )
+    require_same_as_json(rehearsal, model, served)
     rehearsal.golden = golden_sample(rehearsal, model)
 
 

@@ -1,6 +1,6 @@
 """Trials: files on which the user's script and the service are compared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from rowcast.csv import scan
 from rowcast.models.loading.load import Container, LoadedModel
 from rowcast.models.model_manifest import Draft, Feature
 from rowcast.scoring.golden_sample import GoldenSample
-from training.rehearsal.as_the_service import manifest_of, score_csv
+from training.rehearsal.as_the_service import Scored, manifest_of, score_csv
 from training.rehearsal.compare import Difference, difference, shown, taken
 from training.rehearsal.users_script import Answers, Script
 from training.sample.sample import Sample
@@ -69,13 +69,20 @@ class Rehearsal:
 
 def compared(model: LoadedModel, trial: Trial, script: Script) -> Difference | None:
     """Returns the first row of one trial that differs."""
+    return compared_answers(
+        lambda: score_csv(model, trial.data, script.dialect, script.methods), trial.answers, trial.rows
+    )
+
+
+def compared_answers(score: Callable[[], Scored], wanted: Answers, rows: Sequence[int]) -> Difference | None:
+    """Returns the first row with another answer than `wanted`, or with none. `rows` are numbers in the sample."""
     try:
-        scored = score_csv(model, trial.data, script.dialect, script.methods)
+        scored = score()
     except Exception as error:
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return Difference(trial.rows[0], "predict", shown(trial.answers["predict"][0]), what)
+        return Difference(rows[0], "predict", shown(wanted["predict"][0]), what)
     if scored.faults:
         fault = scored.faults[0]
-        wanted = shown(trial.answers["predict"][fault.row])
-        return Difference(trial.rows[fault.row], "predict", wanted, f"a bad row ({fault.column}: {fault.message})")
-    return difference(trial.answers, scored.answers, trial.rows)
+        what = f"{fault.column}: {fault.message}" if fault.column else fault.message
+        return Difference(rows[fault.row], "predict", shown(wanted["predict"][fault.row]), f"a bad row ({what})")
+    return difference(wanted, scored.answers, rows)
