@@ -208,7 +208,7 @@ def _by_script(model: Any, path: Path, features: Any, read: Reading, good: Seque
 
 
 def single_differences(
-    model: Any, registered: LoadedModel, path: Path, features: Any, read: Reading, *, exact: bool = True, rows: int = 12
+    model: Any, registered: LoadedModel, path: Path, features: Any, read: Reading, *, exact: bool = True, rows: int = 8
 ) -> list[str]:
     """Returns what differs between single rows of a file, sent as JSON, and the script for frames of one row."""
     frame = pd.read_csv(path, **read.for_pandas)

@@ -13,7 +13,7 @@ from training.rehearsal.as_the_service import score_json
 from training.rehearsal.compare import taken
 from training.rehearsal.trial import Rehearsal, compared_answers
 
-SINGLE_CALLS = 8
+SINGLE_CALLS = 3
 """Rows that are predicted one per call. All of them are predicted together, too, as a worker does in a burst."""
 
 

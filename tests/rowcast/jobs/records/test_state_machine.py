@@ -182,5 +182,5 @@ def test_in_any_order_of_events_the_records_are_as_a_small_model_says(
     given = {"redis": redis, "options": settings.model_copy(update={"lease_seconds": 600.0}), "folder": tmp_path}
     run_state_machine_as_test(
         type("Given", (Machine,), given),
-        settings=hypothesis_settings(max_examples=60, stateful_step_count=50, deadline=None),
+        settings=hypothesis_settings(max_examples=45, stateful_step_count=50, deadline=None),
     )
