@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
+from rowcast.exception_text import one_line_with_type
 from rowcast.models.loading.load import Container, LoadedModel
 from rowcast.models.model_manifest import Draft, Feature
 from rowcast.scoring.golden_sample import GoldenSample
@@ -79,8 +80,7 @@ def compared_answers(score: Callable[[], Scored], wanted: Answers, rows: Sequenc
     try:
         scored = score()
     except Exception as error:
-        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return Difference(rows[0], "predict", shown(wanted["predict"][0]), what)
+        return Difference(rows[0], "predict", shown(wanted["predict"][0]), one_line_with_type(error, 200))
     if scored.faults:
         fault = scored.faults[0]
         what = f"{fault.column}: {fault.message}" if fault.column else fault.message
