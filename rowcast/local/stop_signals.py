@@ -11,7 +11,9 @@ from typing import Any, Self
 class StopSignals:
     """A context of the main thread. `wait` returns at the first signal; each later signal calls `again`.
 
-    It uses a byte in a socket pair. A signal handler that sets a `threading.Event` can deadlock on the event's lock.
+    It waits for a byte in a socket pair, which the interpreter writes the moment a signal arrives, in whatever thread.
+    A Python handler would be too late: if the signal arrives just before the main thread blocks in `select`, or in
+    another thread, the handler runs only after `select` has returned.
     """
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,6 +25,8 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)  # as `set_wakeup_fd` requires
+        self._descriptor_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         for number in self.NUMBERS:
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue  # started with nohup
@@ -34,6 +38,7 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._descriptor_before)
         self._reader.close()
         self._writer.close()
 
@@ -49,6 +54,4 @@ class StopSignals:
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self._asked and self._again:
             self._again()
-        if not self._asked:
-            self._asked = True
-            self._writer.send(b".")
+        self._asked = True

@@ -1,5 +1,9 @@
 import os
 import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
 
 from rowcast.local.stop_signals import StopSignals
 
@@ -10,6 +14,26 @@ def test_a_signal_is_waited_for_and_stays_heard() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert signals.wait(30)
         assert signals.wait(0)
+
+
+@pytest.fixture
+def another_thread() -> Iterator[threading.Thread]:
+    """A second thread; the supervisor has one for each program."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    yield thread
+    end.set()
+    thread.join()
+
+
+def test_a_signal_that_arrives_in_another_thread_ends_the_wait(another_thread: threading.Thread) -> None:
+    """The kernel may choose any thread. The Python handler cannot run before the main thread's wait has ended."""
+    with StopSignals() as signals:
+        arrival = threading.Timer(0.2, signal.pthread_kill, (another_thread.ident, signal.SIGTERM))
+        arrival.start()
+        assert signals.wait(30)
+        arrival.join()
 
 
 def test_further_signals_press() -> None:
