@@ -24,9 +24,7 @@ from rowcast.client import StillRunning
 from rowcast.local.stale_processes import VARIABLE
 
 ROWS = b"age,pclass,name\n" + b'25,3,"Allen, Mr."\n35,1,Bonnell\n' * 500
-
-
-PARTS = {"redis", "worker", "gateway", "upkeep"}
+PROGRAMS = {"redis", "worker", "gateway", "upkeep"}
 
 
 @dataclass
@@ -38,7 +36,7 @@ class Started:
     errors: Path
     url: str = ""
 
-    def parts(self) -> dict[str, psutil.Process]:
+    def programs(self) -> dict[str, psutil.Process]:
         """Returns the leading process of each program, found by its mark."""
         found = {}
         for process in psutil.process_iter():
@@ -50,7 +48,7 @@ class Started:
                 continue
         return found
 
-    def guardian(self) -> psutil.Process:
+    def reaper(self) -> psutil.Process:
         (found,) = (
             child for child in psutil.Process(self.process.pid).children() if "rowcast.local.reaper" in child.cmdline()
         )
@@ -62,8 +60,8 @@ class Started:
         for process in psutil.process_iter():
             try:
                 marked = process.environ().get(VARIABLE, "").endswith(f" {self.data}")
-                guards = process.cmdline()[-1:] == [str(self.data)]
-                if (marked or guards) and process.status() != psutil.STATUS_ZOMBIE:
+                is_reaper = process.cmdline()[-1:] == [str(self.data)]
+                if (marked or is_reaper) and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process.pid)
             except psutil.Error:
                 continue
@@ -136,55 +134,73 @@ def data(tmp_path: Path, trained: Path) -> Path:
     return folder
 
 
-def test_all_of_it_runs_on_one_machine_and_ends_without_a_trace(start: Start, data: Path, tmp_path: Path) -> None:
-    up = start(data, "--port", "0")
+def test_dead_programs_are_restarted_and_a_stop_leaves_none_and_loses_no_job(
+    start: Start, data: Path, tmp_path: Path
+) -> None:
+    first = start(data, "--port", "0")
     (tmp_path / "in.csv").write_bytes(ROWS)
-    with Client(up.url) as client:
+    with Client(first.url) as client:
         assert client.predict([25, 3]).prediction == 0
-        job = client.predict_csv(tmp_path / "in.csv", tmp_path / "out.csv", model="titanic@production")
-        assert job.progress["rows_done"] == 1000
-        table = job.to_pandas()
+        done = client.predict_csv(tmp_path / "in.csv", tmp_path / "out.csv", model="titanic@production")
+        assert done.progress["rows_done"] == 1000
+        table = done.to_pandas()
     assert list(table.columns) == ["age", "pclass", "name", "prediction"]
     assert len(table) == 1000
+    assert_port_and_folder_are_taken(start, first, tmp_path)
 
-    taken = start(tmp_path / "other", "--port", up.url.rsplit(":", 1)[1], ready=False)
-    assert taken.process.wait() == 2
-    assert f"Port {up.url.rsplit(':', 1)[1]} on 127.0.0.1 is taken" in taken.errors.read_text()
-    second = start(data, "--port", "0", ready=False)
-    assert second.process.wait() == 2
-    assert f"Another `rowcast up` uses {data}" in second.errors.read_text()
-
-    parts = up.parts()
-    assert set(parts) == PARTS
-    code, rest = up.end(signal.SIGINT)
-    assert (code, rest) == (0, b"")
-    assert not up.running()
-    assert not any(process.is_running() for process in parts.values())
-
-
-def test_a_part_that_dies_is_started_again_at_its_place(start: Start, data: Path) -> None:
-    up = start(data, "--port", "0")
-    until(lambda: set(up.parts()) == PARTS, "all parts run")
-    before = up.parts()
-    with Client(up.url) as client:
-        done = client.submit_csv(ROWS).wait()
-        for name in ("redis", "gateway", "worker", "upkeep"):
-            before[name].kill()
-
-        def is_renewed() -> bool:
-            now = up.parts()
-            return set(now) == set(before) and all(now[name].pid != before[name].pid for name in now)
-
-        until(is_renewed, "all parts run again")
+    kill_each_program(first)
+    with Client(first.url) as client:
         assert client.predict([25, 3]).prediction == 0
         assert client.job(done.id).status == "succeeded"
+        os.killpg(first.programs()["worker"].pid, signal.SIGSTOP)
+        job = client.submit_csv(ROWS)
+        with pytest.raises(StillRunning):
+            job.wait(timeout=0)
+    assert_ends_without_a_trace(first, signal.SIGINT)
+
+    second = start(data, "--port", "0")
+    with Client(second.url) as client:
+        assert client.job(job.id).wait(timeout=90).progress["rows_done"] == 1000
+    assert_ends_without_a_trace(second, signal.SIGTERM)
+
+
+def assert_port_and_folder_are_taken(start: Start, up: Started, tmp_path: Path) -> None:
+    port = up.url.rsplit(":", 1)[1]
+    taken = start(tmp_path / "other", "--port", port, ready=False)
+    assert taken.process.wait() == 2
+    assert f"Port {port} on 127.0.0.1 is taken" in taken.errors.read_text()
+    second = start(up.data, "--port", "0", ready=False)
+    assert second.process.wait() == 2
+    assert f"Another `rowcast up` uses {up.data}" in second.errors.read_text()
+
+
+def kill_each_program(up: Started) -> None:
+    """Kills them all, and waits until each has a successor."""
+    until(lambda: set(up.programs()) == PROGRAMS, "all programs run")
+    before = up.programs()
+    for name in ("redis", "gateway", "worker", "upkeep"):
+        before[name].kill()
+
+    def is_renewed() -> bool:
+        now = up.programs()
+        return set(now) == set(before) and all(now[name].pid != before[name].pid for name in now)
+
+    until(is_renewed, "all programs run again")
     errors = up.errors.read_text()
     for name in before:
         assert f'"process": "{name}", "how": "killed by SIGKILL"' in errors
-    assert up.end()[0] == 0
 
 
-def test_a_killed_supervisor_takes_its_parts_along_and_the_next_goes_on(start: Start, data: Path) -> None:
+def assert_ends_without_a_trace(up: Started, number: signal.Signals) -> None:
+    until(lambda: set(up.programs()) == PROGRAMS, "all programs run")
+    programs = up.programs()
+    code, rest = up.end(number)
+    assert (code, rest) == (0, b"")
+    assert not up.running()
+    assert not any(process.is_running() for process in programs.values())
+
+
+def test_a_killed_supervisors_programs_end_by_its_reaper_or_by_the_next_start(start: Start, data: Path) -> None:
     first = start(data, "--port", "0")
     with Client(first.url) as client:
         done = client.submit_csv(ROWS).wait()
@@ -194,24 +210,20 @@ def test_a_killed_supervisor_takes_its_parts_along_and_the_next_goes_on(start: S
     with Client(second.url) as client:
         assert client.job(done.id).to_pandas().shape == (1000, 4)
         assert client.predict([25, 3]).prediction == 0
-    assert second.end()[0] == 0
-    until(lambda: not first.running(), "all processes end")
 
-
-def test_what_even_the_guardian_missed_is_ended_by_the_next(start: Start, data: Path) -> None:
-    first = start(data, "--port", "0")
-    left = first.parts()
-    guardian = first.guardian()
-    first.process.send_signal(signal.SIGSTOP)  # so that it does not start another guardian
-    guardian.kill()
-    first.process.kill()
-    first.process.wait()
+    left = second.programs()
+    reaper = second.reaper()
+    second.process.send_signal(signal.SIGSTOP)  # so that it does not start another reaper
+    reaper.kill()
+    second.process.kill()
+    second.process.wait()
     assert all(process.is_running() for process in left.values())
-    second = start(data, "--port", "0")
-    assert '"event": "stale_processes_ended"' in second.errors.read_text()
+    third = start(data, "--port", "0")
+    assert '"event": "stale_processes_ended"' in third.errors.read_text()
     # A killed process may stay a zombie for a moment, until its new parent takes notice.
     until(lambda: not any(process.is_running() for process in left.values()), "the leftovers are gone")
-    assert second.end()[0] == 0
+    assert third.end()[0] == 0
+    until(lambda: not first.running(), "all processes end")
 
 
 def test_it_starts_without_a_model_and_says_how_to_add_one(start: Start, tmp_path: Path) -> None:
@@ -252,7 +264,7 @@ def rowcast(*words: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_can_be_ended_while_it_starts(start: Start, data: Path, number: signal.Signals) -> None:
     up = start(data, "--port", "0", ready=False)
-    until(lambda: "redis" in up.parts(), "the first part runs")
+    until(lambda: "redis" in up.programs(), "the first program runs")
     code, rest = up.end(number)
     assert (code, rest) == (0, b"")
     assert not up.running()
@@ -272,13 +284,19 @@ def test_beyond_loopback_it_wants_a_word(start: Start, data: Path) -> None:
     assert "ROWCAST_OPEN=true" in up.errors.read_text()
 
 
-def test_with_keys_it_may_listen_beyond_loopback(start: Start, data: Path, tmp_path: Path, monkeypatch) -> None:
+def test_with_keys_it_listens_beyond_loopback_and_leaves_a_redis_of_ones_own_alone(
+    start: Start, data: Path, tmp_path: Path, redis_url: str, redis, monkeypatch
+) -> None:
     monkeypatch.setenv("ROWCAST_API_KEYS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("ROWCAST_REDIS_URL", redis_url)
     secret = api_keys.new(tmp_path / "keys", "alice")
     up = start(data, "--port", "0", "--host", "0.0.0.0")
+    assert set(up.programs()) <= {"worker", "gateway", "upkeep"}
     assert httpx.get(f"{up.url}/jobs").status_code == 401
     with Client(up.url, secret) as client:
         assert client.predict([25, 3]).prediction == 0
+    assert up.end()[0] == 0
+    assert redis.ping()
 
 
 def test_a_bad_line_among_the_keys_stops_the_start_and_is_told_once(
@@ -291,18 +309,6 @@ def test_a_bad_line_among_the_keys_stops_the_start_and_is_told_once(
     assert up.process.wait() == 2
     assert up.errors.read_text() == f"rowcast: {file}, line 1: the line must have the form NAME:ROLE:SHA256\n"
     assert not up.running()
-
-
-def test_a_redis_of_ones_own_is_used_and_left_alone(
-    start: Start, data: Path, redis_url: str, redis, monkeypatch
-) -> None:
-    monkeypatch.setenv("ROWCAST_REDIS_URL", redis_url)
-    up = start(data, "--port", "0")
-    assert set(up.parts()) <= {"worker", "gateway", "upkeep"}
-    with Client(up.url) as client:
-        assert client.predict([25, 3]).prediction == 0
-    assert up.end()[0] == 0
-    assert redis.ping()
 
 
 def test_the_demo_scores_the_titanic_beside_a_busy_port_and_stops(start: Start, tmp_path: Path) -> None:
@@ -325,21 +331,7 @@ def test_the_demo_scores_the_titanic_beside_a_busy_port_and_stops(start: Start, 
 
 def test_an_interrupted_demo_leaves_nothing_running(start: Start, data: Path) -> None:
     demo = start(data, "--port", "0", command="demo", ready=False)
-    until(lambda: "gateway" in demo.parts(), "the parts run")
+    until(lambda: "gateway" in demo.programs(), "the programs run")
     code, _ = demo.end(signal.SIGINT)
     assert code == 130
     assert not demo.running()
-
-
-def test_a_job_that_was_taken_is_done_after_the_next_start(start: Start, data: Path) -> None:
-    first = start(data, "--port", "0")
-    first.parts()["worker"].suspend()
-    with Client(first.url) as client:
-        job = client.submit_csv(ROWS)
-        with pytest.raises(StillRunning):
-            job.wait(timeout=0)
-    assert first.end()[0] == 0
-    assert not first.running()
-    second = start(data, "--port", "0")
-    with Client(second.url) as client:
-        assert client.job(job.id).wait(timeout=90).progress["rows_done"] == 1000
