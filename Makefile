@@ -60,7 +60,8 @@ $(VENV)/ready: requirements/all.txt pyproject.toml
 	if [ -e $(VENV)/locked ] && cmp -s requirements/all.txt $(VENV)/locked; then :; else \
 		echo "Installing into $(VENV) with $$($$python --version) (once) ..." >&2; \
 		rm -rf $(VENV); $$python -m venv $(VENV); \
-		$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt; \
+		$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes \
+			-r requirements/all.txt; \
 		cp requirements/all.txt $(VENV)/locked; \
 	fi; \
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
