@@ -1,13 +1,25 @@
-"""Models that misbehave, and a service of each test's own where it breaks something."""
+"""Models that misbehave, and services to break: one of a test's own, or one that each test finds empty."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import estimators
 import httpx
 import numpy as np
 import pytest
-from programs import SUPPORT, Stack
+from programs import SUPPORT, Stack, kill_group, until
 from registering import register
+
+from rowcast.jobs.audit.collect import Auditor
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.redis_keys import key
+from rowcast.settings import Settings
+from rowcast.storage import Storage
+
+LASTING = ("gateway", "upkeep")
+"""The programs of `kept_stack` that go on from test to test."""
 
 
 @pytest.fixture
@@ -58,13 +70,91 @@ def shared_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def http(own_stack: Stack) -> Iterator[httpx.Client]:
-    """A client of `own_stack`, whose gateway and upkeep run; the test starts the workers.
+def http(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    """A client of the test's stack: `kept_stack`, or `own_stack`, whose gateway and upkeep are started here.
 
     However a test ends what it broke, all adds up afterwards.
     """
-    own_stack.start_gateway()
-    own_stack.start_upkeep()
-    with httpx.Client(base_url=own_stack.url, timeout=90) as client:
+    if "kept_stack" in request.fixturenames:
+        stack = request.getfixturevalue("kept_stack")
+    else:
+        stack = request.getfixturevalue("own_stack")
+        stack.start_gateway()
+        stack.start_upkeep()
+    with httpx.Client(base_url=stack.url, timeout=90) as client:
         yield client
-        own_stack.audit()
+        try:
+            assert_adds_up(stack)
+        except BaseException:  # this phase is reported only when all fixtures have ended
+            request.node.stash[FAILED] = True
+            raise
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Remembers for `kept_stack` that a phase of the test has failed."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+@pytest.fixture(scope="session")
+def kept_stacks(make_stack: Callable[..., Stack]) -> list[Stack]:
+    """The stack that `kept_stack` gives to the next test; empty before the first test and after one that failed."""
+    return []
+
+
+@pytest.fixture
+def kept_stack(
+    kept_stacks: list[Stack], make_stack: Callable[..., Stack], request: pytest.FixtureRequest
+) -> Iterator[Stack]:
+    """A misbehaving stack without a job, whose gateway and upkeep run. The test starts the workers.
+
+    Starting a gateway and upkeep takes some seconds, so they go on from test to test, for tests after which they serve
+    as before. After a test that failed, the next one gets a new stack.
+    """
+    if not kept_stacks:
+        kept_stacks.append(misbehaving(make_stack))
+        kept_stacks[0].start_gateway()
+        kept_stacks[0].start_upkeep()
+    stack = kept_stacks[0]
+    environment = dict(stack.environment)
+    yield stack
+    end_workers(stack)
+    if FAILED in request.node.stash or not all(stack.processes[name].poll() is None for name in LASTING):
+        kept_stacks.clear()
+        stack.stop_all()
+        return
+    stack.environment = environment
+    empty(stack)
+
+
+def end_workers(stack: Stack) -> None:
+    """Kills every program that does not go on to the next test."""
+    for name in [name for name in stack.processes if name not in LASTING]:
+        if name in stack.supervised:
+            stack.supervised.pop(name).stop()
+        kill_group(stack.processes.pop(name))
+        (stack.folder / f"{name}.log").unlink()
+
+
+def empty(stack: Stack) -> None:
+    """Removes every job, and waits until upkeep has noticed that Redis was emptied."""
+    for mark in ("stuck", "failing", "die", "hangs"):
+        (stack.folder / mark).unlink(missing_ok=True)
+    shutil.rmtree(stack.store / "jobs", ignore_errors=True)
+    with closing(stack.redis) as redis:
+        redis.flushall()
+        until(lambda: redis.get(key("indexed")) == b"whole", "upkeep knows that there is no job")
+
+
+def assert_adds_up(stack: Stack) -> None:
+    """Fails if `rowcast audit` would find something. A new program for each test would take a second."""
+    settings = Settings.read(redis_url=stack.redis_url, store=str(stack.store))
+    with closing(connect(stack.redis_url, timeout_seconds=30)) as redis:
+        report = Auditor(redis, Files(Storage(settings.store)), settings).report()
+    assert not report.findings, "\n".join(map(str, report.findings))

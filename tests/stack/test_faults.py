@@ -17,8 +17,8 @@ GOES_ON_SECONDS = 20
 """So soon after a worker was killed its work goes on, by default settings."""
 
 
-def pool_processes(own_stack: Stack, name: str = "worker") -> list[psutil.Process]:
-    return psutil.Process(own_stack.processes[name].pid).children()
+def pool_processes(stack: Stack, name: str = "worker") -> list[psutil.Process]:
+    return psutil.Process(stack.processes[name].pid).children()
 
 
 def test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds(own_stack: Stack) -> None:
@@ -40,131 +40,131 @@ def test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds(
     own_stack.audit()
 
 
-def test_a_job_whose_workers_were_all_killed_waits_for_the_next(own_stack: Stack, http: httpx.Client) -> None:
-    stuck = own_stack.folder / "stuck"
+def test_a_job_whose_workers_were_all_killed_waits_for_the_next(kept_stack: Stack, http: httpx.Client) -> None:
+    stuck = kept_stack.folder / "stuck"
     for name in ("first", "second"):
-        own_stack.start_worker(name, concurrency=1)
+        kept_stack.start_worker(name, concurrency=1)
     stuck.touch()
     id = submit(http, "stuck")
-    until(lambda: own_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
+    until(lambda: kept_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
     for name in ("first", "second"):
-        kill_group(own_stack.processes.pop(name))
+        kill_group(kept_stack.processes.pop(name))
     stuck.unlink()
-    until(lambda: not own_stack.redis.exists(key("leases")), "the leases have run out, and no worker is there")
+    until(lambda: not kept_stack.redis.exists(key("leases")), "the leases have run out, and no worker is there")
     assert http.get(f"/jobs/{id}").json()["status"] == "running"
-    own_stack.start_worker("third")
-    assert_whole(own_stack, http, id)
+    kept_stack.start_worker("third")
+    assert_whole(kept_stack, http, id)
 
 
 def test_sigterm_lets_the_running_chunk_end_and_the_rest_waits_for_the_next_worker(
-    own_stack: Stack, http: httpx.Client
+    kept_stack: Stack, http: httpx.Client
 ) -> None:
-    own_stack.start_worker("first", concurrency=1)
+    kept_stack.start_worker("first", concurrency=1)
     id = submit(http, "slow")
     begun(http, id)
-    assert own_stack.stop("first") == 0
+    assert kept_stack.stop("first") == 0
     done = http.get(f"/jobs/{id}").json()["progress"]["rows_done"]
     assert 0 < done < ROWS, "the running chunk was counted, no other was begun"
-    assert not own_stack.redis.exists(key("leases")), "nothing is held by a worker that is gone"
-    own_stack.start_worker("second")
-    assert_whole(own_stack, http, id)
+    assert not kept_stack.redis.exists(key("leases")), "nothing is held by a worker that is gone"
+    kept_stack.start_worker("second")
+    assert_whole(kept_stack, http, id)
 
 
 def test_sigterm_of_a_worker_that_does_not_get_done_hands_its_chunk_back_at_once(
-    own_stack: Stack, http: httpx.Client
+    kept_stack: Stack, http: httpx.Client
 ) -> None:
-    own_stack.start("first", "worker", "--concurrency", "1", "--grace", "1")
-    (own_stack.folder / "stuck").touch()
+    kept_stack.start("first", "worker", "--concurrency", "1", "--grace", "1")
+    (kept_stack.folder / "stuck").touch()
     id = submit(http, "stuck")
     begun(http, id)
-    own_stack.stop("first")
-    assert not own_stack.redis.exists(key("leases"))
-    (own_stack.folder / "stuck").unlink()
-    own_stack.start_worker("second")
-    assert_whole(own_stack, http, id)
+    kept_stack.stop("first")
+    assert not kept_stack.redis.exists(key("leases"))
+    (kept_stack.folder / "stuck").unlink()
+    kept_stack.start_worker("second")
+    assert_whole(kept_stack, http, id)
 
 
-def test_cancel_stops_a_chunk_in_the_middle(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.start_worker(concurrency=1)
-    (own_stack.folder / "stuck").touch()
+def test_cancel_stops_a_chunk_in_the_middle(kept_stack: Stack, http: httpx.Client) -> None:
+    kept_stack.start_worker(concurrency=1)
+    (kept_stack.folder / "stuck").touch()
     id = submit(http, "stuck")
     begun(http, id)
-    (process,) = pool_processes(own_stack)
+    (process,) = pool_processes(kept_stack)
     answer = http.post(f"/jobs/{id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (202, "cancelled")
     process.wait(timeout=10)  # `predict` cannot be interrupted: its process ends, and another takes its place
-    (own_stack.folder / "stuck").unlink()
-    assert_whole(own_stack, http, submit(http, "fixed"))
+    (kept_stack.folder / "stuck").unlink()
+    assert_whole(kept_stack, http, submit(http, "fixed"))
     after = http.get(f"/jobs/{id}").json()
     assert (after["status"], after["progress"]["rows_done"]) == ("cancelled", 0)
     assert http.post(f"/jobs/{id}/cancel").status_code == 409
     assert http.get(f"/jobs/{id}/result").status_code == 409
 
 
-def test_a_chunk_that_takes_too_long_is_ended_and_tried_again(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.environment["ROWCAST_CHUNK_TIMEOUT_SECONDS"] = "2"
-    own_stack.start_worker()
-    (own_stack.folder / "stuck").touch()
+def test_a_chunk_that_takes_too_long_is_ended_and_tried_again(kept_stack: Stack, http: httpx.Client) -> None:
+    kept_stack.environment["ROWCAST_CHUNK_TIMEOUT_SECONDS"] = "2"
+    kept_stack.start_worker()
+    (kept_stack.folder / "stuck").touch()
     id = submit(http, "stuck")
-    until(lambda: "work_timed_out" in own_stack.log("worker"), "the limit is noticed")
-    (own_stack.folder / "stuck").unlink()
-    assert_whole(own_stack, http, id)
+    until(lambda: "work_timed_out" in kept_stack.log("worker"), "the limit is noticed")
+    (kept_stack.folder / "stuck").unlink()
+    assert_whole(kept_stack, http, id)
 
 
-def test_a_row_at_which_predict_hangs_is_found_and_the_others_are_scored(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.environment["ROWCAST_CHUNK_TIMEOUT_SECONDS"] = "2"
-    own_stack.start_worker()
+def test_a_row_at_which_predict_hangs_is_found_and_the_others_are_scored(kept_stack: Stack, http: httpx.Client) -> None:
+    kept_stack.environment["ROWCAST_CHUNK_TIMEOUT_SECONDS"] = "2"
+    kept_stack.start_worker()
     id = submit(http, "hanging", b"age\n20\n40\n66\n40\n")
     assert wait(http, id)["status"] == "succeeded"
     assert http.get(f"/jobs/{id}/errors").text.endswith("\n3,,,predict took longer than 1 s\n")
     assert http.get(f"/jobs/{id}/result").content == b"age,prediction\n20,0\n40,1\n66,\n40,1\n"
 
 
-def test_a_single_row_that_kills_its_process_fails_alone(own_stack: Stack, http: httpx.Client) -> None:
+def test_a_single_row_that_kills_its_process_fails_alone(kept_stack: Stack, http: httpx.Client) -> None:
     def ask(age: int) -> str:
         return http.post("/predict", json={"features": [age], "model": "deadly"}).json()["id"]
 
     before, deadly, after = [ask(20), ask(40)], ask(66), [ask(20), ask(40)]
-    own_stack.start_worker()  # it finds them together
+    kept_stack.start_worker()  # it finds them together
     assert [wait(http, id)["result"] for id in before + after] == [{"prediction": 0}, {"prediction": 1}] * 2
     job = wait(http, deadly)
     assert (job["status"], job["error"]["status"]) == ("failed", 422)
     assert job["error"]["detail"] == "predict ended its process (killed by SIGKILL)"
 
 
-def test_ten_jobs_survive_workers_killed_again_and_again(own_stack: Stack, http: httpx.Client) -> None:
+def test_ten_jobs_survive_workers_killed_again_and_again(kept_stack: Stack, http: httpx.Client) -> None:
     """Each time in the middle of work; between two times work goes on, and more jobs come."""
-    stuck = own_stack.folder / "stuck"
-    own_stack.start_worker("w0")
+    stuck = kept_stack.folder / "stuck"
+    kept_stack.start_worker("w0")
     ids: list[str] = []
     for number, more in enumerate((4, 3, 3)):
         stuck.touch()
         ids += [submit(http, "stuck") for _ in range(more)]
-        until(lambda: own_stack.redis.hlen(key("leases")) == 2, "both processes are at work")
-        kill_group(own_stack.processes.pop(f"w{number}"))
+        until(lambda: kept_stack.redis.hlen(key("leases")) == 2, "both processes are at work")
+        kill_group(kept_stack.processes.pop(f"w{number}"))
         stuck.unlink()
-        own_stack.start_worker(f"w{number + 1}")
+        kept_stack.start_worker(f"w{number + 1}")
     for id in ids:
-        assert_whole(own_stack, http, id)
+        assert_whole(kept_stack, http, id)
 
 
-def test_a_pickle_in_a_message_is_never_read(own_stack: Stack, http: httpx.Client) -> None:
-    redis, mark = own_stack.redis, own_stack.folder / "mark"
+def test_a_pickle_in_a_message_is_never_read(kept_stack: Stack, http: httpx.Client) -> None:
+    redis, mark = kept_stack.redis, kept_stack.folder / "mark"
     id = submit(http, "fixed")
     message = json.loads(redis.lindex(key("batch"), 0))
     message["body"] = base64.b64encode(trap(mark)).decode()
     message["properties"]["body_encoding"] = "base64"
     for kind in ("application/x-python-serialize", "application/json"):
         redis.lpush(key("batch"), json.dumps({**message, "content-type": kind, "content-encoding": "binary"}))
-    own_stack.start_worker()
+    kept_stack.start_worker()
     until(lambda: redis.hget(key("totals"), REFUSED) == b"2", "the worker has refused them")
-    assert_whole(own_stack, http, id)
+    assert_whole(kept_stack, http, id)
     assert not mark.exists()
 
 
-def test_messages_too_many_and_every_chunk_named_twice_change_nothing(own_stack: Stack, http: httpx.Client) -> None:
+def test_messages_too_many_and_every_chunk_named_twice_change_nothing(kept_stack: Stack, http: httpx.Client) -> None:
     """Chunks that the job does not have, and those beyond its window, stand in line, too."""
-    redis = own_stack.redis
+    redis = kept_stack.redis
     id = submit(http, "fixed")
     rows = [http.post("/predict", json={"features": [age], "model": "fixed"}).json()["id"] for age in (20, 40, 60)]
     for queue in ("batch", "single"):
@@ -174,23 +174,23 @@ def test_messages_too_many_and_every_chunk_named_twice_change_nothing(own_stack:
     named = [f"{id}/{chunk}" for chunk in (*range(CHUNKS), 999)] + [f"{new_id()}/0"]
     redis.zadd(key("ready_chunks"), dict.fromkeys(named, 1))
     redis.zadd(key("ready_models"), {"fixed@1": 1, "unknown@1": 1})
-    own_stack.start_worker()
-    assert_whole(own_stack, http, id)
+    kept_stack.start_worker()
+    assert_whole(kept_stack, http, id)
     assert [wait(http, row)["result"]["prediction"] for row in rows] == [0, 1, 1]
     until(lambda: not redis.exists(key("batch"), key("single"), key("ready_chunks")), "all was taken")
-    log = own_stack.log("worker")
+    log = kept_stack.log("worker")
     scored = [json.loads(line)["chunk"] for line in log.splitlines() if '"chunk_scored"' in line]
     assert sorted(scored) == list(range(CHUNKS)), "none was done twice"
     assert log.count("chunk_not_needed") >= 2
     assert not redis.hexists(key("totals"), REFUSED)
 
 
-def test_lost_hints_are_sent_again(own_stack: Stack, http: httpx.Client) -> None:
-    redis = own_stack.redis
+def test_lost_hints_are_sent_again(kept_stack: Stack, http: httpx.Client) -> None:
+    redis = kept_stack.redis
     id = submit(http, "fixed")
     redis.delete(key("batch"), key("ready_chunks"))
     single = http.post("/predict", json={"features": [40], "model": "fixed"}).json()["id"]
     redis.delete(key("single"), key("ready_models"))
-    own_stack.start_worker()
-    assert_whole(own_stack, http, id)
+    kept_stack.start_worker()
+    assert_whole(kept_stack, http, id)
     assert wait(http, single)["result"] == {"prediction": 1}

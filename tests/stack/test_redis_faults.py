@@ -30,20 +30,20 @@ FROZEN_SECONDS = 20
 
 
 @contextmanager
-def stopped(own_stack: Stack) -> Iterator[None]:
-    own_stack.server.stop()
+def stopped(stack: Stack) -> Iterator[None]:
+    stack.server.stop()
     yield
-    own_stack.server.start()
+    stack.server.start()
 
 
 @contextmanager
-def killed(own_stack: Stack) -> Iterator[None]:
-    own_stack.server.kill()
+def killed(stack: Stack) -> Iterator[None]:
+    stack.server.kill()
     yield
-    own_stack.server.start()
+    stack.server.start()
 
 
-def assert_refuses(own_stack: Stack, id: str | None = None) -> None:
+def assert_refuses(stack: Stack, id: str | None = None) -> None:
     """Every call that needs Redis answers 503 with Retry-After, and soon; health does not need it."""
     calls: list[tuple[str, str, dict[str, object]]] = [
         ("POST", "/predict", {"json": {"features": [40], "model": "fixed"}}),
@@ -53,7 +53,7 @@ def assert_refuses(own_stack: Stack, id: str | None = None) -> None:
         gets = ["/jobs", f"/jobs/{id}", f"/jobs/{id}?wait=60", f"/jobs/{id}/result", f"/jobs/{id}/result?follow=true"]
         calls += [("GET", path, {}) for path in (*gets, f"/jobs/{id}/errors", f"/jobs/{id}/events")]
         calls += [("POST", f"/jobs/{id}/cancel", {}), ("POST", f"/jobs/{id}/retry", {}), ("DELETE", f"/jobs/{id}", {})]
-    with httpx.Client(base_url=own_stack.url, timeout=ANSWER_SECONDS) as http, ThreadPoolExecutor(len(calls)) as pool:
+    with httpx.Client(base_url=stack.url, timeout=ANSWER_SECONDS) as http, ThreadPoolExecutor(len(calls)) as pool:
         under_way = [pool.submit(http.request, method, path, **more) for method, path, more in calls]
         assert http.get("/health").status_code == 200
         answers = [answer.result() for answer in under_way]
@@ -67,9 +67,9 @@ def assert_refuses(own_stack: Stack, id: str | None = None) -> None:
 class Waiting:
     """Three callers that wait while the fault comes: for a row, for a job's end, for its result part by part."""
 
-    def __init__(self, own_stack: Stack, http: httpx.Client, id: str, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, stack: Stack, http: httpx.Client, id: str, pool: ThreadPoolExecutor) -> None:
         def ask(method: str, path: str, **more: object) -> httpx.Response:
-            return httpx.request(method, own_stack.url + path, timeout=90, **more)  # type: ignore[arg-type]
+            return httpx.request(method, stack.url + path, timeout=90, **more)  # type: ignore[arg-type]
 
         row = {"features": [40], "model": "stuck"}
         self._row = pool.submit(ask, "POST", "/predict", json=row, headers={"Prefer": "wait=60"})
@@ -105,114 +105,114 @@ def jobs(http: httpx.Client) -> set[str]:
     return {job["id"] for job in http.get("/jobs").json()["jobs"]}
 
 
-def hold_one(own_stack: Stack, http: httpx.Client) -> str:
+def hold_one(stack: Stack, http: httpx.Client) -> str:
     """A job that is being scored, and does not get on before `let_go`."""
-    own_stack.keep_worker()
-    (own_stack.folder / "stuck").touch()
+    stack.keep_worker()
+    (stack.folder / "stuck").touch()
     id = submit(http, "stuck")
     begun(http, id)
     return id
 
 
-def let_go(own_stack: Stack) -> None:
-    (own_stack.folder / "stuck").unlink()
+def let_go(stack: Stack) -> None:
+    (stack.folder / "stuck").unlink()
 
 
 @pytest.mark.parametrize("fault", [stopped, killed])
 def test_redis_dies_and_comes_back(
-    own_stack: Stack, http: httpx.Client, fault: Callable[[Stack], AbstractContextManager[None]]
+    kept_stack: Stack, http: httpx.Client, fault: Callable[[Stack], AbstractContextManager[None]]
 ) -> None:
-    id = hold_one(own_stack, http)
+    id = hold_one(kept_stack, http)
     with ThreadPoolExecutor() as pool:
-        waiting = Waiting(own_stack, http, id, pool)
-        with fault(own_stack):
-            let_go(own_stack)
-            assert_refuses(own_stack, id)
+        waiting = Waiting(kept_stack, http, id, pool)
+        with fault(kept_stack):
+            let_go(kept_stack)
+            assert_refuses(kept_stack, id)
         waiting.assert_answered(BACK_SECONDS)
     assert_serves(http)
     waiting.assert_predicted(http)
-    assert_whole(own_stack, http, id)
+    assert_whole(kept_stack, http, id)
     assert len(jobs(http)) == 3, "what was refused is not there"
 
 
-def test_redis_stands_still(own_stack: Stack, http: httpx.Client) -> None:
-    id = hold_one(own_stack, http)
+def test_redis_stands_still(kept_stack: Stack, http: httpx.Client) -> None:
+    id = hold_one(kept_stack, http)
     again = {"content": CSV, "params": {"model": "fixed"}}
     headers = {"Content-Type": "text/csv", "Idempotency-Key": "one"}
     with ThreadPoolExecutor() as pool:
-        waiting = Waiting(own_stack, http, id, pool)
+        waiting = Waiting(kept_stack, http, id, pool)
         end = time.monotonic() + FROZEN_SECONDS
-        with own_stack.server.frozen():
-            let_go(own_stack)
-            assert_refuses(own_stack, id)
+        with kept_stack.server.frozen():
+            let_go(kept_stack)
+            assert_refuses(kept_stack, id)
             refused = http.post("/predict", headers=headers, timeout=ANSWER_SECONDS, **again)
             assert refused.status_code == 503
             waiting.assert_answered(end - time.monotonic())
             time.sleep(max(0, end - time.monotonic()))  # the fault's own length
     assert_serves(http)
     waiting.assert_predicted(http)
-    assert_whole(own_stack, http, id)
+    assert_whole(kept_stack, http, id)
     # What was refused may have been carried out when Redis woke; with a key the retry cannot make it twice.
     made = http.post("/predict", headers=headers, **again).json()["id"]
     assert http.post("/predict", headers=headers, **again).json()["id"] == made
-    assert_whole(own_stack, http, made)
+    assert_whole(kept_stack, http, made)
 
 
-def test_all_connections_are_cut(own_stack: Stack, http: httpx.Client) -> None:
-    id = hold_one(own_stack, http)
+def test_all_connections_are_cut(kept_stack: Stack, http: httpx.Client) -> None:
+    id = hold_one(kept_stack, http)
     for _ in range(3):
-        own_stack.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-    let_go(own_stack)
+        kept_stack.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    let_go(kept_stack)
     assert_serves(http)
-    assert_whole(own_stack, http, id)
+    assert_whole(kept_stack, http, id)
 
 
-def test_redis_is_full(own_stack: Stack, http: httpx.Client) -> None:
-    id = hold_one(own_stack, http)
-    own_stack.redis.config_set("maxmemory", "1mb")
-    let_go(own_stack)
-    assert_refuses(own_stack)
+def test_redis_is_full(kept_stack: Stack, http: httpx.Client) -> None:
+    id = hold_one(kept_stack, http)
+    kept_stack.redis.config_set("maxmemory", "1mb")
+    let_go(kept_stack)
+    assert_refuses(kept_stack)
     refused, ready = http.post("/predict", json={"features": [40], "model": "fixed"}).json(), http.get("/ready")
     assert refused["type"] == "urn:rowcast:problem:redis-full"
     assert ready.status_code == 503
     for said in (refused["detail"], ready.json()["checks"]["redis"]["detail"]):
         assert re.search(r"out of memory: [\d.]+ MiB of memory used, 1\.0 MiB allowed \(maxmemory\)\. Raise", said)
     assert http.get(f"/jobs/{id}").json()["status"] == "running", "what only reads is still served"
-    own_stack.redis.config_set("maxmemory", "0")
+    kept_stack.redis.config_set("maxmemory", "0")
     until(lambda: http.get("/ready").status_code == 200, "it is ready again")
     assert_serves(http)
-    assert_whole(own_stack, http, id)
+    assert_whole(kept_stack, http, id)
     assert len(jobs(http)) == 2, "what was refused is not there"
 
 
-def test_redis_is_emptied(own_stack: Stack, http: httpx.Client) -> None:
+def test_redis_is_emptied(kept_stack: Stack, http: httpx.Client) -> None:
     before = submit(http, "fixed")
     deleted = submit(http, "fixed")
     assert http.delete(f"/jobs/{deleted}").status_code == 204
-    id = hold_one(own_stack, http)
-    own_stack.redis.flushall()
-    let_go(own_stack)
+    id = hold_one(kept_stack, http)
+    kept_stack.redis.flushall()
+    let_go(kept_stack)
     for each in (id, before):
         until(lambda each=each: http.get(f"/jobs/{each}").status_code != 503, "the job is there again")
-        assert_whole(own_stack, http, each)
+        assert_whole(kept_stack, http, each)
     assert jobs(http) == {id, before}, "what was deleted stays deleted"
     assert_serves(http)
 
 
-def test_an_idempotency_key_outlives_an_emptied_redis(own_stack: Stack, http: httpx.Client) -> None:
+def test_an_idempotency_key_outlives_an_emptied_redis(kept_stack: Stack, http: httpx.Client) -> None:
     def send() -> httpx.Response:
         headers = {"Content-Type": "text/csv", "Idempotency-Key": "one"}
         return http.post("/predict", content=CSV, headers=headers, params={"model": "fixed"})
 
     id = send().json()["id"]
-    own_stack.redis.flushall()
+    kept_stack.redis.flushall()
     until(lambda: http.get(f"/jobs/{id}").status_code == 200, "the job is there again")
     again = send()
     assert (again.status_code, again.json()["id"]) == (200, id)
-    assert {file.split("/")[1] for file in own_stack.files()} == {id}
+    assert {file.split("/")[1] for file in kept_stack.files()} == {id}
 
 
-def test_the_gateway_dies_in_the_middle_of_an_upload(own_stack: Stack, http: httpx.Client) -> None:
+def test_the_gateway_dies_in_the_middle_of_an_upload(kept_stack: Stack, http: httpx.Client) -> None:
     headers = {"Content-Type": "text/csv", "Idempotency-Key": "one"}
     halfway = threading.Event()
 
@@ -223,32 +223,32 @@ def test_the_gateway_dies_in_the_middle_of_an_upload(own_stack: Stack, http: htt
 
     def send() -> None:
         with pytest.raises(httpx.TransportError):
-            httpx.post(f"{own_stack.url}/predict", content=blocks(), headers=headers, params={"model": "fixed"})
+            httpx.post(f"{kept_stack.url}/predict", content=blocks(), headers=headers, params={"model": "fixed"})
 
     upload = threading.Thread(target=send)
     upload.start()
-    until(own_stack.files, "chunks are being stored")
-    kill_group(own_stack.processes.pop("gateway"))
+    until(kept_stack.files, "chunks are being stored")
+    kill_group(kept_stack.processes.pop("gateway"))
     halfway.set()
     upload.join()
-    own_stack.start_gateway()
-    own_stack.start_worker()
+    kept_stack.start_gateway()
+    kept_stack.start_worker()
     answer = http.post("/predict", content=CSV, headers=headers, params={"model": "fixed"})
     assert answer.status_code == 202, answer.text
-    assert_whole(own_stack, http, answer.json()["id"])
+    assert_whole(kept_stack, http, answer.json()["id"])
     assert jobs(http) == {answer.json()["id"]}
-    redis = own_stack.redis
+    redis = kept_stack.redis
     (stray,) = redis.zrange(key("removing"), 0, -1)
     redis.zadd(key("removing"), {stray: 0})  # ten minutes of silence have passed
-    until(lambda: not any(stray.decode() in file for file in own_stack.files()), "what had arrived is swept")
+    until(lambda: not any(stray.decode() in file for file in kept_stack.files()), "what had arrived is swept")
 
 
-def test_the_gateway_dies_between_the_upload_and_the_answer(own_stack: Stack, http: httpx.Client) -> None:
+def test_the_gateway_dies_between_the_upload_and_the_answer(kept_stack: Stack, http: httpx.Client) -> None:
     headers = {"Content-Type": "text/csv", "Idempotency-Key": "one", "Prefer": "wait=60"}
 
     def send() -> httpx.Response:
         return httpx.post(
-            f"{own_stack.url}/predict", content=CSV, headers=headers, params={"model": "fixed"}, timeout=90
+            f"{kept_stack.url}/predict", content=CSV, headers=headers, params={"model": "fixed"}, timeout=90
         )
 
     def unanswered() -> None:
@@ -258,14 +258,14 @@ def test_the_gateway_dies_between_the_upload_and_the_answer(own_stack: Stack, ht
     first = threading.Thread(target=unanswered)
     first.start()
     until(lambda: jobs(http), "the job is made")
-    kill_group(own_stack.processes.pop("gateway"))
+    kill_group(kept_stack.processes.pop("gateway"))
     first.join()
-    own_stack.start_gateway()
-    own_stack.start_worker()
+    kept_stack.start_gateway()
+    kept_stack.start_worker()
     again = send()
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
     assert jobs(http) == {again.json()["id"]}
-    assert_whole(own_stack, http, again.json()["id"])
+    assert_whole(kept_stack, http, again.json()["id"])
 
 
 def test_packets_to_redis_are_swallowed(own_stack: Stack) -> None:
