@@ -17,6 +17,7 @@ from programs import Stack, kill_group, until
 from proxy import Proxy
 from scored import CSV, WANTED, assert_whole, begun, submit, wait
 
+from rowcast.jobs.records.policy import SILENT_SECONDS
 from rowcast.jobs.records.redis_keys import key
 
 ANSWER_SECONDS = 5
@@ -25,8 +26,8 @@ ANSWER_SECONDS = 5
 BACK_SECONDS = 15
 """So soon after Redis is back the workers are, too."""
 
-FROZEN_SECONDS = 20
-"""Longer than every timeout, ours and kombu's."""
+FROZEN_SECONDS = SILENT_SECONDS + 2
+"""Longer than every timeout: the longest two, for heartbeats and for kombu's mutex, are ten seconds."""
 
 
 @contextmanager
