@@ -79,16 +79,16 @@ def get_errors(id: str) -> Response:
         raise JobExpired(f"The files of job {id} have expired. Send the rows again.")
     parts = Parts(current_services(), job.id, job.chunks_total)
     parts.require_whole(job.chunks_done)
-    head = errors_csv.ERRORS_HEADER
+    header = errors_csv.ERRORS_HEADER
 
     def stream() -> Iterator[bytes]:
-        yield head
+        yield header
         for number, part in enumerate(parts.stored):
             if part.error_bytes:
                 yield parts.errors(number, PATIENCE_IN_STREAM_SECONDS)
 
     response = Response(stream(), content_type=errors_csv.CONTENT_TYPE)
-    response.content_length = len(head) + sum(part.error_bytes for part in parts.stored)
+    response.content_length = len(header) + sum(part.error_bytes for part in parts.stored)
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-errors.csv")
     return response
 
@@ -122,7 +122,7 @@ def _file(job: Job) -> Response:
 
 def _followed(job: Job) -> Response:
     filename = job.spec.input.filename if job.spec.input else None
-    return streamed_csv(follow(current_services(), job, _head(current_services(), job)), job.id, filename)
+    return streamed_csv(follow(current_services(), job, _header_line(current_services(), job)), job.id, filename)
 
 
 def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Response:
@@ -134,7 +134,7 @@ def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Resp
     return response
 
 
-def _head(services: Services, job: Job) -> bytes:
+def _header_line(services: Services, job: Job) -> bytes:
     try:
         return services.files.get_header(job.id)
     except FileNotFoundError:
@@ -148,7 +148,7 @@ class ResultBytes:
     def __init__(self, services: Services, job: Job) -> None:
         self._services, self._job = services, job
         self._parts = Parts(services, job.id, job.chunks_total)
-        self._sizes = [job.spec.head_bytes, *(part.part_bytes for part in self._parts.stored)]
+        self._sizes = [job.spec.header_bytes, *(part.part_bytes for part in self._parts.stored)]
         self._piece = self._offset = 0
         """Piece and offset at which the next block begins. The header line is piece 0, part n is piece n + 1."""
         self._blocks: Iterator[bytes] = iter(())
@@ -196,7 +196,7 @@ class ResultBytes:
 
     def _piece_from(self, piece: int, start: int, patience_seconds: float) -> Iterator[bytes]:
         if piece == 0:
-            return iter([_head(self._services, self._job)[start:]])
+            return iter([_header_line(self._services, self._job)[start:]])
         return self._parts.read(piece - 1, start, patience_seconds)
 
 

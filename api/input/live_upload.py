@@ -88,7 +88,7 @@ class LiveUpload:
     """Set when the sender has paused for the first time, or when the upload has ended."""
     pauses: Pauses = field(default_factory=Pauses)
     """Marks the pauses of the body."""
-    head: bytes | None = None
+    header: bytes | None = None
     """Header line of the result, or None if it is not known yet."""
     chunks: int = 0
     """Number of chunks that workers can already score."""
@@ -127,8 +127,8 @@ class LiveUpload:
         finally:
             self.pauses.stop()
 
-    def _progress(self, head: bytes, chunks: int, paused: bool) -> None:
-        self.head, self.chunks = head, chunks
+    def _progress(self, header: bytes, chunks: int, paused: bool) -> None:
+        self.header, self.chunks = header, chunks
         if paused:
             self.paused_or_ended.set()
 

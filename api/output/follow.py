@@ -27,7 +27,7 @@ class CutShort(BrokenPipeError):
         super().__init__(errno.EPIPE, why)
 
 
-def follow(services: Services, job: Job, head: bytes) -> Iterator[bytes]:
+def follow(services: Services, job: Job, header: bytes) -> Iterator[bytes]:
     """Yields the job's whole result in blocks, and waits for parts as long as it takes.
 
     Raises:
@@ -35,7 +35,7 @@ def follow(services: Services, job: Job, head: bytes) -> Iterator[bytes]:
     """
     log = logger("gateway").bind(job=job.id)
     try:
-        yield head
+        yield header
         with services.notifications.expect(job.id, parts=True) as waiter:
             parts = Parts(services, job.id, job.chunks_total)
             for number in range(job.chunks_total):
@@ -61,7 +61,7 @@ def follow_upload(services: Services, id: str, upload: LiveUpload) -> Iterator[b
         CutShort: as `follow`, or the upload is cut off or refused.
     """
     try:
-        yield upload.head or b""
+        yield upload.header or b""
         with services.notifications.expect(id, parts=True) as waiter:
             parts, number = Parts(services, id, 0), 0
             while not upload.has_ended:

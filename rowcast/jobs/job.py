@@ -65,7 +65,7 @@ class Spec(BaseModel):
     #: The line end of the file. A last row without one gets it.
     line_end: str = "\n"
     #: Length of the result's header line in bytes. The line is a separate file, next to the parts.
-    head_bytes: int = 0
+    header_bytes: int = 0
 
 
 class RowResult(TypedDict):
@@ -134,4 +134,4 @@ class Job:
     @property
     def result_bytes(self) -> int:
         """Length of the whole result in bytes: header line and parts."""
-        return self.spec.head_bytes + self.part_bytes
+        return self.spec.header_bytes + self.part_bytes

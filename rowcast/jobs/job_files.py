@@ -1,7 +1,7 @@
 """A batch job's files in the store: an object for each chunk of the input and for each part of the result.
 
     jobs/ID/input/0000000   the chunk's rows as they were sent
-    jobs/ID/head            the result's header line
+    jobs/ID/header          the result's header line
     jobs/ID/parts/0000000   the chunk's rows with their predictions
     jobs/ID/errors/0000000  the chunk's bad rows; missing if there are none
     jobs/ID/job.json        the manifest: what Redis needs to know of the job if it is emptied (`job_manifest.py`)
@@ -30,11 +30,11 @@ class Files:
 
     def put_header(self, id: str, line: bytes) -> None:
         """Stores the result's header line."""
-        self._storage.put(f"jobs/{id}/head", line)
+        self._storage.put(f"jobs/{id}/header", line)
 
     def get_header(self, id: str) -> bytes:
         """Reads the result's header line."""
-        return self._storage.get(f"jobs/{id}/head")
+        return self._storage.get(f"jobs/{id}/header")
 
     def put_part(self, id: str, chunk: int, data: bytes, errors: bytes) -> bytes:
         """Stores what a chunk produced. Returns the digest of the part (16 bytes)."""
@@ -85,7 +85,7 @@ class Files:
         return self._storage.folders("jobs")
 
     def sizes(self, id: str) -> dict[str, int]:
-        """Returns the length in bytes of each file of the job, by `FOLDER/CHUNK` or `head`."""
+        """Returns the length in bytes of each file of the job, by `FOLDER/CHUNK` or `header`."""
         top = f"jobs/{id}/"
         return {path.removeprefix(top): size for path, size in self._storage.entries(top.rstrip("/"))}
 

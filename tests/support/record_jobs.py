@@ -13,7 +13,7 @@ PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}
 
 def batch(chunks: int = 7, rows: int = 10, **more: object) -> NewJob:
     columns = InputInfo(bytes=100 * chunks, sha256="ab", filename="in.csv", columns=("age", "pclass"))
-    spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=7)
+    spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, header_bytes=7)
     plan = pack_plan(PlanEntry(1 + rows * number, rows, 100) for number in range(chunks))
     return NewJob(new_id(), "", spec, rows * chunks, chunks, plan=plan, **more)  # type: ignore[arg-type]
 

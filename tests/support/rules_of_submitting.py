@@ -28,7 +28,7 @@ class Submitting(RecordMachine):
 
     def batch(self, id: str, chunks: int, max_errors: int | None) -> NewJob:
         columns = InputInfo(bytes=ROWS * chunks, sha256="ab", filename=None, columns=("x",))
-        spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=2)
+        spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, header_bytes=2)
         plan = pack_plan(planned(chunk) for chunk in range(chunks))
         return NewJob(id, "me" * (chunks % 2), spec, ROWS * chunks, chunks, plan=plan, max_errors=max_errors)
 

@@ -88,16 +88,16 @@ class UploadReceiver:
         for chunk in self._chunker.end():  # these chunks come into Redis with the job itself
             if chunk.rows or self._request.options.output == "joined":
                 self._store(chunk)
-        head = self._head()
-        self._files.put_header(self._id, head)
-        return self._job(head)
+        header = self._result_header()
+        self._files.put_header(self._id, header)
+        return self._job(header)
 
     def _report(self, *, paused: bool) -> None:
         if self._on_progress is None:
             return
         self._keep_alive()
         if self._is_followed and (self._chunker.header or self._chunker.rows_total):
-            self._on_progress(self._head(), len(self._plan), paused)
+            self._on_progress(self._result_header(), len(self._plan), paused)
 
     def _keep_alive(self) -> None:
         if time.monotonic() - self._touched_at > _TOUCH_SECONDS:
@@ -113,14 +113,14 @@ class UploadReceiver:
         """Adds the chunks from number `known` on to Redis, all at once, because a block may contain many."""
         if not self._is_followed or known == len(self._plan):
             return
-        first = self._job(self._head()) if known == 0 else None
+        first = self._job(self._result_header()) if known == 0 else None
         try:
             self._is_followed = self._uploads.add_chunks(self._id, known, self._plan[known:], first)
         except Unavailable as error:  # Redis may be reachable again when the job is made
             self._is_followed = False
             logger("gateway").warning("chunks_not_announced", job=self._id, first=known, reason=error.detail)
 
-    def _head(self) -> bytes:
+    def _result_header(self) -> bytes:
         chunker = self._chunker
         return RESULT_FORMAT.header(
             chunker.header,
@@ -136,7 +136,7 @@ class UploadReceiver:
         """The options with the delimiter that was detected."""
         return self._request.options.model_copy(update={"delimiter": self._chunker.delimiter})
 
-    def _job(self, head: bytes) -> NewJob:
+    def _job(self, header: bytes) -> NewJob:
         """Returns the job that consists of the rows so far."""
         request, chunker = self._request, self._chunker
         columns = chunker.header.columns if chunker.header else tuple(request.manifest.feature_names)
@@ -154,7 +154,7 @@ class UploadReceiver:
                 encoding=chunker.decoder.encoding,
             ),
             line_end=chunker.line_end.decode(),
-            head_bytes=len(head),
+            header_bytes=len(header),
         )
         return NewJob(
             id=self._id,

@@ -187,7 +187,7 @@ class JobState:
         job = self.job
         if job.is_single or job.status is Status.EXPIRED:
             return
-        wanted = {"head": job.spec.head_bytes}
+        wanted = {"header": job.spec.header_bytes}
         wanted |= {name_of("input", chunk): planned.input_bytes for chunk, planned in enumerate(self.planned)}
         for chunk, part in enumerate(self.stored):
             if part.is_stored:

@@ -53,8 +53,8 @@ def run(
         for chunk in chunks
     ]
     assert [part.rows for part in parts] == [chunk.rows for chunk in chunks]
-    head = RESULT_FORMAT.header(header, chosen, model.manifest, chunker.line_end, has_mark=False, separator=b"")
-    return head + b"".join(part.data for part in parts), b"".join(part.errors for part in parts), parts
+    first_line = RESULT_FORMAT.header(header, chosen, model.manifest, chunker.line_end, has_mark=False, separator=b"")
+    return first_line + b"".join(part.data for part in parts), b"".join(part.errors for part in parts), parts
 
 
 def whole_summary(parts: Sequence[Part]) -> Summary:

@@ -37,17 +37,17 @@ class LuaSource:
     """Makes the whole text of each script for these settings."""
 
     def __init__(self, settings: Settings) -> None:
-        head = [_CHECKED, redis_keys.lua(), schema.lua(), *_states(), *_messages(settings), *_numbers(settings)]
-        self._head = "\n".join([*head, *map(_shared, _SHARED)])
+        constants = [_CHECKED, redis_keys.lua(), schema.lua(), *_states(), *_messages(settings), *_numbers(settings)]
+        self._preamble = "\n".join([*constants, *map(_shared, _SHARED)])
 
     def of(self, name: str) -> str:
         """Returns the text of `lua/NAME.lua` with everything that it uses."""
         used = [_shared(other) for other in _ALSO_SHARED.get(name, ())]
-        return "\n".join([self._head, *used, (_FOLDER / f"{name}.lua").read_text()])
+        return "\n".join([self._preamble, *used, (_FOLDER / f"{name}.lua").read_text()])
 
     def with_shared(self, shared: str, script: str) -> str:
         """Returns the text of a script of a test, which uses the file `shared` of `lua/shared`."""
-        return "\n".join([self._head, _shared(shared), script])
+        return "\n".join([self._preamble, _shared(shared), script])
 
 
 def _shared(name: str) -> str:

@@ -53,8 +53,8 @@ class Scripts:
     def submit(self, new: NewJob, limits: Limits) -> Made | Full:
         """Makes a job: record, indexes, counts and first messages, or nothing at all."""
         repeat = (new.repeat.digest, new.repeat.fingerprint) if new.repeat else ("", "")
-        head: list[Argument] = [new.id, new.owner, *limits, *repeat, new.plan or b"", str(new.spec.model)]
-        outcome, *rest = (word.decode() for word in self._run("submit", *head, *_flat(new)))
+        arguments: list[Argument] = [new.id, new.owner, *limits, *repeat, new.plan or b"", str(new.spec.model)]
+        outcome, *rest = (word.decode() for word in self._run("submit", *arguments, *_flat(new)))
         if outcome == "full":
             return Full(cast(Limit, rest[0]))
         return Made(outcome, rest[0] if rest else new.id)

@@ -51,7 +51,7 @@ def place(redis: RedisClient, settings: Settings) -> Place:
 
     def batch(chunks_done: int) -> str:
         columns = InputInfo(bytes=6, sha256="ab", filename=None, columns=("x",))
-        spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=2)
+        spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, header_bytes=2)
         new = NewJob(new_id(), "me", spec, 6, 2, plan=pack_plan([PlanEntry(1, 3, 3), PlanEntry(4, 3, 3)]))
         files.put_header(new.id, b"h\n")
         for chunk in range(2):
@@ -114,8 +114,8 @@ DAMAGES: list[tuple[Callable[[Place], object], str]] = [
     (lambda at: at.storage.put(f"jobs/{at.done}/parts/0000001", b"yy"), "has 2 bytes, but should have 4"),
     (lambda at: at.storage.delete(f"jobs/{at.done}/errors/0000000"), "its file errors/0000000 is missing"),
     (lambda at: at.storage.delete(f"jobs/{at.running}/input/0000001"), "its file input/0000001 is missing"),
-    (lambda at: at.storage.delete_folder(f"jobs/{at.done}"), "its file head is missing"),
-    (lambda at: at.storage.put(f"jobs/{new_id()}/head", b"h"), "1 files in the store, but no record that needs them"),
+    (lambda at: at.storage.delete_folder(f"jobs/{at.done}"), "its file header is missing"),
+    (lambda at: at.storage.put(f"jobs/{new_id()}/header", b"h"), "1 files in the store, but no record that needs them"),
 ]
 
 

@@ -34,7 +34,7 @@ Commit = Callable[..., str]
 
 def new_job(chunks: int, **more: Any) -> NewJob:
     columns = InputInfo(bytes=100 * chunks, sha256="ab", filename=None, columns=("age",))
-    spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, head_bytes=7)
+    spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, header_bytes=7)
     return NewJob(new_id(), "", spec, ROWS * chunks, chunks, plan=pack_plan(planned(chunks)), **more)
 
 

@@ -52,5 +52,5 @@ def test_added_names_follow_the_header_as_it_was_sent(line, options, classes, ex
 def test_the_byte_order_mark_and_the_line_that_names_the_delimiter_go_back(output: str, separator: bytes) -> None:
     chosen = Options(output=output, key=("a",), delimiter=",")
     header = Header.read(b"a\n", [b"a"], ",")
-    head = RESULT_FORMAT.header(header, chosen, manifest(None), b"\n", has_mark=True, separator=b"sep=,\r\n")
-    assert head == b"\xef\xbb\xbf" + separator + b"a,prediction\n"
+    first_line = RESULT_FORMAT.header(header, chosen, manifest(None), b"\n", has_mark=True, separator=b"sep=,\r\n")
+    assert first_line == b"\xef\xbb\xbf" + separator + b"a,prediction\n"
