@@ -40,14 +40,14 @@ class Upkeep:
             Unavailable: Redis or the store cannot be used; the next round continues.
         """
         self._rebuild.rebuild_if_emptied()
-        self._recover_orphans()
+        self._rebuild_orphans()
         self._resend_lost_messages()
         expire_jobs(self._scripts, self._files)
         sweep_files(self._scripts, self._files)
 
-    def _recover_orphans(self) -> None:
+    def _rebuild_orphans(self) -> None:
         if time.monotonic() >= self._search_orphans_at:
-            self._rebuild.recover_orphans()
+            self._rebuild.rebuild_orphans()
             self._search_orphans_at = time.monotonic() + ORPHANS_SECONDS
 
     def _resend_lost_messages(self) -> None:

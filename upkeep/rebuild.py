@@ -42,18 +42,18 @@ class Rebuild:
             if self._redis.get(key("indexed")) == _WHOLE:
                 return
             self._redis.set(key("indexed"), _BEGUN)
-        self.recover_orphans()
+        self.rebuild_orphans()
         with redis_errors():  # if Redis was emptied again meanwhile, the mark stays absent
             self._redis.set(key("indexed"), _WHOLE, xx=True)
 
-    def recover_orphans(self) -> None:
+    def rebuild_orphans(self) -> None:
         """Finds files without a record. Their job is made again, or they are removed if nothing is added to them.
 
         Raises:
             Unavailable: as for `rebuild_if_emptied`.
         """
         orphans = self._orphans()
-        rebuilt = sum(self._recreate(id) for id, has_ended in orphans if not has_ended)
+        rebuilt = sum(self._rebuild_one(id) for id, has_ended in orphans if not has_ended)
         for id, has_ended in orphans:
             if has_ended:  # a worker stored a part after the last sweep
                 self._uploads.touch(id)
@@ -78,14 +78,14 @@ class Rebuild:
         lost = [(id, status) for id, swept, status in found if swept is None]
         return [(id, status is not None) for id, status in lost if status in (None, *_ENDED_FOR_GOOD)]
 
-    def _recreate(self, id: str) -> bool:
+    def _rebuild_one(self, id: str) -> bool:
         document = self._files.get_manifest(id)
         new = job_manifest.read(id, document) if document is not None else None
         if new is None:  # the upload still goes on, or broke off: if nothing more arrives, it is swept
             self._uploads.touch(id)
             return False
         try:
-            _, outcome = self._records.recreate(new)
+            _, outcome = self._records.rebuild(new)
         except Refused:  # it has just been deleted
             return False
         if outcome == "replayed":  # the caller has sent the same request again, and uses that job

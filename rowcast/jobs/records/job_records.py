@@ -46,7 +46,7 @@ class Records:
         """
         return self._make(new, limits_of(self._settings, new.owner))
 
-    def recreate(self, new: NewJob) -> tuple[str, Literal["made", "replayed"]]:
+    def rebuild(self, new: NewJob) -> tuple[str, Literal["made", "replayed"]]:
         """Makes the lost record of a job again. Unlike in `make`, the number of live jobs has no limit."""
         return self._make(new, NO_LIMITS)
 
