@@ -43,7 +43,7 @@ class Model:
     status: str = "queued"
     done: set[int] = field(default_factory=set)
     failed: int = 0
-    unfinished: dict[int, int] = field(default_factory=dict)
+    chunks_at_end: dict[int, int] = field(default_factory=dict)
     """Chunks in flight at the end, and how often each had been leased."""
     arrived: int | None = None
     """How many chunks of an upload are known; None once the job is made."""
@@ -76,7 +76,7 @@ class Model:
 
     def end(self, status: str) -> None:
         if self.open:
-            self.unfinished = {chunk: work.attempts for chunk, work in self.open.items()}
+            self.chunks_at_end = {chunk: work.attempts for chunk, work in self.open.items()}
             self.open.clear()
         if self.arrived is None:
             self.status = status
@@ -100,8 +100,8 @@ class Model:
 
     def retry(self) -> None:
         self.status = "queued"
-        self.open = {chunk: Work(attempts) for chunk, attempts in self.unfinished.items()}
-        self.unfinished = {}
+        self.open = {chunk: Work(attempts) for chunk, attempts in self.chunks_at_end.items()}
+        self.chunks_at_end = {}
         self.top_up()
 
     def strike(self, chunk: int, strikes: int) -> bool:

@@ -35,7 +35,7 @@ class JobField(StrEnum):
     VERDICT = "verdict"
     NEXT_CHUNK = "next_chunk"
     ROUND = "round"
-    UNFINISHED = "unfinished"
+    CHUNKS_AT_END = "chunks_at_end"
     LOST_CHUNK = "lost_chunk"
     ATTEMPTS = "attempts"
     STRIKES = "strikes"
@@ -83,7 +83,7 @@ TABLE: dict[JobField, Field] = {
     _F.VERDICT: Field("batch", "a status", "`finish`", "during an upload: how the job will end"),
     _F.NEXT_CHUNK: Field("batch", "integer", "`top_up`", "first chunk that was never in flight"),
     _F.ROUND: Field("batch", "integer", "`put_in_flight`", "round of the newest chunk in flight"),
-    _F.UNFINISHED: Field("batch", "text", "`finish`", "chunks in flight at the end and attempts: `3 1 4 2`"),
+    _F.CHUNKS_AT_END: Field("batch", "text", "`finish`", "chunks in flight at the end and attempts: `3 1 4 2`"),
     _F.LOST_CHUNK: Field("batch", "integer", "commit_chunk, resend, release", "chunk that has lost its part for good"),
     _F.ATTEMPTS: Field("single", "integer", "take, submit", "leases of the row so far"),
     _F.STRIKES: Field("single", "integer", "release, resend", "strikes against the row; 10 fail the job"),

@@ -29,8 +29,8 @@ local function is_arriving(id) return status_of(id) == STATUS.arriving end
 
 -- Takes all chunks out of flight and notes them for a retry.
 local function interrupt(id)
-  local unfinished = chunks_in_flight(id)
-  if unfinished ~= '' then redis.call('HSET', K.job(id), F.unfinished, unfinished) end
+  local chunks_at_end = chunks_in_flight(id)
+  if chunks_at_end ~= '' then redis.call('HSET', K.job(id), F.chunks_at_end, chunks_at_end) end
   redis.call('HDEL', K.job(id), F.round)
   take_all_out_of_flight(id)
 end
