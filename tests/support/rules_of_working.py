@@ -59,7 +59,7 @@ class Working(RecordMachine):
         if work.held is None:
             work.attempts += 1
             work.held = Held(holder, work.attempts)
-        work.held.run_out = work.parked = False
+        work.held.run_out = work.postponed = False
         model.status = "running"
         return work.attempts, work.strikes
 
@@ -162,7 +162,7 @@ class Working(RecordMachine):
             return
         work = model.open[chunk]
         work.held = None
-        work.parked = delay > 0
+        work.postponed = delay > 0
         if model.is_single and not delay:
             self.waiting.appendleft(id)
 

@@ -28,7 +28,7 @@ class Work:
     attempts: int = 0
     strikes: int = 0
     held: Held | None = None
-    parked: bool = False
+    postponed: bool = False
 
 
 @dataclass

@@ -39,7 +39,7 @@ class JobField(StrEnum):
     LOST_CHUNK = "lost_chunk"
     ATTEMPTS = "attempts"
     STRIKES = "strikes"
-    PARKED = "parked"
+    POSTPONED = "postponed"
 
 
 class Field(NamedTuple):
@@ -87,7 +87,7 @@ TABLE: dict[JobField, Field] = {
     _F.LOST_CHUNK: Field("batch", "integer", "commit_chunk, resend, release", "chunk that has lost its part for good"),
     _F.ATTEMPTS: Field("single", "integer", "take, submit", "leases of the row so far"),
     _F.STRIKES: Field("single", "integer", "release, resend", "strikes against the row; 10 fail the job"),
-    _F.PARKED: Field("single", "`1`", "release", "the row waits until its delay is over"),
+    _F.POSTPONED: Field("single", "`1`", "release", "the row waits until its delay is over"),
 }
 
 Record = Mapping[str, bytes]

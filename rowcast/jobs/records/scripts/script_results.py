@@ -119,7 +119,7 @@ class JobRead(NamedTuple):
     in_flight: Sequence[bytes]
     #: Those of them, or `0` for a single job, that are due for upkeep.
     watched: Sequence[bytes]
-    #: Of a single job: 1 if its row is leased, parked or waits, otherwise 0.
+    #: Of a single job: 1 if its row is leased, postponed or waits, otherwise 0.
     is_taken: int
     #: 1 if it is set when the job expires, otherwise 0.
     expires: int

@@ -49,9 +49,9 @@ class Machine(Submitting, Working):
                 continue
             if run_out:
                 work.held = None
-            if model.is_single and (run_out or (work.parked and everything_is_due)):
+            if model.is_single and (run_out or (work.postponed and everything_is_due)):
                 self.waiting.append(id)
-                work.parked = False
+                work.postponed = False
 
     @precondition(RecordMachine.has_known)
     @rule(number=some)

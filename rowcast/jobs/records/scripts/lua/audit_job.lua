@@ -1,6 +1,6 @@
 -- Reads everything about one job at one moment. ARGV: id.
 -- Returns {record, plan, parts, chunks in flight, those of them (or the single row, '0') that are due for upkeep, whether
--- the row is leased, parked or waits, whether the job's expiry is set}.
+-- the row is leased, postponed or waits, whether the job's expiry is set}.
 local id = ARGV[1]
 local record = redis.call('HGETALL', K.job(id))
 local single = is_single(id)
@@ -10,7 +10,7 @@ for _, chunk in ipairs(single and {ROW} or flying) do
   if redis.call('ZSCORE', K.due(), member_of(id, chunk)) then watched[#watched + 1] = chunk end
 end
 local taken = single and (redis.call('HEXISTS', K.leases(), member_of(id, ROW)) == 1
-  or redis.call('HEXISTS', K.job(id), F.parked) == 1
+  or redis.call('HEXISTS', K.job(id), F.postponed) == 1
   or redis.call('LPOS', K.waiting(redis.call('HGET', K.job(id), F.model)), id))
 return {
   record, redis.call('GET', K.plan(id)) or '', redis.call('GET', K.parts(id)) or '', flying, watched, taken and 1 or 0,

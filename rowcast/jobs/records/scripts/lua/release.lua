@@ -7,7 +7,7 @@ local function put_back(member, id, delay_ms)
   if not is_single(id) then
     if delay_ms == 0 then offer_chunk(member) end
   elseif delay_ms > 0 then
-    redis.call('HSET', K.job(id), F.parked, 1)
+    redis.call('HSET', K.job(id), F.postponed, 1)
   else
     local model = redis.call('HGET', K.job(id), F.model)
     redis.call('LPUSH', K.waiting(model), id)

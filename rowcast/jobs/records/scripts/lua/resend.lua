@@ -1,6 +1,6 @@
 -- Upkeep: looks at what is due, and offers it again. ARGV: maximum number to look at. Returns how many were offered again.
 --   A lease has run out: its worker is gone. The chunk or row gets a strike, and is offered again.
---   It was parked: its delay is over.
+--   It was postponed: its delay is over.
 --   It has no lease: it still waits in its line, or a process took it from the line and died before it had the lease. If
 --   the queue is empty, the message was lost.
 local most = ARGV[1]
@@ -13,7 +13,7 @@ end
 
 local function look_at_row(id, run_out)
   local model = redis.call('HGET', K.job(id), F.model)
-  if run_out or redis.call('HDEL', K.job(id), F.parked) == 1 then redis.call('RPUSH', K.waiting(model), id) end
+  if run_out or redis.call('HDEL', K.job(id), F.postponed) == 1 then redis.call('RPUSH', K.waiting(model), id) end
   if line_up('models', model) == 1 or redis.call('LLEN', K.single()) == 0 then call_again('models') end
 end
 
