@@ -113,7 +113,7 @@ class Parts:
             time.sleep(_LOOK_SECONDS)
 
     def _ask_for(self, number: int) -> bool:
-        logger("gateway").error("part_damaged", job=self._id, part=number)
+        logger("gateway").error("part_damaged", job=self._id, chunk=number)
         if self._services.records.rescore_part(self._id, number):
             return True
         require_kept(self._services, self._id)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rowcast.errors import Unprocessable
 from rowcast.exception_text import one_line_with_type
 from rowcast.models.cells import LEADING_ZERO
-from rowcast.models.loading.load import Container, parts
+from rowcast.models.loading.load import Container, components
 from rowcast.models.model_manifest import Kind
 from training.sample.sample import Dialect, Sample
 
@@ -182,7 +182,7 @@ def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str], sa
 def _learned_types(estimator: Any) -> dict[str, str]:
     """Returns for each column that an encoder in the model knows by name whether it learned text or numbers."""
     found: dict[str, str] = {}
-    for part in parts(estimator):
+    for part in components(estimator):
         names, categories = vars(part).get("feature_names_in_"), vars(part).get("categories_")
         if names is None or categories is None or len(names) != len(categories):
             continue

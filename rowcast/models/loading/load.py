@@ -148,7 +148,7 @@ def predict_in_one_thread(estimator: Any) -> None:
     Forests and others keep the `n_jobs` of their training in the pickle. But a worker process has one core, and a
     forest that adds up its trees in many threads has no fixed order of addition.
     """
-    for part in parts(estimator):
+    for part in components(estimator):
         if "n_jobs" in vars(part):
             part.n_jobs = 1
 
@@ -171,7 +171,7 @@ def _is_nameless(step: Any) -> bool:
     return is_known and "_sklearn_output_config" not in vars(step)  # with `set_output` the next step gets a DataFrame
 
 
-def parts(value: Any) -> Iterator[Any]:
+def components(value: Any) -> Iterator[Any]:
     """Yields `value` and every object inside it, at any depth, that has attributes; each once."""
     waiting, seen = [value], set()
     while waiting:

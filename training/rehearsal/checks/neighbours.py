@@ -11,7 +11,7 @@ from typing import Any
 
 from sklearn.neighbors import KDTree
 
-from rowcast.models.loading.load import parts
+from rowcast.models.loading.load import components
 from training.rehearsal.users_script import Script
 
 REMEDY = "Fit it with algorithm='kd_tree' or 'ball_tree'."
@@ -46,4 +46,4 @@ def with_trees(script: Script) -> Script | None:
 
 
 def _brute(estimator: Any) -> Iterator[Any]:
-    return (part for part in parts(estimator) if vars(part).get("_fit_method") == "brute")
+    return (part for part in components(estimator) if vars(part).get("_fit_method") == "brute")
