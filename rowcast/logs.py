@@ -83,7 +83,7 @@ _LEFT_OUT = ("attempt", "bytes", "jobs", "kind", "logger", "outcome", "replayed"
 
 _PHRASES = {
     "request": "{method} {path} {status}",
-    "job_taken": "job {job} taken: {rows} rows",
+    "job_accepted": "job {job} accepted: {rows} rows",
     "chunk_scored": "job {job} chunk {chunk}: {rows} rows",
     "gateway_is_open": "{detail}",
 }

@@ -75,7 +75,7 @@ class Rebuild:
                 pipe.hget(key("job", id), JobField.STATUS)
             answers = pipe.execute()
         found = zip(ids, answers[::2], answers[1::2], strict=True)
-        lost = [(id, status) for id, swept, status in found if swept is None]
+        lost = [(id, status) for id, removing, status in found if removing is None]
         return [(id, status is not None) for id, status in lost if status in (None, *_ENDED_FOR_GOOD)]
 
     def _rebuild_one(self, id: str) -> bool:

@@ -111,7 +111,7 @@ def _result(id: str) -> Response:
 def _log(submitted: Submitted) -> None:
     new = submitted.new
     logger("gateway").info(
-        "job_taken",
+        "job_accepted",
         job=submitted.id,
         kind=new.spec.kind,
         model=str(new.spec.model),

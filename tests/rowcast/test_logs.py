@@ -19,8 +19,8 @@ HEAD = {"time": "2026-11-25T18:01:15.211728Z", "level": "info", "program": "gate
             {"event": "request", "method": "GET", "path": "/jobs", "status": 200, "seconds": 0.0032, "request_id": "x"},
             "gateway  GET /jobs 200 in 3.2 ms",
         ),
-        ({"event": "job_taken", "job": "ID", "rows": 7, "model": "m@1"}, "gateway  job ID taken: 7 rows"),
-        ({"event": "job_taken"}, "gateway  job taken"),
+        ({"event": "job_accepted", "job": "ID", "rows": 7, "model": "m@1"}, "gateway  job ID accepted: 7 rows"),
+        ({"event": "job_accepted"}, "gateway  job accepted"),
         (
             {"event": "round_failed", "reason": "no Redis", "level": "warning"},
             "gateway  warning: round failed: no Redis",

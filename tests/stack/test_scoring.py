@@ -345,10 +345,10 @@ def test_every_request_and_every_step_of_a_job_stands_in_the_log(client: httpx.C
         return {line["event"]: line for line in lines if line.get("request_id") == "trace-me"}
 
     # The request is logged after its answer was sent.
-    until(lambda: logged().keys() >= {"request", "job_taken", "chunk_scored"}, "all of it stands in the log")
+    until(lambda: logged().keys() >= {"request", "job_accepted", "chunk_scored"}, "all of it stands in the log")
     mine = logged()
     assert mine["request"]["status"] == 200
-    assert mine["chunk_scored"]["job"] == mine["job_taken"]["job"] == job
+    assert mine["chunk_scored"]["job"] == mine["job_accepted"]["job"] == job
 
 
 def test_versions_whose_own_code_has_one_name_are_scored_side_by_side_also_isolated(

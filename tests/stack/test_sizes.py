@@ -54,7 +54,7 @@ def test_twenty_thousand_rows_are_predicted_and_never_send_more_messages_than_pr
     until(lambda: look() or redis.hget(key("live"), "*") == b"0", "all have ended")
     assert max(messages) <= PROCESSES
     totals = redis.hgetall(key("totals"))
-    assert (totals[b"jobs_taken"], totals[b"jobs_succeeded"]) == (b"%d" % (2 * JOBS + 1),) * 2
+    assert (totals[b"jobs_accepted"], totals[b"jobs_succeeded"]) == (b"%d" % (2 * JOBS + 1),) * 2
     for number in range(0, 2 * JOBS, 97):  # no multiple of 60: every age is among them
         assert records.get(ids[number]).result == {"prediction": int(number % JOBS % 60 > 30)}
     assert_whole(own_stack, http, file)

@@ -45,7 +45,7 @@ class Totals:
     """The counts at one moment: the running totals, the counts of live jobs, and counts of the records themselves."""
 
     totals: Mapping[str, int]
-    """Running totals by name, for example `jobs_taken` or `rows_failed`."""
+    """Running totals by name, for example `jobs_accepted` or `rows_failed`."""
     live: Mapping[str, int]
     """Counted number of live jobs by owner; `*` is the number of all."""
     records: Mapping[Status, Count]
@@ -53,26 +53,26 @@ class Totals:
     owners: Mapping[str, int]
     """Number of live jobs that have a record, by owner."""
     stale_entries: tuple[str, ...]
-    """JOB/CHUNK that is leased or watched although no live job has it in flight."""
+    """JOB/CHUNK that is leased or due although no live job has it in flight."""
 
     def total(self, name: str) -> Count:
-        """Returns one of the totals: `taken`, or a status in ENDS."""
+        """Returns one of the totals: `accepted`, or a status in ENDS."""
         return Count(self.totals.get(f"jobs_{name}", 0), self.totals.get(f"rows_{name}", 0))
 
     def table(self) -> dict[str, Count]:
         """Returns the lines of the report: accepted jobs, then their statuses, which add up to the first line."""
         ended = {str(end): self.total(end) for end in ENDS}
-        return {"taken": self.total("taken"), **ended, **{str(live): self._of(live) for live in LIVE}}
+        return {"accepted": self.total("accepted"), **ended, **{str(live): self._of(live) for live in LIVE}}
 
     def _of(self, status: Status) -> Count:
         return self.records.get(status, Count())
 
     def findings(self) -> Iterator[Finding]:
         """Returns the inconsistencies."""
-        taken, *others = self.table().values()
+        accepted, *others = self.table().values()
         accounted = Count(sum(one.jobs for one in others), sum(one.rows for one in others))
-        if taken != accounted:
-            yield Finding(None, f"{taken} were accepted, but {accounted} are accounted for.")
+        if accepted != accounted:
+            yield Finding(None, f"{accepted} were accepted, but {accounted} are accounted for.")
         for end in ENDS:
             known, total = self._of(end), self.total(end)
             if known.jobs > total.jobs or known.rows > total.rows:
@@ -86,7 +86,7 @@ class Totals:
                 yield Finding(None, f"{there} jobs of {owner or 'no owner'} have not ended, but {counted} are counted.")
         for entry in sorted(set(self.stale_entries)):
             id, _, chunk = entry.rpartition("/")
-            yield Finding(id, f"chunk {chunk} is leased or watched, but is not in flight.")
+            yield Finding(id, f"chunk {chunk} is leased or due, but is not in flight.")
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ class JobState:
     """The table of stored parts, as stored."""
     in_flight: frozenset[int]
     """Chunks in flight."""
-    watched: frozenset[int]
-    """Chunks that upkeep will check."""
-    is_taken: bool
+    due: frozenset[int]
+    """Chunks that are due for a check by upkeep."""
+    is_waiting_or_leased: bool
     """Whether a single job is leased or waits for a worker; False for other jobs."""
     expires: bool
     """Whether the job has an expiry time."""
@@ -145,10 +145,10 @@ class JobState:
             if job.status is not Status.EXPIRED and not self.expires:
                 yield "it has ended, but will never expire."
             return
-        unwatched = ({0} if job.is_single else self.in_flight) - self.watched
-        if unwatched:
-            yield f"chunks {sorted(unwatched)} are in flight, but upkeep does not watch them."
-        if job.is_single and not self.is_taken:
+        not_due = ({0} if job.is_single else self.in_flight) - self.due
+        if not_due:
+            yield f"chunks {sorted(not_due)} are in flight, but not due for upkeep."
+        if job.is_single and not self.is_waiting_or_leased:
             yield "it has not ended, but is neither leased nor waiting."
         if not job.is_single and not self.in_flight:
             yield "it has not ended, but no chunk is in flight."

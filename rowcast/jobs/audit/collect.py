@@ -65,7 +65,7 @@ class Auditor:
     def job_state(self, id: str) -> JobState | None:
         """Returns the state of one job; None if it has no record, or is deleted."""
         with redis_errors():
-            record, plan, parts, in_flight, watched, taken, expires = self._scripts.audit_job(id)
+            record, plan, parts, in_flight, due, waiting_or_leased, expires = self._scripts.audit_job(id)
         fields = named(dict(zip(record[::2], record[1::2], strict=True)))
         if not fields or status_in(fields).is_internal:
             return None
@@ -74,8 +74,8 @@ class Auditor:
             plan=plan,
             parts=parts,
             in_flight=frozenset(int(chunk) for chunk in in_flight),
-            watched=frozenset(int(chunk) for chunk in watched),
-            is_taken=bool(taken),
+            due=frozenset(int(chunk) for chunk in due),
+            is_waiting_or_leased=bool(waiting_or_leased),
             expires=bool(expires),
         )
 
@@ -108,8 +108,8 @@ class Auditor:
         with redis_errors(), self._redis.pipeline() as pipe:
             pipe.zscore(key("removing"), id)
             pipe.hget(key("job", id), JobField.STATUS)
-            swept, status = pipe.execute()
-        return swept is not None or status not in (None, b"deleted", b"expired")
+            removing, status = pipe.execute()
+        return removing is not None or status not in (None, b"deleted", b"expired")
 
 
 def _numbers(pairs: Sequence[bytes]) -> dict[str, int]:

@@ -118,8 +118,8 @@ class JobRead(NamedTuple):
     #: Numbers of the chunks in flight.
     in_flight: Sequence[bytes]
     #: Those of them, or `0` for a single job, that are due for upkeep.
-    watched: Sequence[bytes]
+    due: Sequence[bytes]
     #: Of a single job: 1 if its row is leased, postponed or waits, otherwise 0.
-    is_taken: int
+    is_waiting_or_leased: int
     #: 1 if it is set when the job expires, otherwise 0.
     expires: int

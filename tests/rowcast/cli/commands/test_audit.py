@@ -32,7 +32,7 @@ def test_the_audit_counts_and_says_that_everything_adds_up(rowcast) -> None:
 
 
 def test_the_audit_says_what_does_not_add_up_and_exits_with_1(rowcast, redis: RedisClient) -> None:
-    redis.hincrby(key("totals"), "rows_taken", 2)
+    redis.hincrby(key("totals"), "rows_accepted", 2)
     done = rowcast("audit")
     assert (done.returncode, done.stderr) == (1, b"Found 1 mismatch.\n")
     assert b"1 jobs (3 rows) were accepted, but 1 jobs (1 rows) are accounted for." in done.stdout
@@ -41,7 +41,7 @@ def test_the_audit_says_what_does_not_add_up_and_exits_with_1(rowcast, redis: Re
 def test_the_audit_speaks_json(rowcast, redis: RedisClient) -> None:
     document = json.loads(rowcast("audit", "--json").stdout)
     assert (document["adds_up"], document["findings"]) == (True, [])
-    assert document["counts"]["taken"] == {"jobs": 1, "rows": 1}
+    assert document["counts"]["accepted"] == {"jobs": 1, "rows": 1}
     redis.delete(key("live"))
     done = rowcast("audit", "--json")
     finding, _ = json.loads(done.stdout)["findings"]

@@ -73,7 +73,7 @@ def test_an_undamaged_service_has_no_findings_and_counts_jobs_and_rows(place: Pl
     assert place.findings() == []
     table = {name: tuple(count) for name, count in place.auditor.report().table.items()}
     ended = {"succeeded": (1, 6), "failed": (0, 0), "cancelled": (0, 0)}
-    assert table == {"taken": (3, 13), **ended, "queued": (1, 1), "running": (1, 6)}
+    assert table == {"accepted": (3, 13), **ended, "queued": (1, 1), "running": (1, 6)}
 
 
 def test_an_empty_service_has_no_findings(redis: RedisClient, settings: Settings) -> None:
@@ -89,7 +89,7 @@ def test_deleted_jobs_stay_counted(place: Place, redis: RedisClient, settings: S
 
 
 DAMAGES: list[tuple[Callable[[Place], object], str]] = [
-    (lambda at: at.redis.hincrby(key("totals"), "jobs_taken", 1), "4 jobs (13 rows) were accepted, but 3 jobs"),
+    (lambda at: at.redis.hincrby(key("totals"), "jobs_accepted", 1), "4 jobs (13 rows) were accepted, but 3 jobs"),
     (lambda at: at.redis.delete(key("job", at.running)), "3 jobs (13 rows) were accepted, but 2 jobs (7 rows)"),
     (lambda at: at.redis.hincrby(key("live"), "*", 1), "2 jobs have not ended, but 3 are counted as live"),
     (lambda at: at.redis.hincrby(key("live"), "me", 1), "1 jobs of me have not ended, but 2 are counted"),
@@ -103,11 +103,11 @@ DAMAGES: list[tuple[Callable[[Place], object], str]] = [
     (lambda at: at.redis.delete(key("parts", at.done)), "table of parts has 0 parts, but 2 are counted"),
     (lambda at: at.redis.setrange(key("plan", at.done), 8, b"\x04"), "part 0 has 3 rows, but its chunk has 4"),
     (lambda at: at.redis.append(key("plan", at.done), bytes(16)), "the plan has 3 chunks, but the job has 2"),
-    (lambda at: at.redis.zadd(key("due"), {f"{at.done}/1": 1}), "chunk 1 is leased or watched, but is not in flight"),
-    (lambda at: at.redis.hset(key("leases"), f"{at.done}/1", "1 a/1"), "chunk 1 is leased or watched"),
+    (lambda at: at.redis.zadd(key("due"), {f"{at.done}/1": 1}), "chunk 1 is leased or due, but is not in flight"),
+    (lambda at: at.redis.hset(key("leases"), f"{at.done}/1", "1 a/1"), "chunk 1 is leased or due"),
     (lambda at: at.redis.hset(key("in_flight", at.done), 1, "0 0 0"), "it has ended, but chunks [1] are in flight"),
     (lambda at: at.redis.zrem(key("expiring"), at.done), "will never expire"),
-    (lambda at: at.redis.delete(key("due")), "chunks [1] are in flight, but upkeep does not watch them"),
+    (lambda at: at.redis.delete(key("due")), "chunks [1] are in flight, but not due for upkeep"),
     (lambda at: at.redis.delete(key("in_flight", at.running)), "it has not ended, but no chunk is in flight"),
     (lambda at: at.redis.delete(key("waiting", str(MODEL))), "it has not ended, but is neither leased nor waiting"),
     (lambda at: at.storage.delete(f"jobs/{at.done}/parts/0000001"), "its file parts/0000001 is missing"),

@@ -83,7 +83,7 @@ def test_a_repeated_request_makes_one_job_and_another_with_its_key_is_refused(re
 def test_a_submit_that_is_sent_twice_makes_one_job(records: Records, redis: RedisClient) -> None:
     new = batch()
     assert records.make(new) == records.make(new)
-    assert redis.hget(key("totals"), "jobs_taken") == b"1"
+    assert redis.hget(key("totals"), "jobs_accepted") == b"1"
 
 
 def test_a_full_queue_refuses_until_a_job_ends(redis: RedisClient, settings: Settings) -> None:
@@ -175,7 +175,7 @@ def test_counts_of_live_jobs_add_up_after_every_kind_of_end(
     leases.commit(lease_of(leases, jobs[3].id, 0), part(), {})
     assert redis.hget(key("live"), "*") == b"0"
     totals = {name: int(count) for name, count in redis.hgetall(key("totals")).items()}
-    assert totals[b"jobs_taken"] == 4
+    assert totals[b"jobs_accepted"] == 4
     assert totals[b"jobs_succeeded"] + totals[b"jobs_failed"] + totals[b"jobs_cancelled"] == 4
 
 

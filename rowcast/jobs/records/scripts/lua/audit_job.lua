@@ -5,14 +5,14 @@ local id = ARGV[1]
 local record = redis.call('HGETALL', K.job(id))
 local single = is_single(id)
 local flying = redis.call('HKEYS', K.in_flight(id))
-local watched = {}
+local due = {}
 for _, chunk in ipairs(single and {ROW} or flying) do
-  if redis.call('ZSCORE', K.due(), member_of(id, chunk)) then watched[#watched + 1] = chunk end
+  if redis.call('ZSCORE', K.due(), member_of(id, chunk)) then due[#due + 1] = chunk end
 end
-local taken = single and (redis.call('HEXISTS', K.leases(), member_of(id, ROW)) == 1
+local waiting_or_leased = single and (redis.call('HEXISTS', K.leases(), member_of(id, ROW)) == 1
   or redis.call('HEXISTS', K.job(id), F.postponed) == 1
   or redis.call('LPOS', K.waiting(redis.call('HGET', K.job(id), F.model)), id))
 return {
-  record, redis.call('GET', K.plan(id)) or '', redis.call('GET', K.parts(id)) or '', flying, watched, taken and 1 or 0,
+  record, redis.call('GET', K.plan(id)) or '', redis.call('GET', K.parts(id)) or '', flying, due, waiting_or_leased and 1 or 0,
   redis.call('ZSCORE', K.expiring(), id) and 1 or 0,
 }

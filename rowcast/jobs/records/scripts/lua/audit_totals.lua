@@ -18,12 +18,12 @@ local function is_in_flight(member)
   return is_single(id) and chunk == ROW or redis.call('HEXISTS', K.in_flight(id), chunk) == 1
 end
 
-local strays = {}
+local stale_entries = {}
 for _, member in ipairs(redis.call('ZRANGE', K.due(), 0, -1)) do
-  if not is_in_flight(member) then strays[#strays + 1] = member end
+  if not is_in_flight(member) then stale_entries[#stale_entries + 1] = member end
 end
 for _, member in ipairs(redis.call('HKEYS', K.leases())) do
-  if not is_in_flight(member) or not redis.call('ZSCORE', K.due(), member) then strays[#strays + 1] = member end
+  if not is_in_flight(member) or not redis.call('ZSCORE', K.due(), member) then stale_entries[#stale_entries + 1] = member end
 end
 
 local by_status, by_owner = {}, {}
@@ -35,4 +35,4 @@ end
 for owner, count in pairs(owners) do
   for _, value in ipairs({owner, format_integer(count)}) do by_owner[#by_owner + 1] = value end
 end
-return {redis.call('HGETALL', K.totals()), redis.call('HGETALL', K.live()), by_status, by_owner, strays}
+return {redis.call('HGETALL', K.totals()), redis.call('HGETALL', K.live()), by_status, by_owner, stale_entries}

@@ -31,8 +31,8 @@ redis.call('ZADD', K.jobs(), 0, id)
 if owner ~= '' then redis.call('ZADD', K.owned(owner), 0, id) end
 if digest ~= '' then redis.call('SET', K.idempotency(digest), id .. ' ' .. fingerprint, 'EX', IDEMPOTENCY_SECONDS) end
 redis.call('ZREM', K.removing(), id)
-add_total('jobs_taken', 1)
-add_total('rows_taken', tonumber(redis.call('HGET', K.job(id), F.rows)))
+add_total('jobs_accepted', 1)
+add_total('rows_accepted', tonumber(redis.call('HGET', K.job(id), F.rows)))
 
 -- Ends a batch of which everything was scored while it arrived, or lets the next chunks be scored.
 local function begin_batch()
