@@ -242,8 +242,8 @@ class Chunker:
         long = np.flatnonzero(found.stops - found.starts > limit)
         if len(long) or len(data) - found.rest > limit:
             where = self._row_name(int(long[0]) if len(long) else len(found))
-            hint = "; is a quote not closed?" if inside.is_open and not len(long) else ""
-            raise TooLarge(f"{where} (bytes{hint})", limit, "ROWCAST_MAX_ROW_BYTES")
+            advice = "; is a quote not closed?" if inside.is_open and not len(long) else ""
+            raise TooLarge(f"{where} (bytes{advice})", limit, "ROWCAST_MAX_ROW_BYTES")
         if final and inside.is_open:
             where = self._row_name(len(found) - 1)
             raise CsvSyntax.at(where, "a quote opens here and is never closed")

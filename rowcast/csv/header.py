@@ -82,7 +82,7 @@ def check_header(header: Header, features: Sequence[str], key: Sequence[str], ad
         if count > 1
     ]
     faults += [
-        (UnknownKeyColumn, f"key.{name}", f"is not in the header{_hint(_nearest(name, columns))}")
+        (UnknownKeyColumn, f"key.{name}", f"is not in the header{_suggestion(_nearest(name, columns))}")
         for name in key[:_NEAREST_FOR]
         if name not in known
     ]
@@ -104,5 +104,5 @@ def _letters(name: str) -> str:
     return "".join(name.casefold().split()).replace("_", "").replace("-", "")
 
 
-def _hint(close: str | None) -> str:
+def _suggestion(close: str | None) -> str:
     return f"; the nearest column is {close!r}" if close else ""

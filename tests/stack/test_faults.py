@@ -185,7 +185,7 @@ def test_messages_too_many_and_every_chunk_named_twice_change_nothing(kept_stack
     assert not redis.hexists(key("totals"), REFUSED)
 
 
-def test_lost_hints_are_sent_again(kept_stack: Stack, http: httpx.Client) -> None:
+def test_lost_messages_are_sent_again(kept_stack: Stack, http: httpx.Client) -> None:
     redis = kept_stack.redis
     id = submit(http, "fixed")
     redis.delete(key("batch"), key("ready_chunks"))
