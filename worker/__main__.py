@@ -46,7 +46,7 @@ def main() -> int:
     # The rehearsal has chosen between a frame and an array; scikit-learn would warn about the choice at each chunk.
     warnings.filterwarnings("ignore", message="X (has|does not have valid) feature names")
     keep_memory(128 * MIB)
-    gc.freeze()  # objects that exist now stay shared with the pool processes, as no collection writes to them
+    gc.freeze()  # objects that exist now stay shared with the worker processes, as no collection writes to them
     try:
         app.worker_main(
             [

@@ -22,7 +22,7 @@ from worker.work_loop import WorkLoop
 def make_worker(settings: Settings) -> Celery:
     """Returns the Celery application with its tasks.
 
-    The main process imports what its pool processes will need, so that they start at once and share its memory. It
+    The main process imports what its worker processes will need, so that they start at once and share its memory. It
     opens nothing: neither connections nor the threads of obstore, BLAS and OpenMP survive a fork. All of these start
     with the first use, not with the import (tests/worker/test_fork.py checks that).
     """

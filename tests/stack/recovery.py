@@ -35,7 +35,7 @@ Fault = Callable[[Stack, Proxy], float]
 """Does its worst, and answers when (by `monotonic`) things were as they should be again."""
 
 
-def kill_pool_process(stack: Stack, _: Proxy) -> float:
+def kill_worker_process(stack: Stack, _: Proxy) -> float:
     psutil.Process(stack.supervised["first"].pid).children()[0].kill()
     return monotonic()
 
@@ -92,7 +92,7 @@ def kill_gateway(stack: Stack, _: Proxy) -> float:
 
 
 FAULTS: Mapping[str, tuple[Fault, str]] = {
-    "`kill -9` of a pool process": (kill_pool_process, "test_a_killed_pool_process_costs_nothing"),
+    "`kill -9` of a worker process": (kill_worker_process, "test_a_killed_worker_process_costs_nothing"),
     "`kill -9` of a worker, another goes on": (
         kill_worker,
         "test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds",

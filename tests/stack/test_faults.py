@@ -17,7 +17,7 @@ GOES_ON_SECONDS = 20
 """So soon after a worker was killed its work goes on, by default settings."""
 
 
-def pool_processes(stack: Stack, name: str = "worker") -> list[psutil.Process]:
+def worker_processes(stack: Stack, name: str = "worker") -> list[psutil.Process]:
     return psutil.Process(stack.processes[name].pid).children()
 
 
@@ -89,7 +89,7 @@ def test_cancel_stops_a_chunk_in_the_middle(kept_stack: Stack, http: httpx.Clien
     (kept_stack.folder / "stuck").touch()
     id = submit(http, "stuck")
     begun(http, id)
-    (process,) = pool_processes(kept_stack)
+    (process,) = worker_processes(kept_stack)
     answer = http.post(f"/jobs/{id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (202, "cancelled")
     process.wait(timeout=10)  # `predict` cannot be interrupted: its process ends, and another takes its place

@@ -23,7 +23,7 @@ def http(shared_stack: Stack) -> Iterator[httpx.Client]:
         shared_stack.audit()
 
 
-def test_a_killed_pool_process_costs_nothing(shared_stack: Stack, http: httpx.Client) -> None:
+def test_a_killed_worker_process_costs_nothing(shared_stack: Stack, http: httpx.Client) -> None:
     (shared_stack.folder / "die").touch()
     assert_whole(shared_stack, http, submit(http, "dying"))
     assert "leases_released" in shared_stack.log("worker"), "the death was noticed at once, not at the lease's end"

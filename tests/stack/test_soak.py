@@ -42,7 +42,7 @@ class Chaos:
     def __init__(self, stack: Stack, draw: random.Random) -> None:
         self._stack, self._draw = stack, draw
         self._deeds: list[Callable[[], None]] = [
-            self.kill_pool_process,
+            self.kill_worker_process,
             self.kill_worker,
             self.ask_worker_to_stop,
             self.cut_connections,
@@ -66,7 +66,7 @@ class Chaos:
             self.done.append(deed.__name__)
             time.sleep(self._draw.uniform(0, 1.5))
 
-    def kill_pool_process(self) -> None:
+    def kill_worker_process(self) -> None:
         pid = self._stack.supervised[self._draw.choice(WORKERS)].pid
         try:
             processes = psutil.Process(pid).children() if pid else []

@@ -29,7 +29,7 @@ EXIT_CODE = 70
 """Exit code of a worker whose consumer stays stalled, so that its supervisor starts it again."""
 
 CHECK_SECONDS = 0.5
-"""Time between two checks for dead pool processes. Celery itself checks every five seconds, and may miss a signal."""
+"""Time between two checks for dead worker processes. Celery itself checks every five seconds, and may miss a signal."""
 
 
 def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:

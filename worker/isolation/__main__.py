@@ -1,4 +1,4 @@
-"""The isolated process, `python -m worker.isolation`: predicts for a pool process, each call in a separate fork.
+"""The isolated process, `python -m worker.isolation`: predicts for a worker process, each call in a separate fork.
 
 It has one thread, no connection, and the model, which it never calls itself. So its forks find OpenMP and BLAS unused,
 start in milliseconds, and may die or hang without harm. `pipe.py` has the format of the messages.

@@ -42,7 +42,7 @@ _SLACK_SECONDS = 10.0
 """Time that the worker waits for the answer after the limit of the call."""
 
 _START_SECONDS = 120.0
-"""Limit for the process to start and open the model, equal to Celery's for a pool process (`celery_queues.py`)."""
+"""Limit for the process to start and open the model, equal to Celery's for a worker process (`celery_queues.py`)."""
 
 _END_SECONDS = 3.0
 """Time that the process has to end by itself before it is killed."""
