@@ -8,11 +8,11 @@ from bench.batch import through_rowcast
 from bench.service import rowcast
 from bench.single import MODEL, seconds_of
 from bench.table import Figure
+from rowcast.memory import MIB
 
 ROUNDS = 5
 SIZES = (1_000, 10_000, 100_000, 500_000, 5_000_000)
 BOOSTING = "hist_gradient_boosting"
-MIB = 1024 * 1024
 
 
 def figures(folder: Path, quick: bool) -> list[Figure]:

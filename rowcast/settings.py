@@ -15,13 +15,13 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rowcast.errors import BadSetting
+from rowcast.memory import MIB
 
 PREFIX = "ROWCAST_"
 SECRET = re.compile(r"^.+(?=@)|(?<=password=)[^&]+", re.DOTALL)
 """The places in a URL, even a malformed one, that may hold a password."""
 
 GIB = 1024**3
-MIB = 1024**2
 
 PREFIX_PATTERN = r"(?:/[A-Za-z0-9._~!$&'()*+;=:@%-]+)+"
 """One or more path segments (RFC 3986 §3.3), without a slash at the end."""
@@ -112,10 +112,10 @@ class Settings(BaseSettings):
         default="strict",
         description="`warn`: also load models of another scikit-learn version (`MAJOR.MINOR`). `strict`: refuse them.",
     )
-    alive_file: str | None = Field(
+    heartbeat_file: str | None = Field(
         default=None,
-        description="File that a worker or upkeep touches every two seconds while it works, for a container's health "
-        "check.",
+        description="File that a worker or upkeep touches every two seconds while it works and reaches Redis, for a "
+        "container's health check.",
     )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto",

@@ -1,6 +1,6 @@
 """Storage: objects by key, in a folder or in a bucket (S3, GCS, Azure Blob).
 
-A key is a relative path with `/`, for example `jobs/abc/header`. A put is atomic: a reader sees the whole object or none.
+A key is a relative path with `/`, for example `jobs/a/header`. A put is atomic: a reader sees the whole object or none.
 Objects in a folder survive a killed process; whether they survive a power cut depends on the file system.
 """
 

@@ -18,6 +18,7 @@ ROWS = {
 }  # fmt: skip
 ALLOWED = {
     ("rowcast.settings", "rowcast.errors"),
+    ("rowcast.settings", "rowcast.memory"),
     ("rowcast.problem", "rowcast.errors"),
     ("rowcast.jobs", "rowcast.models"),
     ("rowcast.scoring", "rowcast.jobs"),

@@ -6,7 +6,7 @@ import threading
 
 from rowcast.errors import RowcastError, Unavailable
 from rowcast.jobs.job_files import Files
-from rowcast.jobs.records.heartbeat_file import show_alive
+from rowcast.jobs.records.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.records.redis_client import connect
 from rowcast.logs import logger, set_up
 from rowcast.settings import Settings
@@ -32,7 +32,7 @@ def main() -> None:
     while not stop.wait(TICK_SECONDS):
         try:
             upkeep.tick()
-            show_alive(settings)
+            touch_heartbeat_file(settings)
         except Unavailable as error:
             log.warning("round_failed", reason=error.detail)
     log.info("stopped")

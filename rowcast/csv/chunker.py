@@ -114,7 +114,7 @@ class Chunker:
         return self._take(text)
 
     def flush(self) -> Iterator[Chunk]:
-        """Yields the rows that have ended as chunks, even if they are few: for a sender that pauses.
+        """Yields the complete rows so far as chunks, even small ones. It is called when the sender pauses.
 
         Raises:
             As `feed`.
@@ -166,7 +166,7 @@ class Chunker:
         return unseen > wait or buffer.end - buffer.row_start > self._max_row_bytes
 
     def _scan(self, final: bool) -> Iterator[Chunk]:
-        """Looks for rows in the bytes after the last complete row, and yields the chunks that are complete."""
+        """Finds the rows in the bytes that have arrived since the last call, and yields each complete chunk."""
         if self._at_start:
             if (line := delimiter.separator_line(self._buffer.first(16), final=final)) is None:
                 return

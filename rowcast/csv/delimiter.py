@@ -21,9 +21,9 @@ _SEPARATOR_BYTES = len(b'"sep=;"\r\n')
 
 
 def separator_line(data: bytes, *, final: bool) -> bytes | None:
-    """Returns the line `sep=;` that names the delimiter for Excel, with its line end; empty if the file has none.
+    """Returns the first line with its line end, if it names the delimiter for Excel (`sep=;`), otherwise no bytes.
 
-    Returns None while there are too few bytes to know.
+    Returns None as long as `data` is too short to decide, and more may come.
     """
     found = _SEPARATOR_LINE.match(data[:_SEPARATOR_BYTES])
     if found:

@@ -24,7 +24,7 @@ _EXPECTED = {
 
 
 def row_values(features: Any, manifest: Manifest, where: str = "features") -> list[Any]:
-    """Returns the row's values in the model's order: float or int, str, bool, or None for a missing one.
+    """Checks one row, and returns its values in the model's order: each a float, int, str or bool, or None if missing.
 
     `features` is a list in the model's order, or an object with the features' names as keys, for example
     `{"age": 25, "pclass": 3}`.

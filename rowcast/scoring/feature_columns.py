@@ -36,9 +36,12 @@ def read_columns(
     places: Sequence[int],
     reading: Reading,
 ) -> tuple[list[Column], InvalidCells]:
-    """Reads the `rows` (indexes into `lines`, all of the right shape): one column per feature, found at its place.
+    """Reads the features of some rows of a chunk. `rows` are indexes into `lines`; each row has the right fields.
 
-    Indexes of invalid cells count along `rows`; the values that the columns have there mean nothing.
+    `places` has for each feature the place of its field in a row, from 0.
+
+    Returns:
+        One column per feature, and the invalid cells by index in `rows`. The columns' values there mean nothing.
     """
     if not len(rows):
         return [as_column(feature, []) for feature in features], {}

@@ -54,7 +54,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_chunk_is_done_again(
 def test_of_three_workers_one_stays_and_nothing_is_broken_off(compose, client: httpx.Client, start: Start) -> None:
     id = start(CHUNKS)
     before = compose.containers("worker")
-    compose("up", "--detach", "--no-rebuild", "--scale", "worker=1")
+    compose("up", "--detach", "--no-recreate", "--scale", "worker=1")
     assert len(compose.containers("worker")) == 1
     compose.up()
     assert len(before) == len(compose.containers("worker")) == 3

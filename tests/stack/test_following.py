@@ -111,7 +111,7 @@ def test_a_refused_row_in_the_second_half_takes_the_scored_first_half_with_it(
     assert http.get("/jobs").json()["jobs"] == []
 
 
-def test_the_parts_of_an_upload_whose_gateway_died_are_swept_and_the_retry_makes_one_job(own_stack: Stack) -> None:
+def test_an_upload_whose_gateway_died_is_swept_and_the_retry_makes_one_job(own_stack: Stack) -> None:
     own_stack.keep_gateway()
     own_stack.start_upkeep()
     own_stack.start_worker()

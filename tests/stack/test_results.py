@@ -124,9 +124,7 @@ def asked(client: httpx.Client, id: str) -> dict[str, int]:
     }
 
 
-def test_what_has_expired_or_was_deleted_says_so_for_as_long_as_it_was_kept_and_then_never_was(
-    client: httpx.Client, stack: Stack
-) -> None:
+def test_what_has_expired_or_was_deleted_says_so_for_as_long_as_it_was_kept(client: httpx.Client, stack: Stack) -> None:
     redis, kept = stack.redis, int(Settings.read().retention)
     row = client.post("/predict", json={"features": [25, 3]}, params={"wait": 60}).json()["job"]
     for id in (row, scored(client, content=ROW, headers=CSV)["id"]):

@@ -111,7 +111,7 @@ def is_changed(file: Path) -> None:
 
 
 @pytest.mark.parametrize("breaks", [Path.unlink, is_changed])
-def test_a_model_that_goes_while_its_job_runs_is_used_where_it_is_open_and_nowhere_else(
+def test_a_model_that_goes_while_its_job_runs_is_used_only_where_it_is_open(
     kept_stack: Stack, http: httpx.Client, breaks: Callable[[Path], None]
 ) -> None:
     stuck = kept_stack.folder / "stuck"

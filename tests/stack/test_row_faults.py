@@ -55,7 +55,7 @@ def test_a_row_that_kills_its_process_is_found_and_the_others_are_scored(
     assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
 
 
-def test_a_row_that_needs_more_memory_than_there_is_is_found_and_the_others_are_scored(
+def test_a_row_that_needs_too_much_memory_is_found_and_the_others_are_scored(
     shared_stack: Stack, http: httpx.Client
 ) -> None:
     id = submit(http, "greedy", CSV.replace(b"\n17\n", b"\n66\n", 1))

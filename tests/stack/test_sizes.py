@@ -28,9 +28,7 @@ def single(owner: str, age: int) -> NewJob:
     return NewJob(new_id(), owner, Spec(kind="single", model=MODEL, options=Options()), 1, 1, values=[age])
 
 
-def test_twenty_thousand_rows_are_predicted_and_never_send_more_messages_than_processes(
-    own_stack: Stack, http: httpx.Client
-) -> None:
+def test_twenty_thousand_rows_never_send_more_messages_than_processes(own_stack: Stack, http: httpx.Client) -> None:
     """Half of them wait for a worker, and one more would be refused; the others come while it works."""
     redis, messages = own_stack.redis, set()
     settings = Settings.read(redis_url=own_stack.redis_url)

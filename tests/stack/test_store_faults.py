@@ -144,7 +144,7 @@ def without_override(own_stack: Stack) -> None:
         own_stack.wrapper = NO_OVERRIDE
 
 
-def test_a_store_without_permission_is_away_and_work_waits_until_it_may_be_used_again(
+def test_work_waits_for_a_store_without_permission_until_it_may_be_used(
     own_stack: Stack, without_override: None, http: httpx.Client
 ) -> None:
     id = submit(http, "fixed")

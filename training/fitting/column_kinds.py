@@ -54,7 +54,7 @@ def is_empty(cells: Sequence[Cell]) -> bool:
 
 
 def odd_cell(cells: Sequence[Cell]) -> tuple[int, str] | None:
-    """Returns the first cell (row, text) that makes a column text although most cells are numbers; else None."""
+    """Returns row and text of the first cell that is not a number, if nine tenths of the column are; otherwise None."""
     counted = [(value := number(cell)) is not None and not is_infinite(value) for cell in cells]
     odd = counted.count(False)
     if not 0 < odd <= len(cells) // 10:

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.records.celery_queues import BATCH, SINGLE
-from rowcast.jobs.records.heartbeat_file import show_alive
+from rowcast.jobs.records.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.policy import HEARTBEAT_SECONDS, STRIKES_OF_DEATH
 from rowcast.jobs.records.redis_client import RedisClient, connect, redis_errors
@@ -58,9 +58,9 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
                 self._workers.remove(node, self._slots)
 
         def _beat(self) -> None:
-            show_alive(settings)
             try:
                 self._workers.heartbeat(node, self._slots)
+                touch_heartbeat_file(settings)
             except Unavailable as error:
                 logger("worker").warning("heartbeat_failed", reason=error.detail)
 

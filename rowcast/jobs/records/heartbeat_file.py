@@ -9,7 +9,7 @@ from pathlib import Path
 from rowcast.settings import Settings
 
 
-def show_alive(settings: Settings) -> None:
-    """Touches the file of `ROWCAST_ALIVE_FILE`, if that is set. To be called only after a round without an error."""
-    if settings.alive_file:
-        Path(settings.alive_file).touch()
+def touch_heartbeat_file(settings: Settings) -> None:
+    """Touches the file of `ROWCAST_HEARTBEAT_FILE`, if that is set. To be called after a round that reached Redis."""
+    if settings.heartbeat_file:
+        Path(settings.heartbeat_file).touch()

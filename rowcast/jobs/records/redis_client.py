@@ -12,6 +12,7 @@ from redis.exceptions import MasterDownError, OutOfMemoryError, ReadOnlyError, R
 from redis.retry import Retry
 
 from rowcast.errors import RedisFull, RedisRefuses, RedisUnreachable
+from rowcast.memory import MIB
 
 TIMEOUT_SECONDS = 2.0
 """How long one command may take. Every script may be repeated, so a lost answer costs a retry and not a job."""
@@ -24,8 +25,6 @@ TURN_SECONDS = 4.0
 
 With a command's timeout it stays close to the five seconds within which the gateway answers.
 """
-
-_MIB = 1024**2
 
 
 class RedisClient(Protocol):
@@ -113,7 +112,7 @@ class Memory:
         return 0 < self.limit_bytes <= self.used_bytes
 
     def __str__(self) -> str:
-        return f"{self.used_bytes / _MIB:.1f} MiB of memory used, {self.limit_bytes / _MIB:.1f} MiB allowed (maxmemory)"
+        return f"{self.used_bytes / MIB:.1f} MiB of memory used, {self.limit_bytes / MIB:.1f} MiB allowed (maxmemory)"
 
 
 def redis_full(memory: Memory | None) -> RedisFull:

@@ -35,7 +35,7 @@ TABLE = {
     "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
     "removing": Key("rowcast:removing", "zset", "id → time when its files are removed (ms)", "until removed"),
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
-    "totals": Key("rowcast:totals", "hash", "jobs and rows taken, and by end; messages sent and refused", "for ever"),
+    "totals": Key("rowcast:totals", "hash", "jobs and rows accepted and ended; messages sent and refused", "for ever"),
     "indexed": Key("rowcast:indexed", "string", "`whole`: every job in the store has a record here", "for ever"),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → time of the last heartbeat (ms)", "for ever"),
     "unopenable": Key("rowcast:unopenable", "hash", "NODE → JSON: NAME@VERSION it cannot open → why", "a day after"),

@@ -27,7 +27,7 @@ def test_the_audit_counts_and_says_that_everything_adds_up(rowcast) -> None:
     done = rowcast("audit")
     assert (done.returncode, done.stderr) == (0, b"Everything adds up.\n")
     assert done.stdout.splitlines() == [
-        b"taken\t1\t1", b"succeeded\t0\t0", b"failed\t0\t0", b"cancelled\t0\t0", b"queued\t1\t1", b"running\t0\t0",
+        b"accepted\t1\t1", b"succeeded\t0\t0", b"failed\t0\t0", b"cancelled\t0\t0", b"queued\t1\t1", b"running\t0\t0",
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ local waiting_or_leased = single and (redis.call('HEXISTS', K.leases(), member_o
   or redis.call('HEXISTS', K.job(id), F.postponed) == 1
   or redis.call('LPOS', K.waiting(redis.call('HGET', K.job(id), F.model)), id))
 return {
-  record, redis.call('GET', K.plan(id)) or '', redis.call('GET', K.parts(id)) or '', flying, due, waiting_or_leased and 1 or 0,
+  record, redis.call('GET', K.plan(id)) or '', redis.call('GET', K.parts(id)) or '', flying, due,
+  waiting_or_leased and 1 or 0,
   redis.call('ZSCORE', K.expiring(), id) and 1 or 0,
 }
