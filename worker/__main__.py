@@ -25,7 +25,8 @@ def main() -> int:
     # Before numpy is imported: one thread per process, as there is one process per core.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    # By default, Celery waits on SIGTERM without a limit. This makes it a soft shutdown, then a cold one.
+    # By default, Celery waits on SIGTERM without a limit. This makes it a cold shutdown, before which
+    # worker/consumer/deferred_stop.py waits for a limited time.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     try:
         settings = Settings.read()
@@ -35,8 +36,7 @@ def main() -> int:
     # After the environment is set: Celery reads it when imported.
     from worker.app import make_worker, release_all_leases
 
-    app = make_worker(settings)
-    app.conf.worker_soft_shutdown_timeout = options.grace
+    app = make_worker(settings, options.grace)
     # Celery warns of pickled messages. Ours are JSON only, so running as root adds no risk here.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     # The setting that this warning asks for is made in rowcast/jobs/records/celery_queues.py.

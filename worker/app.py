@@ -14,22 +14,24 @@ from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.logs import set_up
 from rowcast.settings import Settings
 from worker.consumer.bootstep import make_bootstep, release_leases
+from worker.consumer.deferred_stop import make_stop_step
 from worker.consumer.message_filter import filtered_transport
 from worker.resources import open_resources
 from worker.work_loop import WorkLoop
 
 
-def make_worker(settings: Settings) -> Celery:
-    """Returns the Celery application with its tasks.
+def make_worker(settings: Settings, grace_seconds: float) -> Celery:
+    """Returns the Celery application with its tasks. After a stop signal, running chunks have `grace_seconds` to end.
 
     The main process imports what its worker processes will need, so that they start at once and share its memory. It
     opens nothing: neither connections nor the threads of obstore, BLAS and OpenMP survive a fork. All of these start
-    with the first use, not with the import (tests/worker/test_fork.py checks that).
+    with the first use, not with the import (tests/worker/test_app.py checks that).
     """
     app = make_app(settings)
     app.conf.broker_transport = filtered_transport(app)
     node = _node()
     app.steps["worker"].add(make_bootstep(settings, node))
+    app.steps["worker"].add(make_stop_step(grace_seconds))
     _register_tasks(app, settings, node)
 
     @setup_logging.connect(weak=False)

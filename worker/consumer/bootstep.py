@@ -42,7 +42,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
             redis = connect(settings.redis_url)
             self._workers, self._slots = WorkerRegistry(redis), worker.concurrency
             self._leases = Leases(Scripts(redis, settings), node)
-            self._pool = worker.pool._pool
+            self._worker = worker
             self._redis, self._stall_detector = redis, StallDetector(worker.concurrency)
             self._timers = [
                 worker.timer.call_repeatedly(HEARTBEAT_SECONDS, self._beat, priority=10),
@@ -66,11 +66,11 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
 
         def _release_leases_of_dead_processes(self) -> None:
             if release_leases(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
-                self._pool.maintain_pool()
+                self._worker.pool._pool.maintain_pool()
 
         def _reconnect_if_stalled(self) -> None:
             """Acts as if the connection had broken if the consumer is stalled, so that Celery opens a new one."""
-            snapshot = _queue_snapshot(self._redis)
+            snapshot = _queue_snapshot(self._redis) if _takes_messages(self._worker) else None
             if snapshot is None or not self._stall_detector.is_stalled(snapshot):
                 return
             logger("worker").warning(
@@ -82,6 +82,12 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
                 raise RedisConnectionError("messages wait in the queue, and none is received")
 
     return Heartbeat
+
+
+def _takes_messages(worker: Any) -> bool:
+    """Returns whether the consumer asks for messages. It does not if the worker stops, or has no connection."""
+    consumer = worker.consumer.task_consumer
+    return consumer is not None and bool(consumer.consuming_from(BATCH))
 
 
 def _queue_snapshot(redis: RedisClient) -> QueueSnapshot | None:
