@@ -139,11 +139,12 @@ def end_workers(stack: Stack) -> None:
         if name in stack.supervised:
             stack.supervised.pop(name).stop()
         kill_group(stack.processes.pop(name))
-        (stack.folder / f"{name}.log").unlink()
 
 
 def empty(stack: Stack) -> None:
-    """Removes every job, and waits until upkeep has noticed that Redis was emptied."""
+    """Removes every job and the workers' logs, and waits until upkeep has noticed that Redis was emptied."""
+    for log in set(stack.folder.glob("*.log")) - {stack.folder / f"{name}.log" for name in LASTING}:
+        log.unlink()
     for mark in ("stuck", "failing", "die", "hangs"):
         (stack.folder / mark).unlink(missing_ok=True)
     shutil.rmtree(stack.store / "jobs", ignore_errors=True)
