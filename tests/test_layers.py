@@ -15,6 +15,7 @@ ROWS = {
     "rowcast.csv": 1, "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.api_keys": 1,
     "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.nearest": 0,
     "rowcast.memory": 0, "rowcast.loopback": 0, "rowcast.exit_reason": 0, "rowcast.exception_text": 0,
+    "rowcast.stop_signals": 0,
 }  # fmt: skip
 ALLOWED = {
     ("rowcast.settings", "rowcast.errors"),

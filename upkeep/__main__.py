@@ -1,8 +1,6 @@
 """Starts upkeep: `python -m upkeep`. Everything comes from the settings."""
 
-import signal
 import sys
-import threading
 
 from rowcast.errors import RowcastError, Unavailable
 from rowcast.jobs.job_files import Files
@@ -10,12 +8,13 @@ from rowcast.jobs.records.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.records.redis_client import connect
 from rowcast.logs import logger, set_up
 from rowcast.settings import Settings
+from rowcast.stop_signals import StopSignals
 from rowcast.storage import Storage
 from upkeep.loop import TICK_SECONDS, Upkeep
 
 
 def main() -> None:
-    """Runs until SIGTERM or SIGINT."""
+    """Runs until SIGTERM, SIGINT or SIGHUP."""
     try:
         settings = Settings.read()
         files = Files(Storage(settings.store))
@@ -23,18 +22,16 @@ def main() -> None:
         print(error.detail, file=sys.stderr)
         sys.exit(2)
     set_up(settings, "upkeep")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     log = logger("upkeep")
     upkeep = Upkeep(connect(settings.redis_url), files, settings)
     log.info("started")
-    while not stop.wait(TICK_SECONDS):
-        try:
-            upkeep.tick()
-            touch_heartbeat_file(settings)
-        except Unavailable as error:
-            log.warning("round_failed", reason=error.detail)
+    with StopSignals() as stop:
+        while not stop.wait(TICK_SECONDS):
+            try:
+                upkeep.tick()
+                touch_heartbeat_file(settings)
+            except Unavailable as error:
+                log.warning("round_failed", reason=error.detail)
     log.info("stopped")
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rowcast.api_keys import read as read_keys
 from rowcast.local.readiness import Readiness
-from rowcast.local.stop_signals import StopSignals
 from rowcast.local.supervisor import Service, StartFailed, Up
 from rowcast.logs import set_up
 from rowcast.settings import Settings
+from rowcast.stop_signals import StopSignals
 
 _POLL_SECONDS = 0.03
 

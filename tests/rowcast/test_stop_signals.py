@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rowcast.local.stop_signals import StopSignals
+from rowcast.stop_signals import StopSignals
 
 
 def test_a_signal_is_waited_for_and_stays_heard() -> None:
