@@ -15,7 +15,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
-from programs import Stack, serving
+from programs import Stack, http_client, serving
 
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.models.registry import Registry
@@ -122,5 +122,5 @@ def stack(make_stack: Callable[..., Stack]) -> Stack:
 @pytest.fixture
 def http(gateway: Stack) -> Iterator[httpx.Client]:
     """A client of the gateway without workers."""
-    with httpx.Client(base_url=gateway.url, timeout=30) as client:
+    with http_client(gateway.url, timeout=30) as client:
         yield client

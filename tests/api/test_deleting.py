@@ -3,8 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
-from programs import Stack
+from programs import Stack, http_client
 
 CALLS = (
     ("POST", "/cancel"),
@@ -21,7 +20,7 @@ ALLOWED = {200, 202, 204, 409, 410}
 
 def test_no_call_that_races_with_a_delete_answers_404(gateway: Stack) -> None:
     with (
-        httpx.Client(base_url=gateway.url, timeout=30) as http,
+        http_client(gateway.url, timeout=30) as http,
         ThreadPoolExecutor(len(CALLS)) as pool,
     ):
         for _ in range(25):

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import httpx
 import psutil
 import pytest
-from programs import Stack
+from programs import Stack, http_client
 
 BODY = b'{"features": [25, 3]}'
 SOON_SECONDS = 5
@@ -202,7 +202,7 @@ def test_a_hundred_slow_clients_hold_nobody_up(gateway: Stack) -> None:
         (csv.replace(b"application/json", b"text/csv"), -290),
     ]
     with ExitStack() as stack:
-        http = stack.enter_context(httpx.Client(base_url=gateway.url, timeout=SOON_SECONDS))
+        http = stack.enter_context(http_client(gateway.url, timeout=SOON_SECONDS))
         before = ids(http)
         clients = [
             stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), timeout=20)) for _ in range(100)

@@ -108,5 +108,5 @@ def slow(compose: Compose) -> None:
 
 @pytest.fixture
 def client(compose: Compose) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=compose.url, timeout=120) as client:
+    with httpx.Client(base_url=compose.url, verify=False, timeout=120) as client:
         yield client

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 from people import AGES, assert_whole, begun, ended, people, submit
-from programs import until
+from programs import http_client, until
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("compose"), pytest.mark.usefixtures("slow")]
 
@@ -33,7 +33,7 @@ def start(compose, client: httpx.Client) -> Iterator[Start]:
         return jobs[-1][0]
 
     yield start
-    with httpx.Client(base_url=compose.url, timeout=120) as again:
+    with http_client(compose.url, timeout=120) as again:
         for id, rows in jobs:
             assert_whole(again, id, rows)
     compose("exec", "--no-TTY", "gateway", "python", "-m", "rowcast.cli", "audit")

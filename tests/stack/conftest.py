@@ -8,7 +8,7 @@ import estimators
 import httpx
 import numpy as np
 import pytest
-from programs import SUPPORT, Stack, kill_group, until
+from programs import SUPPORT, Stack, http_client, kill_group, until
 from registering import register
 
 from rowcast.jobs.audit.collect import Auditor
@@ -25,7 +25,7 @@ LASTING = ("gateway", "upkeep")
 @pytest.fixture
 def client(stack: Stack) -> Iterator[httpx.Client]:
     """A client of the whole service."""
-    with httpx.Client(base_url=stack.url, timeout=90) as http:
+    with http_client(stack.url, timeout=90) as http:
         yield http
 
 
@@ -81,7 +81,7 @@ def http(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
         stack = request.getfixturevalue("own_stack")
         stack.start_gateway()
         stack.start_upkeep()
-    with httpx.Client(base_url=stack.url, timeout=90) as client:
+    with http_client(stack.url, timeout=90) as client:
         yield client
         try:
             assert_adds_up(stack)

@@ -17,7 +17,7 @@ import estimators
 import httpx
 import numpy as np
 import psutil
-from programs import ROOT, SUPPORT, UPKEEP, RedisServer, Stack, until
+from programs import ROOT, SUPPORT, UPKEEP, RedisServer, Stack, http_client, until
 from proxy import Proxy
 from redis.exceptions import RedisError
 from registering import register
@@ -165,7 +165,7 @@ def answers(stack: Stack) -> bool:
 
 def measure(stack: Stack, proxy: Proxy, fault: Fault) -> float:
     """Seconds for one fault, while a job of ten chunks runs."""
-    with httpx.Client(base_url=stack.url, timeout=LONG) as http:
+    with http_client(stack.url, timeout=LONG) as http:
         id = submit(http, "slow", CSV)
         until(lambda: len(in_work(stack)) == len(WORKERS), "both workers have a chunk", LONG)
         chunks = in_work(stack)
@@ -173,7 +173,7 @@ def measure(stack: Stack, proxy: Proxy, fault: Fault) -> float:
         goes_on = (lambda: answers(stack)) if fault is kill_gateway else (lambda: is_done(stack, chunks))
         until(goes_on, "work goes on", LONG)
         seconds = monotonic() - back
-    with httpx.Client(base_url=stack.url, timeout=LONG) as http:
+    with http_client(stack.url, timeout=LONG) as http:
         until(lambda: http.get(f"/jobs/{id}").json().get("status") == "succeeded", "the job ends", LONG)
     until(lambda: all(process.pid for process in stack.supervised.values()), "all programs are there again", LONG)
     return seconds

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from programs import Stack, until
+from programs import Stack, http_client, until
 from scored import CSV, assert_whole, begun, submit, wait
 
 from rowcast.jobs.records.redis_keys import key
@@ -19,7 +19,7 @@ def callers(url: str, model: str) -> Iterator[list[int]]:
     answered, is_over = [0] * CALLERS, threading.Event()
 
     def ask(number: int) -> None:
-        with httpx.Client(base_url=url, timeout=90) as http:
+        with http_client(url, timeout=90) as http:
             while not is_over.is_set():
                 body = {"features": [40], "model": model}
                 assert http.post("/predict", json=body, headers={"Prefer": "wait=60"}).json()["prediction"] == 1

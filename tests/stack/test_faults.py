@@ -5,7 +5,7 @@ import json
 
 import httpx
 import psutil
-from programs import Stack, kill_group, until
+from programs import Stack, http_client, kill_group, until
 from scored import CHUNKS, ROWS, assert_whole, begun, submit, wait
 from traps import trap
 
@@ -30,7 +30,7 @@ def test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds(
     for name in ("first", "second"):
         own_stack.start_worker(name, concurrency=1)
     stuck.touch()
-    with httpx.Client(base_url=own_stack.url, timeout=90) as http:
+    with http_client(own_stack.url, timeout=90) as http:
         id = submit(http, "stuck")
         until(lambda: own_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
         kill_group(own_stack.processes.pop("first"))

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
-from programs import Stack, kill_group, until
+from programs import Stack, http_client, kill_group, until
 from scored import CSV, WANTED, begun, submit, wait
 
 from rowcast.jobs.records.redis_client import RedisClient
@@ -75,7 +75,7 @@ def test_a_file_is_scored_while_it_arrives_and_nobody_hears_of_it_before_it_is_t
     def look() -> None:
         parts_are_there(own_stack)
         (name,) = arriving(own_stack.redis)
-        with httpx.Client(base_url=own_stack.url) as other:
+        with http_client(own_stack.url) as other:
             assert other.get(f"/jobs/{name.decode().rpartition(':')[2]}").status_code == 404
             assert other.get("/jobs").json()["jobs"] == []
         own_stack.audit()
@@ -121,7 +121,7 @@ def test_an_upload_whose_gateway_died_is_swept_and_the_retry_makes_one_job(own_s
         parts_are_there(own_stack)
         own_stack.supervised["gateway"].kill()
 
-    with httpx.Client(base_url=own_stack.url, timeout=90) as http:
+    with http_client(own_stack.url, timeout=90) as http:
         with pytest.raises(httpx.TransportError):
             http.post("/predict", content=half_then(die), headers=repeat, params={"model": "fixed"})
         own_stack.redis.zadd(key("removing"), dict.fromkeys(own_stack.redis.zrange(key("removing"), 0, -1), 1))

@@ -4,9 +4,8 @@ import hashlib
 from pathlib import Path
 
 import estimators
-import httpx
 import numpy as np
-from programs import Stack
+from programs import Stack, http_client
 from registering import register
 from scored import assert_whole, submit, wait
 from traps import trap
@@ -45,7 +44,7 @@ def test_a_pickle_that_is_not_the_one_that_was_signed_is_never_opened(own_stack:
     own_stack.start_gateway()
     own_stack.start_upkeep()
     own_stack.start_worker()
-    with httpx.Client(base_url=own_stack.url, timeout=90) as http:
+    with http_client(own_stack.url, timeout=90) as http:
         for name, why in whys.items():
             row = http.post("/predict", json={"features": [40], "model": name}).json()["id"]
             for id in (row, submit(http, name)):

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 import httpx
 import pytest
-from programs import Stack, kill_group, until
+from programs import Stack, http_client, kill_group, until
 from proxy import Proxy
 from scored import CSV, WANTED, assert_whole, begun, submit, wait
 
@@ -50,7 +50,7 @@ def assert_refuses(stack: Stack, id: str | None = None) -> None:
         gets = ["/jobs", f"/jobs/{id}", f"/jobs/{id}?wait=60", f"/jobs/{id}/result", f"/jobs/{id}/result?follow=true"]
         calls += [("GET", path, {}) for path in (*gets, f"/jobs/{id}/errors", f"/jobs/{id}/events")]
         calls += [("POST", f"/jobs/{id}/cancel", {}), ("POST", f"/jobs/{id}/retry", {}), ("DELETE", f"/jobs/{id}", {})]
-    with httpx.Client(base_url=stack.url, timeout=HANGING_SECONDS) as http, ThreadPoolExecutor(len(calls)) as pool:
+    with http_client(stack.url, timeout=HANGING_SECONDS) as http, ThreadPoolExecutor(len(calls)) as pool:
         under_way = [pool.submit(http.request, method, path, **more) for method, path, more in calls]
         assert http.get("/health").status_code == 200
         answers = [answer.result() for answer in under_way]
@@ -285,7 +285,7 @@ def test_packets_to_redis_are_swallowed(own_stack: Stack) -> None:
     own_stack.environment["ROWCAST_REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
     own_stack.start_gateway()
     own_stack.start_upkeep()
-    with httpx.Client(base_url=own_stack.url, timeout=90) as http, ThreadPoolExecutor() as pool:
+    with http_client(own_stack.url, timeout=90) as http, ThreadPoolExecutor() as pool:
         id = hold_one(own_stack, http)
         waiting = Waiting(own_stack, http, id, pool)
         proxy.swallow()

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from programs import ROOT, Stack, until
+from programs import ROOT, Stack, http_client, until
 from typing_extensions import Buffer
 from werkzeug.http import parse_options_header
 
@@ -86,7 +86,7 @@ def test_readers_who_take_a_byte_at_a_time_hold_nobody_up(client: httpx.Client, 
     """Of a result that is more than the sockets between would take in."""
     id = scored(client, content=b"age,pclass,note\n" + 8_000 * (b"25,3," + 1_000 * b"x" + b"\n"), headers=CSV)["id"]
     with ExitStack() as at_end:
-        http = at_end.enter_context(httpx.Client(base_url=stack.url, timeout=5))
+        http = at_end.enter_context(http_client(stack.url, timeout=5))
         readers = [at_end.enter_context(socket.socket()) for _ in range(30)]
         for reader in readers:
             reader.settimeout(30)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from programs import Stack, until
+from programs import Stack, http_client, until
 from scored import CSV, ROWS, WANTED, assert_whole, submit, wait
 
 from rowcast.jobs.records.celery_queues import REFUSED
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("row faults")
 @pytest.fixture
 def http(shared_stack: Stack) -> Iterator[httpx.Client]:
     """A client of the service; after each test all adds up."""
-    with httpx.Client(base_url=shared_stack.url, timeout=90) as client:
+    with http_client(shared_stack.url, timeout=90) as client:
         yield client
         shared_stack.audit()
 

@@ -1,8 +1,7 @@
 """No log of any program has a secret in it, at the level that says most, whatever is away."""
 
-import httpx
 import pytest
-from programs import UPKEEP, Stack, until
+from programs import UPKEEP, Stack, http_client, until
 
 PASSWORD = "s3cret-of-redis"
 MODEL_KEY = "s3cret-of-models"
@@ -19,7 +18,7 @@ def test_no_log_has_the_password_of_redis_or_the_key_of_models_in_it(own_stack: 
     own_stack.start_gateway()
     own_stack.start_upkeep()
     own_stack.start_worker()
-    with httpx.Client(base_url=own_stack.url, timeout=30) as http:
+    with http_client(own_stack.url, timeout=30) as http:
         row = {"features": [40], "model": "fixed"}
         answer = http.post("/predict", json=row, headers={"Prefer": "wait=20"})
         assert "is not signed" in answer.text or "has no signature" in answer.text

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import structlog
@@ -33,6 +34,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def http_client(url: str, **settings: Any) -> httpx.Client:
+    """Returns a client of a gateway. It reads no certificates, which takes longer than most requests of a test."""
+    return httpx.Client(base_url=url, verify=False, **settings)
 
 
 def until(true: Callable[[], object], what: str, seconds: float = READY_SECONDS) -> None:
@@ -253,7 +259,8 @@ class Stack:
 
     def _healthy(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health").status_code == 200
+            with http_client(self.url) as http:
+                return http.get("/health").status_code == 200
         except httpx.TransportError:
             return False
 

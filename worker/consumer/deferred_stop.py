@@ -80,7 +80,7 @@ def make_stop_step(grace_seconds: float) -> type[bootsteps.StartStopStep]:
 
 
 def _is_idle(worker: Any) -> bool:
-    """Stops taking messages. Returns whether all that were taken are done."""
+    """Stops taking messages. Returns whether each one that was taken is done."""
     consumer = worker.consumer.task_consumer
     if consumer is not None:  # as it is while the worker has no connection
         consumer.cancel()
