@@ -19,21 +19,21 @@ class Health(TypedDict):
     status: str
 
 
-class Check(TypedDict):
+class ReadinessCheck(TypedDict):
     """The state of one thing that jobs need. `detail` says what is wrong with it."""
 
     ok: bool
     detail: NotRequired[str]
 
 
-class ModelsCheck(Check):
+class ModelsCheck(ReadinessCheck):
     """Whether there is a model, the default model, and the versions that workers cannot load, with the reason."""
 
     default: NotRequired[str]
     unopenable: NotRequired[dict[str, str]]
 
 
-class WorkersCheck(Check):
+class WorkersCheck(ReadinessCheck):
     """The number of workers that sent a heartbeat in the last ten seconds."""
 
     online: NotRequired[int]
@@ -42,8 +42,8 @@ class WorkersCheck(Check):
 class Checks(TypedDict):
     """Everything that jobs need."""
 
-    redis: Check
-    store: Check
+    redis: ReadinessCheck
+    store: ReadinessCheck
     models: ModelsCheck
     workers: WorkersCheck
 

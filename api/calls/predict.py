@@ -5,11 +5,12 @@ import time
 from flask import Blueprint, Response, request
 
 from api.calls.results import result_response, streamed_csv
+from api.check import check_response
 from api.input.body_types import Form, ManyRows, OneRow, option_parameters
 from api.input.live_upload import LiveUpload
-from api.input.option_parsing import FOLLOW, WAIT, preferred_wait, query_follow, query_wait
+from api.input.option_parsing import DRY_RUN, FOLLOW, WAIT, dry_run, preferred_wait, query_follow, query_wait
 from api.input.request_body import BODY_ERRORS
-from api.input.submission import FILE_TYPES, csv_input, submit_body
+from api.input.request_input import FILE_TYPES, FileInput, csv_input, read_input
 from api.notifications import Waiter
 from api.openapi.call_types import (
     CSV,
@@ -41,6 +42,7 @@ from rowcast.errors import (
     WrongState,
 )
 from rowcast.jobs.actions.submit import Submitted, new_id
+from rowcast.jobs.check.answer import PublicCheck
 from rowcast.jobs.job import Job
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.public_job import PublicJob
@@ -54,8 +56,8 @@ _DOCUMENTED = Call(
     {
         200: Answer(
             "The prediction of a row that was waited for. Or the job, if it has ended or an earlier request made it. "
-            "With `follow`, the result.",
-            {JSON: Prediction | PublicJob, CSV: None},
+            "With `follow`, the result. With `dry_run`, the check.",
+            {JSON: Prediction | PublicJob | PublicCheck, CSV: None},
         ),
         202: Answer("The new job.", {JSON: PublicJob}, ("Location", "Retry-After")),
     },
@@ -64,8 +66,12 @@ _DOCUMENTED = Call(
         *option_parameters(),
         WAIT,
         FOLLOW,
+        DRY_RUN,
         header("Prefer", "`wait=SECONDS` (RFC 7240), with the same meaning as `?wait=`."),
         header("Idempotency-Key", "Makes the call safe to repeat for 24 hours.", pattern=r"^[\x20-\x7e]{1,255}$"),
+        header(
+            "Content-Range", "For a check, if the body is only the beginning of a file: `bytes 0-1048575/94000000`."
+        ),
         header("Content-Encoding", "`gzip` if the body is compressed with gzip.", enum=["gzip"]),
         header(
             "Content-Disposition",
@@ -85,10 +91,13 @@ def predict() -> Response:
     requested, preferred, follows = query_wait(), preferred_wait(), query_follow()
     wait = next(seconds for seconds in (requested, preferred, services.settings.predict_wait) if seconds is not None)
     id = new_id()
-    if follows and request.mimetype in FILE_TYPES and "Idempotency-Key" not in request.headers:
+    if follows and request.mimetype in FILE_TYPES and "Idempotency-Key" not in request.headers and not dry_run():
         return _live(services, id)
+    source = read_input(services)
+    if isinstance(source, FileInput) and source.is_dry_run:
+        return check_response(services, source)
     with services.notifications.expect(id) as waiter:
-        submitted = submit_body(services, id)
+        submitted = source.submit(services, id)
         _log(submitted)
         if follows:
             return _result(submitted.id)
@@ -160,10 +169,8 @@ def _answer(job: Job, *, waited: bool) -> Response:
 def _live(services: Services, id: str) -> Response:
     """Returns the result of a file, part by part. If the sender pauses, it begins before the file has ended."""
     upload = LiveUpload()
-    job_request, content = csv_input(services, upload.pauses)
-    services.live_uploads.start(
-        upload, lambda on_progress: services.jobs.submit_file(job_request, content, id, on_progress=on_progress)
-    )
+    source = csv_input(services, upload.pauses)
+    services.live_uploads.start(upload, lambda on_progress: source.submit(services, id, on_progress))
     try:
         upload.paused_or_ended.wait()
     except BaseException:  # the server stops
@@ -173,6 +180,6 @@ def _live(services: Services, id: str) -> Response:
         submitted = upload.result()
         _log(submitted)
         return _result(submitted.id)
-    response = streamed_csv(follow_upload(services, id, upload), id, job_request.filename)
+    response = streamed_csv(follow_upload(services, id, upload), id, source.request.filename)
     response.headers["Location"] = f"{prefix()}/jobs/{id}"
     return response

@@ -42,25 +42,35 @@ _AS_JSON = (
 )
 
 
-def unpacked(blocks: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
-    """Yields the CSV in a file, which may be gzip, or a zip with one file. The file name does not matter.
+class Unpacked:
+    """The CSV in a file, which may be gzip, or a zip with one file. The file name does not matter. Iterate once.
 
     Raises:
         NotText: the file has another format. BrokenCompression, TooLarge: as `gunzip` and `unzip`.
     """
-    first, rest = _begin(blocks)
-    whole = chain([first], rest)
-    if first.startswith(_GZIP):
-        first, rest = _begin(gunzip(whole, max_bytes))
-    elif first.startswith(_ZIP):
-        _refuse_office(first)
-        first, rest = _begin(unzip(whole, max_bytes))
-    if first.startswith((_GZIP, _ZIP)):
-        _refuse_office(first)
-        raise BrokenCompression("The file is compressed twice: decompress it once, and send it again.")
-    _refuse_other_formats(first)
-    yield first
-    yield from rest
+
+    is_compressed = False
+    """Whether the file is gzip or zip; known after the first block."""
+
+    def __init__(self, blocks: Iterator[bytes], max_bytes: int) -> None:
+        """`max_bytes` is the largest size of the CSV."""
+        self._blocks, self._max_bytes = blocks, max_bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        first, rest = _begin(self._blocks)
+        whole = chain([first], rest)
+        self.is_compressed = first.startswith((_GZIP, _ZIP))
+        if first.startswith(_GZIP):
+            first, rest = _begin(gunzip(whole, self._max_bytes))
+        elif first.startswith(_ZIP):
+            _refuse_office(first)
+            first, rest = _begin(unzip(whole, self._max_bytes))
+        if first.startswith((_GZIP, _ZIP)):
+            _refuse_office(first)
+            raise BrokenCompression("The file is compressed twice: decompress it once, and send it again.")
+        _refuse_other_formats(first)
+        yield first
+        yield from rest
 
 
 def _begin(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

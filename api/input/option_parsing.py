@@ -31,6 +31,15 @@ FOLLOW = query(
 )
 """OpenAPI entry of the parameter that `query_follow` reads."""
 
+DRY_RUN = query(
+    "dry_run",
+    "`true`: no job is made. At most the first MiB of the file is read and checked. Also as a member of a JSON body or "
+    "as a part of a form.",
+    type="string",
+    enum=["true", "false"],
+)
+"""OpenAPI entry of the parameter that `dry_run` reads."""
+
 _MAX_NAMES = 100
 """Names after this many are not checked: most of them would be unknown, and the first show what is wrong."""
 
@@ -40,8 +49,10 @@ _NAME_CHARACTERS = 200
 _UNKNOWN = "extra_forbidden"
 """Pydantic's error type for a field that the model does not have."""
 
-_NOT_OPTIONS = {"wait", "follow"}
+_NOT_OPTIONS = {"wait", "follow", "dry_run"}
 """Query parameters of `POST /predict` that are not options of the job."""
+
+_FLAGS = {"true": True, "false": False, True: True, False: False}
 
 
 def read_options(body: Mapping[str, Any] | None = None) -> Options:
@@ -58,6 +69,8 @@ def read_options(body: Mapping[str, Any] | None = None) -> Options:
             raise OptionValue.at(name, "is given more than once")
         given[name] = values[0]
     for name, value in (body or {}).items():
+        if name == "dry_run":
+            continue
         if name in given:
             raise OptionValue.at(name, "is given more than once")
         given[name] = value
@@ -98,10 +111,22 @@ def query_follow() -> bool:
     Raises:
         OptionValue: it is neither `true` nor `false`.
     """
-    text = request.args.get("follow", "false")
-    if text not in ("true", "false"):
-        raise OptionValue.at("follow", "must be true or false")
-    return text == "true"
+    return _flag("follow", request.args.get("follow", "false"))
+
+
+def dry_run(body: Mapping[str, Any] | None = None) -> bool:
+    """Returns whether the query or the fields of the body ask for a check instead of a job.
+
+    Raises:
+        OptionValue: the value is neither `true` nor `false`.
+    """
+    return _flag("dry_run", request.args.get("dry_run", (body or {}).get("dry_run", "false")))
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, str | bool) or value not in _FLAGS:
+        raise OptionValue.at(name, "must be true or false")
+    return _FLAGS[value]
 
 
 def preferred_wait() -> float | None:

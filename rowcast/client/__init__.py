@@ -1,5 +1,6 @@
 """The Python client. It speaks only HTTP and runs without the service's dependencies."""
 
+from rowcast.client.check import Check
 from rowcast.client.client import Client, Prediction
 from rowcast.client.errors import (
     BadRequest,
@@ -25,6 +26,7 @@ from rowcast.client.job import Job, JobCancelled, JobFailed, NoResult, RowError,
 __all__ = [
     "BadRequest",
     "BrokenTransfer",
+    "Check",
     "Client",
     "ClientError",
     "Conflict",

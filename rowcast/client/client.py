@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import urlsplit
 
+from rowcast.client.check import CHECKED_BYTES, Check
 from rowcast.client.csv_options import CsvOptions, query_of
 from rowcast.client.dataframe import require_sendable, with_predictions, write_csv
 from rowcast.client.download import Target, open_sink
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_URL = "http://127.0.0.1:5000"
+_CHECK_SECONDS = 15
+"""How long a check may take: the service waits for a worker."""
+
 _HOLD_SECONDS = 60
 """The longest wait that the service accepts."""
 
@@ -153,6 +157,23 @@ class Client:
         upload = Upload(source, on_progress)
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         return Job(self._transport, json_object(self._transport.upload("/predict", upload, query_of(options), headers)))
+
+    def check(self, source: Source, **options: Unpack[CsvOptions]) -> Check:
+        """Checks a CSV file without making a job: the service reads its first MiB and predicts its first rows.
+
+        Args:
+            source: as in `submit_csv`. Of standard input or another pipe, the first MiB is used up.
+            options: how the file would be scored.
+
+        Raises:
+            Unprocessable: an option is wrong. A file that does not fit raises nothing: the check says what is wrong.
+        """
+        data, headers = Upload(source).beginning(CHECKED_BYTES)
+        params = {**query_of(options), "dry_run": "true"}
+        sent = self._transport.call(
+            "POST", "/predict", params=params, content=data, headers=headers, wait_seconds=_CHECK_SECONDS
+        )
+        return Check.of(json_object(sent))
 
     def predict_csv(self, source: Source, target: Target, **options: Unpack[CsvOptions]) -> Job:
         """Uploads a CSV file, waits, and writes the result to `target`.

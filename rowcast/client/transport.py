@@ -48,6 +48,7 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         json: bytes | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         wait_seconds: float = 0,
         repeat: bool = True,
@@ -59,6 +60,7 @@ class Transport:
             path: the path below the service's address, for example `/jobs`.
             params: the query parameters.
             json: the body as encoded JSON.
+            content: the body, if it is not JSON; `headers` has its type.
             headers: headers besides those of every request.
             wait_seconds: how long the service may hold the response; it is added to the read timeout.
             repeat: whether the request may be sent again after an error that may pass.
@@ -67,7 +69,7 @@ class Transport:
             method,
             self.url + path,
             params=params,
-            content=json,
+            content=json or content,
             headers={**(headers or {}), **({"Content-Type": "application/json"} if json else {})},
             timeout=httpx.Timeout(_TIMEOUT.read + wait_seconds if _TIMEOUT.read else None, connect=5),
         )

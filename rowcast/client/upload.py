@@ -74,6 +74,21 @@ class Upload:
                 headers["Content-Encoding"] = "gzip"
         return headers
 
+    def beginning(self, size: int) -> tuple[bytes, dict[str, str]]:
+        """Returns the first `size` bytes of the body, and the headers with which they are sent as such.
+
+        `Content-Range` says that the body is the beginning of a longer file (RFC 9110 section 14.5).
+        """
+        data = b""
+        for block in self._blocks():
+            data += block
+            if len(data) > size:
+                break
+        headers = {**self.headers, "Content-Length": str(min(len(data), size))}
+        if len(data) > size:
+            headers["Content-Range"] = f"bytes 0-{size - 1}/{'*' if self.length_bytes is None else self.length_bytes}"
+        return data[:size], headers
+
     def watch(self) -> EarlyResponse:
         """Returns the detector of an early response for one attempt."""
         return EarlyResponse()

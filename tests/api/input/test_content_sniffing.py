@@ -11,7 +11,7 @@ import httpx
 import pytest
 from programs import Stack
 
-from api.input.content_sniffing import unpacked
+from api.input.content_sniffing import Unpacked
 from rowcast.errors import BrokenCompression, Refused, TooLarge
 
 CSV = b"age,pclass\n25,3\n30,1\n"
@@ -34,7 +34,7 @@ class _Unseekable:
 
 
 def read(data: bytes, size: int = 1000, max_bytes: int = 10**9) -> bytes:
-    return b"".join(unpacked((data[start : start + size] for start in range(0, len(data), size)), max_bytes))
+    return b"".join(Unpacked((data[start : start + size] for start in range(0, len(data), size)), max_bytes))
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

@@ -1,25 +1,29 @@
-"""The submission of a body: its rows become a job, by its content type."""
+"""The input of a request: a row or a file with its options, by the content type of the body."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask import g, request
 from werkzeug.http import parse_options_header
 
-from api.input.content_sniffing import unpacked
+from api.input.content_sniffing import Unpacked
 from api.input.decompression import gunzip
 from api.input.json_rows import instances_csv, ndjson_csv, parse
 from api.input.live_upload import Pauses
 from api.input.multipart import read_form
-from api.input.option_parsing import query_follow, read_options
+from api.input.option_parsing import dry_run, query_follow, read_options
 from api.input.request_body import in_steps, read_blocks, read_whole
 from api.openapi.call_types import CSV_TYPES, TAB_SEPARATED
 from api.services import Services
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, UnsupportedType
+from rowcast.jobs.actions.receive_upload import OnProgress
 from rowcast.jobs.actions.submit import Submitted
 from rowcast.jobs.options import Options
 from rowcast.jobs.request import Request
+from rowcast.models.cells import boolean, number, whole_number
+from rowcast.models.model_manifest import Feature
 from rowcast.models.row_values import row_values
 
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
@@ -31,25 +35,82 @@ FILE_TYPES = (*CSV_TYPES, "application/x-www-form-urlencoded", "")
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
 
-def submit_body(services: Services, id: str) -> Submitted:
-    """Makes the job `id` of the request's body.
+@dataclass(frozen=True)
+class RowInput:
+    """One row, whose values have been checked and are in the order of the model's features."""
+
+    request: Request
+    values: list[Any]
+
+    def submit(self, services: Services, id: str) -> Submitted:
+        """Makes the job `id`. Raises as `Jobs.submit_row`."""
+        return services.jobs.submit_row(self.request, self.values, id)
+
+
+@dataclass(frozen=True)
+class FileInput:
+    """A CSV file, which is read when its blocks are. Reading it raises the errors of the body's reader."""
+
+    request: Request
+    blocks: Iterable[bytes]
+    is_generated: bool = False
+    """Whether the gateway makes the CSV from JSON rows."""
+    is_dry_run: bool = False
+    """Whether the request asks for a check instead of a job."""
+    is_compressed: bool = False
+    """Whether a header or the file name says that the file is compressed; `Unpacked` knows it from its bytes."""
+
+    def submit(self, services: Services, id: str, on_progress: OnProgress | None = None) -> Submitted:
+        """Makes the job `id`. Raises as `Jobs.submit_file`."""
+        return services.jobs.submit_file(
+            self.request, self.blocks, id, is_generated=self.is_generated, on_progress=on_progress
+        )
+
+
+def read_input(services: Services) -> RowInput | FileInput:
+    """Returns what the request's body asks for, by its content type. Of a file, only options are read yet.
 
     Raises:
-        UnsupportedType: no reader takes the content type. The others are those of the readers and of `services.jobs`.
+        UnsupportedType: no reader takes the content type. The others are those of the readers.
     """
-    readers = {
+    readers: dict[str, Callable[[Services], RowInput | FileInput]] = {
         "application/json": _json,
         "application/x-ndjson": _ndjson,
         "multipart/form-data": _multipart,
-        **dict.fromkeys(FILE_TYPES, _csv),
+        **dict.fromkeys(FILE_TYPES, csv_input),
     }
     if request.mimetype not in readers:
         taken = ", ".join(filter(None, readers))
         raise UnsupportedType(f"Content-Type {request.mimetype!r} is not supported; send one of {taken}.")
-    return readers[request.mimetype](services, id)
+    return readers[request.mimetype](services)
 
 
-def _json(services: Services, id: str) -> Submitted:
+def typed_row(services: Services, model: str, texts: Mapping[str, str]) -> RowInput:
+    """Returns the row that a person typed: the text of each feature, which is empty if it is missing.
+
+    Raises:
+        RowValues: a text is not what its feature takes. The others are those of finding the model.
+    """
+    job_request = _request(services, Options(model=model or None))
+    features = {feature.name: feature for feature in job_request.manifest.features}
+    values = {name: _typed(text, features[name]) if name in features else text for name, text in texts.items()}
+    return RowInput(job_request, row_values(values, job_request.manifest))
+
+
+def _typed(text: str, feature: Feature) -> float | str | bool | None:
+    """Returns the value of a text; the text itself if it is not what the feature takes, for the error to show."""
+    if not text.strip():
+        return None
+    if feature.kind in ("number", "integer"):
+        whole, value = whole_number(text), number(text)
+        return whole if whole is not None else text if value is None else value
+    if feature.kind == "boolean":
+        value = boolean(text, feature.true_texts, feature.false_texts)
+        return text if value is None else value
+    return text
+
+
+def _json(services: Services) -> RowInput | FileInput:
     body = parse(read_whole(services.settings))
     if not isinstance(body, Mapping):
         raise BodyShape.at("body", "must be a JSON object with `features` or `instances`")
@@ -57,48 +118,47 @@ def _json(services: Services, id: str) -> Submitted:
     if ("features" in body) == ("instances" in body):
         raise BodyShape.at("body", "must have either `features` (one row) or `instances` (many rows)")
     job_request = _request(services, read_options(rest))
-    if "features" in body:
+    is_dry_run = dry_run(rest)
+    if "features" in body and not is_dry_run:
         if query_follow():
             raise OptionUnsuitable.at("follow", "is only for files; for one row use `wait`")
-        return services.jobs.submit_row(job_request, row_values(body["features"], job_request.manifest), id)
+        return RowInput(job_request, row_values(body["features"], job_request.manifest))
     _refuse_dialect(job_request.options)
-    rows = instances_csv(body["instances"], job_request.manifest)
-    return services.jobs.submit_file(job_request, [rows], id, is_generated=True)
+    instances = [body["features"]] if "features" in body else body["instances"]
+    return FileInput(job_request, [instances_csv(instances, job_request.manifest)], True, is_dry_run)
 
 
-def _ndjson(services: Services, id: str) -> Submitted:
+def _ndjson(services: Services) -> FileInput:
     job_request = _request(services, read_options(), filename=_filename())
     _refuse_dialect(job_request.options)
     rows = ndjson_csv(in_steps(read_blocks(services.settings)), services.settings.max_row_bytes)
-    return services.jobs.submit_file(job_request, rows, id, is_generated=True)
+    return FileInput(job_request, rows, True, dry_run())
 
 
-def _csv(services: Services, id: str) -> Submitted:
-    job_request, content = csv_input(services)
-    return services.jobs.submit_file(job_request, content, id)
-
-
-def csv_input(services: Services, pauses: Pauses | None = None) -> tuple[Request, Iterator[bytes]]:
-    """Returns what a request with a CSV body asks for, and the CSV's bytes, which are read as they are needed."""
+def csv_input(services: Services, pauses: Pauses | None = None) -> FileInput:
+    """Returns what a request with a CSV body asks for. `pauses` is that of `read_blocks`."""
     options = read_options()
     if request.mimetype == TAB_SEPARATED and "delimiter" not in options.model_fields_set:
         options = options.model_copy(update={"delimiter": "\t"})
     if "encoding" not in options.model_fields_set:
         _refuse_charset(request.mimetype_params)
     job_request = _request(services, options, filename=_filename())
-    return job_request, unpacked(read_blocks(services.settings, pauses=pauses), services.settings.max_upload_bytes)
+    blocks = Unpacked(read_blocks(services.settings, pauses=pauses), services.settings.max_upload_bytes)
+    return FileInput(job_request, blocks, is_dry_run=dry_run(), is_compressed="Content-Encoding" in request.headers)
 
 
-def _multipart(services: Services, id: str) -> Submitted:
+def _multipart(services: Services) -> FileInput:
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary:
         raise BrokenForm("The Content-Type `multipart/form-data` has no `boundary`. Let an HTTP library write it.")
     form = read_form(read_blocks(services.settings), boundary.encode())
     job_request = _request(services, read_options(form.fields), filename=form.filename)
     content, max_bytes = form.content, services.settings.max_upload_bytes
-    if form.filename and form.filename.lower().endswith(".gz"):
+    is_gzip = (form.filename or "").lower().endswith(".gz")
+    if is_gzip:
         content = gunzip(content, max_bytes)
-    return services.jobs.submit_file(job_request, unpacked(content, max_bytes), id)
+    blocks = Unpacked(content, max_bytes)
+    return FileInput(job_request, blocks, is_dry_run=dry_run(form.fields), is_compressed=is_gzip)
 
 
 def _request(services: Services, options: Options, filename: str | None = None) -> Request:

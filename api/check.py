@@ -1,0 +1,188 @@
+"""The check of a file (`POST /predict?dry_run=true`): a worker scores its first rows as a job that is then deleted."""
+
+import csv
+import io
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from flask import Response, g, jsonify, request
+
+from api.error_responses import problem
+from api.input.content_sniffing import Unpacked
+from api.input.request_input import FileInput
+from api.output.early_response import close_after
+from api.output.responses import wait_for_end
+from api.output.result_parts import PATIENCE_SECONDS, Parts
+from api.services import Services
+from api.url_prefix import prefix
+from rowcast.errors import OptionValue, QueueFull
+from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.check.answer import (
+    SHOWN_FAULTS,
+    SHOWN_ROWS,
+    CheckWarning,
+    Expected,
+    PublicCheck,
+    SampleFault,
+    SampleRow,
+    ScoredSample,
+    describe,
+    refusal,
+)
+from rowcast.jobs.check.file_sample import FileSample, read_sample
+from rowcast.jobs.job import Job
+from rowcast.jobs.request import Request
+from rowcast.jobs.states import Status
+from rowcast.models.model_manifest import Label, Manifest
+
+SCORE_SECONDS = 10.0
+"""How long a check waits for a worker."""
+
+_SLOT_ROWS = 10_000
+"""Jobs with fewer rows say too little about how long a larger one takes."""
+
+_LOOKED_AT = 50
+
+_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
+
+
+def check_response(services: Services, source: FileInput) -> Response:
+    """Returns the check of a file as JSON. Raises as `check_of`."""
+    response = jsonify(check_of(services, source))
+    close_after(response)
+    return response
+
+
+def check_of(services: Services, source: FileInput) -> PublicCheck:
+    """Returns the check of a file.
+
+    Raises:
+        OptionValue: the header `Content-Range` is not valid. The others are those of reading the body.
+    """
+    is_cut, length_bytes = _range()
+    sample = read_sample(source.blocks, source.request, services.settings, is_cut=is_cut)
+    scored = ScoredSample([], [], 0)
+    if refusal(sample, source.request) is None and sample.rows:
+        scored = _score(services, source.request, sample)
+    is_compressed = source.is_compressed or (isinstance(source.blocks, Unpacked) and source.blocks.is_compressed)
+    rows = _expected_rows(sample, None if is_compressed else length_bytes)
+    expected: Expected = {"rows": rows, "seconds": _expected_seconds(services, source.request, rows)}
+    return describe(sample, source.request, scored, expected, lambda one: problem(one, prefix()))
+
+
+def _range() -> tuple[bool, int | None]:
+    """Returns whether the body is only the beginning of the file, and the file's length in bytes if it is known.
+
+    The header is `Content-Range: bytes 0-1048575/94000000` (RFC 9110 section 14.5) if the body is only a part.
+    """
+    given = request.headers.get("Content-Range")
+    if given is None:
+        return False, request.content_length
+    found = _RANGE.fullmatch(given.strip())
+    if not found or int(found[1]) != 0:
+        raise OptionValue.at("Content-Range", "must be for example `bytes 0-1048575/94000000`, from the first byte on")
+    length = None if found[3] == "*" else int(found[3])
+    return length is None or int(found[2]) + 1 < length, length
+
+
+def _expected_rows(sample: FileSample, length_bytes: int | None) -> int | None:
+    """Returns the number of rows, estimated if the file is longer than the sample; None if its length is not known."""
+    if sample.is_whole:
+        return sample.rows
+    if length_bytes is None or not sample.rows_seen:
+        return None
+    return round(length_bytes * sample.rows_seen / sample.bytes_seen)
+
+
+def _expected_seconds(services: Services, request: Request, rows: int | None) -> float | None:
+    """Returns how long the newest larger job of the same model version would have taken for as many rows."""
+    jobs, _ = services.jobs.page(_LOOKED_AT, None, Status.SUCCEEDED, g.scope)
+    for job in jobs:
+        if job.spec.model == request.model and job.rows_total >= _SLOT_ROWS and job.started_ms and job.finished_ms:
+            seconds = (job.finished_ms - job.created_ms) / 1000
+            return None if rows is None else round(rows * seconds / job.rows_total, 1)
+    return None
+
+
+def _score(services: Services, request: Request, sample: FileSample) -> ScoredSample:
+    options = request.options.model_copy(
+        update={
+            "delimiter": sample.delimiter,
+            "encoding": "utf-8",
+            "output": "predictions",
+            "key": (),
+            "probabilities": False,
+            "scores": False,
+            "on_error": "skip",
+            "max_errors": None,
+            "guard_formulas": False,
+        }
+    )
+    hidden = replace(request, options=options, idempotency_key=None, filename=None)
+    content = (sample.header.line if sample.header else b"") + sample.data
+    try:
+        with _hidden_job(services, hidden, content) as job:
+            return _read(services, request.manifest, job, sample.delimiter)
+    except QueueFull as error:
+        return ScoredSample([], [], 0, warnings=({"type": "not-scored", "message": error.detail},))
+
+
+@contextmanager
+def _hidden_job(services: Services, request: Request, content: bytes) -> Iterator[Job]:
+    """Yields the job of the sample when it has ended, or after `SCORE_SECONDS`. Afterwards the job is deleted."""
+    id = new_id()
+    with services.notifications.expect(id) as waiter:
+        services.jobs.submit_file(request, [content], id)
+        try:
+            yield wait_for_end(services, id, waiter, time.monotonic() + SCORE_SECONDS)
+        finally:
+            services.jobs.delete(id)
+
+
+def _read(services: Services, manifest: Manifest, job: Job, delimiter: str) -> ScoredSample:
+    if not job.status.is_terminal:
+        online = services.workers.count()
+        why = f"no worker scored the first rows within {SCORE_SECONDS:g} s" if online else "no worker is online"
+        warning: CheckWarning = {"type": "not-scored", "message": f"The first rows were not predicted: {why}."}
+        return ScoredSample([], [], 0, warnings=(warning,))
+    parts = Parts(services, job.id, job.chunks_total)
+    predictions, faults = "", ""
+    for number, part in enumerate(parts.stored):
+        if part.is_stored:
+            predictions += b"".join(parts.read(number, 0, PATIENCE_SECONDS)).decode()
+            faults += parts.errors(number, PATIENCE_SECONDS).decode() if part.error_bytes else ""
+    bad_rows = _bad_rows(faults)
+    bad = {row["row"] for row in bad_rows}
+    cells = csv.reader(io.StringIO(predictions, newline=""), delimiter=delimiter)
+    good = [(row, fields) for row, fields in enumerate(cells, start=1) if row not in bad]
+    sample: list[SampleRow] = [
+        {"row": row, "prediction": _prediction(fields, manifest)} for row, fields in good[:SHOWN_ROWS]
+    ]
+    return ScoredSample(sample, bad_rows[:SHOWN_FAULTS], len(bad_rows), job.error)
+
+
+def _bad_rows(lines: str) -> list[SampleFault]:
+    rows = csv.reader(io.StringIO(lines, newline=""))
+    return [{"row": int(row), "column": column, "value": value, "message": text} for row, column, value, text in rows]
+
+
+def _prediction(fields: list[str], manifest: Manifest) -> Label | list[Label] | None:
+    if manifest.outputs is None:
+        return _label(fields[0], manifest)
+    return [_label(field, manifest) for field in fields]
+
+
+def _label(text: str, manifest: Manifest) -> Label:
+    """Returns the value of a cell of predictions: one of the classes, or a number."""
+    for label in manifest.classes or []:
+        if str(label) == text:
+            return label
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text

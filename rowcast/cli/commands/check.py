@@ -1,0 +1,94 @@
+"""The command that checks a file before it is sent."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rowcast.cli.commands.predict_options import takes_predict_options
+from rowcast.cli.connection_options import ApiKey, Json, Url, client
+from rowcast.cli.data_location import Data
+from rowcast.cli.output import print_json
+
+if TYPE_CHECKING:
+    from rowcast.client import Check
+    from rowcast.client.csv_options import CsvOptions
+
+_LISTED = 10
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(check)
+
+
+@takes_predict_options
+def check(
+    source: Annotated[str, typer.Argument(metavar="IN.csv", help="CSV file to check; .gz too.")],
+    *,
+    options: "CsvOptions",
+    url: Url = None,
+    api_key: ApiKey = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Check a CSV file before you send it: its columns, its cells, and the predictions of its first rows.
+
+    The exit code is 0 if the file fits, otherwise 1.
+    """
+    with client(url, api_key, data) as service:
+        found = service.check(source, **options)
+    if json:
+        print_json(found.raw)
+    else:
+        for line in lines(source, found):
+            print(line)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def lines(source: str, found: "Check") -> list[str]:
+    """Returns what a check found out, line by line."""
+    model = f"{found.model['name']}@{found.model['version']}"
+    told = [f"{source} {'fits' if found.ok else 'does not fit'} {model}."]
+    delimiter = "tab" if found.delimiter == "\t" else found.delimiter
+    told.append(
+        _row("file", f"{_size(found.expected)}, delimiter {delimiter!r}, {found.encoding or 'encoding unknown'}")
+    )
+    told += [_row("problem", found.problem["detail"])] if found.problem else []
+    told += [_row("missing", _missing(column)) for column in found.columns["missing"][:_LISTED]]
+    told.append(_row("used", _names(found.columns["matched"])))
+    told += [_row("carried", _names(found.columns["carried"]))] if found.columns["carried"] else []
+    told += [
+        _row("does not fit", f"{one['name']}: the model takes {one['kind']}, the cells are {one['seen']}")
+        for one in found.types
+        if not one["fits"]
+    ][:_LISTED]
+    told += [_row("bad row", f"{one['row']}{_cell(one)}: {one['message']}") for one in found.bad_rows[:_LISTED]]
+    told += [_row(f"row {one['row']}", f"prediction {one['prediction']}") for one in found.sample]
+    told += [_row("warning", one["message"]) for one in found.warnings]
+    told += [_row("fix", f"{one['message']} Try --{one['option']} {one['value']}") for one in found.fixes]
+    return told
+
+
+def _row(label: str, text: str) -> str:
+    return f"  {label:<13} {text}"
+
+
+def _size(expected: dict[str, Any]) -> str:
+    rows, seconds = expected["rows"], expected["seconds"]
+    known = "number of rows unknown" if rows is None else f"about {rows:,} rows"
+    return known if seconds is None else f"{known}, about {seconds:g} s"
+
+
+def _missing(column: dict[str, Any]) -> str:
+    nearest = f" (the nearest is {column['nearest']})" if column["nearest"] else ""
+    return f"{column['name']}{nearest}"
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(names[:_LISTED])
+    return shown + (f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else "") or "none"
+
+
+def _cell(row: dict[str, Any]) -> str:
+    return f", {row['column']} = {row['value']!r}" if row["column"] else ""
