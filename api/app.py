@@ -6,6 +6,7 @@ from api import error_responses, request_hooks
 from api.calls import docs, events, health, jobs, models, predict, results
 from api.services import build
 from api.url_prefix import strip_url_prefix
+from api.web import home, job_pages, model_pages, pages
 from rowcast.settings import Settings
 
 
@@ -20,7 +21,8 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["rowcast"] = build(settings)
     request_hooks.register(app)
     error_responses.register(app)
-    for module in (health, docs, predict, jobs, results, events, models):
+    pages.register(app)
+    for module in (health, docs, predict, jobs, results, events, models, home, job_pages, model_pages):
         app.register_blueprint(module.blueprint)
     app.wsgi_app = strip_url_prefix(settings, app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app

@@ -8,10 +8,12 @@ from typing import Any
 
 from flask import Flask
 from pydantic import TypeAdapter
+from werkzeug.routing import Rule
 
 from api.auth import is_open
 from api.error_responses import HttpProblem, public_types, status_of
 from api.openapi.call_types import PROBLEM, Answer, Call, Content, Parameter, call_of
+from api.web.paths import is_page
 from rowcast.errors import NoKey, RateLimited, RowcastError
 from rowcast.version import VERSION
 
@@ -20,13 +22,13 @@ _KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "key": {"type": "apiKey
 
 
 def openapi(app: Flask, *, has_keys: bool, prefix: str) -> dict[str, Any]:
-    """Returns the OpenAPI 3.1 document of every route.
+    """Returns the OpenAPI 3.1 document of every route but those of pages.
 
     401, 429 and the security schemes are in it only if the gateway has API keys.
     """
     schemas = _schemas(app)
     paths: dict[str, dict[str, Any]] = {}
-    for rule in app.url_map.iter_rules():
+    for rule in _rules(app):
         needs_key = has_keys and not is_open(rule.rule)
         (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         view = app.view_functions[rule.endpoint]
@@ -143,4 +145,8 @@ def _name(kind: Any, mode: str) -> str:
 @lru_cache(maxsize=1)
 def _schemas(app: Flask) -> _Schemas:
     """Returns the schemas of an application's calls. They are made once, because making them takes long."""
-    return _Schemas(call_of(app.view_functions[rule.endpoint]) for rule in app.url_map.iter_rules())
+    return _Schemas(call_of(app.view_functions[rule.endpoint]) for rule in _rules(app))
+
+
+def _rules(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if not is_page(rule.rule)]

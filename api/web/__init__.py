@@ -1,0 +1,1 @@
+"""The web page: server-rendered pages for people. They use the same calls as programs do."""

@@ -1,0 +1,116 @@
+"""The first page: send a file or type one row, see the check, and the newest jobs."""
+
+import time
+from typing import Any
+
+from flask import Blueprint, Response, g, request, send_from_directory
+
+from api.check import check_of
+from api.error_responses import problem
+from api.input.request_input import FileInput, RowInput, read_input, typed_row
+from api.output.early_response import close_after
+from api.output.responses import wait_for_end
+from api.services import Services, current_services
+from api.url_prefix import prefix
+from api.web.pages import page, problem_of, refuse_other_sites
+from rowcast.errors import RowcastError, Unavailable
+from rowcast.jobs.actions.submit import new_id
+from rowcast.models.model_manifest import Manifest
+
+blueprint = Blueprint("web", __name__, template_folder="templates")
+
+_STATIC = "web/static"
+_NEWEST = 5
+_ROW_WAIT_SECONDS = 10
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """Returns the page on which a file is sent or a row is typed."""
+    return _home()
+
+
+@blueprint.get("/static/<file>")
+def static_file(file: str) -> Response:
+    """Returns a file that the pages load."""
+    return send_from_directory(_STATIC, file, max_age=0)
+
+
+@blueprint.post("/ui/check")
+def check_file() -> Response:
+    """Checks the beginning of a file, and returns the part of the page that shows what was found."""
+    refuse_other_sites()
+    services = current_services()
+    try:
+        source = read_input(services)
+        found = check_of(services, source) if isinstance(source, FileInput) else None
+    except RowcastError as error:
+        return page("problem.html", problem=problem_of(error))
+    return page("check.html", check=found)
+
+
+@blueprint.post("/ui/predict")
+def send_file() -> Response:
+    """Makes a job of the file in a form, and leads to the job's page."""
+    refuse_other_sites()
+    services = current_services()
+    try:
+        submitted = read_input(services).submit(services, new_id())
+    except RowcastError as error:
+        refused = problem_of(error)
+        response = _home(refused["status"], problem=refused)
+        close_after(response)
+        return response
+    return to(f"/ui/jobs/{submitted.id}")
+
+
+@blueprint.post("/ui/row")
+def send_row() -> Response:
+    """Predicts the one row that was typed into the form."""
+    refuse_other_sites()
+    services, typed = current_services(), dict(request.form)
+    reference = typed.pop("model", "")
+    try:
+        outcome = _predicted(services, typed_row(services, reference, typed))
+    except RowcastError as error:
+        refused = problem_of(error)
+        return _home(refused["status"], row_problem=refused, typed=typed, chosen=reference)
+    return _home(outcome=outcome, typed=typed, chosen=reference)
+
+
+def to(path: str) -> Response:
+    """Returns a redirect after a form, so that reloading the page does not send the form again."""
+    response = Response(status=303)
+    response.headers["Location"] = prefix() + path
+    return response
+
+
+def _predicted(services: Services, row: RowInput) -> dict[str, Any]:
+    """Returns the job of a row with its outcome: `result`, or the `problem` that ended it."""
+    id = new_id()
+    with services.notifications.expect(id) as waiter:
+        row.submit(services, id)
+        job = wait_for_end(services, id, waiter, time.monotonic() + _ROW_WAIT_SECONDS)
+    return {"id": id, "result": job.result, "problem": job.error and problem(job.error, prefix())}
+
+
+def _home(status: int = 200, **values: Any) -> Response:
+    services = current_services()
+    manifest, models, reason = _models(services, values.get("chosen"))
+    try:
+        jobs, _ = services.jobs.page(_NEWEST, None, None, g.scope)
+        workers = services.workers.count()
+    except Unavailable as error:
+        jobs, workers, reason = [], 0, error.detail
+    shown = {"manifest": manifest, "models": models, "jobs": jobs, "workers": workers, "reason": reason}
+    return page("home.html", status, max_bytes=services.settings.max_upload_bytes, **{**shown, **values})
+
+
+def _models(services: Services, chosen: str | None) -> tuple[Manifest | None, list[str], str | None]:
+    """Returns the manifest of the chosen model or the default one, the names of all, and why there is none."""
+    names: list[str] = []
+    try:
+        names = services.registry.names()
+        return services.registry.resolve(chosen) if chosen else services.default_model.resolve(), names, None
+    except RowcastError as error:
+        return None, names, error.detail

@@ -1,0 +1,65 @@
+"""What all pages share: how they are rendered, and how errors look on them."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, Response, g, render_template, request
+
+from api.error_responses import problem
+from api.url_prefix import prefix
+from api.web.paths import is_page
+from rowcast.errors import Forbidden, RowcastError
+from rowcast.jobs.states import Status
+
+HTML = "text/html"
+
+_CROSS_SITE = "cross-site"
+_KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
+
+
+def register(app: Flask) -> None:
+    """Registers the filters of the templates."""
+    app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["dictvalues"] = lambda row: list(row.values())
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.after_request(_problem_as_page)
+
+
+def _problem_as_page(response: Response) -> Response:
+    """Makes a page of the problem document, if the request was for a page."""
+    if response.mimetype != "application/problem+json" or not is_page(request.path):
+        return response
+    shown = page("error.html", response.status_code, problem=json.loads(response.get_data()))
+    shown.headers.extend({name: value for name, value in response.headers.items() if name in _KEPT_HEADERS})
+    return shown
+
+
+def page(template: str, status: int = 200, **values: Any) -> Response:
+    """Returns a page. `values` are the template's variables."""
+    body = render_template(f"web/{template}", prefix=prefix(), statuses=list(Status.public()), **values)
+    response = Response(body, status, content_type=f"{HTML}; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def problem_of(error: RowcastError) -> dict[str, Any]:
+    """Returns the problem document of an error, for the template `problem.html`."""
+    return {**problem(error.recorded(), prefix()), "request_id": g.get("request_id", "")}
+
+
+def refuse_other_sites() -> None:
+    """Checks that a form comes from our own page. A page elsewhere could otherwise make jobs in a user's name.
+
+    Raises:
+        Forbidden: the browser says that another site sent it.
+    """
+    if request.headers.get("Sec-Fetch-Site") == _CROSS_SITE:
+        raise Forbidden(
+            "This form was sent by a page of another site. Open the page of this service, and use its form."
+        )
+
+
+def moment(ms: int | None) -> str:
+    """Returns a time as `2026-01-31 09:30:00`, UTC; empty if there is none."""
+    return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,230 @@
+// The pages work without this script. It adds the check before a file is sent, the progress of an upload, pages that
+// follow a running job, and the API key, which stays in this tab.
+
+const CHECKED_BYTES = 1024 * 1024;
+const prefix = document.body.dataset.prefix;
+const byId = (id) => document.getElementById(id);
+const numbers = new Intl.NumberFormat("en");
+let stopFollowing = () => {};
+
+document.documentElement.classList.add("script");
+
+function headers(more = {}) {
+  const key = sessionStorage.getItem("rowcast-key");
+  return key ? { ...more, Authorization: `Bearer ${key}` } : more;
+}
+
+function announce(text) {
+  byId("announcer").textContent = text;
+}
+
+// Shows a page that was fetched with the key. Without a key the browser could do this itself.
+async function show(url, options = {}, { push = true } = {}) {
+  const response = await fetch(url, { ...options, headers: headers(options.headers) });
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const main = page.querySelector("main");
+  if (!main) {
+    location.assign(url);
+    return;
+  }
+  stopFollowing();
+  byId("main").replaceWith(main);
+  document.title = page.title;
+  if (push) history.pushState({}, "", response.url);
+  begin();
+}
+
+async function refresh() {
+  const focused = document.activeElement?.id;
+  await show(location.href, {}, { push: false });
+  if (focused) byId(focused)?.focus();
+}
+
+// The check of the chosen file: its first part is sent, and what comes back is a part of the page.
+
+let chosen = null;
+
+async function check() {
+  const form = byId("file-form");
+  if (!chosen || !form) return;
+  const part = chosen.slice(0, CHECKED_BYTES);
+  const query = new URLSearchParams(options(form));
+  const range = chosen.size > part.size ? { "Content-Range": `bytes 0-${part.size - 1}/${chosen.size}` } : {};
+  byId("check").textContent = `Checking ${chosen.name} …`;
+  try {
+    const response = await fetch(`${prefix}/ui/check?${query}`, {
+      method: "POST",
+      headers: headers({ "Content-Type": "text/csv", ...range }),
+      body: part,
+    });
+    byId("check").innerHTML = await response.text();
+  } catch {
+    byId("check").textContent = "The service cannot be reached. Try again.";
+    return;
+  }
+  for (const button of byId("check").querySelectorAll("button[data-option]")) {
+    button.addEventListener("click", () => {
+      form.elements[button.dataset.option].value = button.dataset.value;
+      check();
+    });
+  }
+}
+
+function options(form) {
+  return [...new FormData(form)].filter(([name]) => name !== "file");
+}
+
+// The upload: the file is the body, so that its progress can be seen and it may have any size.
+
+function send(event) {
+  event.preventDefault();
+  const form = event.target;
+  chosen ??= byId("file").files[0];
+  const request = new XMLHttpRequest();
+  const started = performance.now();
+  const tell = (text) => {
+    byId("upload-text").textContent = text;
+  };
+  byId("upload").hidden = false;
+  tell(`Sending ${chosen.name} …`);
+  request.upload.addEventListener("progress", ({ loaded, total }) => {
+    byId("upload-bar").value = loaded / total;
+    const left = ((total - loaded) / loaded) * ((performance.now() - started) / 1000);
+    tell(`${numbers.format(loaded)} of ${numbers.format(total)} bytes sent, about ${Math.ceil(left)} s left`);
+  });
+  request.addEventListener("load", () => {
+    const answer = JSON.parse(request.responseText);
+    if (request.status < 300) {
+      show(`${prefix}/ui/jobs/${answer.id}`);
+      return;
+    }
+    byId("upload").hidden = true;
+    const box = document.createElement("section");
+    box.className = "problem";
+    box.setAttribute("role", "alert");
+    box.append(Object.assign(document.createElement("h2"), { textContent: answer.title }));
+    box.append(Object.assign(document.createElement("p"), { textContent: answer.detail }));
+    byId("check").replaceChildren(box);
+  });
+  request.addEventListener("error", () => tell("The connection broke. The file was not taken; send it again."));
+  request.open("POST", `${prefix}/predict?${new URLSearchParams(options(form))}`);
+  const named = `attachment; filename*=UTF-8''${encodeURIComponent(chosen.name)}`;
+  const all = headers({ "Content-Type": "text/csv", "Content-Disposition": named, "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` });
+  for (const [name, value] of Object.entries(all)) request.setRequestHeader(name, value);
+  request.send(chosen);
+}
+
+function choose(file) {
+  chosen = file;
+  announce(`${file.name} chosen`);
+  check();
+}
+
+// Following a job: server-sent events, read with fetch because EventSource cannot send a key.
+
+async function follow(url) {
+  const stop = new AbortController();
+  stopFollowing = () => stop.abort();
+  try {
+    const response = await fetch(url, { headers: headers(), signal: stop.signal });
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const events = (text + value).split("\n\n");
+      text = events.pop();
+      for (const event of events) {
+        const data = event.match(/^data: (.*)$/m);
+        if (data) progress(JSON.parse(data[1]));
+        if (event.startsWith("event: end")) return refresh();
+      }
+    }
+  } catch {
+    if (stop.signal.aborted) return;
+  }
+  if (!stop.signal.aborted) setTimeout(refresh, 2000);
+}
+
+function progress({ status, progress: rows }) {
+  if (!byId("progress")) return;
+  byId("progress").value = rows.fraction;
+  const bad = rows.rows_failed ? `, ${numbers.format(rows.rows_failed)} of them bad` : "";
+  const rate = rows.rows_per_second ? `, ${numbers.format(Math.round(rows.rows_per_second))} rows a second` : "";
+  const left = rows.eta_seconds ? `, about ${rows.eta_seconds} s left` : "";
+  byId("progress-text").textContent =
+    `${numbers.format(rows.rows_done)} of ${numbers.format(rows.rows_total)} rows done${bad}${rate}${left}.`;
+  const label = byId("status").firstElementChild;
+  label.textContent = status;
+  label.className = `status ${status}`;
+}
+
+// Downloads need the key too, so with a key the file is fetched here.
+
+async function download(link) {
+  const response = await fetch(link.href, { headers: headers() });
+  const name = response.headers.get("Content-Disposition")?.match(/filename="?([^";]+)/)?.[1] ?? "result.csv";
+  const address = URL.createObjectURL(await response.blob());
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  URL.revokeObjectURL(address);
+}
+
+function begin() {
+  stopFollowing = () => {};
+  const main = byId("main");
+  if (main.dataset.events) follow(main.dataset.events);
+  if (main.dataset.refresh) {
+    const isBusy = () => document.hidden || main.contains(document.activeElement);
+    const timer = setInterval(() => isBusy() || refresh(), main.dataset.refresh * 1000);
+    stopFollowing = () => clearInterval(timer);
+  }
+  chosen = null;
+  const form = byId("file-form");
+  form?.addEventListener("submit", send);
+  byId("file")?.addEventListener("change", ({ target }) => target.files[0] && choose(target.files[0]));
+  form?.addEventListener("change", ({ target }) => target.id !== "file" && check());
+  byId("key-form")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    sessionStorage.setItem("rowcast-key", byId("key").value.trim());
+    refresh();
+  });
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented) return;
+  if (form.dataset.confirm && !confirm(form.dataset.confirm)) {
+    event.preventDefault();
+  } else if (sessionStorage.getItem("rowcast-key")) {
+    event.preventDefault();
+    show(form.action, { method: "POST", body: new FormData(form) });
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  if (!link || !sessionStorage.getItem("rowcast-key") || link.origin !== location.origin) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey || link.getAttribute("href").startsWith("#")) return;
+  event.preventDefault();
+  if (link.hasAttribute("download")) download(link);
+  else show(link.href);
+});
+
+addEventListener("popstate", () => refresh());
+for (const type of ["dragenter", "dragover"]) {
+  addEventListener(type, (event) => {
+    if (!byId("file") || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+}
+addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dropping"));
+addEventListener("drop", (event) => {
+  document.body.classList.remove("dropping");
+  if (!byId("file") || !event.dataTransfer?.files.length) return;
+  event.preventDefault();
+  byId("file").files = event.dataTransfer.files;
+  choose(event.dataTransfer.files[0]);
+});
+
+begin();

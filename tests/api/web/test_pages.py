@@ -1,0 +1,208 @@
+"""The pages as people use them: in a browser, with a mouse or a keyboard, and without JavaScript."""
+
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from programs import ROOT, Stack, http_client
+from scored import submit, wait
+
+TITANIC = ROOT / "training" / "data" / "titanic.csv"
+SMALL = b"age,pclass\n25,3\n"
+
+
+def score(stack: Stack, body: bytes, **options: object) -> str:
+    with http_client(stack.url, timeout=90) as http:
+        id = submit(http, "titanic", body, **options)
+        wait(http, id)
+    return id
+
+
+def choose(page: Page, name: str, body: bytes) -> None:
+    page.goto("/")
+    page.get_by_label("CSV file").set_input_files([{"name": name, "mimeType": "text/csv", "buffer": body}])
+
+
+def test_a_file_goes_from_the_check_to_the_download(page: Page, tmp_path: Path) -> None:
+    choose(page, "titanic.csv", TITANIC.read_bytes())
+    expect(page.get_by_role("heading", name="This file fits titanic@")).to_be_visible()
+    expect(page.locator("#check")).to_contain_text("1,309 rows")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_role("heading", name="titanic.csv")).to_be_visible()
+    expect(page.locator("#status")).to_have_text("succeeded")
+    expect(page.get_by_role("img", name=re.compile("Predicted classes"))).to_be_visible()
+    expect(page.get_by_role("columnheader", name="prediction")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the result").click()
+    assert download.value.suggested_filename == "titanic-predictions.csv"
+    result = tmp_path / "result.csv"
+    download.value.save_as(result)
+    assert len(result.read_bytes().splitlines()) == 1310
+
+
+def test_a_fix_is_offered_and_works(page: Page) -> None:
+    choose(page, "commas.csv", b"age;pclass\n25,5;3\n31,5;1\n")
+    expect(page.get_by_role("heading", name="This file does not fit")).to_be_visible()
+    page.get_by_role("button", name="Use decimal ,").click()
+    expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#status")).to_have_text("succeeded")
+
+
+def test_a_wrong_file_says_what_is_wrong_in_place(page: Page) -> None:
+    choose(page, "wrong.csv", b"Age,class,name\n25,3,Ann\n")
+    expect(page.locator("#check")).to_contain_text("Column age is missing; the nearest is Age.")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("age")
+    expect(page).to_have_url(re.compile("/$"))
+
+
+def test_a_file_can_be_dropped(page: Page) -> None:
+    page.goto("/")
+    transfer = page.evaluate_handle(
+        """() => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File(["age,pclass\\n25,3\\n"], "dropped.csv", { type: "text/csv" }));
+            return transfer;
+        }"""
+    )
+    page.dispatch_event("main", "dragover", {"dataTransfer": transfer})
+    expect(page.locator("body")).to_have_class("dropping")
+    page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+    expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
+
+
+def test_one_row_can_be_typed(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label(re.compile("^age")).fill("25")
+    page.get_by_label(re.compile("^pclass")).fill("3")
+    page.get_by_role("button", name="Predict the row").click()
+    expect(page.locator(".outcome")).to_have_text("Prediction: 0")
+    page.get_by_label(re.compile("^age")).fill("old")
+    page.get_by_role("button", name="Predict the row").click()
+    expect(page.get_by_role("alert")).to_contain_text("must be a number")
+    expect(page.get_by_label(re.compile("^age"))).to_have_value("old")
+
+
+def test_bad_rows_and_reasons_are_shown(page: Page, stack: Stack) -> None:
+    id = score(stack, b"age,pclass\n25,3\nold,3\n")
+    page.goto(f"/ui/jobs/{id}")
+    table = page.get_by_role("table").filter(has_text="First bad rows")
+    expect(table).to_contain_text("old")
+    expect(page.locator("#progress-text")).to_contain_text("1 of them bad")
+
+
+def test_jobs_are_listed_by_status_and_deleted(page: Page, stack: Stack) -> None:
+    id = score(stack, b"age,pclass\n25,3\n")
+    page.goto("/ui/jobs")
+    page.get_by_role("link", name="succeeded").click()
+    page.get_by_role("link", name=id).click()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+    expect(page.get_by_role("link", name=id)).to_have_count(0)
+    assert page.goto(f"/ui/jobs/{id}").status == 410
+    expect(page.get_by_role("heading", name="Job deleted")).to_be_visible()
+
+
+def test_models_show_their_features_and_metrics(page: Page) -> None:
+    page.goto("/ui/models")
+    page.get_by_role("link", name="titanic").click()
+    expect(page.get_by_role("heading", name="titanic@1")).to_be_visible()
+    expect(page.get_by_role("region", name="Features")).to_contain_text("pclass")
+    expect(page.get_by_role("heading", name="Metrics")).to_be_visible()
+
+
+def test_without_javascript_a_file_is_sent_followed_and_downloaded(browser: Browser, stack: Stack) -> None:
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False, accept_downloads=True)
+    page = context.new_page()
+    choose(page, "titanic.csv", TITANIC.read_bytes())
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the result").click()
+    assert download.value.suggested_filename == "titanic-predictions.csv"
+    choose(page, "wrong.csv", b"Age,class\n25,3\n")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("age")
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Browser, stack: Stack, scheme: str) -> None:
+    id = score(stack, TITANIC.read_bytes() + b"old,3\n")
+    context = browser.new_context(base_url=stack.url, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", "/ui/models", "/ui/models/titanic", "/ui/jobs/none"):
+        page.goto(path)
+        if path == "/":
+            choose(page, "commas.csv", b"age;pclass\n25,5;3\n")
+            expect(page.get_by_role("heading", name="This file does not fit")).to_be_visible()
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+    context.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (640, 400)])
+def test_nothing_is_cut_off_on_a_phone_or_at_twice_the_size(
+    browser: Browser, stack: Stack, width: int, height: int
+) -> None:
+    id = score(stack, TITANIC.read_bytes())
+    context = browser.new_context(base_url=stack.url, viewport={"width": width, "height": height})
+    page = context.new_page()
+    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", "/ui/models", "/ui/models/titanic"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    context.close()
+
+
+def test_the_keyboard_alone_sends_a_row(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label(re.compile("^age")).focus()
+    page.keyboard.type("25")
+    page.keyboard.press("Tab")
+    page.keyboard.type("3")
+    page.keyboard.press("Enter")
+    expect(page.locator(".outcome")).to_have_text("Prediction: 0")
+
+
+def test_a_page_is_small(stack: Stack) -> None:
+    with http_client(stack.url) as http:
+        sizes = [len(http.get(path).content) for path in ("/", "/static/page.css", "/static/page.js")]
+    assert sum(sizes) < 60_000
+
+
+def test_a_form_of_another_site_is_refused(stack: Stack) -> None:
+    with http_client(stack.url) as http:
+        files = {"file": ("in.csv", b"age,pclass\n25,3\n")}
+        answer = http.post("/ui/predict", files=files, headers={"Sec-Fetch-Site": "cross-site"})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (403, "text/html; charset=utf-8")
+
+
+def test_with_keys_it_asks_for_one_and_keeps_it_for_the_tab(guarded_page: tuple[Page, str]) -> None:
+    page, secret = guarded_page
+    assert page.goto("/").status == 401
+    page.get_by_label("API key").fill("wrong")
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_text("does not know this API key")).to_be_visible()
+    page.get_by_label("API key").fill(secret)
+    page.get_by_role("button", name="Use this key").click()
+    page.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#status")).to_have_text("succeeded")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the result").click()
+    assert download.value.suggested_filename == "a-predictions.csv"
+    assert Path(download.value.path()).read_bytes() == b"age,pclass,prediction\n25,3,0\n"
+    page.get_by_role("link", name="Predict").click()
+    page.get_by_label(re.compile("^age")).fill("25")
+    page.get_by_label(re.compile("^pclass")).fill("3")
+    page.get_by_role("button", name="Predict the row").click()
+    expect(page.locator(".outcome")).to_have_text("Prediction: 0")
+    page.get_by_role("link", name="Jobs").click()
+    expect(page.get_by_role("link", name="a.csv")).to_be_visible()
+    another_tab = page.context.new_page()
+    assert another_tab.goto("/ui/jobs").status == 401

@@ -1,0 +1,52 @@
+"""Takes the pictures of the web page for docs/page.md: python tools/screenshots.py (needs Chromium).
+
+It starts a service with the example model in a temporary folder, sends the Titanic, and photographs what a user sees.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, cast
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+TITANIC = ROOT / "training" / "data" / "titanic.csv"
+
+
+def main() -> None:
+    """Writes `page-check.png` and `page-job.png`."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "rowcast.cli", "up", "--example", "--port", "0", "--data", folder]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
+            try:
+                url = cast(IO[str], service.stdout).readline().split()[-1]
+                photograph(url)
+            finally:
+                service.terminate()
+
+
+def photograph(url: str) -> None:
+    """Sends the Titanic through the page of the service at `url`, and takes the pictures."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(base_url=url, viewport={"width": 900, "height": 640})
+        page.goto("/")
+        page.get_by_label("CSV file").set_input_files(TITANIC)
+        page.get_by_role("heading", name="This file fits").wait_for()
+        _take(page, "page-check")
+        page.get_by_role("button", name="Predict", exact=True).click()
+        page.locator("#status .succeeded").wait_for()
+        _take(page, "page-job")
+        browser.close()
+
+
+def _take(page: Page, name: str) -> None:
+    page.evaluate("scrollTo(0, 0)")
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
