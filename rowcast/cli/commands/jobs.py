@@ -7,6 +7,7 @@ import typer
 from rowcast.cli.connection_options import ApiKey, JobId, Json, Out, Url, client
 from rowcast.cli.data_location import Data
 from rowcast.cli.output import model_of, print_json, print_table, say, short_time
+from rowcast.cli.output_files import Force, require_free
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def status(
 
 def result(
     job_id: JobId,
+    *,
     out: Out = "-",
+    force: Force = False,
     url: Url = None,
     api_key: ApiKey = None,
     data: Data = None,
@@ -53,6 +56,7 @@ def result(
     """Download a job's result. Waits until the job has ended."""
     from rowcast.client.download import open_sink
 
+    require_free(out, force=force)
     with client(url, api_key, data) as service, open_sink(out) as sink, progress(out) as shown:
         job = service.job(job_id)
         if not job.has_ended:
@@ -60,8 +64,17 @@ def result(
         job.download_to(sink, shown.downloaded)
 
 
-def errors(job_id: JobId, out: Out = "-", url: Url = None, api_key: ApiKey = None, data: Data = None) -> None:
+def errors(
+    job_id: JobId,
+    *,
+    out: Out = "-",
+    force: Force = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+    data: Data = None,
+) -> None:
     """Download the list of the rows that could not be predicted, as CSV."""
+    require_free(out, force=force)
     with client(url, api_key, data) as service:
         service.job(job_id).download_errors(out)
 

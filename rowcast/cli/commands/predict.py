@@ -2,24 +2,34 @@
 
 import shlex
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rowcast.cli.commands.predict_options import takes_predict_options
-from rowcast.cli.connection_options import ApiKey, Json, Out, Url, client
+from rowcast.cli.connection_options import ApiKey, Json, Url, client
 from rowcast.cli.data_location import Data
-from rowcast.cli.output import model_of, print_json, say
+from rowcast.cli.output import fail, model_of, print_json, say
+from rowcast.cli.output_files import Force, inputs_of, outputs_of
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:
-    from rowcast.client import Job
+    from rowcast.client import Client, Job
     from rowcast.client.csv_options import CsvOptions
 
 
+Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="IN.csv...", help="CSV files to score; .gz too. - is standard input."),
+]
 Input = Annotated[str, typer.Argument(metavar="IN.csv", help="CSV file to score; .gz too. - is standard input.")]
+OutOrFolder = Annotated[
+    str,
+    typer.Option(
+        "--out", "-o", metavar="OUT", help="File to write, or a folder for several files; - is standard output."
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,9 +40,10 @@ def add_to(app: typer.Typer) -> None:
 
 @takes_predict_options
 def predict(
-    source: Input,
+    sources: Inputs,
     *,
-    out: Out = "-",
+    out: OutOrFolder = "-",
+    force: Force = False,
     options: "CsvOptions",
     url: Url = None,
     api_key: ApiKey = None,
@@ -42,24 +53,70 @@ def predict(
         typer.Option("--json", help="Print the job as JSON: on standard error if the result goes to standard output."),
     ] = False,
 ) -> None:
-    """Score a CSV file: upload it, wait, and download the result."""
+    """Score CSV files: upload them, wait, and download the results.
+
+    Examples:
+        rowcast predict in.csv -o out.csv
+
+        zcat big.csv.gz | rowcast predict - > out.csv
+
+        rowcast predict january.csv february.csv -o results/
+    """
+    outputs = outputs_of(inputs_of(sources), out, force=force)
+    with client(url, api_key, data) as service:
+        if len(outputs) == 1:
+            ((source, output),) = outputs.items()
+            _predict_one(service, source, output, options, as_json=json)
+        elif _predict_each(service, outputs, options, as_json=json):
+            raise typer.Exit(1)
+
+
+def _predict_each(service: "Client", outputs: dict[str, str], options: "CsvOptions", *, as_json: bool) -> int:
+    """Scores several files, also if some of them fail. Returns how many failed."""
+    from rowcast.client import ClientError, Unreachable
+
+    failures = 0
+    for source, output in outputs.items():
+        try:
+            _predict_one(service, source, output, options, as_json=as_json)
+        except Unreachable:
+            raise
+        except ClientError as error:
+            failures += 1
+            say(f"{source}:")
+            fail(error)
+    if failures:
+        say(f"{failures} of {len(outputs)} files could not be scored.")
+    return failures
+
+
+def _predict_one(service: "Client", source: str, out: str, options: "CsvOptions", *, as_json: bool) -> None:
     from rowcast.client.download import open_sink
 
     job: Job | None = None
     try:
-        with ExitStack() as stack:
-            service = stack.enter_context(client(url, api_key, data))
-            sink = stack.enter_context(open_sink(out))
-            shown = stack.enter_context(progress(out))
+        with open_sink(out) as sink, progress(out) as shown:
             job = service.submit_csv(source, on_progress=shown.uploaded, **options)
             job.wait(on_progress=shown.predicted)
             job.download_to(sink, shown.downloaded)
     except KeyboardInterrupt:
         if job is not None:
-            say(f"The job is still running. Download its result with: rowcast result {job.id} -o {_quoted(out)}")
-            say(f"Or cancel it with: rowcast cancel {job.id}")
+            _cancel_or_leave(job, out)
         raise
-    _say_done(job, out, as_json=json)
+    _say_done(job, out, as_json=as_json)
+
+
+def _cancel_or_leave(job: "Job", out: str) -> None:
+    """Asks on a terminal whether to cancel the job. A second Ctrl-C, and any other input, leaves it running."""
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        try:
+            if typer.confirm("Cancel the job too?", default=False, err=True):
+                say(f"The job is {job.cancel().status}.")
+                return
+        except (KeyboardInterrupt, typer.Abort):
+            say("")
+    say(f"The job is still running. Download its result with: rowcast result {job.id} -o {_quoted(out)}")
+    say(f"Or cancel it with: rowcast cancel {job.id}")
 
 
 @takes_predict_options

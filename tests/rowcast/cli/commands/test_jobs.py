@@ -1,10 +1,15 @@
 import json
+import os
+import pty
 import signal
+import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from fake_service import FakeService, Handler, problem
+from programs import until
 
 ID = "d23206a5-eb2e-4499-ab96-45ef2a0ae9e8"
 
@@ -155,6 +160,73 @@ def test_ctrl_c_tells_how_to_get_the_result(program, service: FakeService, table
     assert process.returncode == 130
     assert f"rowcast result {job} -o 'out file.csv'" in err.decode()
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize(("typed", "status"), [(b"y\n", "cancelled"), (b"\n", "running"), (b"\x03", "running")])
+def test_ctrl_c_on_a_terminal_asks_whether_to_cancel(
+    service: FakeService, table: Path, typed: bytes, status: str
+) -> None:
+    waited = threading.Event()
+
+    def holds(handler: Handler) -> None:
+        waited.set()
+        handler.rfile.read(1)  # until the client goes away
+
+    service.fails("GET /jobs", holds)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        command = [sys.executable, "-m", "rowcast.cli", "predict", str(table), "-o", str(table.with_name("out.csv"))]
+        os.execv(sys.executable, command)
+    assert waited.wait(60)
+    os.write(terminal, b"\x03")
+    shown = b""
+
+    def asks() -> bool:
+        nonlocal shown
+        shown += os.read(terminal, 65_536)
+        return b"Cancel the job too?" in shown
+
+    until(asks, "it asks")
+    os.write(terminal, typed)
+    with suppress(OSError):  # the terminal is closed at the end
+        while block := os.read(terminal, 65_536):
+            shown += block
+    _, code = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(code) == 130
+    (job,) = service.jobs.values()
+    assert (job["status"] == "cancelled") == (status == "cancelled"), shown
+    assert (b"rowcast result" in shown) == (status == "running")
+
+
+def test_a_result_that_exists_is_kept_without_force(
+    rowcast, service: FakeService, job: str, table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    out.write_bytes(b"kept")
+    for command in (["predict", table], ["result", job], ["errors", job]):
+        done = rowcast(*command, "-o", out)
+        assert done.returncode == 2
+        assert b"--force" in done.stderr
+        assert out.read_bytes() == b"kept"
+    assert rowcast("result", job, "-o", out, "--force").returncode == 0
+    assert out.read_bytes() == service.result
+
+
+def test_several_files_go_into_a_folder_and_one_that_fails_stops_no_other(
+    rowcast, service: FakeService, table: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.csv"
+    other.write_bytes(table.read_bytes())
+    folder = tmp_path / "results"
+    service.fails("POST /predict", problem(422, "the header lacks columns"))
+    done = rowcast("predict", table, other, "-o", folder)
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    assert f"{table}:\nrowcast: the header lacks columns" in said
+    assert "1 of 2 files could not be scored." in said
+    assert [file.name for file in folder.iterdir()] == ["other-predictions.csv"]
+    assert (folder / "other-predictions.csv").read_bytes() == service.result
 
 
 def test_a_job_is_shown_and_waited_for(rowcast, service: FakeService, job: str) -> None:

@@ -1,0 +1,81 @@
+"""Where a command writes results: standard output, a file, or a folder with a file for each input."""
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rowcast.errors import RowcastError
+
+Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output file if it exists.")]
+
+_STDIO = "-"
+
+
+class BadOutput(RowcastError):
+    """The output cannot be written as the command says. The message says what to do."""
+
+
+def require_free(out: str, *, force: bool) -> None:
+    """Checks that a file which exists is overwritten only if the user wants that. Devices and pipes may be written.
+
+    Raises:
+        BadOutput: the file exists, and `force` is false.
+    """
+    if not force and out != _STDIO and Path(out).is_file():
+        raise BadOutput(f"{out} exists. Use --force to overwrite it, or another name.")
+
+
+def inputs_of(patterns: Sequence[str]) -> list[str]:
+    """Returns the input files. A pattern such as `data/*.csv` stands for the files that match it.
+
+    Shells expand patterns themselves, except for quoted ones, and except on Windows.
+
+    Raises:
+        BadOutput: no file matches a pattern.
+    """
+    found: list[str] = []
+    for pattern in patterns:
+        is_pattern = pattern != _STDIO and glob.has_magic(pattern) and not Path(pattern).exists()
+        # Not `Path.glob`, which takes no absolute patterns.
+        matches = sorted(glob.glob(pattern, recursive=True)) if is_pattern else [pattern]  # noqa: PTH207
+        if not matches:
+            raise BadOutput(f"No file matches {pattern}.")
+        found += matches
+    return list(dict.fromkeys(found))
+
+
+def outputs_of(inputs: Sequence[str], out: str, *, force: bool) -> dict[str, str]:
+    """Returns the output of each input: `out` of one, and of several `NAME-predictions.csv` in the folder `out`.
+
+    The folder is made if it does not exist.
+
+    Raises:
+        BadOutput: several inputs have no folder, two of them would have one output, or an output exists.
+    """
+    if len(inputs) == 1 and not Path(out).is_dir():
+        require_free(out, force=force)
+        return {inputs[0]: out}
+    if out == _STDIO or _STDIO in inputs:
+        raise BadOutput("Several files need a folder for their results: -o FOLDER")
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise BadOutput(f"{out} is a file. Several files need a folder for their results: -o FOLDER")
+    named = {source: str(folder / f"{_stem(source)}-predictions.csv") for source in inputs}
+    for output in named.values():
+        same = [source for source, other in named.items() if other == output]
+        if len(same) > 1:
+            raise BadOutput(f"{' and '.join(same)} would both be written to {output}.")
+        require_free(output, force=force)
+    folder.mkdir(parents=True, exist_ok=True)
+    return named
+
+
+def _stem(source: str) -> str:
+    name = Path(source).name
+    for ending in (".gz", ".zip", ".csv", ".tsv", ".txt"):
+        if name.lower().endswith(ending):
+            name = name[: -len(ending)]
+    return name or source
