@@ -1,6 +1,7 @@
 """The application factory."""
 
 from flask import Flask
+from werkzeug.routing import BaseConverter
 
 from api import error_responses, request_hooks
 from api.calls import docs, events, health, jobs, models, predict, results
@@ -8,6 +9,13 @@ from api.services import build
 from api.url_prefix import strip_url_prefix
 from api.web import home, job_pages, model_pages, pages
 from rowcast.settings import Settings
+
+
+class JobConverter(BaseConverter):
+    """Takes a job's id in a path, as text: whatever stands there, except for the name of the bulk actions' path."""
+
+    regex = "(?!actions$)[^/]+"
+    part_isolating = True
 
 
 def create_app(settings: Settings) -> Flask:
@@ -21,6 +29,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["rowcast"] = build(settings)
     request_hooks.register(app)
     error_responses.register(app)
+    app.url_map.converters["job"] = JobConverter
     pages.register(app)
     for module in (health, docs, predict, jobs, results, events, models, home, job_pages, model_pages):
         app.register_blueprint(module.blueprint)

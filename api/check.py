@@ -1,7 +1,5 @@
 """The check of a file (`POST /predict?dry_run=true`): a worker scores its first rows as a job that is then deleted."""
 
-import csv
-import io
 import re
 import time
 from collections.abc import Iterator
@@ -14,10 +12,12 @@ from api.error_responses import problem
 from api.input.content_sniffing import Unpacked
 from api.input.request_input import FileInput
 from api.output.early_response import close_after
+from api.output.labels import label_reader
 from api.output.responses import wait_for_end
 from api.output.result_parts import PATIENCE_SECONDS, Parts
 from api.services import Services
 from api.url_prefix import prefix
+from rowcast.csv.rows import rows
 from rowcast.errors import OptionValue, QueueFull
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.check.answer import (
@@ -34,9 +34,10 @@ from rowcast.jobs.check.answer import (
 )
 from rowcast.jobs.check.file_sample import FileSample, read_sample
 from rowcast.jobs.job import Job
+from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.request import Request
 from rowcast.jobs.states import Status
-from rowcast.models.model_manifest import Label, Manifest
+from rowcast.models.model_manifest import Manifest
 
 SCORE_SECONDS = 10.0
 """How long a check waits for a worker."""
@@ -68,8 +69,8 @@ def check_of(services: Services, source: FileInput) -> PublicCheck:
     if refusal(sample, source.request) is None and sample.rows:
         scored = _score(services, source.request, sample)
     is_compressed = source.is_compressed or (isinstance(source.blocks, Unpacked) and source.blocks.is_compressed)
-    rows = _expected_rows(sample, None if is_compressed else length_bytes)
-    expected: Expected = {"rows": rows, "seconds": _expected_seconds(services, source.request, rows)}
+    row_count = _expected_rows(sample, None if is_compressed else length_bytes)
+    expected: Expected = {"rows": row_count, "seconds": _expected_seconds(services, source.request, row_count)}
     return describe(sample, source.request, scored, expected, lambda one: problem(one, prefix()))
 
 
@@ -97,13 +98,13 @@ def _expected_rows(sample: FileSample, length_bytes: int | None) -> int | None:
     return round(length_bytes * sample.rows_seen / sample.bytes_seen)
 
 
-def _expected_seconds(services: Services, request: Request, rows: int | None) -> float | None:
+def _expected_seconds(services: Services, request: Request, row_count: int | None) -> float | None:
     """Returns how long the newest larger job of the same model version would have taken for as many rows."""
-    jobs, _ = services.jobs.page(_LOOKED_AT, None, Status.SUCCEEDED, g.scope)
+    jobs, _ = services.jobs.page(_LOOKED_AT, None, JobFilter(Status.SUCCEEDED, str(request.model)), g.scope)
     for job in jobs:
-        if job.spec.model == request.model and job.rows_total >= _SLOT_ROWS and job.started_ms and job.finished_ms:
+        if job.rows_total >= _SLOT_ROWS and job.started_ms and job.finished_ms:
             seconds = (job.finished_ms - job.created_ms) / 1000
-            return None if rows is None else round(rows * seconds / job.rows_total, 1)
+            return None if row_count is None else round(row_count * seconds / job.rows_total, 1)
     return None
 
 
@@ -149,40 +150,24 @@ def _read(services: Services, manifest: Manifest, job: Job, delimiter: str) -> S
         warning: CheckWarning = {"type": "not-scored", "message": f"The first rows were not predicted: {why}."}
         return ScoredSample([], [], 0, warnings=(warning,))
     parts = Parts(services, job.id, job.chunks_total)
-    predictions, faults = "", ""
+    predictions, faults = b"", b""
     for number, part in enumerate(parts.stored):
         if part.is_stored:
-            predictions += b"".join(parts.read(number, 0, PATIENCE_SECONDS)).decode()
-            faults += parts.errors(number, PATIENCE_SECONDS).decode() if part.error_bytes else ""
+            predictions += b"".join(parts.read(number, 0, PATIENCE_SECONDS))
+            faults += parts.errors(number, PATIENCE_SECONDS) if part.error_bytes else b""
     bad_rows = _bad_rows(faults)
     bad = {row["row"] for row in bad_rows}
-    cells = csv.reader(io.StringIO(predictions, newline=""), delimiter=delimiter)
-    good = [(row, fields) for row, fields in enumerate(cells, start=1) if row not in bad]
+    width, read = len(manifest.outputs or [""]), label_reader(manifest)
+    good = [(row, cells) for row, cells in enumerate(rows(predictions, delimiter, width), start=1) if row not in bad]
     sample: list[SampleRow] = [
-        {"row": row, "prediction": _prediction(fields, manifest)} for row, fields in good[:SHOWN_ROWS]
+        {"row": row, "prediction": read(cells[0]) if manifest.outputs is None else list(map(read, cells))}
+        for row, cells in good[:SHOWN_ROWS]
     ]
     return ScoredSample(sample, bad_rows[:SHOWN_FAULTS], len(bad_rows), job.error)
 
 
-def _bad_rows(lines: str) -> list[SampleFault]:
-    rows = csv.reader(io.StringIO(lines, newline=""))
-    return [{"row": int(row), "column": column, "value": value, "message": text} for row, column, value, text in rows]
-
-
-def _prediction(fields: list[str], manifest: Manifest) -> Label | list[Label] | None:
-    if manifest.outputs is None:
-        return _label(fields[0], manifest)
-    return [_label(field, manifest) for field in fields]
-
-
-def _label(text: str, manifest: Manifest) -> Label:
-    """Returns the value of a cell of predictions: one of the classes, or a number."""
-    for label in manifest.classes or []:
-        if str(label) == text:
-            return label
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
+def _bad_rows(lines: bytes) -> list[SampleFault]:
+    return [
+        {"row": int(row), "column": column, "value": value, "message": text}
+        for row, column, value, text in rows(lines, ",", 4)
+    ]

@@ -102,7 +102,7 @@ def test_the_table_of_calls_is_that_of_the_gateway(settings: Settings) -> None:
     for rule in create_app(settings).url_map.iter_rules():
         if is_page(rule.rule):
             continue
-        path = re.sub(r"<[^>]+>", lambda name: VARIABLES[name[0]], rule.rule)
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: VARIABLES[f"<{name[1]}>"], rule.rule)
         calls |= {f"`{method} {path}`" for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
     assert set(first_cells(between("api.md", "calls"))) == calls
 

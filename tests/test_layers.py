@@ -36,7 +36,7 @@ FILES = sorted(
 
 MOST_MODULES = 13
 
-SEEN_FROM_TWO_LAYERS = {"app", "check", "job", "jobs", "keys", "models", "predict", "up"}
+SEEN_FROM_TWO_LAYERS = {"app", "check", "job", "job_filter", "jobs", "keys", "models", "predict", "up"}
 """For example the calls, the command line and the actions that have to do with jobs."""
 
 PROBLEMS_OF_THE_CLIENT = {
@@ -45,7 +45,7 @@ PROBLEMS_OF_THE_CLIENT = {
 }  # fmt: skip
 """Errors that the client raises for the service's errors of the same name. It imports nothing from the service."""
 
-VALUES_OF_THE_CLIENT = {"Job", "Prediction"}
+VALUES_OF_THE_CLIENT = {"BulkOutcome", "Job", "JobFilter", "Prediction"}
 """What the client makes of the service's JSON document of the same name."""
 
 

@@ -11,6 +11,9 @@ from rowcast.errors import BadSetting
 from rowcast.memory import MIB, keep_memory
 from rowcast.settings import Settings
 
+GRACE_SECONDS = 6.0
+"""How long running chunks may go on after SIGTERM, if `--grace` does not say otherwise."""
+
 
 def main() -> int:
     """Runs until SIGTERM. Running chunks then have a few seconds to end; the leases of the others are released."""
@@ -19,7 +22,10 @@ def main() -> int:
         "--concurrency", type=int, default=_cores(), help="number of processes (default: number of cores)"
     )
     parser.add_argument(
-        "--grace", type=float, default=6, help="time for running chunks to end after SIGTERM, in seconds (default: 6)"
+        "--grace",
+        type=float,
+        default=GRACE_SECONDS,
+        help=f"time for running chunks to end after SIGTERM, in seconds (default: {GRACE_SECONDS:g})",
     )
     options = parser.parse_args()
     # Before numpy is imported: one thread per process, as there is one process per core.

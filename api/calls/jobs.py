@@ -2,19 +2,26 @@
 
 import re
 import time
+from typing import NotRequired
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, jsonify, request
 from typing_extensions import TypedDict
 
+from api.input.filter_parsing import FILTER, FilterDocument, read_filter
+from api.input.filter_parsing import NAMES as FILTER_NAMES
+from api.input.json_rows import parse
 from api.input.option_parsing import WAIT, query_wait
+from api.input.request_body import BODY_ERRORS, read_whole
 from api.openapi.call_types import JSON, Answer, Call, documented, query
 from api.output.responses import LOOKUP_ERRORS, job_document, job_response, own_job, wait_for_end
 from api.services import current_services
 from api.url_prefix import prefix
-from rowcast.errors import OptionValue, Unavailable, Unprocessable, WrongState
+from rowcast.errors import BodyShape, OptionValue, Unavailable, Unprocessable, UnsupportedType, WrongState
+from rowcast.jobs.actions.bulk import ACTIONS, Action, BulkOutcome, act
 from rowcast.jobs.actions.submit import is_job_id
+from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.public_job import Path, PublicJob
-from rowcast.jobs.states import Status
 from rowcast.logs import logger
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
@@ -30,6 +37,15 @@ class Page(TypedDict):
     next: Path | None
 
 
+class BulkRequest(TypedDict):
+    """What is to be done to which jobs."""
+
+    action: Action
+    filter: FilterDocument
+    #: True: the jobs are only counted.
+    dry_run: NotRequired[bool]
+
+
 @blueprint.get("")
 @documented(
     Call(
@@ -37,7 +53,7 @@ class Page(TypedDict):
         {200: Answer("A page of jobs.", {JSON: Page})},
         (Unprocessable, Unavailable),
         (
-            query("status", "Only jobs with this status.", type="string", enum=[str(one) for one in Status.public()]),
+            *FILTER,
             query(
                 "limit", "Number of jobs on a page.", type="integer", minimum=1, maximum=MAX_JOBS, default=DEFAULT_JOBS
             ),
@@ -47,20 +63,36 @@ class Page(TypedDict):
 )
 def list_jobs() -> Response:
     """Lists jobs, newest first, one page at a time."""
-    status = _status()
-    cursor = request.args.get("cursor")
+    given = {name: request.args[name] for name in FILTER_NAMES if name in request.args}
+    taken, cursor = read_filter(given), request.args.get("cursor")
     if cursor is not None and not is_job_id(cursor):
         raise OptionValue.at("cursor", "must be the cursor in `next` of the previous page")
     limit = _limit()
-    jobs, more = current_services().jobs.page(limit, cursor, status, g.scope)
-    following = None
-    if more:
-        following = f"{prefix()}/jobs?cursor={more}&limit={limit}" + (f"&status={status}" if status else "")
+    jobs, more = current_services().jobs.page(limit, cursor, taken, g.scope)
+    following = f"{prefix()}/jobs?{urlencode({'cursor': more, 'limit': limit, **given})}" if more else None
     page: Page = {"jobs": [job_document(job, prefix()) for job in jobs], "next": following}
     return jsonify(page)
 
 
-@blueprint.get("/<id>")
+@blueprint.post("/actions")
+@documented(
+    Call(
+        "jobs",
+        {200: Answer("How many jobs it was done to.", {JSON: BulkOutcome})},
+        (*BODY_ERRORS, Unavailable),
+        bodies={JSON: BulkRequest},
+        examples={JSON: {"action": "delete", "filter": {"status": "failed", "tag": "run:nightly"}, "dry_run": True}},
+    )
+)
+def act_on_jobs() -> Response:
+    """Cancels, retries or deletes all jobs that a filter takes, or only counts them."""
+    action, taken, dry_run = _bulk_request()
+    outcome = act(current_services().jobs, action, taken, g.scope, dry_run=dry_run)
+    logger("gateway").info("jobs_acted_on", **outcome)
+    return jsonify(outcome)
+
+
+@blueprint.get("/<job:id>")
 @documented(Call("jobs", {200: Answer("The job.", {JSON: PublicJob})}, (*LOOKUP_ERRORS, Unprocessable), (WAIT,)))
 def get_job(id: str) -> Response:
     """Returns one job. With `?wait=` it responds when the job has ended, or when the time is up."""
@@ -91,7 +123,7 @@ def retry_job(id: str) -> Response:
     return job_response(job, 202)
 
 
-@blueprint.delete("/<id>")
+@blueprint.delete("/<job:id>")
 @documented(Call("jobs", {204: Answer("The job was deleted.")}, LOOKUP_ERRORS))
 def delete_job(id: str) -> Response:
     """Deletes the job and all its files. Its calls return 410 from then on."""
@@ -100,13 +132,18 @@ def delete_job(id: str) -> Response:
     return Response(status=204)
 
 
-def _status() -> Status | None:
-    text = request.args.get("status")
-    if text is None:
-        return None
-    if text not in {status.value for status in Status.public()}:
-        raise OptionValue.at("status", f"must be one of {', '.join(Status.public())}")
-    return Status(text)
+def _bulk_request() -> tuple[Action, JobFilter, bool]:
+    if request.mimetype != "application/json":
+        raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not supported; send application/json.")
+    match parse(read_whole(current_services().settings)):
+        case {"action": str(action), "filter": dict(taken), **rest} if action in ACTIONS and rest.keys() <= {"dry_run"}:
+            dry_run = rest.get("dry_run", False)
+            if not isinstance(dry_run, bool):
+                raise OptionValue.at("dry_run", "must be true or false")
+            return action, read_filter(taken), dry_run
+    raise BodyShape.at(
+        "body", 'must be for example {"action": "cancel", "filter": {"status": "queued"}, "dry_run": true}'
+    )
 
 
 def _limit() -> int:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import chain, takewhile
 from pathlib import PurePath
 from urllib.parse import quote
 
@@ -10,14 +11,25 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
 from api.error_responses import HttpProblem
-from api.input.option_parsing import FOLLOW, query_follow
-from api.openapi.call_types import CSV, JSON, PROBLEM, Answer, Call, documented, header
+from api.input.option_parsing import FOLLOW, PARTIAL, query_follow, query_partial
+from api.openapi.call_types import CSV, JSON, NDJSON, PROBLEM, Answer, Call, documented, header, query
+from api.output import ndjson
 from api.output.byte_range import partial_response
 from api.output.follow import follow
 from api.output.responses import LOOKUP_ERRORS, POLL_AFTER_SECONDS, UNBUFFERED, own_job
-from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts, require_kept
-from api.services import Services, current_services
-from rowcast.errors import JobExpired, JobUnfinished, NoResult, NotAcceptable, ResultLost, Unprocessable, WrongState
+from api.output.result_bytes import ResultBytes, header_line
+from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, Parts
+from api.services import current_services
+from rowcast.errors import (
+    JobExpired,
+    JobUnfinished,
+    NoResult,
+    NotAcceptable,
+    OptionValue,
+    ResultLost,
+    Unprocessable,
+    WrongState,
+)
 from rowcast.jobs.job import Job, RowResult
 from rowcast.jobs.results import errors_csv
 from rowcast.jobs.results.result_format import RESULT_FORMAT
@@ -25,7 +37,16 @@ from rowcast.jobs.states import Status
 
 blueprint = Blueprint("results", __name__, url_prefix="/jobs")
 
+FORMAT = query(
+    "format",
+    "The form of a batch's result. It counts before the header `Accept`.",
+    type="string",
+    enum=["csv", "ndjson"],
+)
+"""OpenAPI entry of the parameter that `_form` reads."""
+
 _STEM_CHARACTERS = 200
+_FORMATS = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE}
 
 
 @blueprint.get("/<id>/result")
@@ -33,30 +54,42 @@ _STEM_CHARACTERS = 200
     Call(
         "jobs",
         {
-            200: Answer("The result.", {JSON: RowResult, CSV: None}, ("ETag", "Content-Disposition")),
+            200: Answer("The result.", {JSON: RowResult, CSV: None, NDJSON: None}, ("ETag", "Content-Disposition")),
             206: Answer("A range of a batch's result.", {CSV: None}, ("ETag", "Content-Range")),
             416: Answer("The range begins beyond the end of the result.", {PROBLEM: HttpProblem}, ("Content-Range",)),
         },
         (*LOOKUP_ERRORS, NotAcceptable, WrongState, ResultLost, Unprocessable),
-        (FOLLOW, header("Range", "`bytes=FIRST-LAST`, for a batch's result. Either number may be left out.")),
+        (
+            FOLLOW,
+            PARTIAL,
+            FORMAT,
+            header("Range", "`bytes=FIRST-LAST`, for a batch's result. Either number may be left out."),
+        ),
     )
 )
 def get_result(id: str) -> Response:
-    """Returns a batch's result as CSV, or a single job's as JSON."""
-    return result_response(own_job(id), follows=query_follow())
+    """Returns a batch's result as CSV or NDJSON, or a single job's as JSON."""
+    return result_response(own_job(id), follows=query_follow(), is_partial=query_partial())
 
 
-def result_response(job: Job, *, follows: bool) -> Response:
+def result_response(job: Job, *, follows: bool, is_partial: bool = False) -> Response:
     """Returns the result of a job. With `follows`, a batch need not have ended: its parts are sent as they are stored.
+
+    With `is_partial`, a batch may have failed or been cancelled: the rows up to the first chunk that is not done are
+    its result.
 
     Raises:
         NoResult: the job failed or was cancelled. JobUnfinished: it has not ended. JobExpired: its files were removed.
     """
-    if not (follows and not job.is_single and not job.status.is_terminal):
+    is_cut = is_partial and not job.is_single and job.status in (Status.FAILED, Status.CANCELLED)
+    if not is_cut and not (follows and not job.is_single and not job.status.is_terminal):
         _refuse_without_result(job)
     if job.is_single:
         return jsonify(job.result)
-    _refuse_other_forms()
+    if _form() == ndjson.MEDIA_TYPE:
+        if not job.status.is_terminal:
+            raise NotAcceptable("A result that is followed is only available as CSV; NDJSON is when the job has ended.")
+        return _ndjson(job)
     return _file(job) if job.status.is_terminal else _followed(job)
 
 
@@ -103,26 +136,52 @@ def _refuse_without_result(job: Job) -> None:
         raise JobUnfinished(f"Job {job.id} is {job.status}. Its result is not complete yet.", None, POLL_AFTER_SECONDS)
 
 
-def _refuse_other_forms() -> None:
-    if request.accept_mimetypes and not request.accept_mimetypes.best_match([RESULT_FORMAT.media_type]):
-        raise NotAcceptable(
-            f"The result is only available as {RESULT_FORMAT.media_type}. Remove the header `Accept`, or add that type."
-        )
+def _form() -> str:
+    """Returns the media type that `?format=` or else the header `Accept` asks for."""
+    named = request.args.get("format")
+    if named is not None and named not in _FORMATS:
+        raise OptionValue.at("format", f"must be one of {', '.join(_FORMATS)}")
+    if named is not None:
+        return _FORMATS[named]
+    if not request.accept_mimetypes:
+        return RESULT_FORMAT.media_type
+    found = request.accept_mimetypes.best_match(list(_FORMATS.values()))
+    if found is None:
+        taken = " and ".join(_FORMATS.values())
+        raise NotAcceptable(f"The result is available as {taken}. Remove the header `Accept`, or add one of them.")
+    return found
+
+
+def _ndjson(job: Job) -> Response:
+    """Returns the result as NDJSON. Its length is not known before it is made, so it has no ranges."""
+    services = current_services()
+    parts = Parts(services, job.id, job.chunks_total)
+    parts.require_whole(job.chunks_done)
+    manifest = services.registry.manifest(job.spec.model.name, job.spec.model.version)
+    stored = takewhile(lambda number: parts.stored[number].is_stored, range(len(parts.stored)))
+    scored = (number for number in stored if parts.stored[number].rows)  # without the blank rows at the end
+    whole = (b"".join(parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)) for number in scored)
+    first = next(whole, b"")  # if the store is unavailable, respond with 503 now instead of a broken 200 later
+    lines = ndjson.ndjson(chain([first], whole), job, manifest)
+    response = Response(lines, content_type=ndjson.MEDIA_TYPE, headers=UNBUFFERED)
+    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.ndjson")
+    return response
 
 
 def _file(job: Job) -> Response:
     content = ResultBytes(current_services(), job)
     content.prefetch()  # if the store is unavailable, respond with 503 now instead of a broken 200 later
     response = Response(content, content_type=RESULT_FORMAT.content_type, direct_passthrough=True)
-    response.content_length = job.result_bytes
-    response.set_etag(job.id)
+    response.content_length = content.length
+    # After a retry there are more parts, so a partial result has another tag.
+    response.set_etag(job.id if job.status is Status.SUCCEEDED else f"{job.id}-{content.length}")
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.{RESULT_FORMAT.extension}")
-    return partial_response(response, request.environ, job.result_bytes)
+    return partial_response(response, request.environ, content.length)
 
 
 def _followed(job: Job) -> Response:
     filename = job.spec.input.filename if job.spec.input else None
-    return streamed_csv(follow(current_services(), job, _header_line(current_services(), job)), job.id, filename)
+    return streamed_csv(follow(current_services(), job, header_line(current_services(), job)), job.id, filename)
 
 
 def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Response:
@@ -132,72 +191,6 @@ def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Resp
     name = f"{_stem_of(id, filename)}-predictions.{RESULT_FORMAT.extension}"
     response.headers["Content-Disposition"] = _attachment(name)
     return response
-
-
-def _header_line(services: Services, job: Job) -> bytes:
-    try:
-        return services.files.get_header(job.id)
-    except FileNotFoundError:
-        require_kept(services, job.id)
-        raise ResultLost(f"The header line of the result of job {job.id} is lost. Send the file again.") from None
-
-
-class ResultBytes:
-    """The header line and the parts as one seekable sequence of bytes, which Werkzeug needs for ranges."""
-
-    def __init__(self, services: Services, job: Job) -> None:
-        self._services, self._job = services, job
-        self._parts = Parts(services, job.id, job.chunks_total)
-        self._sizes = [job.spec.header_bytes, *(part.part_bytes for part in self._parts.stored)]
-        self._piece = self._offset = 0
-        """Piece and offset at which the next block begins. The header line is piece 0, part n is piece n + 1."""
-        self._blocks: Iterator[bytes] = iter(())
-        self._ready: list[bytes] = []
-
-    def prefetch(self) -> None:
-        """Reads the header line and the first part, so that an error is raised before the response begins."""
-        self._parts.require_whole(self._job.chunks_done)
-        self._ready = [self._read(PATIENCE_SECONDS) for _ in self._sizes[:2]]
-
-    def __iter__(self) -> "ResultBytes":
-        return self
-
-    def __next__(self) -> bytes:
-        block = self._ready.pop(0) if self._ready else self._read(PATIENCE_IN_STREAM_SECONDS)
-        if not block:
-            raise StopIteration
-        return block
-
-    def seekable(self) -> bool:
-        """Returns True: `seek` works."""
-        return True
-
-    def seek(self, position: int) -> None:
-        """Moves to an offset from the beginning."""
-        self._ready, self._blocks, self._piece = [], iter(()), 0
-        while self._piece < len(self._sizes) and position >= self._sizes[self._piece]:
-            position -= self._sizes[self._piece]
-            self._piece += 1
-        self._offset = position
-
-    def tell(self) -> int:
-        """Returns the offset of the next byte."""
-        return sum(self._sizes[: self._piece]) + self._offset - sum(map(len, self._ready))
-
-    def _read(self, patience_seconds: float) -> bytes:
-        while not (block := next(self._blocks, b"")):
-            while self._piece < len(self._sizes) and self._offset >= self._sizes[self._piece]:
-                self._piece, self._offset = self._piece + 1, 0
-            if self._piece == len(self._sizes):
-                return b""
-            self._blocks = self._piece_from(self._piece, self._offset, patience_seconds)
-        self._offset += len(block)
-        return block
-
-    def _piece_from(self, piece: int, start: int, patience_seconds: float) -> Iterator[bytes]:
-        if piece == 0:
-            return iter([_header_line(self._services, self._job)[start:]])
-        return self._parts.read(piece - 1, start, patience_seconds)
 
 
 def _stem(job: Job) -> str:

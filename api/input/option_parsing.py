@@ -31,6 +31,14 @@ FOLLOW = query(
 )
 """OpenAPI entry of the parameter that `query_follow` reads."""
 
+PARTIAL = query(
+    "partial",
+    "`true`: the result of a batch that failed or was cancelled, up to the first chunk that is not done.",
+    type="string",
+    enum=["true", "false"],
+)
+"""OpenAPI entry of the parameter that `query_partial` reads."""
+
 DRY_RUN = query(
     "dry_run",
     "`true`: no job is made. At most the first MiB of the file is read and checked. Also as a member of a JSON body or "
@@ -112,6 +120,15 @@ def query_follow() -> bool:
         OptionValue: it is neither `true` nor `false`.
     """
     return _flag("follow", request.args.get("follow", "false"))
+
+
+def query_partial() -> bool:
+    """Returns whether `?partial=true` is given, which asks for what a job without a whole result has.
+
+    Raises:
+        OptionValue: it is neither `true` nor `false`.
+    """
+    return _flag("partial", request.args.get("partial", "false"))
 
 
 def dry_run(body: Mapping[str, Any] | None = None) -> bool:

@@ -17,7 +17,7 @@ from api.web.paths import is_page
 from rowcast.errors import NoKey, RateLimited, RowcastError
 from rowcast.version import VERSION
 
-_VARIABLE = re.compile(r"<([^>]+)>")
+_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 _KEYS = {"bearer": {"type": "http", "scheme": "bearer"}, "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
 
 

@@ -1,12 +1,11 @@
 """The first rows of a result, and the first bad rows, as a page shows them."""
 
-import csv
-import io
 from dataclasses import dataclass, field
 from itertools import islice
 
 from api.output.result_parts import PATIENCE_SECONDS, Parts
 from api.services import Services
+from rowcast.csv.rows import rows
 from rowcast.errors import Restoring, ResultLost
 from rowcast.jobs.job import Job
 
@@ -30,19 +29,14 @@ def first_rows(services: Services, job: Job) -> FirstRows:
     if not parts.stored or not parts.stored[0].is_stored:
         return FirstRows()
     try:
-        header = services.files.get_header(job.id)
         data = next(iter(parts.read(0, 0, PATIENCE_SECONDS)), b"")[:_READ_BYTES]
     except (FileNotFoundError, Restoring, ResultLost):
         return FirstRows()
     options = job.spec.options
     manifest = services.registry.manifest(job.spec.model.name, job.spec.model.version)
     added = options.added_columns(manifest)
-    lines = _table(header + data, options.delimiter)
-    if lines and lines[0] and lines[0][0].lower().startswith("sep="):
-        del lines[0]
-    kept = list(job.spec.input.columns) if job.spec.input else []
-    columns = lines.pop(0) if options.header and lines else [*kept, *added]
-    return FirstRows(columns, lines[:SHOWN_ROWS], len(added))
+    kept = job.spec.input.columns if job.spec.input and options.output == "joined" else options.key
+    return FirstRows([*kept, *added], _table(data, options.delimiter, len(kept) + len(added)), len(added))
 
 
 def bad_rows(services: Services, job: Job) -> list[list[str]]:
@@ -54,13 +48,13 @@ def bad_rows(services: Services, job: Job) -> list[list[str]]:
     for number, part in enumerate(parts.stored):
         if part.error_bytes and len(found) < SHOWN_ROWS:
             try:
-                found += _table(parts.errors(number, PATIENCE_SECONDS), ",")
+                found += _table(parts.errors(number, PATIENCE_SECONDS), ",", 4)
             except (FileNotFoundError, Restoring, ResultLost):
                 break
     return found[:SHOWN_ROWS]
 
 
-def _table(data: bytes, delimiter: str) -> list[list[str]]:
-    text = io.StringIO(data.decode("utf-8-sig", "replace"), newline="")
-    rows = islice(csv.reader(text, delimiter=delimiter), SHOWN_ROWS + 2)
-    return [[cell[:_CELL_CHARACTERS] for cell in row] for row in rows]
+def _table(data: bytes, delimiter: str, columns: int) -> list[list[str]]:
+    """Returns the first rows, with shortened cells. The last row of `data` may be cut off if there are more."""
+    first = islice(rows(data, delimiter, columns), SHOWN_ROWS)
+    return [[cell[:_CELL_CHARACTERS] for cell in row] for row in first]

@@ -98,7 +98,7 @@ def _home(status: int = 200, **values: Any) -> Response:
     services = current_services()
     manifest, models, reason = _models(services, values.get("chosen"))
     try:
-        jobs, _ = services.jobs.page(_NEWEST, None, None, g.scope)
+        jobs, _ = services.jobs.page(_NEWEST, owner=g.scope)
         workers = services.workers.count()
     except Unavailable as error:
         jobs, workers, reason = [], 0, error.detail

@@ -1,18 +1,21 @@
 """The pages about jobs: the list, and one job with its progress, picture, first rows and files."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request
 
 from api.calls.jobs import DEFAULT_JOBS
+from api.input.filter_parsing import NAMES, read_filter
 from api.output.responses import job_document, own_job
 from api.services import current_services
 from api.url_prefix import prefix
 from api.web.first_rows import bad_rows, first_rows
 from api.web.home import to
-from api.web.pages import page, refuse_other_sites
+from api.web.pages import page, problem_of, refuse_other_sites
 from api.web.plot import plots
-from rowcast.errors import RowcastError
+from rowcast.errors import OptionValue, RowcastError
+from rowcast.jobs.actions.bulk import ACTIONS, act
 from rowcast.jobs.actions.submit import is_job_id
 from rowcast.jobs.job import Job
 from rowcast.jobs.states import Status
@@ -23,11 +26,29 @@ blueprint = Blueprint("job_pages", __name__, url_prefix="/ui/jobs")
 @blueprint.get("")
 def list_page() -> Response:
     """Returns the page with the list of jobs, newest first."""
-    chosen, cursor = request.args.get("status", ""), request.args.get("cursor")
-    status = Status(chosen) if chosen in {one.value for one in Status.public()} else None
-    cursor = cursor if cursor and is_job_id(cursor) else None
-    jobs, more = current_services().jobs.page(DEFAULT_JOBS, cursor, status, g.scope)
-    return page("jobs.html", jobs=jobs, chosen=status or "", more=more, is_first=cursor is None)
+    given = {name: request.args[name] for name in NAMES if request.args.get(name)}
+    cursor = request.args.get("cursor")
+    try:
+        taken = read_filter(given)
+    except RowcastError as error:
+        return page("jobs.html", 422, jobs=[], given=given, problem=problem_of(error))
+    jobs, more = current_services().jobs.page(DEFAULT_JOBS, cursor if is_job_id(cursor or "") else None, taken, g.scope)
+    newer = urlencode(given)
+    older = urlencode({**given, "cursor": more}) if more else ""
+    return page("jobs.html", jobs=jobs, given=given, older=older, newer=newer, is_first=not cursor)
+
+
+@blueprint.post("/actions")
+def act_from_page() -> Response:
+    """Counts the jobs that a filter takes, or acts on them: first the one, then the other, in the same form."""
+    refuse_other_sites()
+    given = {name: request.form[name] for name in NAMES if request.form.get(name)}
+    action = request.form.get("action", "")
+    if action not in ACTIONS:
+        raise OptionValue.at("action", f"must be one of {', '.join(ACTIONS)}")
+    is_count = request.form.get("confirmed") != "true"
+    outcome = act(current_services().jobs, action, read_filter(given), g.scope, dry_run=is_count)
+    return page("actions.html", given=given, outcome=outcome)
 
 
 @blueprint.get("/<id>")

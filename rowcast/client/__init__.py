@@ -1,7 +1,7 @@
 """The Python client. It speaks only HTTP and runs without the service's dependencies."""
 
 from rowcast.client.check import Check
-from rowcast.client.client import Client, Prediction
+from rowcast.client.client import Client
 from rowcast.client.errors import (
     BadRequest,
     BrokenTransfer,
@@ -22,10 +22,13 @@ from rowcast.client.errors import (
     WrongUse,
 )
 from rowcast.client.job import Job, JobCancelled, JobFailed, NoResult, RowError, StillRunning
+from rowcast.client.job_filter import BulkOutcome
+from rowcast.client.row import Prediction
 
 __all__ = [
     "BadRequest",
     "BrokenTransfer",
+    "BulkOutcome",
     "Check",
     "Client",
     "ClientError",

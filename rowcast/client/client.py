@@ -5,12 +5,11 @@ import os
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from tempfile import TemporaryFile
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
-from urllib.parse import urlsplit
 
 from rowcast.client.check import CHECKED_BYTES, Check
 from rowcast.client.csv_options import CsvOptions, query_of
@@ -18,9 +17,10 @@ from rowcast.client.dataframe import require_sendable, with_predictions, write_c
 from rowcast.client.download import Target, open_sink
 from rowcast.client.errors import Unprocessable, WrongUse
 from rowcast.client.job import Job
-from rowcast.client.lookup import find_manifest, find_record
+from rowcast.client.job_filter import BulkOutcome, JobFilter, filter_of
+from rowcast.client.lookup import find_manifest, find_record, job_pages
 from rowcast.client.retries import Patience
-from rowcast.client.row import is_series, needed_features, row_features, to_json
+from rowcast.client.row import Prediction, is_series, needed_features, row_features, to_json
 from rowcast.client.transport import Transport, json_object
 from rowcast.client.upload import OnBytes, Source, Upload
 
@@ -28,27 +28,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_URL = "http://127.0.0.1:5000"
+_ACT_SECONDS = 30
+"""How long a bulk action may take."""
+
 _CHECK_SECONDS = 15
 """How long a check may take: the service waits for a worker."""
 
 _HOLD_SECONDS = 60
 """The longest wait that the service accepts."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The prediction of one row."""
-
-    #: Predicted class or number; None if it is infinite or not a number.
-    prediction: Any
-    #: Probability of each class by its label; None unless they were requested.
-    probabilities: dict[str, float] | None
-    #: Id of the job.
-    job: str
-    #: Why `prediction` is None, for example that it is infinite.
-    warning: str | None = None
-    #: What `decision_function` returns, by column name (`score` or `score_CLASS`); None unless they were requested.
-    scores: dict[str, float] | None = None
 
 
 class Client:
@@ -120,9 +107,9 @@ class Client:
                 raise
             answer = self._predict_row({**body, "features": needed}, until)
         if "id" not in answer:
-            return _prediction(answer, str(answer["job"]))
+            return Prediction.of(answer, str(answer["job"]))
         job = Job(self._transport, answer).wait(None if until is None else until - monotonic())
-        return _prediction(job.raw.get("result") or {}, job.id)
+        return Prediction.of(job.raw.get("result") or {}, job.id)
 
     def _predict_row(self, body: Mapping[str, Any], until: float | None) -> dict[str, Any]:
         """Returns the answer to one row, or its job if there is no answer at the time `until` (monotonic clock)."""
@@ -251,30 +238,52 @@ class Client:
         """
         return Job(self._transport, find_record(self._transport, id))
 
-    def jobs(self, status: str | None = None, limit: int | None = None) -> Iterator[Job]:
-        """Yields the jobs, newest first, at most `limit`. Further pages are requested as needed."""
-        params = {"limit": str(min(limit or 200, 200)), **({"status": status} if status else {})}
+    def jobs(
+        self,
+        status: str | None = None,
+        limit: int | None = None,
+        *,
+        model: str | None = None,
+        tag: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+    ) -> Iterator[Job]:
+        """Yields the jobs that match, newest first, at most `limit`. Further pages are requested as needed.
+
+        Args:
+            status: the status, for example `failed`.
+            limit: how many jobs at most.
+            model: `NAME` or `NAME@VERSION`.
+            tag: `name:value`, or `name` with any value.
+            since: only jobs that were made then or later: a time, or its text (RFC 3339).
+            until: only jobs that were made before then.
+        """
+        matching = {"status": status, "model": model, "tag": tag, "since": since, "until": until}
+        params = {"limit": str(min(limit or 200, 200)), **filter_of(matching)}
         page = json_object(self._transport.call("GET", "/jobs", params=params))
-        return self._pages(page, limit)
+        return job_pages(self._transport, page, limit)
+
+    def act(
+        self, action: Literal["cancel", "retry", "delete"], *, dry_run: bool = False, **matching: Unpack[JobFilter]
+    ) -> BulkOutcome:
+        """Cancels, retries or deletes every job that matches; without a filter, every job.
+
+        Args:
+            action: what to do.
+            dry_run: whether to count the jobs and do nothing.
+            matching: which jobs.
+
+        Returns:
+            How many jobs matched, and to how many it was done. The service acts for 20 seconds; if `is_complete` is
+            false then, call this again.
+        """
+        body = {"action": action, "filter": filter_of(matching), "dry_run": dry_run}
+        sent = self._transport.call("POST", "/jobs/actions", json=to_json(body), wait_seconds=_ACT_SECONDS)
+        return BulkOutcome.of(json_object(sent))
 
     def models(self) -> list[dict[str, Any]]:
         """Returns the models, each with its versions and aliases."""
         return list(json_object(self._transport.call("GET", "/models"))["models"])
-
-    def _pages(self, page: dict[str, Any], limit: int | None) -> Iterator[Job]:
-        left = limit
-        while True:
-            for raw in page["jobs"][:left]:
-                yield Job(self._transport, raw)
-            left = None if left is None else left - len(page["jobs"])
-            if not page.get("next") or (left is not None and left <= 0):
-                return
-            page = json_object(self._transport.call("GET", f"/jobs?{urlsplit(page['next']).query}"))
-
-
-def _prediction(result: Mapping[str, Any], job: str) -> Prediction:
-    probabilities, scores = result.get("probabilities"), result.get("scores")
-    return Prediction(result.get("prediction"), probabilities, job, result.get("warning"), scores)
 
 
 def _warn_of_failed_rows(job: Job, rows: int) -> None:

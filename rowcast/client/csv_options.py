@@ -4,7 +4,7 @@ They repeat the table in `rowcast/jobs/option_table.py`, because the client impo
 checkers read only literal declarations. `tests/rowcast/cli/commands/test_predict_options.py` compares the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 
@@ -39,6 +39,8 @@ class CsvOptions(TypedDict, total=False):
     header: bool
     #: Whether to put an apostrophe before predicted text that a spreadsheet would run as a formula.
     guard_formulas: bool
+    #: Tags to find the job by, as `run:nightly,team:risk` or as a mapping.
+    tags: str | Mapping[str, str] | None
 
 
 def query_of(options: CsvOptions) -> dict[str, str]:
@@ -49,6 +51,8 @@ def query_of(options: CsvOptions) -> dict[str, str]:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{text}" for name, text in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ",".join(map(str, value))
     return "tab" if value == "\t" else str(value)

@@ -114,22 +114,24 @@ class Job:
         if self.status == "expired":
             raise Gone(f"The files of job {self.id} have expired.", {"status": 410})
 
-    def download(self, target: Target, on_progress: OnBytes | None = None) -> None:
+    def download(self, target: Target, on_progress: OnBytes | None = None, *, partial: bool = False) -> None:
         """Writes the result to a path, `-` or a binary file. Resumes after a broken connection.
 
-        The file at a path is complete or does not appear. `-` is standard output.
+        The file at a path is complete or does not appear. `-` is standard output. With `partial`, a job may have failed
+        or been cancelled: its result ends before the first chunk that is not done.
 
         Raises:
             Conflict: the job has not ended yet.
             JobFailed, JobCancelled, Gone: the job has no result.
         """
         with open_sink(target) as sink:
-            self.download_to(sink, on_progress)
+            self.download_to(sink, on_progress, partial=partial)
 
-    def download_to(self, sink: Sink, on_progress: OnBytes | None = None) -> None:
+    def download_to(self, sink: Sink, on_progress: OnBytes | None = None, *, partial: bool = False) -> None:
         """Writes the result as `download` does, into an open sink."""
         try:
-            download(self._transport, f"/jobs/{self.id}/result", sink, on_progress)
+            query = "?partial=true" if partial else ""
+            download(self._transport, f"/jobs/{self.id}/result{query}", sink, on_progress)
         except Conflict:
             self.refresh().check()
             raise

@@ -1,9 +1,11 @@
-"""Lookup: finds a job by the beginning of its id, and a model version by the model's name or alias."""
+"""Lookup: finds a job by the beginning of its id, lists jobs, and finds a model version by name or alias."""
 
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from rowcast.client.errors import NotFound, Unprocessable, WrongUse
+from rowcast.client.job import Job
 from rowcast.client.transport import Transport, json_object
 
 _LAST_ID = "ffffffff-ffff-7fff-bfff-ffffffffffff"
@@ -69,3 +71,15 @@ def _prefix(id: str) -> str:
         raise WrongUse(f"{id!r} is not a job id; job ids look like d23206a5-eb2e-7499-ab96-45ef2a0ae9e8.")
     groups = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
     return "-".join(group for group in groups if group)
+
+
+def job_pages(transport: Transport, page: dict[str, Any], limit: int | None) -> Iterator[Job]:
+    """Yields the jobs of the first page and of those that follow, at most `limit`. A page may be empty."""
+    left = limit
+    while True:
+        for raw in page["jobs"][:left]:
+            yield Job(transport, raw)
+        left = None if left is None else left - len(page["jobs"])
+        if not page.get("next") or (left is not None and left <= 0):
+            return
+        page = json_object(transport.call("GET", f"/jobs?{urlsplit(page['next']).query}"))

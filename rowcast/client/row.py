@@ -1,9 +1,10 @@
-"""A row: the features of one prediction, as JSON."""
+"""A row: the features of one prediction as JSON, and its prediction."""
 
 import datetime
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rowcast.client.errors import WrongUse
@@ -68,3 +69,25 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime.date):  # a datetime and pandas' Timestamp, too
         return value.isoformat()
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The prediction of one row."""
+
+    #: Predicted class or number; None if it is infinite or not a number.
+    prediction: Any
+    #: Probability of each class by its label; None unless they were requested.
+    probabilities: dict[str, float] | None
+    #: Id of the job.
+    job: str
+    #: Why `prediction` is None, for example that it is infinite.
+    warning: str | None = None
+    #: What `decision_function` returns, by column name (`score` or `score_CLASS`); None unless they were requested.
+    scores: dict[str, float] | None = None
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any], job: str) -> "Prediction":
+        """Returns the prediction in the result of a job, or in the response to a row that was waited for."""
+        probabilities, scores = result.get("probabilities"), result.get("scores")
+        return cls(result.get("prediction"), probabilities, job, result.get("warning"), scores)

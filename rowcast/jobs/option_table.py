@@ -33,7 +33,7 @@ class Option:
     @property
     def has_no_default(self) -> bool:
         """Whether no value of the option itself applies if it is not given."""
-        return self.default in (None, ())
+        return self.default in (None, (), {})
 
 
 OPTIONS = {
@@ -108,6 +108,10 @@ OPTIONS = {
         "Puts an apostrophe before predicted text that begins with `=` `+` `-` `@`, a tab or a carriage "
         "return, so that a spreadsheet does not run it.",
         takes=bool,
+    ),
+    "tags": Option(
+        {},
+        "Up to 16 tags to find the job by, for example `run:nightly,team:risk`. In JSON also an object.",
     ),
 }
 

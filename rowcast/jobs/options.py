@@ -21,6 +21,9 @@ _ENCODINGS = {
     "iso-8859-1": "latin-1",
 }
 
+_TagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+_TagValue = Annotated[str, Field(pattern=r"^[^,\x00-\x1f]{0,128}$")]
+
 _Delimiter = Literal["auto", ",", ";", "|", "tab", "\t"]
 
 
@@ -36,6 +39,16 @@ def _names(value: object) -> object:
 def _texts(value: object) -> object:
     """Splits `na_values`, which is `NA,n/a` in a query and a list in JSON; an empty text is a value too."""
     return value.split(",") if isinstance(value, str) else value
+
+
+def _tags(value: object) -> object:
+    """Reads `tags`, which are `run:nightly,team:risk` in a query and an object in JSON."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition(":") for part in value.split(",") if part.strip()]
+    if any(not colon for _, colon, _ in pairs):
+        raise ValueError("must be pairs, for example run:nightly,team:risk")
+    return {name.strip(): text.strip() for name, _, text in pairs}
 
 
 def _encoding(value: object) -> object:
@@ -72,6 +85,9 @@ class Options(BaseModel):
     ] = _option("na_values")
     header: bool = _option("header")
     guard_formulas: bool = _option("guard_formulas")
+    tags: Annotated[dict[_TagName, _TagValue], BeforeValidator(_tags, json_schema_input_type=str | dict[str, str])] = (
+        _option("tags", max_length=16)
+    )
 
     def added_columns(self, manifest: Manifest) -> list[str]:
         """Returns the columns that the result adds: the predictions, then probabilities, then scores."""

@@ -95,6 +95,8 @@ class PublicJob(TypedDict):
     status: PublicStatus
     #: The model version that predicts.
     model: PinnedModel
+    #: The tags of the request, by name.
+    tags: dict[str, str]
     #: When the request began.
     created_at: Time
     #: When a worker began; null before.
@@ -107,7 +109,7 @@ class PublicJob(TypedDict):
     progress: Progress
     #: What is known of a batch's file; null for a single job.
     input: Annotated[dict[str, Any], GetPydanticSchema(lambda _, handler: handler(InputInfo))] | None
-    #: The options of the request, without the model.
+    #: The options of the request, without the model and the tags.
     options: Annotated[dict[str, Any], GetPydanticSchema(lambda _, handler: handler(Options))]
     #: The prediction of a single job, or the size of a batch's result; null before the job succeeded.
     result: RowResult | BatchResult | None
@@ -129,13 +131,14 @@ def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Pro
         "kind": job.spec.kind,
         "status": job.status,
         "model": {"name": job.spec.model.name, "version": job.spec.model.version},
+        "tags": job.spec.options.tags,
         "created_at": _timestamp(job.created_ms),
         "started_at": _optional(job.started_ms),
         "finished_at": _optional(job.finished_ms),
         "expires_at": _optional(job.expires_ms),
         "progress": _progress(job, now_ms),
         "input": job.spec.input.model_dump(mode="json") if job.spec.input else None,
-        "options": job.spec.options.model_dump(mode="json", exclude={"model"}),
+        "options": job.spec.options.model_dump(mode="json", exclude={"model", "tags"}),
         "result": _result(job),
         "error": problem(job.error) if job.error else None,
         "warnings": _warnings(job),

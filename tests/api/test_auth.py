@@ -83,7 +83,7 @@ def problem_of(response: httpx.Response, status: int) -> dict:
 def test_every_call_but_those_of_probes_asks_for_a_key(nobody: httpx.Client, settings: Settings) -> None:
     requests_made = 0
     for rule in create_app(settings).url_map.iter_rules():
-        path = rule.rule.replace("<id>", new_id())
+        path = re.sub(r"<(job:)?id>", new_id(), rule.rule)
         if re.fullmatch(r"/(health|ready|metrics|openapi\.json|docs|(docs|static)/.*)", path):
             continue
         for method in rule.methods or set():

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 from programs import ROOT, Stack, http_client, until
+from scored import WANTED, assert_whole, submit
 from typing_extensions import Buffer
 from werkzeug.http import parse_options_header
 
@@ -165,3 +166,21 @@ def test_a_download_goes_on_when_its_gateway_was_killed_and_is_there_again(own_s
     assert lines[1:] == [row[:-1] + b",%d\n" % (number % 60 > 30) for number, row in enumerate(rows)]
     assert '"status": 206' in own_stack.log("gateway"), "the rest was asked for"
     own_stack.audit()
+
+
+def test_a_job_that_was_cancelled_gives_the_rows_that_are_done(kept_stack: Stack, http: httpx.Client) -> None:
+    kept_stack.start_worker(concurrency=1)
+    id = submit(http, "slow")
+    until(lambda: http.get(f"/jobs/{id}").json()["progress"]["rows_done"], "a chunk is done")
+    http.post(f"/jobs/{id}/cancel").raise_for_status()
+    done = http.get(f"/jobs/{id}").json()["progress"]["rows_done"]
+    assert http.get(f"/jobs/{id}/result").status_code == 409
+    partial = http.get(f"/jobs/{id}/result", params={"partial": "true"})
+    assert partial.status_code == 200
+    assert partial.content == b"".join(WANTED.splitlines(keepends=True)[: done + 1])
+    assert int(partial.headers["Content-Length"]) == len(partial.content)
+    http.post(f"/jobs/{id}/retry").raise_for_status()
+    assert_whole(kept_stack, http, id)
+    whole = http.get(f"/jobs/{id}/result", params={"partial": "true"})
+    assert whole.content == WANTED
+    assert whole.headers["ETag"] != partial.headers["ETag"]

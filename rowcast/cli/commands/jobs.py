@@ -1,6 +1,7 @@
 """The commands for jobs: status, result, errors, cancel, retry, delete and jobs."""
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,7 +12,8 @@ from rowcast.cli.output_files import Force, require_free
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:
-    from rowcast.client import Job
+    from rowcast.client import Client, Job
+    from rowcast.client.job_filter import JobFilter
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,6 +51,9 @@ def result(
     *,
     out: Out = "-",
     force: Force = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Of a job that failed or was cancelled: the rows that are done.")
+    ] = False,
     url: Url = None,
     api_key: ApiKey = None,
     data: Data = None,
@@ -59,9 +64,9 @@ def result(
     require_free(out, force=force)
     with client(url, api_key, data) as service, open_sink(out) as sink, progress(out) as shown:
         job = service.job(job_id)
-        if not job.has_ended:
+        if not job.has_ended and not partial:
             job.wait(on_progress=shown.predicted)
-        job.download_to(sink, shown.downloaded)
+        job.download_to(sink, shown.downloaded, partial=partial)
 
 
 def errors(
@@ -110,21 +115,64 @@ def list_jobs(
     *,
     status: Annotated[
         str | None,
-        typer.Option("--status", help="Filter by status, for example running."),
+        typer.Option("--status", help="Only jobs with this status, for example running."),
     ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Only jobs of this model.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only jobs with this tag: name:value, or name.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only jobs made then or later, for example 2026-01-31T09:30Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only jobs made before then.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number to list.")] = 20,
+    do: Annotated[
+        Literal["cancel", "retry", "delete"] | None,
+        typer.Option("--do", help="Do this to every job that matches. They are counted first."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")] = False,
     url: Url = None,
     api_key: ApiKey = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first, or act on every job that matches.
+
+    Examples:
+        rowcast jobs --status failed --tag run:nightly
+
+        rowcast jobs --status failed --until 2026-01-31 --do delete
+    """
+    matching: JobFilter = {"status": status, "model": model, "tag": tag, "since": since, "until": until}
     with client(url, api_key, data) as service:
-        found = list(service.jobs(status, limit))
+        if do is not None:
+            _act(service, do, matching, is_confirmed=yes)
+            return
+        found = list(service.jobs(limit=limit, **matching))
     if json:
         print_json([job.raw for job in found])
         return
     print_table(["job", "status", "model", "rows", "rows failed", "created"], map(_row, found))
+
+
+def _act(
+    service: "Client", action: Literal["cancel", "retry", "delete"], matching: "JobFilter", *, is_confirmed: bool
+) -> None:
+    matched = service.act(action, dry_run=True, **matching).matched
+    many = "1 job matches" if matched == 1 else f"{matched:,} jobs match"
+    if not matched or is_confirmed:
+        say(f"{many}.")
+    elif sys.stdin.isatty():
+        typer.confirm(f"{many}. {action.capitalize()}?", abort=True, err=True)
+    else:
+        say(f"{many}. Nothing was done; --yes does it.")
+        raise typer.Exit(2)
+    acted = failed = 0
+    while matched:
+        outcome = service.act(action, **matching)
+        acted, failed = acted + outcome.acted, failed + outcome.failed
+        if outcome.is_complete or not outcome.acted:
+            break
+    changed = f"; {failed:,} had changed in the meantime" if failed else ""
+    say(f"Done to {acted:,}{changed}.")
 
 
 def _row(job: "Job") -> list[object]:

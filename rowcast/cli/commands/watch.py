@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _LISTED = 15
 _PAUSE_SECONDS = 1.0
+_ID_CHARACTERS = 36
+"""An id is never shortened, so that it can be copied."""
+
+_COLUMNS = ("status", "model", "rows", "a second", "left")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -78,11 +82,13 @@ def _watch_all(service: "Client") -> None:
 
 def _draw(service: "Client") -> None:
     from rich.live import Live
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     def table() -> Table:
-        shown = Table("job", "status", "model", "rows", "a second", "left", box=None, pad_edge=False)
+        shown = Table(
+            Column("job", min_width=_ID_CHARACTERS), *_COLUMNS, box=None, pad_edge=False, collapse_padding=True
+        )
         for job in service.jobs(limit=_LISTED):
             rows = job.progress
             rate, left = rows.get("rows_per_second"), rows.get("eta_seconds")

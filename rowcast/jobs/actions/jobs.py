@@ -16,6 +16,7 @@ from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
 from rowcast.jobs.actions.submit import Submitted, is_job_id, new_id
 from rowcast.jobs.job import Job, Spec
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.uploads import Uploads
@@ -56,13 +57,14 @@ class Jobs:
             raise Restoring(f"The record of job {id} was lost and is being restored from the store.") from None
 
     def page(
-        self, limit: int, before: str | None = None, status: Status | None = None, owner: str | None = None
+        self, limit: int, before: str | None = None, taken: JobFilter = EVERY_JOB, owner: str | None = None
     ) -> tuple[list[Job], str | None]:
-        """Returns at most `limit` jobs that are older than the id `before`, newest first.
+        """Returns at most `limit` jobs that `taken` takes and that are older than the id `before`, newest first.
 
-        The second value is the id to pass as `before` for the next page, or None on the last page.
+        The second value is the id to pass as `before` for the next page, or None on the last page. A page may have
+        fewer jobs than `limit`, or none, and still not be the last.
         """
-        return self._records.page(limit=limit, before=before, status=status, owner=owner)
+        return self._records.page(limit=limit, before=before, taken=taken, owner=owner)
 
     def submit_row(self, request: Request, values: list[Any], id: str | None = None) -> Submitted:
         """Makes a job of one row. `values` have been checked and are in the order of the model's features.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from rowcast.errors import BodyCutShort, JobDeleted, JobEnded, KeyReused, NotRetryable, UnknownJob
 from rowcast.jobs.chunk_tables import PART_ENTRY_BYTES
 from rowcast.jobs.job import Job
+from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_hash import read_job, status_in
 from rowcast.jobs.records.live_limits import limits_of, queue_full
@@ -21,6 +22,9 @@ from rowcast.settings import Settings
 
 _SCAN = 200
 """Records that one round trip reads when jobs are listed."""
+
+_MOST_SCANNED = 20_000
+"""Records that one page looks at, so that a filter that takes few jobs does not hold a request for minutes."""
 
 
 class Records:
@@ -83,30 +87,43 @@ class Records:
         return self._job(id, record, summary)
 
     def page(
-        self, *, limit: int, before: str | None = None, status: Status | None = None, owner: str | None = None
+        self, *, limit: int, before: str | None = None, taken: JobFilter = EVERY_JOB, owner: str | None = None
     ) -> tuple[list[Job], str | None]:
-        """Returns jobs, newest first, and the id from which the next page goes on, or None at the end.
+        """Returns jobs that `taken` takes, newest first, and the id from which the next page goes on; None at the end.
 
-        There are at most `limit`, and only those that are older than the job `before`.
+        There are at most `limit`, and only those that are older than the job `before`. There are fewer, perhaps none,
+        if the filter takes few: a page looks at no more than `_MOST_SCANNED` records.
         """
         index = key("jobs") if owner is None else key("owned", owner)
         found: list[Job] = []
-        cursor = f"({before}" if before else "+"
+        newest, oldest = min(filter(None, (before, taken.newest_id())), default=None), taken.oldest_id()
+        cursor, end, scanned = f"({newest}" if newest else "+", f"({oldest}" if oldest else "-", 0
         while True:
             with redis_errors():
-                ids = [id.decode() for id in self._redis.zrevrangebylex(index, cursor, "-", 0, _SCAN)]
+                ids = [id.decode() for id in self._redis.zrevrangebylex(index, cursor, end, 0, _SCAN)]
                 records = self._read_many(ids)
             for id, record in zip(ids, records, strict=True):
                 if not record:  # the record has expired in Redis, and the index still has its id
                     with redis_errors():
                         self._redis.zrem(index, id)
-                elif not status_in(record).is_internal and status in (None, status_in(record)):
-                    found.append(self._job(id, record, {}))
+                elif (job := self._taken(id, record, taken)) is not None:
+                    found.append(job)
                     if len(found) > limit:
                         return found[:limit], found[limit - 1].id
             if len(ids) < _SCAN:
                 return found, None
+            scanned += len(ids)
+            if scanned >= _MOST_SCANNED:
+                return found, ids[-1]
             cursor = f"({ids[-1]}"
+
+    def _taken(self, id: str, record: Record, taken: JobFilter) -> Job | None:
+        """Returns the job of a record, if it is one that callers may see and that the filter takes."""
+        status = status_in(record)
+        if status.is_internal or not taken.may_match(status, record[JobField.MODEL].decode()):
+            return None
+        job = self._job(id, record, {})
+        return job if taken.matches(job) else None
 
     def cancel(self, id: str) -> None:
         """Cancels a job that has not ended.

@@ -97,7 +97,8 @@ def test_bad_rows_and_reasons_are_shown(page: Page, stack: Stack) -> None:
 def test_jobs_are_listed_by_status_and_deleted(page: Page, stack: Stack) -> None:
     id = score(stack, b"age,pclass\n25,3\n")
     page.goto("/ui/jobs")
-    page.get_by_role("link", name="succeeded").click()
+    page.get_by_label("Status").select_option("succeeded")
+    page.get_by_role("button", name="Show").click()
     page.get_by_role("link", name=id).click()
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete").click()
@@ -105,6 +106,30 @@ def test_jobs_are_listed_by_status_and_deleted(page: Page, stack: Stack) -> None
     expect(page.get_by_role("link", name=id)).to_have_count(0)
     assert page.goto(f"/ui/jobs/{id}").status == 410
     expect(page.get_by_role("heading", name="Job deleted")).to_be_visible()
+
+
+def test_every_job_that_matches_is_counted_and_then_deleted(page: Page, stack: Stack) -> None:
+    ids = [score(stack, SMALL, tags="run:page") for _ in range(2)]
+    other = score(stack, SMALL)
+    page.goto("/ui/jobs")
+    page.get_by_label("Tag").fill("run:page")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("link", name=other)).to_have_count(0)
+    page.get_by_label("Every job that matches").select_option("delete")
+    page.get_by_role("button", name="Count them first").click()
+    expect(page.get_by_role("status").first).to_contain_text("2 jobs match")
+    page.get_by_role("button", name="Delete 2").click()
+    expect(page.get_by_role("status").first).to_contain_text("Done to 2 of 2")
+    page.get_by_role("link", name="All jobs").click()
+    expect(page.get_by_role("link", name=other)).to_be_visible()
+    for id in ids:
+        expect(page.get_by_role("link", name=id)).to_have_count(0)
+
+
+def test_a_filter_that_is_wrong_says_so(page: Page) -> None:
+    page.goto("/ui/jobs?since=yesterday")
+    expect(page.get_by_role("alert")).to_contain_text("since")
+    expect(page.get_by_label("Since")).to_have_value("yesterday")
 
 
 def test_models_show_their_features_and_metrics(page: Page) -> None:

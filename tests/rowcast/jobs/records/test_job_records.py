@@ -18,6 +18,7 @@ from rowcast.errors import (
 )
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.chunk_tables import PlanEntry, unpack_parts
+from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.new_job import Repeat
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases
@@ -110,7 +111,7 @@ def test_jobs_are_listed_newest_first_in_pages(records: Records) -> None:
     assert [job.id for job in rest] == newest_first[4:]
     assert end is None
     records.cancel(ids[2])
-    assert [job.id for job in records.page(limit=4, status=Status.CANCELLED)[0]] == [ids[2]]
+    assert [job.id for job in records.page(limit=4, taken=JobFilter(Status.CANCELLED))[0]] == [ids[2]]
 
 
 def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(

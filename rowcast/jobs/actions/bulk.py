@@ -1,0 +1,80 @@
+"""Bulk actions: cancel, retry or delete every job that a filter takes."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from rowcast.errors import Gone, NotFound, WrongState
+from rowcast.jobs.actions.jobs import Jobs
+from rowcast.jobs.job import Job
+from rowcast.jobs.job_filter import JobFilter
+from rowcast.jobs.states import Status
+
+Action = Literal["cancel", "retry", "delete"]
+ACTIONS: tuple[Action, ...] = ("cancel", "retry", "delete")
+
+ACT_SECONDS = 20.0
+"""After this time no further job is acted on, so that the response comes before a proxy gives up. Call again then."""
+
+_PAGE = 200
+
+
+class BulkOutcome(TypedDict):
+    """What a bulk action did, or would do."""
+
+    action: Action
+    dry_run: bool
+    #: Jobs that the filter takes and that the action can be done to.
+    matched: int
+    #: Jobs that it was done to.
+    acted: int
+    #: Jobs that had changed in the meantime, so that it could not be done to them.
+    failed: int
+
+
+def act(jobs: Jobs, action: Action, taken: JobFilter, owner: str | None, *, dry_run: bool) -> BulkOutcome:
+    """Acts on the jobs of `owner` that `taken` takes, from the newest to the oldest; None means every owner.
+
+    With `dry_run` it only counts them. After `ACT_SECONDS` it only counts the rest: `acted` and `failed` are then fewer
+    than `matched`.
+
+    Raises:
+        Unavailable: Redis or the store cannot be reached. QueueFull: there is no room for more retries.
+    """
+    outcome: BulkOutcome = {"action": action, "dry_run": dry_run, "matched": 0, "acted": 0, "failed": 0}
+    calls: dict[Action, Callable[[str, str | None], object]] = {
+        "cancel": jobs.cancel,
+        "retry": jobs.retry,
+        "delete": jobs.delete,
+    }
+    until = time.monotonic() + ACT_SECONDS
+    for job in _matching(jobs, action, taken, owner):
+        outcome["matched"] += 1
+        if dry_run or time.monotonic() > until:
+            continue
+        try:
+            calls[action](job.id, owner)
+            outcome["acted"] += 1
+        except (WrongState, Gone, NotFound):
+            outcome["failed"] += 1
+    return outcome
+
+
+def _matching(jobs: Jobs, action: Action, taken: JobFilter, owner: str | None) -> Iterator[Job]:
+    cursor: str | None = None
+    while True:
+        page, cursor = jobs.page(_PAGE, cursor, taken, owner)
+        yield from (job for job in page if _can(action, job))
+        if cursor is None:
+            return
+
+
+def _can(action: Action, job: Job) -> bool:
+    """Returns whether the action may be done to a job in this state."""
+    if action == "cancel":
+        return not job.status.is_terminal
+    if action == "retry":
+        return not job.is_single and job.status in (Status.FAILED, Status.CANCELLED)
+    return True
