@@ -1,6 +1,7 @@
 """`python -m bench [--quick] [GROUP ...]`: measures the named groups, or all; prints and stores the figures."""
 
 import argparse
+import importlib
 import os
 import platform
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from bench import batch, growth, load, mixed, single, start, where
 from bench.table import Figure, keep, plot, table
+
+importlib.import_module("matplotlib")  # not only when the first picture is drawn
 
 GROUPS: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "single": single.figures,
@@ -28,13 +31,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".bench"), help="folder for files and models")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    found = []
     for name in arguments.groups:
         figures = GROUPS[name](arguments.folder.absolute(), arguments.quick)
         print(table(figures), flush=True)
-        found += figures
-    if not arguments.quick:
-        plot(keep(found, f"{os.cpu_count()} cores, Python {platform.python_version()}"))
+        if not arguments.quick:  # after each group: the next one may fail, and they take a quarter of an hour in all
+            plot(keep(figures, f"{os.cpu_count()} cores, Python {platform.python_version()}"))
 
 
 if __name__ == "__main__":
