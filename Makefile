@@ -1,4 +1,5 @@
-# A new machine needs make and Python 3.11 or later. Everything else is installed into .venv, from requirements/all.txt.
+# A new machine needs make and Python 3.11 or later. Everything else is installed into .venv: the service from
+# requirements/local.txt, and for `make test` and other work on the code also requirements/all.txt.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -18,16 +19,16 @@ demo: $(VENV)/ready ## Train the Titanic model, start the service, score a file,
 up: $(VENV)/ready ## Run the whole service on this machine (Ctrl-C stops it)
 	@exec $(RUN) -m rowcast.cli up --example $(ARGS)
 
-test: $(VENV)/ready ## Run the tests, three at a time
+test: $(VENV)/developer ## Run the tests, three at a time
 	@exec $(RUN) -m pytest --numprocesses 3 --dist loadgroup $(ARGS)
 
-soak: $(VENV)/ready ## Run the long tests (minutes each)
+soak: $(VENV)/developer ## Run the long tests (minutes each)
 	@exec $(RUN) -m pytest -m soak -s $(ARGS)
 
-recovery: $(VENV)/ready ## Measure the recovery times and write them into docs/faults.md
+recovery: $(VENV)/developer ## Measure the recovery times and write them into docs/faults.md
 	@PYTHONPATH=.:tests/support exec $(RUN) tests/stack/recovery.py
 
-lint: $(VENV)/ready ## Check format, lint rules and types
+lint: $(VENV)/developer ## Check format, lint rules and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
@@ -35,11 +36,12 @@ lint: $(VENV)/ready ## Check format, lint rules and types
 
 lock: ## Rewrite requirements/*.txt (needs uv); LOCK_FLAGS=--upgrade for newer releases
 	$(LOCK) --extra local --group dev --output-file requirements/all.txt
+	$(LOCK) --extra local --group build --constraint requirements/all.txt --output-file requirements/local.txt
 	$(LOCK) --extra api --constraint requirements/all.txt --output-file requirements/api.txt
 	$(LOCK) --group bench --constraint requirements/all.txt --output-file requirements/bench.txt
 	$(LOCK) --extra worker --constraint requirements/all.txt --output-file requirements/worker.txt
 
-bench: $(VENV)/ready ## Compare Rowcast with what users write instead (bench/results.json, results.png)
+bench: $(VENV)/developer ## Compare Rowcast with what users write instead (bench/results.json, results.png)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@exec $(RUN) -m bench $(ARGS)
 
@@ -48,7 +50,7 @@ clean: ## Remove .venv and the tools' caches (never .rowcast with models and job
 
 # The file `ready` marks a complete environment, so that an interrupted installation is repeated.
 # Only relative paths, so that a folder with a space in its name works.
-$(VENV)/ready: requirements/all.txt pyproject.toml
+$(VENV)/ready: requirements/local.txt pyproject.toml
 	@set -e; \
 	for python in python3 python3.13 python3.12 python3.11 python; do \
 		if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; \
@@ -57,12 +59,17 @@ $(VENV)/ready: requirements/all.txt pyproject.toml
 	if [ -z "$$python" ]; then \
 		echo "Rowcast needs Python 3.11 or later with its venv module (on Debian: apt install python3-venv)." >&2; exit 1; \
 	fi; \
-	if [ -e $(VENV)/locked ] && cmp -s requirements/all.txt $(VENV)/locked; then :; else \
+	if [ -e $(VENV)/locked ] && cmp -s requirements/local.txt $(VENV)/locked; then :; else \
 		echo "Installing into $(VENV) with $$($$python --version) (once) ..." >&2; \
 		rm -rf $(VENV); $$python -m venv $(VENV); \
 		$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes \
-			-r requirements/all.txt; \
-		cp requirements/all.txt $(VENV)/locked; \
+			-r requirements/local.txt; \
+		cp requirements/local.txt $(VENV)/locked; \
 	fi; \
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
+	touch $@
+
+$(VENV)/developer: $(VENV)/ready requirements/all.txt
+	@echo "Installing the tools for tests into $(VENV) (once) ..." >&2; \
+	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements/all.txt; \
 	touch $@

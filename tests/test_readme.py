@@ -107,7 +107,7 @@ def prepare_environment(venv: Path) -> None:
     subprocess.run([f"{sys.base_prefix}/bin/python3", "-m", "venv", "--without-pip", venv], check=True)
     (packages,) = venv.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    shutil.copy(ROOT / "requirements" / "all.txt", venv / "locked")
+    shutil.copy(ROOT / "requirements" / "local.txt", venv / "locked")
 
 
 @in_one_clone
@@ -123,14 +123,12 @@ def test_the_session_with_curl(clone: Clone) -> None:
 
 @in_one_clone
 def test_the_session_with_the_command_line(clone: Clone) -> None:
-    (clone.folder / "predictions.csv").unlink(missing_ok=True)
     assert "titanic" in clone.run(blocks("session")[1])
-    assert rows_in(clone.folder / "predictions.csv") == 1309
+    assert rows_in(clone.folder / "scored.csv") == 1309
 
 
 @in_one_clone
 def test_the_session_in_python(clone: Clone) -> None:
-    (clone.folder / "predictions.csv").unlink(missing_ok=True)
     printed = clone.run(in_python(blocks("python")[0]))
     assert printed.startswith("0\n")
     assert "prediction" in printed
@@ -138,11 +136,10 @@ def test_the_session_in_python(clone: Clone) -> None:
 
 @in_one_clone
 def test_a_model_of_the_readers_own(clone: Clone) -> None:
-    (clone.folder / "predictions.csv").unlink(missing_ok=True)
     assert "survival@1" in clone.run(blocks("session")[2])
     clone.run(in_python(blocks("python")[1]))
     assert "mine@1" in clone.run(blocks("session")[3])
-    assert rows_in(clone.folder / "predictions.csv") == 1309
+    assert rows_in(clone.folder / "mine.csv") == 1309
 
 
 def rows_in(path: Path) -> int:
