@@ -34,6 +34,8 @@ def ndjson(parts: Iterable[bytes], job: Job, manifest: Manifest) -> Iterator[byt
     columns = list(job.spec.input.columns) if job.spec.input and options.output == "joined" else list(options.key)
     added = options.added_columns(manifest)
     writers = [*_input_writers(columns, manifest), *_added_writers(added, manifest)]
+    if options.has_error_column:
+        writers[-1] = _text_or_null
     names = [json.dumps(name, ensure_ascii=False) for name in (*columns, *added)]
     for part in parts:
         lines: list[str] = []
@@ -74,6 +76,10 @@ def _added_writers(added: Sequence[str], manifest: Manifest) -> list[Writer]:
 
 def _text(cell: str) -> str:
     return json.dumps(cell, ensure_ascii=False)
+
+
+def _text_or_null(cell: str) -> str:
+    return _text(cell) if cell else "null"
 
 
 def _number_or_text(cell: str) -> str:

@@ -23,8 +23,9 @@ class CsvOptions(TypedDict, total=False):
     scores: bool
     #: Name of the prediction column.
     prediction_column: str | None
-    #: What happens if a row cannot be predicted: `skip` leaves its added cells empty, `fail` fails the job.
-    on_error: Literal["skip", "fail"] | None
+    #: What happens if a row cannot be predicted: `skip` leaves its added cells empty, `fail` fails the job, `column`
+    #: adds a column `prediction_error`, which is empty for good rows.
+    on_error: Literal["skip", "fail", "column"] | None
     #: The job fails as soon as more rows than this could not be predicted.
     max_errors: int | None
     #: `auto`, `,`, `;`, `|` or a tab.

@@ -70,8 +70,9 @@ OPTIONS = {
     "on_error": Option(
         "skip",
         "What happens if a row cannot be predicted. `skip`: its added cells are empty, and `errors` lists it. "
-        "`fail`: the job fails.",
-        takes=("skip", "fail"),
+        "`fail`: the job fails. `column`: as `skip`, and a column `prediction_error` says what is wrong; it is empty "
+        "for good rows.",
+        takes=("skip", "fail", "column"),
     ),
     "max_errors": Option(
         None,

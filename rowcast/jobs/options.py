@@ -21,6 +21,9 @@ _ENCODINGS = {
     "iso-8859-1": "latin-1",
 }
 
+ERROR_COLUMN = "prediction_error"
+"""The column that `on_error=column` adds."""
+
 _TagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 _TagValue = Annotated[str, Field(pattern=r"^[^,\x00-\x1f]{0,128}$")]
 
@@ -71,7 +74,7 @@ class Options(BaseModel):
     probabilities: bool = _option("probabilities")
     scores: bool = _option("scores")
     prediction_column: str = _option("prediction_column", min_length=1, max_length=256, pattern=r"^[^\x00]*$")
-    on_error: Literal["skip", "fail"] = _option("on_error")
+    on_error: Literal["skip", "fail", "column"] = _option("on_error")
     max_errors: int | None = _option("max_errors", ge=0)
     delimiter: Annotated[
         Literal["auto", ",", ";", "|", "\t"], BeforeValidator(_delimiter, json_schema_input_type=_Delimiter)
@@ -89,11 +92,17 @@ class Options(BaseModel):
         _option("tags", max_length=16)
     )
 
+    @property
+    def has_error_column(self) -> bool:
+        """Whether the result says in a column what is wrong with a bad row."""
+        return self.on_error == "column"
+
     def added_columns(self, manifest: Manifest) -> list[str]:
-        """Returns the columns that the result adds: the predictions, then probabilities, then scores."""
+        """Returns the columns that the result adds: the predictions, then probabilities, scores and the error."""
         outputs = manifest.outputs
         predictions = [self.prediction_column]
         if outputs is not None:
             predictions = [f"{self.prediction_column}_{name}" for name in outputs]
         shares = [f"probability_{label}" for label in manifest.classes or []] if self.probabilities else []
-        return [*predictions, *shares, *((manifest.scores or []) if self.scores else [])]
+        scores = (manifest.scores or []) if self.scores else []
+        return [*predictions, *shares, *scores, *([ERROR_COLUMN] if self.has_error_column else [])]

@@ -1,5 +1,6 @@
 """Scoring one chunk: rows in, the same rows with predictions out. A pure function of bytes, model and options."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
+from rowcast.csv.write import csv_cell
 from rowcast.jobs.number_summary import Numbers
 from rowcast.jobs.options import Options
 from rowcast.jobs.results.errors_csv import error_rows
@@ -74,7 +76,7 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
     is_all_bad = 0 < len(faults) == count
     reason = likely_reason(data, rows.fields, faults, len(spec.columns), options) if is_all_bad else None
     return Part(
-        data=_rows(data, rows.fields, _added(rows, predicted, model, options), spec),
+        data=_rows(data, rows.fields, _added(rows, predicted, model, options, _error_texts(faults, first_row)), spec),
         errors=error_rows((fault.row, fault.column, fault.value, fault.message) for fault in faults),
         rows=count,
         rows_failed=len(faults),
@@ -99,13 +101,32 @@ def _rows(data: bytes, fields: scan.Fields, added: list[bytes], spec: ChunkSpec)
     return RESULT_FORMAT.rows(data, fields, added, columns=spec.columns, line_end=spec.line_end, options=spec.options)
 
 
-def _added(rows: Rows, predicted: Predicted, model: "LoadedModel", options: Options) -> list[bytes]:
-    """Returns the added cells of every row; a bad row's are empty."""
+def _error_texts(faults: Sequence[RowFault], first_row: int) -> dict[int, str]:
+    """Returns what is wrong with each bad row, by its index."""
+    return {
+        fault.row - first_row: f"{fault.column}: {fault.message}" if fault.column else fault.message for fault in faults
+    }
+
+
+def _added(
+    rows: Rows, predicted: Predicted, model: "LoadedModel", options: Options, errors: Mapping[int, str]
+) -> list[bytes]:
+    """Returns the added cells of every row. Those of a bad row are empty, except for the error with `on_error=column`.
+
+    `errors` has the text for each bad row.
+    """
     cells = added_cells(model, predicted.values, options.delimiter, guard_formulas=options.guard_formulas)
     count = len(rows.fields.lines)
+    if options.has_error_column:
+        mark = options.delimiter.encode()
+        cells = [cell + mark for cell in cells]
     if len(cells) == count:
         return cells
-    added = [_empty_cells(model, options)] * count
+    empty = _empty_cells(model, options)
+    added = [empty] * count
+    if options.has_error_column:
+        for row, text in errors.items():
+            added[row] = empty + csv_cell(text, options.delimiter)
     for row, cell in zip(rows.good[predicted.good].tolist(), cells, strict=True):
         added[row] = cell
     return added

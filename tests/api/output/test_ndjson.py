@@ -72,6 +72,13 @@ def test_only_the_key_and_the_predictions_if_those_are_wanted(client: httpx.Clie
     assert [list(one) for one in objects] == [["age", "pclass", "prediction"]] * 2
 
 
+def test_what_is_wrong_with_a_row_comes_along(client: httpx.Client) -> None:
+    _, objects = both(client, b"age,pclass\n25,3\nold,3\n", on_error="column")
+    assert objects[0] == {"age": 25, "pclass": 3, "prediction": 0, "prediction_error": None}
+    assert objects[1]["prediction"] is None
+    assert objects[1]["prediction_error"].startswith("age: not a number")
+
+
 def test_another_format_is_refused(client: httpx.Client) -> None:
     id = submit(client, "titanic", b"age,pclass\n25,3\n")
     wait(client, id)

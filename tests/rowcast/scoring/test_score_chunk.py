@@ -231,6 +231,25 @@ def test_rows_that_make_the_model_raise_are_bad_and_say_why(models: Mapping[str,
     assert (first.row, first.column, first.message) == (2, "", lines[0][3])
 
 
+def test_a_column_says_what_is_wrong_with_a_bad_row(models: Mapping[str, LoadedModel]) -> None:
+    good = run(b"a,town\n1,Aix\n-1,Bonn\n", models["strict"], on_error="column", probabilities=True)[0]
+    assert [line.rsplit(b",", 1)[1] for line in good.splitlines()] == [b"prediction_error", b"", b""]
+    data = b"a,town\n1,Aix\n1,Atlantis\nx,Aix\n1\n,\n"
+    result, errors, _ = run(data, models["strict"], on_error="column", keeps_blank_rows=False)
+    rows = list(csv.reader(io.StringIO(result.decode())))
+    assert rows[0] == ["a", "town", "prediction", "prediction_error"]
+    assert rows[1][2:] == ["1", ""]
+    assert (rows[2][2], "Atlantis" in rows[2][3]) == ("", True)
+    assert rows[3][2] == ""
+    assert rows[3][3].startswith("a: not a number")
+    assert rows[4] == ["1", "", "has 1 field, the header has 2"]
+    assert rows[5] == ["", "", "", ""], "a blank row at the end is not a bad row"
+    assert len(errors.splitlines()) == 3
+    alone = run(b"a,town\nx,Aix\n1,Aix\n", models["strict"], on_error="column", output="predictions")[0]
+    assert alone.splitlines()[0] == b"prediction,prediction_error"
+    assert alone.splitlines()[2] == b"1,"
+
+
 def test_a_chunk_in_which_no_row_can_be_predicted_is_written_too(models: Mapping[str, LoadedModel]) -> None:
     result, _, parts = run(b"a,b,c\nx,0,0\ny,0,0\n", models["amount"])
     assert result == b"a,b,c,prediction\nx,0,0,\ny,0,0,\n"
