@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rowcast.cli.data_location import NotRunning, find_data_location
+from rowcast.cli.data_location import SERVICE_PANEL, NotRunning, find_data_location
 
 if TYPE_CHECKING:
     from rowcast.client import Client
@@ -17,11 +17,19 @@ Url = Annotated[
         help="Address of the service.",
         envvar="ROWCAST_URL",
         show_default="the service that runs on this machine, or http://127.0.0.1:5000",
+        rich_help_panel=SERVICE_PANEL,
     ),
 ]
 ApiKey = Annotated[
     str | None,
-    typer.Option("--api-key", help="API key to send.", envvar="ROWCAST_API_KEY", show_envvar=True, show_default=False),
+    typer.Option(
+        "--api-key",
+        help="API key to send.",
+        envvar="ROWCAST_API_KEY",
+        show_envvar=True,
+        show_default=False,
+        rich_help_panel=SERVICE_PANEL,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Job id, or enough of its first characters.")]

@@ -12,6 +12,9 @@ from rowcast.local.running_services import Instance, instance_at, running_instan
 
 FOLDER = ".rowcast"
 
+SERVICE_PANEL = "Which service"
+"""The group of options in a help that say which service a command uses."""
+
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -19,6 +22,7 @@ Data = Annotated[
         "--data-dir",
         help="Data folder of a `rowcast up`.",
         show_default=f"that of the running service, or {FOLDER}",
+        rich_help_panel=SERVICE_PANEL,
     ),
 ]
 

@@ -24,6 +24,10 @@ def audit(data: Data = None, json: Json = False) -> int:
 
     Reads Redis and the store: those of the service that runs on this machine, or those that the settings
     ROWCAST_REDIS_URL and ROWCAST_STORE name. The exit code is 1 if something does not add up.
+
+    Examples:
+        rowcast audit
+        rowcast audit --data .rowcast --json
     """
     from rowcast.jobs.audit.collect import Auditor
     from rowcast.jobs.job_files import Files

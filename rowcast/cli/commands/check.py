@@ -34,6 +34,10 @@ def check(
     """Check a CSV file before you send it: its columns, its cells, and the predictions of its first rows.
 
     The exit code is 0 if the file fits, otherwise 1.
+
+    Examples:
+        rowcast check in.csv
+        rowcast check in.csv --model titanic@production --delimiter ";" --decimal ,
     """
     with client(url, api_key, data) as service:
         found = service.check(source, **options)

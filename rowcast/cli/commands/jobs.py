@@ -32,7 +32,11 @@ def status(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Show a job. With --wait, the exit code is 1 if it failed or was cancelled."""
+    """Show a job. With --wait, the exit code is 1 if it failed or was cancelled.
+
+    Examples:
+        rowcast status 01a2054e --wait
+    """
     with client(url, api_key, data) as service:
         job = service.job(job_id)
         if wait and not job.has_ended:
@@ -58,7 +62,12 @@ def result(
     api_key: ApiKey = None,
     data: Data = None,
 ) -> None:
-    """Download a job's result. Waits until the job has ended."""
+    """Download a job's result. Waits until the job has ended.
+
+    Examples:
+        rowcast result 01a2054e -o out.csv
+        rowcast result 01a2054e --partial -o done.csv
+    """
     from rowcast.client.download import open_sink
 
     require_free(out, force=force)
@@ -78,21 +87,35 @@ def errors(
     api_key: ApiKey = None,
     data: Data = None,
 ) -> None:
-    """Download the list of the rows that could not be predicted, as CSV."""
+    """Download the list of the rows that could not be predicted, as CSV.
+
+    Examples:
+        rowcast errors 01a2054e -o bad.csv
+    """
     require_free(out, force=force)
     with client(url, api_key, data) as service:
         service.job(job_id).download_errors(out)
 
 
 def cancel(job_id: JobId, url: Url = None, api_key: ApiKey = None, data: Data = None, json: Json = False) -> None:
-    """Cancel a job."""
+    """Cancel a job.
+
+    Examples:
+        rowcast cancel 01a2054e
+        rowcast jobs --status queued --do cancel
+    """
     with client(url, api_key, data) as service:
         job = service.job(job_id).cancel()
     _show_status(job, as_json=json)
 
 
 def retry(job_id: JobId, url: Url = None, api_key: ApiKey = None, data: Data = None, json: Json = False) -> None:
-    """Resume a failed or cancelled job."""
+    """Resume a failed or cancelled job.
+
+    Examples:
+        rowcast retry 01a2054e
+        rowcast jobs --status failed --do retry
+    """
     with client(url, api_key, data) as service:
         job = service.job(job_id).retry()
     _show_status(job, as_json=json)
@@ -104,7 +127,12 @@ def delete(
     api_key: ApiKey = None,
     data: Data = None,
 ) -> None:
-    """Delete jobs and their files. Running jobs are cancelled first."""
+    """Delete jobs and their files. Running jobs are cancelled first.
+
+    Examples:
+        rowcast delete 01a2054e 01a20561
+        rowcast jobs --tag run:nightly --until 2026-01-31 --do delete
+    """
     with client(url, api_key, data) as service:
         for job in [service.job(id) for id in job_ids]:  # an unknown id stops the command before anything is deleted
             job.delete()

@@ -44,7 +44,12 @@ def new(
         Literal["user", "admin"], typer.Option("--role", help="A user sees only their own jobs, an admin all jobs.")
     ] = "user",
 ) -> None:
-    """Create a key, print it once, and append its digest to the file."""
+    """Create a key, print it once, and append its digest to the file.
+
+    Examples:
+        rowcast keys new alice
+        rowcast keys new root --role admin
+    """
     from rowcast.api_keys import Role
     from rowcast.api_keys import new as new_key
 
@@ -54,7 +59,11 @@ def new(
 
 
 def list_keys(file: File = None, data: Data = None, json: Json = False) -> None:
-    """List the names and roles of the keys, with the beginnings of their digests."""
+    """List the names and roles of the keys, with the beginnings of their digests.
+
+    Examples:
+        rowcast keys list
+    """
     from rowcast.api_keys import read
 
     found = [(key.name, key.role.value, key.digest.hex()) for key in read(_file(file, data))]
@@ -65,7 +74,11 @@ def list_keys(file: File = None, data: Data = None, json: Json = False) -> None:
 
 
 def remove(name: Name, file: File = None, data: Data = None) -> None:
-    """Remove a key from the file. The gateway then refuses it."""
+    """Remove a key from the file. The gateway then refuses it.
+
+    Examples:
+        rowcast keys remove alice
+    """
     from rowcast.api_keys import remove as remove_key
 
     file = _file(file, data)

@@ -59,7 +59,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_models(where: RegistryLocation = None, data: Data = None, json: Json = False) -> None:
-    """List the models with their versions and aliases."""
+    """List the models with their versions and aliases.
+
+    Examples:
+        rowcast models list
+    """
     registry, place = _registry(where, data)
     found = [(name, registry.versions(name), registry.aliases(name)) for name in registry.names()]
     if not where and not data:
@@ -82,7 +86,12 @@ def show(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Show the features, task, classes and metrics of a model version."""
+    """Show the features, task, classes and metrics of a model version.
+
+    Examples:
+        rowcast models show titanic
+        rowcast models show titanic@production --json
+    """
     registry, _ = _registry(where, data)
     manifest = registry.resolve(reference)
     if json:
@@ -131,7 +140,12 @@ def add(
     where: RegistryLocation = None,
     data: Data = None,
 ) -> None:
-    """Register a trained model (pickle, joblib or cloudpickle). A rehearsal scores the sample first."""
+    """Register a trained model (pickle, joblib or cloudpickle). A rehearsal scores the sample first.
+
+    Examples:
+        rowcast models add model.pkl --name mine --features-from data.csv
+        rowcast models add model.pkl --name mine --features-from data.csv --kind zip=text --code mytransforms.py
+    """
     from rowcast.settings import Settings
     from training.add_model import add as add_model
     from training.add_options import AddOptions
@@ -172,7 +186,11 @@ def alias(
     where: RegistryLocation = None,
     data: Data = None,
 ) -> None:
-    """Point an alias at a version. New jobs use that version at once; running jobs keep theirs."""
+    """Point an alias at a version. New jobs use that version at once; running jobs keep theirs.
+
+    Examples:
+        rowcast models alias titanic production 2
+    """
     registry, place = _registry(where, data)
     registry.set_alias(name, alias, version)
     say(f"{name}@{alias} is now version {version}, in {place}.")
@@ -188,7 +206,12 @@ def rm(
     where: RegistryLocation = None,
     data: Data = None,
 ) -> None:
-    """Remove a version of a model, or the whole model. Version numbers are not used again."""
+    """Remove a version of a model, or the whole model. Version numbers are not used again.
+
+    Examples:
+        rowcast models rm titanic@1
+        rowcast models rm titanic
+    """
     registry, place = _registry(where, data)
     name, at, _ = reference.partition("@")
     version = registry.resolve(reference).version
@@ -229,7 +252,12 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Fit a model to a CSV file, measure it on held-out rows, and register it as the next version of NAME."""
+    """Fit a model to a CSV file, measure it on held-out rows, and register it as the next version of NAME.
+
+    Examples:
+        rowcast train --data data.csv --target bought --name buyers
+        rowcast train --data data.csv --target price --name prices --estimator random_forest_regressor
+    """
     from training.train import train as train_model
 
     registry, place = _registry(where, data_dir, "--data-dir")

@@ -129,7 +129,12 @@ def submit(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Upload a CSV file to score and print the job's id, without waiting."""
+    """Upload a CSV file to score and print the job's id, without waiting.
+
+    Examples:
+        rowcast submit in.csv --tags run:nightly
+        rowcast result 01a2054e -o out.csv
+    """
     with client(url, api_key, data) as service, progress() as shown:
         job = service.submit_csv(source, on_progress=shown.uploaded, **options)
     if json:

@@ -15,6 +15,8 @@ from rowcast.jobs.option_table import OPTIONS, Option
 
 _SHORT = {"model": "-m"}
 
+_OF_THE_FILE = ("delimiter", "decimal", "encoding", "na_values", "header")
+
 
 def parameter_name(name: str) -> str:
     """Returns the name of an option's parameter, for example `no_header` for `header`."""
@@ -69,5 +71,6 @@ def _declaration(name: str, option: Option) -> Any:
         *([_SHORT[name]] if name in _SHORT else []),
         help=option.description.replace("`", ""),
         min=0 if option.takes is int else None,
+        rich_help_panel="How the file is read" if name in _OF_THE_FILE else "How it is scored",
         show_default=False if option.takes is bool or option.default_text == "none" else option.default_text,
     )

@@ -32,7 +32,12 @@ def up(
         bool, typer.Option("--example", help="First train the Titanic model, if the registry does not have it.")
     ] = False,
 ) -> None:
-    """Run the whole service on this machine. Ctrl-C stops it."""
+    """Run the whole service on this machine. Ctrl-C stops it.
+
+    Examples:
+        rowcast up
+        rowcast up --workers 4 --port 8000 --data /srv/rowcast
+    """
     _require_unix()
     from rowcast.local.supervisor import Up
     from rowcast.local.up import run
@@ -41,7 +46,11 @@ def up(
 
 
 def demo(port: Port = 5000, workers: Workers = 2, data: DataFolder = Path(".rowcast")) -> None:
-    """Start the service, score the passengers of the Titanic, and stop the service."""
+    """Start the service, score the passengers of the Titanic, and stop the service.
+
+    Examples:
+        rowcast demo
+    """
     _require_unix()
     from rowcast.cli.commands.demo import run
     from rowcast.local.supervisor import Up

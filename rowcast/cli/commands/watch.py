@@ -43,6 +43,10 @@ def watch(
     """Follow a job until it has ended, or all jobs until Ctrl-C.
 
     The exit code is 1 if the job failed or was cancelled.
+
+    Examples:
+        rowcast watch
+        rowcast watch 01a2054e
     """
     with client(url, api_key, data) as service:
         if job_id is None:
@@ -57,7 +61,12 @@ def watch(
 
 
 def open_page(url: Url = None, api_key: ApiKey = None, data: Data = None) -> None:
-    """Open the web page of the service in a browser."""
+    """Open the web page of the service in a browser.
+
+    Examples:
+        rowcast open
+        rowcast open --url https://rowcast.example.org
+    """
     with client(url, api_key, data) as service:
         service.models()  # says that the service cannot be reached, or that the key is wrong
         address = f"{service.url}/"
