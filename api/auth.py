@@ -7,13 +7,16 @@ from structlog.contextvars import bind_contextvars
 
 from api.services import current_services
 from rowcast.api_keys import ApiKey, KeyRing, Role
-from rowcast.errors import BadKeysFile, Forbidden, NoKey, UnknownKey
+from rowcast.errors import BadKeysFile, Forbidden, NoKey, OtherSite, UnknownKey
 from rowcast.logs import logger
 
 _OPEN = re.compile(r"/(health|ready|metrics|openapi\.json|docs|(docs|static)/.*)")
 """Paths that need no API key: those of probes, and public files that contain nothing about users or jobs."""
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def is_open(path: str) -> bool:
@@ -28,9 +31,10 @@ def admit() -> None:
 
     Raises:
         NoKey: the gateway has API keys, and the request has none. UnknownKey: its key is not one of them.
-        RateLimited: the key was used too often.
+        RateLimited: the key was used too often. OtherSite: a page of another site sent the request.
     """
     g.owner, g.scope = "", None
+    _refuse_other_sites()
     services = current_services()
     if services.keys is None or is_open(request.path):
         return
@@ -39,6 +43,16 @@ def admit() -> None:
     g.scope = None if key.role is Role.ADMIN else key.name
     bind_contextvars(key=key.name)
     services.limiter.count(key.name)
+
+
+def _refuse_other_sites() -> None:
+    """Refuses what a page of another site has its reader's browser send. It could otherwise make and delete jobs.
+
+    Raises:
+        OtherSite: the browser says that another site sent it (W3C Fetch Metadata).
+    """
+    if request.method not in _SAFE_METHODS and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise OtherSite("A page of another site sent this request. Open the page of this service, and send it there.")
 
 
 def require_admin() -> None:

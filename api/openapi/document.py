@@ -14,7 +14,7 @@ from api.auth import is_open
 from api.error_responses import HttpProblem, public_types, status_of
 from api.openapi.call_types import PROBLEM, Answer, Call, Content, Parameter, call_of
 from api.web.paths import is_page
-from rowcast.errors import NoKey, RateLimited, RowcastError
+from rowcast.errors import NoKey, OtherSite, RateLimited, RowcastError
 from rowcast.version import VERSION
 
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -32,7 +32,10 @@ def openapi(app: Flask, *, has_keys: bool, prefix: str) -> dict[str, Any]:
         needs_key = has_keys and not is_open(rule.rule)
         (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         view = app.view_functions[rule.endpoint]
-        operation = _operation(rule.endpoint, view.__doc__ or "", call_of(view), schemas, needs_key)
+        errors = [*((NoKey, RateLimited) if needs_key else ()), *((OtherSite,) if method != "GET" else ())]
+        operation = _operation(rule.endpoint, view.__doc__ or "", call_of(view), schemas, errors)
+        if needs_key:
+            operation["security"] = [{name: []} for name in _KEYS]
         variables = [_variable(name) for name in _VARIABLE.findall(rule.rule)]
         operation["parameters"] = variables + operation["parameters"]
         paths.setdefault(_VARIABLE.sub(r"{\1}", rule.rule), {})[method.lower()] = operation
@@ -46,22 +49,22 @@ def openapi(app: Flask, *, has_keys: bool, prefix: str) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: str, about: str, call: Call, schemas: "_Schemas", needs_key: bool) -> dict[str, Any]:
+def _operation(
+    endpoint: str, about: str, call: Call, schemas: "_Schemas", errors: list[type[RowcastError]]
+) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.partition(".")[2],
         "summary": about.partition("\n")[0].rstrip("."),
         "tags": [call.tag],
         "parameters": [_parameter(parameter) for parameter in call.parameters],
         "responses": {str(status): _answer(answer, schemas) for status, answer in call.answers.items()}
-        | _problems([*call.errors, *((NoKey, RateLimited) if needs_key else ())], call),
+        | _problems([*call.errors, *errors], call),
     }
     if call.bodies:
         content = schemas.content(call.bodies, "validation")
         for media, example in call.examples.items():
             content[media]["example"] = example
         operation["requestBody"] = {"required": True, "content": content}
-    if needs_key:
-        operation["security"] = [{name: []} for name in _KEYS]
     return operation
 
 

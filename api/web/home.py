@@ -12,7 +12,7 @@ from api.output.early_response import close_after
 from api.output.responses import wait_for_end
 from api.services import Services, current_services
 from api.url_prefix import prefix
-from api.web.pages import page, problem_of, refuse_other_sites
+from api.web.pages import page, problem_of
 from rowcast.errors import RowcastError, Unavailable
 from rowcast.jobs.actions.submit import new_id
 from rowcast.models.model_manifest import Manifest
@@ -39,7 +39,6 @@ def static_file(file: str) -> Response:
 @blueprint.post("/ui/check")
 def check_file() -> Response:
     """Checks the beginning of a file, and returns the part of the page that shows what was found."""
-    refuse_other_sites()
     services = current_services()
     try:
         source = read_input(services)
@@ -52,7 +51,6 @@ def check_file() -> Response:
 @blueprint.post("/ui/predict")
 def send_file() -> Response:
     """Makes a job of the file in a form, and leads to the job's page."""
-    refuse_other_sites()
     services = current_services()
     try:
         submitted = read_input(services).submit(services, new_id())
@@ -67,7 +65,6 @@ def send_file() -> Response:
 @blueprint.post("/ui/row")
 def send_row() -> Response:
     """Predicts the one row that was typed into the form."""
-    refuse_other_sites()
     services, typed = current_services(), dict(request.form)
     reference = typed.pop("model", "")
     try:

@@ -12,7 +12,7 @@ from api.services import current_services
 from api.url_prefix import prefix
 from api.web.first_rows import bad_rows, first_rows
 from api.web.home import to
-from api.web.pages import page, problem_of, refuse_other_sites
+from api.web.pages import page, problem_of
 from api.web.plot import plots
 from rowcast.errors import OptionValue, RowcastError
 from rowcast.jobs.actions.bulk import ACTIONS, act
@@ -41,7 +41,6 @@ def list_page() -> Response:
 @blueprint.post("/actions")
 def act_from_page() -> Response:
     """Counts the jobs that a filter takes, or acts on them: first the one, then the other, in the same form."""
-    refuse_other_sites()
     given = {name: request.form[name] for name in NAMES if request.form.get(name)}
     action = request.form.get("action", "")
     if action not in ACTIONS:
@@ -60,7 +59,6 @@ def job_page(id: str) -> Response:
 @blueprint.post("/<id>/cancel")
 def cancel_from_page(id: str) -> Response:
     """Cancels the job, and leads back to its page."""
-    refuse_other_sites()
     current_services().jobs.cancel(id, g.scope)
     return to(f"/ui/jobs/{id}")
 
@@ -68,7 +66,6 @@ def cancel_from_page(id: str) -> Response:
 @blueprint.post("/<id>/retry")
 def retry_from_page(id: str) -> Response:
     """Resumes the job, and leads back to its page."""
-    refuse_other_sites()
     current_services().jobs.retry(id, g.scope)
     return to(f"/ui/jobs/{id}")
 
@@ -76,7 +73,6 @@ def retry_from_page(id: str) -> Response:
 @blueprint.post("/<id>/delete")
 def delete_from_page(id: str) -> Response:
     """Deletes the job and its files, and leads to the list of jobs."""
-    refuse_other_sites()
     current_services().jobs.delete(id, g.scope)
     return to("/ui/jobs")
 

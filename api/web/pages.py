@@ -9,12 +9,11 @@ from flask import Flask, Response, g, render_template, request
 from api.error_responses import problem
 from api.url_prefix import prefix
 from api.web.paths import is_page
-from rowcast.errors import Forbidden, RowcastError
+from rowcast.errors import RowcastError
 from rowcast.jobs.states import Status
 
 HTML = "text/html"
 
-_CROSS_SITE = "cross-site"
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
@@ -46,18 +45,6 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 def problem_of(error: RowcastError) -> dict[str, Any]:
     """Returns the problem document of an error, for the template `problem.html`."""
     return {**problem(error.recorded(), prefix()), "request_id": g.get("request_id", "")}
-
-
-def refuse_other_sites() -> None:
-    """Checks that a form comes from our own page. A page elsewhere could otherwise make jobs in a user's name.
-
-    Raises:
-        Forbidden: the browser says that another site sent it.
-    """
-    if request.headers.get("Sec-Fetch-Site") == _CROSS_SITE:
-        raise Forbidden(
-            "This form was sent by a page of another site. Open the page of this service, and use its form."
-        )
 
 
 def moment(ms: int | None) -> str:

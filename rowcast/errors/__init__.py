@@ -13,7 +13,7 @@
     │   └── UnsupportedType
     ├── BadSetting(name, value, takes) · BadKeysFile(file, line, takes)    at the start of a program   (start_errors.py)
     ├── NoKey ── UnknownKey         there is no API key, or an unknown one                      (access_errors.py)
-    ├── Forbidden                   the key is known, and may not do this
+    ├── Forbidden ── OtherSite      the caller may not do this
     ├── RateLimited(limit, retry_after_seconds)
     ├── NotFound ── UnknownJob · UnknownModel                              it never existed
     ├── Gone ── JobDeleted · JobExpired                                    it existed
@@ -42,6 +42,7 @@ from rowcast.errors.access_errors import (
     NotAcceptable,
     NotFound,
     NotRetryable,
+    OtherSite,
     RateLimited,
     UnknownJob,
     UnknownKey,
@@ -108,7 +109,7 @@ __all__ = [
     "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost",
     "LiveUploadsFull", "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoKey", "NoResult",
     "NotAcceptable", "NotFound", "NotJson", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue",
-    "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring",
+    "OtherSite", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring",
     "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut", "TooLarge",
     "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
     "UnknownOption", "Unprocessable", "Unreadable", "UnsupportedType", "WorkerLost", "WrongState", "types",

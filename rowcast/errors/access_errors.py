@@ -30,6 +30,14 @@ class Forbidden(RowcastError):
     remedy = "Use the key of an admin."
 
 
+class OtherSite(Forbidden):
+    """A page of another site had a browser send the request, as its header `Sec-Fetch-Site` says."""
+
+    slug = "other-site"
+    title = "Sent by another site"
+    remedy = "Open the page of this service, and send it there. Programs are not affected."
+
+
 class RateLimited(RowcastError):
     """The API key made more requests in a minute than `ROWCAST_RATE_LIMIT` allows."""
 

@@ -204,6 +204,9 @@ def test_a_form_of_another_site_is_refused(stack: Stack) -> None:
         files = {"file": ("in.csv", b"age,pclass\n25,3\n")}
         answer = http.post("/ui/predict", files=files, headers={"Sec-Fetch-Site": "cross-site"})
         assert (answer.status_code, answer.headers["Content-Type"]) == (403, "text/html; charset=utf-8")
+        answer = http.post("/predict", files=files, headers={"Sec-Fetch-Site": "cross-site"})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (403, "application/problem+json")
+        assert http.get("/jobs", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
 
 
 def test_with_keys_it_asks_for_one_and_keeps_it_for_the_tab(guarded_page: tuple[Page, str]) -> None:
