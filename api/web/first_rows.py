@@ -10,6 +10,7 @@ from rowcast.errors import Restoring, ResultLost
 from rowcast.jobs.job import Job
 
 SHOWN_ROWS = 10
+_SHOWN_COLUMNS = 30
 _READ_BYTES = 256 * 1024
 _CELL_CHARACTERS = 200
 
@@ -29,14 +30,22 @@ def first_rows(services: Services, job: Job) -> FirstRows:
     if not parts.stored or not parts.stored[0].is_stored:
         return FirstRows()
     try:
-        data = next(iter(parts.read(0, 0, PATIENCE_SECONDS)), b"")[:_READ_BYTES]
+        data = next(iter(parts.read(0, 0, PATIENCE_SECONDS)), b"")
     except (FileNotFoundError, Restoring, ResultLost):
         return FirstRows()
     options = job.spec.options
     manifest = services.registry.manifest(job.spec.model.name, job.spec.model.version)
     added = options.added_columns(manifest)
     kept = job.spec.input.columns if job.spec.input and options.output == "joined" else options.key
-    return FirstRows([*kept, *added], _table(data, options.delimiter, len(kept) + len(added)), len(added))
+    columns, found = [*kept, *added], _table(data, options.delimiter, len(kept) + len(added))
+    if len(kept) > _SHOWN_COLUMNS:
+        columns, *found = [_narrow(row, len(added)) for row in (columns, *found)]
+    return FirstRows(columns, found, len(added))
+
+
+def _narrow(row: list[str], added: int) -> list[str]:
+    """Returns the first cells and the added ones of a long row."""
+    return [*row[:_SHOWN_COLUMNS], "…", *row[len(row) - added :]]
 
 
 def bad_rows(services: Services, job: Job) -> list[list[str]]:
@@ -55,6 +64,8 @@ def bad_rows(services: Services, job: Job) -> list[list[str]]:
 
 
 def _table(data: bytes, delimiter: str, columns: int) -> list[list[str]]:
-    """Returns the first rows, with shortened cells. The last row of `data` may be cut off if there are more."""
+    """Returns the first rows, with shortened cells."""
+    if len(data) > _READ_BYTES:
+        data = data[: data.rfind(b"\n", 0, _READ_BYTES) + 1]  # not within a character
     first = islice(rows(data, delimiter, columns), SHOWN_ROWS)
     return [[cell[:_CELL_CHARACTERS] for cell in row] for row in first]

@@ -10,7 +10,7 @@ _BLOCK = 500
 def rows(data: bytes, delimiter: str, expected: int) -> Iterator[list[str]]:
     """Yields the cells of each row. It is fastest for rows with the `expected` number of cells.
 
-    Blank lines are not rows. Not Python's `csv.reader`: that fails at a carriage return outside quotes and at a cell of
+    Blank lines are not rows. Not Python's `csv.reader`: that ends a row at a carriage return, and fails at a cell of
     more than 128 KiB.
     """
     fields = scan.split(data, scan.quoted(data, delimiter), delimiter, expected)
