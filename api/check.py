@@ -18,7 +18,7 @@ from api.output.result_parts import PATIENCE_SECONDS, Parts
 from api.services import Services
 from api.url_prefix import prefix
 from rowcast.csv.rows import rows
-from rowcast.errors import OptionValue, QueueFull
+from rowcast.errors import Gone, NotFound, OptionValue, QueueFull
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.check.answer import (
     SHOWN_FAULTS,
@@ -42,12 +42,12 @@ from rowcast.models.model_manifest import Manifest
 SCORE_SECONDS = 10.0
 """How long a check waits for a worker."""
 
-_SLOT_ROWS = 10_000
+_TELLING_ROWS = 10_000
 """Jobs with fewer rows say too little about how long a larger one takes."""
 
 _LOOKED_AT = 50
 
-_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 def check_response(services: Services, source: FileInput) -> Response:
@@ -64,12 +64,14 @@ def check_of(services: Services, source: FileInput) -> PublicCheck:
         OptionValue: the header `Content-Range` is not valid. The others are those of reading the body.
     """
     is_cut, length_bytes = _range()
-    sample = read_sample(source.blocks, source.request, services.settings, is_cut=is_cut)
+    sample = read_sample(
+        source.blocks, source.request, services.settings, is_cut=is_cut, is_generated=source.is_generated
+    )
     scored = ScoredSample([], [], 0)
     if refusal(sample, source.request) is None and sample.rows:
         scored = _score(services, source.request, sample)
     is_compressed = source.is_compressed or (isinstance(source.blocks, Unpacked) and source.blocks.is_compressed)
-    row_count = _expected_rows(sample, None if is_compressed else length_bytes)
+    row_count = _expected_rows(sample, None if is_compressed or source.is_generated else length_bytes)
     expected: Expected = {"rows": row_count, "seconds": _expected_seconds(services, source.request, row_count)}
     return describe(sample, source.request, scored, expected, lambda one: problem(one, prefix()))
 
@@ -91,8 +93,8 @@ def _range() -> tuple[bool, int | None]:
 
 def _expected_rows(sample: FileSample, length_bytes: int | None) -> int | None:
     """Returns the number of rows, estimated if the file is longer than the sample; None if its length is not known."""
-    if sample.is_whole:
-        return sample.rows
+    if sample.is_ended:
+        return sample.rows_seen
     if length_bytes is None or not sample.rows_seen:
         return None
     return round(length_bytes * sample.rows_seen / sample.bytes_seen)
@@ -100,9 +102,10 @@ def _expected_rows(sample: FileSample, length_bytes: int | None) -> int | None:
 
 def _expected_seconds(services: Services, request: Request, row_count: int | None) -> float | None:
     """Returns how long the newest larger job of the same model version would have taken for as many rows."""
-    jobs, _ = services.jobs.page(_LOOKED_AT, None, JobFilter(Status.SUCCEEDED, str(request.model)), g.scope)
-    for job in jobs:
-        if job.rows_total >= _SLOT_ROWS and job.started_ms and job.finished_ms:
+    taken = JobFilter(Status.SUCCEEDED, str(request.model))
+    jobs, _ = services.jobs.page(_LOOKED_AT, owner=g.scope)  # without the filter, as it could read thousands of records
+    for job in filter(taken.matches, jobs):
+        if job.rows_total >= _TELLING_ROWS and job.started_ms and job.finished_ms:
             seconds = (job.finished_ms - job.created_ms) / 1000
             return None if row_count is None else round(row_count * seconds / job.rows_total, 1)
     return None
@@ -120,6 +123,7 @@ def _score(services: Services, request: Request, sample: FileSample) -> ScoredSa
             "on_error": "skip",
             "max_errors": None,
             "guard_formulas": False,
+            "tags": {},
         }
     )
     hidden = replace(request, options=options, idempotency_key=None, filename=None)
@@ -128,7 +132,9 @@ def _score(services: Services, request: Request, sample: FileSample) -> ScoredSa
         with _hidden_job(services, hidden, content) as job:
             return _read(services, request.manifest, job, sample.delimiter)
     except QueueFull as error:
-        return ScoredSample([], [], 0, warnings=({"type": "not-scored", "message": error.detail},))
+        return _not_scored(error.detail)
+    except (Gone, NotFound):
+        return _not_scored("the job of the first rows was deleted")
 
 
 @contextmanager
@@ -136,19 +142,24 @@ def _hidden_job(services: Services, request: Request, content: bytes) -> Iterato
     """Yields the job of the sample when it has ended, or after `SCORE_SECONDS`. Afterwards the job is deleted."""
     id = new_id()
     with services.notifications.expect(id) as waiter:
-        services.jobs.submit_file(request, [content], id)
         try:
+            services.jobs.submit_file(request, [content], id)
             yield wait_for_end(services, id, waiter, time.monotonic() + SCORE_SECONDS)
         finally:
-            services.jobs.delete(id)
+            services.jobs.discard(id)
+
+
+def _not_scored(why: str) -> ScoredSample:
+    warning: CheckWarning = {"type": "not-scored", "message": f"The first rows were not predicted: {why}."}
+    return ScoredSample([], [], 0, warnings=(warning,))
 
 
 def _read(services: Services, manifest: Manifest, job: Job, delimiter: str) -> ScoredSample:
     if not job.status.is_terminal:
         online = services.workers.count()
-        why = f"no worker scored the first rows within {SCORE_SECONDS:g} s" if online else "no worker is online"
-        warning: CheckWarning = {"type": "not-scored", "message": f"The first rows were not predicted: {why}."}
-        return ScoredSample([], [], 0, warnings=(warning,))
+        return _not_scored(f"no worker did so within {SCORE_SECONDS:g} s" if online else "no worker is online")
+    if job.status is Status.CANCELLED:
+        return _not_scored("their job was cancelled")
     parts = Parts(services, job.id, job.chunks_total)
     predictions, faults = b"", b""
     for number, part in enumerate(parts.stored):
@@ -157,17 +168,19 @@ def _read(services: Services, manifest: Manifest, job: Job, delimiter: str) -> S
             faults += parts.errors(number, PATIENCE_SECONDS) if part.error_bytes else b""
     bad_rows = _bad_rows(faults)
     bad = {row["row"] for row in bad_rows}
-    width, read = len(manifest.outputs or [""]), label_reader(manifest)
-    good = [(row, cells) for row, cells in enumerate(rows(predictions, delimiter, width), start=1) if row not in bad]
+    read = label_reader(manifest)
+    good = [(row, cells) for row, cells in enumerate(rows(predictions, delimiter), start=1) if row not in bad]
     sample: list[SampleRow] = [
         {"row": row, "prediction": read(cells[0]) if manifest.outputs is None else list(map(read, cells))}
         for row, cells in good[:SHOWN_ROWS]
     ]
-    return ScoredSample(sample, bad_rows[:SHOWN_FAULTS], len(bad_rows), job.error)
+    return ScoredSample(
+        sample, bad_rows[:SHOWN_FAULTS], len(bad_rows), job.error, unfit=frozenset(row["column"] for row in bad_rows)
+    )
 
 
 def _bad_rows(lines: bytes) -> list[SampleFault]:
     return [
         {"row": int(row), "column": column, "value": value, "message": text}
-        for row, column, value, text in rows(lines, ",", 4)
+        for row, column, value, text in rows(lines, ",")
     ]

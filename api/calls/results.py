@@ -160,9 +160,10 @@ def _ndjson(job: Job) -> Response:
     manifest = services.registry.manifest(job.spec.model.name, job.spec.model.version)
     stored = takewhile(lambda number: parts.stored[number].is_stored, range(len(parts.stored)))
     scored = (number for number in stored if parts.stored[number].rows)  # without the blank rows at the end
-    whole = (b"".join(parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)) for number in scored)
-    first = next(whole, b"")  # if the store is unavailable, respond with 503 now instead of a broken 200 later
-    lines = ndjson.ndjson(chain([first], whole), job, manifest)
+    read = (parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS) for number in scored)
+    lines = ndjson.ndjson(read, job, manifest)
+    first = next(lines, b"")  # if the store is unavailable, respond with 503 now instead of a broken 200 later
+    lines = chain([first], lines)
     response = Response(lines, content_type=ndjson.MEDIA_TYPE, headers=UNBUFFERED)
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.ndjson")
     return response

@@ -137,7 +137,10 @@ def dry_run(body: Mapping[str, Any] | None = None) -> bool:
     Raises:
         OptionValue: the value is neither `true` nor `false`.
     """
-    return _flag("dry_run", request.args.get("dry_run", (body or {}).get("dry_run", "false")))
+    given = [*request.args.getlist("dry_run"), *([body["dry_run"]] if body and "dry_run" in body else [])]
+    if len(given) > 1:
+        raise OptionValue.at("dry_run", "is given more than once")
+    return _flag("dry_run", given[0] if given else "false")
 
 
 def _flag(name: str, value: object) -> bool:

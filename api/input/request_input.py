@@ -124,6 +124,8 @@ def _json(services: Services) -> RowInput | FileInput:
             raise OptionUnsuitable.at("follow", "is only for files; for one row use `wait`")
         return RowInput(job_request, row_values(body["features"], job_request.manifest))
     _refuse_dialect(job_request.options)
+    if "features" in body:
+        row_values(body["features"], job_request.manifest)
     instances = [body["features"]] if "features" in body else body["instances"]
     return FileInput(job_request, [instances_csv(instances, job_request.manifest)], True, is_dry_run)
 

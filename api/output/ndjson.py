@@ -6,13 +6,13 @@ is null, and so is what JSON cannot write: infinity and NaN.
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 from api.input.decompression import yield_to_other_requests
 from api.output.labels import label_reader
-from rowcast.csv.rows import rows
+from rowcast.csv.rows import rows, whole_rows
 from rowcast.jobs.job import Job
 from rowcast.models.model_manifest import Manifest
 
@@ -21,15 +21,15 @@ MEDIA_TYPE = "application/x-ndjson"
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 """A number as JSON writes it (RFC 8259 section 6)."""
 
-_ROWS = 500
-"""Rows that are written before other requests have their turn."""
+_CELLS = 5_000
+"""Cells that are written before other requests have their turn."""
 
 Writer = Callable[[str], str]
 """Writes a cell as JSON."""
 
 
-def ndjson(parts: Iterable[bytes], job: Job, manifest: Manifest) -> Iterator[bytes]:
-    """Yields the lines of a result. `parts` are the bytes of whole parts, without the header line of the result."""
+def ndjson(parts: Iterable[Iterable[bytes]], job: Job, manifest: Manifest) -> Iterator[bytes]:
+    """Yields the lines of a result. `parts` are those of the result, each in blocks, without the header line."""
     options = job.spec.options
     columns = list(job.spec.input.columns) if job.spec.input and options.output == "joined" else list(options.key)
     added = options.added_columns(manifest)
@@ -37,17 +37,19 @@ def ndjson(parts: Iterable[bytes], job: Job, manifest: Manifest) -> Iterator[byt
     if options.has_error_column:
         writers[-1] = _text_or_null
     names = [json.dumps(name, ensure_ascii=False) for name in (*columns, *added)]
+    rows_at_a_time = max(1, _CELLS // len(names))
     for part in parts:
-        lines: list[str] = []
-        for row in rows(part, options.delimiter, len(names)):
-            cells = row if len(row) == len(names) else _fitted(row, len(columns), len(added))
-            pairs = zip(names, writers, cells, strict=True)
-            lines.append("{" + ",".join(f"{name}:{write(cell)}" for name, write, cell in pairs) + "}\n")
-            if len(lines) == _ROWS:
-                yield "".join(lines).encode()
-                lines.clear()
+        for piece in whole_rows(part, options.delimiter):
+            found = rows(piece, options.delimiter)
+            while block := list(islice(found, rows_at_a_time)):
+                fitted = (row if len(row) == len(names) else _fitted(row, len(columns), len(added)) for row in block)
+                yield "".join(_line(names, writers, row) for row in fitted).encode()
                 yield_to_other_requests()
-        yield "".join(lines).encode()
+
+
+def _line(names: Sequence[str], writers: Sequence[Writer], row: Sequence[str]) -> str:
+    pairs = (f"{name}:{write(cell)}" for name, write, cell in zip(names, writers, row, strict=True))
+    return "{" + ",".join(pairs) + "}\n"
 
 
 def _fitted(row: list[str], columns: int, added: int) -> list[str]:
@@ -66,9 +68,7 @@ def _added_writers(added: Sequence[str], manifest: Manifest) -> list[Writer]:
     read = label_reader(manifest)
 
     def label(cell: str) -> str:
-        value = read(cell) if cell else None
-        is_written = value is not None and (not isinstance(value, float) or math.isfinite(value))
-        return json.dumps(value, ensure_ascii=False) if is_written else "null"
+        return json.dumps(read(cell) if cell else None, ensure_ascii=False)
 
     writers: list[Writer] = [label] * predictions
     return writers + [_number] * (len(added) - predictions)

@@ -30,14 +30,14 @@ def first_rows(services: Services, job: Job) -> FirstRows:
     if not parts.stored or not parts.stored[0].is_stored:
         return FirstRows()
     try:
-        data = next(iter(parts.read(0, 0, PATIENCE_SECONDS)), b"")
+        data = services.files.get_part(job.id, 0, 0, min(_READ_BYTES, parts.stored[0].part_bytes))
     except (FileNotFoundError, Restoring, ResultLost):
         return FirstRows()
     options = job.spec.options
     manifest = services.registry.manifest(job.spec.model.name, job.spec.model.version)
     added = options.added_columns(manifest)
     kept = job.spec.input.columns if job.spec.input and options.output == "joined" else options.key
-    columns, found = [*kept, *added], _table(data, options.delimiter, len(kept) + len(added))
+    columns, found = [*kept, *added], _table(data, options.delimiter, is_cut=parts.stored[0].part_bytes > _READ_BYTES)
     if len(kept) > _SHOWN_COLUMNS:
         columns, *found = [_narrow(row, len(added)) for row in (columns, *found)]
     return FirstRows(columns, found, len(added))
@@ -57,15 +57,15 @@ def bad_rows(services: Services, job: Job) -> list[list[str]]:
     for number, part in enumerate(parts.stored):
         if part.error_bytes and len(found) < SHOWN_ROWS:
             try:
-                found += _table(parts.errors(number, PATIENCE_SECONDS), ",", 4)
+                found += _table(parts.errors(number, PATIENCE_SECONDS), ",")
             except (FileNotFoundError, Restoring, ResultLost):
                 break
     return found[:SHOWN_ROWS]
 
 
-def _table(data: bytes, delimiter: str, columns: int) -> list[list[str]]:
-    """Returns the first rows, with shortened cells."""
-    if len(data) > _READ_BYTES:
-        data = data[: data.rfind(b"\n", 0, _READ_BYTES) + 1]  # not within a character
-    first = islice(rows(data, delimiter, columns), SHOWN_ROWS)
+def _table(data: bytes, delimiter: str, *, is_cut: bool = False) -> list[list[str]]:
+    """Returns the first rows, with shortened cells. `is_cut` means that `data` may end within a row."""
+    if is_cut:
+        data = data[: data.rfind(b"\n") + 1]  # not within a character
+    first = islice(rows(data, delimiter), SHOWN_ROWS)
     return [[cell[:_CELL_CHARACTERS] for cell in row] for row in first]

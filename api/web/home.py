@@ -22,6 +22,8 @@ blueprint = Blueprint("web", __name__, template_folder="templates")
 _STATIC = "web/static"
 _NEWEST = 5
 _ROW_WAIT_SECONDS = 10
+_MODEL_FIELD = ":model"
+"""The field of the row form that names the model; a feature may be called `model`."""
 
 
 @blueprint.get("/")
@@ -66,7 +68,7 @@ def send_file() -> Response:
 def send_row() -> Response:
     """Predicts the one row that was typed into the form."""
     services, typed = current_services(), dict(request.form)
-    reference = typed.pop("model", "")
+    reference = typed.pop(_MODEL_FIELD, "")
     try:
         outcome = _predicted(services, typed_row(services, reference, typed))
     except RowcastError as error:
@@ -100,7 +102,7 @@ def _home(status: int = 200, **values: Any) -> Response:
     except Unavailable as error:
         jobs, workers, reason = [], 0, error.detail
     shown = {"manifest": manifest, "models": models, "jobs": jobs, "workers": workers, "reason": reason}
-    return page("home.html", status, max_bytes=services.settings.max_upload_bytes, **{**shown, **values})
+    return page("home.html", status, model_field=_MODEL_FIELD, **{**shown, **values})
 
 
 def _models(services: Services, chosen: str | None) -> tuple[Manifest | None, list[str], str | None]:

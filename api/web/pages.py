@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, Response, g, render_template, request
 
 from api.error_responses import problem
+from api.output.early_response import close_after
 from api.url_prefix import prefix
 from api.web.paths import is_page
 from rowcast.errors import RowcastError
@@ -31,6 +32,7 @@ def _problem_as_page(response: Response) -> Response:
         return response
     shown = page("error.html", response.status_code, problem=json.loads(response.get_data()))
     shown.headers.extend({name: value for name, value in response.headers.items() if name in _KEPT_HEADERS})
+    close_after(shown)
     return shown
 
 

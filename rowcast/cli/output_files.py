@@ -55,7 +55,7 @@ def outputs_of(inputs: Sequence[str], out: str, *, force: bool) -> dict[str, str
     Raises:
         BadOutput: several inputs have no folder, two of them would have one output, or an output exists.
     """
-    if len(inputs) == 1 and not Path(out).is_dir():
+    if len(inputs) == 1 and not Path(out).is_dir() and not out.endswith("/"):
         require_free(out, force=force)
         return {inputs[0]: out}
     if out == _STDIO or _STDIO in inputs:
@@ -69,6 +69,8 @@ def outputs_of(inputs: Sequence[str], out: str, *, force: bool) -> dict[str, str
         if len(same) > 1:
             raise BadOutput(f"{' and '.join(same)} would both be written to {output}.")
         require_free(output, force=force)
+        if any(Path(output).resolve() == Path(source).resolve() for source in inputs):
+            raise BadOutput(f"{output} is one of the inputs. Name the inputs so that results are not among them.")
     folder.mkdir(parents=True, exist_ok=True)
     return named
 
@@ -78,4 +80,4 @@ def _stem(source: str) -> str:
     for ending in (".gz", ".zip", ".csv", ".tsv", ".txt"):
         if name.lower().endswith(ending):
             name = name[: -len(ending)]
-    return name or source
+    return name or Path(source).name

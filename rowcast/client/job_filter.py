@@ -25,7 +25,7 @@ class JobFilter(TypedDict, total=False):
 class BulkOutcome:
     """What a bulk action did, or would do."""
 
-    #: Jobs that match and that the action can be done to.
+    #: Jobs that match and that the action can be done to; if the service stopped before, those that it came to.
     matched: int
     #: Jobs that it was done to.
     acted: int

@@ -29,7 +29,7 @@ BOOLEAN_PAIRS = {"yes": "no", "y": "n", "t": "f", "on": "off", **dict(zip(TRUE_T
 LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
 """Digits that are text, for example the zip code `01067`: as a number they would lose the zero."""
 
-_WHOLE_NUMBER = re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*")
+_WHOLE_NUMBER = re.compile(r"[ \t]*[+-]?0{0,4000}[0-9]{1,19}[ \t]*")
 
 
 def number(text: str) -> float | None:

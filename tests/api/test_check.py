@@ -158,6 +158,31 @@ def test_a_wrong_option_is_an_error_as_without_the_check(client: httpx.Client, o
     assert response.headers["Content-Type"] == "application/problem+json"
 
 
+def test_a_file_that_would_fail_because_of_its_bad_rows_does_not_fit(client: httpx.Client) -> None:
+    body = b"age,pclass\n25,3\nold,3\n"
+    assert check(client, body)["ok"]
+    assert not check(client, body, on_error="fail")["ok"]
+    assert not check(client, body, max_errors=0)["ok"]
+    assert check(client, body, max_errors=1)["ok"]
+
+
+def test_odd_input_gives_an_answer(client: httpx.Client) -> None:
+    digits = b"1" * 5_000
+    assert not check(client, b"age,pclass\n" + digits + b",3\n")["ok"]
+    packed = gzip.compress(b"age,pclass\n" + b"25,3\n" * 3_000)
+    assert check(client, packed)["expected"]["rows"] == 3_000
+    many = [{"age": 25, "pclass": 3}] * 3_000
+    found = client.post("/predict", json={"instances": many, "dry_run": True}).json()
+    assert (found["ok"], found["expected"]["rows"]) == (True, 3_000)
+    unknown = client.post("/predict", json={"features": {"age": 25, "pclass": 3, "x": 1}, "dry_run": True})
+    assert unknown.status_code == 422
+    twice = client.post("/predict?dry_run=false", json={"features": [25, 3], "dry_run": True})
+    assert twice.status_code == 422
+    twice_packed = gzip.compress(gzip.compress(b"age,pclass\n25,3\n"))
+    headers = {"Content-Range": f"bytes 0-{len(twice_packed) - 1}/999999"}
+    assert check(client, twice_packed, headers)["problem"]["type"].endswith("broken-compression")
+
+
 def test_a_content_range_that_is_not_the_beginning_is_refused(client: httpx.Client) -> None:
     headers = {"Content-Type": "text/csv", "Content-Range": "bytes 5-9/20"}
     response = client.post("/predict", content=b"25,3\n", headers=headers, params={"dry_run": "true"})

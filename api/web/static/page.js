@@ -6,6 +6,9 @@ const prefix = document.body.dataset.prefix;
 const byId = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat("en");
 let stopFollowing = () => {};
+let shows = 0;
+let checks = 0;
+let keyWasTried = false;
 
 document.documentElement.classList.add("script");
 
@@ -20,9 +23,11 @@ function announce(text) {
 
 // Shows a page that was fetched with the key. Without a key the browser could do this itself.
 async function show(url, options = {}, { push = true } = {}) {
+  const turn = ++shows;
   const response = await fetch(url, { ...options, headers: headers(options.headers) });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  const main = page.querySelector("main");
+  if (turn !== shows) return; // another page was asked for in the meantime
+  const main = page.querySelector("main#main");
   if (!main) {
     location.assign(url);
     return;
@@ -30,7 +35,8 @@ async function show(url, options = {}, { push = true } = {}) {
   stopFollowing();
   byId("main").replaceWith(main);
   document.title = page.title;
-  if (push) history.pushState({}, "", response.url);
+  const isForm = options.method === "POST" && !response.redirected; // its address answers no GET
+  if (push && !isForm) history.pushState({}, "", response.url);
   begin();
 }
 
@@ -43,6 +49,9 @@ async function refresh() {
 // The check of the chosen file: its first part is sent, and what comes back is a part of the page.
 
 let chosen = null;
+let uploadKey = "";
+
+const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
 async function check() {
   const form = byId("file-form");
@@ -51,15 +60,20 @@ async function check() {
   const query = new URLSearchParams(options(form));
   const range = chosen.size > part.size ? { "Content-Range": `bytes 0-${part.size - 1}/${chosen.size}` } : {};
   byId("check").textContent = `Checking ${chosen.name} …`;
+  const turn = ++checks;
   try {
     const response = await fetch(`${prefix}/ui/check?${query}`, {
       method: "POST",
       headers: headers({ "Content-Type": "text/csv", ...range }),
       body: part,
     });
-    byId("check").innerHTML = await response.text();
+    const found = await response.text();
+    if (turn !== checks || !byId("check")) return; // another file or option was chosen in the meantime
+    if (found.includes("<html")) throw new Error("not a part of the page");
+    byId("check").innerHTML = found;
   } catch {
-    byId("check").textContent = "The service cannot be reached. Try again.";
+    if (turn !== checks || !byId("check")) return;
+    byId("check").textContent = "The file could not be checked: the service cannot be reached, or refused. Try again.";
     return;
   }
   for (const button of byId("check").querySelectorAll("button[data-option]")) {
@@ -80,12 +94,15 @@ function send(event) {
   event.preventDefault();
   const form = event.target;
   chosen ??= byId("file").files[0];
+  uploadKey ||= newKey();
+  const button = form.querySelector("button:not([type])");
   const request = new XMLHttpRequest();
   const started = performance.now();
   const tell = (text) => {
     byId("upload-text").textContent = text;
   };
   byId("upload").hidden = false;
+  button.disabled = true; // a second click would send the file again
   tell(`Sending ${chosen.name} …`);
   request.upload.addEventListener("progress", ({ loaded, total }) => {
     byId("upload-bar").value = loaded / total;
@@ -93,7 +110,13 @@ function send(event) {
     tell(`${numbers.format(loaded)} of ${numbers.format(total)} bytes sent, about ${Math.ceil(left)} s left`);
   });
   request.addEventListener("load", () => {
-    const answer = JSON.parse(request.responseText);
+    let answer = { title: "Not taken", detail: `The service answered with status ${request.status}.` };
+    try {
+      answer = JSON.parse(request.responseText);
+    } catch {
+      // a proxy's page
+    }
+    button.disabled = false;
     if (request.status < 300) {
       show(`${prefix}/ui/jobs/${answer.id}`);
       return;
@@ -106,16 +129,20 @@ function send(event) {
     box.append(Object.assign(document.createElement("p"), { textContent: answer.detail }));
     byId("check").replaceChildren(box);
   });
-  request.addEventListener("error", () => tell("The connection broke. The file was not taken; send it again."));
+  request.addEventListener("error", () => {
+    button.disabled = false;
+    tell("The connection broke. Look at the list of jobs before you send the file again.");
+  });
   request.open("POST", `${prefix}/predict?${new URLSearchParams(options(form))}`);
   const named = `attachment; filename*=UTF-8''${encodeURIComponent(chosen.name)}`;
-  const all = headers({ "Content-Type": "text/csv", "Content-Disposition": named, "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` });
+  const all = headers({ "Content-Type": "text/csv", "Content-Disposition": named, "Idempotency-Key": uploadKey });
   for (const [name, value] of Object.entries(all)) request.setRequestHeader(name, value);
   request.send(chosen);
 }
 
 function choose(file) {
   chosen = file;
+  uploadKey = newKey();
   announce(`${file.name} chosen`);
   check();
 }
@@ -143,7 +170,8 @@ async function follow(url) {
   } catch {
     if (stop.signal.aborted) return;
   }
-  if (!stop.signal.aborted) setTimeout(refresh, 2000);
+  const again = () => stop.signal.aborted || refresh().catch(() => setTimeout(again, 2000));
+  setTimeout(again, 2000);
 }
 
 function progress({ status, progress: rows }) {
@@ -163,10 +191,15 @@ function progress({ status, progress: rows }) {
 
 async function download(link) {
   const response = await fetch(link.href, { headers: headers() });
+  if (!response.ok) {
+    const problem = await response.json();
+    alert(problem.detail);
+    return;
+  }
   const name = response.headers.get("Content-Disposition")?.match(/filename="?([^";]+)/)?.[1] ?? "result.csv";
   const address = URL.createObjectURL(await response.blob());
   Object.assign(document.createElement("a"), { href: address, download: name }).click();
-  URL.revokeObjectURL(address);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 function begin() {
@@ -183,8 +216,13 @@ function begin() {
   form?.addEventListener("submit", send);
   byId("file")?.addEventListener("change", ({ target }) => target.files[0] && choose(target.files[0]));
   form?.addEventListener("change", ({ target }) => target.id !== "file" && check());
+  if (byId("key-form") && sessionStorage.getItem("rowcast-key") && !keyWasTried) {
+    keyWasTried = true; // the page was loaded anew, and browsers do not send the key by themselves
+    refresh();
+  }
   byId("key-form")?.addEventListener("submit", (event) => {
     event.preventDefault();
+    keyWasTried = true;
     sessionStorage.setItem("rowcast-key", byId("key").value.trim());
     refresh();
   });
@@ -197,7 +235,9 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
   } else if (sessionStorage.getItem("rowcast-key")) {
     event.preventDefault();
-    show(form.action, { method: "POST", body: new FormData(form) });
+    const address = form.getAttribute("action"); // not form.action, as a field may have that name
+    if (form.getAttribute("method") === "get") show(`${address}?${new URLSearchParams(new FormData(form))}`);
+    else show(address, { method: "POST", body: new FormData(form) });
   }
 });
 

@@ -53,7 +53,8 @@ def check(
 def lines(source: str, found: "Check") -> list[str]:
     """Returns what a check found out, line by line."""
     model = f"{found.model['name']}@{found.model['version']}"
-    told = [f"{source} {'fits' if found.ok else 'does not fit'} {model}."]
+    verdict = "fits" if found.ok else "does not fit" if found.problem or found.bad_rows else "could not be tried with"
+    told = [f"{source} {verdict} {model}."]
     delimiter = "tab" if found.delimiter == "\t" else found.delimiter
     told.append(
         _row("file", f"{_size(found.expected)}, delimiter {delimiter!r}, {found.encoding or 'encoding unknown'}")

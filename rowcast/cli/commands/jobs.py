@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rowcast.client.job_filter import JobFilter
 
 
+_LISTED = 20
+
+
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     for command in (status, result, errors, cancel, retry, delete):
@@ -151,7 +154,9 @@ def list_jobs(
         str | None, typer.Option("--since", help="Only jobs made then or later, for example 2026-01-31T09:30Z.")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Only jobs made before then.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number to list.")] = 20,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="Maximum number to list.", show_default=str(_LISTED))
+    ] = None,
     do: Annotated[
         Literal["cancel", "retry", "delete"] | None,
         typer.Option("--do", help="Do this to every job that matches. They are counted first."),
@@ -172,9 +177,11 @@ def list_jobs(
     matching: JobFilter = {"status": status, "model": model, "tag": tag, "since": since, "until": until}
     with client(url, api_key, data) as service:
         if do is not None:
+            if limit is not None:
+                raise typer.BadParameter("--do acts on every job that matches, so it takes no --limit.")
             _act(service, do, matching, is_confirmed=yes)
             return
-        found = list(service.jobs(limit=limit, **matching))
+        found = list(service.jobs(limit=limit or _LISTED, **matching))
     if json:
         print_json([job.raw for job in found])
         return

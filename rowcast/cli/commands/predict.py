@@ -108,6 +108,8 @@ def _predict_one(service: "Client", source: str, out: str, options: "CsvOptions"
 
 def _cancel_or_leave(job: "Job", out: str) -> None:
     """Asks on a terminal whether to cancel the job. A second Ctrl-C, and any other input, leaves it running."""
+    from rowcast.client import ClientError
+
     if sys.stdin.isatty() and sys.stderr.isatty():
         try:
             if typer.confirm("Cancel the job too?", default=False, err=True):
@@ -115,6 +117,8 @@ def _cancel_or_leave(job: "Job", out: str) -> None:
                 return
         except (KeyboardInterrupt, typer.Abort):
             say("")
+        except ClientError as error:  # for example, it has ended
+            fail(error)
     say(f"The job is still running. Download its result with: rowcast result {job.id} -o {_quoted(out)}")
     say(f"Or cancel it with: rowcast cancel {job.id}")
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from rowcast.errors import Gone, NotFound, WrongState
+from rowcast.errors import Gone, NotFound, Unavailable, WrongState
 from rowcast.jobs.actions.jobs import Jobs
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_filter import JobFilter
@@ -16,7 +16,7 @@ Action = Literal["cancel", "retry", "delete"]
 ACTIONS: tuple[Action, ...] = ("cancel", "retry", "delete")
 
 ACT_SECONDS = 20.0
-"""After this time no further job is acted on, so that the response comes before a proxy gives up. Call again then."""
+"""After this time it stops, so that the response comes before a proxy gives up. Call again then."""
 
 _PAGE = 200
 
@@ -37,11 +37,11 @@ class BulkOutcome(TypedDict):
 def act(jobs: Jobs, action: Action, taken: JobFilter, owner: str | None, *, dry_run: bool) -> BulkOutcome:
     """Acts on the jobs of `owner` that `taken` takes, from the newest to the oldest; None means every owner.
 
-    With `dry_run` it only counts them. After `ACT_SECONDS` it only counts the rest: `acted` and `failed` are then fewer
-    than `matched`.
+    With `dry_run` it only counts them. It stops after `ACT_SECONDS`, or if it cannot go on after it has acted on some:
+    `acted` and `failed` are then fewer than `matched`.
 
     Raises:
-        Unavailable: Redis or the store cannot be reached. QueueFull: there is no room for more retries.
+        Unavailable: Redis or the store cannot be reached. QueueFull: there is no room for a retry.
     """
     outcome: BulkOutcome = {"action": action, "dry_run": dry_run, "matched": 0, "acted": 0, "failed": 0}
     calls: dict[Action, Callable[[str, str | None], object]] = {
@@ -52,13 +52,19 @@ def act(jobs: Jobs, action: Action, taken: JobFilter, owner: str | None, *, dry_
     until = time.monotonic() + ACT_SECONDS
     for job in _matching(jobs, action, taken, owner):
         outcome["matched"] += 1
-        if dry_run or time.monotonic() > until:
+        if dry_run:
             continue
+        if time.monotonic() > until:
+            break
         try:
             calls[action](job.id, owner)
             outcome["acted"] += 1
         except (WrongState, Gone, NotFound):
             outcome["failed"] += 1
+        except Unavailable:
+            if not outcome["acted"]:
+                raise
+            break
     return outcome
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from rowcast.errors import JobExpired, QueueFull, Refused, Restoring, Unavailable, UnknownJob
+from rowcast.errors import JobDeleted, JobExpired, QueueFull, Refused, Restoring, Unavailable, UnknownJob
 from rowcast.jobs import job_manifest
 from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
 from rowcast.jobs.actions.submit import Submitted, is_job_id, new_id
@@ -171,6 +171,12 @@ class Jobs:
         self._files.delete_manifest(id)  # first: without it nothing makes the job again
         self._records.delete(id)
         return self._files.delete(id)
+
+    def discard(self, id: str) -> None:
+        """Removes a job of ours that has done its work, as far as Redis and the store can be reached."""
+        for remove in (self._files.delete_manifest, self._records.delete, self._files.delete):
+            with suppress(Unavailable, UnknownJob, JobDeleted):
+                remove(id)
 
     def _make(self, new: NewJob) -> Submitted:
         id, outcome = self._records.make(new)

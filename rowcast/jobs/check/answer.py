@@ -59,7 +59,7 @@ class SampleRow(TypedDict):
     """A row of the sample, counted from 1, and its prediction (a list for several outputs)."""
 
     row: int
-    prediction: Label | list[Label] | None
+    prediction: Label | list[Label | None] | None
 
 
 class SampleFault(TypedDict):
@@ -133,6 +133,8 @@ class ScoredSample:
     problem: Recorded | None = None
     #: The warnings about the sample.
     warnings: tuple[CheckWarning, ...] = ()
+    #: The columns of all bad rows.
+    unfit: frozenset[str] = frozenset()
 
 
 def columns_of(sample: FileSample, request: Request) -> tuple[str, ...]:
@@ -167,7 +169,7 @@ def describe(
     recorded = cast(Recorded, refused.recorded()) if refused else scored.problem
     types = _types(sample, request, columns, scored)
     return {
-        "ok": recorded is None and bool(scored.sample),
+        "ok": recorded is None and bool(scored.sample) and not _has_too_many_bad_rows(request, scored),
         "model": {"name": request.model.name, "version": request.model.version},
         "delimiter": sample.delimiter,
         "decimal": options.decimal,
@@ -184,10 +186,17 @@ def describe(
     }
 
 
+def _has_too_many_bad_rows(request: Request, scored: ScoredSample) -> bool:
+    """Returns whether the job would fail because of the bad rows of the sample."""
+    options = request.options
+    most = 0 if options.on_error == "fail" else options.max_errors
+    return most is not None and scored.bad_count > most
+
+
 def _columns(request: Request, columns: Sequence[str], refused: Refused | None) -> CheckedColumns:
-    features = set(request.manifest.feature_names)
+    features, present = set(request.manifest.feature_names), set(columns)
     nearest = refused.nearest if isinstance(refused, MissingColumns) else {}
-    missing = [name for name in request.manifest.required_names if name not in set(columns)] if columns else []
+    missing = [name for name in request.manifest.required_names if name not in present] if columns else []
     return {
         "matched": [name for name in columns if name in features],
         "missing": [{"name": name, "nearest": nearest.get(name)} for name in missing],
@@ -197,15 +206,16 @@ def _columns(request: Request, columns: Sequence[str], refused: Refused | None) 
 
 def _types(sample: FileSample, request: Request, columns: Sequence[str], scored: ScoredSample) -> list[ColumnType]:
     options, manifest = request.options, request.manifest
-    features = [feature for feature in manifest.features if feature.required and feature.name in set(columns)]
+    present = set(columns)
+    features = [feature for feature in manifest.features if feature.required and feature.name in present]
     cells = column_cells(sample, columns, [feature.name for feature in features]) if sample.rows else {}
-    na_texts, unfit = manifest.na_texts(options.na_values), {row["column"] for row in scored.bad_rows}
+    na_texts = manifest.na_texts(options.na_values)
     return [
         {
             "name": feature.name,
             "kind": feature.kind,
             "seen": seen_kind(cells[feature.name], na_texts, options.decimal),
-            "fits": feature.name not in unfit,
+            "fits": feature.name not in scored.unfit,
         }
         for feature in features
         if feature.name in cells

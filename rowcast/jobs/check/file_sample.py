@@ -35,20 +35,23 @@ class FileSample:
     rows_seen: int
     #: Bytes that were read, decompressed.
     bytes_seen: int
-    #: Whether these are all rows of the file.
-    is_whole: bool
+    #: Whether the file ended within these bytes, so that `rows_seen` are all its rows.
+    is_ended: bool
     #: Why `POST /predict` would refuse these bytes; None if it would not.
     problem: Refused | None
 
 
-def read_sample(blocks: Iterable[bytes], request: Request, settings: Settings, *, is_cut: bool) -> FileSample:
+def read_sample(
+    blocks: Iterable[bytes], request: Request, settings: Settings, *, is_cut: bool, is_generated: bool
+) -> FileSample:
     """Reads the beginning of a file, in blocks of any size.
 
     `is_cut` means that the blocks end before the file does, so an unfinished row at their end is allowed.
+    `is_generated` is that of `UploadReceiver`.
     """
     options = request.options
     chunker = Chunker(
-        delimiter=options.delimiter,
+        delimiter="," if is_generated else options.delimiter,
         header=options.header,
         chunk_bytes=SAMPLE_BYTES,
         chunk_rows=SAMPLE_ROWS,
@@ -57,10 +60,11 @@ def read_sample(blocks: Iterable[bytes], request: Request, settings: Settings, *
         on_header=None,
         features=tuple(request.manifest.feature_names),
         encoding=options.encoding,
+        keeps_blank_rows=is_generated,
     )
-    chunk, is_whole, problem = None, False, None
+    chunk, is_ended, problem = None, False, None
     try:
-        chunk, is_whole = _first_chunk(chunker, blocks, is_cut=is_cut)
+        chunk, is_ended = _first_chunk(chunker, blocks, is_cut=is_cut)
     except Refused as error:
         problem = error
     return FileSample(
@@ -71,13 +75,13 @@ def read_sample(blocks: Iterable[bytes], request: Request, settings: Settings, *
         rows=chunk.rows if chunk else 0,
         rows_seen=max(chunker.rows_total, chunk.rows if chunk else 0),
         bytes_seen=chunker.bytes_total,
-        is_whole=is_whole,
+        is_ended=is_ended,
         problem=problem,
     )
 
 
 def _first_chunk(chunker: Chunker, blocks: Iterable[bytes], *, is_cut: bool) -> tuple[Chunk | None, bool]:
-    """Returns the first rows as a chunk, and whether it has all rows of the file."""
+    """Returns the first rows as a chunk, and whether the file has ended."""
     chunks: list[Chunk] = []
     try:
         for block in blocks:
@@ -86,7 +90,7 @@ def _first_chunk(chunker: Chunker, blocks: Iterable[bytes], *, is_cut: bool) -> 
                 is_cut = True
                 break
     except BrokenCompression:
-        if not is_cut:
+        if not is_cut or not chunker.bytes_total:  # not because it is cut
             raise
     chunks += chunker.flush() if is_cut else chunker.end()
-    return (chunks[0], not is_cut and chunks[0].rows == chunker.rows_total) if chunks else (None, False)
+    return next(iter(chunks), None), not is_cut

@@ -4,11 +4,10 @@ A worker decides whether a cell fits; this only describes the column.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Literal
 
-import numpy as np
-
-from rowcast.csv import scan
+from rowcast.csv.rows import rows
 from rowcast.jobs.check.file_sample import FileSample
 from rowcast.models.cells import boolean_pair, number, whole_number
 
@@ -36,11 +35,7 @@ def column_cells(sample: FileSample, columns: Sequence[str], wanted: Sequence[st
 
     Rows with another number of fields than `columns` are left out.
     """
-    fields = scan.split(sample.data, scan.quoted(sample.data, sample.delimiter), sample.delimiter, len(columns))
-    rows = np.flatnonzero(fields.counts == len(columns))[: max(_FEWEST_ROWS, _MOST_CELLS // max(1, len(wanted)))]
-    cells: dict[str, list[str]] = {}
-    for name in wanted:
-        starts, ends = fields.spans(columns.index(name))
-        places = zip(starts[rows].tolist(), ends[rows].tolist(), strict=True)
-        cells[name] = [scan.text(sample.data[start:end]) for start, end in places]
-    return cells
+    count = max(_FEWEST_ROWS, _MOST_CELLS // max(1, len(columns)))
+    whole = [row for row in islice(rows(sample.data, sample.delimiter), count) if len(row) == len(columns)]
+    places = {name: place for place, name in enumerate(columns)}
+    return {name: [row[places[name]] for row in whole] for name in wanted}

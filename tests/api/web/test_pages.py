@@ -183,6 +183,13 @@ def test_nothing_is_cut_off_on_a_phone_or_at_twice_the_size(
     context.close()
 
 
+def test_long_rows_of_letters_of_several_bytes_are_shown(page: Page, stack: Stack) -> None:
+    row = "25,3," + "ё" * 1_001 + "\n"
+    id = score(stack, ("age,pclass,review\n" + row * 600).encode())
+    page.goto(f"/ui/jobs/{id}")
+    expect(page.get_by_role("region", name="First rows of the result")).to_contain_text("ёёё")
+
+
 def test_the_keyboard_alone_sends_a_row(page: Page) -> None:
     page.goto("/")
     page.get_by_label(re.compile("^age")).focus()
@@ -231,6 +238,13 @@ def test_with_keys_it_asks_for_one_and_keeps_it_for_the_tab(guarded_page: tuple[
     page.get_by_role("button", name="Predict the row").click()
     expect(page.locator(".outcome")).to_have_text("Prediction: 0")
     page.get_by_role("link", name="Jobs").click()
+    page.get_by_label("Status").select_option("succeeded")
+    page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("link", name="a.csv")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("link", name="a.csv")).to_be_visible()
+    page.get_by_label("Every job that matches").select_option("delete")
+    page.get_by_role("button", name="Count them first").click()
+    expect(page.get_by_role("status").first).to_contain_text("2 jobs match")
     another_tab = page.context.new_page()
     assert another_tab.goto("/ui/jobs").status == 401

@@ -50,7 +50,6 @@ def test_a_help_fits_the_terminal(
     rowcast, monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...], columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("TERMINAL_WIDTH", str(columns))
     done = rowcast(*path, "--help")
     assert done.returncode == 0
     assert max(map(len, done.stdout.decode().splitlines())) <= columns
