@@ -13,7 +13,7 @@ def label_reader(manifest: Manifest) -> Read:
     """Returns the function that reads a predicted cell of this model. An infinite number and NaN are None, as in JSON.
 
     The manifest has the classes of a classifier with one output. Of one with several, a text that is written as a
-    number or a boolean is taken for one: a text `7` cannot be told from the number.
+    number or a boolean is taken for one: a text `7` becomes a number.
     """
     if manifest.task == "regression":
         return _number

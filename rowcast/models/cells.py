@@ -35,9 +35,10 @@ _WHOLE_NUMBER = re.compile(r"[ \t]*[+-]?0{0,4000}[0-9]{1,19}[ \t]*")
 def number(text: str) -> float | None:
     """Returns the number that Python's `float` reads, which may be infinite or NaN; None if there is none.
 
-    Underscores, which `float` accepts in `1_000`, are not part of a number, as in pandas.
+    Underscores, which `float` accepts in `1_000`, are not part of a number, nor are digits and blanks beyond ASCII, for
+    example Arabic ones, as in pandas.
     """
-    if "_" in text:
+    if "_" in text or not text.isascii():
         return None
     try:
         return float(text)
@@ -51,7 +52,8 @@ def numbers(texts: Sequence[str]) -> list[float] | None:
         values = [float(text) for text in texts]
     except ValueError:
         return None
-    return None if "_" in "".join(texts) else values
+    joined = "".join(texts)
+    return None if "_" in joined or not joined.isascii() else values
 
 
 def whole_number(text: str) -> int | None:

@@ -173,7 +173,7 @@ class Jobs:
         return self._files.delete(id)
 
     def discard(self, id: str) -> None:
-        """Removes a job of ours that has done its work, as far as Redis and the store can be reached."""
+        """Removes a job that no caller made, whatever its state, as far as Redis and the store can be reached."""
         for remove in (self._files.delete_manifest, self._records.delete, self._files.delete):
             with suppress(Unavailable, UnknownJob, JobDeleted):
                 remove(id)

@@ -45,6 +45,8 @@ def test_numbers_read_at_once_are_those_read_one_by_one(texts):
         ("-12", -12.0, -12),
         ("12.0", 12.0, None),
         ("1_000", None, None),
+        ("\u0661", None, None),
+        ("\u00a01", None, None),
         ("0x10", None, None),
         ("", None, None),
         (str(2**63), float(2**63), None),

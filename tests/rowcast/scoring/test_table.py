@@ -68,7 +68,9 @@ def expected(cell: str, feature: Feature) -> object:
         value = float(cell)
     except ValueError:
         return BAD
-    if "_" in cell or not math.isfinite(value):  # `nan` as pandas does not spell it makes its column text
+    if (
+        "_" in cell or not cell.isascii() or not math.isfinite(value)
+    ):  # `nan` as pandas does not spell it makes its column text
         return BAD
     return value
 
