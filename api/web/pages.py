@@ -11,6 +11,7 @@ from api.output.early_response import close_after
 from api.url_prefix import prefix
 from api.web.paths import is_page
 from rowcast.errors import RowcastError
+from rowcast.jobs.job import Job
 from rowcast.jobs.states import Status
 
 HTML = "text/html"
@@ -20,7 +21,7 @@ _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 def register(app: Flask) -> None:
     """Registers the filters of the templates."""
-    app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters |= {"moment": moment, "name": name}
     app.jinja_env.filters["dictvalues"] = lambda row: list(row.values())
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.after_request(_problem_as_page)
@@ -47,6 +48,12 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 def problem_of(error: RowcastError) -> dict[str, Any]:
     """Returns the problem document of an error, for the template `problem.html`."""
     return {**problem(error.recorded(), prefix()), "request_id": g.get("request_id", "")}
+
+
+def name(job: Job) -> str:
+    """Returns what a job is called: its file's name, or its id if the name has nothing to see."""
+    filename = (job.spec.input.filename or "") if job.spec.input else ""
+    return "".join(filter(str.isprintable, filename)).strip() or job.id
 
 
 def moment(ms: int | None) -> str:

@@ -126,6 +126,14 @@ def test_every_job_that_matches_is_counted_and_then_deleted(page: Page, stack: S
         expect(page.get_by_role("link", name=id)).to_have_count(0)
 
 
+def test_a_file_whose_name_cannot_be_seen_is_called_by_the_jobs_id(page: Page, stack: Stack) -> None:
+    with http_client(stack.url, timeout=90) as http:
+        id = http.post("/predict", files={"file": (" \u200b", SMALL)}).json()["id"]
+    page.goto("/ui/jobs")
+    page.get_by_role("link", name=id).click()
+    expect(page.get_by_role("heading", name=id)).to_be_visible()
+
+
 def test_a_filter_that_is_wrong_says_so(page: Page) -> None:
     page.goto("/ui/jobs?since=yesterday")
     expect(page.get_by_role("alert")).to_contain_text("since")
