@@ -10,14 +10,14 @@ from typing_extensions import TypedDict
 
 from api.input.filter_parsing import FILTER, FilterDocument, read_filter
 from api.input.filter_parsing import NAMES as FILTER_NAMES
-from api.input.json_rows import parse
+from api.input.json_rows import read_json
 from api.input.option_parsing import WAIT, query_wait
-from api.input.request_body import BODY_ERRORS, read_whole
+from api.input.request_body import BODY_ERRORS
 from api.openapi.call_types import JSON, Answer, Call, documented, query
 from api.output.responses import LOOKUP_ERRORS, job_document, job_response, own_job, wait_for_end
 from api.services import current_services
 from api.url_prefix import prefix
-from rowcast.errors import BodyShape, OptionValue, Unavailable, Unprocessable, UnsupportedType, WrongState
+from rowcast.errors import BodyShape, OptionValue, Unavailable, Unprocessable, WrongState
 from rowcast.jobs.actions.bulk import ACTIONS, Action, BulkOutcome, act
 from rowcast.jobs.actions.submit import is_job_id
 from rowcast.jobs.job_filter import JobFilter
@@ -133,9 +133,7 @@ def delete_job(id: str) -> Response:
 
 
 def _bulk_request() -> tuple[Action, JobFilter, bool]:
-    if request.mimetype != "application/json":
-        raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not supported; send application/json.")
-    match parse(read_whole(current_services().settings)):
+    match read_json(current_services().settings):
         case {"action": str(action), "filter": dict(taken), **rest} if action in ACTIONS and rest.keys() <= {"dry_run"}:
             dry_run = rest.get("dry_run", False)
             if not isinstance(dry_run, bool):

@@ -1,11 +1,11 @@
 """`/models`: list models and their versions, and move aliases."""
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 from typing_extensions import TypedDict
 
 from api.auth import require_admin
-from api.input.json_rows import parse
-from api.input.request_body import BODY_ERRORS, read_whole
+from api.input.json_rows import read_json
+from api.input.request_body import BODY_ERRORS
 from api.openapi.call_types import JSON, Answer, Call, documented
 from api.services import current_services
 from rowcast.errors import (
@@ -16,7 +16,6 @@ from rowcast.errors import (
     RowcastError,
     Unavailable,
     UnknownModel,
-    UnsupportedType,
 )
 from rowcast.logs import logger
 from rowcast.models.model_manifest import Manifest
@@ -99,9 +98,7 @@ def put_alias(name: str, alias: str) -> Response:
 
 
 def _version_of_body() -> str:
-    if request.mimetype != "application/json":
-        raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not supported; send application/json.")
-    body = parse(read_whole(current_services().settings))
+    body = read_json(current_services().settings)
     if not isinstance(body, dict) or body.keys() != {"version"} or not isinstance(body["version"], str):
         raise BodyShape.at("body", 'must be for example {"version": "2"}, with the version as text')
     return body["version"]

@@ -4,11 +4,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from flask import request
+
+from api.input.request_body import read_whole
 from rowcast.csv.write import csv_row
-from rowcast.errors import BodyShape, NotJson, RowValues, TooLarge
+from rowcast.errors import BodyShape, NotJson, RowValues, TooLarge, UnsupportedType
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.row_values import csv_value, row_values
 from rowcast.models.valid_names import shown
+from rowcast.settings import Settings
 
 MAX_INSTANCES = 10_000
 
@@ -32,6 +36,17 @@ def parse(text: bytes, where: str = "The body") -> Any:
         raise NotJson(f"{where} is nested too deeply.") from None
     except ValueError as error:
         raise NotJson(f"{where} is not JSON: {error}.") from None
+
+
+def read_json(settings: Settings) -> Any:
+    """Returns the JSON value that the request's body is.
+
+    Raises:
+        UnsupportedType: the content type is another one. NotJson, TooLarge: as `parse` and `read_whole`.
+    """
+    if request.mimetype != "application/json":
+        raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not supported; send application/json.")
+    return parse(read_whole(settings))
 
 
 def instances_csv(instances: Any, manifest: Manifest) -> bytes:

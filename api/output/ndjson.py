@@ -31,7 +31,7 @@ Writer = Callable[[str], str]
 def ndjson(parts: Iterable[Iterable[bytes]], job: Job, manifest: Manifest) -> Iterator[bytes]:
     """Yields the lines of a result. `parts` are those of the result, each in blocks, without the header line."""
     options = job.spec.options
-    columns = list(job.spec.input.columns) if job.spec.input and options.output == "joined" else list(options.key)
+    columns = job.spec.kept_columns
     added = options.added_columns(manifest)
     writers = [*_input_writers(columns, manifest), *_added_writers(added, manifest)]
     if options.has_error_column:

@@ -36,7 +36,7 @@ def first_rows(services: Services, job: Job) -> FirstRows:
     options = job.spec.options
     manifest = services.registry.manifest(job.spec.model.name, job.spec.model.version)
     added = options.added_columns(manifest)
-    kept = job.spec.input.columns if job.spec.input and options.output == "joined" else options.key
+    kept = job.spec.kept_columns
     columns, found = [*kept, *added], _table(data, options.delimiter, is_cut=parts.stored[0].part_bytes > _READ_BYTES)
     if len(kept) > _SHOWN_COLUMNS:
         columns, *found = [_narrow(row, len(added)) for row in (columns, *found)]

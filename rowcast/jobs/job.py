@@ -67,6 +67,13 @@ class Spec(BaseModel):
     #: Length of the result's header line in bytes. The line is a separate file, next to the parts.
     header_bytes: int = 0
 
+    @property
+    def kept_columns(self) -> tuple[str, ...]:
+        """The columns of the input that come back with the result."""
+        if self.options.output == "joined" and self.input is not None:
+            return self.input.columns
+        return self.options.key
+
 
 class RowResult(TypedDict):
     """The prediction of one row (a list for several outputs); probabilities and scores if the request asks for them.
