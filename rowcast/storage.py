@@ -6,6 +6,7 @@ Objects in a folder survive a killed process; whether they survive a power cut d
 
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,15 +111,16 @@ class Storage:
                     file.unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Writes, reads and removes a small object.
+        """Writes, reads and removes a small object of its own, so that two checks may run at the same time.
 
         Raises:
             Unavailable: one of these fails.
         """
-        self.put(".check", b"ok")
-        if self.get(".check") != b"ok":
+        key = f".check-{uuid.uuid4().hex}"
+        self.put(key, b"ok")
+        if self.get(key) != b"ok":
             raise StoreUnavailable(f"The store {self.location} returned other bytes than were written.")
-        self.delete(".check")
+        self.delete(key)
 
 
 def _open(location: str, folder: Path | None) -> ObjectStore:

@@ -1,5 +1,6 @@
 """Storage in a folder."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rowcast.storage import Storage
@@ -16,3 +17,11 @@ def test_partial_writes_of_a_killed_process_are_deleted(tmp_path: Path) -> None:
     assert not (tmp_path / "store" / "jobs" / "a").exists()
     storage.put("jobs/a/0", b"y")
     assert storage.get("jobs/a/0") == b"y"
+
+
+def test_checks_at_the_same_time_do_not_disturb_each_other_and_leave_nothing(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path / "store"))
+    with ThreadPoolExecutor(8) as threads:
+        for _ in threads.map(lambda _: storage.check(), range(400)):
+            pass
+    assert not list((tmp_path / "store").iterdir())
