@@ -1,4 +1,7 @@
-"""Starts the gateway: `python -m api [--host HOST] [--port PORT | --fd FD]`. The rest comes from the settings."""
+"""Starts the gateway: `python -m api [--host HOST] [--port PORT | --fd FD] [--grace SECONDS]`.
+
+The rest comes from the settings.
+"""
 
 import argparse
 import resource
@@ -6,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from api.server import Server
+from api.server import GRACE_SECONDS, Server
 from rowcast.api_keys import KeyRing
 from rowcast.errors import RowcastError
 from rowcast.logs import logger, set_up
@@ -21,6 +24,12 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5000)
     parser.add_argument("--fd", type=int, help="file descriptor of a listening socket, instead of host and port")
+    parser.add_argument(
+        "--grace",
+        type=int,
+        default=GRACE_SECONDS,
+        help=f"time for running requests to end after SIGTERM, in seconds (default: {GRACE_SECONDS})",
+    )
     options = parser.parse_args()
     try:
         settings = Settings.read()
@@ -32,7 +41,7 @@ def main() -> int:
         _log_access(keys)
         _allow_open_files()
         keep_memory(32 * MIB)
-        Server(settings, bind).run()
+        Server(settings, bind, options.grace).run()
     except RowcastError as error:
         print(error.detail, file=sys.stderr)
         return 2

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import gevent
 import uuid_utils
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.ggevent import GeventWorker
@@ -20,13 +21,14 @@ KEEP_ALIVE_SECONDS = 75
 """Longer than load balancers usually keep idle connections, so that the load balancer closes first."""
 
 GRACE_SECONDS = 5
+"""How long running requests may go on after SIGTERM, if the caller does not say otherwise."""
 BACKLOG = 2048
 
 
 class Server(BaseApplication):
     """gunicorn with the options below. Its own configuration files and environment variables are not read."""
 
-    def __init__(self, settings: Settings, bind: str) -> None:
+    def __init__(self, settings: Settings, bind: str, grace_seconds: int = GRACE_SECONDS) -> None:
         self._settings = settings
         self._options = {
             "bind": [bind],
@@ -35,7 +37,7 @@ class Server(BaseApplication):
             "workers": 1,
             "worker_connections": CONNECTIONS,
             "keepalive": KEEP_ALIVE_SECONDS,
-            "graceful_timeout": GRACE_SECONDS,
+            "graceful_timeout": grace_seconds,
             "timeout": 60,
             "backlog": BACKLOG,
             # gunicorn 27 opens a control socket in the home directory by default.
@@ -68,7 +70,27 @@ class Server(BaseApplication):
 
 
 class ProblemWorker(GeventWorker):
-    """A gevent worker that sends problem documents for requests that gunicorn refuses before the application runs."""
+    """A gevent worker that sends problem documents for requests that gunicorn refuses before the application runs.
+
+    At a stop it closes the connections on which no request is running. gunicorn would wait for their callers.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._waits: set[_RequestWait] = set()
+
+    def timeout_ctx(self) -> "_RequestWait":
+        """Returns the context in which a connection waits for its next request."""
+        return _RequestWait(self._waits, self.cfg.keepalive if self.alive else 0)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Does what gunicorn's does at SIGTERM, and closes the connections without a request."""
+        super().handle_exit(sig, frame)
+        gevent.get_hub().loop.run_callback(self._end_waits)
+
+    def _end_waits(self) -> None:
+        for wait in list(self._waits):
+            wait.end()
 
     def handle_request(self, listener_name: str, req: Any, sock: Any, addr: Any) -> None:
         """Does what gunicorn's does, but sends head and body in one packet."""
@@ -81,6 +103,27 @@ class ProblemWorker(GeventWorker):
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Does what gunicorn's does, through a socket that turns the HTML page into a problem document."""
         super().handle_error(req, _ProblemSocket(client, self.app.url_prefix), addr, exc)
+
+
+class _RequestWait(gevent.Timeout):
+    """The wait of a connection for its next request. When the time is over, the connection is closed."""
+
+    def __init__(self, waits: "set[_RequestWait]", seconds: float) -> None:
+        super().__init__(seconds, False)
+        self._waits, self._greenlet = waits, gevent.getcurrent()
+
+    def __enter__(self) -> "_RequestWait":
+        self._waits.add(self)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> bool | None:
+        self._waits.discard(self)
+        return bool(super().__exit__(*raised))
+
+    def end(self) -> None:
+        """Ends the wait as if the time were over. Call it from gevent's loop, where no connection is at work."""
+        self._greenlet.throw(self)
 
 
 class _JoiningSocket:

