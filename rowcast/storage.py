@@ -111,7 +111,7 @@ class Storage:
                     file.unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Writes, reads and removes a small object of its own, so that two checks may run at the same time.
+        """Writes, reads and removes a small object under a new key, so that two checks may run at the same time.
 
         Raises:
             Unavailable: one of these fails.
