@@ -23,10 +23,10 @@ def test_more_rows_than_are_read_at_a_time() -> None:
     assert list(rows(data, ";")) == [[str(number), "x"] for number in range(1_234)] + [["odd"]]
 
 
-@pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_pieces_end_where_rows_end(size: int) -> None:
-    data = b'1,"a\nb"\n2,c\n' * 50_000 + b"3,d"
-    blocks = [data[start : start + size] for start in range(0, len(data) if size > 1 else 200, size)]
+@pytest.mark.parametrize(("size", "repeats"), [(1, 20), (7, 500), (100_000, 50_000)])
+def test_pieces_end_where_rows_end(size: int, repeats: int) -> None:
+    data = b'1,"a\nb"\n2,c\n' * repeats + b"3,d"
+    blocks = [data[start : start + size] for start in range(0, len(data), size)]
     pieces = list(whole_rows(blocks, ","))
     assert b"".join(pieces) == b"".join(blocks)
     assert [row for piece in pieces for row in rows(piece, ",")] == list(rows(b"".join(blocks), ","))
