@@ -69,7 +69,7 @@ def add(
             targets=options.targets,
             say=say,
             progress=progress,
-            seconds_alone=options.single_row_seconds,
+            alone=options.alone,
         )
         completed = _with_metrics(rehearsal, options.targets, trained_with, say)
         manifest = register(registry, name, data, completed, rehearsal.golden, own=own)

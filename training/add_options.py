@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from rowcast.models.model_manifest import Kind
-from training.rehearsal.checks.single_rows import SECONDS
+from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows
 from training.sample.sample import Dialect
 
 Versions = Literal["strict", "warn"]
@@ -43,8 +43,8 @@ class AddOptions:
     versions: Versions = "strict"
     """With "warn", a pickle of another scikit-learn `MAJOR.MINOR` is registered too."""
 
-    single_row_seconds: float = SECONDS
-    """Time in which the script, and then the service, predicts rows of the sample one by one."""
+    alone: SingleRows = SINGLE_ROWS
+    """How many rows of the sample the script, and then the service, predicts one by one."""
 
     @property
     def targets(self) -> list[str]:

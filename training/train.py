@@ -20,7 +20,7 @@ from training.fitting.pipelines import asked_task, recipe
 from training.fitting.target import Target, read_target
 from training.fitting.training_file import CsvFile, read_csv
 from training.registration import Training, draft, register
-from training.rehearsal.checks.single_rows import SECONDS
+from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows
 from training.rehearsal.rehearsal import rehearse
 from training.sample.sample import Dialect, read_sample
 
@@ -35,13 +35,13 @@ def train(
     estimator: str = DEFAULT_FAMILY,
     aliases: Sequence[str] = (),
     say: Say = silent,
-    seconds_alone: float = SECONDS,
+    alone: SingleRows = SINGLE_ROWS,
 ) -> Manifest:
     """Fits a pipeline to predict the column `target`, measures it, and registers it as the next version.
 
     It is measured on a fifth of the rows, which are held out, and then fitted again on all of them. If no `features`
     are named, all other columns are features. `say` gets each step, and what is unusual about the data, as a sentence.
-    The alias `latest` moves to the new version, and so do `aliases`. `seconds_alone` is as in `rehearse`.
+    The alias `latest` moves to the new version, and so do `aliases`. `alone` is as in `rehearse`.
 
     Raises:
         NotFound: there is no such file.
@@ -69,7 +69,7 @@ def train(
         names,
         lambda **found: draft(fitted, training=facts, metrics=metrics, **found),
         say=silent,
-        seconds_alone=seconds_alone,
+        alone=alone,
     )
     manifest = register(registry, name, pickle.dumps(fitted, protocol=5), rehearsal.draft, rehearsal.golden)
     for alias in aliases:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from feature_kinds import Kind
 from reference import predict, script
+from registering import FEW_ALONE
 
 from rowcast.csv.chunker import Chunker
 from rowcast.errors import RowcastError
@@ -119,7 +120,7 @@ def register(folder: Path, model: Any, sample: Path, read: Reading, target: str 
     file = folder / "model.pkl"
     file.write_bytes(pickle.dumps(model))
     registry = Registry(Storage(str(folder / "models")))
-    options = AddOptions(target=target, single_row_seconds=0, **read.for_rowcast)
+    options = AddOptions(target=target, alone=FEW_ALONE, **read.for_rowcast)
     manifest = add(file, "m", registry, sample, options)
     return ModelCache(registry, "strict").get("m", manifest.version)
 

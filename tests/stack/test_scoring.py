@@ -16,6 +16,7 @@ import pytest
 import sklearn
 from own_code import pickle_here
 from programs import ROOT, Stack, until
+from registering import FEW_ALONE
 from scored import submit, wait
 
 from rowcast import Client
@@ -153,7 +154,7 @@ def test_titanic_joined_is_the_inputs_bytes_and_the_models_predictions(
 def test_flights_come_back_whole_and_exact(
     client: httpx.Client, registry: Registry, flights: bytes, flights_cut: Path
 ) -> None:
-    train(flights_cut, "late", "flights", registry, seconds_alone=0)
+    train(flights_cut, "late", "flights", registry, alone=FEW_ALONE)
     flights = b"".join(flights.splitlines(keepends=True)[: MANY_ROWS + 1])
     job, result = score(client, flights, model="flights", probabilities=True)
     assert job["progress"]["rows_done"] == job["progress"]["rows_total"] == MANY_ROWS
@@ -174,7 +175,7 @@ def test_a_linear_model_and_a_regressor_are_exact_over_chunks(
 ) -> None:
     target = "dep_delay" if estimator.endswith("regressor") else "late"
     features = ["month", "day", "sched_dep_time", "sched_arr_time", "distance", "carrier", "origin"]
-    train(flights_cut, target, estimator, registry, features=features, estimator=estimator, seconds_alone=0)
+    train(flights_cut, target, estimator, registry, features=features, estimator=estimator, alone=FEW_ALONE)
     data = b"".join(flights.splitlines(keepends=True)[: MANY_ROWS + 1])
     job, result = score(client, data, model=estimator, output="predictions", key="flight,tailnum")
     model = opened(registry, estimator)

@@ -9,6 +9,7 @@ from functools import cache
 
 import pandas as pd
 import pytest
+from registering import FEW_ALONE
 
 from rowcast.errors import NotFound, Unprocessable
 from rowcast.models.estimator_names import FAMILIES
@@ -28,7 +29,7 @@ MIXED = ["sex", "age", "alone", "pclass", "name"]
 
 def train(*arguments, **options):
     """Trains with a short rehearsal: single rows have other tests (`test_rehearsal.py`)."""
-    return train_with_long_rehearsal(*arguments, seconds_alone=0, **options)
+    return train_with_long_rehearsal(*arguments, alone=FEW_ALONE, **options)
 
 
 def opened(registry, reference):

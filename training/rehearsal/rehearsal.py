@@ -25,7 +25,7 @@ from training.rehearsal.checks.chunk_cuts import BLOCK_ROWS, chunk_cuts
 from training.rehearsal.checks.missing_values import allow_gaps
 from training.rehearsal.checks.other_files import allow_for_other_types
 from training.rehearsal.checks.rows_as_json import require_same_as_json
-from training.rehearsal.checks.single_rows import SECONDS, in_time, rows_alone
+from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows, in_time, rows_alone
 from training.rehearsal.checks.unseen_categories import allow_unseen
 from training.rehearsal.golden_rows import golden_sample
 from training.rehearsal.representation import choose
@@ -37,9 +37,6 @@ from training.sample.unused_columns import unused_features
 
 MAX_ROWS = 10_000
 """Maximum rows of the sample that are predicted. The types of its columns come from all rows."""
-
-MIN_SERVED_ROWS = 8
-"""Minimum single rows that the service predicts. With 5,000 features, each takes half a second."""
 
 Progress = Callable[[str, int, int], None]
 """Is called with the name of the task, the number of steps done, and the number of all steps."""
@@ -58,12 +55,12 @@ def rehearse(
     targets: Sequence[str] = (),
     say: Callable[[str], None],
     progress: Progress = no_progress,
-    seconds_alone: float = SECONDS,
+    alone: SingleRows = SINGLE_ROWS,
 ) -> Rehearsal:
     """Finds a representation in which script and service agree.
 
-    `draft` makes a manifest's draft from keyword arguments of `Draft`. The script and the service each predict single
-    rows of the sample for `seconds_alone`, at most all of them (`single_rows.py`).
+    `draft` makes a manifest's draft from keyword arguments of `Draft`. `alone` says how many
+    single rows of the sample the script and the service predict.
 
     Raises:
         Unprocessable: no script works, no representation agrees, or predictions depend on the neighbouring rows.
@@ -74,7 +71,7 @@ def rehearse(
         some = frame if len(frame) <= MAX_ROWS else frame.head(MAX_ROWS)
         if len(some) < len(frame):
             say(f"Rehearsing with the first {MAX_ROWS:,} of {len(frame):,} rows.")
-        notes = require_independent_rows(script, some, seconds_alone)
+        notes = require_independent_rows(script, some, alone)
         described = describe_features(script, sample)
         facts = describe(estimator, script.answers(some.head(100)), targets)
         made = draft(
@@ -90,7 +87,7 @@ def rehearse(
         allow_gaps(rehearsal, some, say, lambda done, every: progress("Rows with a missing value", done, every))
         allow_unseen(rehearsal)
         _allow_absence(rehearsal, say)
-        _finish(rehearsal, seconds_alone)
+        _finish(rehearsal, alone)
     return rehearsal
 
 
@@ -136,16 +133,17 @@ _IF_CUT = (
 )
 
 
-def _finish(rehearsal: Rehearsal, seconds_alone: float) -> None:
+def _finish(rehearsal: Rehearsal, alone: SingleRows) -> None:
     """Compares again, with the model and the chunks as a worker has them, and predicts the golden sample."""
     model = without_names(as_loaded(manifest_of(rehearsal.draft), copy.deepcopy(rehearsal.script.estimator)))
     found, name = rehearsal.compare(model, rounding_from=1), rehearsal.sample.name
     if found is not None:
         raise Unprocessable(f"The service cannot predict what your script predicts: {found.said(name)}. {_IF_LOADED}")
     script, trial = rehearsal.script, rehearsal.trials[0]
-    alone = in_time(rows_alone(script.read(trial.data), trial.answers["predict"]), seconds_alone, MIN_SERVED_ROWS)
+    ordered = rows_alone(script.read(trial.data), trial.answers["predict"])
+    single = in_time(ordered, alone.seconds, alone.by_service)
     served = []
-    for start, stop in chain(_chunks(len(trial.rows)), ((row, row + 1) for row in alone)):
+    for start, stop in chain(_chunks(len(trial.rows)), ((row, row + 1) for row in single)):
         if stop - start == 1:
             served.append(start)
         found = compared(model, trial.cut(np.arange(start, stop), script.dialect.delimiter), script)

@@ -20,7 +20,7 @@ from rowcast.models.model_manifest import Draft, Golden
 from rowcast.scoring.golden_sample import GoldenSample
 from training.add_model import add
 from training.add_options import AddOptions
-from training.rehearsal.checks.single_rows import MIN_ROWS, in_time, rows_alone
+from training.rehearsal.checks.single_rows import SingleRows, in_time, rows_alone
 from training.rehearsal.golden_rows import GAP_ROWS
 from worker.model_cache import ModelCache
 
@@ -105,7 +105,7 @@ def test_neighbours_by_brute_force_are_refused_with_what_to_use_instead(register
     with pytest.raises(Unprocessable, match=r"Batch-dependent step: .*algorithm='kd_tree'"):
         register(model, sample + 0.01)
     model = KNeighborsRegressor(5, algorithm="kd_tree", weights="distance").fit(sample, target)
-    assert register(model, sample + 0.01, single_row_seconds=0)[0].task == "regression"
+    assert register(model, sample + 0.01, alone=SingleRows(seconds=0))[0].task == "regression"
 
 
 def test_a_step_that_fills_gaps_from_the_rows_before_is_refused(register):
@@ -218,7 +218,7 @@ def test_each_value_of_a_column_is_predicted_alone(register):
     sample = pd.DataFrame({"town": towns, "size": np.arange(ROWS * 10) % 7})
     model = make_pipeline(FunctionTransformer(codes_in_order), LinearRegression()).fit(sample, np.arange(ROWS * 10))
     with pytest.raises(Unprocessable, match=r"Batch-dependent step: .*row 778 of the sample"):
-        register(model, sample, single_row_seconds=0)
+        register(model, sample, alone=SingleRows(seconds=0))
 
 
 def test_every_row_is_predicted_alone_if_there_is_time():
@@ -227,5 +227,5 @@ def test_every_row_is_predicted_alone_if_there_is_time():
     order = rows_alone(frame, np.arange(100) % 3)
     assert sorted(order) == list(range(100))
     assert 41 in order[:5]
-    assert list(in_time(order, 0)) == order[:MIN_ROWS]
-    assert list(in_time(order, 3600)) == order
+    assert list(in_time(order, 0, 32)) == order[:32]
+    assert list(in_time(order, 3600, 32)) == order

@@ -11,7 +11,7 @@ from rowcast.errors import Unprocessable
 from rowcast.exception_text import one_line_with_type
 from training.rehearsal.checks.chunk_cuts import BLOCK_ROWS, chunk_cuts
 from training.rehearsal.checks.neighbours import REMEDY, looks_by_brute_force
-from training.rehearsal.checks.single_rows import SECONDS, in_time, rows_alone
+from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows, in_time, rows_alone
 from training.rehearsal.compare import Difference, difference, is_rounding, taken
 from training.rehearsal.users_script import Answers, Script
 
@@ -23,10 +23,10 @@ ROUNDING_NOTE = (
 _MESSAGE_CHARACTERS = 200
 
 
-def require_independent_rows(script: Script, frame: pd.DataFrame, seconds_alone: float = SECONDS) -> list[str]:
+def require_independent_rows(script: Script, frame: pd.DataFrame, alone: SingleRows = SINGLE_ROWS) -> list[str]:
     """Compares the script's predictions of the whole frame with those of pieces and of single rows.
 
-    Every row is predicted by itself if `seconds_alone` are enough, otherwise as many as possible (`single_rows.py`).
+    Every row is predicted by itself if the time is enough, otherwise as many as possible (`single_rows.py`).
 
     Returns:
         Sentences for the notes of the manifest.
@@ -43,8 +43,8 @@ def require_independent_rows(script: Script, frame: pd.DataFrame, seconds_alone:
         )
     whole = script.answers(frame)
     rounds = False
-    alone = in_time(rows_alone(frame, whole["predict"]), seconds_alone)
-    for start, stop in chain(_pieces(len(frame)), ((row, row + 1) for row in alone)):
+    single = in_time(rows_alone(frame, whole["predict"]), alone.seconds, alone.by_script)
+    for start, stop in chain(_pieces(len(frame)), ((row, row + 1) for row in single)):
         try:
             piece = script.answers(frame.iloc[start:stop].reset_index(drop=True))
         except Exception as error:

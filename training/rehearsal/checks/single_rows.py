@@ -3,17 +3,29 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-MIN_ROWS = 32
-"""Minimum rows that the script predicts one by one, however long that takes."""
 
-SECONDS = 2.0
-"""Time in which further rows are predicted one by one. Each takes from some milliseconds to some ten."""
+class SingleRows(NamedTuple):
+    """How many rows of the sample are predicted one by one, by the script and then by the service."""
+
+    #: Time in which further rows are predicted, in seconds. Each takes from some milliseconds to some ten.
+    seconds: float = 2.0
+    #: Minimum rows for the script, however long that takes.
+    by_script: int = 32
+    #: Minimum rows for the service. With 5,000 features, each takes half a second.
+    by_service: int = 8
+
+
+SINGLE_ROWS = SingleRows()
+"""As many as `rowcast models add` and `rowcast train` predict."""
+
+_SPREAD_ROWS = 32
+"""How many rows spread over the frame are among the first."""
 
 _COLUMNS = 50
 """Maximum columns with few values. For each value of these, a row comes early."""
@@ -41,7 +53,7 @@ def rows_alone(frame: pd.DataFrame, predicted: Any) -> list[int]:
     return list(dict.fromkeys([*by_turns, *range(rows)]))
 
 
-def in_time(rows: Sequence[int], seconds: float, min_rows: int = MIN_ROWS) -> Iterator[int]:
+def in_time(rows: Sequence[int], seconds: float, min_rows: int) -> Iterator[int]:
     """Yields the first `min_rows` rows, and further ones until the time is over."""
     end = monotonic() + seconds
     for count, row in enumerate(rows):
@@ -57,7 +69,7 @@ def _columns_of_few_values(frame: pd.DataFrame) -> Iterator[Any]:
 
 
 def _spread(rows: NDArray[np.int64]) -> list[int]:
-    return [int(row) for row in rows[:: max(1, len(rows) // MIN_ROWS)]]
+    return [int(row) for row in rows[:: max(1, len(rows) // _SPREAD_ROWS)]]
 
 
 def _few(values: Any) -> list[int]:
