@@ -13,7 +13,7 @@ from rowcast.storage import Storage
 from training.rehearsal.checks.single_rows import SingleRows
 
 FEW_ALONE = SingleRows(seconds=0, by_script=6, by_service=3)
-"""For a rehearsal that is short: rows by themselves have tests of their own (`test_rehearsal.py`)."""
+"""For a short rehearsal. `test_rehearsal.py` tests single rows."""
 
 
 def register(models: Path, name: str, classifier: Any, columns: Sequence[str]) -> None:
