@@ -36,7 +36,7 @@ FILES = sorted(
 
 MOST_MODULES = 13
 
-SEEN_FROM_TWO_LAYERS = {"app", "check", "job", "job_filter", "jobs", "keys", "models", "predict", "up"}
+SEEN_FROM_TWO_LAYERS = {"app", "check", "job", "job_filter", "jobs", "keys", "models", "predict", "repair", "up"}
 """For example the calls, the command line and the actions that have to do with jobs."""
 
 PROBLEMS_OF_THE_CLIENT = {

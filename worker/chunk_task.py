@@ -16,6 +16,7 @@ from rowcast.errors import (
 from rowcast.jobs.chunk_tables import PartEntry
 from rowcast.jobs.records.leases import ChunkLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
+from rowcast.jobs.repair.bad_rows import reasons
 from rowcast.scoring.predict import Predict, SearchAborted
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
 from worker.isolation.child import is_suspect
@@ -80,14 +81,27 @@ class ChunkTask:
         if not lease.planned.rows:
             return unscored(data, model, chunk)
         predict = self._resources.isolated.predict_good if is_suspect(lease) else self._predict
-        part = score(data, lease.planned.first_row, model, chunk, predict)
+        part = score(data, lease.planned.first_row, model, chunk, predict, summarized=self._rows_to_count(lease))
         if part.rows != lease.planned.rows:
             raise RuntimeError(f"the plan says {lease.planned.rows} rows, scoring found {part.rows}")
         return part
 
+    def _rows_to_count(self, lease: ChunkLease) -> list[int] | None:
+        """Returns the rows that the summary does not have yet: of a repaired chunk those that were bad, otherwise all.
+
+        None means all.
+        """
+        if lease.revision_before is None:
+            return None
+        try:
+            errors = self._resources.files.get_errors(lease.id, lease.chunk, lease.revision_before)
+        except FileNotFoundError:
+            raise InputLost("the list of its bad rows is missing from the store: send the file again") from None
+        return list(reasons(errors))
+
     def _input(self, lease: ChunkLease) -> bytes:
         try:
-            data = self._resources.files.get_input(lease.id, lease.chunk)
+            data = self._resources.files.get_input(lease.id, lease.chunk, lease.revision)
         except FileNotFoundError:
             raise InputLost("its input is missing from the store: send the file again") from None
         if len(data) != lease.planned.input_bytes:
@@ -99,8 +113,8 @@ class ChunkTask:
         """Stores a part. Returns its entry in the table of parts."""
         files = self._resources.files
         if lease.attempt > 1:
-            files.delete_partial_writes(lease.id, lease.chunk)
-        digest = files.put_part(lease.id, lease.chunk, part.data, part.errors)
+            files.delete_partial_writes(lease.id, lease.chunk, lease.revision)
+        digest = files.put_part(lease.id, lease.chunk, part.data, part.errors, lease.revision)
         return PartEntry(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
 
     def _delete_files_if_job_is_deleted(self, id: str) -> None:

@@ -180,6 +180,6 @@ def _live(services: Services, id: str) -> Response:
         submitted = upload.result()
         _log(submitted)
         return _result(submitted.id)
-    response = streamed_csv(follow_upload(services, id, upload), id, source.request.filename)
+    response = streamed_csv(follow_upload(services, id, upload), id, source.request.filename, id)
     response.headers["Location"] = f"{prefix()}/jobs/{id}"
     return response

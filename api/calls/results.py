@@ -19,6 +19,7 @@ from api.output.follow import follow
 from api.output.responses import LOOKUP_ERRORS, POLL_AFTER_SECONDS, UNBUFFERED, own_job
 from api.output.result_bytes import ResultBytes, header_line
 from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, Parts
+from api.output.rows_to_correct import bad_rows_as_input
 from api.services import current_services
 from rowcast.errors import (
     JobExpired,
@@ -84,9 +85,10 @@ def result_response(job: Job, *, follows: bool, is_partial: bool = False) -> Res
     is_cut = is_partial and not job.is_single and job.status in (Status.FAILED, Status.CANCELLED)
     if not is_cut and not (follows and not job.is_single and not job.status.is_terminal):
         _refuse_without_result(job)
+    named = _named_form()
     if job.is_single:
         return jsonify(job.result)
-    if _form() == ndjson.MEDIA_TYPE:
+    if (named or _accepted_form()) == ndjson.MEDIA_TYPE:
         if not job.status.is_terminal:
             raise NotAcceptable("A result that is followed is only available as CSV; NDJSON is when the job has ended.")
         return _ndjson(job)
@@ -97,21 +99,44 @@ def result_response(job: Job, *, follows: bool, is_partial: bool = False) -> Res
 @documented(
     Call(
         "jobs",
-        {200: Answer("A CSV with the columns `row,column,value,message`.", {CSV: None}, ("Content-Disposition",))},
-        (*LOOKUP_ERRORS, WrongState, ResultLost),
+        {
+            200: Answer(
+                "A CSV with the columns `row,column,value,message`; with `as=input` with `_row`, `_error` and the "
+                "columns of the input.",
+                {CSV: None},
+                ("Content-Disposition",),
+            )
+        },
+        (*LOOKUP_ERRORS, WrongState, ResultLost, Unprocessable),
+        (
+            query(
+                "as",
+                "`input`: the bad rows themselves, to correct and send to `POST /jobs/ID/repair`. "
+                "`list`: what is wrong with them.",
+                type="string",
+                enum=["list", "input"],
+            ),
+        ),
     )
 )
 def get_errors(id: str) -> Response:
     """Returns the rows of an ended job that could not be predicted, as CSV."""
     job = own_job(id)
+    form = request.args.get("as", "list")
+    if form not in ("list", "input"):
+        raise OptionValue.at("as", "must be list or input")
     if not job.status.is_terminal:
         raise JobUnfinished(
             f"Job {id} is {job.status}. Its errors are complete when it ends.", None, POLL_AFTER_SECONDS
         )
     if job.status is Status.EXPIRED:
         raise JobExpired(f"The files of job {id} have expired. Send the rows again.")
-    parts = Parts(current_services(), job.id, job.chunks_total)
+    parts = Parts(current_services(), job.id, job.chunks_total, job.revisions)
     parts.require_whole(job.chunks_done)
+    if form == "input":
+        response = Response(bad_rows_as_input(current_services(), job, parts), content_type=errors_csv.CONTENT_TYPE)
+        response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-bad-rows.csv")
+        return response
     header = errors_csv.ERRORS_HEADER
 
     def stream() -> Iterator[bytes]:
@@ -136,13 +161,16 @@ def _refuse_without_result(job: Job) -> None:
         raise JobUnfinished(f"Job {job.id} is {job.status}. Its result is not complete yet.", None, POLL_AFTER_SECONDS)
 
 
-def _form() -> str:
-    """Returns the media type that `?format=` or else the header `Accept` asks for."""
+def _named_form() -> str | None:
+    """Returns the media type that `?format=` asks for."""
     named = request.args.get("format")
     if named is not None and named not in _FORMATS:
         raise OptionValue.at("format", f"must be one of {', '.join(_FORMATS)}")
-    if named is not None:
-        return _FORMATS[named]
+    return None if named is None else _FORMATS[named]
+
+
+def _accepted_form() -> str:
+    """Returns the media type that the header `Accept` asks for."""
     if not request.accept_mimetypes:
         return RESULT_FORMAT.media_type
     found = request.accept_mimetypes.best_match(list(_FORMATS.values()))
@@ -155,7 +183,7 @@ def _form() -> str:
 def _ndjson(job: Job) -> Response:
     """Returns the result as NDJSON. Its length is not known before it is made, so it has no ranges."""
     services = current_services()
-    parts = Parts(services, job.id, job.chunks_total)
+    parts = Parts(services, job.id, job.chunks_total, job.revisions)
     parts.require_whole(job.chunks_done)
     manifest = services.registry.manifest(job.spec.model.name, job.spec.model.version)
     stored = takewhile(lambda number: parts.stored[number].is_stored, range(len(parts.stored)))
@@ -175,20 +203,30 @@ def _file(job: Job) -> Response:
     response = Response(content, content_type=RESULT_FORMAT.content_type, direct_passthrough=True)
     response.content_length = content.length
     # After a retry there are more parts, so a partial result has another tag.
-    response.set_etag(job.id if job.status is Status.SUCCEEDED else f"{job.id}-{content.length}")
+    response.set_etag(_tag(job) if job.status is Status.SUCCEEDED else f"{job.id}-{content.length}")
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.{RESULT_FORMAT.extension}")
     return partial_response(response, request.environ, content.length)
 
 
+def _tag(job: Job) -> str:
+    """Returns the entity tag of a whole result, which a repair changes."""
+    return f"{job.id}-repair-{job.repairs}" if job.repairs else job.id
+
+
 def _followed(job: Job) -> Response:
     filename = job.spec.input.filename if job.spec.input else None
-    return streamed_csv(follow(current_services(), job, header_line(current_services(), job)), job.id, filename)
+    blocks = follow(current_services(), job, header_line(current_services(), job))
+    return streamed_csv(blocks, job.id, filename, _tag(job))
 
 
-def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None) -> Response:
-    """Returns a response that streams the result of a job that has not ended. `filename` is that of the input."""
+def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None, tag: str) -> Response:
+    """Returns a response that streams the result of a job that has not ended.
+
+    `filename` is that of the input. `tag` is that of the finished result, whose bytes are the same: so a broken
+    download can be resumed.
+    """
     response = Response(blocks, content_type=RESULT_FORMAT.content_type, headers=UNBUFFERED)
-    response.set_etag(id)  # the bytes equal those of the finished result, so a broken download can be resumed
+    response.set_etag(tag)
     name = f"{_stem_of(id, filename)}-predictions.{RESULT_FORMAT.extension}"
     response.headers["Content-Disposition"] = _attachment(name)
     return response

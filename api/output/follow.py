@@ -37,7 +37,7 @@ def follow(services: Services, job: Job, header: bytes) -> Iterator[bytes]:
     try:
         yield header
         with services.notifications.expect(job.id, parts=True) as waiter:
-            parts = Parts(services, job.id, job.chunks_total)
+            parts = Parts(services, job.id, job.chunks_total, job.revisions)
             for number in range(job.chunks_total):
                 _wait_for(services, job, parts, number, waiter)
                 yield from parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)

@@ -30,7 +30,7 @@ class ResultBytes:
 
     def __init__(self, services: Services, job: Job) -> None:
         self._services, self._job = services, job
-        self._parts = Parts(services, job.id, job.chunks_total)
+        self._parts = Parts(services, job.id, job.chunks_total, job.revisions)
         stored = takewhile(lambda part: part.is_stored, self._parts.stored)
         self._sizes = [job.spec.header_bytes, *(part.part_bytes for part in stored)]
         self.length = sum(self._sizes)

@@ -6,7 +6,7 @@ the same bytes, so a worker is asked to do that, while the reader waits for a sh
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from api.services import Services
 from api.threaded_storage import in_thread
@@ -23,6 +23,7 @@ PATIENCE_IN_STREAM_SECONDS = 30.0
 """The same for a response that has begun, which can only be cut off."""
 
 _LOOK_SECONDS = 0.1
+_NO_REVISIONS: Mapping[int, str] = {}
 _WHOLE_BYTES = 16 * 1024 * 1024
 """Parts up to this size are read at once, longer ones in blocks of it. Models with thousands of classes make those."""
 
@@ -40,9 +41,16 @@ def require_kept(services: Services, id: str) -> None:
 class Parts:
     """The stored parts of one job. If the job has succeeded, these are all its parts."""
 
-    def __init__(self, services: Services, id: str, chunks: int) -> None:
-        """Reads the entries of the parts. `chunks` is the number of the job's chunks that are known so far."""
-        self._services, self._id, self._chunks = services, id, chunks
+    def __init__(self, services: Services, id: str, chunks: int, revisions: Mapping[int, str] = _NO_REVISIONS) -> None:
+        """Reads the entries of the parts.
+
+        Args:
+            services: what the gateway works with.
+            id: the job's id.
+            chunks: the number of the job's chunks that are known so far.
+            revisions: `Job.revisions`.
+        """
+        self._services, self._id, self._chunks, self._revisions = services, id, chunks, revisions
         self.stored: list[PartEntry] = []
         """The recorded entry of each part, by number. `refresh` updates them."""
         self.refresh(0, chunks)
@@ -89,7 +97,7 @@ class Parts:
         """Returns the list of a part's bad rows, whose size is checked; it has no digest. Raises as `read`."""
 
         def read() -> bytes | None:
-            data = self._services.files.get_errors(self._id, number)
+            data = self._services.files.get_errors(self._id, number, self._revisions.get(number, ""))
             return data if len(data) == self.stored[number].error_bytes else None
 
         return self._good(number, patience_seconds, read)
@@ -123,7 +131,7 @@ class Parts:
         return False
 
     def _whole(self, number: int) -> bytes | None:
-        data = self._services.files.get_whole_part(self._id, number)
+        data = self._services.files.get_whole_part(self._id, number, self._revisions.get(number, ""))
         return data if in_thread(digest, data) == self.stored[number].digest else None
 
     def _hashed_in_blocks(self, number: int) -> bytes | None:
@@ -137,4 +145,4 @@ class Parts:
 
     def _block(self, number: int, begin: int) -> bytes:
         size = min(_WHOLE_BYTES, self.stored[number].part_bytes - begin)
-        return self._services.files.get_part(self._id, number, begin, size)
+        return self._services.files.get_part(self._id, number, begin, size, self._revisions.get(number, ""))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from api.output.result_parts import PATIENCE_SECONDS, Parts
 from api.services import Services
@@ -26,7 +27,7 @@ class FirstRows:
 
 def first_rows(services: Services, job: Job) -> FirstRows:
     """Returns the first rows of a batch's result; none as long as the first part is not stored."""
-    parts = Parts(services, job.id, min(1, job.chunks_total))
+    parts = Parts(services, job.id, min(1, job.chunks_total), job.revisions)
     if not parts.stored or not parts.stored[0].is_stored:
         return FirstRows()
     try:
@@ -48,16 +49,31 @@ def _narrow(row: list[str], added: int) -> list[str]:
     return [*row[:_SHOWN_COLUMNS], "…", *row[len(row) - added :]]
 
 
-def bad_rows(services: Services, job: Job) -> list[list[str]]:
-    """Returns the first bad rows of a batch: row, column, value and message."""
+class BadCell(NamedTuple):
+    """A bad row as the page shows it."""
+
+    row: str
+    column: str
+    """Empty if the whole row is at fault."""
+    value: str
+    message: str
+
+    @property
+    def can_be_typed(self) -> bool:
+        """Whether the page offers to correct the cell. The list of bad rows holds only the beginning of a long one."""
+        return bool(self.column) and len(self.value) < _CELL_CHARACTERS
+
+
+def bad_rows(services: Services, job: Job) -> list[BadCell]:
+    """Returns the first bad rows of a batch."""
     if not job.error_bytes:
         return []
-    parts = Parts(services, job.id, job.chunks_total)
-    found: list[list[str]] = []
+    parts = Parts(services, job.id, job.chunks_total, job.revisions)
+    found: list[BadCell] = []
     for number, part in enumerate(parts.stored):
         if part.error_bytes and len(found) < SHOWN_ROWS:
             try:
-                found += _table(parts.errors(number, PATIENCE_SECONDS), ",")
+                found += [BadCell(*row) for row in _table(parts.errors(number, PATIENCE_SECONDS), ",")]
             except (FileNotFoundError, Restoring, ResultLost):
                 break
     return found[:SHOWN_ROWS]

@@ -1,11 +1,13 @@
 """The pages about jobs: the list, and one job with its progress, picture, first rows and files."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request
 
 from api.calls.jobs import DEFAULT_JOBS
+from api.calls.repair import read_corrections
 from api.input.filter_parsing import NAMES, read_filter
 from api.output.responses import job_document, own_job
 from api.services import current_services
@@ -14,10 +16,12 @@ from api.web.first_rows import bad_rows, first_rows
 from api.web.home import to
 from api.web.pages import page, problem_of
 from api.web.plot import plots
-from rowcast.errors import OptionValue, RowcastError
+from rowcast.errors import OptionValue, Refused, RowcastError, WrongState
 from rowcast.jobs.actions.bulk import ACTIONS, act
 from rowcast.jobs.actions.submit import is_job_id
 from rowcast.jobs.job import Job
+from rowcast.jobs.repair.bad_rows import ROW_COLUMN
+from rowcast.jobs.repair.corrections import Correction, CorrectionReader
 from rowcast.jobs.states import Status
 
 blueprint = Blueprint("job_pages", __name__, url_prefix="/ui/jobs")
@@ -70,6 +74,18 @@ def retry_from_page(id: str) -> Response:
     return to(f"/ui/jobs/{id}")
 
 
+@blueprint.post("/<id>/repair")
+def repair_from_page(id: str) -> Response:
+    """Takes corrected cells, or a file of corrected rows, and leads back to the job's page."""
+    read = read_corrections if request.mimetype == "multipart/form-data" else _typed_cells
+    try:
+        current_services().jobs.repair(id, read, g.scope)
+    except (Refused, WrongState) as error:
+        refused = problem_of(error)
+        return _job_page(own_job(id), refused["status"], problem=refused)
+    return to(f"/ui/jobs/{id}")
+
+
 @blueprint.post("/<id>/delete")
 def delete_from_page(id: str) -> Response:
     """Deletes the job and its files, and leads to the list of jobs."""
@@ -77,12 +93,22 @@ def delete_from_page(id: str) -> Response:
     return to("/ui/jobs")
 
 
-def _job_page(job: Job) -> Response:
+def _typed_cells(reader: CorrectionReader) -> Mapping[int, Correction]:
+    """Reads the cells of a form, whose fields are called `ROW/COLUMN`."""
+    rows: dict[str, dict[str, str]] = {}
+    for name, text in request.form.items():
+        row, _, column = name.partition("/")
+        rows.setdefault(row, {ROW_COLUMN: row})[column] = text
+    return reader.objects(list(rows.values()))
+
+
+def _job_page(job: Job, status: int = 200, problem: Mapping[str, Any] | None = None) -> Response:
     services = current_services()
-    shown: dict[str, Any] = {"job": job, "document": job_document(job, prefix()), "plots": plots(job.summary)}
+    document = job_document(job, prefix())
+    shown: dict[str, Any] = {"job": job, "document": document, "plots": plots(job.summary), "problem": problem}
     if not job.is_single and job.status is not Status.EXPIRED:
         try:
             shown |= {"first": first_rows(services, job), "bad": bad_rows(services, job)}
         except RowcastError as error:  # the rest of the page is worth showing
             shown["files_problem"] = error.detail
-    return page("job.html", **shown)
+    return page("job.html", status, **shown)

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort
 
-from rowcast.cli.commands import audit, check, jobs, keys, models, predict, up, watch
+from rowcast.cli.commands import audit, check, jobs, keys, models, predict, repair, up, watch
 from rowcast.cli.output import fail, say
 from rowcast.cli.typer_app import App
 from rowcast.version import VERSION
@@ -52,6 +52,7 @@ def _options(
 predict.add_to(app)
 check.add_to(app)
 jobs.add_to(app)
+repair.add_to(app)
 watch.add_to(app)
 models.add_to(app)
 keys.add_to(app)

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from json import dumps
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rowcast.client.download import Sink, Target, Transfer, download, open_sink
 from rowcast.client.errors import ClientError, Conflict, Gone
 from rowcast.client.transport import Transport, json_object
-from rowcast.client.upload import OnBytes
+from rowcast.client.upload import OnBytes, Source, Upload
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,10 +158,36 @@ class Job:
             rows = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
             return [RowError(int(row["row"]), row["column"], row["value"], row["message"]) for row in rows]
 
-    def download_errors(self, target: Target) -> None:
-        """Writes the rows that could not be predicted as CSV with the header `row,column,value,message`."""
+    def download_errors(self, target: Target, *, as_input: bool = False) -> None:
+        """Writes the rows that could not be predicted as CSV with the header `row,column,value,message`.
+
+        With `as_input`, writes the rows themselves: their numbers in `_row`, what is wrong in `_error`, and then the
+        columns of the input. Correct them in that file, and pass it to `repair`.
+        """
         with open_sink(target) as sink:
-            download(self._transport, f"/jobs/{self.id}/errors", sink)
+            download(self._transport, f"/jobs/{self.id}/errors{'?as=input' if as_input else ''}", sink)
+
+    def repair(self, corrections: Source | Sequence[Mapping[str, Any]]) -> "Job":
+        """Sends bad rows back, corrected. Their predictions take their places in the result. Returns this job.
+
+        The job is `queued` again until they are scored: see `wait`. The same repair twice changes nothing.
+
+        Args:
+            corrections: the CSV that `download_errors(..., as_input=True)` writes, corrected, or some of its rows: a
+                path, bytes or a binary file. Or a list of mappings, each with `_row` and the columns that change, for
+                example `[{"_row": 7, "age": 31}]`.
+
+        Raises:
+            Conflict: the rows of the job are not all done.
+            Unprocessable: a row is not a bad row of the job, or a column is not one of its input.
+        """
+        path = f"/jobs/{self.id}/repair"
+        if isinstance(corrections, Sequence) and not isinstance(corrections, str | bytes):
+            body = dumps({"rows": [dict(row) for row in corrections]}).encode()
+            self.raw = json_object(self._transport.call("POST", path, json=body))
+        else:
+            self.raw = json_object(self._transport.upload(path, Upload(corrections), {}, {}))
+        return self
 
     def cancel(self) -> "Job":
         """Cancels the job.

@@ -8,6 +8,7 @@
     │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · NoDefaultModel · KeyReused
     │   │   ├── BodyShape · RowValues · InvalidName
     │   │   ├── NoFile · EmptyFile ── LineEndsLost · NotText · NotUtf8(offset) · CsvSyntax     (file_errors.py)
+    │   │   ├── CorrectionFault
     │   │   └── MissingColumns(columns, nearest) · ColumnClash · UnknownKeyColumn
     │   ├── TooLarge(what, limit, setting)
     │   └── UnsupportedType
@@ -18,7 +19,7 @@
     ├── NotFound ── UnknownJob · UnknownModel                              it never existed
     ├── Gone ── JobDeleted · JobExpired                                    it existed
     ├── NotAcceptable
-    ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable
+    ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable · NotRepairable
     ├── JobFault                    the job ended without a result                           (service_errors.py)
     │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · WorkerLost · InputLost
     ├── ResultLost · ModelRefused
@@ -41,6 +42,7 @@ from rowcast.errors.access_errors import (
     NoResult,
     NotAcceptable,
     NotFound,
+    NotRepairable,
     NotRetryable,
     OtherSite,
     RateLimited,
@@ -51,6 +53,7 @@ from rowcast.errors.access_errors import (
 )
 from rowcast.errors.file_errors import (
     ColumnClash,
+    CorrectionFault,
     CsvSyntax,
     EmptyFile,
     LineEndsLost,
@@ -105,12 +108,13 @@ from rowcast.errors.start_errors import BadKeysFile, BadSetting
 
 __all__ = [
     "PREFIX", "BadKeysFile", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression", "BrokenForm",
-    "Cancelled", "ColumnClash", "CsvSyntax", "EmptyFile", "EveryRowBad", "Forbidden", "Gone", "InputLost",
-    "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost",
-    "LiveUploadsFull", "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoKey", "NoResult",
-    "NotAcceptable", "NotFound", "NotJson", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue",
-    "OtherSite", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring",
-    "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut", "TooLarge",
-    "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
-    "UnknownOption", "Unprocessable", "Unreadable", "UnsupportedType", "WorkerLost", "WrongState", "types",
+    "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile", "EveryRowBad", "Forbidden", "Gone",
+    "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused",
+    "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoKey",
+    "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8",
+    "OptionUnsuitable", "OptionValue", "OtherSite", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses",
+    "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed",
+    "StoreUnavailable", "TimedOut", "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey",
+    "UnknownKeyColumn", "UnknownModel", "UnknownOption", "Unprocessable", "Unreadable", "UnsupportedType",
+    "WorkerLost", "WrongState", "types",
 ]  # fmt: skip

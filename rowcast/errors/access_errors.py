@@ -148,6 +148,14 @@ class JobEnded(WrongState):
     remedy = "Nothing needs to be done. `DELETE /jobs/ID` deletes the job and its files."
 
 
+class NotRepairable(WrongState):
+    """The job cannot be repaired now: only a batch whose rows are all done can, and only one repair at a time."""
+
+    slug = "not-repairable"
+    title = "Job cannot be repaired"
+    remedy = "Wait for the job's end, and fetch its bad rows again with `GET /jobs/ID/errors?as=input`."
+
+
 class NotRetryable(WrongState):
     """The job cannot be retried: only a batch that failed or was cancelled before all its rows were scored can."""
 

@@ -61,6 +61,17 @@ class CsvSyntax(Unprocessable):
     remedy = "Correct the place that the message names. A quote inside a quoted field must be doubled."
 
 
+class CorrectionFault(Unprocessable):
+    """A row that is sent to repair a job does not fit: it is not a bad row of the job, or its columns are others."""
+
+    slug = "correction-fault"
+    title = "Correction does not fit"
+    remedy = (
+        "Fetch the bad rows with `GET /jobs/ID/errors?as=input`, correct them in that file, and send it back. Keep the "
+        "column `_row`."
+    )
+
+
 class MissingColumns(Unprocessable):
     """The header lacks columns that the model needs."""
 

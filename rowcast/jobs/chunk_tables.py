@@ -41,6 +41,19 @@ class PartEntry(NamedTuple):
         return any(self.digest)
 
 
+class RepairedChunk(NamedTuple):
+    """A chunk whose bad rows were corrected."""
+
+    #: Number of the chunk, from 0.
+    chunk: int
+    #: Its revision before, on which the correction is based; empty if it had none.
+    revision_before: str
+    #: Its new revision.
+    revision: str
+    #: Its entry of the plan, with the new length.
+    planned: PlanEntry
+
+
 def pack_plan(chunks: Iterable[PlanEntry]) -> bytes:
     """Returns the entries of these chunks, one after the other."""
     return b"".join(_PLAN_ENTRY.pack(*chunk) for chunk in chunks)
@@ -49,6 +62,11 @@ def pack_plan(chunks: Iterable[PlanEntry]) -> bytes:
 def unpack_plan(entry: bytes) -> PlanEntry:
     """Reads one entry of the plan."""
     return PlanEntry(*_PLAN_ENTRY.unpack(entry))
+
+
+def unpack_whole_plan(table: bytes) -> list[PlanEntry]:
+    """Reads every entry of the plan."""
+    return [PlanEntry(*entry) for entry in _PLAN_ENTRY.iter_unpack(table)]
 
 
 def pack_part(part: PartEntry) -> bytes:

@@ -1,6 +1,7 @@
 """A job as it is in Redis; `public_job.py` makes of it what a caller sees."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NotRequired
 from uuid import UUID
 
@@ -125,6 +126,10 @@ class Job:
     error: Recorded | None = None
     #: The summary of a batch's predictions so far; None if there are none.
     summary: AnySummary | None = None
+    #: How often bad rows were corrected.
+    repairs: int = 0
+    #: Revision of each corrected chunk, by its number. Its files are named after it.
+    revisions: Mapping[int, str] = field(default_factory=dict)
     #: Number of a chunk that lost its part after the job succeeded: it could not be made again. Otherwise None.
     lost_chunk: int | None = None
 

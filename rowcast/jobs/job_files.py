@@ -7,6 +7,8 @@
     jobs/ID/job.json        the manifest: what Redis needs to know of the job if it is emptied (`job_manifest.py`)
 
 An object for each chunk needs no multipart upload. It can be read while later chunks arrive, and never half-written.
+A repaired chunk has its own three objects. Their names end in its revision, for example `parts/0000000-4f2a91c8`. So a
+download that began before the repair goes on undisturbed.
 """
 
 import hashlib
@@ -20,13 +22,17 @@ class Files:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def put_input(self, id: str, chunk: int, data: bytes) -> None:
+    def put_input(self, id: str, chunk: int, data: bytes, revision: str = "") -> None:
         """Stores one chunk of the input."""
-        self._storage.put(_object(id, "input", chunk), data)
+        self._storage.put(_object(id, "input", chunk, revision), data)
 
-    def get_input(self, id: str, chunk: int) -> bytes:
+    def get_input(self, id: str, chunk: int, revision: str = "") -> bytes:
         """Reads one chunk of the input."""
-        return self._storage.get(_object(id, "input", chunk))
+        return self._storage.get(_object(id, "input", chunk, revision))
+
+    def delete_input(self, id: str, chunk: int, revision: str) -> None:
+        """Deletes one chunk of the input, for a repair that is not made."""
+        self._storage.delete(_object(id, "input", chunk, revision))
 
     def put_header(self, id: str, line: bytes) -> None:
         """Stores the result's header line."""
@@ -36,25 +42,25 @@ class Files:
         """Reads the result's header line."""
         return self._storage.get(f"jobs/{id}/header")
 
-    def put_part(self, id: str, chunk: int, data: bytes, errors: bytes) -> bytes:
+    def put_part(self, id: str, chunk: int, data: bytes, errors: bytes, revision: str = "") -> bytes:
         """Stores what a chunk produced. Returns the digest of the part (16 bytes)."""
         if errors:
-            self._storage.put(_object(id, "errors", chunk), errors)
-        self._storage.put(_object(id, "parts", chunk), data)
+            self._storage.put(_object(id, "errors", chunk, revision), errors)
+        self._storage.put(_object(id, "parts", chunk, revision), data)
         return digest(data)
 
-    def delete_partial_writes(self, id: str, chunk: int) -> None:
+    def delete_partial_writes(self, id: str, chunk: int, revision: str = "") -> None:
         """Removes what a process left behind that was killed while it stored this part."""
         for folder in ("parts", "errors"):
-            self._storage.delete_partial_writes(_object(id, folder, chunk))
+            self._storage.delete_partial_writes(_object(id, folder, chunk, revision))
 
-    def get_part(self, id: str, chunk: int, start: int, length: int) -> bytes:
+    def get_part(self, id: str, chunk: int, start: int, length: int, revision: str = "") -> bytes:
         """Reads a range of one part."""
-        return self._storage.get_range(_object(id, "parts", chunk), start, length)
+        return self._storage.get_range(_object(id, "parts", chunk, revision), start, length)
 
-    def get_whole_part(self, id: str, chunk: int) -> bytes:
+    def get_whole_part(self, id: str, chunk: int, revision: str = "") -> bytes:
         """Reads one part."""
-        return self._storage.get(_object(id, "parts", chunk))
+        return self._storage.get(_object(id, "parts", chunk, revision))
 
     def put_manifest(self, id: str, document: bytes) -> None:
         """Stores the manifest, which is the last of the input's files."""
@@ -71,9 +77,9 @@ class Files:
         """Deletes the manifest, so that the job is not made again if Redis is emptied."""
         self._storage.delete(_manifest(id))
 
-    def get_errors(self, id: str, chunk: int) -> bytes:
-        """Reads the bad rows of one chunk."""
-        return self._storage.get(_object(id, "errors", chunk))
+    def get_errors(self, id: str, chunk: int, revision: str = "") -> bytes:
+        """Reads the list of bad rows of one chunk."""
+        return self._storage.get(_object(id, "errors", chunk, revision))
 
     def delete(self, id: str) -> int:
         """Deletes every file of the job, its manifest first. Returns how many other files there were."""
@@ -94,9 +100,9 @@ class Files:
         self._storage.check()
 
 
-def name_of(folder: str, chunk: int) -> str:
+def name_of(folder: str, chunk: int, revision: str = "") -> str:
     """Returns a file's name below its job's folder, for example `parts/0000012`."""
-    return f"{folder}/{chunk:07d}"
+    return f"{folder}/{chunk:07d}" + (f"-{revision}" if revision else "")
 
 
 def digest(data: bytes) -> bytes:
@@ -108,5 +114,5 @@ def _manifest(id: str) -> str:
     return f"jobs/{id}/job.json"
 
 
-def _object(id: str, folder: str, chunk: int) -> str:
-    return f"jobs/{id}/{name_of(folder, chunk)}"
+def _object(id: str, folder: str, chunk: int, revision: str) -> str:
+    return f"jobs/{id}/{name_of(folder, chunk, revision)}"

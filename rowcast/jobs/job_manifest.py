@@ -26,6 +26,8 @@ class _Manifest(BaseModel):
     repeat: tuple[str, str] | None
     """Digest and fingerprint of `Repeat`."""
     max_errors: int | None
+    repairs: int = 0
+    revisions: dict[int, str] = {}
 
 
 def write(job: NewJob) -> bytes:
@@ -39,6 +41,8 @@ def write(job: NewJob) -> bytes:
             plan=base64.b64encode(job.plan or b"").decode(),
             repeat=(job.repeat.digest, job.repeat.fingerprint) if job.repeat else None,
             max_errors=job.max_errors,
+            repairs=job.repairs,
+            revisions=dict(job.revisions),
         )
         .model_dump_json(exclude_defaults=True)
         .encode()
@@ -60,4 +64,6 @@ def read(id: str, document: bytes) -> NewJob | None:
         plan=base64.b64decode(found.plan),
         repeat=Repeat(*found.repeat) if found.repeat else None,
         max_errors=found.max_errors,
+        repairs=found.repairs,
+        revisions=found.revisions,
     )

@@ -1,6 +1,7 @@
 """A job that is about to be made, and what makes two requests the same."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from rowcast.jobs.job import Job, Spec
@@ -39,6 +40,10 @@ class NewJob:
     repeat: Repeat | None = None
     #: The job fails if more rows than this are bad; None if any number may be.
     max_errors: int | None = None
+    #: How often bad rows were corrected, of a job that is made again.
+    repairs: int = 0
+    #: Revision of each corrected chunk, by its number.
+    revisions: Mapping[int, str] = field(default_factory=dict)
 
     def queued(self) -> Job:
         """Returns the job as it is right after it was made."""

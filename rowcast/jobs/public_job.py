@@ -32,7 +32,7 @@ class PinnedModel(TypedDict):
 
 
 class Progress(TypedDict):
-    """How many rows are done, and how fast it goes. No count ever falls."""
+    """How many rows are done, and how fast it goes. No count falls, except when bad rows are corrected."""
 
     #: Number of data rows.
     rows_total: int
@@ -82,6 +82,8 @@ class Links(TypedDict):
     events: Path
     #: Cancels the job (POST).
     cancel: Path
+    #: Takes corrected rows of a batch (POST).
+    repair: Path
 
 
 class PublicJob(TypedDict):
@@ -115,6 +117,8 @@ class PublicJob(TypedDict):
     result: RowResult | BatchResult | None
     #: Why the job failed, otherwise null.
     error: Problem | None
+    #: How often bad rows were corrected (`POST /jobs/ID/repair`).
+    repairs: int
     #: What to know about the result.
     warnings: list[NotFinite]
     #: The paths of calls about the job.
@@ -141,6 +145,7 @@ def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Pro
         "options": job.spec.options.model_dump(mode="json", exclude={"model", "tags"}),
         "result": _result(job),
         "error": problem(job.error) if job.error else None,
+        "repairs": job.repairs,
         "warnings": _warnings(job),
         "links": _links(job, prefix),
     }
@@ -187,6 +192,7 @@ def _links(job: Job, prefix: str) -> Links:
         "errors": f"{here}/errors",
         "events": f"{here}/events",
         "cancel": f"{here}/cancel",
+        "repair": f"{here}/repair",
     }
 
 

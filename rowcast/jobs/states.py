@@ -44,8 +44,8 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.ARRIVING: frozenset({Status.QUEUED, Status.RUNNING, Status.DELETED}),  # RUNNING: a chunk was leased before
     Status.QUEUED: frozenset({Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}),
     Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}),
-    Status.SUCCEEDED: frozenset({Status.EXPIRED, Status.DELETED}),
-    Status.FAILED: frozenset({Status.EXPIRED, Status.QUEUED, Status.DELETED}),  # QUEUED: by `retry`
+    Status.SUCCEEDED: frozenset({Status.EXPIRED, Status.QUEUED, Status.DELETED}),  # QUEUED: by `repair`
+    Status.FAILED: frozenset({Status.EXPIRED, Status.QUEUED, Status.DELETED}),  # QUEUED: by `retry` or `repair`
     Status.CANCELLED: frozenset({Status.EXPIRED, Status.QUEUED, Status.DELETED}),
     Status.EXPIRED: frozenset({Status.DELETED}),
     Status.DELETED: frozenset(),

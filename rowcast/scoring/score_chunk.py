@@ -1,6 +1,6 @@
 """Scoring one chunk: rows in, the same rows with predictions out. A pure function of bytes, model and options."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,18 @@ class Part:
         return self.faults[0]
 
 
-def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, predict: Predict = predict_good) -> Part:
+def score(
+    data: bytes,
+    first_row: int,
+    model: "LoadedModel",
+    spec: ChunkSpec,
+    predict: Predict = predict_good,
+    *,
+    summarized: Collection[int] | None = None,
+) -> Part:
     """Scores whole rows. The first one is the job's data row `first_row`, counted from 1.
+
+    The summary is of the rows whose numbers are in `summarized`, or of all if that is None.
 
     Raises:
         MemoryError, ModelRefused: not the fault of a row. Exception: see `predict_good`.
@@ -80,7 +90,7 @@ def score(data: bytes, first_row: int, model: "LoadedModel", spec: ChunkSpec, pr
         errors=error_rows((fault.row, fault.column, fault.value, fault.message) for fault in faults),
         rows=count,
         rows_failed=len(faults),
-        summary=_summary(predicted, model),
+        summary=_summary(_chosen(rows, predicted, first_row, summarized), model),
         reason=reason,
         faults=faults,
     )
@@ -138,8 +148,15 @@ def _empty_cells(model: "LoadedModel", options: Options) -> bytes:
     return options.delimiter.encode() * (columns - 1)
 
 
-def _summary(predicted: Predicted, model: "LoadedModel") -> Summary:
+def _chosen(rows: Rows, predicted: Predicted, first_row: int, summarized: Collection[int] | None) -> NDArray[Any]:
+    """Returns the predictions that the summary is of, shape (rows,) or (rows, outputs)."""
     predictions = predicted.values.predictions
+    if summarized is None:
+        return predictions
+    return predictions[np.isin(first_row + rows.good[predicted.good], list(summarized))]
+
+
+def _summary(predictions: NDArray[Any], model: "LoadedModel") -> Summary:
     names, is_regression = model.manifest.outputs, model.manifest.task == "regression"
     if names is None:
         return _of_output(predictions, is_regression)

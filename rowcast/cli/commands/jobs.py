@@ -1,4 +1,4 @@
-"""The commands for jobs: status, result, errors, cancel, retry, delete and jobs."""
+"""The commands for jobs: status, result, cancel, retry, delete and jobs."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,7 +21,7 @@ _LISTED = 20
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (status, result, errors, cancel, retry, delete):
+    for command in (status, result, cancel, retry, delete):
         app.command()(command)
     app.command("jobs")(list_jobs)
 
@@ -79,25 +79,6 @@ def result(
         if not job.has_ended and not partial:
             job.wait(on_progress=shown.predicted)
         job.download_to(sink, shown.downloaded, partial=partial)
-
-
-def errors(
-    job_id: JobId,
-    *,
-    out: Out = "-",
-    force: Force = False,
-    url: Url = None,
-    api_key: ApiKey = None,
-    data: Data = None,
-) -> None:
-    """Download the list of the rows that could not be predicted, as CSV.
-
-    Examples:
-        rowcast errors 01a2054e -o bad.csv
-    """
-    require_free(out, force=force)
-    with client(url, api_key, data) as service:
-        service.job(job_id).download_errors(out)
 
 
 def cancel(job_id: JobId, url: Url = None, api_key: ApiKey = None, data: Data = None, json: Json = False) -> None:

@@ -6,12 +6,13 @@ leaves files that upkeep sweeps, but never a job that comes back.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from rowcast.errors import JobDeleted, JobExpired, QueueFull, Refused, Restoring, Unavailable, UnknownJob
 from rowcast.jobs import job_manifest
+from rowcast.jobs.actions.apply_repair import Repair, require_rows
 from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
 from rowcast.jobs.actions.submit import Submitted, is_job_id, new_id
 from rowcast.jobs.job import Job, Spec
@@ -20,6 +21,7 @@ from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.uploads import Uploads
+from rowcast.jobs.repair.corrections import Correction, CorrectionReader
 from rowcast.jobs.request import Request
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
@@ -159,6 +161,24 @@ class Jobs:
         if self.get(id, owner).status is Status.EXPIRED:
             raise JobExpired(f"Job {id} cannot be retried: its files have expired. Send the rows again.")
         self._records.retry(id)
+        return self.get(id, owner)
+
+    def repair(
+        self, id: str, read: Callable[[CorrectionReader], Mapping[int, Correction]], owner: str | None = None
+    ) -> Job:
+        """Has bad rows of a batch scored again after their correction, and returns the job.
+
+        `read` gets the reader of the job's corrections and returns what each row becomes, by its number. If it changes
+        nothing, for example because the same repair was made before, the job stays as it is.
+
+        Raises:
+            Those of `actions/apply_repair.py` (`require_rows`, `Repair.apply`), of `read`, and of `get`.
+        """
+        job = self.get(id, owner)
+        require_rows(job)
+        columns = job.spec.input.columns if job.spec.input else ()
+        reader = CorrectionReader(columns, job.spec.options.delimiter, job.rows_total, self._settings)
+        Repair(self._records, self._files, job).apply(read(reader))
         return self.get(id, owner)
 
     def delete(self, id: str, owner: str | None = None) -> int:

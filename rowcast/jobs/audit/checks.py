@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rowcast.jobs.chunk_tables import PLAN_ENTRY_BYTES, PartEntry, PlanEntry, unpack_parts, unpack_plan
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, unpack_parts, unpack_whole_plan
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import name_of
 from rowcast.jobs.states import Status
@@ -116,7 +116,7 @@ class JobState:
     @property
     def planned(self) -> list[PlanEntry]:
         """The table of planned chunks."""
-        return [unpack_plan(self.plan[at : at + PLAN_ENTRY_BYTES]) for at in range(0, len(self.plan), PLAN_ENTRY_BYTES)]
+        return unpack_whole_plan(self.plan)
 
     def findings(self) -> Iterator[Finding]:
         """Returns the inconsistencies within Redis."""
@@ -188,12 +188,16 @@ class JobState:
         if job.is_single or job.status is Status.EXPIRED:
             return
         wanted = {"header": job.spec.header_bytes}
-        wanted |= {name_of("input", chunk): planned.input_bytes for chunk, planned in enumerate(self.planned)}
+        revisions = job.revisions
+        wanted |= {
+            name_of("input", chunk, revisions.get(chunk, "")): planned.input_bytes
+            for chunk, planned in enumerate(self.planned)
+        }
         for chunk, part in enumerate(self.stored):
             if part.is_stored:
-                wanted[name_of("parts", chunk)] = part.part_bytes
+                wanted[name_of("parts", chunk, revisions.get(chunk, ""))] = part.part_bytes
             if part.error_bytes:
-                wanted[name_of("errors", chunk)] = part.error_bytes
+                wanted[name_of("errors", chunk, revisions.get(chunk, ""))] = part.error_bytes
         for name, size in wanted.items():
             if name not in sizes:
                 yield Finding(job.id, f"its file {name} is missing.")

@@ -27,6 +27,9 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
             record[JobField.EXTRAS] = ",".join(extras)
     elif new.max_errors is not None:
         record[JobField.MAX_ERRORS] = new.max_errors
+    if new.revisions:
+        record[JobField.REPAIRS] = new.repairs
+        record[JobField.REVISIONS] = json.dumps(new.revisions)
     return record
 
 
@@ -69,5 +72,7 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         result=document(JobField.RESULT),
         error=document(JobField.ERROR),
         summary=render_fields(summary) if summary else None,
+        repairs=number(JobField.REPAIRS),
+        revisions={int(chunk): revision for chunk, revision in (document(JobField.REVISIONS) or {}).items()},
         lost_chunk=optional(JobField.LOST_CHUNK),
     )

@@ -1,11 +1,11 @@
 """The job records in Redis: make, read, list, end, delete. What a worker does to them is in `leases.py`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from rowcast.errors import BodyCutShort, JobDeleted, JobEnded, KeyReused, NotRetryable, UnknownJob
-from rowcast.jobs.chunk_tables import PART_ENTRY_BYTES
+from rowcast.errors import BodyCutShort, JobDeleted, JobEnded, KeyReused, NotRepairable, NotRetryable, UnknownJob
+from rowcast.jobs.chunk_tables import PART_ENTRY_BYTES, RepairedChunk
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.new_job import NewJob
@@ -156,6 +156,22 @@ class Records:
             kind = "a single job" if job.is_single else job.status
             raise NotRetryable(f"Job {id} is {kind}; a batch that failed or was cancelled can be retried.")
 
+    def repair(self, id: str, chunks: Sequence[RepairedChunk]) -> None:
+        """Has chunks scored again whose bad rows were corrected. Their input is in the store.
+
+        Raises:
+            NotRepairable: the job's state does not allow it, or another repair was quicker.
+            QueueFull: as `make`.
+        """
+        job = self.get(id)
+        outcome = self._scripts.repair(id, limits_of(self._settings, job.owner), chunks)
+        if isinstance(outcome, Full):
+            raise queue_full(outcome, self._settings)
+        if outcome == "changed":
+            raise NotRepairable(f"Job {id} was repaired in the same moment. Fetch its bad rows again.")
+        if outcome == "over":
+            raise NotRepairable(f"Job {id} is {self.get(id).status}; a batch whose rows are all done can be repaired.")
+
     def rescore_part(self, id: str, chunk: int) -> bool:
         """Has a part of a job that succeeded made again. Returns whether that is under way."""
         return self._scripts.rescore_part(id, chunk)
@@ -172,6 +188,11 @@ class Records:
             JobDeleted: it was deleted before.
         """
         _require_there(id, self._scripts.delete(id))
+
+    def plan(self, id: str) -> bytes:
+        """Returns the packed plan of a batch (`chunk_tables.unpack_whole_plan` reads it); empty after its expiry."""
+        with redis_errors():
+            return self._redis.get(key("plan", id)) or b""
 
     def parts(self, id: str, first: int, count: int) -> bytes:
         """Returns the packed entries of `count` parts from number `first` on (`chunk_tables.py` reads them)."""

@@ -35,6 +35,10 @@ class ChunkLease:
     spec: Spec
     #: Strikes against the chunk: its leases that ended with a death or an error, weighted (`policy.py`).
     strikes: int
+    #: The chunk's revision; empty if its rows are as they were sent.
+    revision: str = ""
+    #: The revision before a repair that is not counted yet; None if the chunk is not being repaired.
+    revision_before: str | None = None
 
     @property
     def member(self) -> str:
@@ -117,8 +121,16 @@ class Leases:
         leased = self._scripts.lease_chunk(id, chunk, self.holder)
         if isinstance(leased, str):
             return leased
-        spec = Spec.model_validate_json(leased.spec)
-        return ChunkLease(id, chunk, leased.attempt, unpack_plan(leased.plan_entry), spec, leased.strikes)
+        return ChunkLease(
+            id,
+            chunk,
+            leased.attempt,
+            unpack_plan(leased.plan_entry),
+            Spec.model_validate_json(leased.spec),
+            leased.strikes,
+            leased.revision,
+            leased.revision_before,
+        )
 
     def take(
         self, kinds: Sequence[Kind], most_rows: int, linger_seconds: float = 0
@@ -158,7 +170,7 @@ class Leases:
         `ended`: the job has ended with it. `stale`: nothing was counted, as the lease is over. `rescored`: the part of
         a job that had succeeded is there again. `lost`: as `rescored`, but the part is not the same as before.
         """
-        return self._scripts.commit_chunk(lease.id, lease.chunk, lease.attempt, part, summary)
+        return self._scripts.commit_chunk(lease.id, lease.chunk, lease.attempt, part, summary, revision=lease.revision)
 
     def commit_rows(self, outcomes: Sequence[RowOutcome]) -> int:
         """Ends single jobs. Returns how many were counted."""

@@ -37,6 +37,9 @@ class JobField(StrEnum):
     ROUND = "round"
     CHUNKS_AT_END = "chunks_at_end"
     LOST_CHUNK = "lost_chunk"
+    REPAIRS = "repairs"
+    REVISIONS = "revisions"
+    REPAIRING = "repairing"
     ATTEMPTS = "attempts"
     STRIKES = "strikes"
     POSTPONED = "postponed"
@@ -85,6 +88,11 @@ TABLE: dict[JobField, Field] = {
     _F.ROUND: Field("batch", "integer", "`put_in_flight`", "round of the newest chunk in flight"),
     _F.CHUNKS_AT_END: Field("batch", "text", "`finish`", "chunks in flight at the end and attempts: `3 1 4 2`"),
     _F.LOST_CHUNK: Field("batch", "integer", "commit_chunk, resend, release", "chunk that has lost its part for good"),
+    _F.REPAIRS: Field("batch", "integer", "repair, submit", "how often bad rows were corrected; absent if never"),
+    _F.REVISIONS: Field(
+        "batch", "JSON", "repair, submit", "corrected chunk → its revision, which its files are named after"
+    ),
+    _F.REPAIRING: Field("batch", "JSON", "repair, commit_chunk", "chunk that is scored again → its revision before"),
     _F.ATTEMPTS: Field("single", "integer", "take, submit", "leases of the row so far"),
     _F.STRIKES: Field("single", "integer", "release, resend", "strikes against the row; 10 fail the job"),
     _F.POSTPONED: Field("single", "`1`", "release", "the row waits until its delay is over"),

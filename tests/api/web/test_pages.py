@@ -86,12 +86,37 @@ def test_one_row_can_be_typed(page: Page) -> None:
     expect(page.get_by_label(re.compile("^age"))).to_have_value("old")
 
 
-def test_bad_rows_and_reasons_are_shown(page: Page, stack: Stack) -> None:
+def test_bad_rows_are_shown_and_corrected_in_place_and_by_file(page: Page, stack: Stack, tmp_path: Path) -> None:
+    id = score(stack, b"name,age,pclass\nAnn,25,3\nBo,old,3\nCem,y,1,9\nDo,,x\n")
+    page.goto(f"/ui/jobs/{id}")
+    expect(page.locator("#progress-text")).to_contain_text("3 of them bad")
+    expect(page.get_by_role("region", name="First bad rows")).to_contain_text("has 4 fields")
+    page.get_by_label("Row 2, age").fill("too old")
+    page.get_by_label("Row 4, pclass").fill("1")
+    page.get_by_role("button", name="Predict these rows again").click()
+    expect(page.locator("#progress-text")).to_contain_text("2 of them bad")
+    expect(page.get_by_label("Row 2, age")).to_have_value("too old")
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download all of them").click()
+    bad = tmp_path / download.value.suggested_filename
+    download.value.save_as(bad)
+    bad.write_text(bad.read_text().replace("too old", "31").replace("Cem,y,1,9", "Cem,40,1"))
+    page.get_by_label("Corrected rows").set_input_files(bad)
+    page.get_by_role("button", name="Send corrected rows").click()
+    expect(page.locator("#progress-text")).to_have_text(re.compile("^4 of 4 rows done, [0-9,]+ rows a second"))
+    expect(page.locator("#status")).to_have_text("succeeded")
+    expect(page.get_by_role("table")).to_contain_text("Cem")
+
+
+def test_what_cannot_be_corrected_is_said_on_the_page(page: Page, stack: Stack) -> None:
     id = score(stack, b"age,pclass\n25,3\nold,3\n")
     page.goto(f"/ui/jobs/{id}")
-    table = page.get_by_role("table").filter(has_text="First bad rows")
-    expect(table).to_contain_text("old")
-    expect(page.locator("#progress-text")).to_contain_text("1 of them bad")
+    wrong = {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"age\n25\n"}
+    page.get_by_label("Corrected rows").set_input_files([wrong])
+    page.get_by_role("button", name="Send corrected rows").click()
+    expect(page.get_by_role("alert")).to_contain_text("has no column '_row'")
+    expect(page.get_by_label("Row 2, age")).to_be_visible()
 
 
 def test_jobs_are_listed_by_status_and_deleted(page: Page, stack: Stack) -> None:

@@ -24,7 +24,12 @@ _FOLDER = Path(__file__).parent / "lua"
 _SHARED = ("values", "workers", "lines", "flight", "status", "leases")
 """Files of `lua/shared` that come before every script; each may use the ones before it."""
 
-_ALSO_SHARED = {"commit_chunk": ("summary", "ending"), "submit": ("ending",)}
+_ALSO_SHARED = {
+    "commit_chunk": ("revisions", "summary", "ending"),
+    "lease_chunk": ("revisions",),
+    "repair": ("revisions",),
+    "submit": ("ending",),
+}
 """Further files of `lua/shared`, for the scripts that use them."""
 
 _CHECKED = """\
@@ -78,6 +83,7 @@ def _messages(settings: Settings) -> list[str]:
         f"local TAG_MARK, MESSAGES_SENT = '{TAG_MARK}', '{MESSAGES_SENT}'",
         f"local PROBLEM_PREFIX, ENDED_CHANNEL = '{PREFIX}', '{redis_keys.ENDED_CHANNEL}'",
         "local PLAN_ENTRY_FORMAT = '<I8I4'  -- as chunk_tables.py packs the first row and the rows",
+        "local PART_ENTRY_FORMAT = '<c16I4I4I4I4'  -- as chunk_tables.py packs digest, rows, bad rows and two lengths",
     ]
 
 

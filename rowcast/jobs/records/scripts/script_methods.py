@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
-from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_part, pack_plan
+from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, RepairedChunk, pack_part, pack_plan
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_hash import fields_of
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
@@ -19,6 +19,7 @@ from rowcast.jobs.records.scripts.script_results import (
     Limit,
     Limits,
     Made,
+    Repairing,
     TotalsRead,
     WaitingChunk,
 )
@@ -62,6 +63,19 @@ class Scripts:
     def retry(self, id: str, limits: Limits) -> Literal["retried", "over", "done"] | Full:
         """Lets a batch continue. `over`: it is not a failed or cancelled batch. `done`: no chunk of it is left."""
         outcome, *rest = (word.decode() for word in self._run("retry", id, *limits))
+        return Full(cast(Limit, rest[0])) if outcome == "full" else outcome
+
+    def repair(self, id: str, limits: Limits, chunks: Sequence[RepairedChunk]) -> Repairing | Full:
+        """Has chunks scored again whose bad rows were corrected.
+
+        `over`: the job's chunks are not all done, or it has expired. `changed`: it was repaired in the same moment.
+        """
+        arguments = (
+            item
+            for chunk in chunks
+            for item in (chunk.chunk, chunk.revision_before, chunk.revision, pack_plan([chunk.planned]))
+        )
+        outcome, *rest = (word.decode() for word in self._run("repair", id, *limits, *arguments))
         return Full(cast(Limit, rest[0])) if outcome == "full" else outcome
 
     def end_job(self, id: str, status: Status, problem: str = "") -> Literal["ended", "over", "unknown", "gone"]:
@@ -119,8 +133,10 @@ class Scripts:
         """Leases a chunk. `busy`: another process holds it. `idle`: it is not in flight, and needs no process."""
         outcome, *rest = self._run("lease_chunk", id, chunk, holder)
         if outcome == b"leased":
-            attempt, entry, spec, strikes = rest
-            return LeasedChunk(int(attempt), entry, spec, int(strikes))
+            attempt, entry, spec, strikes, revision, is_repaired, before = rest
+            return LeasedChunk(
+                int(attempt), entry, spec, int(strikes), revision.decode(), before.decode() if is_repaired else None
+            )
         return "busy" if outcome == b"busy" else "idle"
 
     def renew(self, holder: str, members: Iterable[str]) -> set[str]:
@@ -134,11 +150,13 @@ class Scripts:
         """
         self._run("release", strikes, delay_ms, problem, *(item for lease in leases for item in lease))
 
-    def commit_chunk(self, id: str, chunk: int, attempt: int, part: PartEntry, summary: Mapping[str, Any]) -> Committed:
+    def commit_chunk(
+        self, id: str, chunk: int, attempt: int, part: PartEntry, summary: Mapping[str, Any], *, revision: str = ""
+    ) -> Committed:
         """Counts a part that is in the store, once."""
         figures = (part.rows, part.rows_failed, part.part_bytes, part.error_bytes)
         outcome: Committed = self._run(
-            "commit_chunk", id, chunk, attempt, pack_part(part), *figures, json.dumps(summary)
+            "commit_chunk", id, chunk, attempt, pack_part(part), *figures, json.dumps(summary), revision
         ).decode()
         return outcome
 

@@ -81,6 +81,14 @@ class LeasedChunk(NamedTuple):
     spec: bytes
     #: Leases of the chunk that ended with a death or an error, weighted (`policy.py`).
     strikes: int
+    #: The chunk's revision; empty if its rows are as they were sent.
+    revision: str
+    #: The revision before a repair whose rows have not been counted yet; None without one.
+    revision_before: str | None
+
+
+Repairing = Literal["repairing", "over", "changed"]
+"""What became of a repair. `over`: the job's state does not allow it. `changed`: another repair was quicker."""
 
 
 Committed = Literal["counted", "ended", "stale", "rescored", "lost"]

@@ -1,10 +1,11 @@
 -- Counts a stored part, once, and puts the next chunks in flight.
 -- ARGV: id, chunk, attempt, the part's entry of the table, rows, bad rows, the part's bytes, the errors' bytes, summary as
---       JSON.
--- Returns 'counted' | 'ended' (the job has ended with it) | 'stale' (the lease has another attempt now) |
+--       JSON, revision of the chunk or ''.
+-- Returns 'counted' | 'ended' (the job has ended with it) | 'stale' (the lease or the chunk is another one now) |
 -- 'rescored' (the part of a job that had succeeded is there again) | 'lost' (as 'rescored', but the part has changed).
-local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary = unpack(ARGV)
+local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary, revision = unpack(ARGV)
 if lease_of(member_of(id, chunk)) ~= tonumber(attempt) then return 'stale' end
+if (revisions_in(id, F.revisions)[chunk] or '') ~= revision then return 'stale' end
 if status_of(id) == STATUS.succeeded then
   local before = redis.call('GETRANGE', K.parts(id), chunk * PART_ENTRY_BYTES, (chunk + 1) * PART_ENTRY_BYTES - 1)
   local is_same = before == part
@@ -13,6 +14,7 @@ if status_of(id) == STATUS.succeeded then
 end
 redis.call('SETRANGE', K.parts(id), chunk * PART_ENTRY_BYTES, part)
 take_out_of_flight(id, chunk)
+note_repaired(id, chunk)
 redis.call('HINCRBY', K.job(id), F.rows_done, rows)
 redis.call('HINCRBY', K.job(id), F.part_bytes, part_bytes)
 redis.call('HINCRBY', K.job(id), F.error_bytes, error_bytes)

@@ -1,6 +1,7 @@
 -- Leases a chunk in flight to a worker process for LEASE_MS. ARGV: id, chunk, holder.
--- Returns {'leased', attempt, entry of the plan, spec, strikes} | {'busy'} (another process holds it) | {'idle'} (it is
--- not in flight: done, of a job that has ended, or not yet put in flight).
+-- Returns {'leased', attempt, entry of the plan, spec, strikes, revision or '', whether it is repaired (1 or 0), revision
+-- before the repair or ''} | {'busy'} (another process holds it) | {'idle'} (it is not in flight: done, of a job that has
+-- ended, or not yet put in flight).
 local id, chunk, holder = unpack(ARGV)
 local status = status_of(id)
 local flight = redis.call('HGET', K.in_flight(id), chunk)
@@ -22,4 +23,6 @@ end
 redis.call('ZREM', K.ready_chunks(), member)
 if status == STATUS.queued then set_status(id, STATUS.running) end
 if status == STATUS.arriving then redis.call('HSETNX', K.job(id), F.started_ms, format_integer(now_ms())) end
-return {'leased', attempt, plan_entry(id, chunk), redis.call('HGET', K.job(id), F.spec), strikes}
+local before = revisions_in(id, F.repairing)[chunk]
+return {'leased', attempt, plan_entry(id, chunk), redis.call('HGET', K.job(id), F.spec), strikes,
+  revisions_in(id, F.revisions)[chunk] or '', before and 1 or 0, before or ''}

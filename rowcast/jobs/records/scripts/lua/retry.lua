@@ -5,17 +5,12 @@
 local id, most, most_owned = unpack(ARGV)
 local status, owner, rows, chunks, done, chunks_at_end = unpack(redis.call(
   'HMGET', K.job(id), F.status, F.owner, F.rows, F.chunks, F.chunks_done, F.chunks_at_end))
-if not status or not ENDED[status] or not MAY[status][STATUS.queued] or is_single(id) then return {'over'} end
+if status ~= STATUS.failed and status ~= STATUS.cancelled or is_single(id) then return {'over'} end
 if tonumber(done or 0) >= tonumber(chunks) then return {'done'} end
 local full = limit_reached(owner, most, most_owned)
 if full ~= '' then return {'full', full} end
 
-set_status(id, STATUS.queued)
-redis.call('HDEL', K.job(id), F.finished_ms, F.error, F.chunks_at_end)
-redis.call('ZREM', K.expiring(), id)
-count_live(owner, 1)
-add_total('jobs_' .. status, -1)
-add_total('rows_' .. status, -tonumber(rows))
+reopen(id, status, owner, rows)
 -- Attempts continue from their last number, so that the commit of a holder from before the end is refused.
 for chunk, attempts in string.gmatch(chunks_at_end or '', '(%d+) (%d+)') do
   put_in_flight(id, chunk, attempts)

@@ -56,6 +56,16 @@ local function finish(id, to, err)
   return true
 end
 
+-- Queues a job that has ended, and takes back what its end did. The caller puts chunks in flight.
+local function reopen(id, status, owner, rows)
+  set_status(id, STATUS.queued)
+  redis.call('HDEL', K.job(id), F.finished_ms, F.error, F.chunks_at_end)
+  redis.call('ZREM', K.expiring(), id)
+  count_live(owner, 1)
+  add_total('jobs_' .. status, -1)
+  add_total('rows_' .. status, -tonumber(rows))
+end
+
 -- Deletes every key of one job.
 local function delete_keys(id)
   take_all_out_of_flight(id)

@@ -1,0 +1,1 @@
+"""Repair: bad rows are sent back corrected, and take their places in the result."""
