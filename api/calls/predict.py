@@ -4,7 +4,7 @@ import time
 
 from flask import Blueprint, Response, request
 
-from api.calls.results import result_response, streamed_csv
+from api.calls.results import require_csv, result_response, streamed_csv
 from api.check import check_response
 from api.input.body_types import Form, ManyRows, OneRow, option_parameters
 from api.input.live_upload import LiveUpload
@@ -91,6 +91,8 @@ def predict() -> Response:
     requested, preferred, follows = query_wait(), preferred_wait(), query_follow()
     wait = next(seconds for seconds in (requested, preferred, services.settings.predict_wait) if seconds is not None)
     id = new_id()
+    if follows:
+        require_csv()
     if follows and request.mimetype in FILE_TYPES and "Idempotency-Key" not in request.headers and not dry_run():
         return _live(services, id)
     source = read_input(services)

@@ -88,9 +88,9 @@ def result_response(job: Job, *, follows: bool, is_partial: bool = False) -> Res
     named = _named_form()
     if job.is_single:
         return jsonify(job.result)
-    if (named or _accepted_form()) == ndjson.MEDIA_TYPE:
-        if not job.status.is_terminal:
-            raise NotAcceptable("A result that is followed is only available as CSV; NDJSON is when the job has ended.")
+    if not job.status.is_terminal:
+        require_csv()
+    elif (named or _accepted_form()) == ndjson.MEDIA_TYPE:
         return _ndjson(job)
     return _file(job) if job.status.is_terminal else _followed(job)
 
@@ -159,6 +159,16 @@ def _refuse_without_result(job: Job) -> None:
         raise NoResult(f"Job {job.id} {ended} and has no result.", job.error)
     if not job.status.is_terminal:
         raise JobUnfinished(f"Job {job.id} is {job.status}. Its result is not complete yet.", None, POLL_AFTER_SECONDS)
+
+
+def require_csv() -> None:
+    """Checks that the request takes CSV, the only form in which a result can be followed.
+
+    Raises:
+        NotAcceptable: it asks for another form. OptionValue: there is no such form.
+    """
+    if (_named_form() or _accepted_form()) != RESULT_FORMAT.media_type:
+        raise NotAcceptable("A result that is followed is only available as CSV; NDJSON is when the job has ended.")
 
 
 def _named_form() -> str | None:

@@ -87,3 +87,11 @@ def test_another_format_is_refused(client: httpx.Client) -> None:
     refused = client.get(f"/jobs/{id}/result", headers={"Accept": "image/png"})
     assert refused.status_code == 406
     assert "application/x-ndjson" in refused.json()["detail"]
+
+
+def test_a_file_is_not_followed_as_ndjson_and_leaves_no_job(client: httpx.Client) -> None:
+    newest = client.get("/jobs", params={"limit": 1}).json()["jobs"][:1]
+    headers = NDJSON | {"Content-Type": "text/csv"}
+    answer = client.post("/predict", params={"follow": "true"}, content=b"age,pclass\n25,3\n", headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (406, "urn:rowcast:problem:not-acceptable")
+    assert client.get("/jobs", params={"limit": 1}).json()["jobs"] == newest
