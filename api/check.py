@@ -126,7 +126,7 @@ def _score(services: Services, request: Request, sample: FileSample) -> ScoredSa
             "tags": {},
         }
     )
-    hidden = replace(request, options=options, idempotency_key=None, filename=None)
+    hidden = replace(request, options=options, idempotency_key=None, filename=None, is_check=True)
     content = (sample.header.line if sample.header else b"") + sample.data
     try:
         with _hidden_job(services, hidden, content) as job:
@@ -139,7 +139,10 @@ def _score(services: Services, request: Request, sample: FileSample) -> ScoredSa
 
 @contextmanager
 def _hidden_job(services: Services, request: Request, content: bytes) -> Iterator[Job]:
-    """Yields the job of the sample when it has ended, or after `SCORE_SECONDS`. Afterwards the job is deleted."""
+    """Yields the job of the sample when it has ended, or after `SCORE_SECONDS`. Afterwards the job is deleted.
+
+    If the gateway dies before that, upkeep removes the job soon after its end.
+    """
     id = new_id()
     with services.notifications.expect(id) as waiter:
         try:

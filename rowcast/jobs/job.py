@@ -63,6 +63,8 @@ class Spec(BaseModel):
     request_id: str = ""
     #: What is known of a batch's file; None for a single job.
     input: InputInfo | None = None
+    #: Whether the job only predicts the first rows of a file for a check. No list shows it, and it does not live long.
+    is_check: bool = False
     #: The line end of the file. A last row without one gets it.
     line_end: str = "\n"
     #: Length of the result's header line in bytes. The line is a separate file, next to the parts.

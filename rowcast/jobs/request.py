@@ -26,6 +26,8 @@ class Request:
     idempotency_key: str | None = None
     #: Name of the file, if the request has one.
     filename: str | None = None
+    #: Whether the job only serves the check of a file (`Spec.is_check`).
+    is_check: bool = False
 
     def repeat(self, content: bytes | str) -> Repeat | None:
         """Returns the digests by which the same request is recognised, or None without an Idempotency-Key.

@@ -116,7 +116,8 @@ class Jobs:
             )
             new = receiver.take(blocks)
             self._uploads.touch(id)
-            self._files.put_manifest(id, job_manifest.write(new))
+            if not request.is_check:  # a check is not made again from the store
+                self._files.put_manifest(id, job_manifest.write(new))
         except BaseException:  # also if the caller hangs up, or the greenlet is killed
             self.withdraw(id)
             raise

@@ -153,6 +153,7 @@ class UploadReceiver:
                 delimiter=chunker.delimiter,
                 encoding=chunker.decoder.encoding,
             ),
+            is_check=request.is_check,
             line_end=chunker.line_end.decode(),
             header_bytes=len(header),
         )

@@ -27,6 +27,8 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
             record[JobField.EXTRAS] = ",".join(extras)
     elif new.max_errors is not None:
         record[JobField.MAX_ERRORS] = new.max_errors
+    if new.spec.is_check:
+        record[JobField.IS_CHECK] = 1
     if new.revisions:
         record[JobField.REPAIRS] = new.repairs
         record[JobField.REVISIONS] = json.dumps(new.revisions)

@@ -123,7 +123,7 @@ class Records:
         if status.is_internal or not taken.may_match(status, record[JobField.MODEL].decode()):
             return None
         job = self._job(id, record, {})
-        return job if taken.matches(job) else None
+        return job if taken.matches(job) and not job.spec.is_check else None
 
     def cancel(self, id: str) -> None:
         """Cancels a job that has not ended.

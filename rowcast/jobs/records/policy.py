@@ -3,6 +3,9 @@
 IDEMPOTENCY_SECONDS = 86_400
 """How long an Idempotency-Key finds the job that it made."""
 
+CHECK_SECONDS = 60
+"""Life of a check's job after its end, if the gateway that made it did not delete it."""
+
 UPLOAD_SILENCE_SECONDS = 600
 """How long an upload may store nothing. Then it counts as dead; the gateway refuses a stalled one long before."""
 

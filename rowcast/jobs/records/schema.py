@@ -22,6 +22,7 @@ class JobField(StrEnum):
     VALUES = "values"
     EXTRAS = "extras"
     MAX_ERRORS = "max_errors"
+    IS_CHECK = "is_check"
     STARTED_MS = "started_ms"
     FINISHED_MS = "finished_ms"
     ROWS_DONE = "rows_done"
@@ -71,6 +72,7 @@ TABLE: dict[JobField, Field] = {
     _F.VALUES: Field("single", "JSON", "submit", "values of the row, in the order of the model's features"),
     _F.EXTRAS: Field("single", "text", "submit", "`probabilities`, `scores` or both with a comma, if asked for"),
     _F.MAX_ERRORS: Field("batch", "integer", "submit, add_chunks", "the job fails if more rows than this are bad"),
+    _F.IS_CHECK: Field("batch", "`1`", "submit, add_chunks", "the job serves a check, and goes soon after its end"),
     _F.STARTED_MS: Field(
         "both", "ms", "lease_chunk, take, submit", "time of the first lease, or the first since a retry"
     ),

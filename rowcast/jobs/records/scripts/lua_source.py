@@ -95,6 +95,7 @@ def _numbers(settings: Settings) -> list[str]:
         "RESEND_MS": resend_ms,
         "LONGEST_WAIT_MS": max(lease_ms, _ms(policy.LONGEST_PAUSE_SECONDS)) + resend_ms,
         "RETENTION_MS": retention_ms,
+        "CHECK_MS": _ms(policy.CHECK_SECONDS),
         "TOMBSTONE_SECONDS": 2 * retention_ms // 1000,
         "LATE_PART_MS": late_part_ms,
         "UPLOAD_TOMBSTONE_SECONDS": late_part_ms // 1000 + 1,

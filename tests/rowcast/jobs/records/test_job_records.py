@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from record_jobs import PROBLEM, batch, lease_of, part, single
@@ -11,18 +12,19 @@ from rowcast.errors import (
     Gone,
     JobDeleted,
     NotFound,
+    NotRepairable,
     Unavailable,
     UnknownJob,
     Unprocessable,
     WrongState,
 )
 from rowcast.jobs.actions.submit import new_id
-from rowcast.jobs.chunk_tables import PlanEntry, unpack_parts
+from rowcast.jobs.chunk_tables import PlanEntry, RepairedChunk, unpack_parts
 from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.new_job import Repeat
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases
-from rowcast.jobs.records.policy import STRIKES_ALLOWED
+from rowcast.jobs.records.policy import CHECK_SECONDS, STRIKES_ALLOWED
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import TABLE, key
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -193,3 +195,33 @@ def test_a_new_job_is_as_its_record_says(records: Records) -> None:
 
 def test_calls_show_no_internal_status() -> None:
     assert set(Status) - set(Status.public()) == {Status.ARRIVING, Status.DELETED}
+
+
+def test_the_job_of_a_check_is_not_listed_and_goes_soon(records: Records, leases: Leases, redis: RedisClient) -> None:
+    new = batch(chunks=1)
+    records.make(replace(new, spec=new.spec.model_copy(update={"is_check": True})))
+    assert records.page(limit=10) == ([], None)
+    assert leases.commit(lease_of(leases, new.id, 0), part(), {"classes": {"0": 10}}) == "ended"
+    assert redis.zscore(key("expiring"), new.id) == records.get(new.id).finished_ms + 1000 * CHECK_SECONDS
+
+
+def test_a_repair_counts_a_chunk_again_and_only_its_new_predictions(records: Records, leases: Leases) -> None:
+    new = batch(chunks=2)
+    records.make(new)
+    for chunk in range(2):
+        leases.commit(lease_of(leases, new.id, chunk), part(failed=2), {"classes": {"0": 8}})
+    corrected = [RepairedChunk(1, "", "ab12", PlanEntry(11, 10, 90))]
+    records.repair(new.id, corrected)
+    job = records.get(new.id)
+    assert (job.status, job.repairs, job.rows_done, job.rows_failed) == (Status.QUEUED, 1, 10, 2)
+    lease = lease_of(leases, new.id, 1)
+    assert (lease.revision, lease.revision_before, lease.planned.input_bytes) == ("ab12", "", 90)
+    assert leases.commit(replace(lease, revision=""), part(), {}) == "stale", "a part of the rows as they were"
+    assert leases.commit(lease, part(failed=1), {"classes": {"1": 1}}) == "ended"
+    job = records.get(new.id)
+    assert (job.status, job.rows_done, job.rows_failed) == (Status.SUCCEEDED, 20, 3)
+    assert job.summary == {"classes": {"0": 16, "1": 1}}
+    records.repair(new.id, corrected)  # the answer was lost, and the call is repeated
+    assert records.get(new.id) == job
+    with pytest.raises(NotRepairable, match="in the same moment"):
+        records.repair(new.id, [RepairedChunk(1, "", "cd34", PlanEntry(11, 10, 90))])

@@ -50,7 +50,8 @@ local function finish(id, to, err)
   interrupt(id)
   local owner, rows = unpack(redis.call('HMGET', K.job(id), F.owner, F.rows))
   count_live(owner, -1)
-  redis.call('ZADD', K.expiring(), format_integer(now + RETENTION_MS), id)
+  local life_ms = redis.call('HEXISTS', K.job(id), F.is_check) == 1 and CHECK_MS or RETENTION_MS
+  redis.call('ZADD', K.expiring(), format_integer(now + life_ms), id)
   add_total('jobs_' .. to, 1)
   add_total('rows_' .. to, tonumber(rows))
   return true
