@@ -41,7 +41,7 @@ lock: ## Rewrite requirements/*.txt (needs uv); LOCK_FLAGS=--upgrade for newer r
 	$(LOCK) --group bench --constraint requirements/all.txt --output-file requirements/bench.txt
 	$(LOCK) --extra worker --constraint requirements/all.txt --output-file requirements/worker.txt
 
-bench: $(VENV)/developer ## Compare Rowcast with what users write instead (bench/results.json, results.png)
+bench: $(VENV)/developer ## Compare Rowcast with what users write instead (bench/results.json, docs/pictures/bench-*.png)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@exec $(RUN) -m bench $(ARGS)
 

@@ -1,4 +1,4 @@
-"""Rows and a file at the same time: the throughput of each under full load, drawn over time (`bench/mixed.png`)."""
+"""Rows and a file at the same time: the throughput of each under full load, drawn over time (`bench-mixed.png`)."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from bench.sending import Caller, predict_request
 from bench.service import Service, rowcast
 from bench.single import MODEL, percentile, seconds_of
 from bench.start import ROW
-from bench.table import FOLDER, Figure
+from bench.table import PICTURES, Figure
 from rowcast import Client
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.schema import JobField
@@ -23,7 +23,7 @@ ALONE_SECONDS = 5.0
 
 SMALL_ROWS = 1_000
 
-PICTURE = FOLDER / "mixed.png"
+PICTURE = PICTURES / "bench-mixed.png"
 _LOOK_SECONDS = 0.2
 
 Answers = list[tuple[float, float]]

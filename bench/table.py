@@ -9,6 +9,7 @@ from typing import Literal
 
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / "docs" / "performance.md"
+PICTURES = PAGE.parent / "pictures"
 _TABLE = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
 
 
@@ -65,7 +66,7 @@ def keep(figures: Iterable[Figure], machine: str) -> list[Figure]:
 
 
 def plot(figures: Iterable[Figure]) -> None:
-    """Draws `results.png`: how much of its goal each figure reaches."""
+    """Draws `bench-results.png`: how much of its goal each figure reaches."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -80,4 +81,4 @@ def plot(figures: Iterable[Figure]) -> None:
     axes.set_xlabel("share of the goal that is reached (1: met; cut off at 3)")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    picture.savefig(FOLDER / "results.png", dpi=110, bbox_inches="tight")
+    picture.savefig(PICTURES / "bench-results.png", dpi=110, bbox_inches="tight")

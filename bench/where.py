@@ -1,4 +1,4 @@
-"""Where the time goes: processor seconds of each program for one file, drawn as bars (`where.png`).
+"""Where the time goes: processor seconds of each program for one file, drawn as bars (`docs/pictures/bench-where.png`).
 
 What a worker does is split by the same functions on the same chunks, in this process.
 """
@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from bench import data, models
 from bench.batch import SHORT, through_rowcast
 from bench.service import Service, rowcast
-from bench.table import FOLDER, Figure
+from bench.table import FOLDER, PICTURES, Figure
 from rowcast.jobs.options import Options
 from rowcast.memory import MIB, keep_memory
 from rowcast.models.loading.load import LoadedModel
@@ -120,4 +120,4 @@ def _plot(shares: dict[str, dict[str, float]]) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.18), ncols=4, fontsize=8, frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    picture.savefig(FOLDER / "where.png", dpi=110, bbox_inches="tight")
+    picture.savefig(PICTURES / "bench-where.png", dpi=110, bbox_inches="tight")

@@ -25,7 +25,14 @@ from tools import draw
 DOCS = ROOT / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 
-VARIABLES = {"<id>": "ID", "<name>": "NAME", "<version>": "VERSION", "<alias>": "ALIAS", "<file>": "FILE"}
+VARIABLES = {
+    "<id>": "ID",
+    "<name>": "NAME",
+    "<version>": "VERSION",
+    "<alias>": "ALIAS",
+    "<file>": "FILE",
+    "<picture>": "PICTURE",
+}
 """How the documents write the variables of a route."""
 
 

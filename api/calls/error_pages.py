@@ -3,8 +3,6 @@
 `python -m api.calls.error_pages` prints `docs/errors.md`.
 """
 
-import html
-import re
 from http import HTTPStatus
 
 from api.error_responses import public_types
@@ -34,30 +32,6 @@ def markdown() -> str:
                 "",
             ]
     return "\n".join(lines[:-1]) + "\n"
-
-
-def page() -> str:
-    """Returns the same as an HTML page with each type at `#SLUG`. Links are relative, so it works below any path."""
-    sections = []
-    for status, kinds in public_types().items():
-        sections.append(f"<h2>{status} {html.escape(HTTPStatus(status).phrase)}</h2>")
-        sections += [
-            f'<section id="{kind.slug}"><h3><a href="#{kind.slug}">{kind.slug}</a></h3>'
-            f"<p><strong>{_inline(kind.title)}.</strong> {_inline(kind.cause())}</p>"
-            f"<p><em>What to do:</em> {_inline(kind.remedy)}</p></section>"
-            for kind in kinds
-        ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Rowcast problems</title>\n'
-        '<link rel="icon" href="data:,">\n<link rel="stylesheet" href="errors.css">\n</head>\n<body>\n<main>\n'
-        f"<h1>Problems</h1>\n<p>{_inline(_INTRODUCTION)}</p>\n" + "\n".join(sections) + "\n</main>\n</body>\n</html>\n"
-    )
-
-
-def _inline(text: str) -> str:
-    """Returns Markdown that has code spans only as HTML."""
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
 if __name__ == "__main__":

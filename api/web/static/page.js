@@ -245,6 +245,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a");
   if (!link || !sessionStorage.getItem("rowcast-key") || link.origin !== location.origin) return;
   if (event.ctrlKey || event.metaKey || event.shiftKey || link.getAttribute("href").startsWith("#")) return;
+  if (link.pathname.startsWith(`${prefix}/docs`)) return; // the documentation needs no key
   event.preventDefault();
   if (link.hasAttribute("download")) download(link);
   else show(link.href);

@@ -1,0 +1,1 @@
+"""The documentation that the gateway serves, as pages for people and as Markdown for programs."""

@@ -1,0 +1,82 @@
+"""The pages of the documentation in a browser."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from programs import ROOT, Stack, http_client
+
+PATHS = [
+    "/docs",
+    "/docs/types",
+    "/docs/settings",
+    *sorted(f"/docs/{page.stem}" for page in (ROOT / "docs").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize(("scheme", "paths"), [("light", PATHS), ("dark", ["/docs", "/docs/api", "/docs/page"])])
+def test_axe_finds_nothing(browser: Browser, stack: Stack, scheme: str, paths: list[str]) -> None:
+    context = browser.new_context(base_url=stack.url, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    for path in paths:
+        page.goto(path)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+    context.close()
+
+
+def test_nothing_is_cut_off_on_a_phone(browser: Browser, stack: Stack) -> None:
+    context = browser.new_context(base_url=stack.url, viewport={"width": 320, "height": 640})
+    page = context.new_page()
+    for path in PATHS:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+    context.close()
+
+
+def test_without_javascript_the_reference_leads_to_a_call_and_to_every_page(browser: Browser, stack: Stack) -> None:
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("link", name="Docs").click()
+    page.get_by_role("link", name="GET /jobs/{id}", exact=True).click()
+    expect(page).to_have_url(re.compile("/docs#get-jobsid$"))
+    expect(page.get_by_role("heading", name="GET /jobs/{id}", exact=True)).to_be_in_viewport()
+    page.get_by_role("navigation", name="Documentation").get_by_role("link", name="Problems").click()
+    expect(page.get_by_role("heading", name="missing-columns")).to_be_visible()
+    page.get_by_text("All pages of the documentation").click()
+    page.get_by_role("link", name="Settings").click()
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    context.close()
+
+
+def test_the_reference_leads_to_the_page_on_which_calls_are_tried(page: Page) -> None:
+    page.goto("/docs")
+    page.get_by_role("link", name="another page").click()
+    expect(page.get_by_role("heading", name=re.compile("^Rowcast"))).to_be_visible()
+    page.get_by_role("button", name=re.compile("GET .health")).first.click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.get_by_text('"API is running"').first).to_be_visible()
+
+
+def test_with_a_key_links_to_sections_still_work(guarded_page: tuple[Page, str]) -> None:
+    page, secret = guarded_page
+    page.goto("/")
+    page.get_by_label("API key").fill(secret)
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_role("heading", name="Predict")).to_be_visible()
+    page.get_by_role("link", name="Docs").click()
+    page.get_by_role("link", name="Problems").first.click()
+    expect(page.get_by_role("heading", name="missing-columns")).to_be_visible()
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+
+
+def test_a_page_of_the_documentation_is_small(stack: Stack) -> None:
+    with http_client(stack.url) as http:
+        style = sum(len(http.get(path).content) for path in ("/static/page.css", "/static/page.js"))
+        sizes = {path: len(http.get(path).content) + style for path in PATHS}
+    assert all(size < 80_000 for size in sizes.values()), sizes
+    assert sizes["/docs"] < 60_000
