@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"  # before numpy is imported: sums of another order differ in the last bit
@@ -21,6 +22,9 @@ from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.models.registry import Registry
 from rowcast.settings import PREFIX, Settings
 from rowcast.storage import Storage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # No test asserts a time, and on a busy machine one example of a property may take a while.
 hypothesis_settings.register_profile("rowcast", deadline=None)
@@ -124,3 +128,19 @@ def http(gateway: Stack) -> Iterator[httpx.Client]:
     """A client of the gateway without workers."""
     with http_client(gateway.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no Chromium, and CI must look at the pages")
+        pytest.skip("there is no Chromium here: the pages are not looked at")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()

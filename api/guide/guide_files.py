@@ -12,6 +12,7 @@ from rowcast import settings
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Start": {
+        "quickstart": "From your own CSV file and model to predictions: by page, by command line and by Python.",
         "page": "The web page: send a file, follow it, and download the result.",
         "models": "How models are trained, registered, compared with your own script, and versioned.",
     },

@@ -1,28 +1,13 @@
-"""A browser, and pages in it that note every violation of their content security policy."""
+"""Pages in a browser that note every violation of their content security policy."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from programs import Stack
 
 from rowcast import api_keys
 from rowcast.api_keys import Role
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium, and CI must look at the pages")
-        pytest.skip("there is no Chromium here: the pages are not looked at")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
