@@ -20,7 +20,7 @@ from rowcast.cli.main import app as cli
 from rowcast.jobs.records import redis_keys, schema
 from rowcast.jobs.states import markdown as states_markdown
 from rowcast.settings import Settings
-from tools import draw
+from tools import cli_page, draw
 
 DOCS = ROOT / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
@@ -89,6 +89,19 @@ def test_the_examples_of_the_api_answer_with_the_statuses_beside_them(stack: Sta
     assert (done.returncode, done.stderr.split()) == (0, wanted), done.stdout + done.stderr
     for shown in re.findall(r"<!-- shown -->\n```csv\n(.*?)```", text("api.md"), re.DOTALL):
         assert shown in done.stdout
+
+
+@pytest.mark.parametrize("name", ["cli.md", "formats.md", "security.md"])
+def test_the_examples_are_answered_with_the_statuses_beside_them(stack: Stack, tmp_path: Path, name: str) -> None:
+    script = examples(name)
+    done = session(script, stack, tmp_path)
+    wanted = re.findall(r"# (\d{3})$", script, re.MULTILINE)
+    answered = re.findall(r"^\d{3}$", done.stderr, re.MULTILINE)
+    assert (done.returncode, answered) == (0, wanted), done.stdout + done.stderr
+
+
+def test_the_page_of_commands_is_made_from_them() -> None:
+    assert text("cli.md") == cli_page.markdown(), "run: python tools/cli_page.py"
 
 
 def test_the_examples_of_models_work(stack: Stack, tmp_path: Path) -> None:

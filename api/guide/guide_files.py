@@ -14,16 +14,19 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Start": {
         "quickstart": "From your own CSV file and model to predictions: by page, by command line and by Python.",
         "page": "The web page: send a file, follow it, and download the result.",
+        "cli": "Every command with its options and examples.",
         "models": "How models are trained, registered, compared with your own script, and versioned.",
     },
     "Look up": {
         "api": "Every call, option, format, limit and status code, with examples.",
+        "formats": "What you can send and what you can get back, each with an example.",
         "types": "Every member of the JSON documents that the gateway takes and returns.",
         "errors": "Every type of error with its cause and its remedy.",
         "settings": "Every setting of the service.",
         "glossary": "The words that have a special meaning here.",
     },
     "Run it": {
+        "security": "What is protected from the start, and what you have to do.",
         "keys": "API keys, roles and limits.",
         "containers": "Docker Compose: volumes, settings, signals and health checks.",
         "scaling": "What limits the speed when you add workers.",
