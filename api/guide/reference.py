@@ -84,7 +84,7 @@ def _calls(document: JsonObject) -> Iterable[tuple[str, JsonObject]]:
 
 def _parameters(operation: JsonObject) -> list[str]:
     rows = [
-        row(f"`{one['name']}`", one["in"], type_text(one["schema"]), one.get("description", ""))
+        row(f"`{one['name']}`", one["in"], type_text(one["schema"]), one.get("description", "Required."))
         for one in operation["parameters"]
     ]
     return ["| parameter | place | type | meaning |", "| --- | --- | --- | --- |", *rows, ""] if rows else []
@@ -105,7 +105,9 @@ def _responses(operation: JsonObject) -> list[str]:
     lines = ["| status | response | content |", "| --- | --- | --- |"]
     for status, answer in own.items():
         content = [f"`{media}`: {_body_text(one)}" for media, one in answer.get("content", {}).items()]
-        lines.append(row(status, answer["description"], ", ".join(content)))
+        headers = ", ".join(f"`{name}`" for name in answer.get("headers", {}))
+        about = f"{answer['description']} With {headers}." if headers else answer["description"]
+        lines.append(row(status, about, ", ".join(content)))
     problems = [status for status in operation["responses"] if status not in own]
     if problems:
         lines += ["", f"[Problems](docs/errors.md): {', '.join(problems)}."]

@@ -102,6 +102,11 @@ def test_the_gateways_image_has_neither_scikit_learn_nor_pandas(compose):
     assert compose.python("gateway", program.format("sklearn", "pandas")) == "[False, False, True]"
 
 
+def test_the_gateways_image_has_the_documentation(client):
+    for path in ("/docs/quickstart", "/docs/quickstart.md", "/docs/pictures/page-job.png"):
+        assert client.get(path).status_code == 200, path
+
+
 def test_training_the_default_model_again_changes_nothing(compose, client):
     before = client.get("/models").json()
     said = compose("run", "--rm", "--no-TTY", "train")
