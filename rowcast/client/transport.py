@@ -13,6 +13,7 @@ import httpx
 from tenacity import RetryCallState
 
 from rowcast.client.errors import BY_STATUS, ClientError, Refused, ServiceError, Unreachable, WrongUse
+from rowcast.client.errors.problems import BY_TYPE
 from rowcast.client.retries import Patience, call_with_retries
 from rowcast.client.upload import Upload
 from rowcast.loopback import is_loopback
@@ -176,7 +177,9 @@ def _error(answer: httpx.Response) -> ClientError:
     if not isinstance(problem, dict):  # for example a proxy's page; only its status is reliable
         problem = {"status": answer.status_code, "title": answer.reason_phrase}
     problem.setdefault("status", answer.status_code)
-    kind = BY_STATUS.get(answer.status_code) or (ServiceError if answer.is_server_error else Refused)
+    of_status = BY_STATUS.get(answer.status_code) or (ServiceError if answer.is_server_error else Refused)
+    of_type = BY_TYPE.get(str(problem.get("type")), of_status)
+    kind = of_type if issubclass(of_type, of_status) else of_status
     said = problem.get("detail") or problem.get("title") or ""
     return kind(
         said or f"The service answered with status {answer.status_code}.", problem, _retry_after_seconds(answer)

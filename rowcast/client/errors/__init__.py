@@ -1,7 +1,7 @@
-"""The client's errors: one class for each kind of problem.
+"""The client's errors: a class for each kind of problem. Below these, `problems.py` has one for each type of problem.
 
-ClientError                 the root; `type` is the stable type of the problem, finer than these classes, and
-│                           `problem` the service's problem document (RFC 9457), if there is one
+ClientError                 the root; `type` is the stable type of the problem, and `problem` the service's problem
+│                           document (RFC 9457), if there is one
 ├── WrongUse                the call cannot be made, for example because of a bad address
 ├── Refused                 the service understood the request and refused it (4xx)
 │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Conflict 409 · Gone 410

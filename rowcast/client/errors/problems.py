@@ -1,0 +1,261 @@
+"""An exception for each type of problem (docs/errors.md), below the exception of its HTTP status.
+
+So `except MissingColumns` catches one type, and `except Unprocessable` every fault of a request. A job that fails
+raises `JobFailed` instead, whose `type` is one of these types.
+"""
+
+import re
+from collections.abc import Iterator
+
+from rowcast.client.errors import (
+    BadRequest,
+    ClientError,
+    Conflict,
+    Forbidden,
+    Gone,
+    NotFound,
+    Refused,
+    ServiceError,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+)
+
+_PREFIX = "urn:rowcast:problem:"
+
+
+class BadHttp(BadRequest):
+    """The request breaks the rules of HTTP."""
+
+
+class BodyCutShort(BadRequest):
+    """The upload broke off or stalled."""
+
+
+class BrokenCompression(BadRequest):
+    """The body is not valid gzip or zip."""
+
+
+class BrokenForm(BadRequest):
+    """The form cannot be read."""
+
+
+class NotJson(BadRequest):
+    """The body is not valid JSON."""
+
+
+class UnknownKey(Unauthorized):
+    """The API key is not known."""
+
+
+class OtherSite(Forbidden):
+    """A page of another site sent the request."""
+
+
+class UnknownJob(NotFound):
+    """No job has this id, or it belongs to another API key."""
+
+
+class UnknownModel(NotFound):
+    """The registry does not have this model, version or alias."""
+
+
+class UnknownPath(NotFound):
+    """The service does not have this path."""
+
+
+class UnknownMethod(Refused):
+    """405: the path does not support the method."""
+
+
+class NotAcceptable(Refused):
+    """406: the answer is not available in the form that was asked for."""
+
+
+class RangeBeyondEnd(Refused):
+    """416: the range begins beyond the end of the result."""
+
+
+class Cancelled(Conflict):
+    """The row's job was cancelled."""
+
+
+class JobEnded(Conflict):
+    """The job has ended already."""
+
+
+class JobUnfinished(Conflict):
+    """The job has not ended yet."""
+
+
+class NotRepairable(Conflict):
+    """The bad rows of the job cannot be corrected now."""
+
+
+class NotRetryable(Conflict):
+    """A retry of the job would change nothing."""
+
+
+class JobDeleted(Gone):
+    """The job was deleted."""
+
+
+class JobExpired(Gone):
+    """The job's files have expired."""
+
+
+class BadRow(Unprocessable):
+    """The row cannot be predicted."""
+
+
+class BodyShape(Unprocessable):
+    """The JSON is not what the call takes."""
+
+
+class ColumnClash(Unprocessable):
+    """Two columns have the same name."""
+
+
+class CorrectionFault(Unprocessable):
+    """A corrected row does not fit the job."""
+
+
+class CsvSyntax(Unprocessable):
+    """The CSV is broken at the place that is named."""
+
+
+class EmptyFile(Unprocessable):
+    """The file has no rows."""
+
+
+class EveryRowBad(Unprocessable):
+    """No row of the file can be predicted."""
+
+
+class InvalidName(Unprocessable):
+    """A name has characters that are not allowed."""
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """The Idempotency-Key was used for another request."""
+
+
+class LineEndsLost(EmptyFile):
+    """The file has no line ends any more."""
+
+
+class MissingColumns(Unprocessable):
+    """The header lacks columns that the model needs."""
+
+
+class NoDefaultModel(Unprocessable):
+    """The service has no default model, and none was named."""
+
+
+class NoFile(Unprocessable):
+    """The form has no file."""
+
+
+class NotText(Unprocessable):
+    """The file is not text."""
+
+
+class NotUtf8(NotText):
+    """A byte of the file is not UTF-8."""
+
+
+class OptionUnsuitable(Unprocessable):
+    """An option does not apply to this body or model."""
+
+
+class OptionValue(Unprocessable):
+    """An option has a value that it does not take."""
+
+
+class RowValues(Unprocessable):
+    """A value of a row is not what its feature takes."""
+
+
+class TooManyBadRows(Unprocessable):
+    """More rows are bad than the job allows."""
+
+
+class UnknownKeyColumn(Unprocessable):
+    """The option `key` names a column that the file lacks."""
+
+
+class UnknownOption(Unprocessable):
+    """The service does not know this option."""
+
+
+class InputLost(ServiceError):
+    """The job's input is missing from the store."""
+
+
+class JobFault(ServiceError):
+    """The job failed, for a reason without a more specific type."""
+
+
+class ModelRefused(ServiceError):
+    """The service refuses to open the model."""
+
+
+class ResultLost(ServiceError):
+    """A part of the result is missing from the store."""
+
+
+class ScoringFailed(ServiceError):
+    """`predict` raised an error that no row causes."""
+
+
+class TimedOut(ServiceError):
+    """`predict` took too long."""
+
+
+class WorkerLost(ServiceError):
+    """The processes that worked on the row died."""
+
+
+class LiveUploadsFull(Unavailable):
+    """The gateway follows as many uploads as it can."""
+
+
+class QueueFull(Unavailable):
+    """There are as many unfinished jobs as may be."""
+
+
+class RedisFull(Unavailable):
+    """Redis has reached its memory limit."""
+
+
+class RedisRefuses(Unavailable):
+    """Redis refuses commands."""
+
+
+class RedisUnreachable(Unavailable):
+    """The service cannot reach Redis."""
+
+
+class Restoring(Unavailable):
+    """What was asked for is being restored."""
+
+
+class StoreUnavailable(Unavailable):
+    """The store cannot be reached, read or written."""
+
+
+def _below(kind: type[ClientError]) -> Iterator[type[ClientError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _below(child)
+
+
+def _type_of(kind: type[ClientError]) -> str:
+    """Returns the type of problem that a class is named after, for example `urn:rowcast:problem:missing-columns`."""
+    return _PREFIX + re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+
+
+BY_TYPE: dict[str, type[ClientError]] = {
+    _type_of(kind): kind for kind in _below(ClientError) if kind.__module__ == __name__
+}
+"""The exception of each type. A type that is not here, for example of a newer service, has that of its status."""
