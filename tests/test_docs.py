@@ -17,6 +17,7 @@ from api.error_responses import public_types
 from api.web.paths import is_page
 from bench.table import kept, table
 from rowcast.cli.main import app as cli
+from rowcast.client.errors.problems import BY_TYPE
 from rowcast.jobs.records import redis_keys, schema
 from rowcast.jobs.states import markdown as states_markdown
 from rowcast.settings import Settings
@@ -102,6 +103,27 @@ def test_the_examples_are_answered_with_the_statuses_beside_them(stack: Stack, t
 
 def test_the_page_of_commands_is_made_from_them() -> None:
     assert text("cli.md") == cli_page.markdown(), "run: python tools/cli_page.py"
+
+
+def test_the_examples_of_the_client_work(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "titanic.csv").symlink_to(ROOT / "training" / "data" / "titanic.csv")
+    script = "\n".join(re.findall(r"```python\n(.*?)```", text("client.md"), re.DOTALL))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ROWCAST_URL": stack.url}
+    command = [sys.executable, "-W", "error::ResourceWarning", "-c", script]
+    done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "['header.age']" in done.stdout
+    assert (tmp_path / "bad.csv").read_text() == "_row,_error,name,age,pclass\n"
+
+
+def test_the_exceptions_of_the_client_are_those_of_the_code() -> None:
+    by_base: dict[str, list[str]] = {}
+    for kind in BY_TYPE.values():
+        status_class = next(one for one in kind.__mro__ if one.__module__ == "rowcast.client.errors")
+        by_base.setdefault(status_class.__name__, []).append(f"`{kind.__name__}`")
+    lines = [f"| `{base}` | {', '.join(sorted(names))} |" for base, names in sorted(by_base.items())]
+    wanted = ["| of the status | of the types below it |", "| --- | --- |", *lines]
+    assert between("client.md", "exceptions").splitlines() == wanted, "\n".join(wanted)
 
 
 def test_the_examples_of_models_work(stack: Stack, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "quickstart": "From your own CSV file and model to predictions: by page, by command line and by Python.",
         "page": "The web page: send a file, follow it, and download the result.",
         "cli": "Every command with its options and examples.",
+        "client": "The Python client: rows, files, DataFrames, bad rows, exceptions and retries.",
         "models": "How models are trained, registered, compared with your own script, and versioned.",
     },
     "Look up": {
