@@ -106,7 +106,7 @@ def predict() -> Response:
         if not submitted.replayed:
             response = _answer_to_new(services, submitted.new, waiter, wait)
     if submitted.replayed:
-        response = _answer_to_replayed(services, submitted.id, wait)
+        response = _answer_to_replayed(services, submitted, wait)
     if preferred is not None and requested is None:
         response.headers["Preference-Applied"] = f"wait={preferred:g}"
     return response
@@ -154,11 +154,11 @@ def _newest_answer(services: Services, new: NewJob, waiter: Waiter, wait: float)
     return _answer(wait_for_end(services, new.id, waiter, until), waited=True)
 
 
-def _answer_to_replayed(services: Services, id: str, wait: float) -> Response:
-    with services.notifications.expect(id) as waiter:
-        job = wait_for_end(services, id, waiter, time.monotonic() + wait)
+def _answer_to_replayed(services: Services, submitted: Submitted, wait: float) -> Response:
+    with services.notifications.expect(submitted.id) as waiter:
+        job = wait_for_end(services, submitted.id, waiter, time.monotonic() + wait)
     response = _answer(job, waited=wait > 0)
-    response.headers["Idempotency-Replayed"] = "true"
+    response.headers["Job-Reused" if submitted.reused else "Idempotency-Replayed"] = "true"
     response.status_code = 200 if response.status_code == 202 else response.status_code
     return response
 

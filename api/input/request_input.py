@@ -120,6 +120,8 @@ def _json(services: Services) -> RowInput | FileInput:
     job_request = _request(services, read_options(rest))
     is_dry_run = dry_run(rest)
     if "features" in body and not is_dry_run:
+        if job_request.options.reuse:
+            raise OptionUnsuitable.at("reuse", "is only for files")
         if query_follow():
             raise OptionUnsuitable.at("follow", "is only for files; for one row use `wait`")
         return RowInput(job_request, row_values(body["features"], job_request.manifest))
@@ -168,6 +170,8 @@ def _request(services: Services, options: Options, filename: str | None = None) 
     if key is not None and not _KEY.fullmatch(key):
         raise OptionValue.at("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
     manifest = services.default_model.resolve() if options.model is None else services.registry.resolve(options.model)
+    if options.reuse and query_follow():
+        raise OptionUnsuitable.at("reuse", "cannot be combined with follow")
     if options.probabilities and not manifest.probabilities:
         raise OptionUnsuitable.at("probabilities", f"{manifest.name}@{manifest.version} does not return probabilities")
     if options.scores and manifest.scores is None:

@@ -40,6 +40,8 @@ class CsvOptions(TypedDict, total=False):
     header: bool
     #: Whether to put an apostrophe before predicted text that a spreadsheet would run as a formula.
     guard_formulas: bool
+    #: Whether to get the job that scored the same file with the same model version and options before, if there is one.
+    reuse: bool
     #: Tags to find the job by, as `run:nightly,team:risk` or as a mapping.
     tags: str | Mapping[str, str] | None
 

@@ -38,6 +38,11 @@ class NewJob:
     values: list[Any] | None = None
     #: What makes the same request again find this job; None without an Idempotency-Key.
     repeat: Repeat | None = None
+    #: Digest of owner, model version, file and options of a batch, which finds a job that has scored the same; None if
+    #: no job is to find this one.
+    sameness: str | None = None
+    #: Whether such an earlier job is to be used instead of this one.
+    reuses: bool = False
     #: The job fails if more rows than this are bad; None if any number may be.
     max_errors: int | None = None
     #: How often bad rows were corrected, of a job that is made again.

@@ -110,6 +110,12 @@ OPTIONS = {
         "return, so that a spreadsheet does not run it.",
         takes=bool,
     ),
+    "reuse": Option(
+        False,
+        "If you have had the same file scored with the same model version and options, responds with that job instead "
+        "of making another. Files only; not with `follow`.",
+        takes=bool,
+    ),
     "tags": Option(
         {},
         "Up to 16 tags to find the job by, for example `run:nightly,team:risk`. In JSON also an object.",

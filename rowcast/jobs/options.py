@@ -88,6 +88,7 @@ class Options(BaseModel):
     ] = _option("na_values")
     header: bool = _option("header")
     guard_formulas: bool = _option("guard_formulas")
+    reuse: bool = _option("reuse")
     tags: Annotated[dict[_TagName, _TagValue], BeforeValidator(_tags, json_schema_input_type=str | dict[str, str])] = (
         _option("tags", max_length=16)
     )

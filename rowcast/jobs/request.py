@@ -39,6 +39,14 @@ class Request:
         asked = json.dumps([self.options.model_dump(mode="json"), self.filename, content], default=str)
         return Repeat(_digest(f"{self.owner}\n{self.idempotency_key}"), _digest(asked))
 
+    def sameness(self, sha256: str, options: Options) -> str:
+        """Returns the digest that two requests share whose results are the same.
+
+        `sha256` is that of the file. `options` are those of the job, with the delimiter that was found.
+        """
+        asked = options.model_dump(mode="json", exclude={"model", "tags", "reuse"})
+        return _digest(json.dumps([self.owner, str(self.model), sha256, asked]))
+
     @property
     def model(self) -> ModelRef:
         """The version that the job is pinned to."""

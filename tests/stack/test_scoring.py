@@ -383,3 +383,37 @@ def test_versions_whose_own_code_has_one_name_are_scored_side_by_side_also_isola
     assert "needs no-such 4.7, which is not installed" in ready.json()["checks"]["models"]["unopenable"]["lacking@1"]
     id = submit(client, "lacking", b"age\n5\n")
     assert "pip install no-such==4.7." in wait(client, id)["error"]["detail"]
+
+
+def test_a_file_that_was_scored_before_is_not_scored_again(client: httpx.Client, stack: Stack) -> None:
+    def send(body: bytes, **options: object) -> httpx.Response:
+        query = {"wait": 60, "reuse": "true", **options}
+        return client.post("/predict", content=body, headers={"Content-Type": "text/csv"}, params=query)
+
+    body = b"age,pclass\n" + b"%d,3\n" % time.time_ns()
+    first = client.post("/predict", content=body, headers={"Content-Type": "text/csv"}, params={"wait": 60}).json()
+    files = stack.files()
+    for again in (send(body), send(body, tags="run:nightly")):
+        assert (again.status_code, again.headers["Job-Reused"]) == (200, "true")
+        assert again.json()["id"] == first["id"]
+    assert stack.files() == files, "nothing is left of the files that were sent again"
+    for other in (send(body + b"1,1\n"), send(body, output="predictions"), send(body, on_error="column")):
+        assert "Job-Reused" not in other.headers
+        assert other.json()["status"] == "succeeded"
+    newer = send(body, model="titanic@1")
+    assert newer.json()["id"] == first["id"], "the same version under another name"
+    client.delete(f"/jobs/{first['id']}")
+    made = send(body)
+    assert (made.status_code, made.json()["id"] == first["id"]) == (200, False)
+    assert "Job-Reused" not in made.headers
+    stack.audit()
+
+
+def test_reuse_is_for_files_that_are_not_followed(client: httpx.Client) -> None:
+    answer = client.post("/predict", json={"features": [25, 3], "reuse": True})
+    assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "reuse")
+    answer = client.post(
+        "/predict", content=b"age,pclass\n25,3\n", params={"reuse": "true", "follow": "true"},
+        headers={"Content-Type": "text/csv"},
+    )  # fmt: skip
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (422, "cannot be combined with follow")

@@ -201,4 +201,4 @@ class Jobs:
 
     def _make(self, new: NewJob) -> Submitted:
         id, outcome = self._records.make(new)
-        return Submitted(id, outcome == "replayed", new)
+        return Submitted(id, outcome != "made", new, outcome == "reused")

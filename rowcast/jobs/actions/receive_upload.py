@@ -69,8 +69,11 @@ class UploadReceiver:
         )
         self._plan: list[PlanEntry] = []
         self._touched_at = time.monotonic()
-        self._is_followed = True
-        """Whether Redis has every chunk so far. If it lost one, the job is made and scored at the end only."""
+        self._is_followed = not options.reuse
+        """Whether Redis has every chunk so far. If it lost one, the job is made and scored at the end only.
+
+        So it is if the job may turn out to have been done before.
+        """
 
     def take(self, blocks: Iterable[bytes]) -> NewJob:
         """Receives the input in blocks of any size, and returns the job to make of it.
@@ -165,6 +168,8 @@ class UploadReceiver:
             chunks=len(self._plan),
             plan=pack_plan(self._plan),
             repeat=request.repeat(chunker.sha256),
+            sameness=None if request.is_check else request.sameness(chunker.sha256, self._options),
+            reuses=request.options.reuse,
             max_errors=request.options.max_errors,
         )
 

@@ -16,10 +16,12 @@ class Submitted:
 
     #: The job's id. If the request is a repetition, that of the job which the first request made.
     id: str
-    #: Whether an earlier request with the same Idempotency-Key made the job.
+    #: Whether an earlier request made the job: one with the same Idempotency-Key, or with the same result.
     replayed: bool
     #: The job as this request describes it. It was only made if `replayed` is false.
     new: NewJob
+    #: Whether the earlier request had the same result and another Idempotency-Key, or none.
+    reused: bool = False
 
 
 def new_id() -> str:

@@ -40,8 +40,10 @@ class Records:
         self._settings = settings
         self._retention_ms = int(settings.retention * 1000)
 
-    def make(self, new: NewJob) -> tuple[str, Literal["made", "replayed"]]:
-        """Makes the job, or finds the one that the same request made before. Returns its id and which of the two.
+    def make(self, new: NewJob) -> tuple[str, Literal["made", "replayed", "reused"]]:
+        """Makes the job, or finds the one that the same request made before, or one with the same result (`reuses`).
+
+        Returns its id and which of the three.
 
         Raises:
             KeyReused: the Idempotency-Key was used with a different request.
@@ -50,11 +52,11 @@ class Records:
         """
         return self._make(new, limits_of(self._settings, new.owner))
 
-    def rebuild(self, new: NewJob) -> tuple[str, Literal["made", "replayed"]]:
+    def rebuild(self, new: NewJob) -> tuple[str, Literal["made", "replayed", "reused"]]:
         """Makes the lost record of a job again. Unlike in `make`, the number of live jobs has no limit."""
         return self._make(new, NO_LIMITS)
 
-    def _make(self, new: NewJob, limits: Limits) -> tuple[str, Literal["made", "replayed"]]:
+    def _make(self, new: NewJob, limits: Limits) -> tuple[str, Literal["made", "replayed", "reused"]]:
         made = self._scripts.submit(new, limits)
         if isinstance(made, Full):
             raise queue_full(made, self._settings)

@@ -40,6 +40,12 @@ TABLE = {
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → time of the last heartbeat (ms)", "for ever"),
     "unopenable": Key("rowcast:unopenable", "hash", "NODE → JSON: NAME@VERSION it cannot open → why", "a day after"),
     "idempotency": Key("rowcast:idempotency:{}", "string", "a job's id and the fingerprint of its request", "24 hours"),
+    "reusable": Key(
+        "rowcast:reusable:{}",
+        "string",
+        "id of the newest job with this file, model version and options",
+        "2 retentions",
+    ),
     "requests": Key("rowcast:requests:{}", "string", "requests of one API key, by the library limits", "2 minutes"),
     "batch": Key("rowcast.batch", "list", "Celery's queue of messages that chunks wait", "for ever"),
     "single": Key("rowcast.single", "list", "Celery's queue of messages that rows wait", "for ever"),

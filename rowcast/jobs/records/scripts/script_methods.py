@@ -55,6 +55,7 @@ class Scripts:
         """Makes a job: record, indexes, counts and first messages, or nothing at all."""
         repeat = (new.repeat.digest, new.repeat.fingerprint) if new.repeat else ("", "")
         arguments: list[Argument] = [new.id, new.owner, *limits, *repeat, new.plan or b"", str(new.spec.model)]
+        arguments += [new.sameness or "", "1" if new.sameness and new.reuses else ""]
         outcome, *rest = (word.decode() for word in self._run("submit", *arguments, *_flat(new)))
         if outcome == "full":
             return Full(cast(Limit, rest[0]))

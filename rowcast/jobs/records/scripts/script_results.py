@@ -30,10 +30,11 @@ class Full(NamedTuple):
 class Made(NamedTuple):
     """What became of a request for a new job."""
 
-    #: `made`. `replayed`: the same request made a job before. `conflict`: another request with this Idempotency-Key
-    #: did. `removed`: the upload was silent for too long, and its chunks are gone.
-    outcome: Literal["made", "replayed", "conflict", "removed"]
-    #: The job's id; for `replayed` and `conflict` that of the earlier job.
+    #: `made`. `replayed`: the same request made a job before. `reused`: an earlier job has the same result. `conflict`:
+    #: another request with this Idempotency-Key made a job. `removed`: the upload was silent for too long, and its
+    #: chunks are gone.
+    outcome: Literal["made", "replayed", "reused", "conflict", "removed"]
+    #: The job's id; for `replayed`, `reused` and `conflict` that of the earlier job.
     id: str
 
 

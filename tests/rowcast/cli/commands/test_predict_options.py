@@ -39,6 +39,7 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "na_values": ("--na-values NA,n/a", ["NA", "n/a"]),
     "header": ("--no-header", False),
     "guard_formulas": ("--guard-formulas", True),
+    "reuse": ("--reuse", True),
     "tags": ("--tags run:nightly,team:risk", {"run": "nightly", "team": "risk"}),
 }
 """A value of each option that is not its default: its words on the command line, and the client's argument."""

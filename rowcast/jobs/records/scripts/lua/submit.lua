@@ -1,9 +1,10 @@
 -- Makes a job: record, indexes, counts and first messages, or nothing at all.
 -- ARGV: id, owner, limit of live jobs, limit of the owner's, idempotency digest or '', fingerprint, plan ('' for a single
---       job), NAME@VERSION, then fields and values of the record.
--- Returns {'made'} | {'replayed', id} | {'conflict', id} | {'full', 'all' or 'owner'} | {'removed'} (the upload was silent
--- for too long, and its chunks are gone).
-local id, owner, most, most_owned, digest, fingerprint, plan, model = unpack(ARGV, 1, 8)
+--       job), NAME@VERSION, digest of what makes two results the same or '', whether to reuse a job with it ('1' or ''),
+--       then fields and values of the record.
+-- Returns {'made'} | {'replayed', id} | {'reused', id} | {'conflict', id} | {'full', 'all' or 'owner'} | {'removed'} (the
+-- upload was silent for too long, and its chunks are gone).
+local id, owner, most, most_owned, digest, fingerprint, plan, model, sameness, reuses = unpack(ARGV, 1, 10)
 local status = status_of(id)
 local was_arriving = status == STATUS.arriving
 if status == STATUS.deleted then return {'removed'} end
@@ -16,11 +17,20 @@ if digest ~= '' then
     return {earlier_fingerprint == fingerprint and 'replayed' or 'conflict', earlier_id}
   end
 end
+if reuses ~= '' then
+  local same = redis.call('GET', K.reusable(sameness))
+  local same_status = same and status_of(same)
+  local is_good = same_status == STATUS.succeeded or same_status == STATUS.running or same_status == STATUS.queued
+  if is_good and redis.call('HEXISTS', K.job(same), F.repairs) == 0 then
+    if digest ~= '' then redis.call('SET', K.idempotency(digest), same .. ' ' .. fingerprint, 'EX', IDEMPOTENCY_SECONDS) end
+    return {'reused', same}
+  end
+end
 local full = limit_reached(owner, most, most_owned)
 if full ~= '' then return {'full', full} end
 
 -- What was scored while the input arrived stays as it is.
-redis.call('HSET', K.job(id), F.owner, owner, unpack(ARGV, 9))
+redis.call('HSET', K.job(id), F.owner, owner, unpack(ARGV, 11))
 if was_arriving then
   local started_ms = redis.call('HGET', K.job(id), F.started_ms)
   set_status(id, started_ms and STATUS.running or STATUS.queued)
@@ -30,6 +40,7 @@ count_live(owner, 1)
 redis.call('ZADD', K.jobs(), 0, id)
 if owner ~= '' then redis.call('ZADD', K.owned(owner), 0, id) end
 if digest ~= '' then redis.call('SET', K.idempotency(digest), id .. ' ' .. fingerprint, 'EX', IDEMPOTENCY_SECONDS) end
+if sameness ~= '' then redis.call('SET', K.reusable(sameness), id, 'EX', TOMBSTONE_SECONDS) end
 redis.call('ZREM', K.removing(), id)
 add_total('jobs_accepted', 1)
 add_total('rows_accepted', tonumber(redis.call('HGET', K.job(id), F.rows)))
