@@ -53,13 +53,14 @@ class ChunkTask:
                 resources.isolated.close()
 
     def _score_and_commit(self, lease: ChunkLease, log: Any) -> None:
-        started = time.perf_counter()
+        started, started_cpu = time.perf_counter(), time.process_time()
         part = self._scored(lease)
         if part.rows_failed and lease.spec.options.on_error == "fail":
             self._resources.records.fail(lease.id, _bad_row(part))
             log.info("job_failed_at_bad_row")
             return
-        outcome = self._resources.leases.commit(lease, self._stored(lease, part), _summary(part))
+        stored, cpu_seconds = self._stored(lease, part), time.process_time() - started_cpu
+        outcome = self._resources.leases.commit(lease, stored, _summary(part), cpu_seconds)
         log.info(
             "chunk_scored",
             rows=part.rows,

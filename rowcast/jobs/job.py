@@ -128,6 +128,10 @@ class Job:
     error: Recorded | None = None
     #: The summary of a batch's predictions so far; None if there are none.
     summary: AnySummary | None = None
+    #: Processor time of all parts, in seconds. What processes for isolated rows took is not in it.
+    cpu_seconds: float = 0.0
+    #: Leases of all chunks: as many as chunks, if none was tried twice.
+    attempts: int = 0
     #: How often bad rows were corrected.
     repairs: int = 0
     #: Revision of each corrected chunk, by its number. Its files are named after it.

@@ -48,6 +48,17 @@ class Progress(TypedDict):
     eta_seconds: float | None
 
 
+class Cost(TypedDict):
+    """What a batch has cost so far."""
+
+    #: Processor time of the worker processes, in seconds.
+    cpu_seconds: float
+    #: Chunks that are done.
+    chunks: int
+    #: How often chunks were tried: more than `chunks` if a process died or a chunk is being scored.
+    attempts: int
+
+
 class BatchResult(TypedDict):
     """How large a batch's result is, and what is in it."""
 
@@ -113,6 +124,8 @@ class PublicJob(TypedDict):
     input: Annotated[dict[str, Any], GetPydanticSchema(lambda _, handler: handler(InputInfo))] | None
     #: The options of the request, without the model and the tags.
     options: Annotated[dict[str, Any], GetPydanticSchema(lambda _, handler: handler(Options))]
+    #: What a batch has cost; null for a single job.
+    cost: Cost | None
     #: The prediction of a single job, or the size of a batch's result; null before the job succeeded.
     result: RowResult | BatchResult | None
     #: Why the job failed, otherwise null.
@@ -143,6 +156,7 @@ def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Pro
         "progress": _progress(job, now_ms),
         "input": job.spec.input.model_dump(mode="json") if job.spec.input else None,
         "options": job.spec.options.model_dump(mode="json", exclude={"model", "tags"}),
+        "cost": _cost(job),
         "result": _result(job),
         "error": problem(job.error) if job.error else None,
         "repairs": job.repairs,
@@ -163,6 +177,12 @@ def _progress(job: Job, now_ms: int) -> Progress:
         "rows_per_second": round(speed, 1) if speed is not None else None,
         "eta_seconds": round(left / speed, 1) if speed and not job.status.is_terminal else None,
     }
+
+
+def _cost(job: Job) -> Cost | None:
+    if job.is_single:
+        return None
+    return {"cpu_seconds": round(job.cpu_seconds, 3), "chunks": job.chunks_done, "attempts": job.attempts}
 
 
 def _result(job: Job) -> RowResult | BatchResult | None:

@@ -74,6 +74,8 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         result=document(JobField.RESULT),
         error=document(JobField.ERROR),
         summary=render_fields(summary) if summary else None,
+        cpu_seconds=number(JobField.CPU_US) / 1_000_000,
+        attempts=number(JobField.LEASES),
         repairs=number(JobField.REPAIRS),
         revisions={int(chunk): revision for chunk, revision in (document(JobField.REVISIONS) or {}).items()},
         lost_chunk=optional(JobField.LOST_CHUNK),

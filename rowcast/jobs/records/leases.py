@@ -164,13 +164,18 @@ class Leases:
         """Prolongs leases. Returns those that this holder no longer has: lost, or of a job that has ended."""
         return self._scripts.renew(self.holder, members)
 
-    def commit(self, lease: ChunkLease, part: PartEntry, summary: Mapping[str, Any]) -> Committed:
-        """Counts a part that is in the store.
+    def commit(
+        self, lease: ChunkLease, part: PartEntry, summary: Mapping[str, Any], cpu_seconds: float = 0
+    ) -> Committed:
+        """Counts a part that is in the store. `cpu_seconds` is the processor time that it took.
 
         `ended`: the job has ended with it. `stale`: nothing was counted, as the lease is over. `rescored`: the part of
         a job that had succeeded is there again. `lost`: as `rescored`, but the part is not the same as before.
         """
-        return self._scripts.commit_chunk(lease.id, lease.chunk, lease.attempt, part, summary, revision=lease.revision)
+        cpu_us = round(cpu_seconds * 1_000_000)
+        return self._scripts.commit_chunk(
+            lease.id, lease.chunk, lease.attempt, part, summary, revision=lease.revision, cpu_us=cpu_us
+        )
 
     def commit_rows(self, outcomes: Sequence[RowOutcome]) -> int:
         """Ends single jobs. Returns how many were counted."""

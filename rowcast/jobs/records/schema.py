@@ -38,6 +38,8 @@ class JobField(StrEnum):
     ROUND = "round"
     CHUNKS_AT_END = "chunks_at_end"
     LOST_CHUNK = "lost_chunk"
+    CPU_US = "cpu_us"
+    LEASES = "leases"
     REPAIRS = "repairs"
     REVISIONS = "revisions"
     REPAIRING = "repairing"
@@ -90,6 +92,8 @@ TABLE: dict[JobField, Field] = {
     _F.ROUND: Field("batch", "integer", "`put_in_flight`", "round of the newest chunk in flight"),
     _F.CHUNKS_AT_END: Field("batch", "text", "`finish`", "chunks in flight at the end and attempts: `3 1 4 2`"),
     _F.LOST_CHUNK: Field("batch", "integer", "commit_chunk, resend, release", "chunk that has lost its part for good"),
+    _F.CPU_US: Field("batch", "µs", "commit_chunk", "processor time of all parts, of the process that scored them"),
+    _F.LEASES: Field("batch", "integer", "lease_chunk", "leases of all chunks so far"),
     _F.REPAIRS: Field("batch", "integer", "repair, submit", "how often bad rows were corrected; absent if never"),
     _F.REVISIONS: Field(
         "batch", "JSON", "repair, submit", "corrected chunk → its revision, which its files are named after"

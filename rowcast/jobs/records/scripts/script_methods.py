@@ -152,12 +152,20 @@ class Scripts:
         self._run("release", strikes, delay_ms, problem, *(item for lease in leases for item in lease))
 
     def commit_chunk(
-        self, id: str, chunk: int, attempt: int, part: PartEntry, summary: Mapping[str, Any], *, revision: str = ""
+        self,
+        id: str,
+        chunk: int,
+        attempt: int,
+        part: PartEntry,
+        summary: Mapping[str, Any],
+        *,
+        revision: str = "",
+        cpu_us: int = 0,
     ) -> Committed:
-        """Counts a part that is in the store, once."""
+        """Counts a part that is in the store, once. `cpu_us` is the processor time that it took, in microseconds."""
         figures = (part.rows, part.rows_failed, part.part_bytes, part.error_bytes)
         outcome: Committed = self._run(
-            "commit_chunk", id, chunk, attempt, pack_part(part), *figures, json.dumps(summary), revision
+            "commit_chunk", id, chunk, attempt, pack_part(part), *figures, json.dumps(summary), revision, cpu_us
         ).decode()
         return outcome
 

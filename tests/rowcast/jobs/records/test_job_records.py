@@ -39,11 +39,12 @@ def test_a_batch_runs_from_queued_to_succeeded_and_counts_each_chunk_once(record
     for chunk in range(7):
         lease = lease_of(leases, new.id, chunk)
         assert lease.planned == PlanEntry(1 + 10 * chunk, 10, 100)
-        outcome = leases.commit(lease, part(failed=1), {"classes": {"0": 6, "1": 3}})
+        outcome = leases.commit(lease, part(failed=1), {"classes": {"0": 6, "1": 3}}, cpu_seconds=0.25)
         assert outcome == ("ended" if chunk == 6 else "counted")
         assert leases.commit(lease, part(failed=1), {}) == "stale"
     job = records.get(new.id)
     assert (job.status, job.rows_done, job.rows_failed, job.chunks_done) == (Status.SUCCEEDED, 70, 7, 7)
+    assert (job.cpu_seconds, job.attempts) == (1.75, 7)
     assert job.summary == {"classes": {"0": 42, "1": 21}}
     assert list(unpack_parts(records.parts(new.id, 0, 7), 7)) == [part(failed=1)] * 7
 

@@ -1,9 +1,9 @@
 -- Counts a stored part, once, and puts the next chunks in flight.
 -- ARGV: id, chunk, attempt, the part's entry of the table, rows, bad rows, the part's bytes, the errors' bytes, summary as
---       JSON, revision of the chunk or ''.
+--       JSON, revision of the chunk or '', processor time (µs).
 -- Returns 'counted' | 'ended' (the job has ended with it) | 'stale' (the lease or the chunk is another one now) |
 -- 'rescored' (the part of a job that had succeeded is there again) | 'lost' (as 'rescored', but the part has changed).
-local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary, revision = unpack(ARGV)
+local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary, revision, cpu_us = unpack(ARGV)
 if lease_of(member_of(id, chunk)) ~= tonumber(attempt) then return 'stale' end
 if (revisions_in(id, F.revisions)[chunk] or '') ~= revision then return 'stale' end
 if status_of(id) == STATUS.succeeded then
@@ -18,6 +18,7 @@ note_repaired(id, chunk)
 redis.call('HINCRBY', K.job(id), F.rows_done, rows)
 redis.call('HINCRBY', K.job(id), F.part_bytes, part_bytes)
 redis.call('HINCRBY', K.job(id), F.error_bytes, error_bytes)
+redis.call('HINCRBY', K.job(id), F.cpu_us, cpu_us)
 local all_failed = redis.call('HINCRBY', K.job(id), F.rows_failed, failed)
 local chunks_done = redis.call('HINCRBY', K.job(id), F.chunks_done, 1)
 summary = cjson.decode(summary)
