@@ -1,8 +1,8 @@
 """A result as NDJSON: one JSON object for each row, made from the CSV of the stored parts while it is sent.
 
-A feature that is a number comes as a JSON number, exactly as it is written in the file, so no digit is lost. Every
-other cell of the input is text. Predictions have their own types. A missing number, and every added cell of a bad row,
-is null, and so is what JSON cannot write: infinity and NaN.
+A feature that is a number comes as a JSON number, exactly as it is written in the file, so no digit is lost; a decimal
+comma becomes a point. Every other cell of the input is text. Predictions have their own types. A missing number, and
+every added cell of a bad row, is null, and so is what JSON cannot write: infinity and NaN.
 """
 
 import json
@@ -14,6 +14,7 @@ from api.input.decompression import yield_to_other_requests
 from api.output.labels import label_reader
 from rowcast.csv.rows import rows, whole_rows
 from rowcast.jobs.job import Job
+from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Manifest
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -33,7 +34,7 @@ def ndjson(parts: Iterable[Iterable[bytes]], job: Job, manifest: Manifest) -> It
     options = job.spec.options
     columns = job.spec.kept_columns
     added = options.added_columns(manifest)
-    writers = [*_input_writers(columns, manifest), *_added_writers(added, manifest)]
+    writers = [*_input_writers(columns, manifest, options), *_added_writers(added, manifest)]
     if options.has_error_column:
         writers[-1] = _text_or_null
     names = [json.dumps(name, ensure_ascii=False) for name in (*columns, *added)]
@@ -58,9 +59,17 @@ def _fitted(row: list[str], columns: int, added: int) -> list[str]:
     return [*kept, *[""] * (columns - len(kept) + added)]
 
 
-def _input_writers(columns: Sequence[str], manifest: Manifest) -> list[Writer]:
+def _input_writers(columns: Sequence[str], manifest: Manifest, options: Options) -> list[Writer]:
     numbers = {feature.name for feature in manifest.features if feature.kind in ("number", "integer")}
-    return [_number_or_text if name in numbers else _text for name in columns]
+    missing = manifest.na_texts(options.na_values)
+
+    def number_or_text(cell: str) -> str:
+        if not cell or cell in missing:
+            return "null"
+        number = cell.replace(options.decimal, ".")
+        return number if _NUMBER.fullmatch(number) else _text(cell)
+
+    return [number_or_text if name in numbers else _text for name in columns]
 
 
 def _added_writers(added: Sequence[str], manifest: Manifest) -> list[Writer]:
@@ -80,12 +89,6 @@ def _text(cell: str) -> str:
 
 def _text_or_null(cell: str) -> str:
     return _text(cell) if cell else "null"
-
-
-def _number_or_text(cell: str) -> str:
-    if not cell:
-        return "null"
-    return cell if _NUMBER.fullmatch(cell) else _text(cell)
 
 
 def _number(cell: str) -> str:

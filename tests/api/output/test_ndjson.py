@@ -95,3 +95,13 @@ def test_a_file_is_not_followed_as_ndjson_and_leaves_no_job(client: httpx.Client
     answer = client.post("/predict", params={"follow": "true"}, content=b"age,pclass\n25,3\n", headers=headers)
     assert (answer.status_code, answer.json()["type"]) == (406, "urn:rowcast:problem:not-acceptable")
     assert client.get("/jobs", params={"limit": 1}).json()["jobs"] == newest
+
+
+def test_decimal_commas_and_texts_that_mean_missing_are_numbers_and_null(client: httpx.Client) -> None:
+    body = b"age;pclass;note\n25,5;3;1,5\nNA;1;NA\n?;2;?\n"
+    _, objects = both(client, body, delimiter=";", decimal=",", na_values="?,NA")
+    assert [(one["age"], one["pclass"], one["note"]) for one in objects] == [
+        (25.5, 3, "1,5"),
+        (None, 1, "NA"),
+        (None, 2, "?"),
+    ]
