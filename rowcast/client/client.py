@@ -21,7 +21,7 @@ from rowcast.client.job_filter import BulkOutcome, JobFilter, filter_of
 from rowcast.client.lookup import find_manifest, find_record, job_pages
 from rowcast.client.retries import Patience
 from rowcast.client.row import Prediction, is_series, needed_features, row_features, to_json
-from rowcast.client.transport import Transport, json_object
+from rowcast.client.transport import ANSWER_SECONDS, Transport, json_object
 from rowcast.client.upload import OnBytes, Source, Upload
 
 if TYPE_CHECKING:
@@ -44,17 +44,24 @@ class Client:
     Requests that are safe to repeat are sent again after errors that may pass, for up to `patience.seconds`.
     """
 
-    def __init__(self, url: str | None = None, api_key: str | None = None, *, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        patience: Patience | None = None,
+        timeout: float = ANSWER_SECONDS,
+    ) -> None:
         """Takes `url` and `api_key` from the environment's ROWCAST_URL and ROWCAST_API_KEY if they are not given.
+
+        `patience` is for how long failed requests are repeated, `timeout` how many seconds an answer may take at most.
 
         Raises:
             WrongUse: `url` is not a valid URL.
         """
-        self._transport = Transport(
-            url or os.environ.get("ROWCAST_URL") or DEFAULT_URL,
-            api_key or os.environ.get("ROWCAST_API_KEY") or None,
-            patience or Patience(),
-        )
+        url = url or os.environ.get("ROWCAST_URL") or DEFAULT_URL
+        api_key = api_key or os.environ.get("ROWCAST_API_KEY") or None
+        self._transport = Transport(url, api_key, patience or Patience(), timeout)
 
     @property
     def url(self) -> str:

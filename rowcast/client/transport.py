@@ -19,7 +19,10 @@ from rowcast.client.upload import Upload
 from rowcast.loopback import is_loopback
 from rowcast.version import VERSION
 
-_TIMEOUT = httpx.Timeout(30, connect=5)
+ANSWER_SECONDS = 30.0
+"""How long one answer may take, if the caller does not say otherwise."""
+
+_CONNECT_SECONDS = 5
 _COMMIT_SECONDS = 300
 """How long the answer to an upload may take after its last byte, because the gateway still has to store the file."""
 
@@ -27,8 +30,11 @@ _COMMIT_SECONDS = 300
 class Transport:
     """Sends requests, repeats those that are safe to repeat, and raises `ClientError`s."""
 
-    def __init__(self, url: str, api_key: str | None, patience: Patience) -> None:
+    def __init__(
+        self, url: str, api_key: str | None, patience: Patience, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         self.url = _checked_url(url)
+        self._answer_seconds = answer_seconds
         self._headers = {"User-Agent": f"rowcast/{VERSION}"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
@@ -72,7 +78,7 @@ class Transport:
             params=params,
             content=json or content,
             headers={**(headers or {}), **({"Content-Type": "application/json"} if json else {})},
-            timeout=httpx.Timeout(_TIMEOUT.read + wait_seconds if _TIMEOUT.read else None, connect=5),
+            timeout=httpx.Timeout(self._answer_seconds + wait_seconds, connect=_CONNECT_SECONDS),
         )
 
         def once() -> httpx.Response:
@@ -94,7 +100,7 @@ class Transport:
                 params=params,
                 headers={**headers, **upload.headers},
                 content=upload.blocks(watch),
-                timeout=httpx.Timeout(_COMMIT_SECONDS, connect=5),
+                timeout=httpx.Timeout(max(_COMMIT_SECONDS, self._answer_seconds), connect=_CONNECT_SECONDS),
                 extensions={"trace": watch.trace},
             )
             with self._http_errors():
@@ -138,7 +144,7 @@ class Transport:
     def _client(self, limits: httpx.Limits) -> httpx.Client:
         return httpx.Client(
             headers=self._headers,
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(self._answer_seconds, connect=_CONNECT_SECONDS),
             limits=limits,
             verify=self._tls,
             trust_env=not is_loopback(httpx.URL(self.url).host),  # a proxy cannot reach this machine's loopback

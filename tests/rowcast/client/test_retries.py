@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 from fake_service import FakeService, hangs_up, problem
 
@@ -61,3 +63,12 @@ def test_an_address_where_nothing_listens_is_given_up_on_soon() -> None:
         pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1 cannot be reached"),
     ):
         client.models()
+
+
+def test_an_answer_that_takes_too_long_is_given_up(service: FakeService) -> None:
+    over = threading.Event()
+    service.fails("GET /models", lambda _handler: over.wait(60))
+    impatient = Client(service.url, timeout=0.2, patience=Patience(seconds=0, first_contact_seconds=0))
+    with impatient as client, pytest.raises(Unreachable, match="timed out"):
+        client.models()
+    over.set()
