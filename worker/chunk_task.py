@@ -16,7 +16,7 @@ from rowcast.errors import (
 from rowcast.jobs.chunk_tables import PartEntry
 from rowcast.jobs.records.leases import ChunkLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
-from rowcast.jobs.repair.bad_rows import reasons
+from rowcast.jobs.repair.bad_rows import bad_numbers
 from rowcast.scoring.predict import Predict, SearchAborted
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
 from worker.isolation.child import is_suspect
@@ -98,7 +98,7 @@ class ChunkTask:
             errors = self._resources.files.get_errors(lease.id, lease.chunk, lease.revision_before)
         except FileNotFoundError:
             raise InputLost("the list of its bad rows is missing from the store: send the file again") from None
-        return list(reasons(errors))
+        return bad_numbers(errors)
 
     def _input(self, lease: ChunkLease) -> bytes:
         try:

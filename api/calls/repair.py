@@ -10,12 +10,14 @@ from typing_extensions import TypedDict
 from api.input.content_sniffing import Unpacked
 from api.input.json_rows import read_json
 from api.input.multipart import read_form
-from api.input.request_body import BODY_ERRORS, read_blocks
+from api.input.option_parsing import read_options
+from api.input.request_body import BODY_ERRORS, in_steps, read_blocks
 from api.input.request_input import FILE_TYPES
-from api.openapi.call_types import CSV, JSON, Answer, Call, documented
+from api.openapi.call_types import CSV, JSON, Answer, Call, documented, query
 from api.output.responses import LOOKUP_ERRORS, job_response
 from api.services import current_services
-from rowcast.errors import BodyShape, BrokenForm, UnsupportedType, WrongState
+from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, UnsupportedType, WrongState
+from rowcast.jobs.options import ENCODINGS
 from rowcast.jobs.public_job import PublicJob
 from rowcast.jobs.repair.corrections import Correction, CorrectionReader
 from rowcast.logs import logger
@@ -43,6 +45,7 @@ class CorrectedForm(TypedDict):
         "jobs",
         {202: Answer("The job.", {JSON: PublicJob})},
         (*LOOKUP_ERRORS, WrongState, *BODY_ERRORS),
+        (query("encoding", "The encoding of a CSV.", type="string", enum=["auto", *ENCODINGS]),),
         bodies={CSV: None, JSON: CorrectedRows, "multipart/form-data": CorrectedForm},
         examples={JSON: {"rows": [{"_row": 7, "age": 31}]}},
     )
@@ -63,7 +66,16 @@ def read_corrections(reader: CorrectionReader) -> Mapping[int, Correction]:
     settings = current_services().settings
     if request.mimetype == "application/json":
         return reader.objects(_objects(read_json(settings)))
-    return reader.csv(Unpacked(_content(), settings.max_upload_bytes))
+    content = Unpacked(_content(), settings.max_upload_bytes)
+    return reader.csv(in_steps(iter(content)), _encoding())
+
+
+def _encoding() -> str:
+    """Returns the option `encoding`, the only one that a repair takes."""
+    for name in request.args:
+        if name != "encoding":
+            raise OptionUnsuitable.at(name, "is not an option of a repair, which takes `encoding`")
+    return read_options().encoding
 
 
 def _objects(body: Any) -> list[Any]:

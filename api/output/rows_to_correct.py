@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 
+from api.input.decompression import yield_to_other_requests
 from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts
 from api.services import Services
 from rowcast.errors import ResultLost
@@ -37,4 +38,6 @@ def _blocks(services: Services, job: Job, parts: Parts) -> Iterator[bytes]:
             data = services.files.get_input(job.id, number, job.revisions.get(number, ""))
         except FileNotFoundError:
             raise ResultLost(f"Chunk {number} of job {job.id} is lost. Send the file again.") from None
-        yield bad_rows(data, plan[number].first_row, errors, job.spec.options.delimiter)
+        for block in bad_rows(data, plan[number].first_row, errors, job.spec.options.delimiter):
+            yield block
+            yield_to_other_requests()

@@ -167,7 +167,7 @@ class Job:
         with open_sink(target) as sink:
             download(self._transport, f"/jobs/{self.id}/errors{'?as=input' if as_input else ''}", sink)
 
-    def repair(self, corrections: Source | Sequence[Mapping[str, Any]]) -> "Job":
+    def repair(self, corrections: Source | Sequence[Mapping[str, Any]], *, encoding: str | None = None) -> "Job":
         """Sends bad rows back, corrected. Their predictions take their places in the result. Returns this job.
 
         The job is `queued` again until they are scored: see `wait`. The same repair twice changes nothing.
@@ -176,6 +176,7 @@ class Job:
             corrections: the CSV that `download_errors(..., as_input=True)` writes, corrected, or some of its rows: a
                 path, bytes or a binary file. Or a list of mappings, each with `_row` and the columns that change, for
                 example `[{"_row": 7, "age": 31}]`.
+            encoding: of a CSV; None is UTF-8, or UTF-16 with its mark.
 
         Raises:
             Conflict: the rows of the job are not all done.
@@ -186,7 +187,8 @@ class Job:
             body = dumps({"rows": [dict(row) for row in corrections]}).encode()
             self.raw = json_object(self._transport.call("POST", path, json=body))
         else:
-            self.raw = json_object(self._transport.upload(path, Upload(corrections), {}, {}))
+            params = {} if encoding is None else {"encoding": encoding}
+            self.raw = json_object(self._transport.upload(path, Upload(corrections), params, {}))
         return self
 
     def cancel(self) -> "Job":

@@ -7,6 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from rowcast.jobs.option_table import OPTIONS
 from rowcast.models.model_manifest import Manifest
 
+ENCODINGS = ("utf-8", "utf-16", "windows-1252", "latin-1")
+"""The encodings that a file may have."""
+
 _ENCODINGS = {
     "auto": "auto",
     "utf-8": "utf-8",

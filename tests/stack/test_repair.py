@@ -130,6 +130,20 @@ def test_cells_are_corrected_in_any_form_and_a_row_may_stay_bad(client: httpx.Cl
     assert bad_rows(client, id).decode().splitlines()[1].endswith(";c;é;2")
 
 
+def test_a_spreadsheets_encoding_is_named(client: httpx.Client) -> None:
+    id = submit(client, "titanic", "name,age,pclass\nZoë,x,3\n".encode())
+    wait(client, id)
+    body = "_row,name,age,pclass\n1,Zoë,30,3\n".encode("cp1252")
+    answer = repair(client, id, body)
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:rowcast:problem:not-utf8")
+    assert "send encoding=windows-1252" in answer.text
+    answer = client.post(f"/jobs/{id}/repair", params={"encoding": "windows-1252"}, content=body, headers=CSV)
+    assert answer.status_code == 202, answer.text
+    assert wait(client, id)["progress"]["rows_failed"] == 0
+    assert client.get(f"/jobs/{id}/result").text.splitlines()[1].startswith("Zoë,30,3,")
+    assert client.post(f"/jobs/{id}/repair", params={"model": "m"}, content=body, headers=CSV).status_code == 422
+
+
 def test_a_file_of_only_bad_rows_is_repaired(client: httpx.Client) -> None:
     id = submit(client, "titanic", b"age,pclass\nx,3\ny,1\n")
     assert wait(client, id)["status"] == "failed"

@@ -47,6 +47,9 @@ def repair(
     job_id: JobId,
     file: Annotated[str, typer.Argument(metavar="BAD.csv", help="The corrected rows; - is standard input.")],
     *,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Encoding of BAD.csv, for example windows-1252.")
+    ] = None,
     url: Url = None,
     api_key: ApiKey = None,
     data: Data = None,
@@ -64,7 +67,7 @@ def repair(
     with client(url, api_key, data) as service, progress() as shown:
         job = service.job(job_id)
         before = job.progress.get("rows_failed") or 0
-        job.repair(file)
+        job.repair(file, encoding=encoding)
         if not job.has_ended:
             job.wait(on_progress=shown.predicted)
     if json:

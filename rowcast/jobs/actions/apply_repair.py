@@ -15,7 +15,7 @@ from rowcast.jobs.chunk_tables import PlanEntry, RepairedChunk, unpack_whole_pla
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.repair.bad_rows import reasons
+from rowcast.jobs.repair.bad_rows import bad_numbers
 from rowcast.jobs.repair.corrected_chunk import corrected
 from rowcast.jobs.repair.corrections import Correction
 from rowcast.jobs.states import Status
@@ -102,7 +102,7 @@ class Repair:
 
     def _bad_rows(self, chunk: int, revision: str) -> set[int]:
         try:
-            return set(reasons(self._files.get_errors(self._job.id, chunk, revision)))
+            return set(bad_numbers(self._files.get_errors(self._job.id, chunk, revision)))
         except FileNotFoundError:  # no row of the chunk is bad
             return set()
 

@@ -1,6 +1,7 @@
 """The bad rows of a job as a file to correct: whole rows, with their numbers and what is wrong with them in front."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from rowcast.csv import scan
 from rowcast.csv.header import column_names
@@ -14,6 +15,9 @@ ERROR_COLUMN = "_error"
 """The column that says what is wrong with the row."""
 
 
+_ROWS_AT_A_TIME = 500
+
+
 def correction_columns(columns: Sequence[str]) -> list[str]:
     """Returns the columns of the file to correct, for a job with the input's `columns`. No two are the same."""
     return column_names([csv_cell(name) for name in (ROW_COLUMN, ERROR_COLUMN, *columns)])
@@ -24,15 +28,14 @@ def header_line(columns: Sequence[str], delimiter: str) -> bytes:
     return csv_row(correction_columns(columns), delimiter)
 
 
-def reasons(errors: bytes) -> dict[int, str]:
-    """Returns what is wrong with each bad row of a chunk, by the row's number; `errors` is the chunk's list of them."""
-    return {
-        int(number): f"{column}: {message}" if column else message for number, column, _, message in rows(errors, ",")
-    }
+def bad_numbers(errors: bytes) -> list[int]:
+    """Returns the numbers of the bad rows of a chunk; `errors` is the chunk's list of them."""
+    starts = scan.lines(errors, scan.quoted(errors, ","), ",", final=True).starts.tolist()
+    return [int(errors[start : errors.index(b",", start)]) for start in starts]
 
 
-def bad_rows(data: bytes, first_row: int, errors: bytes, delimiter: str) -> bytes:
-    """Returns the bad rows of a chunk, each behind its number and its reason.
+def bad_rows(data: bytes, first_row: int, errors: bytes, delimiter: str) -> Iterator[bytes]:
+    """Yields the bad rows of a chunk, each behind its number and its reason, some hundred at a time.
 
     Args:
         data: the input of the chunk.
@@ -41,9 +44,12 @@ def bad_rows(data: bytes, first_row: int, errors: bytes, delimiter: str) -> byte
         delimiter: what separates the fields of `data`.
     """
     lines = scan.lines(data, scan.quoted(data, delimiter), delimiter, final=True)
-    pieces = []
-    for number, reason in reasons(errors).items():
-        row = data[lines.starts[number - first_row] : lines.ends[number - first_row]]
-        pieces += [str(number).encode(), csv_cell(reason, delimiter), row]
-    mark = delimiter.encode()
-    return b"".join(mark.join(pieces[at : at + 3]) + b"\n" for at in range(0, len(pieces), 3))
+    mark, found = delimiter.encode(), rows(errors, ",")
+    while some := list(islice(found, _ROWS_AT_A_TIME)):
+        pieces = []
+        for number, column, _, message in some:
+            place = int(number) - first_row
+            reason = csv_cell(f"{column}: {message}" if column else message, delimiter)
+            row = data[lines.starts[place] : lines.ends[place]]
+            pieces.append(mark.join([number.encode(), reason, row]) + b"\n")
+        yield b"".join(pieces)

@@ -13,10 +13,11 @@ from rowcast.jobs.repair.bad_rows import ERROR_COLUMN, ROW_COLUMN, correction_co
 from rowcast.nearest import nearest
 from rowcast.settings import Settings
 
-MOST_BYTES = 64 * 1024 * 1024
-"""Maximum bytes of the corrections in one call, because the gateway holds them in memory."""
+MOST_BYTES, MOST_ROWS = 16 * 1024 * 1024, 100_000
+"""Maximum bytes and rows of the corrections in one call, because the gateway holds them in memory."""
 
-_CHUNK_BYTES, _CHUNK_ROWS = 1024 * 1024, 10_000
+_CHUNK_BYTES, _CHUNK_ROWS = 64 * 1024, 500
+"""So few at a time that other requests do not wait for long."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Correction:
     """What one row becomes."""
 
     fields: Mapping[int, bytes]
-    """The corrected fields by the place of their column in the input, with the job's delimiter in mind."""
+    """The corrected fields by the place of their column in the input, written with the job's delimiter."""
     whole: bytes | None = None
-    """The whole row, if it does not have as many fields as the header; then `fields` is empty."""
+    """The whole row, if all of its columns are there; then `fields` is empty."""
 
     def applied_to(self, row: bytes, number: int, columns: int, delimiter: str) -> bytes:
         """Returns the corrected row. `row` is without its line end; `columns` is the number of the input's columns.
@@ -34,18 +35,16 @@ class Correction:
         Raises:
             CorrectionFault: some columns are not in the correction, and the row itself does not have them either.
         """
-        if self.whole is not None:
-            return self.whole
-        fields = [b""] * columns
-        if len(self.fields) < columns:
+        corrected = self.whole
+        if corrected is None:
             fields = scan.fields(row, delimiter)
             if len(fields) != columns:
                 raise CorrectionFault.at(
                     f"row {number}", f"has {len(fields)} fields instead of {columns}, so send all of its columns"
                 )
-        for place, field in self.fields.items():
-            fields[place] = field
-        corrected = delimiter.encode().join(fields)
+            for place, field in self.fields.items():
+                fields[place] = field
+            corrected = delimiter.encode().join(fields)
         blank = not corrected.strip(b" \t") and (delimiter != "\t" or columns == 1)
         return b'"' + corrected + b'"' if blank else corrected  # a blank line would not be a row
 
@@ -58,11 +57,13 @@ class CorrectionReader:
         self._names = correction_columns(columns)[2:]
         self._delimiter, self._rows, self._settings = delimiter, rows, settings
 
-    def csv(self, blocks: Iterable[bytes]) -> dict[int, Correction]:
-        """Reads a CSV. Returns the corrections by the row's number.
+    def csv(self, blocks: Iterable[bytes], encoding: str = "auto") -> dict[int, Correction]:
+        """Reads a CSV in blocks of any size. Returns the corrections by the row's number.
+
+        `encoding` is as the option of this name.
 
         Raises:
-            CorrectionFault: a column or a row does not fit. TooLarge: it has more than `MOST_BYTES`.
+            CorrectionFault: a column or a row does not fit. TooLarge: it has more than `MOST_BYTES` or `MOST_ROWS`.
             The others are those of reading a CSV (`Chunker`).
         """
         chunker = Chunker(
@@ -74,6 +75,7 @@ class CorrectionReader:
             max_columns=self._settings.max_columns + 2,
             on_header=None,
             features=(ROW_COLUMN, *self._names),
+            encoding=encoding,
             keeps_blank_rows=True,
         )
         found: dict[int, Correction] = {}
@@ -124,11 +126,17 @@ class CorrectionReader:
         at = header.columns.index(ROW_COLUMN)
         number = self._number(scan.text(fields[at]) if at < len(fields) else "", "column _row")
         if len(fields) == len(header.columns):
-            return number, Correction({place: self._field(fields[at], header) for at, place in places.items()})
+            corrected = {place: self._field(fields[at], header) for at, place in places.items()}
+            if len(corrected) < len(self._names):
+                return number, Correction(corrected)
+            return number, Correction({}, self._joined([corrected[place] for place in range(len(self._names))]))
         is_as_given = list(header.columns) == [ROW_COLUMN, ERROR_COLUMN, *self._names]
         if not is_as_given or header.delimiter != self._delimiter:
             raise CorrectionFault.at(f"row {number}", f"has {len(fields)} fields instead of {len(header.columns)}")
-        return number, Correction({}, self._delimiter.encode().join(fields[2:]))
+        return number, Correction({}, self._joined(fields[2:]))
+
+    def _joined(self, fields: Sequence[bytes]) -> bytes:
+        return self._delimiter.encode().join(fields)
 
     def _field(self, field: bytes, header: Header) -> bytes:
         """Returns the same field as the job's delimiter needs it."""
@@ -142,6 +150,8 @@ class CorrectionReader:
     def _add(self, found: dict[int, Correction], number: int, correction: Correction) -> None:
         if number in found:
             raise CorrectionFault.at(f"row {number}", "is there twice")
+        if len(found) == MOST_ROWS:
+            raise TooLarge("The number of corrected rows", MOST_ROWS, "fixed; send them in several calls")
         found[number] = correction
 
 

@@ -3,11 +3,13 @@
 import csv
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rowcast.csv.write import csv_row
-from rowcast.jobs.repair.bad_rows import bad_rows, correction_columns, header_line
+from rowcast.errors import TooLarge
+from rowcast.jobs.repair.bad_rows import bad_numbers, bad_rows, correction_columns, header_line
 from rowcast.jobs.repair.corrected_chunk import corrected
 from rowcast.jobs.repair.corrections import CorrectionReader
 from rowcast.jobs.results.errors_csv import error_rows
@@ -29,7 +31,8 @@ def test_corrected_rows_are_in_their_places(
     chunk = b"".join(csv_row(row, delimiter) for row in before)
     bad = data.draw(st.sets(st.integers(0, len(before) - 1), min_size=1))
     errors = error_rows((10 + index, "a b", "x", "is wrong") for index in sorted(bad))
-    sent = header_line(COLUMNS, delimiter) + bad_rows(chunk, 10, errors, delimiter)
+    assert bad_numbers(errors) == [10 + index for index in sorted(bad)]
+    sent = header_line(COLUMNS, delimiter) + b"".join(bad_rows(chunk, 10, errors, delimiter))
     assert [row[2:] for row in table(sent, delimiter)[1:]] == [before[index] for index in sorted(bad)]
 
     changed = {index: data.draw(st.lists(CELLS, min_size=4, max_size=4)) for index in sorted(bad)}
@@ -57,3 +60,11 @@ def test_a_row_of_one_empty_cell_stays_a_row() -> None:
     reader = CorrectionReader(("age",), ",", 1, Settings.read())
     corrections = reader.objects([{"_row": 1, "age": None}])
     assert corrected(b"x\n", corrections, {1}, first_row=1, columns=1, delimiter=",") == b'""\n'
+
+
+def test_more_rows_than_the_gateway_holds_are_refused() -> None:
+    reader = CorrectionReader(("age",), ",", 200_000, Settings.read())
+    with pytest.raises(TooLarge, match="send them in several calls"):
+        reader.csv([b"_row,age\n", *(b"%d,1\n" % row for row in range(1, 100_002))])
+    with pytest.raises(TooLarge, match="send them in several calls"):
+        reader.csv([b"_row,age\n", b"1," + b"x" * 17_000_000])
