@@ -210,6 +210,6 @@ def test_the_client_and_the_command_line_repair(
     assert f"{failed - 1:,} of {failed - 1:,} bad rows of job {job.id} are predicted now." in capfd.readouterr().err
     with Client(stack.url) as service:
         right = service.submit_csv(TITANIC).wait()
-        assert job.to_pandas().equals(right.to_pandas())
+        assert service.job(job.id).to_pandas().equals(right.to_pandas())
         with pytest.raises(Conflict):
             service.job(service.predict([25, 3]).job).repair([])
