@@ -207,12 +207,15 @@ def test_axe_finds_nothing(browser: Browser, stack: Stack, scheme: str) -> None:
 def test_nothing_is_cut_off_on_a_phone_or_at_twice_the_size(
     browser: Browser, stack: Stack, width: int, height: int
 ) -> None:
-    id = score(stack, TITANIC.read_bytes())
+    id, bad = score(stack, TITANIC.read_bytes()), score(stack, b"age,pclass\n25,3\nold,3\n")
     context = browser.new_context(base_url=stack.url, viewport={"width": width, "height": height})
     page = context.new_page()
-    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", "/ui/models", "/ui/models/titanic"):
+    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", f"/ui/jobs/{bad}", "/ui/models", "/ui/models/titanic"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        if path.endswith(bad):
+            cell = page.get_by_label("Row 2, age").bounding_box()
+            assert cell["x"] + cell["width"] <= width
     context.close()
 
 
