@@ -27,7 +27,7 @@ local function uncount(chunk)
     [F.rows_done] = part_rows, [F.rows_failed] = failed, [F.part_bytes] = part_bytes, [F.error_bytes] = error_bytes,
     [F.chunks_done] = 1,
   }) do
-    redis.call('HINCRBY', K.job(id), name, format_integer(-amount))
+    redis.call('HINCRBY', K.job(id), name, format_integer(0 - amount)) -- never '-0', which Redis refuses
   end
 end
 
