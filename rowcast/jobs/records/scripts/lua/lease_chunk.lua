@@ -19,7 +19,7 @@ else
   attempt = attempt + 1
   redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempt, strikes))
   write_lease(member, attempt, holder)
-  redis.call('HINCRBY', K.job(id), F.leases, 1)
+  if not ENDED[status] then redis.call('HINCRBY', K.job(id), F.leases, 1) end -- a part that is made again changes nothing
 end
 redis.call('ZREM', K.ready_chunks(), member)
 if status == STATUS.queued then set_status(id, STATUS.running) end
