@@ -1,5 +1,6 @@
 """The Python client. It speaks only HTTP and runs without the service's dependencies."""
 
+from rowcast.client.calls.job_record import RowError
 from rowcast.client.check import Check
 from rowcast.client.client import Client
 from rowcast.client.errors import (
@@ -9,10 +10,14 @@ from rowcast.client.errors import (
     Conflict,
     Forbidden,
     Gone,
+    JobCancelled,
+    JobFailed,
+    NoResult,
     NotFound,
     RateLimited,
     Refused,
     ServiceError,
+    StillRunning,
     TooLarge,
     Unauthorized,
     Unavailable,
@@ -78,9 +83,9 @@ from rowcast.client.errors.problems import (
     UnknownPath,
     WorkerLost,
 )
-from rowcast.client.job import Job, JobCancelled, JobFailed, NoResult, RowError, StillRunning
+from rowcast.client.http.retries import Patience
+from rowcast.client.job import Job
 from rowcast.client.job_filter import BulkOutcome
-from rowcast.client.retries import Patience
 from rowcast.client.row import Prediction
 
 __all__ = [

@@ -1,47 +1,30 @@
 """The client: a connection to one service, and the calls to it."""
 
-import math
-import os
-import uuid
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from tempfile import TemporaryFile
-from time import monotonic
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, Unpack
 
-from rowcast.client.check import CHECKED_BYTES, Check
-from rowcast.client.csv_options import CsvOptions, query_of
-from rowcast.client.dataframe import require_sendable, with_predictions, write_csv
-from rowcast.client.download import Target, open_sink
-from rowcast.client.errors import Unprocessable, WrongUse
+from rowcast.client.calls.lookup import JobPages, find_record
+from rowcast.client.calls.service_calls import ServiceCalls, warn_of_failed_rows
+from rowcast.client.check import Check
+from rowcast.client.csv_options import CsvOptions
+from rowcast.client.download import Target
+from rowcast.client.frames.frames import Frame
+from rowcast.client.http.endpoint import TIMEOUT_SECONDS, address_and_key
+from rowcast.client.http.retries import Patience
+from rowcast.client.http.transport import Transport
 from rowcast.client.job import Job
-from rowcast.client.job_filter import BulkOutcome, JobFilter, filter_of
-from rowcast.client.lookup import find_manifest, find_record, job_pages
-from rowcast.client.retries import Patience
-from rowcast.client.row import Prediction, is_series, needed_features, row_features, to_json
-from rowcast.client.transport import ANSWER_SECONDS, Transport, json_object
-from rowcast.client.upload import OnBytes, Source, Upload
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-DEFAULT_URL = "http://127.0.0.1:5000"
-_ACT_SECONDS = 30
-"""How long a bulk action may take."""
-
-_CHECK_SECONDS = 15
-"""How long a check may take: the service waits for a worker."""
-
-_HOLD_SECONDS = 60
-"""The longest wait that the service accepts."""
+from rowcast.client.job_filter import BulkOutcome, JobFilter
+from rowcast.client.row import Prediction
+from rowcast.client.upload import OnBytes, Source
 
 
 class Client:
     """A connection to one Rowcast service. Threads may share it.
 
-    Requests that are safe to repeat are sent again after errors that may pass, for up to `patience.seconds`.
+    Requests that are safe to repeat are sent again after errors that may pass.
     """
 
     def __init__(
@@ -49,19 +32,29 @@ class Client:
         url: str | None = None,
         api_key: str | None = None,
         *,
+        timeout: float = TIMEOUT_SECONDS,
+        max_retries: int | None = None,
         patience: Patience | None = None,
-        timeout: float = ANSWER_SECONDS,
     ) -> None:
-        """Takes `url` and `api_key` from the environment's ROWCAST_URL and ROWCAST_API_KEY if they are not given.
+        """Makes a client; the first call connects.
 
-        `patience` is for how long failed requests are repeated, `timeout` how many seconds an answer may take at most.
+        Args:
+            url: the service's address; by default that in the environment's ROWCAST_URL, or http://127.0.0.1:5000.
+            api_key: the API key; by default that in ROWCAST_API_KEY.
+            timeout: how many seconds the service may be silent before an attempt is given up. What a call waits for is
+                added, and an upload is given at least 300 seconds after its last byte. To connect, at most 5 seconds.
+            max_retries: how often a request is repeated at most after errors that may pass; 0 is never, None is only
+                limited by `patience`. Bytes of a download that arrive start the count again.
+            patience: for how long a call is retried: 60 seconds, or 3 if the service has never answered.
 
         Raises:
-            WrongUse: `url` is not a valid URL.
+            WrongUse: `url` is not a valid URL, or a limit is not a valid number.
         """
-        url = url or os.environ.get("ROWCAST_URL") or DEFAULT_URL
-        api_key = api_key or os.environ.get("ROWCAST_API_KEY") or None
-        self._transport = Transport(url, api_key, patience or Patience(), timeout)
+        self._transport = Transport(
+            *address_and_key(url, api_key), timeout_seconds=timeout, max_retries=max_retries, patience=patience
+        )
+        self._run = self._transport.run
+        self._calls = ServiceCalls(self._transport, partial(Job, self._transport))
 
     @property
     def url(self) -> str:
@@ -102,30 +95,8 @@ class Client:
         Raises:
             StillRunning: the job has not ended in that time; `job` is it.
         """
-        body: dict[str, Any] = {"features": row_features(features), "probabilities": probabilities, "scores": scores}
-        if model is not None:
-            body["model"] = model
-        until = None if wait is None else monotonic() + wait
-        try:
-            answer = self._predict_row(body, until)
-        except (Unprocessable, WrongUse):  # perhaps because a Series has more values than the model needs
-            needed = is_series(features) and needed_features(body["features"], find_manifest(self._transport, model))
-            if not needed:
-                raise
-            answer = self._predict_row({**body, "features": needed}, until)
-        if "id" not in answer:
-            return Prediction.of(answer, str(answer["job"]))
-        job = Job(self._transport, answer).wait(None if until is None else until - monotonic())
-        return Prediction.of(job.raw.get("result") or {}, job.id)
-
-    def _predict_row(self, body: Mapping[str, Any], until: float | None) -> dict[str, Any]:
-        """Returns the answer to one row, or its job if there is no answer at the time `until` (monotonic clock)."""
-        hold = _HOLD_SECONDS
-        if until is not None:
-            hold = max(0, min(_HOLD_SECONDS, math.ceil(until - monotonic())))
-        headers = {"Prefer": f"wait={hold}", "Idempotency-Key": str(uuid.uuid4())}
-        sent = self._transport.call("POST", "/predict", json=to_json(body), headers=headers, wait_seconds=hold)
-        return json_object(sent)
+        outputs = {"probabilities": probabilities, "scores": scores}
+        return self._run(self._calls.predict(features, model, outputs, wait))
 
     def submit_csv(
         self,
@@ -148,9 +119,7 @@ class Client:
             Unprocessable: the file does not fit the model; `errors` lists what is missing. The service checks the
                 header line before the rest of the file is sent.
         """
-        upload = Upload(source, on_progress)
-        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return Job(self._transport, json_object(self._transport.upload("/predict", upload, query_of(options), headers)))
+        return self._run(self._calls.submit_csv(source, on_progress, idempotency_key, options))
 
     def check(self, source: Source, **options: Unpack[CsvOptions]) -> Check:
         """Checks a CSV file without making a job: the service reads its first MiB and predicts its first rows.
@@ -162,12 +131,7 @@ class Client:
         Raises:
             Unprocessable: an option is wrong. A file that does not fit raises nothing: the check says what is wrong.
         """
-        data, headers = Upload(source).beginning(CHECKED_BYTES)
-        params = {**query_of(options), "dry_run": "true"}
-        sent = self._transport.call(
-            "POST", "/predict", params=params, content=data, headers=headers, wait_seconds=_CHECK_SECONDS
-        )
-        return Check.of(json_object(sent))
+        return self._run(self._calls.check(source, options))
 
     def predict_csv(self, source: Source, target: Target, **options: Unpack[CsvOptions]) -> Job:
         """Uploads a CSV file, waits, and writes the result to `target`.
@@ -178,16 +142,11 @@ class Client:
         Raises:
             JobFailed: the job failed; nothing is written.
         """
-        with open_sink(target) as sink:
-            job = self.submit_csv(source, **options)
-            if sink.can_rewind:
-                return job.follow_to(sink)
-            job.wait().download_to(sink)
-        return job
+        return self._run(self._calls.predict_csv(source, target, options))
 
     def predict_frame(
         self,
-        frame: "pd.DataFrame",
+        frame: Frame,
         *,
         model: str | None = None,
         probabilities: bool = False,
@@ -196,14 +155,15 @@ class Client:
         on_error: Literal["skip", "fail"] | None = None,
         max_errors: int | None = None,
         on_progress: OnBytes | None = None,
-    ) -> "pd.DataFrame":
-        """Predicts each row of a pandas DataFrame. Returns a copy of the frame with the predictions added.
+    ) -> Frame:
+        """Predicts each row of a DataFrame of pandas or polars. Returns one of the same kind, with predictions added.
 
-        The frame is sent as a CSV file: only the columns that the model needs, with exact values. The index is kept.
+        The frame is sent as a CSV file: only the columns that the model needs, with exact values. The index of a pandas
+        frame is kept.
         A row that could not be predicted has missing values in the added columns, and a warning counts such rows.
 
         Args:
-            frame: the rows, with distinct texts as column names and any kind of index.
+            frame: the rows. A pandas frame has distinct texts as column names, and any kind of index.
             model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the service's default model.
             probabilities: whether to add `probability_CLASS` for each class.
             scores: whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
@@ -216,24 +176,16 @@ class Client:
             WrongUse: the frame cannot be sent; the message says why and what to do.
             JobFailed: the job failed, for example because no row could be predicted.
         """
-        require_sendable(frame, prediction_column)
-        manifest = find_manifest(self._transport, model)
-        with TemporaryFile() as table, TemporaryFile() as result:
-            write_csv(frame, manifest, table)
-            job = self.submit_csv(
-                table,
-                on_progress=on_progress,
-                model=f"{manifest['name']}@{manifest['version']}",
-                output="predictions",
-                probabilities=probabilities,
-                scores=scores,
-                prediction_column=prediction_column,
-                on_error=on_error,
-                max_errors=max_errors,
-            ).wait()
-            job.download(result)
-            _warn_of_failed_rows(job, len(frame))
-            return with_predictions(frame, result, manifest, prediction_column)
+        options: CsvOptions = {
+            "probabilities": probabilities,
+            "scores": scores,
+            "prediction_column": prediction_column,
+            "on_error": on_error,
+            "max_errors": max_errors,
+        }
+        done, job = self._run(self._calls.predict_frame(frame, model, options, on_progress))
+        warn_of_failed_rows(job, len(frame))
+        return done
 
     def job(self, id: str) -> Job:
         """Returns the job with this id, or the only job with an id that begins with it.
@@ -243,7 +195,7 @@ class Client:
             Gone: the job was deleted.
             WrongUse: `id` is not the beginning of a job id, or several job ids begin with it.
         """
-        return Job(self._transport, find_record(self._transport, id))
+        return Job(self._transport, self._run(find_record(self._transport, id)))
 
     def jobs(
         self,
@@ -266,9 +218,16 @@ class Client:
             until: only jobs that were made before then.
         """
         matching = {"status": status, "model": model, "tag": tag, "since": since, "until": until}
-        params = {"limit": str(min(limit or 200, 200)), **filter_of(matching)}
-        page = json_object(self._transport.call("GET", "/jobs", params=params))
-        return job_pages(self._transport, page, limit)
+        pages = JobPages(self._transport, matching, limit)
+        self._run(pages.load())
+        return self._each(pages)
+
+    def _each(self, pages: JobPages) -> Iterator[Job]:
+        while True:
+            yield from (Job(self._transport, raw) for raw in pages.records)
+            if not pages.has_next:
+                return
+            self._run(pages.load())
 
     def act(
         self, action: Literal["cancel", "retry", "delete"], *, dry_run: bool = False, **matching: Unpack[JobFilter]
@@ -284,17 +243,8 @@ class Client:
             How many jobs matched, and to how many it was done. The service acts for 20 seconds; if `is_complete` is
             false then, call this again.
         """
-        body = {"action": action, "filter": filter_of(matching), "dry_run": dry_run}
-        sent = self._transport.call("POST", "/jobs/actions", json=to_json(body), wait_seconds=_ACT_SECONDS)
-        return BulkOutcome.of(json_object(sent))
+        return self._run(self._calls.act(action, matching, dry_run=dry_run))
 
     def models(self) -> list[dict[str, Any]]:
         """Returns the models, each with its versions and aliases."""
-        return list(json_object(self._transport.call("GET", "/models"))["models"])
-
-
-def _warn_of_failed_rows(job: Job, rows: int) -> None:
-    """Warns the caller of the public method if some rows could not be predicted."""
-    if failed := job.progress.get("rows_failed"):
-        message = f"{failed:,} of {rows:,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
-        warnings.warn(message, stacklevel=3)
+        return self._run(self._calls.models())

@@ -3,18 +3,19 @@
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import BinaryIO
 
 import httpx
-from tenacity import RetryCallState
 
 from rowcast.client.errors import BrokenTransfer, Unreachable, WrongUse
-from rowcast.client.retries import call_with_retries
-from rowcast.client.transport import Transport
+from rowcast.client.http.endpoint import Endpoint
+from rowcast.client.http.retries import with_retries
+from rowcast.client.http.steps import Receive, Steps
+from rowcast.client.upload import OnBytes
 
 Target = str | os.PathLike[str] | BinaryIO
 
@@ -82,63 +83,57 @@ def open_sink(target: Target) -> Iterator[Sink]:
         temporary.unlink(missing_ok=True)
 
 
-def download(
-    transport: Transport, path: str, sink: Sink, on_progress: Callable[[int, int | None], None] | None = None
-) -> None:
-    """Downloads `path` into `sink`. Each byte that arrives restarts the time limit for retries."""
-    Transfer(transport, path, sink, on_progress or (lambda done, total: None)).finish()
-
-
 class Transfer:
-    """One download, over several connections if they break."""
+    """One download, over several connections if they break. Each byte that arrives restarts the limit of retries."""
 
-    def __init__(
-        self, transport: Transport, path: str, sink: Sink, on_progress: Callable[[int, int | None], None]
-    ) -> None:
-        self._transport, self._path, self._sink, self._on_progress = transport, path, sink, on_progress
+    def __init__(self, endpoint: Endpoint, path: str, sink: Sink, on_progress: OnBytes | None = None) -> None:
+        self._endpoint, self._path, self._sink = endpoint, path, sink
+        self._on_progress = on_progress or (lambda done, total: None)
+        self._retries = endpoint.retries()
         self._etag: str | None = None
         self._total: int | None = None
         self._is_whole = False
-        self._last_byte_at = monotonic()
 
-    def finish(self) -> None:
+    def finish(self) -> Steps[None]:
         """Downloads the rest of a complete result, over several connections if they break."""
         if not self._is_whole:
-            call_with_retries(lambda: self._go_on(self._path), self._patience_seconds)
+            self._retries.restart()
+            yield from with_retries(partial(self._go_on, self._path), self._retries)
 
-    def follow(self) -> None:
+    def follow(self) -> Steps[None]:
         """Downloads a result while it is made: one attempt, which may stop before the end."""
-        self._go_on(f"{self._path}?follow=true")
+        yield from self._go_on(f"{self._path}?follow=true")
 
-    def _patience_seconds(self, _: RetryCallState) -> float:
-        return self._transport.patience_seconds() - (monotonic() - self._last_byte_at)
-
-    def _go_on(self, path: str) -> None:
+    def _go_on(self, path: str) -> Steps[None]:
         """Requests the missing bytes, or the whole file if the service cannot resume or the file has changed."""
         if self._total is not None and self._sink.written_bytes == self._total:
             return
         headers = {"Accept-Encoding": "identity"}  # offsets count the bytes of the uncompressed file
-        resumes = bool(self._sink.written_bytes and self._etag)
-        if resumes:
-            headers |= {"Range": f"bytes={self._sink.written_bytes}-", "If-Range": self._etag or ""}
-        with self._transport.stream(path, headers) as answer:
-            if answer.status_code != httpx.codes.PARTIAL_CONTENT:
-                self._begin(answer)
-            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {self._sink.written_bytes}-"):
-                raise BrokenTransfer("The service sent another range than the requested one.")
-            for block in answer.iter_bytes():  # as they arrive; a larger block could be lost in a break
-                self._sink.write(block)
-                self._last_byte_at = monotonic()
-                self._on_progress(self._sink.written_bytes, self._total)
+        if self._sink.written_bytes and self._etag:
+            headers |= {"Range": f"bytes={self._sink.written_bytes}-", "If-Range": self._etag}
+        url, timeout = self._endpoint.url + path, self._endpoint.timeout()
+        yield Receive(url, headers, timeout, self._begin, self._write, self._wrote)
         if self._total is not None and self._sink.written_bytes != self._total:
             raise Unreachable(f"The download ended after {self._sink.written_bytes:,} of {self._total:,} bytes.")
         self._is_whole = True
 
     def _begin(self, answer: httpx.Response) -> None:
+        self._endpoint.checked(answer)
+        if answer.status_code == httpx.codes.PARTIAL_CONTENT:
+            if not answer.headers.get("Content-Range", "").startswith(f"bytes {self._sink.written_bytes}-"):
+                raise BrokenTransfer("The service sent another range than the requested one.")
+            return
         self._sink.restart()
         encoded = "Content-Encoding" in answer.headers  # although not requested; offset and length do not apply then
         etag, length = answer.headers.get("ETag"), answer.headers.get("Content-Length")
         # A weak ETag does not promise the same bytes (RFC 9110 §13.1.5 forbids it in If-Range).
         self._etag = etag if etag and not etag.startswith("W/") and not encoded else None
         self._total = int(length) if length and not encoded else None
-        self._last_byte_at = monotonic()
+        self._retries.restart()
+
+    def _write(self, block: bytes) -> None:
+        self._sink.write(block)
+        self._retries.restart()
+
+    def _wrote(self) -> None:
+        self._on_progress(self._sink.written_bytes, self._total)

@@ -6,7 +6,7 @@ writes would then report a broken pipe, or send gigabytes that are never read.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -39,16 +39,21 @@ class EarlyResponse:
         elif event == "connection.start_tls.started":
             self._stream = None
 
-    def answered(self) -> bool:
-        """Returns whether the socket is readable."""
-        return self._stream is not None and bool(self._stream.get_extra_info("is_readable"))
+    def refuse_if_answered(self) -> None:
+        """Ends the body if the socket is readable.
+
+        Raises:
+            httpcore.WriteError: the service has already answered. httpcore stops sending and reads the response.
+        """
+        if self._stream is not None and self._stream.get_extra_info("is_readable"):
+            raise httpcore.WriteError("The service answered before the body had ended.")
 
 
 class Upload:
     """The body of an upload. `length_bytes` is None for a stream of unknown length, which is sent in HTTP chunks."""
 
     def __init__(self, source: Source, on_progress: OnBytes | None = None) -> None:
-        self._on_progress = on_progress or (lambda done, total: None)
+        self.on_progress = on_progress or (lambda done, total: None)
         self._start = 0
         self.name: str | None = None
         self.length_bytes: int | None = None
@@ -80,7 +85,7 @@ class Upload:
         `Content-Range` says that the body is the beginning of a longer file (RFC 9110 section 14.5).
         """
         data = b""
-        for block in self._blocks():
+        for block in self.read_blocks():
             data += block
             if len(data) > size:
                 break
@@ -100,12 +105,11 @@ class Upload:
             httpcore.WriteError: the service has already answered. httpcore stops sending and reads the response.
         """
         done = 0
-        for block in self._blocks():
-            if watch.answered():
-                raise httpcore.WriteError("The service answered before the body had ended.")
+        for block in self.read_blocks():
+            watch.refuse_if_answered()
             yield block
             done += len(block)
-            self._on_progress(done, self.length_bytes)
+            self.on_progress(done, self.length_bytes)
 
     def _measure_path(self, path: Path) -> None:
         self.name = path.name
@@ -130,7 +134,8 @@ class Upload:
         except (OSError, AttributeError):  # a pipe
             self.length_bytes, self.repeatable = None, False
 
-    def _blocks(self) -> Iterator[bytes]:
+    def read_blocks(self) -> Generator[bytes]:
+        """Yields the body from its start, without a word to `on_progress`. Reading may block."""
         if isinstance(self._source, bytes):
             for start in range(0, len(self._source), BLOCK_BYTES):
                 yield self._source[start : start + BLOCK_BYTES]

@@ -22,7 +22,7 @@ from scored import CSV, WANTED, submit, wait
 from sklearn.linear_model import LogisticRegression
 
 from rowcast import Client
-from rowcast.client.retries import Patience
+from rowcast.client.http.retries import Patience
 from rowcast.jobs.records.redis_keys import key
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]

@@ -8,9 +8,9 @@ ClientError                 the root; `type` is the stable type of the problem, 
 │   └── TooLarge 413 · UnsupportedType 415 · Unprocessable 422 · RateLimited 429
 ├── ServiceError            the service failed (5xx)
 │   └── Unavailable         502, 503, 504: try again later
-├── Unreachable             no answer: no program listens there, or the connection broke
-├── BrokenTransfer          a download broke off and cannot be resumed
-├── NoResult                the job has no result; this class and those below are in `job.py`
+├── Unreachable             no answer: no program listens there, or the connection broke.
+├── BrokenTransfer          a download broke off and cannot be resumed.
+├── NoResult                the job ended without a result.
 │   ├── JobFailed
 │   └── JobCancelled
 └── StillRunning            the job has not ended in the time given; also a `TimeoutError`
@@ -115,6 +115,32 @@ class Unreachable(ClientError):
 
 class BrokenTransfer(ClientError):
     """A download broke off and cannot be resumed: the file has changed, or the output cannot be rewound."""
+
+
+class NoResult(ClientError):
+    """The job ended without a result."""
+
+    def __init__(self, job: Any, detail: str, problem: Mapping[str, Any] | None = None) -> None:
+        super().__init__(detail, problem)
+        #: The `Job` or `AsyncJob`.
+        self.job = job
+
+
+class JobFailed(NoResult):
+    """The job failed. The detail is that of the job's error."""
+
+
+class JobCancelled(NoResult):
+    """The job was cancelled."""
+
+
+class StillRunning(ClientError, TimeoutError):
+    """The job has not ended in the time given. It is still running."""
+
+    def __init__(self, job: Any, detail: str) -> None:
+        super().__init__(detail)
+        #: The `Job` or `AsyncJob`.
+        self.job = job
 
 
 BY_STATUS: dict[int, type[ClientError]] = {

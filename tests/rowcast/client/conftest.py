@@ -10,7 +10,7 @@ import pytest
 from fake_service import FakeService
 
 from rowcast.client import Client
-from rowcast.client.retries import Patience
+from rowcast.client.http.retries import Patience
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from fake_service import FakeService, Handler
 
 from rowcast.client import Client, Unprocessable, WrongUse
 from rowcast.client.errors import ClientError
-from rowcast.client.retries import Patience
+from rowcast.client.http.retries import Patience
 
 
 def refuses_the_header(handler: Handler) -> None:

@@ -1,21 +1,25 @@
 """Lookup: finds a job by the beginning of its id, lists jobs, and finds a model version by name or alias."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from rowcast.client.errors import NotFound, Unprocessable, WrongUse
-from rowcast.client.job import Job
-from rowcast.client.transport import Transport, json_object
+from rowcast.client.http.endpoint import Endpoint
+from rowcast.client.http.steps import Steps
+from rowcast.client.job_filter import filter_of
 
 _LAST_ID = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 """The largest possible job id (UUID version 7)."""
+
+_PAGE = 200
+"""The most jobs that the service returns at once."""
 
 _SHOWN = 20
 """How many jobs are listed if the beginning of an id is not unique."""
 
 
-def find_record(transport: Transport, id: str) -> dict[str, Any]:
+def find_record(endpoint: Endpoint, id: str) -> Steps[dict[str, Any]]:
     """Returns the record of the job with this id, or of the only job with an id that begins with it.
 
     Raises:
@@ -24,14 +28,14 @@ def find_record(transport: Transport, id: str) -> dict[str, Any]:
     """
     prefix = _prefix(id)
     if len(prefix) == len(_LAST_ID):
-        return json_object(transport.call("GET", f"/jobs/{prefix}"))
+        return (yield from endpoint.call("GET", f"/jobs/{prefix}"))
     # The list is sorted by id, so the ids with this beginning are next to each other. A page begins after its cursor,
     # so the largest id with this beginning is requested by itself.
     last = prefix + _LAST_ID[len(prefix) :]
     try:
-        page = json_object(transport.call("GET", "/jobs", params={"limit": str(_SHOWN), "cursor": last}))
+        page = yield from endpoint.call("GET", "/jobs", params={"limit": str(_SHOWN), "cursor": last})
         fitting = [raw for raw in page["jobs"] if raw["id"].startswith(prefix)]
-        fitting = fitting or [json_object(transport.call("GET", f"/jobs/{last}"))]
+        fitting = fitting or [(yield from endpoint.call("GET", f"/jobs/{last}"))]
     except (NotFound, Unprocessable):  # Unprocessable if no id can begin with it
         raise NotFound(f"No job has an id that begins with {prefix!r}.", {"status": 404}) from None
     if len(fitting) > 1:
@@ -42,7 +46,7 @@ def find_record(transport: Transport, id: str) -> dict[str, Any]:
     return record
 
 
-def find_manifest(transport: Transport, model: str | None) -> dict[str, Any]:
+def find_manifest(endpoint: Endpoint, model: str | None) -> Steps[dict[str, Any]]:
     """Returns the manifest of the version that `model` refers to now; None is the default model.
 
     Raises:
@@ -50,18 +54,18 @@ def find_manifest(transport: Transport, model: str | None) -> dict[str, Any]:
         WrongUse: the service has no default model.
     """
     if model is None:
-        found = json_object(transport.call("GET", "/models"))
+        found = yield from endpoint.call("GET", "/models")
         model = found.get("default")
         if model is None:
             names = ", ".join(one["name"] for one in found["models"])
             raise WrongUse(f"The service has no default model. Name one of its models: {names or 'it has none yet'}.")
     name, at, wanted = (quote(part, safe="") for part in model.partition("@"))
     if not wanted.isdigit():
-        found = json_object(transport.call("GET", f"/models/{name}"))
+        found = yield from endpoint.call("GET", f"/models/{name}")
         aliases, versions = found["aliases"], found["versions"]
         # A wrong alias is sent unchanged, because the service's answer lists the aliases.
         wanted = aliases.get(wanted, wanted) if at else aliases.get("production", versions[-1])
-    return json_object(transport.call("GET", f"/models/{name}/versions/{wanted}"))
+    return (yield from endpoint.call("GET", f"/models/{name}/versions/{wanted}"))
 
 
 def _prefix(id: str) -> str:
@@ -73,13 +77,23 @@ def _prefix(id: str) -> str:
     return "-".join(group for group in groups if group)
 
 
-def job_pages(transport: Transport, page: dict[str, Any], limit: int | None) -> Iterator[Job]:
-    """Yields the jobs of the first page and of those that follow, at most `limit`. A page may be empty."""
-    left = limit
-    while True:
-        for raw in page["jobs"][:left]:
-            yield Job(transport, raw)
-        left = None if left is None else left - len(page["jobs"])
-        if not page.get("next") or (left is not None and left <= 0):
-            return
-        page = json_object(transport.call("GET", f"/jobs?{urlsplit(page['next']).query}"))
+class JobPages:
+    """The jobs that match, at most `limit`, a page at a time. A page may be empty though others follow."""
+
+    def __init__(self, endpoint: Endpoint, matching: Mapping[str, Any], limit: int | None) -> None:
+        self._endpoint, self._left = endpoint, limit
+        self._next: str | None = "/jobs?" + urlencode({"limit": min(limit or _PAGE, _PAGE), **filter_of(matching)})
+        #: The records of the page that was loaded last.
+        self.records: list[dict[str, Any]] = []
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is another page to load."""
+        return self._next is not None and (self._left is None or self._left > 0)
+
+    def load(self) -> Steps[None]:
+        """Loads the next page."""
+        page = yield from self._endpoint.call("GET", self._next or "/jobs")
+        self.records = page["jobs"][: self._left]
+        self._left = None if self._left is None else self._left - len(page["jobs"])
+        self._next = f"/jobs?{urlsplit(page['next']).query}" if page.get("next") else None

@@ -10,7 +10,7 @@ import pytest
 from fake_service import FakeService
 
 from rowcast.client import Client, ServiceError, Unreachable, WrongUse
-from rowcast.client.dataframe import with_predictions, write_csv
+from rowcast.client.frames.frames import with_predictions, write_csv
 
 PLAIN = pd.DataFrame({"age": [25], "pclass": [3]})
 
@@ -18,8 +18,8 @@ PLAIN = pd.DataFrame({"age": [25], "pclass": [3]})
 @pytest.mark.parametrize(
     ("frame", "says"),
     [
-        (PLAIN["age"], "takes a pandas DataFrame, not Series; for one row use predict"),
-        ([[25, 3]], "takes a pandas DataFrame, not list"),
+        (PLAIN["age"], "takes a pandas or polars DataFrame, not Series; for one row use predict"),
+        ([[25, 3]], "takes a pandas or polars DataFrame, not list"),
         (pd.concat([PLAIN, PLAIN], axis=1), "several columns called 'age'"),
         (pd.DataFrame([[25, 3]]), "column name 0 is not text; use frame.rename"),
         (pd.concat({"a": PLAIN}, axis=1), "several levels"),
@@ -162,6 +162,6 @@ def test_an_unreachable_service_is_reported_without_library_internals() -> None:
     assert str(caught.value) == (
         "http://127.0.0.1:1 cannot be reached: Connection refused. Start a service with `rowcast up`."
     )
-    assert not [entry.path for entry in caught.traceback if "tenacity" in str(entry.path) or "http" in entry.path.name]
+    assert not [entry.path for entry in caught.traceback if "http" in entry.path.name]
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__

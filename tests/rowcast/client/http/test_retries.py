@@ -1,10 +1,14 @@
+import math
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
-from fake_service import FakeService, hangs_up, problem
+from fake_service import FakeService, breaks_after, hangs_up, problem
+from proxy import Proxy
 
-from rowcast.client import Client, RateLimited, Unavailable, Unreachable
-from rowcast.client.retries import Patience
+from rowcast.client import Client, RateLimited, Unavailable, Unreachable, WrongUse
+from rowcast.client.http.retries import Patience
 
 
 def test_a_look_is_repeated_until_the_service_is_back(service: FakeService, client: Client) -> None:
@@ -65,6 +69,25 @@ def test_an_address_where_nothing_listens_is_given_up_on_soon() -> None:
         client.models()
 
 
+@pytest.mark.parametrize(("max_retries", "requests"), [(0, 1), (2, 3)])
+def test_the_number_of_retries_can_be_limited(service: FakeService, max_retries: int, requests: int) -> None:
+    service.fails("GET /models", *[problem(503, "Away.", Retry_After="0")] * 5)
+    with Client(service.url, max_retries=max_retries) as client, pytest.raises(Unavailable):
+        client.models()
+    assert len(service.seen) == requests
+
+
+def test_a_download_that_gets_on_has_its_retries_again(service: FakeService, tmp_path: Path) -> None:
+    with Client(service.url, max_retries=1) as client:
+        job = client.submit_csv(b"a\n1\n").wait()
+        service.fails("GET /jobs/result", *[breaks_after(1000)] * 4)
+        job.download(tmp_path / "out.csv")
+        assert (tmp_path / "out.csv").read_bytes() == service.result
+        service.fails("GET /jobs/result", hangs_up, hangs_up)
+        with pytest.raises(Unreachable):
+            job.download(tmp_path / "again.csv")
+
+
 def test_an_answer_that_takes_too_long_is_given_up(service: FakeService) -> None:
     over = threading.Event()
     service.fails("GET /models", lambda _handler: over.wait(60))
@@ -72,3 +95,25 @@ def test_an_answer_that_takes_too_long_is_given_up(service: FakeService) -> None
     with impatient as client, pytest.raises(Unreachable, match="timed out"):
         client.models()
     over.set()
+
+
+def test_a_service_that_is_silent_for_longer_than_the_timeout_is_unreachable(service: FakeService) -> None:
+    proxy = Proxy(service.server_port)
+    try:
+        with Client(f"http://127.0.0.1:{proxy.port}", timeout=0.2, max_retries=1) as client:
+            client.models()
+            proxy.swallow()
+            with pytest.raises(Unreachable, match="timed out"):
+                client.models()
+            proxy.forward()
+            assert client.models() == [{"name": "titanic"}]
+    finally:
+        proxy.close()
+
+
+@pytest.mark.parametrize(
+    "limits", [{"timeout": 0}, {"timeout": -1}, {"timeout": math.nan}, {"max_retries": -1}], ids=str
+)
+def test_a_limit_that_makes_no_sense_is_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(WrongUse, match=f"{next(iter(limits))} is "):
+        Client(**limits)

@@ -1,0 +1,141 @@
+"""The calls to the service that are not about one job, as steps. `Client` documents what they do and raise."""
+
+import math
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from time import monotonic
+from typing import Any, Generic
+
+from rowcast.client.calls.job_calls import AnyJob, JobCalls
+from rowcast.client.calls.job_record import JobRecord
+from rowcast.client.calls.lookup import find_manifest
+from rowcast.client.check import CHECKED_BYTES, Check
+from rowcast.client.csv_options import CsvOptions, query_of
+from rowcast.client.download import Target, open_sink
+from rowcast.client.errors import Unprocessable, WrongUse
+from rowcast.client.frames.frames import Frame, require_sendable, with_predictions, write_csv
+from rowcast.client.http.endpoint import Endpoint
+from rowcast.client.http.steps import Steps, run
+from rowcast.client.job_filter import BulkOutcome, filter_of
+from rowcast.client.row import Prediction, is_series, needed_features, row_features, to_json
+from rowcast.client.upload import OnBytes, Source, Upload
+
+_ACT_SECONDS = 30
+"""How long a bulk action may take."""
+
+_CHECK_SECONDS = 15
+"""How long a check may take: the service waits for a worker."""
+
+_HOLD_SECONDS = 60
+"""The longest wait that the service accepts."""
+
+
+@dataclass(frozen=True)
+class ServiceCalls(Generic[AnyJob]):
+    """The calls to one service."""
+
+    endpoint: Endpoint
+    #: Makes a `Job` or `AsyncJob` of a record.
+    make_job: Callable[[dict[str, Any]], AnyJob]
+
+    def predict(
+        self,
+        features: Sequence[Any] | Mapping[str, Any],
+        model: str | None,
+        outputs: Mapping[str, bool],
+        wait: float | None,
+    ) -> Steps[Prediction]:
+        """Predicts one row. `outputs` says whether to return `probabilities` and `scores`."""
+        body: dict[str, Any] = {"features": row_features(features), **outputs}
+        if model is not None:
+            body["model"] = model
+        until = None if wait is None else monotonic() + wait
+        try:
+            answer = yield from self._predict_row(body, until)
+        except (Unprocessable, WrongUse):  # perhaps because a Series has more values than the model needs
+            if not is_series(features):
+                raise
+            needed = needed_features(body["features"], (yield from find_manifest(self.endpoint, model)))
+            if not needed:
+                raise
+            answer = yield from self._predict_row({**body, "features": needed}, until)
+        if "id" not in answer:
+            return Prediction.of(answer, str(answer["job"]))
+        job = self.make_job(answer)
+        yield from JobCalls(self.endpoint, job).wait(None if until is None else until - monotonic())
+        return Prediction.of(job.raw.get("result") or {}, job.id)
+
+    def _predict_row(self, body: Mapping[str, Any], until: float | None) -> Steps[dict[str, Any]]:
+        """Returns the answer to one row, or its job if there is no answer at the time `until` (monotonic clock)."""
+        hold = _HOLD_SECONDS
+        if until is not None:
+            hold = max(0, min(_HOLD_SECONDS, math.ceil(until - monotonic())))
+        headers = {"Prefer": f"wait={hold}", "Idempotency-Key": str(uuid.uuid4())}
+        return (
+            yield from self.endpoint.call("POST", "/predict", json=to_json(body), headers=headers, wait_seconds=hold)
+        )
+
+    def submit_csv(
+        self, source: Source, on_progress: OnBytes | None, idempotency_key: str | None, options: CsvOptions
+    ) -> Steps[AnyJob]:
+        """Uploads a CSV file and returns its job."""
+        upload = yield from run(Upload, source, on_progress)
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return self.make_job((yield from self.endpoint.upload("/predict", upload, query_of(options), headers)))
+
+    def check(self, source: Source, options: CsvOptions) -> Steps[Check]:
+        """Checks the beginning of a CSV file."""
+        data, headers = yield from run(lambda: Upload(source).beginning(CHECKED_BYTES))
+        params = {**query_of(options), "dry_run": "true"}
+        answer = yield from self.endpoint.call(
+            "POST", "/predict", params=params, content=data, headers=headers, wait_seconds=_CHECK_SECONDS
+        )
+        return Check.of(answer)
+
+    def predict_csv(self, source: Source, target: Target, options: CsvOptions) -> Steps[AnyJob]:
+        """Uploads a CSV file, and writes its result. A stream gets nothing before the job has succeeded."""
+        with ExitStack() as files:
+            sink = yield from run(files.enter_context, open_sink(target))
+            job = yield from self.submit_csv(source, None, None, options)
+            if sink.can_rewind:
+                yield from JobCalls(self.endpoint, job).follow_to(sink)
+            else:
+                yield from JobCalls(self.endpoint, job).wait(None)
+                yield from JobCalls(self.endpoint, job).download_to(sink, None, "")
+            return job
+
+    def predict_frame(
+        self, frame: Frame, model: str | None, options: CsvOptions, on_progress: OnBytes | None
+    ) -> Steps[tuple[Frame, AnyJob]]:
+        """Predicts the rows of a DataFrame. Returns the frame with the predictions, and the job."""
+        column = options.get("prediction_column") or "prediction"
+        require_sendable(frame, column)
+        manifest = yield from find_manifest(self.endpoint, model)
+        version: CsvOptions = {"model": f"{manifest['name']}@{manifest['version']}", "output": "predictions"}
+        with TemporaryFile() as table, TemporaryFile() as result:
+            yield from run(write_csv, frame, manifest, table)
+            job = yield from self.submit_csv(table, on_progress, None, {**options, **version})
+            yield from JobCalls(self.endpoint, job).wait(None)
+            yield from JobCalls(self.endpoint, job).download(result, None, "")
+            return (yield from run(with_predictions, frame, result, manifest, column)), job
+
+    def act(self, action: str, matching: Mapping[str, Any], *, dry_run: bool) -> Steps[BulkOutcome]:
+        """Does something to every job that matches."""
+        body = to_json({"action": action, "filter": filter_of(matching), "dry_run": dry_run})
+        answer = yield from self.endpoint.call("POST", "/jobs/actions", json=body, wait_seconds=_ACT_SECONDS)
+        return BulkOutcome.of(answer)
+
+    def models(self) -> Steps[list[dict[str, Any]]]:
+        """Returns the models."""
+        return list((yield from self.endpoint.call("GET", "/models"))["models"])
+
+
+def warn_of_failed_rows(job: JobRecord, rows: int) -> None:
+    """Warns the caller of the public method if some rows could not be predicted."""
+    if failed := job.progress.get("rows_failed"):
+        message = f"{failed:,} of {rows:,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
+        warnings.warn(message, stacklevel=3)

@@ -1,0 +1,82 @@
+"""DataFrames: checks one, writes it as a CSV file without loss, and adds predictions to it as columns.
+
+`pandas_frame` and `polars_frame` have the same three functions, each for frames of its library. Neither library is
+imported before a frame of it is given.
+"""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+from rowcast.client.errors import ServiceError, WrongUse
+from rowcast.client.frames.added_columns import read_added
+
+
+class DataFrame(Protocol):
+    """A DataFrame of pandas or polars, as far as type checkers need to know."""
+
+    @property
+    def columns(self) -> Any:
+        """The names of the columns."""
+
+    def __len__(self) -> int: ...
+
+
+Frame = TypeVar("Frame", bound=DataFrame)
+
+
+def require_sendable(frame: Any, added: str) -> None:
+    """Checks that a frame can be sent, and that a column `added` can be added to it.
+
+    Raises:
+        WrongUse: it is not a DataFrame, has no rows, or its column names are not distinct texts.
+    """
+    library = _library_of(frame)
+    library.require_named_columns(frame)
+    if added in frame.columns:
+        raise WrongUse(f"The frame already has a column {added!r}; choose another name with prediction_column.")
+    if not len(frame):
+        raise WrongUse("The frame has no rows.")
+
+
+def write_csv(frame: DataFrame, manifest: Mapping[str, Any], file: BinaryIO) -> None:
+    """Writes the model's features. If some are missing, writes all columns, so that the service can name the nearest.
+
+    The file is then at its beginning.
+
+    Raises:
+        WrongUse: a cell has no exact text, or a feature is the frame's index.
+    """
+    _library_of(frame).write_csv(frame, manifest, file)
+    file.seek(0)
+
+
+def with_predictions(frame: Frame, result: BinaryIO, manifest: Mapping[str, Any], prediction_column: str) -> Frame:
+    """Returns a copy of the frame with the result's columns. Rows without a prediction have missing values there.
+
+    Raises:
+        ServiceError: the result has a different number of rows.
+        WrongUse: the frame already has one of the columns.
+    """
+    result.seek(0)
+    added = read_added(result, manifest, prediction_column)
+    rows = len(next(iter(added.values()), []))
+    if rows != len(frame):
+        raise ServiceError(f"The result has {rows:,} rows, but the frame has {len(frame):,}.")
+    clashes = [name for name in added if name in frame.columns]
+    if clashes:
+        raise WrongUse(f"The frame already has a column {clashes[0]!r}, which the result would add.")
+    done: Frame = _library_of(frame).with_columns(frame, added)
+    return done
+
+
+def _library_of(frame: Any) -> ModuleType:
+    """Returns the module for frames of this library."""
+    if hasattr(frame, "columns") and hasattr(frame, "to_csv"):
+        from rowcast.client.frames import pandas_frame
+
+        return pandas_frame
+    kind = type(frame).__name__
+    if kind == "LazyFrame":
+        raise WrongUse("predict_frame takes a DataFrame, not LazyFrame; use frame.collect().")
+    raise WrongUse(f"predict_frame takes a pandas or polars DataFrame, not {kind}; for one row use predict.")
