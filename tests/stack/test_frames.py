@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from programs import Stack
 from sklearn.compose import make_column_transformer
@@ -80,6 +81,23 @@ def test_a_frame_of_many_types_gets_the_predictions_of_the_model_itself(client, 
         client.predict({"age": 25, "pclass": 3, "cabin": "C"})
 
 
+def test_a_polars_frame_gets_the_same_predictions(client: Client, model, frame: pd.DataFrame) -> None:
+    rows = frame.drop(columns="unused")
+    table = pl.DataFrame(
+        {
+            **{name: rows[name].to_numpy() for name in ("amount", "single", "count", "member")},
+            "gaps": pl.Series([None if value is pd.NA else int(value) for value in rows["gaps"]], dtype=pl.Int8),
+            "town": pl.Series(rows["town"].tolist(), dtype=pl.Categorical),
+            "lists": [[1, 2]] * len(rows),
+        }
+    )
+    done = client.predict_frame(table, model="frames", prediction_column="guess")
+    np.testing.assert_array_equal(done["guess"].to_numpy(), client.predict_frame(frame, model="frames")["prediction"])
+    assert done.drop("guess").equals(table)
+    with pytest.raises(Unprocessable, match="'town' is missing"):
+        client.predict_frame(table.drop("town"), model="frames")
+
+
 def test_scores_are_what_decision_function_gives(client: Client, stack: Stack, tmp_path: Path) -> None:
     sample = pd.DataFrame({"a": np.arange(90) / 7, "b": np.arange(90) % 5})
     sample.to_csv(tmp_path / "s.csv", index=False)
@@ -119,6 +137,9 @@ def test_rows_that_cannot_be_predicted_are_missing_and_a_warning_says_so(client:
     assert done["probability_0"].isna().tolist() == [False, True, False]
     with pytest.raises(JobFailed, match="row 2, column pclass: not a number"):
         client.predict_frame(frame, on_error="fail")
+    with pytest.warns(UserWarning, match="1 of 3 rows could not be predicted"):
+        done = client.predict_frame(pl.DataFrame({"age": [25.0, None, 30.0], "pclass": ["3", "second", "1"]}))
+    assert (done.schema["prediction"], done["prediction"].is_null().to_list()) == (pl.Int64, [False, True, False])
 
 
 def test_the_model_may_be_named_by_an_alias_and_a_wrong_one_is_told(client: Client) -> None:
@@ -146,3 +167,5 @@ def test_dates_are_sent_as_the_model_reads_them(client: Client, stack: Stack, tm
     done = client.predict_frame(read, model="weekend")
     assert done["prediction"].dtype == bool
     assert done["prediction"].tolist() == fitted.predict(read).tolist()
+    days_of_polars = pl.DataFrame({"day": read["day"].tolist()})
+    assert client.predict_frame(days_of_polars, model="weekend")["prediction"].to_list() == done["prediction"].tolist()

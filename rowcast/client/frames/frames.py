@@ -72,11 +72,15 @@ def with_predictions(frame: Frame, result: BinaryIO, manifest: Mapping[str, Any]
 
 def _library_of(frame: Any) -> ModuleType:
     """Returns the module for frames of this library."""
+    kind = type(frame).__name__
+    if kind == "LazyFrame":
+        raise WrongUse("predict_frame takes a DataFrame, not LazyFrame; use frame.collect().")
     if hasattr(frame, "columns") and hasattr(frame, "to_csv"):
         from rowcast.client.frames import pandas_frame
 
         return pandas_frame
-    kind = type(frame).__name__
-    if kind == "LazyFrame":
-        raise WrongUse("predict_frame takes a DataFrame, not LazyFrame; use frame.collect().")
+    if hasattr(frame, "columns") and hasattr(frame, "write_csv"):
+        from rowcast.client.frames import polars_frame
+
+        return polars_frame
     raise WrongUse(f"predict_frame takes a pandas or polars DataFrame, not {kind}; for one row use predict.")
