@@ -1,20 +1,19 @@
 """Rowcast scores rows with a scikit-learn model through a queue.
 
-`from rowcast import Client` is the whole of the public Python interface; it is loaded on first use, so that the
-gateway and the workers, which share this package, do not pay for it.
+The public Python interface is what `rowcast.client` has: `from rowcast import Client, MissingColumns`. It is loaded on
+first use, so that the gateway and the workers, which share this package, do not pay for it.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rowcast.client import Client, Job
-
-__all__ = ["Client", "Job"]
+    from rowcast.client import *  # noqa: F403 - all of it is public here, too
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
+    if name[:1].isupper():  # modules, which the import of a submodule looks for here first, are in lower case
         from rowcast import client
 
-        return getattr(client, name)
+        if name in client.__all__:
+            return getattr(client, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

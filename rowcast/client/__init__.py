@@ -1,5 +1,7 @@
 """The Python client. It speaks only HTTP and runs without the service's dependencies."""
 
+from rowcast.client.async_client import AsyncClient
+from rowcast.client.async_job import AsyncJob
 from rowcast.client.calls.job_record import RowError
 from rowcast.client.check import Check
 from rowcast.client.client import Client
@@ -89,6 +91,8 @@ from rowcast.client.job_filter import BulkOutcome
 from rowcast.client.row import Prediction
 
 __all__ = [
+    "AsyncClient",
+    "AsyncJob",
     "BadHttp",
     "BadRequest",
     "BadRow",

@@ -198,3 +198,10 @@ def hangs_up(handler: Handler) -> None:
 def breaks_after(count: int, **headers: str) -> Fault:
     """Sends this number of bytes of the result, and closes."""
     return lambda handler: handler.result(cut_after=count, **headers)
+
+
+def refuses_the_header(handler: Handler) -> None:
+    """Reads the header line, answers 422, and closes with the rest unread: the kernel then resets the connection."""
+    handler.rfile.readline()
+    handler.answer_json(422, {"status": 422, "detail": "The header lacks 'age'."}, Connection="close")
+    handler.close_connection = True

@@ -3,18 +3,11 @@ import socket
 import threading
 
 import pytest
-from fake_service import FakeService, Handler
+from fake_service import FakeService, refuses_the_header
 
 from rowcast.client import Client, Unprocessable, WrongUse
 from rowcast.client.errors import ClientError
 from rowcast.client.http.retries import Patience
-
-
-def refuses_the_header(handler: Handler) -> None:
-    """Reads the header line, answers 422, and closes with the rest unread: the kernel then resets the connection."""
-    handler.rfile.readline()
-    handler.answer_json(422, {"status": 422, "detail": "The header lacks 'age'."}, Connection="close")
-    handler.close_connection = True
 
 
 def test_a_file_is_sent_with_its_length_and_name(service: FakeService, client: Client, tmp_path) -> None:

@@ -1,0 +1,153 @@
+"""The asynchronous client: the calls of `Client`, each to be awaited."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Literal, Self, Unpack
+
+from rowcast.client.async_job import AsyncJob
+from rowcast.client.calls.lookup import JobPages, find_record
+from rowcast.client.calls.service_calls import ServiceCalls, warn_of_failed_rows
+from rowcast.client.check import Check
+from rowcast.client.csv_options import CsvOptions
+from rowcast.client.download import Target
+from rowcast.client.frames.frames import Frame
+from rowcast.client.http.async_transport import AsyncTransport
+from rowcast.client.http.endpoint import TIMEOUT_SECONDS, address_and_key
+from rowcast.client.http.retries import Patience
+from rowcast.client.job_filter import BulkOutcome, JobFilter
+from rowcast.client.row import Prediction
+from rowcast.client.upload import OnBytes, Source
+
+
+class AsyncClient:
+    """A connection to one Rowcast service, for programs with an event loop. The tasks of that loop may share it.
+
+    The arguments, results and errors are those of `Client`. If a task is cancelled, its request is abandoned and the
+    connection closed; a job that was submitted goes on.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        max_retries: int | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """Makes a client; the first call connects. The arguments are those of `Client`."""
+        self._transport = AsyncTransport(
+            *address_and_key(url, api_key), timeout_seconds=timeout, max_retries=max_retries, patience=patience
+        )
+        self._run = self._transport.run
+        self._calls = ServiceCalls(self._transport, partial(AsyncJob, self._transport))
+
+    @property
+    def url(self) -> str:
+        """The service's address."""
+        return self._transport.url
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._transport.close()
+
+    async def predict(
+        self,
+        features: Sequence[Any] | Mapping[str, Any],
+        *,
+        model: str | None = None,
+        probabilities: bool = False,
+        scores: bool = False,
+        wait: float | None = 60,
+    ) -> Prediction:
+        """Predicts one row, as `Client.predict` does."""
+        outputs = {"probabilities": probabilities, "scores": scores}
+        return await self._run(self._calls.predict(features, model, outputs, wait))
+
+    async def submit_csv(
+        self,
+        source: Source,
+        *,
+        on_progress: OnBytes | None = None,
+        idempotency_key: str | None = None,
+        **options: Unpack[CsvOptions],
+    ) -> AsyncJob:
+        """Uploads a CSV file as a stream and returns the job that scores it, as `Client.submit_csv` does.
+
+        The file is read in a thread. `on_progress` is called in the event loop, and is a plain function.
+        """
+        return await self._run(self._calls.submit_csv(source, on_progress, idempotency_key, options))
+
+    async def check(self, source: Source, **options: Unpack[CsvOptions]) -> Check:
+        """Checks a CSV file without making a job, as `Client.check` does."""
+        return await self._run(self._calls.check(source, options))
+
+    async def predict_csv(self, source: Source, target: Target, **options: Unpack[CsvOptions]) -> AsyncJob:
+        """Uploads a CSV file, waits, and writes the result to `target`, as `Client.predict_csv` does."""
+        return await self._run(self._calls.predict_csv(source, target, options))
+
+    async def predict_frame(
+        self,
+        frame: Frame,
+        *,
+        model: str | None = None,
+        probabilities: bool = False,
+        scores: bool = False,
+        prediction_column: str = "prediction",
+        on_error: Literal["skip", "fail"] | None = None,
+        max_errors: int | None = None,
+        on_progress: OnBytes | None = None,
+    ) -> Frame:
+        """Predicts each row of a DataFrame of pandas or polars, as `Client.predict_frame` does."""
+        options: CsvOptions = {
+            "probabilities": probabilities,
+            "scores": scores,
+            "prediction_column": prediction_column,
+            "on_error": on_error,
+            "max_errors": max_errors,
+        }
+        done, job = await self._run(self._calls.predict_frame(frame, model, options, on_progress))
+        warn_of_failed_rows(job, len(frame))
+        return done
+
+    async def job(self, id: str) -> AsyncJob:
+        """Returns the job with this id, or the only job with an id that begins with it, as `Client.job` does."""
+        return AsyncJob(self._transport, await self._run(find_record(self._transport, id)))
+
+    async def jobs(
+        self,
+        status: str | None = None,
+        limit: int | None = None,
+        *,
+        model: str | None = None,
+        tag: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+    ) -> AsyncIterator[AsyncJob]:
+        """Yields the jobs that match, newest first, as `Client.jobs` does. Nothing is requested before the first."""
+        matching = {"status": status, "model": model, "tag": tag, "since": since, "until": until}
+        pages = JobPages(self._transport, matching, limit)
+        while pages.has_next:
+            await self._run(pages.load())
+            for raw in pages.records:
+                yield AsyncJob(self._transport, raw)
+
+    async def act(
+        self, action: Literal["cancel", "retry", "delete"], *, dry_run: bool = False, **matching: Unpack[JobFilter]
+    ) -> BulkOutcome:
+        """Cancels, retries or deletes every job that matches, as `Client.act` does."""
+        return await self._run(self._calls.act(action, matching, dry_run=dry_run))
+
+    async def models(self) -> list[dict[str, Any]]:
+        """Returns the models, each with its versions and aliases."""
+        return await self._run(self._calls.models())
