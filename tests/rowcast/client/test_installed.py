@@ -1,0 +1,77 @@
+"""The client as a user has it: the wheel with what it requires, in an environment without the service."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from installed import build_wheel, environment
+from programs import Stack
+
+import rowcast.client
+
+SCRIPT = Path(__file__).with_name("typed_script.py")
+
+USES = """
+import asyncio, importlib.util, sys
+from rowcast import AsyncClient, Client, MissingColumns
+
+names = ("flask", "celery", "redis", "pandas", "numpy", "sklearn")
+service = [name for name in names if importlib.util.find_spec(name)]
+assert not service, service
+with Client() as client:
+    assert client.predict([25, 3]).prediction == 0
+    assert client.predict_csv("in.csv", "out.csv").status == "succeeded"
+    try:
+        client.submit_csv(b"age\\n25\\n")
+    except MissingColumns as error:
+        print(error)
+
+async def main():
+    async with AsyncClient() as client:
+        print((await client.predict_csv("in.csv", "async.csv")).status)
+
+asyncio.run(main())
+assert open("out.csv").read() == open("async.csv").read()
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+def test_the_wheel_is_all_that_a_client_and_the_command_line_need(wheel: Path, stack: Stack, tmp_path: Path) -> None:
+    python = environment(tmp_path / "environment", wheel)
+    (tmp_path / "in.csv").write_text("age,pclass\n25,3\n60,1\n")
+    variables = {"PATH": os.environ["PATH"], "ROWCAST_URL": stack.url, "HOME": str(tmp_path)}
+
+    def run(*command: object) -> str:
+        done = subprocess.run(command, check=False, cwd=tmp_path, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert re.fullmatch("The header lacks columns .*: 'pclass' is missing.\nsucceeded\n", run(python, "-c", USES))
+    assert run(python.with_name("rowcast"), "predict", "in.csv", "-o", "-") == (tmp_path / "out.csv").read_text()
+
+
+def test_a_strict_type_checker_finds_the_mistakes_of_a_script_and_nothing_else(wheel: Path, tmp_path: Path) -> None:
+    python = environment(tmp_path / "environment", wheel, "pandas", "pandas-stubs", "polars")
+    (tmp_path / "script.py").write_text(SCRIPT.read_text())
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", python]
+    command += ["--cache-dir", tmp_path / "cache", "script.py"]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
+    found = re.findall(r"^script\.py:(\d+): error: .*\[([\w-]+)\]$", done.stdout, re.MULTILINE)
+    lines = SCRIPT.read_text().splitlines()
+    wrong = [(str(number), line.split("WRONG: ")[1]) for number, line in enumerate(lines, 1) if "WRONG: " in line]
+    assert found == wrong, done.stdout + done.stderr
+
+
+def test_every_public_name_is_one_of_the_package() -> None:
+    from rowcast import AsyncClient, MissingColumns
+
+    assert AsyncClient is rowcast.client.AsyncClient
+    assert MissingColumns is rowcast.client.MissingColumns
+    assert not hasattr(rowcast, "Nothing")
