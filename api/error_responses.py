@@ -153,6 +153,8 @@ def _headers(error: errors.RowcastError) -> dict[str, str]:
     headers = {}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, errors.WrongOffset):
+        headers["Upload-Offset"] = str(error.offset)
     if isinstance(error, errors.NoKey):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.RateLimited):  # draft-ietf-httpapi-ratelimit-headers

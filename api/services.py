@@ -7,14 +7,17 @@ from typing import cast
 from flask import current_app
 
 from api.input.live_upload import LiveUploads
+from api.input.open_uploads import OpenUploads
 from api.notifications import Notifications
 from api.rate_limiter import RateLimiter
 from api.threaded_storage import ThreadedStorage
 from rowcast.api_keys import KeyRing
 from rowcast.jobs.actions.jobs import Jobs
+from rowcast.jobs.actions.resume_upload import ResumableJobs
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.resumable_uploads import ResumableUploads
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.records.workers import WorkerRegistry
@@ -39,6 +42,8 @@ class Services:
     keys: KeyRing | None
     limiter: RateLimiter
     live_uploads: LiveUploads
+    resumable: ResumableJobs
+    open_uploads: OpenUploads
 
 
 def build(settings: Settings) -> Services:
@@ -48,6 +53,8 @@ def build(settings: Settings) -> Services:
     records = Records(scripts, settings)
     files = Files(ThreadedStorage(settings.store))
     registry = Registry(Storage(settings.models), settings.model_key)
+    uploads = Uploads(scripts, settings)
+    resumable = ResumableJobs(records, uploads, ResumableUploads(scripts, settings), files, settings)
     return Services(
         settings=settings,
         records=records,
@@ -55,11 +62,13 @@ def build(settings: Settings) -> Services:
         registry=registry,
         default_model=DefaultModel(registry, settings),
         workers=WorkerRegistry(redis),
-        jobs=Jobs(records, Uploads(scripts, settings), files, settings),
+        jobs=Jobs(records, uploads, files, settings),
         notifications=Notifications(settings.redis_url),
         keys=KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None,
         limiter=RateLimiter(settings.redis_url, settings.rate_limit),
         live_uploads=LiveUploads(),
+        resumable=resumable,
+        open_uploads=OpenUploads(resumable, registry.resolve, settings),
     )
 
 

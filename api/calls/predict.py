@@ -1,7 +1,5 @@
 """`POST /predict`: makes a job of a row or a file, and returns the job, or the outcome if the caller waits."""
 
-import time
-
 from flask import Blueprint, Response, request
 
 from api.calls.results import require_csv, result_response, streamed_csv
@@ -11,7 +9,6 @@ from api.input.live_upload import LiveUpload
 from api.input.option_parsing import DRY_RUN, FOLLOW, WAIT, dry_run, preferred_wait, query_follow, query_wait
 from api.input.request_body import BODY_ERRORS
 from api.input.request_input import FILE_TYPES, FileInput, csv_input, read_input
-from api.notifications import Waiter
 from api.openapi.call_types import (
     CSV,
     CSV_TYPES,
@@ -23,31 +20,14 @@ from api.openapi.call_types import (
     header,
 )
 from api.output.follow import follow_upload
-from api.output.responses import (
-    LOOKUP_ERRORS,
-    RECHECK_SECONDS,
-    Prediction,
-    job_response,
-    own_job,
-    row_response,
-    single_response,
-    wait_for_end,
-)
+from api.output.job_answer import answer_to_new, answer_to_replayed, log_submitted
+from api.output.responses import LOOKUP_ERRORS, Prediction, own_job
 from api.services import Services, current_services
 from api.url_prefix import prefix
-from rowcast.errors import (
-    ModelRefused,
-    NotAcceptable,
-    Unavailable,
-    WrongState,
-)
-from rowcast.jobs.actions.submit import Submitted, new_id
+from rowcast.errors import ModelRefused, NotAcceptable, WrongState
+from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.check.answer import PublicCheck
-from rowcast.jobs.job import Job
-from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.public_job import PublicJob
-from rowcast.jobs.states import Status
-from rowcast.logs import logger
 
 blueprint = Blueprint("predict", __name__)
 
@@ -100,13 +80,13 @@ def predict() -> Response:
         return check_response(services, source)
     with services.notifications.expect(id) as waiter:
         submitted = source.submit(services, id)
-        _log(submitted)
+        log_submitted(submitted)
         if follows:
             return _result(submitted.id)
         if not submitted.replayed:
-            response = _answer_to_new(services, submitted.new, waiter, wait)
+            response = answer_to_new(services, submitted.new, waiter, wait)
     if submitted.replayed:
-        response = _answer_to_replayed(services, submitted, wait)
+        response = answer_to_replayed(services, submitted, wait)
     if preferred is not None and requested is None:
         response.headers["Preference-Applied"] = f"wait={preferred:g}"
     return response
@@ -117,55 +97,6 @@ def _result(id: str) -> Response:
     response = result_response(own_job(id), follows=True)
     response.headers["Location"] = f"{prefix()}/jobs/{id}"
     return response
-
-
-def _log(submitted: Submitted) -> None:
-    new = submitted.new
-    logger("gateway").info(
-        "job_accepted",
-        job=submitted.id,
-        kind=new.spec.kind,
-        model=str(new.spec.model),
-        rows=new.rows,
-        replayed=submitted.replayed,
-    )
-
-
-def _answer_to_new(services: Services, new: NewJob, waiter: Waiter, wait: float) -> Response:
-    """Returns the response to a request that made a job.
-
-    The job and a row's outcome are not read from Redis again if the gateway already has them. If Redis has become
-    unreachable, it returns the job as it was made: the job was accepted, so a 503 would be wrong.
-    """
-    try:
-        return _newest_answer(services, new, waiter, wait)
-    except Unavailable as error:
-        logger("gateway").warning("answered_from_memory", job=new.id, reason=error.detail)
-        return job_response(new.queued(), 202)
-
-
-def _newest_answer(services: Services, new: NewJob, waiter: Waiter, wait: float) -> Response:
-    if wait <= 0:  # some chunks of a longer file may be done by now
-        return job_response(new.queued() if new.chunks == 1 else services.records.get(new.id), 202)
-    until = time.monotonic() + wait
-    waiter.wait(min(wait, RECHECK_SECONDS))
-    if waiter.outcome:
-        return row_response(new.id, waiter.outcome)
-    return _answer(wait_for_end(services, new.id, waiter, until), waited=True)
-
-
-def _answer_to_replayed(services: Services, submitted: Submitted, wait: float) -> Response:
-    with services.notifications.expect(submitted.id) as waiter:
-        job = wait_for_end(services, submitted.id, waiter, time.monotonic() + wait)
-    response = _answer(job, waited=wait > 0)
-    response.headers["Job-Reused" if submitted.reused else "Idempotency-Replayed"] = "true"
-    response.status_code = 200 if response.status_code == 202 else response.status_code
-    return response
-
-
-def _answer(job: Job, *, waited: bool) -> Response:
-    done = waited and job.status.is_terminal and job.status is not Status.EXPIRED
-    return single_response(job) if done and job.is_single else job_response(job, 200 if done else 202)
 
 
 def _live(services: Services, id: str) -> Response:
@@ -180,7 +111,7 @@ def _live(services: Services, id: str) -> Response:
         raise
     if upload.has_ended:
         submitted = upload.result()
-        _log(submitted)
+        log_submitted(submitted)
         return _result(submitted.id)
     response = streamed_csv(follow_upload(services, id, upload), id, source.request.filename, id)
     response.headers["Location"] = f"{prefix()}/jobs/{id}"

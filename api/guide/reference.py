@@ -20,18 +20,22 @@ _EXAMPLES = {
     "file": "api.md",
     "picture": "page-job.png",
 }
-"""Values of the variables of paths in the examples. The page says how to set `JOB`."""
+"""Values of the variables of paths in the examples. The page says how to set `JOB` and `UPLOAD`."""
 
-_CALLS = """# API reference
+_MENTIONED_OPTIONS = 10
+"""Number of options of `POST /predict` from which on another call that has them only mentions them."""
+
+_CALLS = r"""# API reference
 
 Every call of the gateway, made from its [OpenAPI document](openapi.json). [The HTTP API](docs/api.md) explains them,
 with more examples. [Types](docs/types.md) lists the members of the JSON documents, and [Problems](docs/errors.md)
 every error. On [another page](docs/try) you can try the calls; it needs JavaScript.
 
-In the examples, `JOB` is the id of a job:
+In the examples, `JOB` is the id of a job, and `UPLOAD` that of a resumable upload:
 
 ```sh
 JOB=$(curl -s {address}/predict -H 'Content-Type: application/json' -d '{{"instances": [[25, 3]]}}' | cut -d '"' -f 4)
+UPLOAD=$(curl -s -D - -X POST {address}/uploads | sed -n 's|^Location: .*/||p' | tr -d '\r')
 ```
 
 If the gateway has API keys, add `-H "Authorization: Bearer $KEY"` to each call.
@@ -52,9 +56,11 @@ def calls_markdown(document: JsonObject) -> str:
     calls = list(_calls(document))
     lines = ["| call | what it does |", "| --- | --- |"]
     lines += [row(f"[{name}](#{slug(name)})", operation["summary"]) for name, operation in calls]
+    options = dict(calls)["POST /predict"]["parameters"]
     for name, operation in calls:
         lines += ["", f"## {name}", "", f"{operation['summary']}.", ""]
-        lines += [*_parameters(operation), *_bodies(operation), *_responses(operation)]
+        known = [] if name == "POST /predict" else options
+        lines += [*_parameters(operation, known), *_bodies(operation), *_responses(operation)]
         lines += ["```sh", _curl(name, operation, address), "```"]
     return _CALLS.format(address=address) + "\n".join(lines) + "\n"
 
@@ -82,12 +88,17 @@ def _calls(document: JsonObject) -> Iterable[tuple[str, JsonObject]]:
     return sorted(found, key=lambda call: "service" in call[1]["tags"])
 
 
-def _parameters(operation: JsonObject) -> list[str]:
+def _parameters(operation: JsonObject, known: list[JsonObject]) -> list[str]:
+    """Returns the table of parameters. Options that are the same as those in `known` are only mentioned."""
+    options = [one for one in operation["parameters"] if one["in"] == "query" and one in known]
+    mentioned = len(options) >= _MENTIONED_OPTIONS
     rows = [
         row(f"`{one['name']}`", one["in"], type_text(one["schema"]), one.get("description", "Required."))
         for one in operation["parameters"]
+        if not (mentioned and one in options)
     ]
-    return ["| parameter | place | type | meaning |", "| --- | --- | --- | --- |", *rows, ""] if rows else []
+    lines = ["The options in the query are those of [POST /predict](#post-predict).", ""] if mentioned else []
+    return [*lines, "| parameter | place | type | meaning |", "| --- | --- | --- | --- |", *rows, ""] if rows else lines
 
 
 def _bodies(operation: JsonObject) -> list[str]:
@@ -116,12 +127,17 @@ def _responses(operation: JsonObject) -> list[str]:
 
 def _curl(name: str, operation: JsonObject, address: str) -> str:
     method, path = name.split()
+    path = path.replace("/uploads/{id}", "/uploads/$UPLOAD")
     for variable, value in _EXAMPLES.items():
         path = path.replace(f"{{{variable}}}", value)
     content = operation.get("requestBody", {}).get("content", {})
     media, example = next(((media, one["example"]) for media, one in content.items() if "example" in one), ("", None))
     default = "POST" if media else "GET"
-    words = ["curl", *([] if method == default else ["-X", method]), f"{address}{path}"]
+    chosen = {default: [], "HEAD": ["-I"]}.get(method, ["-X", method])
+    words = ["curl", *chosen, f"{address}{path}"]
+    for one in operation["parameters"]:
+        if one["in"] == "header" and "examples" in one["schema"]:
+            words += ["-H", shlex.quote(f"{one['name']}: {one['schema']['examples'][0]}")]
     if media:
         body = example if isinstance(example, str) else json.dumps(example)
         words += ["-H", shlex.quote(f"Content-Type: {media}"), "-d", shlex.quote(body)]

@@ -37,14 +37,22 @@ def read_blocks(settings: Settings, *, pauses: Pauses | None = None) -> Iterator
         TooLarge: it exceeds the limit, compressed or decompressed.
         UnsupportedType: the content encoding is not supported.
     """
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    raw = _raw_blocks(settings.max_upload_bytes, live=pauses is not None)
+    is_gzip = is_body_gzip()
+    raw = read_raw(settings.max_upload_bytes, live=pauses is not None)
     raw = pauses.marked(raw) if pauses else raw
-    if encoding in ("gzip", "x-gzip"):
-        return gunzip(raw, settings.max_upload_bytes)
-    if encoding not in ("identity", ""):
+    return gunzip(raw, settings.max_upload_bytes) if is_gzip else raw
+
+
+def is_body_gzip() -> bool:
+    """Returns whether `Content-Encoding` says that the body is gzip.
+
+    Raises:
+        UnsupportedType: the content encoding is not supported.
+    """
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("gzip", "x-gzip", "identity", ""):
         raise UnsupportedType(f"Content-Encoding {encoding!r} is not supported; send gzip, or remove the header.")
-    return raw
+    return encoding.endswith("gzip")
 
 
 def read_whole(settings: Settings) -> bytes:
@@ -69,7 +77,12 @@ def in_steps(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield_to_other_requests()
 
 
-def _raw_blocks(max_bytes: int, *, live: bool) -> Iterator[bytes]:
+def read_raw(max_bytes: int, *, live: bool = False) -> Iterator[bytes]:
+    """Returns the blocks of the body as they were sent. A `live` sender may be silent for an hour.
+
+    Raises:
+        BodyCutShort: the body is cut off or stalls; the blocks before were returned. TooLarge: it exceeds the limit.
+    """
     expected = request.content_length
     if expected is not None and expected > max_bytes:
         raise TooLarge("The body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")

@@ -141,14 +141,19 @@ def _ndjson(services: Services) -> FileInput:
 
 def csv_input(services: Services, pauses: Pauses | None = None) -> FileInput:
     """Returns what a request with a CSV body asks for. `pauses` is that of `read_blocks`."""
+    job_request = csv_request(services)
+    blocks = Unpacked(read_blocks(services.settings, pauses=pauses), services.settings.max_upload_bytes)
+    return FileInput(job_request, blocks, is_dry_run=dry_run(), is_compressed="Content-Encoding" in request.headers)
+
+
+def csv_request(services: Services) -> Request:
+    """Returns what is asked for about a CSV file, without the file."""
     options = read_options()
     if request.mimetype == TAB_SEPARATED and "delimiter" not in options.model_fields_set:
         options = options.model_copy(update={"delimiter": "\t"})
     if "encoding" not in options.model_fields_set:
         _refuse_charset(request.mimetype_params)
-    job_request = _request(services, options, filename=_filename())
-    blocks = Unpacked(read_blocks(services.settings, pauses=pauses), services.settings.max_upload_bytes)
-    return FileInput(job_request, blocks, is_dry_run=dry_run(), is_compressed="Content-Encoding" in request.headers)
+    return _request(services, options, filename=_filename())
 
 
 def _multipart(services: Services) -> FileInput:

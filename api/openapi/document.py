@@ -30,9 +30,12 @@ def openapi(app: Flask, *, has_keys: bool, prefix: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for rule in _rules(app):
         needs_key = has_keys and not is_open(rule.rule)
-        (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"} or {"HEAD"}
         view = app.view_functions[rule.endpoint]
-        errors = [*((NoKey, RateLimited) if needs_key else ()), *((OtherSite,) if method != "GET" else ())]
+        errors = [
+            *((NoKey, RateLimited) if needs_key else ()),
+            *((OtherSite,) if method not in ("GET", "HEAD") else ()),
+        ]
         operation = _operation(rule.endpoint, view.__doc__ or "", call_of(view), schemas, errors)
         if needs_key:
             operation["security"] = [{name: []} for name in _KEYS]

@@ -83,7 +83,12 @@ from rowcast.client.errors.problems import (
     UnknownModel,
     UnknownOption,
     UnknownPath,
+    UnknownUpload,
+    UploadComplete,
+    UploadGone,
+    UploadTaken,
     WorkerLost,
+    WrongOffset,
 )
 from rowcast.client.http.retries import Patience
 from rowcast.client.job import Job
@@ -171,9 +176,14 @@ __all__ = [
     "UnknownModel",
     "UnknownOption",
     "UnknownPath",
+    "UnknownUpload",
     "Unprocessable",
     "Unreachable",
     "UnsupportedType",
+    "UploadComplete",
+    "UploadGone",
+    "UploadTaken",
     "WorkerLost",
+    "WrongOffset",
     "WrongUse",
 ]

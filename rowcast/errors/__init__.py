@@ -16,10 +16,11 @@
     ├── NoKey ── UnknownKey         there is no API key, or an unknown one                      (access_errors.py)
     ├── Forbidden ── OtherSite      the caller may not do this
     ├── RateLimited(limit, retry_after_seconds)
-    ├── NotFound ── UnknownJob · UnknownModel                              it never existed
-    ├── Gone ── JobDeleted · JobExpired                                    it existed
+    ├── NotFound ── UnknownJob · UnknownModel · UnknownUpload              it never existed
+    ├── Gone ── JobDeleted · JobExpired · UploadGone                       it existed
     ├── NotAcceptable
-    ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable · NotRepairable
+    ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable · NotRepairable ·
+    │                          WrongOffset(offset) · UploadTaken · UploadComplete
     ├── JobFault                    the job ended without a result                           (service_errors.py)
     │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · WorkerLost · InputLost
     ├── ResultLost · ModelRefused
@@ -49,6 +50,11 @@ from rowcast.errors.access_errors import (
     UnknownJob,
     UnknownKey,
     UnknownModel,
+    UnknownUpload,
+    UploadComplete,
+    UploadGone,
+    UploadTaken,
+    WrongOffset,
     WrongState,
 )
 from rowcast.errors.file_errors import (
@@ -115,6 +121,7 @@ __all__ = [
     "OptionUnsuitable", "OptionValue", "OtherSite", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses",
     "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed",
     "StoreUnavailable", "TimedOut", "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey",
-    "UnknownKeyColumn", "UnknownModel", "UnknownOption", "Unprocessable", "Unreadable", "UnsupportedType",
-    "WorkerLost", "WrongState", "types",
+    "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable",
+    "UnsupportedType", "UploadComplete", "UploadGone", "UploadTaken", "WorkerLost", "WrongOffset", "WrongState",
+    "types",
 ]  # fmt: skip

@@ -70,6 +70,14 @@ class UnknownJob(NotFound):
     remedy = "Check the id; `GET /jobs` lists your jobs."
 
 
+class UnknownUpload(NotFound):
+    """No resumable upload has this id, or it belongs to another API key, or it ended more than a day ago."""
+
+    slug = "unknown-upload"
+    title = "Unknown upload"
+    remedy = "Create a new upload with `POST /uploads`, and send the file from its start."
+
+
 class UnknownModel(NotFound):
     """No model has this name, or the model does not have this version or alias."""
 
@@ -99,6 +107,14 @@ class JobExpired(Gone):
     slug = "job-expired"
     title = "Job expired"
     remedy = "Send the rows again. To keep files for longer, the operator can raise `ROWCAST_RETENTION`."
+
+
+class UploadGone(Gone):
+    """The resumable upload has ended without a job: it was refused or deleted, or nothing came for six hours."""
+
+    slug = "upload-gone"
+    title = "Upload gone"
+    remedy = "Correct what `detail` names, create a new upload with `POST /uploads`, and send the file from its start."
 
 
 class NotAcceptable(RowcastError):
@@ -162,3 +178,32 @@ class NotRetryable(WrongState):
     slug = "not-retryable"
     title = "Job cannot be retried"
     remedy = "Send the rows again as a new job, after correcting them if they caused the failure."
+
+
+class WrongOffset(WrongState):
+    """`Upload-Offset` of a `PATCH` is not the number of bytes that the service has."""
+
+    slug = "wrong-offset"
+    title = "Wrong offset"
+    remedy = "Go on at the `Upload-Offset` of this response. `HEAD /uploads/ID` has it, too."
+
+    def __init__(self, detail: str, offset: int) -> None:
+        """`offset` is the right one, in bytes."""
+        super().__init__(detail)
+        self.offset = offset
+
+
+class UploadTaken(WrongState):
+    """Another request for the same upload came later, and goes on with it."""
+
+    slug = "upload-taken"
+    title = "Upload taken over"
+    remedy = "Send an upload over one connection at a time. To go on here, ask for the offset with `HEAD /uploads/ID`."
+
+
+class UploadComplete(WrongState):
+    """The upload is complete, and its job was made. Nothing can be added to it."""
+
+    slug = "upload-complete"
+    title = "Upload is complete"
+    remedy = "An empty `PATCH` with `Upload-Complete: ?1` returns the job."

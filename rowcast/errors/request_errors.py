@@ -44,11 +44,14 @@ class BrokenCompression(Unreadable):
 
 
 class BodyCutShort(Unreadable):
-    """The body was cut off, or stalled, before its end. None of it was kept."""
+    """The body was cut off, or stalled, before its end. Only of a resumable upload, what arrived is kept."""
 
     slug = "body-cut-short"
     title = "Body cut short"
-    remedy = "Send the file again. If it happens again, check the time limits of proxies in between."
+    remedy = (
+        "Send the file again, or go on with a resumable upload (`POST /uploads`) where it broke off. If it happens "
+        "again, check the time limits of proxies in between."
+    )
 
 
 class Unprocessable(Refused):

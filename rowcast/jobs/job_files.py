@@ -5,6 +5,7 @@
     jobs/ID/parts/0000000   the chunk's rows with their predictions
     jobs/ID/errors/0000000  the chunk's bad rows; missing if there are none
     jobs/ID/job.json        the manifest: what Redis needs to know of the job if it is emptied (`job_manifest.py`)
+    jobs/ID/upload/…        the segments of a resumable upload, as they were sent; until its job is made
 
 An object for each chunk needs no multipart upload. It can be read while later chunks arrive, and never half-written.
 A repaired chunk has its own three objects. Their names end in its revision, for example `parts/0000000-4f2a91c8`. So a
@@ -81,6 +82,18 @@ class Files:
         """Reads the list of bad rows of one chunk."""
         return self._storage.get(_object(id, "errors", chunk, revision))
 
+    def put_segment(self, id: str, offset: int, token: str, data: bytes) -> None:
+        """Stores the bytes from `offset` on of a resumable upload, which the request with this token has sent."""
+        self._storage.put(_segment(id, offset, token), data)
+
+    def get_segment(self, id: str, offset: int, token: str) -> bytes:
+        """Reads such bytes."""
+        return self._storage.get(_segment(id, offset, token))
+
+    def delete_segments(self, id: str) -> None:
+        """Deletes all segments of a resumable upload."""
+        self._storage.delete_folder(f"jobs/{id}/upload")
+
     def delete(self, id: str) -> int:
         """Deletes every file of the job, its manifest first. Returns how many other files there were."""
         self.delete_manifest(id)
@@ -116,3 +129,7 @@ def _manifest(id: str) -> str:
 
 def _object(id: str, folder: str, chunk: int, revision: str) -> str:
     return f"jobs/{id}/{name_of(folder, chunk, revision)}"
+
+
+def _segment(id: str, offset: int, token: str) -> str:
+    return f"jobs/{id}/upload/{offset:012d}-{token}"

@@ -4,6 +4,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ConfigDict
+
 from rowcast.jobs.job import ModelRef
 from rowcast.jobs.new_job import Repeat
 from rowcast.jobs.options import Options
@@ -51,6 +53,35 @@ class Request:
     def model(self) -> ModelRef:
         """The version that the job is pinned to."""
         return ModelRef(name=self.manifest.name, version=self.manifest.version)
+
+
+class StoredRequest(BaseModel):
+    """The request of a resumable upload as its record has it, so that any gateway can go on with it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: `NAME@VERSION` of the model that the job will be pinned to.
+    model: str
+    #: The options of the request.
+    options: Options
+    #: As in `Request`.
+    owner: str
+    #: As in `Request`.
+    request_id: str
+    #: As in `Request`.
+    idempotency_key: str | None
+    #: As in `Request`.
+    filename: str | None
+    #: Whether the sender says that the file is gzip.
+    is_gzip: bool
+    #: Maximum bytes of a chunk when the upload was created. A gateway with another setting must cut the same chunks.
+    chunk_bytes: int
+    #: Maximum rows of a chunk when the upload was created.
+    chunk_rows: int
+
+    def request(self, manifest: Manifest) -> Request:
+        """Returns the request. `manifest` is that of `model`."""
+        return Request(manifest, self.options, self.owner, self.request_id, self.idempotency_key, self.filename)
 
 
 def _digest(text: str) -> str:

@@ -1,4 +1,7 @@
-"""The states of a job, and the one table of which may follow which. The scripts in Redis get this table, too."""
+"""The states of a job, and the one table of which may follow which; and those of a resumable upload.
+
+The scripts in Redis get all of this, too.
+"""
 
 from enum import StrEnum
 from typing import Annotated
@@ -35,6 +38,20 @@ class Status(StrEnum):
     def public(cls) -> list["Status"]:
         """Returns the states that calls show."""
         return [status for status in cls if not status.is_internal]
+
+
+class UploadState(StrEnum):
+    """The state of a resumable upload."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    """A job was made of it."""
+    REFUSED = "refused"
+    """Something in the file is wrong."""
+    DELETED = "deleted"
+    """Its sender deleted it."""
+    ABANDONED = "abandoned"
+    """It was silent for too long."""
 
 
 PublicStatus = Annotated[Status, WithJsonSchema({"type": "string", "enum": [str(one) for one in Status.public()]})]

@@ -60,6 +60,10 @@ class UnknownModel(NotFound):
     """The registry does not have this model, version or alias."""
 
 
+class UnknownUpload(NotFound):
+    """No resumable upload has this id, or it belongs to another API key."""
+
+
 class UnknownPath(NotFound):
     """The service does not have this path."""
 
@@ -96,12 +100,28 @@ class NotRetryable(Conflict):
     """A retry of the job would change nothing."""
 
 
+class UploadComplete(Conflict):
+    """The job of the resumable upload was made already."""
+
+
+class UploadTaken(Conflict):
+    """Another request goes on with the resumable upload."""
+
+
+class WrongOffset(Conflict):
+    """The service has another number of bytes of the resumable upload."""
+
+
 class JobDeleted(Gone):
     """The job was deleted."""
 
 
 class JobExpired(Gone):
     """The job's files have expired."""
+
+
+class UploadGone(Gone):
+    """The resumable upload was refused, deleted or abandoned."""
 
 
 class BadRow(Unprocessable):

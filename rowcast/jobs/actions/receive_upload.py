@@ -45,11 +45,19 @@ class UploadReceiver:
         *,
         is_generated: bool = False,
         on_progress: OnProgress | None = None,
+        known_chunks: int = 0,
     ) -> None:
         """Prepares to receive an upload.
 
-        `is_generated` means that the gateway made the CSV from JSON rows, so a blank row counts as a row.
-        `on_progress` is called after each block, once the first line is known.
+        Args:
+            uploads: the uploads in Redis.
+            files: the files of jobs.
+            settings: for the size of chunks and the limits.
+            request: what was asked for.
+            id: of the upload and its job.
+            is_generated: whether the gateway made the CSV from JSON rows, so that a blank row counts as a row.
+            on_progress: called after each block, once the first line is known.
+            known_chunks: number of chunks that Redis already knows, because the upload is received a second time.
         """
         options, features = request.options, tuple(request.manifest.feature_names)
         self._uploads, self._files, self._request, self._id = uploads, files, request, id
@@ -67,6 +75,7 @@ class UploadReceiver:
             encoding=options.encoding,
             keeps_blank_rows=is_generated,
         )
+        self._known_chunks = known_chunks
         self._plan: list[PlanEntry] = []
         self._touched_at = time.monotonic()
         self._is_followed = not options.reuse
@@ -109,7 +118,8 @@ class UploadReceiver:
 
     def _store(self, chunk: Chunk) -> None:
         self._keep_alive()
-        self._files.put_input(self._id, chunk.number, chunk.data)
+        if chunk.number >= self._known_chunks:
+            self._files.put_input(self._id, chunk.number, chunk.data)
         self._plan.append(PlanEntry(chunk.first_row, chunk.rows, len(chunk.data)))
 
     def _announce(self, known: int) -> None:

@@ -9,6 +9,9 @@ CHECK_SECONDS = 60
 UPLOAD_SILENCE_SECONDS = 600
 """How long an upload may store nothing. Then it counts as dead; the gateway refuses a stalled one long before."""
 
+RESUMABLE_SILENCE_SECONDS = 6 * 3600
+"""How long a resumable upload may store nothing, from its first byte on: its sender may be on a journey."""
+
 RESEND_SECONDS = 5.0
 """How long a chunk or a row may wait for a lease before upkeep checks that it is still in its line."""
 

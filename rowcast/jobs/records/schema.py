@@ -1,10 +1,11 @@
 """Every field of a job's record, the hash `rowcast:job:ID`: its name, type, writer and meaning, in one table.
 
 Lua gets the names from this table, as `F.status`. Times are milliseconds since 1970, UTC. A tombstone, which is left of
-a deleted job, has only `status` and `owner`.
+a deleted job, has only `status` and `owner`. A second table has the fields of a resumable upload's record, the hash
+`rowcast:upload:ID`, which Lua calls for example `U.offset`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -104,6 +105,34 @@ TABLE: dict[JobField, Field] = {
     _F.POSTPONED: Field("single", "`1`", "release", "the row waits until its delay is over"),
 }
 
+
+class UploadField(StrEnum):
+    """The name of a field in the record of a resumable upload."""
+
+    STATE = "state"
+    OWNER = "owner"
+    OFFSET = "offset"
+    LENGTH = "length"
+    HOLDER = "holder"
+    REQUEST = "request"
+    JOB = "job"
+    REASON = "reason"
+
+
+_U = UploadField
+
+UPLOAD_TABLE: dict[UploadField, tuple[str, str]] = {
+    _U.STATE: ("a state", "`UploadState` in `rowcast/jobs/states.py`"),
+    _U.OWNER: ("text", "name of the API key that created it; empty without keys"),
+    _U.OFFSET: ("bytes", "how much of the file is stored and listed in `rowcast:upload:ID:segments`"),
+    _U.LENGTH: ("bytes", "length of the file, if the sender has said it"),
+    _U.HOLDER: ("text", "token of the only request that may append"),
+    _U.REQUEST: ("JSON", "what was asked for (`StoredRequest` in `rowcast/jobs/request.py`), while it is open"),
+    _U.JOB: ("an id", "the job that a complete upload led to"),
+    _U.REASON: ("text", "why it was refused"),
+}
+"""Type and meaning of each field."""
+
 Record = Mapping[str, bytes]
 """A job's record as Redis has it, under the names of this table."""
 
@@ -119,7 +148,17 @@ def markdown() -> list[str]:
     return [*lines, *(f"| `{name}` | {' | '.join(field)} |" for name, field in TABLE.items())]
 
 
+def upload_markdown() -> list[str]:
+    """Returns the lines of the table of a resumable upload's fields for the documentation."""
+    lines = ["| field | type | meaning |", "| --- | --- | --- |"]
+    return [*lines, *(f"| `{name}` | {type} | {meaning} |" for name, (type, meaning) in UPLOAD_TABLE.items())]
+
+
 def lua() -> str:
-    """Returns the names as Lua: `F.status`. A name that is not in the table is an error."""
-    names = " ".join(f"{name} = '{name}'," for name in TABLE)
-    return f"local F = checked({{{names}}})"
+    """Returns the names as Lua: `F.status` and `U.offset`. A name that is not in its table is an error."""
+    return "\n".join([_lua("F", TABLE), _lua("U", UPLOAD_TABLE)])
+
+
+def _lua(table: str, fields: Iterable[str]) -> str:
+    names = " ".join(f"{name} = '{name}'," for name in fields)
+    return f"local {table} = checked({{{names}}})"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rowcast.errors import UploadGone
 from rowcast.jobs.chunk_tables import PlanEntry
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.live_limits import limits_of, queue_full
@@ -39,9 +40,15 @@ class Uploads:
         """Adds chunks from number `chunk` on, which are in the store: they are scored while the rest arrives.
 
         `first` comes with chunk 0: the job as far as it is known. Returns False if Redis does not know the chunks
-        before these; then the later ones need not be added either.
+        before these; then the later ones need not be added either. Chunks that it knows already are not added twice.
+
+        Raises:
+            UploadGone: it knows other chunks with these numbers.
         """
-        return self._scripts.add_chunks(id, chunk, planned, first)
+        added = self._scripts.add_chunks(id, chunk, planned, first)
+        if added == "differ":
+            raise UploadGone("Another version of the service cut this file in another way. Send it again.")
+        return added == "added"
 
     def withdraw(self, id: str) -> None:
         """Withdraws an announced upload. Upkeep removes what a worker may still be storing of it."""

@@ -111,7 +111,7 @@ def test_every_example_of_the_reference_is_answered_as_it_says(stack: Stack, tmp
     """Each is run with another job, because one of them deletes its job."""
     text = httpx.get(f"{stack.url}/docs.md").text.replace("localhost:5000", f"127.0.0.1:{stack.port}")
     make_job, *examples = re.findall(r"^```sh\n(.*?)\n```$", text, re.DOTALL | re.MULTILINE)
-    calls = re.findall(r"^## (?:GET|POST|PUT|PATCH|DELETE) .*?(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+    calls = re.findall(r"^## (?:GET|HEAD|POST|PUT|PATCH|DELETE) .*?(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
     assert len(calls) == len(examples)
     lines = [
         f"{make_job}; {line.replace('curl', 'curl -sS -m 30 -o /dev/null -w %{http_code}', 1)}" for line in examples

@@ -16,12 +16,12 @@ from rowcast.jobs.records.celery_queues import (
     make_app,
     message_template,
 )
-from rowcast.jobs.states import TRANSITIONS, Status
+from rowcast.jobs.states import TRANSITIONS, Status, UploadState
 from rowcast.settings import Settings
 
 _FOLDER = Path(__file__).parent / "lua"
 
-_SHARED = ("values", "workers", "lines", "flight", "status", "leases")
+_SHARED = ("values", "workers", "lines", "flight", "status", "uploads", "leases")
 """Files of `lua/shared` that come before every script; each may use the ones before it."""
 
 _ALSO_SHARED = {
@@ -67,10 +67,12 @@ def _states() -> list[str]:
         for source, targets in TRANSITIONS.items()
     )
     ended = ", ".join(f"{status} = true" for status in Status if status.is_terminal)
+    uploads = ", ".join(f"{state} = '{state}'" for state in UploadState)
     return [
         f"local STATUS = checked({{{names}}})",
         f"local MAY = checked({{{moves}}})",
         f"local ENDED = {{{ended}}}",
+        f"local UPLOAD = checked({{{uploads}}})",
         "local KIND = checked({single = 'single', batch = 'batch'})",
     ]
 
@@ -100,6 +102,7 @@ def _numbers(settings: Settings) -> list[str]:
         "LATE_PART_MS": late_part_ms,
         "UPLOAD_TOMBSTONE_SECONDS": late_part_ms // 1000 + 1,
         "UPLOAD_SILENCE_MS": _ms(policy.UPLOAD_SILENCE_SECONDS),
+        "RESUMABLE_SILENCE_MS": _ms(policy.RESUMABLE_SILENCE_SECONDS),
         "IDEMPOTENCY_SECONDS": policy.IDEMPOTENCY_SECONDS,
         "SILENT_MS": _ms(policy.SILENT_SECONDS),
         "WINDOW_LEAST": policy.WINDOW_LEAST,

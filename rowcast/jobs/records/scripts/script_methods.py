@@ -8,8 +8,11 @@ from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, RepairedChunk, pack_
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_hash import fields_of
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
+from rowcast.jobs.records.schema import UploadField
 from rowcast.jobs.records.scripts.lua_source import LuaSource
 from rowcast.jobs.records.scripts.script_results import (
+    AddedChunks,
+    AppendedSegment,
     Committed,
     Full,
     JobRead,
@@ -23,7 +26,7 @@ from rowcast.jobs.records.scripts.script_results import (
     TotalsRead,
     WaitingChunk,
 )
-from rowcast.jobs.states import Status
+from rowcast.jobs.states import Status, UploadState
 from rowcast.settings import Settings
 
 Argument = str | bytes | float
@@ -104,13 +107,35 @@ class Scripts:
         limit: bytes = self._run("announce_upload", id, owner, *limits)
         return Full(cast(Limit, limit.decode())) if limit else None
 
-    def add_chunks(self, id: str, chunk: int, planned: Sequence[PlanEntry], first: NewJob | None) -> bool:
-        """Adds chunks from number `chunk` on. Returns False if Redis does not know the chunks before them."""
-        return bool(self._run("add_chunks", id, chunk, pack_plan(planned), *(_flat(first) if first else ())))
+    def add_chunks(self, id: str, chunk: int, planned: Sequence[PlanEntry], first: NewJob | None) -> AddedChunks:
+        """Adds chunks from number `chunk` on, if they have not been added before."""
+        added = int(self._run("add_chunks", id, chunk, pack_plan(planned), *(_flat(first) if first else ())))
+        return "added" if added == 1 else "differ" if added < 0 else "unknown"
 
     def withdraw_upload(self, id: str) -> None:
         """Withdraws an announced upload, so that no job is made of it."""
         self._run("withdraw_upload", id)
+
+    # A resumable upload
+
+    def create_upload(self, id: str, owner: str, limits: Limits, fields: Mapping[UploadField, str]) -> Full | None:
+        """Creates a resumable upload. Returns None if there is room for its job."""
+        pairs = (item for pair in fields.items() for item in pair)
+        limit: bytes = self._run("create_upload", id, owner, *limits, *pairs)
+        return Full(cast(Limit, limit.decode())) if limit else None
+
+    def hold_upload(self, id: str, token: str) -> list[bytes]:
+        """Makes one request the only one that may append. Returns names and values of the upload's record."""
+        return list(self._run("hold_upload", id, token))
+
+    def append_segment(self, id: str, token: str, offset: int, length: int) -> AppendedSegment:
+        """Counts a segment that is in the store."""
+        outcome: AppendedSegment = self._run("append_segment", id, token, offset, length).decode()
+        return outcome
+
+    def close_upload(self, id: str, state: UploadState, job: str = "", reason: str = "") -> bool:
+        """Ends a resumable upload without a job that has its id. Returns whether it was open."""
+        return bool(self._run("close_upload", id, state, job, reason))
 
     # Work
 

@@ -100,6 +100,14 @@ that had succeeded is there again. `lost`: as `rescored`, but the part is not th
 """
 
 
+AddedChunks = Literal["added", "unknown", "differ"]
+"""What became of chunks of an upload. `unknown`: Redis does not know those before them. `differ`: it knows others."""
+
+
+AppendedSegment = Literal["appended", "taken", "gone"]
+"""What became of a segment. `taken`: another request may append now. `gone`: the upload has ended."""
+
+
 class TotalsRead(NamedTuple):
     """All counts at one moment, as flat lists of bytes."""
 

@@ -5,13 +5,10 @@ from pathlib import Path
 import pytest
 from record_jobs import batch, lease_of, part
 
-from rowcast.errors import (
-    UnknownJob,
-    Unreadable,
-)
+from rowcast.errors import UnknownJob, Unreadable, UploadGone
 from rowcast.jobs import job_manifest
 from rowcast.jobs.actions.submit import new_id
-from rowcast.jobs.chunk_tables import PlanEntry
+from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases
@@ -132,3 +129,20 @@ def test_a_complete_upload_is_queued_or_runs_since_its_first_lease(
     assert job.status is (Status.RUNNING if is_scored else Status.QUEUED)
     assert job.started_ms == (int(started_ms) if started_ms else None)
     assert is_scored == (started_ms is not None)
+
+
+def test_chunks_that_are_known_are_not_added_twice_and_others_are_refused(
+    redis: RedisClient, records: Records, uploads: Uploads
+) -> None:
+    """A gateway that takes over a resumable upload cuts its first chunks once more."""
+    new = batch(chunks=3)
+    plan = [PlanEntry(1 + 10 * number, 10, 100) for number in range(3)]
+    uploads.announce(new.id)
+    assert uploads.add_chunks(new.id, 0, plan[:2], new)
+    for first, count in ((0, 1), (0, 2), (1, 1), (0, 3), (2, 1)):
+        assert uploads.add_chunks(new.id, first, plan[first : first + count], new if first == 0 else None)
+    assert redis.hget(key("job", new.id), JobField.CHUNKS) == b"3"
+    assert records.plan(new.id) == pack_plan(plan)
+    with pytest.raises(UploadGone, match="in another way"):
+        uploads.add_chunks(new.id, 1, [PlanEntry(11, 9, 90)], None)
+    assert not uploads.add_chunks(new.id, 4, plan[:1], None)

@@ -3,12 +3,13 @@
 --       job), NAME@VERSION, digest of what makes two results the same or '', whether to reuse a job with it ('1' or ''),
 --       then fields and values of the record.
 -- Returns {'made'} | {'replayed', id} | {'reused', id} | {'conflict', id} | {'full', 'all' or 'owner'} | {'removed'} (the
--- upload was silent for too long, and its chunks are gone).
+-- upload was silent for too long or deleted, and its chunks are gone).
 local id, owner, most, most_owned, digest, fingerprint, plan, model, sameness, reuses = unpack(ARGV, 1, 10)
 local status = status_of(id)
 local was_arriving = status == STATUS.arriving
 if status == STATUS.deleted then return {'removed'} end
 if status and not was_arriving then return {'made'} end -- the gateway repeats a call whose answer was lost
+if not may_arrive(id) then return {'removed'} end
 if digest ~= '' then
   local earlier = redis.call('GET', K.idempotency(digest))
   local earlier_id, earlier_fingerprint = string.match(earlier or '', '^(%S+) (%S+)$')
@@ -42,6 +43,7 @@ if owner ~= '' then redis.call('ZADD', K.owned(owner), 0, id) end
 if digest ~= '' then redis.call('SET', K.idempotency(digest), id .. ' ' .. fingerprint, 'EX', IDEMPOTENCY_SECONDS) end
 if sameness ~= '' then redis.call('SET', K.reusable(sameness), id, 'EX', TOMBSTONE_SECONDS) end
 redis.call('ZREM', K.removing(), id)
+end_upload(id, UPLOAD.complete, id, '')
 add_total('jobs_accepted', 1)
 add_total('rows_accepted', tonumber(redis.call('HGET', K.job(id), F.rows)))
 
