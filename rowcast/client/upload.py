@@ -69,10 +69,14 @@ class Upload:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that describe the body. A file name that ends with `.gz` means gzip."""
+        """The headers of a request whose body is the whole file."""
+        length = {} if self.length_bytes is None else {"Content-Length": str(self.length_bytes)}
+        return {**self.file_headers, **length}
+
+    @property
+    def file_headers(self) -> dict[str, str]:
+        """The headers that describe the file. A name that ends with `.gz` means gzip."""
         headers = {"Content-Type": "text/csv"}
-        if self.length_bytes is not None:
-            headers["Content-Length"] = str(self.length_bytes)
         if self.name:
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(self.name)}"
             if self.name.lower().endswith(".gz"):
@@ -98,14 +102,15 @@ class Upload:
         """Returns the detector of an early response for one attempt."""
         return EarlyResponse()
 
-    def blocks(self, watch: EarlyResponse) -> Iterator[bytes]:
-        """Yields the body from its start.
+    def blocks(self, watch: EarlyResponse, start: int = 0) -> Iterator[bytes]:
+        """Yields the body from the offset `start` on.
 
         Raises:
             httpcore.WriteError: the service has already answered. httpcore stops sending and reads the response.
+            WrongUse: as `read_blocks`.
         """
-        done = 0
-        for block in self.read_blocks():
+        done = start
+        for block in self.read_blocks(start):
             watch.refuse_if_answered()
             yield block
             done += len(block)
@@ -116,7 +121,9 @@ class Upload:
         try:
             regular = path.is_file()
             with path.open("rb") as file:  # fails before anything is sent if the file cannot be read
-                self.length_bytes = os.fstat(file.fileno()).st_size if regular else None
+                stat = os.fstat(file.fileno())
+                self.length_bytes = stat.st_size if regular else None
+                self._identity = (stat.st_dev, stat.st_ino)
         except OSError as error:
             raise WrongUse(f"{path} cannot be read: {error.strerror}") from error
         self.repeatable = regular
@@ -134,22 +141,37 @@ class Upload:
         except (OSError, AttributeError):  # a pipe
             self.length_bytes, self.repeatable = None, False
 
-    def read_blocks(self) -> Generator[bytes]:
-        """Yields the body from its start, without a word to `on_progress`. Reading may block."""
+    def read_blocks(self, begin: int = 0) -> Generator[bytes]:
+        """Yields the body from the offset `begin` on, without a word to `on_progress`. Reading may block.
+
+        Only a repeatable body has other offsets than 0.
+
+        Raises:
+            WrongUse: the file was replaced or became shorter since the upload began.
+        """
         if isinstance(self._source, bytes):
-            for start in range(0, len(self._source), BLOCK_BYTES):
+            for start in range(begin, len(self._source), BLOCK_BYTES):
                 yield self._source[start : start + BLOCK_BYTES]
         elif isinstance(self._source, str | os.PathLike):
             with Path(self._source).open("rb") as file:
-                yield from self._read(file)
+                if begin:
+                    self._require_same_file(file)
+                    file.seek(begin)
+                yield from self._read(file, begin)
         else:
             if self.repeatable:
-                self._source.seek(self._start)
-            yield from self._read(self._source)
+                self._source.seek(self._start + begin)
+            yield from self._read(self._source, begin)
 
-    def _read(self, file: BinaryIO) -> Iterator[bytes]:
+    def _require_same_file(self, file: BinaryIO) -> None:
+        """Refuses a file that was replaced: its end would be sent behind the beginning of another one."""
+        stat = os.fstat(file.fileno())
+        if (stat.st_dev, stat.st_ino) != self._identity:
+            raise WrongUse(f"{file.name} was replaced while it was sent. Send it again.")
+
+    def _read(self, file: BinaryIO, begin: int) -> Iterator[bytes]:
         """Yields blocks up to the announced length, so that a growing file is sent as it was at the start."""
-        left = self.length_bytes if self.length_bytes is not None else sys.maxsize
+        left = self.length_bytes - begin if self.length_bytes is not None else sys.maxsize
         while left > 0 and (block := file.read(min(BLOCK_BYTES, left))):
             left -= len(block)
             yield block

@@ -98,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
         self.read_body()
         getattr(self, f"_{self.command.lower()}")(words)
 
-    do_GET = do_POST = do_DELETE = _go
+    do_GET = do_POST = do_DELETE = do_PATCH = do_HEAD = _go
 
     def read_body(self) -> None:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -114,7 +114,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in ({"Content-Length": str(len(body))} | headers).items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def answer_json(self, status: int, value: object, **headers: str) -> None:
         self.answer(status, json.dumps(value).encode(), **headers)

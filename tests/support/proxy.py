@@ -1,7 +1,11 @@
-"""A TCP proxy that can become a black hole: connections stay open, new ones are taken, and nothing arrives any more."""
+"""A TCP proxy that can become a black hole: connections stay open, new ones are taken, and nothing arrives any more.
+
+It can also cut connections, after a number of bytes or in place of an answer.
+"""
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 _BLOCK_BYTES = 65536
@@ -13,6 +17,12 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._target = port
         self._is_open, self._holes = True, 0
+        self._left: int | None = None
+        self._cuts_answer = False
+        self.sent_bytes = 0
+        """Number of bytes that were passed on to the port."""
+        self.answers = b""
+        """What was passed on from the port."""
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -26,6 +36,14 @@ class Proxy:
     def forward(self) -> None:
         """New connections work. The old ones stay as dead as they are, without a word to either end."""
         self._is_open = True
+
+    def cut_after(self, count: int) -> None:
+        """Cuts the connection on which the last of `count` further bytes is passed on to the port."""
+        self._left = count
+
+    def cut_answer(self) -> None:
+        """Cuts the connection on which the next answer comes, and loses the answer."""
+        self._cuts_answer = True
 
     def close(self) -> None:
         """Ends all connections. Waits for the acceptor first: it could open another one after the others are closed."""
@@ -51,14 +69,38 @@ class Proxy:
             client.close()
             return
         self._sockets.append(server)
-        for ends in ((client, server), (server, client)):
+        for ends in ((client, server, self._cut_request), (server, client, self._cut_response)):
             threading.Thread(target=self._pump, args=(*ends, self._holes), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, holes: int) -> None:
+    def _cut_request(self, block: bytes) -> tuple[bytes, bool]:
+        """Returns what of a block is passed on to the port, and whether the connection is cut behind it."""
+        left, is_cut = self._left, False
+        if left is not None:
+            block, is_cut = block[:left], len(block) >= left
+            self._left = None if is_cut else left - len(block)
+        self.sent_bytes += len(block)
+        return block, is_cut
+
+    def _cut_response(self, block: bytes) -> tuple[bytes, bool]:
+        if self._cuts_answer:
+            self._cuts_answer = False
+            return b"", True
+        self.answers += block
+        return block, False
+
+    def _pump(
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        cut: Callable[[bytes], tuple[bytes, bool]],
+        holes: int,
+    ) -> None:
         """Passes on what comes, and the end, too: unless it falls into a hole."""
         with suppress(OSError):
-            while block := source.recv(_BLOCK_BYTES):
+            is_cut = False
+            while not is_cut and (block := source.recv(_BLOCK_BYTES)):
                 if holes == self._holes:
+                    block, is_cut = cut(block)
                     sink.sendall(block)
         if holes == self._holes:
             with suppress(OSError):

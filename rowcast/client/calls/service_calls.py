@@ -13,6 +13,7 @@ from typing import Any, Generic
 from rowcast.client.calls.job_calls import AnyJob, JobCalls
 from rowcast.client.calls.job_record import JobRecord
 from rowcast.client.calls.lookup import find_manifest
+from rowcast.client.calls.resumable_upload import send_file
 from rowcast.client.check import CHECKED_BYTES, Check
 from rowcast.client.csv_options import CsvOptions, query_of
 from rowcast.client.download import Target, open_sink
@@ -85,7 +86,7 @@ class ServiceCalls(Generic[AnyJob]):
         """Uploads a CSV file and returns its job."""
         upload = yield from run(Upload, source, on_progress)
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return self.make_job((yield from self.endpoint.upload("/predict", upload, query_of(options), headers)))
+        return self.make_job((yield from send_file(self.endpoint, upload, query_of(options), headers)))
 
     def check(self, source: Source, options: CsvOptions) -> Steps[Check]:
         """Checks the beginning of a CSV file."""

@@ -74,10 +74,10 @@ class AsyncTransport(Endpoint):
         async def trace(event: str, info: dict[str, Any]) -> None:
             watch.trace(event, info)
 
-        async with aclosing(_blocks(step.upload, watch)) as body:
+        async with aclosing(_blocks(step.upload, watch, step.start)) as body:
             with self._http_errors():
                 return await self._uploads.request(
-                    "POST",
+                    step.method,
                     step.url,
                     params=step.params,
                     headers=step.headers,
@@ -113,11 +113,11 @@ class AsyncTransport(Endpoint):
         return httpx.AsyncClient(**self.options(httpx.Limits(max_keepalive_connections=0)))
 
 
-async def _blocks(upload: Upload, watch: EarlyResponse) -> AsyncGenerator[bytes]:
-    """Yields the body from its start. The file is read in a thread; progress is reported in the event loop."""
-    reading = upload.read_blocks()
+async def _blocks(upload: Upload, watch: EarlyResponse, start: int) -> AsyncGenerator[bytes]:
+    """Yields the body from `start` on. The file is read in a thread; progress is reported in the event loop."""
+    reading = upload.read_blocks(start)
     in_thread = _in_thread if upload.repeatable else asyncio.to_thread  # a pipe may have no data for hours
-    done = 0
+    done = start
     try:
         while block := await in_thread(next, reading, b""):
             watch.refuse_if_answered()

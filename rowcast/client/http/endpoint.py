@@ -80,7 +80,22 @@ class Endpoint:
         all_headers = {**(headers or {}), **({"Content-Type": "application/json"} if json else {})}
         timeout = self.timeout(self._timeout_seconds + wait_seconds)
         step = Send(method, self.url + path, params, json or content, all_headers, timeout)
-        return with_retries(partial(self._answer_to, step), self.retries())
+        return with_retries(partial(self._object_for, step), self.retries())
+
+    def response(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Steps[httpx.Response]:
+        """Sends one request without a body and returns the response, for calls whose answer is in its headers.
+
+        The request is repeated after errors that may pass.
+        """
+        step = Send(method, self.url + path, params, None, headers or {}, self.timeout())
+        return with_retries(partial(self._response_to, step), self.retries())
 
     def upload(
         self, path: str, upload: Upload, params: Mapping[str, str], headers: Mapping[str, str]
@@ -89,14 +104,32 @@ class Endpoint:
 
         The request is repeated only if the body can be read again from its start.
         """
-        timeout = self.timeout(max(_COMMIT_SECONDS, self._timeout_seconds))
-        step = SendUpload(self.url + path, upload, params, {**headers, **upload.headers}, timeout)
-        once = partial(self._answer_to, step)
+        all_headers = {**headers, **upload.headers}
+        step = SendUpload("POST", self.url + path, upload, 0, params, all_headers, self._upload_timeout())
+        once = partial(self._object_for, step)
         return with_retries(once, self.retries()) if upload.repeatable else once()
 
-    def _answer_to(self, step: Send | SendUpload) -> Steps[dict[str, Any]]:
+    def upload_rest(self, path: str, upload: Upload, start: int) -> Steps[dict[str, Any]]:
+        """Sends a resumable upload from the byte `start` to its end, once; returns the JSON object in the response."""
+        headers = {
+            "Content-Type": "application/partial-upload",
+            "Content-Length": str((upload.length_bytes or 0) - start),
+            "Upload-Offset": str(start),
+            "Upload-Complete": "?1",
+        }
+        return self._object_for(
+            SendUpload("PATCH", self.url + path, upload, start, {}, headers, self._upload_timeout())
+        )
+
+    def _response_to(self, step: Send | SendUpload) -> Steps[httpx.Response]:
         answer: httpx.Response = yield step
-        return _json_object(self.checked(answer))
+        return self.checked(answer)
+
+    def _object_for(self, step: Send | SendUpload) -> Steps[dict[str, Any]]:
+        return _json_object((yield from self._response_to(step)))
+
+    def _upload_timeout(self) -> httpx.Timeout:
+        return self.timeout(max(_COMMIT_SECONDS, self._timeout_seconds))
 
     def timeout(self, seconds: float | None = None) -> httpx.Timeout:
         """Returns the time limits of a request. Its answer may take `seconds`, or the `timeout` of the client."""

@@ -33,10 +33,13 @@ class Send:
 
 @dataclass(frozen=True)
 class SendUpload:
-    """Posts an upload as a stream and reads the whole response, which is the result of the step."""
+    """Sends an upload as a stream and reads the whole response, which is the result of the step."""
 
+    method: str
     url: str
     upload: Upload
+    #: Number of bytes of the upload that are left out at its beginning.
+    start: int
     params: Mapping[str, str]
     headers: Mapping[str, str]
     timeout: httpx.Timeout

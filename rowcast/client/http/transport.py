@@ -66,11 +66,11 @@ class Transport(Endpoint):
         watch = step.upload.watch()
         with self._http_errors():
             return self._uploads.request(
-                "POST",
+                step.method,
                 step.url,
                 params=step.params,
                 headers=step.headers,
-                content=step.upload.blocks(watch),
+                content=step.upload.blocks(watch, step.start),
                 timeout=step.timeout,
                 extensions={"trace": watch.trace},
             )
