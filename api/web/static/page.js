@@ -88,56 +88,52 @@ function options(form) {
   return [...new FormData(form)].filter(([name]) => name !== "file");
 }
 
-// The upload: the file is the body, so that its progress can be seen and it may have any size.
+// The upload, with its progress.
 
-function send(event) {
+async function send(event) {
   event.preventDefault();
   const form = event.target;
   chosen ??= byId("file").files[0];
   uploadKey ||= newKey();
-  const button = form.querySelector("button:not([type])");
-  const request = new XMLHttpRequest();
+  const [file, button] = [chosen, form.querySelector("button:not([type])")];
   const started = performance.now();
   const tell = (text) => {
-    byId("upload-text").textContent = text;
+    if (byId("upload-text")) byId("upload-text").textContent = text;
+  };
+  const onProgress = (sent) => {
+    if (!byId("upload-bar")) return; // another page is shown
+    byId("upload-bar").value = sent / file.size;
+    const left = ((file.size - sent) / sent) * ((performance.now() - started) / 1000);
+    tell(`${numbers.format(sent)} of ${numbers.format(file.size)} bytes sent, about ${Math.ceil(left)} s left`);
   };
   byId("upload").hidden = false;
   button.disabled = true; // a second click would send the file again
-  tell(`Sending ${chosen.name} …`);
-  request.upload.addEventListener("progress", ({ loaded, total }) => {
-    byId("upload-bar").value = loaded / total;
-    const left = ((total - loaded) / loaded) * ((performance.now() - started) / 1000);
-    tell(`${numbers.format(loaded)} of ${numbers.format(total)} bytes sent, about ${Math.ceil(left)} s left`);
-  });
-  request.addEventListener("load", () => {
-    let answer = { title: "Not taken", detail: `The service answered with status ${request.status}.` };
-    try {
-      answer = JSON.parse(request.responseText);
-    } catch {
-      // a proxy's page
-    }
-    button.disabled = false;
-    if (request.status < 300) {
-      show(`${prefix}/ui/jobs/${answer.id}`);
-      return;
-    }
-    byId("upload").hidden = true;
-    const box = document.createElement("section");
-    box.className = "problem";
-    box.setAttribute("role", "alert");
-    box.append(Object.assign(document.createElement("h2"), { textContent: answer.title }));
-    box.append(Object.assign(document.createElement("p"), { textContent: answer.detail }));
-    byId("check").replaceChildren(box);
-  });
-  request.addEventListener("error", () => {
-    button.disabled = false;
+  tell(`Sending ${file.name} …`);
+  const query = new URLSearchParams(options(form));
+  const { sendFile } = await import("./upload.js");
+  const { status, text } = await sendFile(file, prefix, query, headers({ "Idempotency-Key": uploadKey }), onProgress, tell);
+  button.disabled = false;
+  if (status === 0) {
     tell("The connection broke. Look at the list of jobs before you send the file again.");
-  });
-  request.open("POST", `${prefix}/predict?${new URLSearchParams(options(form))}`);
-  const named = `attachment; filename*=UTF-8''${encodeURIComponent(chosen.name)}`;
-  const all = headers({ "Content-Type": "text/csv", "Content-Disposition": named, "Idempotency-Key": uploadKey });
-  for (const [name, value] of Object.entries(all)) request.setRequestHeader(name, value);
-  request.send(chosen);
+    return;
+  }
+  let answer = { title: "Not taken", detail: `The service answered with status ${status}.` };
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    // a proxy's page
+  }
+  if (status < 300) {
+    show(`${prefix}/ui/jobs/${answer.id}`);
+    return;
+  }
+  byId("upload").hidden = true;
+  const box = document.createElement("section");
+  box.className = "problem";
+  box.setAttribute("role", "alert");
+  box.append(Object.assign(document.createElement("h2"), { textContent: answer.title }));
+  box.append(Object.assign(document.createElement("p"), { textContent: answer.detail }));
+  byId("check").replaceChildren(box);
 }
 
 function choose(file) {

@@ -238,7 +238,10 @@ def test_the_keyboard_alone_sends_a_row(page: Page) -> None:
 
 def test_a_page_is_small(stack: Stack) -> None:
     with http_client(stack.url) as http:
-        sizes = [len(http.get(path).content) for path in ("/", "/static/page.css", "/static/page.js")]
+        sizes = [
+            len(http.get(path).content)
+            for path in ("/", *(f"/static/{name}" for name in ("page.css", "page.js", "upload.js")))
+        ]
     assert sum(sizes) < 60_000
 
 

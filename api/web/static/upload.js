@@ -1,0 +1,50 @@
+// Sends a file. It is the body of a request, so that its progress can be seen and it may have any size. A large file
+// goes on after a lost connection.
+
+const LARGE_BYTES = 64 * 1024 * 1024;
+const RETRY_SECONDS = 2;
+const PATIENCE_SECONDS = 600; // without a connection
+const OTHER_TRY = [400, 409, 429]; // statuses after which the file may go on: a body cut short, a wrong offset, a limit
+
+// Returns status and text of the last response; the status is 0 if the connection broke.
+export function sendFile(file, prefix, query, headers, onProgress, tell) {
+  const named = `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`;
+  const about = { ...headers, "Content-Type": "text/csv", "Content-Disposition": named };
+  if (file.size < LARGE_BYTES) return sendBody("POST", `${prefix}/predict?${query}`, about, file, onProgress);
+  return sendResumable(file, `${prefix}/uploads?${query}`, headers, about, onProgress, tell);
+}
+
+function sendBody(method, url, headers, body, onProgress = () => {}) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.upload.addEventListener("progress", ({ loaded }) => onProgress(loaded));
+    const header = (name) => request.getResponseHeader(name);
+    request.addEventListener("loadend", () => resolve({ status: request.status, text: request.responseText, header }));
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.send(body);
+  });
+}
+
+async function sendResumable(file, url, headers, about, onProgress, tell) {
+  const created = await sendBody("POST", url, { ...about, "Upload-Length": file.size });
+  if (created.status !== 201) return created;
+  const upload = created.header("Location");
+  let [offset, patience] = [0, PATIENCE_SECONDS];
+  for (;;) {
+    const piece = { ...headers, "Content-Type": "application/partial-upload", "Upload-Offset": offset };
+    const last = { ...piece, "Upload-Complete": "?1" };
+    const sent = await sendBody("PATCH", upload, last, file.slice(offset), (more) => onProgress(offset + more));
+    const isOver = sent.status >= 200 && sent.status < 500 && !OTHER_TRY.includes(sent.status);
+    if (isOver || patience <= 0) return sent;
+    tell("The connection broke. Trying to go on …");
+    await new Promise((resolve) => setTimeout(resolve, RETRY_SECONDS * 1000));
+    patience -= RETRY_SECONDS;
+    const found = await sendBody("HEAD", upload, headers);
+    if ([404, 410].includes(found.status)) return sendBody("PATCH", upload, piece); // it says why
+    if (found.status !== 204) continue;
+    const arrived = Number(found.header("Upload-Offset"));
+    if (arrived > offset) patience = PATIENCE_SECONDS;
+    offset = arrived;
+  }
+}

@@ -1,0 +1,51 @@
+"""Large files on the page, which are resumed after a lost connection."""
+
+import re
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from programs import ROOT, Stack
+from proxy import Proxy
+
+ROWS = 40_000
+CSV = b"age,pclass,name\n" + b"".join(b"%d,3,passenger\n" % (number % 80) for number in range(ROWS))
+
+
+def page_of(context: BrowserContext) -> Page:
+    """Returns the page with a script that takes each file for large, and does not wait for long."""
+    script = (ROOT / "api" / "web" / "static" / "upload.js").read_text()
+    script = script.replace("LARGE_BYTES = 64 * 1024 * 1024", "LARGE_BYTES = 1")
+    script = script.replace("RETRY_SECONDS = 2", "RETRY_SECONDS = 0.1")
+    page = context.new_page()
+    page.route("**/static/upload.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+    page.goto("/")
+    return page
+
+
+def choose(page: Page, body: bytes) -> None:
+    page.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": body}])
+
+
+def test_a_large_file_goes_on_where_its_connection_broke(browser: Browser, stack: Stack) -> None:
+    proxy = Proxy(stack.port)
+    context = browser.new_context(base_url=f"http://127.0.0.1:{proxy.port}")
+    page = page_of(context)
+    choose(page, CSV)
+    expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
+    proxy.cut_after(len(CSV) // 2)
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_text(f"{ROWS:,} of {ROWS:,} rows done")).to_be_visible(timeout=60_000)
+    # Chromium itself repeats a request whose connection broke, with the old offset, and gets 409 with the right one.
+    offsets = [int(offset) for offset in re.findall(rb"HTTP/1.1 204.*?Upload-Offset: (\d+)", proxy.answers, re.DOTALL)]
+    assert len(CSV) // 4 < offsets[-1] < len(CSV), "it went on in the middle"
+    context.close()
+    proxy.close()
+
+
+def test_a_large_file_that_is_wrong_says_so(browser: Browser, stack: Stack) -> None:
+    context = browser.new_context(base_url=stack.url)
+    page = page_of(context)
+    choose(page, b"Age,pclass\n25,3\n")
+    expect(page.get_by_role("heading", name="This file does not fit")).to_be_visible()
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("'age' is missing")
+    context.close()
