@@ -1,5 +1,6 @@
 """The client as a user has it: the wheel with what it requires, in an environment without the service."""
 
+import json
 import os
 import re
 import subprocess
@@ -18,7 +19,7 @@ USES = """
 import asyncio, importlib.util, sys
 from rowcast import AsyncClient, Client, MissingColumns
 
-names = ("flask", "celery", "redis", "pandas", "numpy", "sklearn")
+names = ("flask", "celery", "redis", "pandas", "numpy", "sklearn", "structlog")
 service = [name for name in names if importlib.util.find_spec(name)]
 assert not service, service
 with Client() as client:
@@ -54,7 +55,16 @@ def test_the_wheel_is_all_that_a_client_and_the_command_line_need(wheel: Path, s
         return done.stdout
 
     assert re.fullmatch("The header lacks columns .*: 'pclass' is missing.\nsucceeded\n", run(python, "-c", USES))
-    assert run(python.with_name("rowcast"), "predict", "in.csv", "-o", "-") == (tmp_path / "out.csv").read_text()
+    rowcast, wanted = python.with_name("rowcast"), (tmp_path / "out.csv").read_text()
+    assert run(rowcast, "predict", "in.csv", "-o", "-") == wanted
+    id = json.loads(run(rowcast, "submit", "in.csv", "--json"))["id"]
+    run(rowcast, "watch", id)
+    assert run(rowcast, "result", id) == wanted
+    for command in (["check", "in.csv"], ["errors", id], ["status", id], ["jobs"], ["delete", id]):
+        run(rowcast, *command)
+    refused = subprocess.run([rowcast, "audit"], check=False, env=variables, capture_output=True, text=True)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert refused.stderr.endswith("not installed: pip install 'rowcast[local]'\n")
 
 
 def test_a_strict_type_checker_finds_the_mistakes_of_a_script_and_nothing_else(wheel: Path, tmp_path: Path) -> None:
