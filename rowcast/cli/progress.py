@@ -1,4 +1,4 @@
-"""Progress on standard error: bars on a terminal, otherwise a line every few seconds."""
+"""Progress on standard error: a bar on a terminal, otherwise a line every few seconds."""
 
 import sys
 from collections.abc import Iterator
@@ -31,13 +31,13 @@ class ProgressDisplay(Protocol):
 
 @contextmanager
 def progress(out: str | None = None) -> Iterator[ProgressDisplay]:
-    """Yields bars or lines, as standard error needs. Bars would draw over a result that goes to the same terminal."""
+    """Yields a bar or lines, as standard error needs. A bar would draw over a result that goes to the same terminal."""
     if not sys.stderr.isatty() or (out == "-" and sys.stdout.isatty()):
         yield ProgressLines()
         return
-    from rowcast.cli.progress_bars import bars
+    from rowcast.cli.progress_bars import bar
 
-    with bars() as shown:
+    with bar() as shown:
         yield shown
 
 
@@ -55,9 +55,13 @@ class ProgressLines:
         """Implements `ProgressDisplay`."""
         rows = job.progress
         done, total = rows.get("rows_done") or 0, rows.get("rows_total")
-        self._say(
-            f"Job {job.id} is {job.status}" + (f": {done:,} of {total:,} rows done" if total else ""), job.has_ended
-        )
+        rate, seconds_left = rows.get("rows_per_second"), rows.get("eta_seconds")
+        sentence = f"Job {job.id} is {job.status}"
+        if total:
+            sentence += f": {done:,} of {total:,} rows done"
+            if rate and seconds_left and not job.has_ended:
+                sentence += f", {rate:,.0f} a second, about {seconds_left:,.0f} s left"
+        self._say(sentence, job.has_ended)
 
     def downloaded(self, done: int, total: int | None) -> None:
         """Implements `ProgressDisplay`."""

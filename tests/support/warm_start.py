@@ -36,7 +36,7 @@ _REQUEST_BYTES = 256 * 1024
 
 
 class WarmProcess(subprocess.Popen[bytes]):
-    """A process that the template has forked. The template is its parent, and tells its exit code."""
+    """A process that the template has forked. The template is its parent, and sends its exit code."""
 
     def __init__(self, args: list[str], pid: int, exit_code: socket.socket) -> None:
         # Not `Popen.__init__`, which would start a process.

@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +14,15 @@ from rowcast.cli.connection_options import ApiKey, Json, Url, client
 from rowcast.cli.data_location import Data
 from rowcast.cli.output import fail, model_of, print_json, say
 from rowcast.cli.output_files import Force, inputs_of, outputs_of
-from rowcast.cli.progress import progress
+from rowcast.cli.progress import ProgressDisplay, progress
 
 if TYPE_CHECKING:
     from rowcast.client import Client, Job
     from rowcast.client.csv_options import CsvOptions
+    from rowcast.client.download import Sink
+
+_QUICK_SECONDS = 1.0
+"""A job that takes longer is followed."""
 
 
 Inputs = Annotated[
@@ -97,13 +103,43 @@ def _predict_one(service: "Client", source: str, out: str, options: "CsvOptions"
     try:
         with open_sink(out) as sink, progress(out) as shown:
             job = service.submit_csv(source, on_progress=shown.uploaded, **options)
-            job.wait(on_progress=shown.predicted)
-            job.download_to(sink, shown.downloaded)
+            if sink.can_rewind and not _is_quick(job, shown):
+                _follow(service, job, sink, shown)
+            else:
+                job.wait(on_progress=shown.predicted)
+                job.download_to(sink, shown.downloaded)
     except KeyboardInterrupt:
         if job is not None:
             _cancel_or_leave(job, out)
         raise
     _say_done(job, out, as_json=as_json)
+
+
+def _is_quick(job: "Job", shown: ProgressDisplay) -> bool:
+    """Waits a second for the job, and returns whether it has succeeded."""
+    from rowcast.client import StillRunning
+
+    try:
+        job.wait(_QUICK_SECONDS, on_progress=shown.predicted)
+    except StillRunning:
+        return False
+    return True
+
+
+def _follow(service: "Client", job: "Job", sink: "Sink", shown: ProgressDisplay) -> None:
+    """Writes the result while it is scored. Meanwhile a thread asks for the progress and shows it."""
+    from rowcast.client import ClientError
+
+    watched = service.job(job.id)
+
+    def watch() -> None:
+        with suppress(ClientError):  # `follow_to` raises what is wrong
+            watched.wait(on_progress=shown.predicted)
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    job.follow_to(sink)
+    watching.join()
 
 
 def _cancel_or_leave(job: "Job", out: str) -> None:

@@ -55,7 +55,7 @@ def on_terminal(*words: str | Path, out: Path) -> tuple[int, str]:
     return process.wait(), shown.decode()
 
 
-def test_a_terminal_sees_bars_and_the_result_stays_clean(service: FakeService, tmp_path: Path) -> None:
+def test_a_terminal_sees_a_bar_for_each_step_and_the_result_stays_clean(service: FakeService, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"age,pclass\n25,3\n")
     code, shown = on_terminal("predict", tmp_path / "in.csv", out=tmp_path / "out.csv")
     assert code == 0

@@ -144,6 +144,34 @@ def test_a_full_disk_is_reported_in_one_sentence(rowcast, service: FakeService, 
     assert b"No space left on device" in done.stderr
 
 
+def test_a_long_result_is_written_while_it_is_scored(
+    program, service: FakeService, table: Path, tmp_path: Path
+) -> None:
+    first = service.result[: len(service.result) // 2]
+    begun, is_scored = threading.Event(), threading.Event()
+
+    def follows(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(first)
+        begun.set()
+        assert is_scored.wait(60)
+        handler.wfile.write(service.result[len(first) :])
+        handler.close_connection = True
+
+    service.statuses = ["queued", "running"]
+    service.fails("GET /jobs/result", follows)
+    process = program("predict", table, "-o", "out.csv")
+    assert begun.wait(60)
+    # The last bytes may still be in the buffer of the file.
+    until(lambda: any(path.read_bytes() for path in tmp_path.glob(".out.csv.*.part")), "the first rows")
+    assert not (tmp_path / "out.csv").exists()
+    service.statuses.append("succeeded")
+    is_scored.set()
+    assert process.wait(60) == 0
+    assert (tmp_path / "out.csv").read_bytes() == service.result
+
+
 def test_ctrl_c_tells_how_to_get_the_result(program, service: FakeService, table: Path) -> None:
     waited = threading.Event()
 
