@@ -65,8 +65,11 @@ class Server(BaseApplication):
     def load(self) -> Callable[..., Any]:
         """Builds the application in the server's process, because gevent has patched only that process."""
         from api.app import create_app
+        from api.webhooks.deliveries import Deliveries
 
-        return _closable(create_app(self._settings).wsgi_app)
+        app = create_app(self._settings)
+        Deliveries(app.extensions["rowcast"]).start()
+        return _closable(app.wsgi_app)
 
 
 class ProblemWorker(GeventWorker):

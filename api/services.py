@@ -11,6 +11,7 @@ from api.input.open_uploads import OpenUploads
 from api.notifications import Notifications
 from api.rate_limiter import RateLimiter
 from api.threaded_storage import ThreadedStorage
+from api.webhooks.webhook_guard import WebhookGuard
 from rowcast.api_keys import KeyRing
 from rowcast.jobs.actions.jobs import Jobs
 from rowcast.jobs.actions.resume_upload import ResumableJobs
@@ -44,6 +45,8 @@ class Services:
     live_uploads: LiveUploads
     resumable: ResumableJobs
     open_uploads: OpenUploads
+    scripts: Scripts
+    webhook_guard: WebhookGuard
 
 
 def build(settings: Settings) -> Services:
@@ -69,6 +72,8 @@ def build(settings: Settings) -> Services:
         live_uploads=LiveUploads(),
         resumable=resumable,
         open_uploads=OpenUploads(resumable, registry.resolve, settings),
+        scripts=scripts,
+        webhook_guard=WebhookGuard(settings),
     )
 
 

@@ -4,6 +4,8 @@ The variable of a field is `ROWCAST_` and the field's name in capitals, for exam
 `python -m rowcast.settings` prints the README's table; a test compares the two.
 """
 
+import base64
+import binascii
 import ipaddress
 import re
 from functools import cached_property
@@ -20,6 +22,12 @@ from rowcast.memory import MIB
 PREFIX = "ROWCAST_"
 SECRET = re.compile(r"^.+(?=@)|(?<=password=)[^&]+", re.DOTALL)
 """The places in a URL, even a malformed one, that may hold a password."""
+
+HIDDEN = frozenset({"webhook_secret"})
+"""Settings whose values no message repeats."""
+
+WEBHOOK_KEY_BYTES = range(24, 65)
+"""Lengths of a webhook's signing key (Standard Webhooks, "Signature scheme")."""
 
 GIB = 1024**3
 
@@ -112,6 +120,16 @@ class Settings(BaseSettings):
         default="strict",
         description="`warn`: also load models of another scikit-learn version (`MAJOR.MINOR`). `strict`: refuse them.",
     )
+    webhook_secret: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Secret key that signs webhooks: `whsec_` and 24 to 64 bytes in Base64. Two with a comma between "
+        "them sign each message twice, while receivers change to the new one. If it is not set, `webhook` is refused.",
+    )
+    webhook_private: bool = Field(
+        default=False,
+        description="`true`: webhooks may also lead to loopback and private addresses, and begin with `http://`.",
+    )
     heartbeat_file: str | None = Field(
         default=None,
         description="File that a worker or upkeep touches every two seconds while it works and reaches Redis, for a "
@@ -137,12 +155,18 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = PREFIX + str(first["loc"][0]).upper()
-            raise BadSetting(name, SECRET.sub("***", str(first["input"])), _takes(first["msg"])) from None
+            value = "***" if first["loc"][0] in HIDDEN else SECRET.sub("***", str(first["input"]))
+            raise BadSetting(name, value, _takes(first["msg"])) from None
 
     @cached_property
     def trusted_networks(self) -> tuple[Network, ...]:
         """The networks in `trusted_proxies`."""
         return _networks(self.trusted_proxies)
+
+    @cached_property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """The keys in `webhook_secret`; empty if it is not set."""
+        return _webhook_keys(self.webhook_secret or "")
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -153,6 +177,16 @@ class Settings(BaseSettings):
             takes = "takes addresses and networks with commas between them, for example 10.0.0.0/8,::1"
             raise PydanticCustomError("trusted_proxies", takes) from None
         return proxies
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _are_webhook_keys(cls, secrets: str | None) -> str | None:
+        try:
+            _webhook_keys(secrets or "")
+        except ValueError:
+            takes = "takes whsec_ and 24 to 64 bytes in Base64, for example whsec_$(openssl rand -base64 32)"
+            raise PydanticCustomError("webhook_secret", takes) from None
+        return secrets
 
     @field_validator("redis_url")
     @classmethod
@@ -167,6 +201,21 @@ class Settings(BaseSettings):
 
 def _networks(proxies: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(proxy.strip()) for proxy in proxies.split(",") if proxy.strip())
+
+
+def _webhook_keys(secrets: str) -> tuple[bytes, ...]:
+    return tuple(_webhook_key(secret.strip()) for secret in secrets.split(",") if secret.strip())
+
+
+def _webhook_key(secret: str) -> bytes:
+    encoded = secret.removeprefix("whsec_")
+    try:
+        decoded = base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise ValueError("not Base64") from error
+    if encoded == secret or len(decoded) not in WEBHOOK_KEY_BYTES:
+        raise ValueError("no prefix, or another length")
+    return decoded
 
 
 def _takes(message: str) -> str:

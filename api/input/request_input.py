@@ -177,6 +177,10 @@ def _request(services: Services, options: Options, filename: str | None = None) 
     manifest = services.default_model.resolve() if options.model is None else services.registry.resolve(options.model)
     if options.reuse and query_follow():
         raise OptionUnsuitable.at("reuse", "cannot be combined with follow")
+    if options.webhook is not None:
+        if options.reuse:
+            raise OptionUnsuitable.at("webhook", "cannot be combined with reuse: the earlier job has its own, or none")
+        services.webhook_guard.require_allowed(options.webhook)
     if options.probabilities and not manifest.probabilities:
         raise OptionUnsuitable.at("probabilities", f"{manifest.name}@{manifest.version} does not return probabilities")
     if options.scores and manifest.scores is None:

@@ -87,6 +87,7 @@ from rowcast.client.errors.problems import (
     UploadComplete,
     UploadGone,
     UploadTaken,
+    WebhookRefused,
     WorkerLost,
     WrongOffset,
 )
@@ -183,6 +184,7 @@ __all__ = [
     "UploadComplete",
     "UploadGone",
     "UploadTaken",
+    "WebhookRefused",
     "WorkerLost",
     "WrongOffset",
     "WrongUse",

@@ -44,6 +44,8 @@ class CsvOptions(TypedDict, total=False):
     reuse: bool
     #: Tags to find the job by, as `run:nightly,team:risk` or as a mapping.
     tags: str | Mapping[str, str] | None
+    #: An https URL that gets the job as a signed POST when it has ended.
+    webhook: str | None
 
 
 def query_of(options: CsvOptions) -> dict[str, str]:

@@ -5,7 +5,7 @@
     │   ├── Unreadable              it could not be read at all
     │   │   └── NotJson · BrokenForm · BrokenCompression · BodyCutShort
     │   ├── Unprocessable           readable but wrong
-    │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · NoDefaultModel · KeyReused
+    │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · WebhookRefused · NoDefaultModel · KeyReused
     │   │   ├── BodyShape · RowValues · InvalidName
     │   │   ├── NoFile · EmptyFile ── LineEndsLost · NotText · NotUtf8(offset) · CsvSyntax     (file_errors.py)
     │   │   ├── CorrectionFault
@@ -87,6 +87,7 @@ from rowcast.errors.request_errors import (
     Unprocessable,
     Unreadable,
     UnsupportedType,
+    WebhookRefused,
 )
 from rowcast.errors.root import PREFIX, RowcastError, types
 from rowcast.errors.service_errors import (
@@ -122,6 +123,7 @@ __all__ = [
     "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed",
     "StoreUnavailable", "TimedOut", "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey",
     "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable",
-    "UnsupportedType", "UploadComplete", "UploadGone", "UploadTaken", "WorkerLost", "WrongOffset", "WrongState",
+    "UnsupportedType", "UploadComplete", "UploadGone", "UploadTaken", "WebhookRefused", "WorkerLost", "WrongOffset",
+    "WrongState",
     "types",
 ]  # fmt: skip

@@ -86,6 +86,18 @@ class OptionUnsuitable(Unprocessable):
     remedy = "Remove the option, or choose the body or the model that it applies to."
 
 
+class WebhookRefused(Unprocessable):
+    """The URL of a webhook is not valid, or leads to an address that this service does not call."""
+
+    slug = "webhook-refused"
+    title = "Webhook refused"
+    remedy = (
+        "Give an `https://` URL whose host has only public addresses. The operator can allow loopback and private "
+        "addresses, and `http://`, with `ROWCAST_WEBHOOK_PRIVATE=true`, and turns webhooks on with "
+        "`ROWCAST_WEBHOOK_SECRET`."
+    )
+
+
 class NoDefaultModel(Unprocessable):
     """The request does not name a model, and the default model does not exist."""
 

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import AnySummary
+from rowcast.jobs.webhook.delivery import Delivery
 from rowcast.models.model_manifest import Label
 from rowcast.problem import Recorded
 
@@ -138,6 +139,8 @@ class Job:
     revisions: Mapping[int, str] = field(default_factory=dict)
     #: Number of a chunk that lost its part after the job succeeded: it could not be made again. Otherwise None.
     lost_chunk: int | None = None
+    #: How far the delivery to the job's webhook is; None without a webhook.
+    delivery: Delivery | None = None
 
     @property
     def created_ms(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rowcast.jobs.job import Job, Spec
 from rowcast.jobs.states import Status
+from rowcast.jobs.webhook.delivery import Delivery
 
 
 @dataclass(frozen=True)
@@ -59,4 +60,5 @@ class NewJob:
             spec=self.spec,
             rows_total=self.rows,
             chunks_total=self.chunks,
+            delivery=Delivery() if self.spec.options.webhook is not None else None,
         )

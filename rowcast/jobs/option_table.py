@@ -120,6 +120,10 @@ OPTIONS = {
         {},
         "Up to 16 tags to find the job by, for example `run:nightly,team:risk`. In JSON also an object.",
     ),
+    "webhook": Option(
+        None,
+        "An https URL that gets the job as a signed POST when it has ended. Not with `reuse`.",
+    ),
 }
 
 

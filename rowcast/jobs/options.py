@@ -95,6 +95,7 @@ class Options(BaseModel):
     tags: Annotated[dict[_TagName, _TagValue], BeforeValidator(_tags, json_schema_input_type=str | dict[str, str])] = (
         _option("tags", max_length=16)
     )
+    webhook: str | None = _option("webhook", min_length=1, max_length=2048)
 
     @property
     def has_error_column(self) -> bool:

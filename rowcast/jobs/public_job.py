@@ -15,6 +15,8 @@ from rowcast.jobs.job import InputInfo, Job, RowResult
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import PublicStatus, Status
 from rowcast.jobs.summary import AnySummary
+from rowcast.jobs.webhook.delivery import DeliveryState
+from rowcast.jobs.webhook.shown_url import shown_url
 from rowcast.problem import Problem, Recorded
 
 Id = Annotated[str, Field(description="UUIDv7", pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -97,6 +99,32 @@ class Links(TypedDict):
     repair: Path
 
 
+class PublicAttempt(TypedDict):
+    """One attempt to deliver to a webhook."""
+
+    #: When it began.
+    at: Time
+    #: HTTP status of the answer; null without one.
+    status: int | None
+    #: What went wrong; null if the status says it.
+    error: str | None
+
+
+class PublicWebhook(TypedDict):
+    """How far the delivery of the job's end to its webhook is."""
+
+    #: The URL, without user name, password and query.
+    url: str
+    #: `waiting` until the job ends, `pending` until the receiver accepts it, `delivered`, or `failed`.
+    state: DeliveryState
+    #: Attempts to deliver the last end.
+    attempts: int
+    #: The last attempt that has ended; null before.
+    last_attempt: PublicAttempt | None
+    #: When the next attempt is due; null if there is none.
+    next_attempt_at: Time | None
+
+
 class PublicJob(TypedDict):
     """A request to predict, of one row (`single`) or many (`batch`)."""
 
@@ -122,7 +150,7 @@ class PublicJob(TypedDict):
     progress: Progress
     #: What is known of a batch's file; null for a single job.
     input: Annotated[dict[str, Any], GetPydanticSchema(lambda _, handler: handler(InputInfo))] | None
-    #: The options of the request, without the model and the tags.
+    #: The options of the request, without the model, the tags and the webhook.
     options: Annotated[dict[str, Any], GetPydanticSchema(lambda _, handler: handler(Options))]
     #: What a batch has cost; null for a single job.
     cost: Cost | None
@@ -132,6 +160,8 @@ class PublicJob(TypedDict):
     error: Problem | None
     #: How often bad rows were corrected (`POST /jobs/ID/repair`).
     repairs: int
+    #: How far the delivery to the webhook is; null if the request has none.
+    webhook: PublicWebhook | None
     #: What to know about the result.
     warnings: list[NotFinite]
     #: The paths of calls about the job.
@@ -155,11 +185,12 @@ def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Pro
         "expires_at": _optional(job.expires_ms),
         "progress": _progress(job, now_ms),
         "input": job.spec.input.model_dump(mode="json") if job.spec.input else None,
-        "options": job.spec.options.model_dump(mode="json", exclude={"model", "tags"}),
+        "options": job.spec.options.model_dump(mode="json", exclude={"model", "tags", "webhook"}),
         "cost": _cost(job),
         "result": _result(job),
         "error": problem(job.error) if job.error else None,
         "repairs": job.repairs,
+        "webhook": _webhook(job),
         "warnings": _warnings(job),
         "links": _links(job, prefix),
     }
@@ -202,6 +233,22 @@ def _warnings(job: Job) -> list[NotFinite]:
     noun = "prediction is" if count == 1 else "predictions are"
     message = f"{count} {noun} infinite or not a number (inf, nan); the summary's figures leave them out"
     return [{"type": "not-finite", "count": count, "message": message}]
+
+
+def _webhook(job: Job) -> PublicWebhook | None:
+    delivery, url = job.delivery, job.spec.options.webhook
+    if delivery is None or url is None:
+        return None
+    last = delivery.last
+    return {
+        "url": shown_url(url),
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "last_attempt": {"at": _timestamp(last["at_ms"]), "status": last["status"], "error": last["error"]}
+        if last
+        else None,
+        "next_attempt_at": _optional(delivery.next_ms),
+    }
 
 
 def _links(job: Job, prefix: str) -> Links:

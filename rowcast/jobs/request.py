@@ -46,7 +46,7 @@ class Request:
 
         `sha256` is that of the file. `options` are those of the job, with the delimiter that was found.
         """
-        asked = options.model_dump(mode="json", exclude={"model", "tags", "reuse"})
+        asked = options.model_dump(mode="json", exclude={"model", "tags", "reuse", "webhook"})
         return _digest(json.dumps([self.owner, str(self.model), sha256, asked]))
 
     @property

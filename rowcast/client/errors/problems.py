@@ -192,6 +192,10 @@ class OptionValue(Unprocessable):
     """An option has a value that it does not take."""
 
 
+class WebhookRefused(Unprocessable):
+    """The URL of a webhook is not valid, or leads to an address that the service does not call."""
+
+
 class RowValues(Unprocessable):
     """A value of a row is not what its feature takes."""
 

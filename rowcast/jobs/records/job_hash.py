@@ -9,6 +9,7 @@ from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.schema import JobField, Record
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import render_fields
+from rowcast.jobs.webhook.delivery import Delivery, DeliveryState
 
 
 def fields_of(new: NewJob) -> dict[JobField, str | int]:
@@ -29,6 +30,8 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
         record[JobField.MAX_ERRORS] = new.max_errors
     if new.spec.is_check:
         record[JobField.IS_CHECK] = 1
+    elif new.spec.options.webhook is not None:
+        record[JobField.WEBHOOK] = DeliveryState.WAITING
     if new.revisions:
         record[JobField.REPAIRS] = new.repairs
         record[JobField.REVISIONS] = json.dumps(new.revisions)
@@ -55,6 +58,14 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
     def document(name: JobField) -> Any:
         return json.loads(record[name]) if name in record else None
 
+    delivery = None
+    if JobField.WEBHOOK in record:
+        delivery = Delivery(
+            state=DeliveryState(record[JobField.WEBHOOK].decode()),
+            attempts=number(JobField.WEBHOOK_ATTEMPTS),
+            last=document(JobField.WEBHOOK_LAST),
+            next_ms=optional(JobField.WEBHOOK_NEXT_MS),
+        )
     finished_ms = optional(JobField.FINISHED_MS)
     return Job(
         id=id,
@@ -79,4 +90,5 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         repairs=number(JobField.REPAIRS),
         revisions={int(chunk): revision for chunk, revision in (document(JobField.REVISIONS) or {}).items()},
         lost_chunk=optional(JobField.LOST_CHUNK),
+        delivery=delivery,
     )

@@ -21,6 +21,9 @@ LONGEST_PAUSE_SECONDS = 30.0
 PUBLISHED_BYTES = 1_000
 """Largest outcome of a single row, in bytes, that is published with its end. Larger ones are read from the record."""
 
+CLAIM_SECONDS = 30.0
+"""How long one gateway may attempt to deliver to a webhook. Then it counts as dead, and another gateway attempts it."""
+
 STRIKES_ALLOWED = 10
 """Strikes against one chunk or row that fail its job. So a row that kills every process does not go on for ever."""
 

@@ -37,6 +37,7 @@ TABLE = {
     "wake": Key("rowcast:wake:{}", "list", "leased row for NODE/PID, or '' if other work has come", "a minute"),
     "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
     "removing": Key("rowcast:removing", "zset", "id → time when its files are removed (ms)", "until removed"),
+    "webhooks": Key("rowcast:webhooks", "zset", "ids of ended jobs → next attempt of their webhook (ms)", "for ever"),
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
     "totals": Key("rowcast:totals", "hash", "jobs and rows accepted and ended; messages sent and refused", "for ever"),
     "indexed": Key("rowcast:indexed", "string", "`whole`: every job in the store has a record here", "for ever"),

@@ -47,6 +47,11 @@ class JobField(StrEnum):
     ATTEMPTS = "attempts"
     STRIKES = "strikes"
     POSTPONED = "postponed"
+    WEBHOOK = "webhook"
+    WEBHOOK_ENDS = "webhook_ends"
+    WEBHOOK_ATTEMPTS = "webhook_attempts"
+    WEBHOOK_LAST = "webhook_last"
+    WEBHOOK_NEXT_MS = "webhook_next_ms"
 
 
 class Field(NamedTuple):
@@ -103,6 +108,20 @@ TABLE: dict[JobField, Field] = {
     _F.ATTEMPTS: Field("single", "integer", "take, submit", "leases of the row so far"),
     _F.STRIKES: Field("single", "integer", "release, resend", "strikes against the row; 10 fail the job"),
     _F.POSTPONED: Field("single", "`1`", "release", "the row waits until its delay is over"),
+    _F.WEBHOOK: Field(
+        "both",
+        "a state",
+        "submit, add_chunks, settle_delivery, `begin_delivery`, `drop_delivery`",
+        "state of the delivery to its webhook",
+    ),
+    _F.WEBHOOK_ENDS: Field(
+        "both", "integer", "`begin_delivery`", "how often the job has ended: part of a `webhook-id`"
+    ),
+    _F.WEBHOOK_ATTEMPTS: Field(
+        "both", "integer", "claim_deliveries, settle_delivery", "attempts to deliver the last end"
+    ),
+    _F.WEBHOOK_LAST: Field("both", "JSON", "settle_delivery", "the last attempt (`Attempt` in `webhook/delivery.py`)"),
+    _F.WEBHOOK_NEXT_MS: Field("both", "ms", "`schedule_delivery`", "time of the next attempt; absent if there is none"),
 }
 
 

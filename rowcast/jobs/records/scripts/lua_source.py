@@ -17,11 +17,13 @@ from rowcast.jobs.records.celery_queues import (
     message_template,
 )
 from rowcast.jobs.states import TRANSITIONS, Status, UploadState
+from rowcast.jobs.webhook.delivery import DeliveryState
+from rowcast.jobs.webhook.delivery_schedule import LONGEST_PAUSE_SECONDS
 from rowcast.settings import Settings
 
 _FOLDER = Path(__file__).parent / "lua"
 
-_SHARED = ("values", "workers", "lines", "flight", "status", "uploads", "leases")
+_SHARED = ("values", "workers", "lines", "flight", "webhooks", "status", "uploads", "leases")
 """Files of `lua/shared` that come before every script; each may use the ones before it."""
 
 _ALSO_SHARED = {
@@ -68,11 +70,13 @@ def _states() -> list[str]:
     )
     ended = ", ".join(f"{status} = true" for status in Status if status.is_terminal)
     uploads = ", ".join(f"{state} = '{state}'" for state in UploadState)
+    deliveries = ", ".join(f"{state} = '{state}'" for state in DeliveryState)
     return [
         f"local STATUS = checked({{{names}}})",
         f"local MAY = checked({{{moves}}})",
         f"local ENDED = {{{ended}}}",
         f"local UPLOAD = checked({{{uploads}}})",
+        f"local DELIVERY = checked({{{deliveries}}})",
         "local KIND = checked({single = 'single', batch = 'batch'})",
     ]
 
@@ -105,6 +109,8 @@ def _numbers(settings: Settings) -> list[str]:
         "RESUMABLE_SILENCE_MS": _ms(policy.RESUMABLE_SILENCE_SECONDS),
         "IDEMPOTENCY_SECONDS": policy.IDEMPOTENCY_SECONDS,
         "SILENT_MS": _ms(policy.SILENT_SECONDS),
+        "CLAIM_MS": _ms(policy.CLAIM_SECONDS),
+        "LONGEST_DELIVERY_PAUSE_MS": _ms(LONGEST_PAUSE_SECONDS),
         "WINDOW_LEAST": policy.WINDOW_LEAST,
         "WINDOW_PER_SLOT": policy.WINDOW_PER_SLOT,
         "WAKE_SECONDS": policy.WAKE_SECONDS,

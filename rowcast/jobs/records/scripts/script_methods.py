@@ -13,6 +13,7 @@ from rowcast.jobs.records.scripts.lua_source import LuaSource
 from rowcast.jobs.records.scripts.script_results import (
     AddedChunks,
     AppendedSegment,
+    ClaimedDelivery,
     Committed,
     Full,
     JobRead,
@@ -27,6 +28,7 @@ from rowcast.jobs.records.scripts.script_results import (
     WaitingChunk,
 )
 from rowcast.jobs.states import Status, UploadState
+from rowcast.jobs.webhook.delivery import DeliveryState
 from rowcast.settings import Settings
 
 Argument = str | bytes | float
@@ -201,6 +203,25 @@ class Scripts:
     def rescore_part(self, id: str, chunk: int) -> bool:
         """Has the part of a job that succeeded made again. Returns whether the chunk is in flight."""
         return bool(self._run("rescore_part", id, chunk))
+
+    # Webhooks
+
+    def claim_deliveries(self, most: int) -> list[ClaimedDelivery]:
+        """Takes at most `most` deliveries that are due. Each is due again after a while if it is not settled."""
+        read = iter(self._run("claim_deliveries", most))
+        return [
+            ClaimedDelivery(id.decode(), int(end), int(attempt), token.decode())
+            for id, end, attempt, token in zip(read, read, read, read, strict=True)
+        ]
+
+    def settle_delivery(
+        self, claimed: ClaimedDelivery, state: DeliveryState, attempt: str = "", delay_ms: int = 0
+    ) -> bool:
+        """Notes what became of a claimed delivery. Returns False if the claim is over, so that nothing was noted.
+
+        `attempt` is JSON; it is empty if none was made, which is then not counted. A pending one is due in `delay_ms`.
+        """
+        return bool(self._run("settle_delivery", claimed.id, claimed.token, state, attempt, delay_ms))
 
     # Upkeep and audit
 

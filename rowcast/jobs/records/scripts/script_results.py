@@ -108,6 +108,19 @@ AppendedSegment = Literal["appended", "taken", "gone"]
 """What became of a segment. `taken`: another request may append now. `gone`: the upload has ended."""
 
 
+class ClaimedDelivery(NamedTuple):
+    """A delivery to a webhook that one gateway may attempt now."""
+
+    #: The job's id.
+    id: str
+    #: Which end of the job is delivered: 1, or more after a retry or a repair.
+    end: int
+    #: Number of this attempt, from 1.
+    attempt: int
+    #: What `Scripts.settle_delivery` takes, to show that the claim is still valid.
+    token: str
+
+
 class TotalsRead(NamedTuple):
     """All counts at one moment, as flat lists of bytes."""
 

@@ -41,6 +41,7 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "guard_formulas": ("--guard-formulas", True),
     "reuse": ("--reuse", True),
     "tags": ("--tags run:nightly,team:risk", {"run": "nightly", "team": "risk"}),
+    "webhook": ("--webhook https://example.org/hook", "https://example.org/hook"),
 }
 """A value of each option that is not its default: its words on the command line, and the client's argument."""
 

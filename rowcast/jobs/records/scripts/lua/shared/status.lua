@@ -48,8 +48,9 @@ local function finish(id, to, err)
   redis.call('HSET', K.job(id), F.finished_ms, format_integer(now))
   if err then redis.call('HSET', K.job(id), F.error, err) end
   interrupt(id)
-  local owner, rows = unpack(redis.call('HMGET', K.job(id), F.owner, F.rows))
+  local owner, rows, webhook = unpack(redis.call('HMGET', K.job(id), F.owner, F.rows, F.webhook))
   count_live(owner, -1)
+  begin_delivery(id, webhook)
   local life_ms = redis.call('HEXISTS', K.job(id), F.is_check) == 1 and CHECK_MS or RETENTION_MS
   redis.call('ZADD', K.expiring(), format_integer(now + life_ms), id)
   add_total('jobs_' .. to, 1)
@@ -62,6 +63,7 @@ local function reopen(id, status, owner, rows)
   set_status(id, STATUS.queued)
   redis.call('HDEL', K.job(id), F.finished_ms, F.error, F.chunks_at_end)
   redis.call('ZREM', K.expiring(), id)
+  drop_delivery(id)
   count_live(owner, 1)
   add_total('jobs_' .. status, -1)
   add_total('rows_' .. status, -tonumber(rows))
@@ -70,6 +72,7 @@ end
 -- Deletes every key of one job.
 local function delete_keys(id)
   take_all_out_of_flight(id)
+  redis.call('ZREM', K.webhooks(), id)
   redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.in_flight(id), K.summary(id))
 end
 

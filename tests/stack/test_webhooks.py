@@ -1,0 +1,296 @@
+"""Webhooks, delivered by real gateways to a real receiver: signatures, retries, and receivers that misbehave."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import httpx
+import pytest
+from people import ended, people
+from programs import ROOT, SUPPORT, Stack, free_port, http_client, kill_group, until
+from webhook_receiver import SECRET, Received, Receiver, canonical, receiving
+
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts.script_methods import Scripts
+from rowcast.settings import Settings
+
+CSV = {"Content-Type": "text/csv"}
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with receiving() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def hooked(make_stack: Callable[..., Stack]) -> Stack:
+    """The whole service, which delivers to private addresses, and is behind a path of a proxy."""
+    stack = make_stack(
+        ROWCAST_WEBHOOK_SECRET=SECRET,
+        ROWCAST_WEBHOOK_PRIVATE="true",
+        ROWCAST_URL_PREFIX="/scores",
+        ROWCAST_CHUNK_ROWS="64",
+        PYTHONPATH=str(SUPPORT),
+    )
+    stack.start_gateway()
+    stack.start_upkeep()
+    stack.start_worker()
+    return stack
+
+
+@pytest.fixture
+def client(hooked: Stack) -> Iterator[httpx.Client]:
+    with http_client(hooked.url, timeout=90) as http:
+        yield http
+
+
+def batch(client: httpx.Client, webhook: str, body: bytes = b"age,pclass\n25,3\n", **options: str) -> str:
+    answer = client.post("/predict", params={"webhook": webhook, **options}, content=body, headers=CSV)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def webhook_of(client: httpx.Client, id: str) -> dict:
+    return client.get(f"/jobs/{id}").json()["webhook"]
+
+
+def settled(client: httpx.Client, id: str, *, attempts: int = 1) -> dict:
+    """Returns the webhook of a job when that number of attempts have ended."""
+
+    def seen() -> dict | None:
+        found = webhook_of(client, id)
+        done = found["state"] in ("delivered", "failed") or (found["last_attempt"] and not under_way(found))
+        return found if done and found["attempts"] >= attempts else None
+
+    def under_way(found: dict) -> bool:
+        return found["last_attempt"]["at"] < found["next_attempt_at"] and found["attempts"] < attempts
+
+    until(seen, f"{attempts} attempts have ended")
+    return webhook_of(client, id)
+
+
+def make_due(stack: Stack, id: str) -> None:
+    """Lets time pass: the pause before the next attempt, or the claim of a gateway that died, is over."""
+    stack.redis.zadd(key("webhooks"), {id: 0})
+
+
+def test_a_receiver_gets_a_batch_as_the_job_is_when_it_has_ended(client: httpx.Client, receiver: Receiver) -> None:
+    id = batch(client, receiver.url("/ok?token=s3cret"), people(300), tags="run:nightly")
+    assert webhook_of(client, id)["url"] == receiver.url("/ok?***")
+    got = receiver.next()
+    assert got.path == "/ok?token=s3cret"
+    assert got.id == f"{id}-1"
+    assert got.headers["content-type"] == "application/json"
+    assert got.headers["user-agent"].startswith("Rowcast/")
+    job = got.job()
+    assert (job["status"], job["progress"]["rows_done"], job["tags"]) == ("succeeded", 300, {"run": "nightly"})
+    assert job["links"]["result"] == f"/scores/jobs/{id}/result"
+    assert "s3cret" not in got.body.decode()
+    delivered = settled(client, id)
+    assert (delivered["state"], delivered["attempts"]) == ("delivered", 1)
+    assert delivered["last_attempt"]["status"] == 200
+    assert delivered["next_attempt_at"] is None
+    assert canonical(job) == canonical(client.get(f"/jobs/{id}").json())
+
+
+def test_a_receiver_gets_a_single_row_and_its_credentials(client: httpx.Client, receiver: Receiver) -> None:
+    url = receiver.url("/ok").replace("//", "//ann:pa%20ss@")
+    answer = client.post("/predict", json={"features": [25, 3], "webhook": url})
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["webhook"] == {
+        "url": receiver.url("/ok"), "state": "waiting", "attempts": 0, "last_attempt": None, "next_attempt_at": None,
+    }  # fmt: skip
+    got = receiver.next()
+    assert httpx.BasicAuth("ann", "pa ss")._auth_header == got.headers["authorization"]
+    job = got.job()
+    assert (job["id"], job["kind"], job["result"]) == (answer.json()["id"], "single", {"prediction": 0})
+
+
+def test_a_receiver_learns_of_a_job_that_failed(client: httpx.Client, receiver: Receiver) -> None:
+    id = batch(client, receiver.url("/ok"), b"age,pclass\nx,3\n", on_error="fail")
+    job = receiver.next().job()
+    assert (job["id"], job["status"], job["error"]["type"]) == (id, "failed", "urn:rowcast:problem:bad-row")
+    assert job["error"]["help"] == "/scores/docs/errors#bad-row"
+
+
+def test_each_end_of_a_job_is_delivered_under_its_own_id(client: httpx.Client, receiver: Receiver) -> None:
+    id = batch(client, receiver.url("/ok"), b"age,pclass\n25,3\nx,3\n")
+    first = receiver.next()
+    settled(client, id)
+    bad = client.get(f"/jobs/{id}/errors", params={"as": "input"}).text
+    repair = client.post(f"/jobs/{id}/repair", content=bad.replace("x,3", "30,3").encode(), headers=CSV)
+    assert repair.status_code == 202, repair.text
+    second = receiver.next()
+    assert [first.id, second.id] == [f"{id}-1", f"{id}-2"]
+    assert [got.job()["progress"]["rows_failed"] for got in (first, second)] == [1, 0]
+    assert settled(client, id)["state"] == "delivered"
+
+
+def test_a_failed_delivery_is_repeated_with_the_same_id(client: httpx.Client, receiver: Receiver) -> None:
+    id = batch(client, receiver.url("/fails-once/a"))
+    first, second = receiver.next(), receiver.next()  # the second comes by itself, after about five seconds
+    assert first.id == second.id
+    pause = int(second.headers["webhook-timestamp"]) - int(first.headers["webhook-timestamp"])
+    assert pause >= 4
+    assert second.job()["webhook"]["last_attempt"]["status"] == 503
+    delivered = settled(client, id, attempts=2)
+    assert (delivered["state"], delivered["attempts"], delivered["last_attempt"]["status"]) == ("delivered", 2, 204)
+
+
+def test_a_redirect_is_a_failed_attempt(client: httpx.Client, receiver: Receiver) -> None:
+    id = batch(client, receiver.url("/moved"))
+    receiver.next()
+    found = settled(client, id)
+    assert (found["state"], found["last_attempt"]["status"]) == ("pending", 302)
+    assert found["last_attempt"]["error"] == "redirects are not followed"
+    assert not receiver.seen["GET /elsewhere"]
+    client.delete(f"/jobs/{id}")
+
+
+def test_gone_ends_the_attempts_and_a_receiver_may_ask_for_time(client: httpx.Client, receiver: Receiver) -> None:
+    gone, busy = batch(client, receiver.url("/status/410")), batch(client, receiver.url("/busy"))
+    receiver.next()
+    receiver.next()
+    found = settled(client, gone)
+    assert (found["state"], found["last_attempt"]["status"], found["next_attempt_at"]) == ("failed", 410, None)
+    found = settled(client, busy)
+    assert (found["state"], found["last_attempt"]["status"]) == ("pending", 429)
+    asked = seconds_between(found["last_attempt"]["at"], found["next_attempt_at"])
+    assert 3600 <= asked <= 3600 * 1.1 + 60
+    client.delete(f"/jobs/{busy}")
+
+
+def seconds_between(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def test_receivers_that_never_end_hold_up_no_other(client: httpx.Client) -> None:
+    with receiving() as slow, receiving() as dripping, receiving() as quick:
+        held = [batch(client, slow.url("/held")) for _ in range(6)]
+        drip = batch(client, dripping.url("/drip"))
+        until(lambda: slow.seen["/held"] == 4 and dripping.seen, "each host has as many attempts as it may")
+        id = batch(client, quick.url("/ok"))
+        assert quick.next().id == f"{id}-1"
+        assert settled(client, id)["state"] == "delivered"
+        assert slow.seen["/held"] == 4
+        for one in (slow.next().job()["id"], drip):
+            until(lambda one=one: webhook_of(client, one)["last_attempt"], "the attempt is given up")
+            found = webhook_of(client, one)
+            assert (found["state"], found["last_attempt"]["status"]) == ("pending", None)
+            assert found["last_attempt"]["error"] == "no complete answer within 15 seconds"
+        for one in (*held, drip):
+            client.delete(f"/jobs/{one}")
+
+
+def test_an_endless_answer_is_not_read(client: httpx.Client, receiver: Receiver) -> None:
+    id = batch(client, receiver.url("/endless"))
+    receiver.next()
+    assert settled(client, id)["state"] == "delivered"
+
+
+def test_a_delivery_survives_the_gateway_that_made_it(client: httpx.Client, hooked: Stack) -> None:
+    with receiving() as receiver:
+        id = batch(client, receiver.url("/held"))
+        first = receiver.next()
+        kill_group(hooked.processes.pop("gateway"))
+        hooked.start_gateway()
+        receiver.released.set()
+        assert webhook_of(client, id)["state"] == "pending"
+        make_due(hooked, id)
+        second = receiver.next()
+        assert first.id == second.id
+        assert second.job()["webhook"]["attempts"] == 2
+        assert settled(client, id, attempts=2)["state"] == "delivered"
+
+
+def test_a_claim_whose_gateway_died_before_it_called_runs_out(client: httpx.Client, hooked: Stack) -> None:
+    with receiving() as receiver:
+        id = batch(client, receiver.url("/status/500"))
+        receiver.next()
+        settled(client, id)
+        hooked.stop("gateway")
+        make_due(hooked, id)
+        scripts = Scripts(hooked.redis, Settings.read(redis_url=hooked.redis_url))
+        (claimed,) = scripts.claim_deliveries(10)
+        assert (claimed.id, claimed.end, claimed.attempt) == (id, 1, 2)
+        assert scripts.claim_deliveries(10) == []
+        hooked.start_gateway()
+        make_due(hooked, id)
+        assert receiver.next().id == f"{id}-1"
+        client.delete(f"/jobs/{id}")
+
+
+def test_a_stop_does_not_wait_for_a_receiver(client: httpx.Client, hooked: Stack) -> None:
+    with receiving() as receiver:
+        id = batch(client, receiver.url("/held"))
+        receiver.next()
+        assert hooked.stop("gateway") == 0  # its grace is 5 seconds, and an attempt may take 15
+        hooked.start_gateway()
+        assert webhook_of(client, id)["state"] == "pending"
+        client.delete(f"/jobs/{id}")
+
+
+def test_an_emptied_redis_delivers_the_rebuilt_job_under_the_same_id(client: httpx.Client, hooked: Stack) -> None:
+    with receiving() as receiver:
+        id = batch(client, receiver.url("/fails-once/b"), people(200))
+        first = receiver.next()
+        settled(client, id)
+        hooked.redis.flushall()  # type: ignore[attr-defined]
+        until(lambda: client.get(f"/jobs/{id}").status_code == 200, "the record is made again")
+        second = receiver.next()
+        assert first.id == second.id
+        ended(client, id)
+        assert canonical_result(first) == canonical_result(second)
+
+
+def canonical_result(got: Received) -> tuple:
+    job = got.job()
+    return job["id"], job["status"], job["result"], job["input"]
+
+
+def test_a_deleted_job_is_not_delivered_any_more(client: httpx.Client, hooked: Stack) -> None:
+    with receiving() as receiver:
+        id = batch(client, receiver.url("/status/500"))
+        receiver.next()
+        settled(client, id)
+        assert client.delete(f"/jobs/{id}").status_code == 204
+        assert id.encode() not in hooked.redis.zrange(key("webhooks"), 0, -1)
+        other = batch(client, receiver.url("/ok"))
+        assert receiver.next().id == f"{other}-1"
+
+
+def test_the_receiver_of_the_page_takes_each_message_once(client: httpx.Client, hooked: Stack) -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    (code,) = re.findall(r"<!-- receiver -->\n```python\n(.*?)```", page, re.DOTALL)
+    port = free_port()
+    receiver = subprocess.Popen(
+        [sys.executable, "-c", code.replace("8000", str(port))],
+        env={**os.environ, "ROWCAST_WEBHOOK_SECRET": SECRET},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(lambda: accepts(port), "the receiver listens")
+        assert httpx.post(f"http://127.0.0.1:{port}/", content=b"{}").status_code == 401
+        id = batch(client, f"http://localhost:{port}/rowcast")
+        assert receiver.stdout is not None
+        assert receiver.stdout.readline() == f"{id} succeeded /scores/jobs/{id}/result\n"
+        assert settled(client, id)["last_attempt"]["status"] == 204
+    finally:
+        receiver.kill()
+        receiver.communicate()
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_audit_finds_nothing_after_all_of_that(hooked: Stack) -> None:
+    hooked.audit()
