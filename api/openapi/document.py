@@ -12,9 +12,11 @@ from werkzeug.routing import Rule
 
 from api.auth import is_open
 from api.error_responses import HttpProblem, public_types, status_of
-from api.openapi.call_types import PROBLEM, Answer, Call, Content, Parameter, call_of
+from api.openapi.call_types import JSON, PROBLEM, Answer, Call, Content, Parameter, call_of
+from api.openapi.webhook_entry import webhook_entry
 from api.web.paths import is_page
 from rowcast.errors import NoKey, OtherSite, RateLimited, RowcastError
+from rowcast.jobs.public_job import PublicJob
 from rowcast.version import VERSION
 
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -47,6 +49,7 @@ def openapi(app: Flask, *, has_keys: bool, prefix: str) -> dict[str, Any]:
         "info": {"title": "Rowcast", "version": VERSION, "description": "Scores rows through a queue."},
         "servers": [{"url": prefix or "/"}],
         "paths": paths,
+        "webhooks": webhook_entry(schemas.content({JSON: PublicJob}, "serialization")),
         "components": {"schemas": schemas.shared, "responses": _responses(schemas)}
         | ({"securitySchemes": _KEYS} if has_keys else {}),
     }

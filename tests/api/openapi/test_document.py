@@ -81,6 +81,8 @@ def test_the_document_is_openapi_and_speaks_of_keys_only_where_there_are_any(sta
     of_open, of_guarded = (httpx.get(f"{one.url}/openapi.json").json() for one in (stack, guarded))
     validate(of_open)
     validate(of_guarded)
+    body = of_open["webhooks"]["job_ended"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body == of_open["paths"]["/jobs/{id}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert not {"401", "429"} & of_open["paths"]["/jobs"]["get"]["responses"].keys()
     assert {"401", "429"} <= of_guarded["paths"]["/jobs"]["get"]["responses"].keys()
     assert "security" in of_guarded["paths"]["/predict"]["post"]
@@ -107,7 +109,8 @@ def test_the_page_shows_every_call_in_a_browser_that_obeys_its_policy(guarded: S
     command = [chromium, *CHROMIUM, f"--user-data-dir={tmp_path}", f"{guarded.url}/docs/try"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     shown = re.findall(r'opblock-summary-path" data-path="([^"]+)"', done.stdout)
-    assert sorted(set(shown)) == sorted(httpx.get(f"{guarded.url}/openapi.json").json()["paths"])
+    document = httpx.get(f"{guarded.url}/openapi.json").json()
+    assert sorted(set(shown)) == sorted([*document["paths"], *document["webhooks"]])
     assert "CONSOLE" not in done.stderr, "the page broke its policy, or a script failed"
 
 
