@@ -12,6 +12,7 @@ from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, unpack_parts, unpack
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import name_of
 from rowcast.jobs.states import Status
+from rowcast.jobs.webhook.delivery import DeliveryState
 
 ENDS = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 """The statuses of ended jobs that have running totals."""
@@ -107,6 +108,8 @@ class JobState:
     """Whether a single job is leased or waits for a worker; False for other jobs."""
     expires: bool
     """Whether the job has an expiry time."""
+    is_delivery_due: bool
+    """Whether there is a time of the next attempt to deliver the job's end to its webhook."""
 
     @property
     def stored(self) -> list[PartEntry]:
@@ -121,7 +124,7 @@ class JobState:
     def findings(self) -> Iterator[Finding]:
         """Returns the inconsistencies within Redis."""
         job = self.job
-        messages = [*self._of_counts(), *self._of_flight()]
+        messages = [*self._of_counts(), *self._of_flight(), *self._of_delivery()]
         if not job.is_single and job.status is not Status.EXPIRED:
             messages += [*self._of_plan(), *self._of_parts()]
         return (Finding(job.id, message) for message in messages)
@@ -152,6 +155,14 @@ class JobState:
             yield "it has not ended, but is neither leased nor waiting."
         if not job.is_single and not self.in_flight:
             yield "it has not ended, but no chunk is in flight."
+
+    def _of_delivery(self) -> Iterator[str]:
+        delivery = self.job.delivery
+        is_pending = delivery is not None and delivery.state is DeliveryState.PENDING
+        if is_pending and not self.is_delivery_due:
+            yield "its end is not delivered to its webhook, but no attempt is due."
+        if self.is_delivery_due and not is_pending:
+            yield "an attempt to deliver to its webhook is due, but there is nothing to deliver."
 
     def _of_plan(self) -> Iterator[str]:
         planned, job = self.planned, self.job

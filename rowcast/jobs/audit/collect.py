@@ -65,7 +65,7 @@ class Auditor:
     def job_state(self, id: str) -> JobState | None:
         """Returns the state of one job; None if it has no record, or is deleted."""
         with redis_errors():
-            record, plan, parts, in_flight, due, waiting_or_leased, expires = self._scripts.audit_job(id)
+            record, plan, parts, in_flight, due, waiting_or_leased, expires, delivery = self._scripts.audit_job(id)
         fields = named(dict(zip(record[::2], record[1::2], strict=True)))
         if not fields or status_in(fields).is_internal:
             return None
@@ -77,6 +77,7 @@ class Auditor:
             due=frozenset(int(chunk) for chunk in due),
             is_waiting_or_leased=bool(waiting_or_leased),
             expires=bool(expires),
+            is_delivery_due=bool(delivery),
         )
 
     def _jobs(self) -> Iterator[Finding]:

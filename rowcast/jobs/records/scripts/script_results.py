@@ -153,3 +153,5 @@ class JobRead(NamedTuple):
     is_waiting_or_leased: int
     #: 1 if it is set when the job expires, otherwise 0.
     expires: int
+    #: 1 if there is a time of the next attempt to deliver to its webhook, otherwise 0.
+    is_delivery_due: int

@@ -107,6 +107,8 @@ DAMAGES: list[tuple[Callable[[Place], object], str]] = [
     (lambda at: at.redis.hset(key("leases"), f"{at.done}/1", "1 a/1"), "chunk 1 is leased or due"),
     (lambda at: at.redis.hset(key("in_flight", at.done), 1, "0 0 0"), "it has ended, but chunks [1] are in flight"),
     (lambda at: at.redis.zrem(key("expiring"), at.done), "will never expire"),
+    (lambda at: at.redis.zadd(key("webhooks"), {at.done: 1}), "is due, but there is nothing to deliver"),
+    (lambda at: at.redis.hset(key("job", at.done), JobField.WEBHOOK, "pending"), "webhook, but no attempt is due"),
     (lambda at: at.redis.delete(key("due")), "chunks [1] are in flight, but not due for upkeep"),
     (lambda at: at.redis.delete(key("in_flight", at.running)), "it has not ended, but no chunk is in flight"),
     (lambda at: at.redis.delete(key("waiting", str(MODEL))), "it has not ended, but is neither leased nor waiting"),

@@ -1,6 +1,6 @@
 -- Reads everything about one job at one moment. ARGV: id.
 -- Returns {record, plan, parts, chunks in flight, those of them (or the single row, '0') that are due for upkeep, whether
--- the row is leased, postponed or waits, whether the job's expiry is set}.
+-- the row is leased, postponed or waits, whether the job's expiry is set, whether a delivery to its webhook is due}.
 local id = ARGV[1]
 local record = redis.call('HGETALL', K.job(id))
 local single = is_single(id)
@@ -16,4 +16,5 @@ return {
   record, redis.call('GET', K.plan(id)) or '', redis.call('GET', K.parts(id)) or '', flying, due,
   waiting_or_leased and 1 or 0,
   redis.call('ZSCORE', K.expiring(), id) and 1 or 0,
+  redis.call('ZSCORE', K.webhooks(), id) and 1 or 0,
 }
