@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from people import ended, people
 from programs import ROOT, SUPPORT, Stack, free_port, http_client, kill_group, until
 from webhook_receiver import SECRET, Received, Receiver, canonical, receiving
 
+from rowcast.client import Client
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.settings import Settings
@@ -185,6 +187,31 @@ def test_receivers_that_never_end_hold_up_no_other(client: httpx.Client) -> None
             assert found["last_attempt"]["error"] == "no complete answer within 15 seconds"
         for one in (*held, drip):
             client.delete(f"/jobs/{one}")
+
+
+def test_the_command_line_and_the_client_send_a_webhook_and_show_it(
+    client: httpx.Client, hooked: Stack, receiver: Receiver, tmp_path: Path
+) -> None:
+    file = tmp_path / "in.csv"
+    file.write_bytes(b"age,pclass\n25,3\n")
+
+    def rowcast(*words: str) -> str:
+        command = [sys.executable, "-m", "rowcast.cli", *words, "--url", hooked.url]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    id = rowcast("submit", str(file), "--webhook", receiver.url("/status/410")).strip()
+    assert receiver.next().id == f"{id}-1"
+    settled(client, id)
+    assert "webhook:     failed after 1 attempt: 410\n" in rowcast("status", id)
+    assert (
+        f"<dt>Webhook</dt><dd><code>{receiver.url('/status/410')}</code>, failed (410)"
+        in client.get(f"/ui/jobs/{id}").text
+    )
+    with Client(hooked.url) as service:
+        job = service.submit_csv(file, webhook=receiver.url("/ok"))
+    assert receiver.next().job()["id"] == job.id
+    settled(client, job.id)
+    assert "webhook:     delivered\n" in rowcast("status", job.id)
 
 
 def test_an_endless_answer_is_not_read(client: httpx.Client, receiver: Receiver) -> None:

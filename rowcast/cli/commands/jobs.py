@@ -1,7 +1,8 @@
 """The commands for jobs: status, result, cancel, retry, delete and jobs."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -214,10 +215,23 @@ def _show(job: "Job") -> None:
         "created": job.raw.get("created_at"),
         "finished": job.raw.get("finished_at"),
         "error": (job.raw.get("error") or {}).get("detail"),
+        "webhook": _webhook(job.raw.get("webhook")),
     }
     for name, value in lines.items():
         if value is not None:
             print(f"{name + ':':<12} {value}")
+
+
+def _webhook(webhook: Mapping[str, Any] | None) -> str | None:
+    """Returns how far the delivery is, for example `pending after 2 attempts: 503`."""
+    if not webhook:
+        return None
+    last = webhook.get("last_attempt") or {}
+    why = last.get("error") or last.get("status")
+    if webhook["state"] not in ("pending", "failed") or not why:
+        return str(webhook["state"])
+    attempts = "1 attempt" if webhook["attempts"] == 1 else f"{webhook['attempts']} attempts"
+    return f"{webhook['state']} after {attempts}: {why}"
 
 
 def _rows_done(done: int, total: int | None) -> str:
