@@ -33,6 +33,19 @@ def test_a_redis_url_that_can_be_read_is_taken_as_it_is(url: str) -> None:
     assert Settings.read(redis_url=url).redis_url == url
 
 
+@pytest.mark.parametrize("secret", [PASSWORD, f"whsec_{PASSWORD}", "whsec_c2hvcnQ=", f"whsec_{'A' * 43}=,{PASSWORD}"])
+def test_a_secret_for_webhooks_that_does_not_fit_is_not_shown(secret: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        Settings.read(webhook_secret=secret)
+    assert caught.value.detail.startswith("ROWCAST_WEBHOOK_SECRET=*** is not valid")
+    assert PASSWORD not in caught.value.detail
+    assert "24 to 64 bytes in Base64" in caught.value.detail
+
+
+def test_secrets_for_webhooks_are_read_with_blanks_around_them() -> None:
+    assert Settings.read(webhook_secret=f"whsec_{'A' * 43}= , whsec_{'A' * 32}").webhook_keys == (bytes(32), bytes(24))
+
+
 def test_another_value_that_does_not_fit_is_shown() -> None:
     with pytest.raises(BadSetting, match="ROWCAST_MAX_JOBS=many is not valid"):
         Settings.read(max_jobs="many")

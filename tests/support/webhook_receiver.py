@@ -1,6 +1,7 @@
 """A receiver of webhooks on loopback, which answers as the path says, and keeps what it got."""
 
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -106,9 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """Runs a receiver until the end of the block."""
     server = _Server(("127.0.0.1", 0), _Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.receiver = Receiver(int(server.server_address[1]))
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()

@@ -1,7 +1,10 @@
 """Where webhooks may lead: what is refused when a request is made, and names whose addresses change after that."""
 
 import socket
+import ssl
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -146,4 +149,33 @@ def test_a_connection_goes_to_the_address_that_was_checked(make_stack: Callable[
         refused(client.post("/predict", json={**ROW, "webhook": url}), 422, "a metadata address of a cloud")
         client.delete(f"/jobs/{other}")
         assert receiver.received.empty(), "a deleted job is not delivered"
+    stack.stop_all()
+
+
+def test_the_certificate_must_be_that_of_the_name(
+    make_stack: Callable[..., Stack], dns: DnsServer, tmp_path: Path
+) -> None:
+    certificate, private_key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=inside.test"
+    files = ["-addext", "subjectAltName=DNS:inside.test", "-keyout", private_key, "-out", certificate]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, private_key)
+    dns.addresses |= {"inside.test": ["127.0.0.1"], "other.test": ["127.0.0.1"]}
+    stack = gateway_with(make_stack, dns, ROWCAST_WEBHOOK_PRIVATE="true", SSL_CERT_FILE=str(certificate))
+    with receiving(tls) as receiver, http_client(stack.url, timeout=30) as client:
+
+        def first_attempt(host: str) -> dict:
+            url = f"https://{host}:{receiver.port}/ok"
+            id = client.post("/predict", json={**ROW, "webhook": url}).json()["id"]
+            client.post(f"/jobs/{id}/cancel")
+            until(lambda: client.get(f"/jobs/{id}").json()["webhook"]["last_attempt"], "an attempt was made")
+            return client.get(f"/jobs/{id}").json()["webhook"]["last_attempt"]
+
+        assert first_attempt("inside.test")["status"] == 200
+        assert receiver.next().job()["status"] == "cancelled"
+        error = first_attempt("other.test")["error"]
+        assert error.startswith("the certificate is not valid: ")
+        assert "other.test" in error
+        assert receiver.received.empty()
     stack.stop_all()
