@@ -68,7 +68,8 @@ class Server(BaseApplication):
         from api.webhooks.deliveries import Deliveries
 
         app = create_app(self._settings)
-        Deliveries(app.extensions["rowcast"]).start()
+        if self._settings.webhook_keys:
+            Deliveries(app.extensions["rowcast"]).start()
         return _closable(app.wsgi_app)
 
 

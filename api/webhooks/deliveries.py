@@ -21,7 +21,7 @@ from rowcast.errors import JobDeleted, Unavailable, UnknownJob
 from rowcast.jobs.job import Job
 from rowcast.jobs.records.scripts.script_results import ClaimedDelivery
 from rowcast.jobs.webhook.delivery import Attempt, DeliveryState
-from rowcast.jobs.webhook.delivery_schedule import is_in_time, pause_seconds
+from rowcast.jobs.webhook.delivery_schedule import pause_seconds
 from rowcast.jobs.webhook.shown_url import origin
 from rowcast.logs import logger
 
@@ -49,7 +49,7 @@ class _Host:
 
 
 class Deliveries:
-    """The deliveries of one gateway. `start` returns at once."""
+    """The deliveries of one gateway, which needs `ROWCAST_WEBHOOK_SECRET` for them."""
 
     def __init__(self, services: Services) -> None:
         self._settings, self._records, self._scripts = services.settings, services.records, services.scripts
@@ -59,9 +59,8 @@ class Deliveries:
         self._log = logger("webhooks")
 
     def start(self) -> None:
-        """Delivers in the background until the process ends. Without `ROWCAST_WEBHOOK_SECRET`, does nothing."""
-        if self._settings.webhook_keys:
-            gevent.spawn(self._run)
+        """Delivers in the background until the process ends."""
+        gevent.spawn(self._run)
 
     def _run(self) -> None:
         while True:
@@ -114,32 +113,31 @@ class Deliveries:
         began_ms = now_ms()
         body = json.dumps(job_document(job, self._settings.url_prefix)).encode()
         id = f"{job.id}-{claimed.end}"
-        answer = self._post.attempt(
-            webhook, signed_headers(self._settings.webhook_keys, id, int(time.time()), body), body
-        )
-        state, delay_seconds = _outcome(claimed, job, answer)
+        headers = signed_headers(self._settings.webhook_keys, id, int(time.time()), body)
+        try:
+            answer = self._post.attempt(webhook, headers, body)
+        except Exception:  # whatever a receiver sends, the schedule of attempts goes on
+            self._log.exception("webhook_error", job=job.id)
+            answer = PostOutcome(None, "an internal error, whose cause is in the gateway's log")
+        self._settle(claimed, answer, began_ms, webhook_id=id, to=origin(webhook))
+
+    def _settle(self, claimed: ClaimedDelivery, answer: PostOutcome, began_ms: int, **logged: str) -> None:
+        wanted = DeliveryState.DELIVERED if answer.is_accepted else DeliveryState.PENDING
+        if answer.is_final:
+            wanted = DeliveryState.FAILED
+        pause = pause_seconds(claimed.attempt, answer.retry_after_seconds, random.random())  # noqa: S311 - no secret
         attempt = json.dumps(Attempt(at_ms=began_ms, status=answer.status, error=answer.error))
-        noted = self._scripts.settle_delivery(claimed, state, attempt, int(delay_seconds * 1000))
+        noted = self._scripts.settle_delivery(claimed, wanted, attempt, int(pause * 1000))
+        state = noted or wanted
         level = "info" if state is DeliveryState.DELIVERED else "warning"
         getattr(self._log, level)(
             f"webhook_{state if state.is_settled else 'attempt_failed'}",
-            job=job.id,
-            webhook_id=id,
-            to=origin(webhook),
+            job=claimed.id,
+            **logged,
             attempt=claimed.attempt,
             status=answer.status,
             reason=answer.error,
             seconds=round((now_ms() - began_ms) / 1000, 3),
-            next_in_seconds=None if state.is_settled else round(delay_seconds, 1),
-            noted=noted,
+            next_in_seconds=None if state.is_settled else round(pause, 1),
+            noted=noted is not None,
         )
-
-
-def _outcome(claimed: ClaimedDelivery, job: Job, answer: PostOutcome) -> tuple[DeliveryState, float]:
-    """Returns the new state, and the pause until the next attempt in seconds, if there is one."""
-    if answer.is_accepted:
-        return DeliveryState.DELIVERED, 0
-    pause = pause_seconds(claimed.attempt, answer.retry_after_seconds, random.random())  # noqa: S311 - no secret
-    if answer.is_final or not is_in_time(job.finished_ms or now_ms(), now_ms() + int(pause * 1000)):
-        return DeliveryState.FAILED, 0
-    return DeliveryState.PENDING, pause

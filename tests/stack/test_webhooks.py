@@ -13,6 +13,7 @@ import httpx
 import pytest
 from people import ended, people
 from programs import ROOT, SUPPORT, Stack, free_port, http_client, kill_group, until
+from resumable import create, send
 from webhook_receiver import SECRET, Received, Receiver, canonical, receiving
 
 from rowcast.client import Client
@@ -155,16 +156,20 @@ def test_a_redirect_is_a_failed_attempt(client: httpx.Client, receiver: Receiver
 
 
 def test_gone_ends_the_attempts_and_a_receiver_may_ask_for_time(client: httpx.Client, receiver: Receiver) -> None:
-    gone, busy = batch(client, receiver.url("/status/410")), batch(client, receiver.url("/busy"))
-    receiver.next()
-    receiver.next()
+    gone, busy, until_then = (batch(client, receiver.url(path)) for path in ("/status/410", "/busy", "/busy-until"))
+    for _ in range(3):
+        receiver.next()
     found = settled(client, gone)
     assert (found["state"], found["last_attempt"]["status"], found["next_attempt_at"]) == ("failed", 410, None)
     found = settled(client, busy)
     assert (found["state"], found["last_attempt"]["status"]) == ("pending", 429)
     asked = seconds_between(found["last_attempt"]["at"], found["next_attempt_at"])
     assert 3600 <= asked <= 3600 * 1.1 + 60
-    client.delete(f"/jobs/{busy}")
+    found = settled(client, until_then)
+    asked = seconds_between(found["last_attempt"]["at"], found["next_attempt_at"])
+    assert 7200 - 60 <= asked <= 7200 * 1.1 + 60
+    for id in (busy, until_then):
+        client.delete(f"/jobs/{id}")
 
 
 def seconds_between(start: str, end: str) -> float:
@@ -187,6 +192,13 @@ def test_receivers_that_never_end_hold_up_no_other(client: httpx.Client) -> None
             assert found["last_attempt"]["error"] == "no complete answer within 15 seconds"
         for one in (*held, drip):
             client.delete(f"/jobs/{one}")
+
+
+def test_a_resumable_upload_may_have_a_webhook(client: httpx.Client, receiver: Receiver) -> None:
+    job = send(client, create(client, webhook=receiver.url("/ok")), b"age,pclass\n25,3\n30,1\n", [12]).json()
+    assert job["webhook"]["url"] == receiver.url("/ok")
+    got = receiver.next().job()
+    assert (got["id"], got["progress"]["rows_done"]) == (job["id"], 2)
 
 
 def test_the_command_line_and_the_client_send_a_webhook_and_show_it(

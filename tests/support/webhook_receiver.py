@@ -3,10 +3,12 @@
 import json
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from typing import Any
@@ -80,6 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(503 if receiver.seen[self.path] == 1 else 204)
             case ["busy", *_]:
                 self._send(429, {"Retry-After": "3600"})
+            case ["busy-until", *_]:
+                self._send(503, {"Retry-After": formatdate(time.time() + 7200, usegmt=True)})
             case ["moved", *_]:
                 self._send(302, {"Location": receiver.url("/elsewhere")})
             case ["held", *_]:

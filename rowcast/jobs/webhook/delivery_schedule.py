@@ -7,7 +7,7 @@ LONGEST_PAUSE_SECONDS = 3 * 3600.0
 """Longest pause, also if a receiver asks for more with `Retry-After`."""
 
 GIVE_UP_SECONDS = 86_400.0
-"""Time after the end of the job, after which no attempt begins."""
+"""Time after the end of the job, after which no attempt is scheduled. Redis measures it (`settle_delivery.lua`)."""
 
 _GROWTH = 3
 _SPREAD = 0.1
@@ -22,8 +22,3 @@ def pause_seconds(attempt: int, retry_after_seconds: float = 0, spread: float = 
     growth: int = _GROWTH ** min(attempt - 1, 20)
     grown = min(FIRST_PAUSE_SECONDS * growth, LONGEST_PAUSE_SECONDS)
     return max(grown, min(retry_after_seconds, LONGEST_PAUSE_SECONDS)) * (1 + _SPREAD * spread)
-
-
-def is_in_time(finished_ms: int, next_ms: int) -> bool:
-    """Returns whether an attempt at `next_ms` is one of the first day after the job's end."""
-    return next_ms - finished_ms <= GIVE_UP_SECONDS * 1000

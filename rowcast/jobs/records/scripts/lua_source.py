@@ -18,7 +18,7 @@ from rowcast.jobs.records.celery_queues import (
 )
 from rowcast.jobs.states import TRANSITIONS, Status, UploadState
 from rowcast.jobs.webhook.delivery import DeliveryState
-from rowcast.jobs.webhook.delivery_schedule import LONGEST_PAUSE_SECONDS
+from rowcast.jobs.webhook.delivery_schedule import GIVE_UP_SECONDS, LONGEST_PAUSE_SECONDS
 from rowcast.settings import Settings
 
 _FOLDER = Path(__file__).parent / "lua"
@@ -111,6 +111,7 @@ def _numbers(settings: Settings) -> list[str]:
         "SILENT_MS": _ms(policy.SILENT_SECONDS),
         "CLAIM_MS": _ms(policy.CLAIM_SECONDS),
         "LONGEST_DELIVERY_PAUSE_MS": _ms(LONGEST_PAUSE_SECONDS),
+        "GIVE_UP_MS": _ms(GIVE_UP_SECONDS),
         "WINDOW_LEAST": policy.WINDOW_LEAST,
         "WINDOW_PER_SLOT": policy.WINDOW_PER_SLOT,
         "WAKE_SECONDS": policy.WAKE_SECONDS,

@@ -216,12 +216,14 @@ class Scripts:
 
     def settle_delivery(
         self, claimed: ClaimedDelivery, state: DeliveryState, attempt: str = "", delay_ms: int = 0
-    ) -> bool:
-        """Notes what became of a claimed delivery. Returns False if the claim is over, so that nothing was noted.
+    ) -> DeliveryState | None:
+        """Notes what became of a claimed delivery. Returns None if the claim is over, so that nothing was noted.
 
         `attempt` is JSON; it is empty if none was made, which is then not counted. A pending one is due in `delay_ms`.
+        If that is more than a day after the end of the job, it is given up, and the state is `failed`.
         """
-        return bool(self._run("settle_delivery", claimed.id, claimed.token, state, attempt, delay_ms))
+        noted: bytes = self._run("settle_delivery", claimed.id, claimed.token, state, attempt, delay_ms)
+        return DeliveryState(noted.decode()) if noted else None
 
     # Upkeep and audit
 

@@ -15,6 +15,7 @@ from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.webhook.delivery import Attempt, DeliveryState
 from rowcast.settings import Settings
 
+DAY_MS = 86_400_000
 URL = "https://example.org/hook"
 ATTEMPT = json.dumps(Attempt(at_ms=1, status=500, error=None))
 
@@ -77,6 +78,17 @@ def test_a_failed_attempt_is_due_again_after_its_pause(records: Records, scripts
     assert found.next_ms
     redis.zadd(key("webhooks"), {id: 0})
     assert scripts.claim_deliveries(10)[0].attempt == 2
+
+
+def test_a_delivery_is_given_up_a_day_after_the_end(records: Records, scripts: Scripts, redis: RedisClient) -> None:
+    id = made(records, single())
+    records.cancel(id)
+    for delay_ms, wanted in ((DAY_MS - 60_000, DeliveryState.PENDING), (DAY_MS + 1, DeliveryState.FAILED)):
+        redis.zadd(key("webhooks"), {id: 0})
+        (claimed,) = scripts.claim_deliveries(10)
+        assert scripts.settle_delivery(claimed, DeliveryState.PENDING, ATTEMPT, delay_ms) == wanted
+        assert state(records, id)[0] == wanted
+    assert due(redis) == []
 
 
 def test_what_was_put_back_counts_as_no_attempt(records: Records, scripts: Scripts) -> None:

@@ -1,8 +1,6 @@
 """When attempts are made."""
 
-from rowcast.jobs.webhook.delivery_schedule import is_in_time, pause_seconds
-
-DAY_MS = 86_400_000
+from rowcast.jobs.webhook.delivery_schedule import GIVE_UP_SECONDS, pause_seconds
 
 
 def test_pauses_grow_from_five_seconds_to_three_hours() -> None:
@@ -21,10 +19,8 @@ def test_a_receiver_may_ask_for_a_longer_pause_within_limits() -> None:
 
 
 def test_attempts_are_made_for_a_day() -> None:
-    assert is_in_time(1000, 1000 + DAY_MS)
-    assert not is_in_time(1000, 1001 + DAY_MS)
     total, attempt = 0.0, 0
-    while total <= 86_400:
+    while total <= GIVE_UP_SECONDS == 86_400:
         attempt += 1
         total += pause_seconds(attempt)
     assert 10 <= attempt <= 20
