@@ -274,6 +274,20 @@ def test_a_stop_does_not_wait_for_a_receiver(client: httpx.Client, hooked: Stack
         client.delete(f"/jobs/{id}")
 
 
+def test_two_gateways_deliver_each_end_once(client: httpx.Client, hooked: Stack) -> None:
+    port = free_port()
+    hooked.start("gateway2", "api", "--port", str(port))
+    until(lambda: accepts(port), "the second gateway listens")
+    assert httpx.get(f"http://127.0.0.1:{port}/health", timeout=60).status_code == 200
+    with receiving() as receiver:
+        ids = {batch(client, receiver.url("/ok")) for _ in range(20)}
+        assert {receiver.next().id for _ in ids} == {f"{id}-1" for id in ids}
+        for id in ids:
+            assert settled(client, id)["attempts"] == 1
+        assert receiver.received.empty()
+    assert hooked.stop("gateway2") == 0
+
+
 def test_an_emptied_redis_delivers_the_rebuilt_job_under_the_same_id(client: httpx.Client, hooked: Stack) -> None:
     with receiving() as receiver:
         id = batch(client, receiver.url("/fails-once/b"), people(200))
