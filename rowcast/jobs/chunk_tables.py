@@ -1,4 +1,4 @@
-"""The two tables that a batch has in Redis, with a fixed number of bytes for each chunk: the plan, and the parts."""
+"""The three tables that a batch has in Redis, with some bytes for each chunk: the plan, the parts, and the history."""
 
 import struct
 from collections.abc import Iterable, Iterator
@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 _PLAN_ENTRY = struct.Struct("<QII")
 _PART_ENTRY = struct.Struct("<16sIIII")
+_HISTORY_ENTRY = struct.Struct("<HHI")
 PLAN_ENTRY_BYTES = _PLAN_ENTRY.size
 PART_ENTRY_BYTES = _PART_ENTRY.size
+HISTORY_ENTRY_BYTES = _HISTORY_ENTRY.size
 
 
 class PlanEntry(NamedTuple):
@@ -39,6 +41,17 @@ class PartEntry(NamedTuple):
     def is_stored(self) -> bool:
         """Whether the part is stored. The entry of a part that is not has only zeros."""
         return any(self.digest)
+
+
+class HistoryEntry(NamedTuple):
+    """How one chunk was scored."""
+
+    #: Number of the attempt that was counted; 0 if the chunk is not scored.
+    attempts: int
+    #: Number of the worker process among those of the job, from 1; 0 if it is not known.
+    holder: int
+    #: Time from its lease until it was counted, in milliseconds.
+    took_ms: int
 
 
 class RepairedChunk(NamedTuple):
@@ -79,3 +92,10 @@ def unpack_parts(table: bytes, count: int) -> Iterator[PartEntry]:
     length = count * PART_ENTRY_BYTES
     for entry in _PART_ENTRY.iter_unpack(table[:length].ljust(length, b"\0")):
         yield PartEntry(*entry)
+
+
+def unpack_history(table: bytes, count: int) -> Iterator[HistoryEntry]:
+    """Yields the first `count` entries. The table may be shorter: chunks beyond its end are not scored yet."""
+    length = count * HISTORY_ENTRY_BYTES
+    for entry in _HISTORY_ENTRY.iter_unpack(table[:length].ljust(length, b"\0")):
+        yield HistoryEntry(*entry)

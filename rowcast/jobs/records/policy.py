@@ -51,5 +51,17 @@ WINDOW_PER_SLOT = 2
 WAKE_SECONDS = 60
 """How long Redis keeps a word to a lingering process that does not read it."""
 
+LOG_KEPT = 200
+"""Entries of a job's log that are kept, the newest."""
+
+HOLDERS_KEPT = 1_000
+"""Worker processes whose names are kept with a job, to say which scored a chunk. Of others it is not known."""
+
+THROUGHPUT_BUCKET_SECONDS = 5.0
+"""Seconds of which the scored rows are counted together."""
+
+THROUGHPUT_BUCKETS = 13
+"""Buckets that are kept besides the newest: a little more than a minute."""
+
 REASONS_KEPT = 16
 """Different messages of bad rows that a record keeps while all rows of its job are bad."""

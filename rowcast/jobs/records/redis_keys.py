@@ -22,6 +22,11 @@ TABLE = {
     "parts": Key("rowcast:job:{}:parts", "string", "32 bytes per chunk: digest, rows, sizes", "until the files go"),
     "in_flight": Key("rowcast:job:{}:in_flight", "hash", "chunk in flight → attempts, strikes", "until the job ends"),
     "summary": Key("rowcast:job:{}:summary", "hash", "counts of classes, or figures and bins", "as long as the record"),
+    "log": Key("rowcast:job:{}:log", "list", "what happened to the job, as JSON, newest last", "as long as the record"),
+    "history": Key(
+        "rowcast:job:{}:history", "string", "8 bytes per scored chunk: attempts, holder, ms", "until the files go"
+    ),
+    "holders": Key("rowcast:job:{}:holders", "hash", "NODE/PID → its number in the history", "until the files go"),
     "upload": Key("rowcast:upload:{}", "hash", "the record of a resumable upload", "until its end, then a day"),
     "segments": Key("rowcast:upload:{}:segments", "list", "length and token of each stored segment", "until its end"),
     "uploads": Key("rowcast:uploads", "hash", "owner → resumable uploads that are open; `*` is all", "for ever"),
@@ -41,6 +46,7 @@ TABLE = {
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
     "totals": Key("rowcast:totals", "hash", "jobs and rows accepted and ended; messages sent and refused", "for ever"),
     "indexed": Key("rowcast:indexed", "string", "`whole`: every job in the store has a record here", "for ever"),
+    "throughput": Key("rowcast:throughput", "hash", "time by 5 s → rows that were scored in them", "the last minute"),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → time of the last heartbeat (ms)", "for ever"),
     "unopenable": Key("rowcast:unopenable", "hash", "NODE → JSON: NAME@VERSION it cannot open → why", "a day after"),
     "idempotency": Key("rowcast:idempotency:{}", "string", "a job's id and the fingerprint of its request", "24 hours"),

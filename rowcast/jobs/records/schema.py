@@ -39,6 +39,7 @@ class JobField(StrEnum):
     ROUND = "round"
     CHUNKS_AT_END = "chunks_at_end"
     LOST_CHUNK = "lost_chunk"
+    FAILED_CHUNK = "failed_chunk"
     CPU_US = "cpu_us"
     LEASES = "leases"
     REPAIRS = "repairs"
@@ -98,6 +99,7 @@ TABLE: dict[JobField, Field] = {
     _F.ROUND: Field("batch", "integer", "`put_in_flight`", "round of the newest chunk in flight"),
     _F.CHUNKS_AT_END: Field("batch", "text", "`finish`", "chunks in flight at the end and attempts: `3 1 4 2`"),
     _F.LOST_CHUNK: Field("batch", "integer", "commit_chunk, resend, release", "chunk that has lost its part for good"),
+    _F.FAILED_CHUNK: Field("both", "integer", "`strike`", "chunk (or row, 0) whose strikes failed the job"),
     _F.CPU_US: Field("batch", "µs", "commit_chunk", "processor time of all parts, of the process that scored them"),
     _F.LEASES: Field("batch", "integer", "lease_chunk", "leases of all chunks so far"),
     _F.REPAIRS: Field("batch", "integer", "repair, submit", "how often bad rows were corrected; absent if never"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rowcast.errors import PREFIX
-from rowcast.jobs.chunk_tables import PART_ENTRY_BYTES, PLAN_ENTRY_BYTES
+from rowcast.jobs.chunk_tables import HISTORY_ENTRY_BYTES, PART_ENTRY_BYTES, PLAN_ENTRY_BYTES
 from rowcast.jobs.number_summary import MAX_BINS
 from rowcast.jobs.records import policy, redis_keys, schema
 from rowcast.jobs.records.celery_queues import (
@@ -23,11 +23,12 @@ from rowcast.settings import Settings
 
 _FOLDER = Path(__file__).parent / "lua"
 
-_SHARED = ("values", "workers", "lines", "flight", "webhooks", "status", "uploads", "leases")
+_SHARED = ("values", "log", "workers", "lines", "flight", "webhooks", "status", "uploads", "leases")
 """Files of `lua/shared` that come before every script; each may use the ones before it."""
 
 _ALSO_SHARED = {
-    "commit_chunk": ("revisions", "summary", "ending"),
+    "commit_chunk": ("revisions", "summary", "ending", "history"),
+    "commit_rows": ("history",),
     "lease_chunk": ("revisions",),
     "repair": ("revisions",),
     "submit": ("ending",),
@@ -89,6 +90,7 @@ def _messages(settings: Settings) -> list[str]:
         f"local TAG_MARK, MESSAGES_SENT = '{TAG_MARK}', '{MESSAGES_SENT}'",
         f"local PROBLEM_PREFIX, ENDED_CHANNEL = '{PREFIX}', '{redis_keys.ENDED_CHANNEL}'",
         "local PLAN_ENTRY_FORMAT = '<I8I4'  -- as chunk_tables.py packs the first row and the rows",
+        "local HISTORY_ENTRY_FORMAT = '<I2I2I4'  -- as chunk_tables.py unpacks attempts, holder and milliseconds",
         "local PART_ENTRY_FORMAT = '<c16I4I4I4I4'  -- as chunk_tables.py packs digest, rows, bad rows and two lengths",
     ]
 
@@ -119,6 +121,11 @@ def _numbers(settings: Settings) -> list[str]:
         "STRIKES_ALLOWED": policy.STRIKES_ALLOWED,
         "STRIKES_OF_DEATH": policy.STRIKES_OF_DEATH,
         "REASONS_KEPT": policy.REASONS_KEPT,
+        "LOG_KEPT": policy.LOG_KEPT,
+        "HOLDERS_KEPT": policy.HOLDERS_KEPT,
+        "THROUGHPUT_BUCKET_MS": _ms(policy.THROUGHPUT_BUCKET_SECONDS),
+        "THROUGHPUT_BUCKETS": policy.THROUGHPUT_BUCKETS,
+        "HISTORY_ENTRY_BYTES": HISTORY_ENTRY_BYTES,
         "MAX_BINS": MAX_BINS,
         "PLAN_ENTRY_BYTES": PLAN_ENTRY_BYTES,
         "PART_ENTRY_BYTES": PART_ENTRY_BYTES,

@@ -7,6 +7,7 @@ if not may_arrive(id) then return 0 end
 if chunk == 0 and redis.call('EXISTS', K.job(id)) == 0 then
   redis.call('HSET', K.job(id), unpack(ARGV, 4))
   redis.call('HSET', K.job(id), F.status, STATUS.arriving, F.next_chunk, 0, F.chunks, 0)
+  note(id, 'arriving')
 end
 local known, added = tonumber(redis.call('HGET', K.job(id), F.chunks)), #entries / PLAN_ENTRY_BYTES
 if not known or known < chunk then return 0 end

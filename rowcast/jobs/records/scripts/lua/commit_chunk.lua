@@ -4,15 +4,21 @@
 -- Returns 'counted' | 'ended' (the job has ended with it) | 'stale' (the lease or the chunk is another one now) |
 -- 'rescored' (the part of a job that had succeeded is there again) | 'lost' (as 'rescored', but the part has changed).
 local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary, revision, cpu_us = unpack(ARGV)
-if lease_of(member_of(id, chunk)) ~= tonumber(attempt) then return 'stale' end
+local leased, holder = lease_of(member_of(id, chunk))
+if leased ~= tonumber(attempt) then return 'stale' end
 if (revisions_in(id, F.revisions)[chunk] or '') ~= revision then return 'stale' end
 if status_of(id) == STATUS.succeeded then
   local before = redis.call('GETRANGE', K.parts(id), chunk * PART_ENTRY_BYTES, (chunk + 1) * PART_ENTRY_BYTES - 1)
   local is_same = before == part
-  if is_same then take_out_of_flight(id, chunk) else give_up_rescoring(id, chunk) end
+  if is_same then
+    note(id, 'rescored', {chunk = tonumber(chunk), worker = holder})
+    take_out_of_flight(id, chunk)
+  else give_up_rescoring(id, chunk) end
   return is_same and 'rescored' or 'lost'
 end
 redis.call('SETRANGE', K.parts(id), chunk * PART_ENTRY_BYTES, part)
+write_history(id, chunk, leased, holder)
+count_throughput(rows)
 take_out_of_flight(id, chunk)
 note_repaired(id, chunk)
 redis.call('HINCRBY', K.job(id), F.rows_done, rows)

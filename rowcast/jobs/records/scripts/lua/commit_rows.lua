@@ -12,5 +12,6 @@ for index = 1, #ARGV, 4 do
     end
   end
 end
+if #ended > 0 then count_throughput(#ended) end
 publish(ended)
 return #ended

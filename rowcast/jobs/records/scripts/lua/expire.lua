@@ -3,9 +3,10 @@
 local id = ARGV[1]
 redis.call('ZREM', K.expiring(), id)
 if not set_status(id, STATUS.expired) then return 0 end
-redis.call('DEL', K.plan(id), K.parts(id), K.in_flight(id))
+redis.call('DEL', K.plan(id), K.parts(id), K.in_flight(id), K.history(id), K.holders(id))
 redis.call('HDEL', K.job(id), F.values, F.result)
 redis.call('PEXPIRE', K.job(id), RETENTION_MS)
 redis.call('PEXPIRE', K.summary(id), RETENTION_MS)
+redis.call('PEXPIRE', K.log(id), RETENTION_MS)
 list_for_removal(id, 0)
 return 1

@@ -17,13 +17,18 @@ end
 if held_by == holder then prolong(member) -- the same process asks again, because the first answer was lost
 else
   attempt = attempt + 1
-  redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempt, strikes))
+  redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempt, strikes) .. ' ' .. format_integer(now_ms()))
   write_lease(member, attempt, holder)
   if not ENDED[status] then redis.call('HINCRBY', K.job(id), F.leases, 1) end -- a part that is made again changes nothing
 end
 redis.call('ZREM', K.ready_chunks(), member)
-if status == STATUS.queued then set_status(id, STATUS.running) end
-if status == STATUS.arriving then redis.call('HSETNX', K.job(id), F.started_ms, format_integer(now_ms())) end
+local is_first = status == STATUS.queued and set_status(id, STATUS.running)
+if status == STATUS.arriving then
+  is_first = redis.call('HSETNX', K.job(id), F.started_ms, format_integer(now_ms())) == 1
+end
+local about = {chunk = tonumber(chunk), worker = holder, attempt = attempt}
+if is_first then note(id, 'started', about)
+elseif strikes > 0 and held_by ~= holder then note(id, 'tried_again', about) end
 local before = revisions_in(id, F.repairing)[chunk]
 return {'leased', attempt, plan_entry(id, chunk), redis.call('HGET', K.job(id), F.spec), strikes,
   revisions_in(id, F.revisions)[chunk] or '', before and 1 or 0, before or ''}

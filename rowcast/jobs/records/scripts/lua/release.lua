@@ -15,10 +15,18 @@ local function put_back(member, id, delay_ms)
   end
 end
 
+local function note_release(id, chunk, delay_ms, err)
+  if delay_ms > 0 then note_once(id, 'postponed', {detail = detail_of(err)})
+  elseif not is_single(id) then note(id, 'given_back', {chunk = tonumber(chunk)}) end
+end
+
 local strikes, delay_ms, err = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] ~= '' and ARGV[3] or nil
 for index = 4, #ARGV, 2 do
   local member, attempt = ARGV[index], tonumber(ARGV[index + 1])
   local id, chunk = split_member(member)
-  if lease_of(member) == attempt and not strike(id, chunk, strikes, err) then put_back(member, id, delay_ms) end
+  if lease_of(member) == attempt and not strike(id, chunk, strikes, err) then
+    if strikes == 0 then note_release(id, chunk, delay_ms, err) end
+    put_back(member, id, delay_ms)
+  end
 end
 return 'OK'

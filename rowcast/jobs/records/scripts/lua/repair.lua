@@ -32,6 +32,7 @@ local function uncount(chunk)
 end
 
 reopen(id, status, owner, rows)
+note(id, 'repair', {chunks = (#ARGV - 3) / 4})
 redis.call('HDEL', K.job(id), F.reasons)
 local repairing = {}
 for index = 4, #ARGV, 4 do

@@ -29,8 +29,9 @@ end
 
 local function look(member, id, chunk)
   if not is_needed(id, chunk) then return take_out_of_flight(id, chunk) end
-  local run_out = redis.call('HDEL', K.leases(), member) == 1
+  local run_out = redis.call('HEXISTS', K.leases(), member) == 1
   if run_out and strike(id, chunk, STRIKES_OF_DEATH) then return end
+  redis.call('HDEL', K.leases(), member)
   redis.call('ZADD', K.due(), format_integer(now + RESEND_MS), member)
   if is_single(id) then look_at_row(id, run_out) else look_at_chunk(member) end
 end

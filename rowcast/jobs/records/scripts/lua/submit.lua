@@ -52,6 +52,7 @@ local function begin_batch()
   redis.call('SET', K.plan(id), plan)
   local to, err, done, chunks = unpack(redis.call('HMGET', K.job(id), F.verdict, F.error, F.chunks_done, F.chunks))
   redis.call('HDEL', K.job(id), F.verdict, F.error)
+  note(id, 'created', {rows = tonumber(redis.call('HGET', K.job(id), F.rows)), chunks = tonumber(chunks)})
   if not to and done == chunks then to, err = ending(id) end
   if to and finish(id, to, err ~= '' and err or nil) then publish({id})
   else top_up(id) end

@@ -1,4 +1,5 @@
--- Chunks in flight: those of which a worker may take a lease. `K.in_flight(id)` holds attempts and strikes of each.
+-- Chunks in flight: those of which a worker may take a lease. `K.in_flight(id)` holds attempts and strikes of each, and,
+-- once it is leased, since when (ms).
 -- A single job's only row is chunk '0', and is not in `K.in_flight(id)`.
 local ROW = '0'
 

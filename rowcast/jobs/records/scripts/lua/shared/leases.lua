@@ -42,6 +42,7 @@ end
 
 -- Notes that the part of a job that has succeeded cannot be made again.
 local function give_up_rescoring(id, chunk)
+  note(id, 'part_lost', {chunk = tonumber(chunk)})
   redis.call('HSET', K.job(id), F.lost_chunk, chunk)
   take_out_of_flight(id, chunk)
 end
@@ -58,8 +59,13 @@ local function strike(id, chunk, strikes, err)
     total = before + strikes
     redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempts, total))
   end
+  local _, holder = lease_of(member_of(id, chunk))
+  note(id, err and 'error' or 'worker_lost', {
+    chunk = tonumber(chunk), worker = holder, strikes = total, detail = detail_of(err)})
   if total < STRIKES_ALLOWED then return false end
-  if finish(id, STATUS.failed, err or worker_lost_problem(id, chunk)) then publish({id})
+  if finish(id, STATUS.failed, err or worker_lost_problem(id, chunk)) then
+    redis.call('HSET', K.job(id), F.failed_chunk, chunk)
+    publish({id})
   else give_up_rescoring(id, chunk) end
   return true
 end

@@ -48,7 +48,8 @@ local function finish(id, to, err)
   redis.call('HSET', K.job(id), F.finished_ms, format_integer(now))
   if err then redis.call('HSET', K.job(id), F.error, err) end
   interrupt(id)
-  local owner, rows, webhook = unpack(redis.call('HMGET', K.job(id), F.owner, F.rows, F.webhook))
+  local owner, rows, kind, webhook = unpack(redis.call('HMGET', K.job(id), F.owner, F.rows, F.kind, F.webhook))
+  if kind ~= KIND.single then note(id, to, {detail = detail_of(err)}) end -- of a single job, the record says it
   count_live(owner, -1)
   begin_delivery(id, webhook)
   local life_ms = redis.call('HEXISTS', K.job(id), F.is_check) == 1 and CHECK_MS or RETENTION_MS
@@ -61,7 +62,7 @@ end
 -- Queues a job that has ended, and takes back what its end did. The caller puts chunks in flight.
 local function reopen(id, status, owner, rows)
   set_status(id, STATUS.queued)
-  redis.call('HDEL', K.job(id), F.finished_ms, F.error, F.chunks_at_end)
+  redis.call('HDEL', K.job(id), F.finished_ms, F.error, F.chunks_at_end, F.failed_chunk)
   redis.call('ZREM', K.expiring(), id)
   drop_delivery(id)
   count_live(owner, 1)
@@ -73,7 +74,8 @@ end
 local function delete_keys(id)
   take_all_out_of_flight(id)
   redis.call('ZREM', K.webhooks(), id)
-  redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.in_flight(id), K.summary(id))
+  redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.in_flight(id), K.summary(id), K.log(id), K.history(id),
+    K.holders(id))
 end
 
 -- Replaces a job by a tombstone. A worker that is storing a part of the job reads it and deletes the part again.

@@ -1,0 +1,1 @@
+"""How far a job is and what happened to it, chunk by chunk, and how much work waits."""
