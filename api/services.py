@@ -17,7 +17,7 @@ from rowcast.jobs.actions.jobs import Jobs
 from rowcast.jobs.actions.resume_upload import ResumableJobs
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.jobs.records.resumable_uploads import ResumableUploads
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
@@ -33,6 +33,7 @@ class Services:
     """The gateway's dependencies. `keys` is None if the gateway is open, that is, needs no API keys."""
 
     settings: Settings
+    redis: RedisClient
     records: Records
     files: Files
     registry: Registry
@@ -60,6 +61,7 @@ def build(settings: Settings) -> Services:
     resumable = ResumableJobs(records, uploads, ResumableUploads(scripts, settings), files, settings)
     return Services(
         settings=settings,
+        redis=redis,
         records=records,
         files=files,
         registry=registry,

@@ -3,12 +3,15 @@
 It starts a service with the example model in a temporary folder, sends the Titanic, and photographs what a user sees.
 """
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, cast
 
+import httpx
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
@@ -17,7 +20,7 @@ TITANIC = ROOT / "training" / "data" / "titanic.csv"
 
 
 def main() -> None:
-    """Writes `page-check.png` and `page-job.png`."""
+    """Writes `page-check.png`, `page-job.png` and `page-progress.png`."""
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "rowcast.cli", "up", "--example", "--port", "0", "--data", folder]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
@@ -40,7 +43,24 @@ def photograph(url: str) -> None:
         page.get_by_role("button", name="Predict", exact=True).click()
         page.locator("#status .succeeded").wait_for()
         _take(page, "page-job")
+        _take_progress(page, url)
         browser.close()
+
+
+def _take_progress(page: Page, url: str) -> None:
+    """Takes the picture of a job that runs, one of whose worker processes was killed."""
+    header, *rows = TITANIC.read_bytes().splitlines(keepends=True)
+    with httpx.Client(base_url=url) as http:
+        body = header + b"".join(rows) * 300
+        headers = {"Content-Type": "text/csv", "Content-Disposition": "attachment; filename=passengers.csv"}
+        id = http.post("/predict", content=body, headers=headers).json()["id"]
+        page.goto(f"/ui/jobs/{id}")
+        page.get_by_text("being scored").first.wait_for()
+        work = http.get("/queue").json()["workers"][0]["work"]
+        os.kill(int(work[0]["process"]), signal.SIGKILL)
+    page.get_by_text("was taken over").wait_for()
+    page.get_by_role("heading", name="Chunks").scroll_into_view_if_needed()
+    page.screenshot(path=PICTURES / "page-progress.png")
 
 
 def _take(page: Page, name: str) -> None:

@@ -1,5 +1,6 @@
 """The pages about jobs: the list, and one job with its progress, picture, first rows and files."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from api.input.filter_parsing import NAMES, read_filter
 from api.output.responses import job_document, own_job
 from api.services import current_services
 from api.url_prefix import prefix
+from api.web.chunk_strip import MOST_COLUMNS, strip
 from api.web.first_rows import bad_rows, first_rows
 from api.web.home import to
 from api.web.pages import page, problem_of
@@ -20,11 +22,17 @@ from rowcast.errors import OptionValue, Refused, RowcastError, WrongState
 from rowcast.jobs.actions.bulk import ACTIONS, act
 from rowcast.jobs.actions.submit import is_job_id
 from rowcast.jobs.job import Job
+from rowcast.jobs.progress.job_chunks import read_chunks, read_groups
+from rowcast.jobs.progress.job_log import read_log
+from rowcast.jobs.records.policy import LOG_KEPT
 from rowcast.jobs.repair.bad_rows import ROW_COLUMN
 from rowcast.jobs.repair.corrections import Correction, CorrectionReader
 from rowcast.jobs.states import Status
 
 blueprint = Blueprint("job_pages", __name__, url_prefix="/ui/jobs")
+
+_CHUNKS_SHOWN = 25
+"""Chunks in the table of a job's page. The others are on further pages of that table."""
 
 
 @blueprint.get("")
@@ -58,6 +66,12 @@ def act_from_page() -> Response:
 def job_page(id: str) -> Response:
     """Returns the page about one job."""
     return _job_page(own_job(id))
+
+
+@blueprint.get("/<id>/progress")
+def progress_part(id: str) -> Response:
+    """Returns the parts of the job's page that change while it runs: its chunks and its log."""
+    return page("job_progress.html", **_progress(own_job(id)))
 
 
 @blueprint.post("/<id>/cancel")
@@ -111,4 +125,16 @@ def _job_page(job: Job, status: int = 200, problem: Mapping[str, Any] | None = N
             shown |= {"first": first_rows(services, job), "bad": bad_rows(services, job)}
         except RowcastError as error:  # the rest of the page is worth showing
             shown["files_problem"] = error.detail
-    return page("job.html", status, **shown)
+    return page("job.html", status, **{**shown, **_progress(job)})
+
+
+def _progress(job: Job) -> dict[str, Any]:
+    """Returns the job's chunks, and what happened to it, as the templates take them."""
+    redis, given = current_services().redis, request.args.get("chunks", "")
+    first = int(given) if re.fullmatch(r"[0-9]{1,9}", given) and int(given) < job.chunks_total else 0
+    shown: dict[str, Any] = {"job": job, "log": read_log(redis, job), "log_kept": LOG_KEPT, "strip": None}
+    if not job.is_single and (columns := strip(read_groups(redis, job, MOST_COLUMNS))):
+        shown |= {"strip": columns, "chunks": read_chunks(redis, job, first, _CHUNKS_SHOWN)}
+        shown |= {"first_chunk": first, "chunk_rows": _CHUNKS_SHOWN, "has_chunks_open": bool(given)}
+        shown["live"] = f"{prefix()}/ui/jobs/{job.id}/progress?chunks={first}"
+    return shown

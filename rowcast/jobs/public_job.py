@@ -97,6 +97,10 @@ class Links(TypedDict):
     cancel: Path
     #: Takes corrected rows of a batch (POST).
     repair: Path
+    #: What happened to it.
+    log: Path
+    #: The state of each chunk of a batch.
+    chunks: Path
 
 
 class PublicAttempt(TypedDict):
@@ -179,7 +183,7 @@ def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Pro
         "status": job.status,
         "model": {"name": job.spec.model.name, "version": job.spec.model.version},
         "tags": job.spec.options.tags,
-        "created_at": _timestamp(job.created_ms),
+        "created_at": timestamp(job.created_ms),
         "started_at": _optional(job.started_ms),
         "finished_at": _optional(job.finished_ms),
         "expires_at": _optional(job.expires_ms),
@@ -244,7 +248,7 @@ def _webhook(job: Job) -> PublicWebhook | None:
         "url": shown_url(url),
         "state": delivery.state,
         "attempts": delivery.attempts,
-        "last_attempt": {"at": _timestamp(last["at_ms"]), "status": last["status"], "error": last["error"]}
+        "last_attempt": {"at": timestamp(last["at_ms"]), "status": last["status"], "error": last["error"]}
         if last
         else None,
         "next_attempt_at": _optional(delivery.next_ms),
@@ -260,13 +264,15 @@ def _links(job: Job, prefix: str) -> Links:
         "events": f"{here}/events",
         "cancel": f"{here}/cancel",
         "repair": f"{here}/repair",
+        "log": f"{here}/log",
+        "chunks": f"{here}/chunks",
     }
 
 
-def _timestamp(ms: int) -> str:
+def timestamp(ms: int) -> str:
     """Returns the time as RFC 3339 in UTC with milliseconds, for example `2026-01-31T09:30:00.125Z`."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _optional(ms: int | None) -> str | None:
-    return None if ms is None else _timestamp(ms)
+    return None if ms is None else timestamp(ms)

@@ -7,12 +7,16 @@ from pathlib import Path
 import httpx
 import pytest
 from programs import RedisServer, Stack, http_client, until
+from record_jobs import lease_of
 
 from api.app import create_app
 from rowcast import Client, api_keys
 from rowcast.api_keys import Role
 from rowcast.client import errors
 from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.records.leases import Leases
+from rowcast.jobs.records.scripts.script_methods import Scripts
+from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.settings import Settings
 
 ROW = {"features": [25, 3]}
@@ -150,6 +154,28 @@ def test_a_user_sees_its_own_jobs_and_nobody_elses(alice: httpx.Client, bob: htt
     assert root.post(f"{others}/cancel").json()["status"] == "cancelled"
     assert bob.delete(others).status_code == 204
     assert (bob.get(others).status_code, root.get(others).status_code, alice.get(others).status_code) == (410, 410, 404)
+
+
+def test_of_the_work_of_others_a_user_sees_only_counts(
+    guarded: Guarded, alice: httpx.Client, bob: httpx.Client, root: httpx.Client, settings: Settings
+) -> None:
+    id = alice.post("/predict", content=GOOD, headers=CSV).json()["id"]
+    workers = WorkerRegistry(guarded.stack.redis)
+    workers.heartbeat("node", 1)
+    try:
+        lease_of(Leases(Scripts(guarded.stack.redis, settings), "node/7"), id, 0)
+        seen = {client: client.get("/queue").json() for client in (alice, bob, root)}
+        assert [queue["workers"][0]["work"][0]["job"] for queue in seen.values()] == [id, None, id]
+        assert len({queue["unfinished_jobs"] for queue in seen.values()}) == 1
+        assert id not in bob.get("/ui/queue").text
+        assert "another user" in bob.get("/ui/queue").text
+        assert id in alice.get("/ui/queue").text
+        for member in ("chunks", "log"):
+            assert [client.get(f"/jobs/{id}/{member}").status_code for client in seen] == [200, 404, 200]
+        assert bob.get(f"/ui/jobs/{id}/progress").status_code == 404
+    finally:
+        workers.remove("node", 1)
+        alice.delete(f"/jobs/{id}")
 
 
 def test_an_idempotency_key_is_its_owners(alice: httpx.Client, bob: httpx.Client) -> None:

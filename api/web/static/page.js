@@ -27,6 +27,7 @@ async function show(url, options = {}, { push = true } = {}) {
   const response = await fetch(url, { ...options, headers: headers(options.headers) });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (turn !== shows) return; // another page was asked for in the meantime
+  markLost(false);
   const main = page.querySelector("main#main");
   if (!main) {
     location.assign(url);
@@ -40,9 +41,15 @@ async function show(url, options = {}, { push = true } = {}) {
   begin();
 }
 
+function markLost(isLost) {
+  byId("lost").hidden = !isLost;
+}
+
 async function refresh() {
   const focused = document.activeElement?.id;
+  const unfolded = [...document.querySelectorAll("details[id][open]")].map(({ id }) => id);
   await show(location.href, {}, { push: false });
+  for (const id of unfolded) if (byId(id)) byId(id).open = true;
   if (focused) byId(focused)?.focus();
 }
 
@@ -155,6 +162,7 @@ async function follow(url) {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
+      live(stop.signal);
       const events = (text + value).split("\n\n");
       text = events.pop();
       for (const event of events) {
@@ -166,8 +174,43 @@ async function follow(url) {
   } catch {
     if (stop.signal.aborted) return;
   }
-  const again = () => stop.signal.aborted || refresh().catch(() => setTimeout(again, 2000));
+  const again = () => {
+    if (stop.signal.aborted) return;
+    refresh().catch(() => {
+      markLost(true);
+      setTimeout(again, 2000);
+    });
+  };
   setTimeout(again, 2000);
+}
+
+// The chunks and the log may change with every event, and are fetched at most once a second.
+
+const LIVE_MS = 1000;
+let lastLive = 0;
+let nextLive = null;
+
+async function live(signal) {
+  const address = byId("chunk-progress")?.dataset.live;
+  if (!address || signal.aborted) return;
+  clearTimeout(nextLive);
+  const wait = lastLive + LIVE_MS - performance.now();
+  if (wait > 0) {
+    nextLive = setTimeout(() => live(signal), wait);
+    return;
+  }
+  lastLive = performance.now();
+  try {
+    const response = await fetch(address, { headers: headers(), signal });
+    if (!response.ok) return;
+    const parts = new DOMParser().parseFromString(await response.text(), "text/html").querySelectorAll(".live");
+    for (const part of parts) {
+      const shown = byId(part.id);
+      if (shown && !signal.aborted && !shown.contains(document.activeElement)) shown.replaceWith(part);
+    }
+  } catch {
+    // the events say that the connection broke
+  }
 }
 
 function progress({ status, progress: rows }) {
@@ -203,8 +246,8 @@ function begin() {
   const main = byId("main");
   if (main.dataset.events) follow(main.dataset.events);
   if (main.dataset.refresh) {
-    const isBusy = () => document.hidden || main.contains(document.activeElement);
-    const timer = setInterval(() => isBusy() || refresh(), main.dataset.refresh * 1000);
+    const isBusy = () => document.hidden || main.querySelector(":focus:not(.wide)");
+    const timer = setInterval(() => isBusy() || refresh().catch(() => markLost(true)), main.dataset.refresh * 1000);
     stopFollowing = () => clearInterval(timer);
   }
   chosen = null;

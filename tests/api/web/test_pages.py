@@ -193,7 +193,7 @@ def test_axe_finds_nothing(browser: Browser, stack: Stack, scheme: str) -> None:
     id = score(stack, TITANIC.read_bytes() + b"old,3\n")
     context = browser.new_context(base_url=stack.url, color_scheme=scheme, bypass_csp=True)
     page = context.new_page()
-    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", "/ui/models", "/ui/models/titanic", "/ui/jobs/none"):
+    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", "/ui/models", "/ui/models/titanic", "/ui/queue", "/ui/jobs/none"):
         page.goto(path)
         if path == "/":
             choose(page, "commas.csv", b"age;pclass\n25,5;3\n")
