@@ -1,7 +1,7 @@
 """The pages about jobs: the list, and one job with its progress, picture, first rows and files."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -77,15 +77,13 @@ def progress_part(id: str) -> Response:
 @blueprint.post("/<id>/cancel")
 def cancel_from_page(id: str) -> Response:
     """Cancels the job, and leads back to its page."""
-    current_services().jobs.cancel(id, g.scope)
-    return to(f"/ui/jobs/{id}")
+    return _done_to(id, current_services().jobs.cancel)
 
 
 @blueprint.post("/<id>/retry")
 def retry_from_page(id: str) -> Response:
     """Resumes the job, and leads back to its page."""
-    current_services().jobs.retry(id, g.scope)
-    return to(f"/ui/jobs/{id}")
+    return _done_to(id, current_services().jobs.retry)
 
 
 @blueprint.post("/<id>/repair")
@@ -105,6 +103,16 @@ def delete_from_page(id: str) -> Response:
     """Deletes the job and its files, and leads to the list of jobs."""
     current_services().jobs.delete(id, g.scope)
     return to("/ui/jobs")
+
+
+def _done_to(id: str, act_on: Callable[[str, str | None], Job]) -> Response:
+    """Acts on the job, and leads back to its page. If its state does not allow it any more, the page says so."""
+    try:
+        act_on(id, g.scope)
+    except WrongState as error:
+        refused = problem_of(error)
+        return _job_page(own_job(id), refused["status"], problem=refused)
+    return to(f"/ui/jobs/{id}")
 
 
 def _typed_cells(reader: CorrectionReader) -> Mapping[int, Correction]:

@@ -1,6 +1,8 @@
 // The pages work without this script. It adds the check before a file is sent, the progress of an upload, pages that
 // follow a running job, and the API key, which stays in this tab.
 
+import { isReadable, sendFile } from "./upload.js";
+
 const CHECKED_BYTES = 1024 * 1024;
 const prefix = document.body.dataset.prefix;
 const byId = (id) => document.getElementById(id);
@@ -45,6 +47,40 @@ function markLost(isLost) {
   byId("lost").hidden = !isLost;
 }
 
+// Shows the page of a link or a form, and says so if the service cannot be reached: what was typed stays.
+function go(url, options) {
+  return show(url, options).catch(() => {
+    markLost(true);
+    delete document.activeElement?.form?.dataset.sent;
+  });
+}
+
+// Says what became of a file although another page is shown by now.
+function notify(text, href) {
+  const link = Object.assign(document.createElement("a"), { href, textContent: text });
+  byId("news").replaceChildren(href ? link : text);
+  byId("news").hidden = false;
+}
+
+// Asks for another API key in place, so that a file that is chosen stays chosen.
+async function askKey(andThen) {
+  const page = new DOMParser().parseFromString(await (await fetch(`${prefix}/`, { headers: headers() })).text(), "text/html");
+  const form = page.querySelector("#key-form");
+  if (!form) return andThen();
+  const box = document.createElement("section");
+  box.className = "problem";
+  box.setAttribute("role", "alert");
+  box.append(...page.querySelectorAll("main h1 + p"), form);
+  byId("main").querySelector(".problem:has(#key-form)")?.remove();
+  byId("main").prepend(box);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    sessionStorage.setItem("rowcast-key", byId("key").value.trim());
+    box.remove();
+    andThen();
+  });
+}
+
 async function refresh() {
   const focused = document.activeElement?.id;
   const unfolded = [...document.querySelectorAll("details[id][open]")].map(({ id }) => id);
@@ -57,6 +93,8 @@ async function refresh() {
 
 let chosen = null;
 let uploadKey = "";
+let uploadOptions = "";
+let uploads = 0;
 
 const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
@@ -76,11 +114,17 @@ async function check() {
     });
     const found = await response.text();
     if (turn !== checks || !byId("check")) return; // another file or option was chosen in the meantime
+    if (response.status === 401) {
+      byId("check").textContent = "";
+      await askKey(check);
+      return;
+    }
     if (found.includes("<html")) throw new Error("not a part of the page");
     byId("check").innerHTML = found;
   } catch {
     if (turn !== checks || !byId("check")) return;
-    byId("check").textContent = "The file could not be checked: the service cannot be reached, or refused. Try again.";
+    const fault = (await isReadable(part)) ? "the service cannot be reached, or refused. Try again." : UNREADABLE;
+    byId("check").textContent = `The file could not be checked: ${fault}`;
     return;
   }
   for (const button of byId("check").querySelectorAll("button[data-option]")) {
@@ -90,6 +134,8 @@ async function check() {
     });
   }
 }
+
+const UNREADABLE = "it cannot be read. Was it changed or removed since it was chosen, or is it a folder? Choose it again.";
 
 function options(form) {
   return [...new FormData(form)].filter(([name]) => name !== "file");
@@ -101,7 +147,9 @@ async function send(event) {
   event.preventDefault();
   const form = event.target;
   chosen ??= byId("file").files[0];
-  uploadKey ||= newKey();
+  const query = new URLSearchParams(options(form));
+  if (`${query}` !== uploadOptions) uploadKey = newKey(); // another request
+  uploadOptions = `${query}`;
   const [file, button] = [chosen, form.querySelector("button:not([type])")];
   const started = performance.now();
   const tell = (text) => {
@@ -116,13 +164,20 @@ async function send(event) {
   byId("upload").hidden = false;
   button.disabled = true; // a second click would send the file again
   tell(`Sending ${file.name} …`);
-  const query = new URLSearchParams(options(form));
-  const { sendFile } = await import("./upload.js");
+  uploads += 1;
   const { status, text } = await sendFile(file, prefix, query, headers({ "Idempotency-Key": uploadKey }), onProgress, tell);
+  uploads -= 1;
   button.disabled = false;
   if (status === 0) {
-    tell("The connection broke. Look at the list of jobs before you send the file again.");
+    const fault = "The connection broke. Press Predict again: the file is not scored twice.";
+    const said = (await isReadable(file)) ? fault : `The file was not sent: ${UNREADABLE}`;
+    if (form.isConnected) tell(said);
+    else notify(`${file.name}: ${said}`);
     return;
+  }
+  if (status === 401 && form.isConnected) {
+    byId("upload").hidden = true;
+    return askKey(() => form.requestSubmit());
   }
   let answer = { title: "Not taken", detail: `The service answered with status ${status}.` };
   try {
@@ -130,8 +185,13 @@ async function send(event) {
   } catch {
     // a proxy's page
   }
+  if (!form.isConnected) {
+    if (status < 300) notify(`${file.name} is sent: see its job`, `${prefix}/ui/jobs/${answer.id}`);
+    else notify(`${file.name}: ${answer.detail}`);
+    return;
+  }
   if (status < 300) {
-    show(`${prefix}/ui/jobs/${answer.id}`);
+    go(`${prefix}/ui/jobs/${answer.id}`);
     return;
   }
   byId("upload").hidden = true;
@@ -251,9 +311,15 @@ function begin() {
     stopFollowing = () => clearInterval(timer);
   }
   chosen = null;
+  uploadKey = uploadOptions = "";
   const form = byId("file-form");
   form?.addEventListener("submit", send);
-  byId("file")?.addEventListener("change", ({ target }) => target.files[0] && choose(target.files[0]));
+  byId("file")?.addEventListener("change", ({ target }) => {
+    if (target.files[0]) return choose(target.files[0]);
+    chosen = null; // the choice was taken back
+    checks += 1;
+    byId("check").replaceChildren();
+  });
   form?.addEventListener("change", ({ target }) => target.id !== "file" && check());
   if (byId("key-form") && sessionStorage.getItem("rowcast-key") && !keyWasTried) {
     keyWasTried = true; // the page was loaded anew, and browsers do not send the key by themselves
@@ -272,11 +338,16 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   if (form.dataset.confirm && !confirm(form.dataset.confirm)) {
     event.preventDefault();
+  } else if (form.dataset.sent) {
+    event.preventDefault(); // the second of two quick clicks
   } else if (sessionStorage.getItem("rowcast-key")) {
     event.preventDefault();
     const address = form.getAttribute("action"); // not form.action, as a field may have that name
-    if (form.getAttribute("method") === "get") show(`${address}?${new URLSearchParams(new FormData(form))}`);
-    else show(address, { method: "POST", body: new FormData(form) });
+    form.dataset.sent = "yes";
+    if (form.getAttribute("method") === "get") go(`${address}?${new URLSearchParams(new FormData(form))}`);
+    else go(address, { method: "POST", body: new FormData(form) });
+  } else {
+    form.dataset.sent = "yes";
   }
 });
 
@@ -286,11 +357,17 @@ document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey || link.getAttribute("href").startsWith("#")) return;
   if (link.pathname.startsWith(`${prefix}/docs`)) return; // the documentation needs no key
   event.preventDefault();
-  if (link.hasAttribute("download")) download(link);
-  else show(link.href);
+  if (link.hasAttribute("download")) download(link).catch(() => markLost(true));
+  else go(link.href);
 });
 
-addEventListener("popstate", () => refresh());
+addEventListener("popstate", () => refresh().catch(() => markLost(true)));
+addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent; // the page came back from the browser's memory
+});
+addEventListener("beforeunload", (event) => {
+  if (uploads) event.preventDefault(); // the browser asks whether to leave
+});
 for (const type of ["dragenter", "dragover"]) {
   addEventListener(type, (event) => {
     if (!byId("file") || !event.dataTransfer?.types.includes("Files")) return;

@@ -6,6 +6,16 @@ const RETRY_SECONDS = 2;
 const PATIENCE_SECONDS = 600; // without a connection
 const OTHER_TRY = [400, 409, 429]; // statuses after which the file may go on: a body cut short, a wrong offset, a limit
 
+// A file that was changed or removed since it was chosen cannot be read any more.
+export async function isReadable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 // Returns status and text of the last response; the status is 0 if the connection broke.
 export function sendFile(file, prefix, query, headers, onProgress, tell) {
   const named = `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`;
@@ -36,7 +46,7 @@ async function sendResumable(file, url, headers, about, onProgress, tell) {
     const last = { ...piece, "Upload-Complete": "?1" };
     const sent = await sendBody("PATCH", upload, last, file.slice(offset), (more) => onProgress(offset + more));
     const isOver = sent.status >= 200 && sent.status < 500 && !OTHER_TRY.includes(sent.status);
-    if (isOver || patience <= 0) return sent;
+    if (isOver || patience <= 0 || (sent.status === 0 && !(await isReadable(file)))) return sent;
     tell("The connection broke. Trying to go on …");
     await new Promise((resolve) => setTimeout(resolve, RETRY_SECONDS * 1000));
     patience -= RETRY_SECONDS;
