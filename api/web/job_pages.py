@@ -34,6 +34,9 @@ blueprint = Blueprint("job_pages", __name__, url_prefix="/ui/jobs")
 _CHUNKS_SHOWN = 25
 """Chunks in the table of a job's page. The others are on further pages of that table."""
 
+_LEAST_PAUSE_MS = 1000
+"""Shortest time after which a page fetches the chunks again. It grows with their number, as does the cost."""
+
 
 @blueprint.get("")
 def list_page() -> Response:
@@ -144,5 +147,6 @@ def _progress(job: Job) -> dict[str, Any]:
     if not job.is_single and (columns := strip(read_groups(redis, job, MOST_COLUMNS))):
         shown |= {"strip": columns, "chunks": read_chunks(redis, job, first, _CHUNKS_SHOWN)}
         shown |= {"first_chunk": first, "chunk_rows": _CHUNKS_SHOWN, "has_chunks_open": bool(given)}
+        shown["pause_ms"] = max(_LEAST_PAUSE_MS, job.chunks_total // 2)
         shown["live"] = f"{prefix()}/ui/jobs/{job.id}/progress?chunks={first}"
     return shown

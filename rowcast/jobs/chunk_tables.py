@@ -1,7 +1,7 @@
 """The three tables that a batch has in Redis, with some bytes for each chunk: the plan, the parts, and the history."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 _PLAN_ENTRY = struct.Struct("<QII")
@@ -92,6 +92,24 @@ def unpack_parts(table: bytes, count: int) -> Iterator[PartEntry]:
     length = count * PART_ENTRY_BYTES
     for entry in _PART_ENTRY.iter_unpack(table[:length].ljust(length, b"\0")):
         yield PartEntry(*entry)
+
+
+def part_counts(table: bytes, count: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Returns the rows and the bad rows of the first `count` parts; both are 0 for a part that is not stored.
+
+    It is many times faster than `unpack_parts`.
+    """
+    words = PART_ENTRY_BYTES // 4
+    length = count * PART_ENTRY_BYTES
+    numbers = struct.unpack(f"<{count * words}I", table[:length].ljust(length, b"\0"))
+    return numbers[4::words], numbers[5::words]
+
+
+def attempt_counts(table: bytes, count: int) -> Sequence[int]:
+    """Returns the attempts of the first `count` chunks, as fast."""
+    words = HISTORY_ENTRY_BYTES // 2
+    length = count * HISTORY_ENTRY_BYTES
+    return struct.unpack(f"<{count * words}H", table[:length].ljust(length, b"\0"))[::words]
 
 
 def unpack_history(table: bytes, count: int) -> Iterator[HistoryEntry]:

@@ -244,17 +244,17 @@ async function follow(url) {
   setTimeout(again, 2000);
 }
 
-// The chunks and the log may change with every event, and are fetched at most once a second.
+// The chunks and the log may change with every event. They are fetched at most once a second, and less often for a
+// large job, of which the service reads more.
 
-const LIVE_MS = 1000;
 let lastLive = 0;
 let nextLive = null;
 
 async function live(signal) {
-  const address = byId("chunk-progress")?.dataset.live;
+  const { live: address, pause } = byId("chunk-progress")?.dataset ?? {};
   if (!address || signal.aborted) return;
   clearTimeout(nextLive);
-  const wait = lastLive + LIVE_MS - performance.now();
+  const wait = lastLive + Number(pause) - performance.now();
   if (wait > 0) {
     nextLive = setTimeout(() => live(signal), wait);
     return;
