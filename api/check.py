@@ -12,7 +12,7 @@ from api.error_responses import problem
 from api.input.content_sniffing import Unpacked
 from api.input.request_input import FileInput
 from api.output.early_response import close_after
-from api.output.labels import label_reader
+from api.output.labels import prediction_reader
 from api.output.responses import wait_for_end
 from api.output.result_parts import PATIENCE_SECONDS, Parts
 from api.services import Services
@@ -37,7 +37,7 @@ from rowcast.jobs.job import Job
 from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.request import Request
 from rowcast.jobs.states import Status
-from rowcast.models.model_manifest import Manifest
+from rowcast.models.model_set import ModelSet
 
 SCORE_SECONDS = 10.0
 """How long a check waits for a worker."""
@@ -102,10 +102,11 @@ def _expected_rows(sample: FileSample, length_bytes: int | None) -> int | None:
 
 def _expected_seconds(services: Services, request: Request, row_count: int | None) -> float | None:
     """Returns how long the newest larger job of the same model version would have taken for as many rows."""
-    taken = JobFilter(Status.SUCCEEDED, str(request.model))
+    taken = JobFilter(Status.SUCCEEDED)
+    known_as = request.models.reference
     jobs, _ = services.jobs.page(_LOOKED_AT, owner=g.scope)  # without the filter, as it could read thousands of records
     for job in filter(taken.matches, jobs):
-        if job.rows_total >= _TELLING_ROWS and job.started_ms and job.finished_ms:
+        if job.spec.known_as == known_as and job.rows_total >= _TELLING_ROWS and job.started_ms and job.finished_ms:
             seconds = (job.finished_ms - job.created_ms) / 1000
             return None if row_count is None else round(row_count * seconds / job.rows_total, 1)
     return None
@@ -130,7 +131,7 @@ def _score(services: Services, request: Request, sample: FileSample) -> ScoredSa
     content = (sample.header.line if sample.header else b"") + sample.data
     try:
         with _hidden_job(services, hidden, content) as job:
-            return _read(services, request.manifest, job, sample.delimiter)
+            return _read(services, request.models, job, sample.delimiter)
     except QueueFull as error:
         return _not_scored(error.detail)
     except (Gone, NotFound):
@@ -157,7 +158,7 @@ def _not_scored(why: str) -> ScoredSample:
     return ScoredSample([], [], 0, warnings=(warning,))
 
 
-def _read(services: Services, manifest: Manifest, job: Job, delimiter: str) -> ScoredSample:
+def _read(services: Services, models: ModelSet, job: Job, delimiter: str) -> ScoredSample:
     if not job.status.is_terminal:
         online = services.workers.count()
         return _not_scored(f"no worker did so within {SCORE_SECONDS:g} s" if online else "no worker is online")
@@ -171,12 +172,9 @@ def _read(services: Services, manifest: Manifest, job: Job, delimiter: str) -> S
             faults += parts.errors(number, PATIENCE_SECONDS) if part.error_bytes else b""
     bad_rows = _bad_rows(faults)
     bad = {row["row"] for row in bad_rows}
-    read = label_reader(manifest)
+    read = prediction_reader(models)
     good = [(row, cells) for row, cells in enumerate(rows(predictions, delimiter), start=1) if row not in bad]
-    sample: list[SampleRow] = [
-        {"row": row, "prediction": read(cells[0]) if manifest.outputs is None else list(map(read, cells))}
-        for row, cells in good[:SHOWN_ROWS]
-    ]
+    sample: list[SampleRow] = [{"row": row, "prediction": read(cells)} for row, cells in good[:SHOWN_ROWS]]
     return ScoredSample(
         sample, bad_rows[:SHOWN_FAULTS], len(bad_rows), job.error, unfit=frozenset(row["column"] for row in bad_rows)
     )

@@ -15,6 +15,7 @@ from api.webhooks.webhook_guard import WebhookGuard
 from rowcast.api_keys import KeyRing
 from rowcast.jobs.actions.jobs import Jobs
 from rowcast.jobs.actions.resume_upload import ResumableJobs
+from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import RedisClient, connect
@@ -23,6 +24,7 @@ from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.models.default_model import DefaultModel
+from rowcast.models.model_set import ModelSet
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -48,6 +50,20 @@ class Services:
     open_uploads: OpenUploads
     scripts: Scripts
     webhook_guard: WebhookGuard
+
+    def models(self, text: str | None) -> ModelSet:
+        """Returns the models that the option `model` names; None means the default model.
+
+        Raises:
+            Those of `ModelSet.resolve`, `Registry.resolve` and `DefaultModel.resolve`.
+        """
+        if text is None:
+            return ModelSet((self.default_model.resolve(),))
+        return ModelSet.resolve(text, self.registry.resolve)
+
+    def models_of(self, job: Job) -> ModelSet:
+        """Returns the models that a job is pinned to. Raises as `Registry.manifest`."""
+        return ModelSet(tuple(self.registry.manifest(one.name, one.version) for one in job.spec.models))
 
 
 def build(settings: Settings) -> Services:

@@ -18,7 +18,7 @@ from rowcast.jobs.records.leases import ChunkLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.repair.bad_rows import bad_numbers
 from rowcast.scoring.predict import Predict, SearchAborted
-from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
+from rowcast.scoring.score_chunk import ChunkSpec, Part, score_each, unscored
 from worker.isolation.child import is_suspect
 from worker.resources import Resources
 
@@ -36,7 +36,7 @@ class ChunkTask:
         log = resources.log.bind(
             job=lease.id, chunk=lease.chunk, attempt=lease.attempt, request_id=lease.spec.request_id
         )
-        longest_seconds = resources.isolated.longest_seconds if is_suspect(lease) else None
+        longest_seconds = resources.isolated.longest_seconds * len(lease.spec.models) if is_suspect(lease) else None
         with resources.watchdog.holding([lease], longest_seconds):
             try:
                 self._score_and_commit(lease, log)
@@ -76,13 +76,14 @@ class ChunkTask:
 
     def _scored(self, lease: ChunkLease) -> Part:
         spec = lease.spec
-        model = self._resources.models.get(spec.model.name, spec.model.version)
+        models = [self._resources.models.get(one.name, one.version) for one in spec.models]
         data = self._input(lease)
         chunk = ChunkSpec(spec.input.columns if spec.input else (), spec.line_end.encode(), spec.options)
         if not lease.planned.rows:
-            return unscored(data, model, chunk)
+            return unscored(data, models, chunk)
         predict = self._resources.isolated.predict_good if is_suspect(lease) else self._predict
-        part = score(data, lease.planned.first_row, model, chunk, predict, summarized=self._rows_to_count(lease))
+        first_row, counted = lease.planned.first_row, self._rows_to_count(lease)
+        part = score_each(data, first_row, models, chunk, predict, summarized=counted)
         if part.rows != lease.planned.rows:
             raise RuntimeError(f"the plan says {lease.planned.rows} rows, scoring found {part.rows}")
         return part

@@ -8,7 +8,7 @@ from rowcast.errors import BadRow, ModelRefused, NotFound, ScoringFailed, Unavai
 from rowcast.jobs.records.leases import RowLease, RowOutcome
 from rowcast.jobs.records.policy import STRIKES_OF_ERROR
 from rowcast.scoring.predict import Predict, Wanted, predict_good
-from rowcast.scoring.score_rows import predict_rows
+from rowcast.scoring.score_rows import predict_rows_of_each
 from worker.isolation.child import is_suspect
 from worker.resources import Resources
 
@@ -20,14 +20,15 @@ class RowTask:
         self._resources = resources
 
     def predict(self, model: str, leases: Sequence[RowLease]) -> bool:
-        """Predicts and commits rows of the model `NAME@VERSION`.
+        """Predicts and commits rows of the model `NAME@VERSION`, or of two with a comma.
 
         Returns whether to go on with other rows; if not, Redis, the store or the registry failed.
         """
         resources = self._resources
         log = resources.log.bind(model=model, jobs=[lease.id for lease in leases])
         isolated = resources.isolated if is_suspect(leases[0]) else None
-        with resources.watchdog.holding(leases, isolated.longest_seconds if isolated else None):
+        longest_seconds = isolated.longest_seconds * len(model.split(",")) if isolated else None
+        with resources.watchdog.holding(leases, longest_seconds):
             try:
                 self._predict_and_commit(model, leases, isolated.predict_good if isolated else predict_good, log)
             except Unavailable as error:
@@ -47,14 +48,14 @@ class RowTask:
         log.info("rows_predicted", rows=counted, seconds=round(time.perf_counter() - started, 6))
 
     def _outcomes(self, model: str, leases: Sequence[RowLease], predict: Predict) -> list[RowOutcome]:
-        name, _, version = model.rpartition("@")
+        named = [one.rpartition("@") for one in model.split(",")]
         try:
-            loaded = self._resources.models.get(name, version)
+            models = [self._resources.models.get(name, version) for name, _, version in named]
         except (ModelRefused, NotFound) as error:
             problem = ModelRefused(error.detail).recorded()
             return [RowOutcome(lease, "failed", problem) for lease in leases]
         wanted = Wanted(any(lease.probabilities for lease in leases), any(lease.scores for lease in leases))
-        results = predict_rows(loaded, [lease.values for lease in leases], wanted, predict)
+        results = predict_rows_of_each(models, [lease.values for lease in leases], wanted, predict)
         return [_outcome(lease, result) for lease, result in zip(leases, results, strict=True)]
 
 

@@ -195,11 +195,11 @@ def _ndjson(job: Job) -> Response:
     services = current_services()
     parts = Parts(services, job.id, job.chunks_total, job.revisions)
     parts.require_whole(job.chunks_done)
-    manifest = services.registry.manifest(job.spec.model.name, job.spec.model.version)
+    models = services.models_of(job)
     stored = takewhile(lambda number: parts.stored[number].is_stored, range(len(parts.stored)))
     scored = (number for number in stored if parts.stored[number].rows)  # without the blank rows at the end
     read = (parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS) for number in scored)
-    lines = ndjson.ndjson(read, job, manifest)
+    lines = ndjson.ndjson(read, job, models)
     first = next(lines, b"")  # if the store is unavailable, respond with 503 now instead of a broken 200 later
     lines = chain([first], lines)
     response = Response(lines, content_type=ndjson.MEDIA_TYPE, headers=UNBUFFERED)

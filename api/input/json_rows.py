@@ -9,8 +9,9 @@ from flask import request
 from api.input.request_body import read_whole
 from rowcast.csv.write import csv_row
 from rowcast.errors import BodyShape, NotJson, RowValues, TooLarge, UnsupportedType
-from rowcast.models.model_manifest import Manifest
-from rowcast.models.row_values import csv_value, row_values
+from rowcast.models.model_manifest import Kind
+from rowcast.models.model_set import ModelSet
+from rowcast.models.row_values import csv_value, values_of_each
 from rowcast.models.valid_names import shown
 from rowcast.settings import Settings
 
@@ -49,37 +50,56 @@ def read_json(settings: Settings) -> Any:
     return parse(read_whole(settings))
 
 
-def instances_csv(instances: Any, manifest: Manifest) -> bytes:
-    """Returns the rows of `instances` as CSV: the model's features, then the other columns of the first object.
+def instances_csv(instances: Any, models: ModelSet) -> bytes:
+    """Returns the rows of `instances` as CSV: the models' features, then the other columns of the first object.
 
     Raises:
-        BodyShape: `instances` is not a list of rows. RowValues: a row does not fit the model.
+        BodyShape: `instances` is not a list of rows. RowValues: a row does not fit a model.
     """
     if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
         raise BodyShape.at("instances", f"must be a list of 1 to {MAX_INSTANCES} rows")
-    known = set(manifest.feature_names)
+    known = set(models.feature_names)
     first = next((row for row in instances if isinstance(row, Mapping)), {})
     carried = [name for name in first if name not in known]
-    lines = [csv_row([*manifest.feature_names, *carried])]
+    lines = [csv_row([*models.feature_names, *carried])]
     for index, row in enumerate(instances):
-        features, others = _features_and_others(row, manifest, known)
+        features, others = _features_and_others(row, models, known)
         for name in others:
             if name not in first:
                 raise RowValues.at(
                     f"instances[{index}].{name}", "is unknown: neither the model nor the first object has this column"
                 )
-        values = row_values(features, manifest, f"instances[{index}]")
-        cells = [csv_value(value, feature) for value, feature in zip(values, manifest.features, strict=True)]
+        cells = _cells(features, models, f"instances[{index}]")
         lines.append(csv_row([*cells, *(others.get(name) for name in carried)]))
     return b"".join(lines)
 
 
-def _features_and_others(row: Any, manifest: Manifest, known: set[str]) -> tuple[Any, Mapping[str, Any]]:
+def _cells(features: Any, models: ModelSet, where: str) -> list[Any]:
+    """Returns the cells of a row, in the order of `models.feature_names`.
+
+    Raises:
+        RowValues: the row does not fit a model, or no cell means to both models what the value means to each.
+    """
+    cells: dict[str, Any] = {}
+    kinds: dict[str, Kind] = {}
+    for manifest, values in zip(models.manifests, values_of_each(features, models, where), strict=True):
+        for feature, value in zip(manifest.features, values, strict=True):
+            name, cell = feature.name, csv_value(value, feature)
+            if {feature.kind, kinds.setdefault(name, feature.kind)} == {"integer", "number"} and cell is not None:
+                cells[name] = cell = int(cell) if cells[name] == int(cell) else cell  # both read 3.0 as they read 3
+            known = cells.setdefault(name, cell)
+            if (type(known), known) != (type(cell), cell):
+                both = f"{known!r} for {models.labels[0]} and {cell!r} for {models.labels[1]}"
+                raise RowValues.at(f"{where}.{name}", f"would be the cell {both}; send a job to each model")
+    return list(cells.values())
+
+
+def _features_and_others(row: Any, models: ModelSet, known: set[str]) -> tuple[Any, Mapping[str, Any]]:
     """Returns a row's features and its other columns.
 
     If a feature is missing, all columns count as features, so that the error can suggest a misspelt name.
     """
-    if not isinstance(row, Mapping) or not all(name in row for name in manifest.required_names):
+    if not isinstance(row, Mapping) or not all(name in row for name in models.required_names):
         return row, {}
     return {name: row[name] for name in row if name in known}, {name: row[name] for name in row if name not in known}
 

@@ -22,6 +22,7 @@ from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.resumable_uploads import Hold
 from rowcast.jobs.states import UploadState
 from rowcast.models.model_manifest import Manifest
+from rowcast.models.model_set import ModelSet
 from rowcast.settings import Settings
 
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -51,9 +52,9 @@ class _OpenUpload:
 class OpenUploads:
     """The uploads at hand. What is not at hand is read from the store."""
 
-    def __init__(self, jobs: ResumableJobs, manifest_of: Callable[[str], Manifest], settings: Settings) -> None:
-        """`manifest_of` returns the manifest of `NAME@VERSION`."""
-        self._jobs, self._manifest_of, self._settings = jobs, manifest_of, settings
+    def __init__(self, jobs: ResumableJobs, resolve: Callable[[str], Manifest], settings: Settings) -> None:
+        """`resolve` returns the manifest of `NAME@VERSION`."""
+        self._jobs, self._resolve, self._settings = jobs, resolve, settings
         self._uploads: OrderedDict[str, _OpenUpload] = OrderedDict()
 
     @contextmanager
@@ -147,7 +148,8 @@ class OpenUploads:
 
         def receive(raw: Iterator[bytes]) -> NewJob:
             file = gunzip(raw, max_bytes) if request.is_gzip else raw
-            return self._jobs.receive(upload, self._manifest_of(request.model), Unpacked(file, max_bytes))
+            models = ModelSet.resolve(request.model, self._resolve)
+            return self._jobs.receive(upload, models, Unpacked(file, max_bytes))
 
         return ChunkCutter(receive, lambda start: self._jobs.stored(upload.id, start), upload.offset)
 

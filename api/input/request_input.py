@@ -24,7 +24,8 @@ from rowcast.jobs.options import Options
 from rowcast.jobs.request import Request
 from rowcast.models.cells import boolean, number, whole_number
 from rowcast.models.model_manifest import Feature
-from rowcast.models.row_values import row_values
+from rowcast.models.model_set import ModelSet
+from rowcast.models.row_values import values_of_each
 
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
 """Values of CSV options that requests with JSON rows may have, because they change nothing."""
@@ -37,7 +38,10 @@ _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
 @dataclass(frozen=True)
 class RowInput:
-    """One row, whose values have been checked and are in the order of the model's features."""
+    """One row, whose values have been checked and are in the order of the model's features.
+
+    If two models predict, `values` has a list for each.
+    """
 
     request: Request
     values: list[Any]
@@ -92,9 +96,16 @@ def typed_row(services: Services, model: str, texts: Mapping[str, str]) -> RowIn
         RowValues: a text is not what its feature takes. The others are those of finding the model.
     """
     job_request = _request(services, Options(model=model or None))
-    features = {feature.name: feature for feature in job_request.manifest.features}
+    models = job_request.models
+    features = {feature.name: feature for manifest in reversed(models.manifests) for feature in manifest.features}
     values = {name: _typed(text, features[name]) if name in features else text for name, text in texts.items()}
-    return RowInput(job_request, row_values(values, job_request.manifest))
+    return RowInput(job_request, _row(values, models))
+
+
+def _row(features: Any, models: ModelSet) -> list[Any]:
+    """Returns the values of a row: in the order of the model's features, or of two models a list for each."""
+    values = values_of_each(features, models)
+    return values if models.is_pair else values[0]
 
 
 def _typed(text: str, feature: Feature) -> float | str | bool | None:
@@ -124,12 +135,12 @@ def _json(services: Services) -> RowInput | FileInput:
             raise OptionUnsuitable.at("reuse", "is only for files")
         if query_follow():
             raise OptionUnsuitable.at("follow", "is only for files; for one row use `wait`")
-        return RowInput(job_request, row_values(body["features"], job_request.manifest))
+        return RowInput(job_request, _row(body["features"], job_request.models))
     _refuse_dialect(job_request.options)
     if "features" in body:
-        row_values(body["features"], job_request.manifest)
+        values_of_each(body["features"], job_request.models)
     instances = [body["features"]] if "features" in body else body["instances"]
-    return FileInput(job_request, [instances_csv(instances, job_request.manifest)], True, is_dry_run)
+    return FileInput(job_request, [instances_csv(instances, job_request.models)], True, is_dry_run)
 
 
 def _ndjson(services: Services) -> FileInput:
@@ -174,18 +185,33 @@ def _request(services: Services, options: Options, filename: str | None = None) 
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise OptionValue.at("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
-    manifest = services.default_model.resolve() if options.model is None else services.registry.resolve(options.model)
+    models = services.models(options.model)
     if options.reuse and query_follow():
         raise OptionUnsuitable.at("reuse", "cannot be combined with follow")
     if options.webhook is not None:
         if options.reuse:
             raise OptionUnsuitable.at("webhook", "cannot be combined with reuse: the earlier job has its own, or none")
         services.webhook_guard.require_allowed(options.webhook)
-    if options.probabilities and not manifest.probabilities:
-        raise OptionUnsuitable.at("probabilities", f"{manifest.name}@{manifest.version} does not return probabilities")
-    if options.scores and manifest.scores is None:
-        raise OptionUnsuitable.at("scores", f"{manifest.name}@{manifest.version} has no `decision_function`")
-    return Request(manifest, options, g.owner, g.request_id, key, filename)
+    _require_suitable(options, models)
+    return Request(models.first, options, g.owner, g.request_id, key, filename, second=models.second)
+
+
+def _require_suitable(options: Options, models: ModelSet) -> None:
+    """Checks that every model can do what the options ask for.
+
+    Raises:
+        OptionUnsuitable: one cannot.
+    """
+    for manifest in models.manifests:
+        if options.probabilities and not manifest.probabilities:
+            raise OptionUnsuitable.at("probabilities", f"{manifest.reference} does not return probabilities")
+        if options.scores and manifest.scores is None:
+            raise OptionUnsuitable.at("scores", f"{manifest.reference} has no `decision_function`")
+    if not options.header and not models.has_one_order:
+        both = " and ".join(models.references)
+        raise OptionUnsuitable.at(
+            "header", f"cannot be false, as {both} take different features; send the file with its header line"
+        )
 
 
 def _refuse_dialect(options: Options) -> None:

@@ -22,7 +22,7 @@ def log_submitted(submitted: Submitted) -> None:
         "job_accepted",
         job=submitted.id,
         kind=new.spec.kind,
-        model=str(new.spec.model),
+        model=new.spec.known_as,
         rows=new.rows,
         replayed=submitted.replayed,
     )

@@ -1,10 +1,12 @@
 """The values of cells of predictions, with their types: a class, a number or text."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rowcast.csv.write import label_text
+from rowcast.jobs.check.answer import OnePrediction
 from rowcast.models.model_manifest import Label, Manifest
+from rowcast.models.model_set import ModelSet
 
 Read = Callable[[str], Label | None]
 
@@ -19,6 +21,27 @@ def label_reader(manifest: Manifest) -> Read:
         return _number
     classes = {label_text(label): label for label in manifest.classes or []}
     return lambda text: classes[text] if text in classes else _canonical(text)
+
+
+def prediction_reader(
+    models: ModelSet,
+) -> Callable[[Sequence[str]], OnePrediction | dict[str, OnePrediction]]:
+    """Returns the function that reads the predictions of a row, given its added cells.
+
+    It returns what `label_reader` does, a list for several outputs, or for two models an object with an entry for each.
+    """
+    readers = [(manifest.outputs, label_reader(manifest)) for manifest in models.manifests]
+
+    def read(cells: Sequence[str]) -> OnePrediction | dict[str, OnePrediction]:
+        found: list[OnePrediction] = []
+        start = 0
+        for outputs, read_label in readers:
+            own = cells[start : start + (1 if outputs is None else len(outputs))]
+            found.append(read_label(own[0]) if outputs is None else list(map(read_label, own)))
+            start += len(own)
+        return dict(zip(models.labels, found, strict=True)) if models.is_pair else found[0]
+
+    return read
 
 
 def _number(text: str) -> Label | None:

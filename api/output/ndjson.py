@@ -16,6 +16,7 @@ from rowcast.csv.rows import rows, whole_rows
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Manifest
+from rowcast.models.model_set import ModelSet
 
 MEDIA_TYPE = "application/x-ndjson"
 
@@ -29,14 +30,16 @@ Writer = Callable[[str], str]
 """Writes a cell as JSON."""
 
 
-def ndjson(parts: Iterable[Iterable[bytes]], job: Job, manifest: Manifest) -> Iterator[bytes]:
+def ndjson(parts: Iterable[Iterable[bytes]], job: Job, models: ModelSet) -> Iterator[bytes]:
     """Yields the lines of a result. `parts` are those of the result, each in blocks, without the header line."""
     options = job.spec.options
     columns = job.spec.kept_columns
-    added = options.added_columns(manifest)
-    writers = [*_input_writers(columns, manifest, options), *_added_writers(added, manifest)]
+    added = options.added_columns(models)
+    writers = _input_writers(columns, models, options)
+    for manifest in models.manifests:
+        writers += _added_writers(len(options.columns_of(manifest)), manifest)
     if options.has_error_column:
-        writers[-1] = _text_or_null
+        writers.append(_text_or_null)
     names = [json.dumps(name, ensure_ascii=False) for name in (*columns, *added)]
     rows_at_a_time = max(1, _CELLS // len(names))
     for part in parts:
@@ -59,20 +62,28 @@ def _fitted(row: list[str], columns: int, added: int) -> list[str]:
     return [*kept, *[""] * (columns - len(kept) + added)]
 
 
-def _input_writers(columns: Sequence[str], manifest: Manifest, options: Options) -> list[Writer]:
-    numbers = {feature.name for feature in manifest.features if feature.kind in ("number", "integer")}
-    missing = manifest.na_texts(options.na_values)
+def _input_writers(columns: Sequence[str], models: ModelSet, options: Options) -> list[Writer]:
+    """Returns the writer of each column. If two models read a column, the first one says what it is."""
+    writers: dict[str, Writer] = {}
+    for manifest in models.manifests:
+        number = _number_writer(manifest.na_texts(options.na_values), options.decimal)
+        for feature in manifest.features:
+            writers.setdefault(feature.name, number if feature.kind in ("number", "integer") else _text)
+    return [writers.get(name, _text) for name in columns]
 
+
+def _number_writer(missing: frozenset[str], decimal: str) -> Writer:
     def number_or_text(cell: str) -> str:
         if not cell or cell in missing:
             return "null"
-        number = cell.replace(options.decimal, ".")
+        number = cell.replace(decimal, ".")
         return number if _NUMBER.fullmatch(number) else _text(cell)
 
-    return [number_or_text if name in numbers else _text for name in columns]
+    return number_or_text
 
 
-def _added_writers(added: Sequence[str], manifest: Manifest) -> list[Writer]:
+def _added_writers(columns: int, manifest: Manifest) -> list[Writer]:
+    """Returns the writers of one model's `columns` added columns."""
     predictions = len(manifest.outputs) if manifest.outputs is not None else 1
     read = label_reader(manifest)
 
@@ -80,7 +91,7 @@ def _added_writers(added: Sequence[str], manifest: Manifest) -> list[Writer]:
         return json.dumps(read(cell) if cell else None, ensure_ascii=False)
 
     writers: list[Writer] = [label] * predictions
-    return writers + [_number] * (len(added) - predictions)
+    return writers + [_number] * (columns - predictions)
 
 
 def _text(cell: str) -> str:

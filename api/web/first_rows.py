@@ -35,8 +35,7 @@ def first_rows(services: Services, job: Job) -> FirstRows:
     except (FileNotFoundError, Restoring, ResultLost):
         return FirstRows()
     options = job.spec.options
-    manifest = services.registry.manifest(job.spec.model.name, job.spec.model.version)
-    added = options.added_columns(manifest)
+    added = options.added_columns(services.models_of(job))
     kept = job.spec.kept_columns
     columns, found = [*kept, *added], _table(data, options.delimiter, is_cut=parts.stored[0].part_bytes > _READ_BYTES)
     if len(kept) > _SHOWN_COLUMNS:

@@ -1,7 +1,7 @@
 """The header line of a file: the columns' names as pandas gives them, and whether a model can work with them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rowcast.csv import scan
@@ -58,8 +58,16 @@ def column_names(fields: Sequence[bytes]) -> list[str]:
     return names
 
 
-def check_header(header: Header, features: Sequence[str], key: Sequence[str], added: Sequence[str]) -> None:
+def check_header(
+    header: Header,
+    features: Sequence[str],
+    key: Sequence[str],
+    added: Sequence[str],
+    needed_by: Callable[[str], Sequence[str]] | None = None,
+) -> None:
     """Checks that the file has the model's `features` and the `key` columns, and none that the result adds.
+
+    If two models predict, `needed_by` returns the names of those that need a column.
 
     Raises:
         MissingColumns: naming every feature that is not there.
@@ -70,7 +78,9 @@ def check_header(header: Header, features: Sequence[str], key: Sequence[str], ad
     missing = [name for name in features if name not in known]
     if missing:
         nearest_names = {name: _nearest(name, columns) for name in missing[:_NEAREST_FOR]}
-        raise MissingColumns(missing, nearest_names, "tab" if header.delimiter == "\t" else header.delimiter)
+        delimiter = "tab" if header.delimiter == "\t" else header.delimiter
+        needing = {name: needed_by(name) for name in missing} if needed_by else {}
+        raise MissingColumns(missing, nearest_names, delimiter, needing)
     faults: list[tuple[type[Unprocessable], str, str]] = [
         (ColumnClash, f"header.{name}", "is a column that the result adds; choose another prediction_column")
         for name in added

@@ -82,15 +82,24 @@ class MissingColumns(Unprocessable):
         "line, send `header=false`."
     )
 
-    def __init__(self, columns: Sequence[str], nearest: Mapping[str, str | None], delimiter: str | None = None) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        nearest: Mapping[str, str | None],
+        delimiter: str | None = None,
+        needed_by: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         """Makes the message. `nearest` maps each missing column to the closest name in the header, or to None.
 
-        `delimiter` is the one with which the header was read, in the form of the option, for example `tab`.
+        `delimiter` is the one with which the header was read, in the form of the option, for example `tab`. If two
+        models predict, `needed_by` maps each missing column to the models that need it.
         """
         self.columns, self.nearest = list(columns), dict(nearest)
+        needing = {column: f" (needed by {' and '.join(models)})" for column, models in (needed_by or {}).items()}
+        missing = {column: f"missing{needing.get(column, '')}" for column in columns}
         messages = {
-            column: f"missing; the nearest column is {nearest[column]!r}" if nearest.get(column) else "missing"
-            for column in columns
+            column: f"{text}; the nearest column is {nearest[column]!r}" if nearest.get(column) else text
+            for column, text in missing.items()
         }
         named = ", ".join(f"{column!r} is {message}" for column, message in messages.items())
         read = f" (read with the delimiter {delimiter})" if delimiter else ""

@@ -56,8 +56,10 @@ class Spec(BaseModel):
 
     #: `single`: one row, with its values in the record. `batch`: a file.
     kind: Literal["single", "batch"]
-    #: The model version that the job is pinned to.
+    #: The model version that the job is pinned to; of two models the first.
     model: ModelRef
+    #: The second model version, if two models predict in one pass.
+    second_model: ModelRef | None = None
     #: The options of the request; for a batch, with the delimiter that was found.
     options: Options
     #: Id of the HTTP request that made the job, for the logs.
@@ -72,6 +74,16 @@ class Spec(BaseModel):
     header_bytes: int = 0
 
     @property
+    def models(self) -> tuple[ModelRef, ...]:
+        """The model versions that predict: one or two."""
+        return (self.model,) if self.second_model is None else (self.model, self.second_model)
+
+    @property
+    def known_as(self) -> str:
+        """The model versions as text: `NAME@VERSION`, or two of them with a comma."""
+        return ",".join(map(str, self.models))
+
+    @property
     def kept_columns(self) -> tuple[str, ...]:
         """The columns of the input that come back with the result."""
         if self.options.output == "joined" and self.input is not None:
@@ -82,13 +94,15 @@ class Spec(BaseModel):
 class RowResult(TypedDict):
     """The prediction of one row (a list for several outputs); probabilities and scores if the request asks for them.
 
+    If two models predict, each of the three is an object with one entry for each model.
+
     `prediction` is null if it is infinite or not a number, which JSON cannot write; `warning` says which.
     """
 
-    prediction: Label | list[Label] | None
+    prediction: Label | list[Label] | dict[str, Label | list[Label] | None] | None
     warning: NotRequired[str]
-    probabilities: NotRequired[dict[str, float]]
-    scores: NotRequired[dict[str, float]]
+    probabilities: NotRequired[dict[str, float] | dict[str, dict[str, float]]]
+    scores: NotRequired[dict[str, float] | dict[str, dict[str, float]]]
 
 
 @dataclass(frozen=True, kw_only=True)

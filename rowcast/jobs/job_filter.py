@@ -22,14 +22,17 @@ class JobFilter:
     until_ms: int | None = None
 
     def may_match(self, status: Status, model: str) -> bool:
-        """Returns whether a job with this status and model version may match. It is quick, as it needs no whole job."""
+        """Returns whether a job with this status and model may match. It is quick, as it needs no whole job.
+
+        `model` is `NAME@VERSION`, or two of them with a comma; either one may match.
+        """
         if self.status is not None and status is not self.status:
             return False
-        return self.model is None or self.model in (model, model.rpartition("@")[0])
+        return self.model is None or any(self.model in (one, one.rpartition("@")[0]) for one in model.split(","))
 
     def matches(self, job: Job) -> bool:
         """Returns whether a job matches."""
-        if not self.may_match(job.status, str(job.spec.model)):
+        if not self.may_match(job.status, job.spec.known_as):
             return False
         if self.since_ms is not None and job.created_ms < self.since_ms:
             return False

@@ -15,8 +15,8 @@ from rowcast.jobs.new_job import NewJob, Repeat
 class _Manifest(BaseModel):
     """The manifest as JSON. The fields that have no line here are those of `NewJob`."""
 
-    form: Literal[1] = 1
-    """Version of this format. It is raised if an older reader would misunderstand a newer manifest."""
+    form: Literal[1, 2] = 1
+    """Version of this format. It is 2 if two models predict, because an older reader would take only the first."""
     owner: str
     spec: Spec
     rows: int
@@ -34,6 +34,7 @@ def write(job: NewJob) -> bytes:
     """Returns the manifest of a batch job."""
     return (
         _Manifest(
+            form=1 if job.spec.second_model is None else 2,
             owner=job.owner,
             spec=job.spec,
             rows=job.rows,

@@ -39,7 +39,9 @@ class Option:
 OPTIONS = {
     "model": Option(
         None,
-        "The model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`. It is resolved once, when the job is created.",
+        "The model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`. It is resolved once, when the job is created. Two models "
+        "with a comma between them both predict in one pass, each into its own columns, and the summary counts the "
+        "rows where they disagree.",
         default_in_words="the default model",
     ),
     "output": Option(

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from rowcast.jobs.option_table import OPTIONS
 from rowcast.models.model_manifest import Manifest
+from rowcast.models.model_set import ModelSet
 
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "latin-1")
 """The encodings that a file may have."""
@@ -102,12 +103,23 @@ class Options(BaseModel):
         """Whether the result says in a column what is wrong with a bad row."""
         return self.on_error == "column"
 
-    def added_columns(self, manifest: Manifest) -> list[str]:
-        """Returns the columns that the result adds: the predictions, then probabilities, scores and the error."""
+    def added_columns(self, models: ModelSet) -> list[str]:
+        """Returns the columns that the result adds: those of each model, then that of the error."""
+        pairs = zip(models.manifests, models.labels, strict=True)
+        columns = [column for manifest, label in pairs for column in self.columns_of(manifest, label)]
+        return [*columns, *([ERROR_COLUMN] if self.has_error_column else [])]
+
+    def columns_of(self, manifest: Manifest, label: str = "") -> list[str]:
+        """Returns the columns of one model: the predictions, then probabilities and scores.
+
+        `label` names the model if there are two. It comes in front of outputs and classes: `prediction_LABEL`,
+        `prediction_LABEL_OUTPUT`, `probability_LABEL_CLASS`, `score_LABEL`, `score_LABEL_CLASS`.
+        """
+        of = f"_{label}" if label else ""
         outputs = manifest.outputs
-        predictions = [self.prediction_column]
+        predictions = [f"{self.prediction_column}{of}"]
         if outputs is not None:
-            predictions = [f"{self.prediction_column}_{name}" for name in outputs]
-        shares = [f"probability_{label}" for label in manifest.classes or []] if self.probabilities else []
-        scores = (manifest.scores or []) if self.scores else []
-        return [*predictions, *shares, *scores, *([ERROR_COLUMN] if self.has_error_column else [])]
+            predictions = [f"{self.prediction_column}{of}_{name}" for name in outputs]
+        shares = [f"probability{of}_{one}" for one in manifest.classes or []] if self.probabilities else []
+        scores = [f"score{of}{name.removeprefix('score')}" for name in manifest.scores or []] if self.scores else []
+        return [*predictions, *shares, *scores]

@@ -4,9 +4,9 @@ The types are typed dictionaries, which cost nothing when a response is made, an
 They come from `typing_extensions`, because pydantic requires that before Python 3.12.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, GetPydanticSchema
 from typing_extensions import TypedDict
@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from rowcast.jobs.job import InputInfo, Job, RowResult
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import PublicStatus, Status
-from rowcast.jobs.summary import AnySummary
+from rowcast.jobs.summary import AnySummary, not_finite_in
 from rowcast.jobs.webhook.delivery import DeliveryState
 from rowcast.jobs.webhook.shown_url import shown_url
 from rowcast.problem import Problem, Recorded
@@ -138,8 +138,10 @@ class PublicJob(TypedDict):
     kind: Literal["single", "batch"]
     #: The state of the job.
     status: PublicStatus
-    #: The model version that predicts.
+    #: The model version that predicts; of two models the first.
     model: PinnedModel
+    #: All model versions that predict: one or two, in the order of the request.
+    models: list[PinnedModel]
     #: The tags of the request, by name.
     tags: dict[str, str]
     #: When the request began.
@@ -177,11 +179,13 @@ def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Pro
 
     `prefix` comes before each path. `problem` makes the whole document of a failed job's recorded error.
     """
+    pinned: list[PinnedModel] = [{"name": one.name, "version": one.version} for one in job.spec.models]
     return {
         "id": job.id,
         "kind": job.spec.kind,
         "status": job.status,
-        "model": {"name": job.spec.model.name, "version": job.spec.model.version},
+        "model": pinned[0],
+        "models": pinned,
         "tags": job.spec.options.tags,
         "created_at": timestamp(job.created_ms),
         "started_at": _optional(job.started_ms),
@@ -231,7 +235,7 @@ def _result(job: Job) -> RowResult | BatchResult | None:
 def _warnings(job: Job) -> list[NotFinite]:
     if job.result and "warning" in job.result:
         return [{"type": "not-finite", "count": 1, "message": job.result["warning"]}]
-    count = cast(Mapping[str, Any], job.summary or {}).get("not_finite", 0)
+    count = not_finite_in(job.summary)
     if not count:
         return []
     noun = "prediction is" if count == 1 else "predictions are"

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from rowcast.csv.header import Header, check_header
 from rowcast.jobs.job import ModelRef
 from rowcast.jobs.new_job import Repeat
 from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Manifest
+from rowcast.models.model_set import ModelSet
 
 
 @dataclass(frozen=True)
 class Request:
     """A request to predict, without its body."""
 
-    #: The model's manifest; it names the version.
+    #: The manifest of the model, or of the first of two; it names the version.
     manifest: Manifest
     #: The options of the request.
     options: Options
@@ -30,6 +32,8 @@ class Request:
     filename: str | None = None
     #: Whether the job only serves the check of a file (`Spec.is_check`).
     is_check: bool = False
+    #: The manifest of the second model, if two predict.
+    second: Manifest | None = None
 
     def repeat(self, content: bytes | str) -> Repeat | None:
         """Returns the digests by which the same request is recognised, or None without an Idempotency-Key.
@@ -47,12 +51,22 @@ class Request:
         `sha256` is that of the file. `options` are those of the job, with the delimiter that was found.
         """
         asked = options.model_dump(mode="json", exclude={"model", "tags", "reuse", "webhook"})
-        return _digest(json.dumps([self.owner, str(self.model), sha256, asked]))
+        return _digest(json.dumps([self.owner, self.models.reference, sha256, asked]))
 
     @property
     def model(self) -> ModelRef:
-        """The version that the job is pinned to."""
+        """The version that the job is pinned to; of two models the first."""
         return ModelRef(name=self.manifest.name, version=self.manifest.version)
+
+    @property
+    def second_model(self) -> ModelRef | None:
+        """The second version that the job is pinned to, if two models predict."""
+        return None if self.second is None else ModelRef(name=self.second.name, version=self.second.version)
+
+    @property
+    def models(self) -> ModelSet:
+        """The models that predict."""
+        return ModelSet((self.manifest,) if self.second is None else (self.manifest, self.second))
 
 
 class StoredRequest(BaseModel):
@@ -60,7 +74,7 @@ class StoredRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    #: `NAME@VERSION` of the model that the job will be pinned to.
+    #: `NAME@VERSION` of the model that the job will be pinned to; of two models with a comma.
     model: str
     #: The options of the request.
     options: Options
@@ -79,9 +93,21 @@ class StoredRequest(BaseModel):
     #: Maximum rows of a chunk when the upload was created.
     chunk_rows: int
 
-    def request(self, manifest: Manifest) -> Request:
-        """Returns the request. `manifest` is that of `model`."""
-        return Request(manifest, self.options, self.owner, self.request_id, self.idempotency_key, self.filename)
+    def request(self, models: ModelSet) -> Request:
+        """Returns the request. `models` are those of `model`."""
+        known = (self.options, self.owner, self.request_id, self.idempotency_key, self.filename)
+        return Request(models.first, *known, second=models.second)
+
+
+def require_columns(header: Header, request: Request) -> None:
+    """Checks that a file has the columns that the request needs, and none that the result adds.
+
+    Raises:
+        MissingColumns, ColumnClash, UnknownKeyColumn: as `check_header`.
+    """
+    options, models = request.options, request.models
+    needed_by = models.needed_by if models.is_pair else None
+    check_header(header, models.required_names, options.key, options.added_columns(models), needed_by)
 
 
 def _digest(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from rowcast.errors import RowValues
 from rowcast.models import cells
 from rowcast.models.model_manifest import Feature, Manifest
+from rowcast.models.model_set import ModelSet
 from rowcast.nearest import if_nearest
 
 _UNKNOWN_SHOWN = 20
@@ -40,6 +41,41 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
         names = ", ".join(manifest.feature_names)
         raise RowValues.at(where, f"has {len(features)} values, the model takes {len(manifest.features)}: {names}")
     return _checked(list(features), manifest, where)
+
+
+def values_of_each(features: Any, models: ModelSet, where: str = "features") -> list[list[Any]]:
+    """Checks one row for each model, as `row_values` does, and returns its values for each.
+
+    With two models an object has the features of both. A list is possible if both take the same ones in one order.
+
+    Raises:
+        RowValues: it has one error for each invalid value.
+    """
+    if not models.is_pair:
+        return [row_values(features, models.manifests[0], where)]
+    if not isinstance(features, Mapping):
+        if not models.has_one_order:
+            names = ", ".join(models.feature_names)
+            raise RowValues.at(where, f"must be an object, as the two models take different features: {names}")
+        return [row_values(features, manifest, where) for manifest in models.manifests]
+    known = set(models.feature_names)
+    unknown = islice((name for name in features if name not in known), _UNKNOWN_SHOWN)
+    _raise([_fault(where, name, f"unknown{if_nearest(name, models.feature_names)}") for name in unknown])
+    return [
+        _of_model(features, manifest, label, where)
+        for manifest, label in zip(models.manifests, models.labels, strict=True)
+    ]
+
+
+def _of_model(features: Mapping[str, Any], manifest: Manifest, label: str, where: str) -> list[Any]:
+    """Returns the values that one of two models takes. Errors name the model."""
+    try:
+        return row_values(
+            {name: features[name] for name in manifest.feature_names if name in features}, manifest, where
+        )
+    except RowValues as error:
+        _raise([{**fault, "message": f"{fault['message']} (model {label})"} for fault in error.errors or []])
+        raise
 
 
 def csv_value(value: Any, feature: Feature) -> Any:

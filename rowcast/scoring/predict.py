@@ -34,6 +34,14 @@ class Values:
     scores: NDArray[Any] | None = None
     """`decision_function`, shape (rows, columns), if it was asked for."""
 
+    def of_rows(self, which: NDArray[Any]) -> "Values":
+        """Returns the values of some rows, by their indexes or a mask of shape (rows,)."""
+        return Values(
+            self.predictions[which],
+            None if self.probabilities is None else self.probabilities[which],
+            None if self.scores is None else self.scores[which],
+        )
+
     def joined(self, others: Sequence["Values"]) -> "Values":
         """These rows, and behind them those of the others, which were asked for the same."""
         every = [self, *others]

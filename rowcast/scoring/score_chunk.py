@@ -2,22 +2,23 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rowcast.csv import scan
 from rowcast.csv.write import csv_cell
-from rowcast.jobs.number_summary import Numbers
 from rowcast.jobs.options import Options
 from rowcast.jobs.results.errors_csv import error_rows
 from rowcast.jobs.results.result_format import RESULT_FORMAT
-from rowcast.jobs.summary import MAX_OUTPUTS, Outputs, Summary
+from rowcast.jobs.summary import Summary
+from rowcast.models.model_set import ModelSet
 from rowcast.scoring.failure_reason import Reason, likely_reason
-from rowcast.scoring.predict import Predict, Predicted, SearchAborted, Wanted, predict_good
-from rowcast.scoring.predicted_cells import added_cells, counts
-from rowcast.scoring.table import RowFault, Rows, read
+from rowcast.scoring.model_rows import ScoredRows, predict_rows_of, together
+from rowcast.scoring.predict import Predict, Values, Wanted, no_values, predict_good
+from rowcast.scoring.predicted_cells import added_cells
+from rowcast.scoring.summarize import summary_of
+from rowcast.scoring.table import RowFault, read_each
 
 if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel
@@ -63,7 +64,23 @@ def score(
     *,
     summarized: Collection[int] | None = None,
 ) -> Part:
-    """Scores whole rows. The first one is the job's data row `first_row`, counted from 1.
+    """Scores whole rows with one model, as `score_each` does."""
+    return score_each(data, first_row, [model], spec, predict, summarized=summarized)
+
+
+def score_each(
+    data: bytes,
+    first_row: int,
+    models: Sequence["LoadedModel"],
+    spec: ChunkSpec,
+    predict: Predict = predict_good,
+    *,
+    summarized: Collection[int] | None = None,
+) -> Part:
+    """Scores whole rows with one model or two. The first row is the job's data row `first_row`, counted from 1.
+
+    Each model predicts the rows that it would predict in a job without the other. A row that one of two models cannot
+    predict is bad.
 
     The summary is of the rows whose numbers are in `summarized`, or of all if that is None.
 
@@ -72,37 +89,37 @@ def score(
         SearchAborted: an isolated `predict` found too many rows at fault; it names them.
     """
     options = spec.options
-    rows = read(data, spec.columns, model, options)
-    try:
-        predicted = predict(model, rows.table, Wanted(options.probabilities, options.scores))
-    except SearchAborted as error:
-        raise error.numbered(lambda index: first_row + int(rows.good[index])) from None
-    raising = [RowFault(int(rows.good[index]), "", "", message) for index, message in predicted.faults.items()]
+    wanted = Wanted(options.probabilities, options.scores)
+    read = list(read_each(data, spec.columns, models, options))
+    fields = read[0].fields
+    scored = together(
+        [predict_rows_of(model, rows, predict, wanted, first_row) for model, rows in zip(models, read, strict=True)]
+    )
     faults = tuple(
         RowFault(first_row + fault.row, fault.column, fault.value[:_VALUE_CHARACTERS], fault.message)
-        for fault in sorted([*rows.faults, *raising], key=lambda fault: fault.row)
+        for fault in scored.faults
     )
-    count = len(rows.fields.lines)
+    count = len(fields.lines)
     is_all_bad = 0 < len(faults) == count
-    reason = likely_reason(data, rows.fields, faults, len(spec.columns), options) if is_all_bad else None
+    reason = likely_reason(data, fields, faults, len(spec.columns), options) if is_all_bad else None
     return Part(
-        data=_rows(data, rows.fields, _added(rows, predicted, model, options, _error_texts(faults, first_row)), spec),
+        data=_rows(data, fields, _added(count, scored, models, options, _error_texts(faults, first_row)), spec),
         errors=error_rows((fault.row, fault.column, fault.value, fault.message) for fault in faults),
         rows=count,
         rows_failed=len(faults),
-        summary=_summary(_chosen(rows, predicted, first_row, summarized), model),
+        summary=summary_of(models, [values.predictions for values in _chosen(scored, first_row, summarized)]),
         reason=reason,
         faults=faults,
     )
 
 
-def unscored(data: bytes, model: "LoadedModel", spec: ChunkSpec) -> Part:
+def unscored(data: bytes, models: Sequence["LoadedModel"], spec: ChunkSpec) -> Part:
     """Returns the blank rows at the end of a file: in a joined result they come back, with empty added cells."""
     options = spec.options
     inside = scan.quoted(data, options.delimiter)
     fields = scan.split(data, inside, options.delimiter, len(spec.columns))
-    added = [_empty_cells(model, options)] * len(fields.lines)
-    summary = Summary(classes={}) if model.manifest.task == "classification" else Summary(numbers=Numbers())
+    added = [_empty_cells(models, options)] * len(fields.lines)
+    summary = summary_of(models, [no_values(model, Wanted()).predictions for model in models])
     return Part(_rows(data, fields, added, spec), b"", 0, 0, summary, None, ())
 
 
@@ -119,55 +136,45 @@ def _error_texts(faults: Sequence[RowFault], first_row: int) -> dict[int, str]:
 
 
 def _added(
-    rows: Rows, predicted: Predicted, model: "LoadedModel", options: Options, errors: Mapping[int, str]
+    count: int,
+    scored: ScoredRows,
+    models: Sequence["LoadedModel"],
+    options: Options,
+    errors: Mapping[int, str],
 ) -> list[bytes]:
-    """Returns the added cells of every row. Those of a bad row are empty, except for the error with `on_error=column`.
+    """Returns the added cells of each of `count` rows: those of each model.
 
-    `errors` has the text for each bad row.
+    Those of a bad row are empty, except for the error with `on_error=column`. `errors` has the text for each bad row.
     """
-    cells = added_cells(model, predicted.values, options.delimiter, guard_formulas=options.guard_formulas)
-    count = len(rows.fields.lines)
+    mark = options.delimiter.encode()
+    each = [
+        added_cells(model, values, options.delimiter, guard_formulas=options.guard_formulas)
+        for model, values in zip(models, scored.values, strict=True)
+    ]
+    cells = each[0] if len(each) == 1 else list(map(mark.join, zip(*each, strict=True)))
     if options.has_error_column:
-        mark = options.delimiter.encode()
         cells = [cell + mark for cell in cells]
     if len(cells) == count:
         return cells
-    empty = _empty_cells(model, options)
+    empty = _empty_cells(models, options)
     added = [empty] * count
     if options.has_error_column:
         for row, text in errors.items():
             added[row] = empty + csv_cell(text, options.delimiter)
-    for row, cell in zip(rows.good[predicted.good].tolist(), cells, strict=True):
+    for row, cell in zip(scored.good.tolist(), cells, strict=True):
         added[row] = cell
     return added
 
 
-def _empty_cells(model: "LoadedModel", options: Options) -> bytes:
+def _empty_cells(models: Sequence["LoadedModel"], options: Options) -> bytes:
     """Returns the added cells of a row without a prediction."""
-    columns = len(options.added_columns(model.manifest))
-    return options.delimiter.encode() * (columns - 1)
+    columns = options.added_columns(ModelSet(tuple(model.manifest for model in models)))
+    return options.delimiter.encode() * (len(columns) - 1)
 
 
-def _chosen(rows: Rows, predicted: Predicted, first_row: int, summarized: Collection[int] | None) -> NDArray[Any]:
-    """Returns the predictions that the summary is of, shape (rows,) or (rows, outputs)."""
-    predictions = predicted.values.predictions
+def _chosen(scored: ScoredRows, first_row: int, summarized: Collection[int] | None) -> Sequence[Values]:
+    """Returns the values of each model that the summary is of."""
     if summarized is None:
-        return predictions
-    return predictions[np.isin(first_row + rows.good[predicted.good], list(summarized))]
-
-
-def _summary(predictions: NDArray[Any], model: "LoadedModel") -> Summary:
-    names, is_regression = model.manifest.outputs, model.manifest.task == "regression"
-    if names is None:
-        return _of_output(predictions, is_regression)
-    not_finite = int((~np.isfinite(np.asarray(predictions, np.float64))).sum()) if is_regression else 0
-    some = zip(names[:MAX_OUTPUTS], predictions.T[:MAX_OUTPUTS], strict=True)
-    return Summary(
-        outputs=Outputs(tuple((name, _of_output(values, is_regression)) for name, values in some), not_finite)
-    )
-
-
-def _of_output(predictions: NDArray[Any], is_regression: bool) -> Summary:
-    if is_regression:
-        return Summary(numbers=Numbers.of(np.asarray(predictions, np.float64)))
-    return Summary(classes=counts(predictions))
+        return scored.values
+    chosen = np.isin(first_row + scored.good, list(summarized))
+    return [values.of_rows(chosen) for values in scored.values]

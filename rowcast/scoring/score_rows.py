@@ -1,12 +1,13 @@
 """Scoring single rows: JSON values in, a JSON document with the prediction out for each row."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rowcast.csv.write import label_text
+from rowcast.models.model_set import labels_of
 from rowcast.scoring.predict import Predict, Values, Wanted, predict_good, python_values
 from rowcast.scoring.table import table_of_values
 
@@ -33,6 +34,42 @@ def predict_rows(
     answers |= {int(good[index]): message for index, message in predicted.faults.items()}
     answers |= zip(good[predicted.good].tolist(), _documents(model, predicted.values), strict=True)
     return [answers[row] for row in range(len(rows))]
+
+
+def predict_rows_of_each(
+    models: Sequence["LoadedModel"],
+    rows: Sequence[Sequence[Any]],
+    wanted: Wanted,
+    predict: Predict = predict_good,
+) -> list[dict[str, Any] | str]:
+    """Predicts rows with one model, as `predict_rows` does, or with two.
+
+    With two, each row has a list of values for each model, and each member of a document is an object with an entry
+    for each model. A row that one model cannot predict has no prediction; the message names the model.
+    """
+    if len(models) == 1:
+        return predict_rows(models[0], rows, wanted, predict)
+    labels = labels_of([model.manifest for model in models])
+    each = [predict_rows(model, [row[place] for row in rows], wanted, predict) for place, model in enumerate(models)]
+    return [_of_both(dict(zip(labels, results, strict=True))) for results in zip(*each, strict=True)]
+
+
+def _of_both(results: Mapping[str, dict[str, Any] | str]) -> dict[str, Any] | str:
+    """Returns the document of a row, given what each model made of it."""
+    documents: dict[str, dict[str, Any]] = {}
+    for label, result in results.items():
+        if isinstance(result, str):
+            return f"{result} (model {label})"
+        documents[label] = result
+    joined: dict[str, Any] = {
+        name: {label: document[name] for label, document in documents.items() if name in document}
+        for name in ("prediction", "probabilities", "scores")
+        if any(name in document for document in documents.values())
+    }
+    warnings = [
+        f"{document['warning']} (model {label})" for label, document in documents.items() if "warning" in document
+    ]
+    return {**joined, "warning": "; ".join(warnings)} if warnings else joined
 
 
 def _documents(model: "LoadedModel", values: Values) -> list[dict[str, Any]]:

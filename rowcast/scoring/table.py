@@ -1,6 +1,6 @@
 """The table of a chunk: its bytes as what an estimator takes, and the rows that are bad."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from rowcast.models.model_manifest import Feature
 from rowcast.models.row_values import csv_value
 from rowcast.scoring.cell_format import Reading
 from rowcast.scoring.cell_types import Column, column_dtype, convert
-from rowcast.scoring.feature_columns import read_columns
+from rowcast.scoring.feature_columns import InvalidCells, read_columns
 
 if TYPE_CHECKING:
     from rowcast.models.loading.load import Container, LoadedModel
@@ -52,21 +52,51 @@ class Rows:
 
 def read(data: bytes, columns: Sequence[str], model: "LoadedModel", options: Options) -> Rows:
     """Reads whole rows with these columns. The last one may lack its line end."""
-    expected, features = len(columns), model.manifest.table_features
-    reading = Reading.of(model.manifest, options.delimiter, options.decimal, options.na_values)
+    (rows,) = read_each(data, columns, [model], options)
+    return rows
+
+
+def read_each(data: bytes, columns: Sequence[str], models: Sequence["LoadedModel"], options: Options) -> Iterator[Rows]:
+    """Yields for each model the rows as it reads them. The rows and fields are found once for all.
+
+    Each model reads its own cells as its manifest says. Only if that is the same for both models, the cells are read
+    once for both.
+    """
+    expected = len(columns)
     inside = scan.quoted(data, options.delimiter)
     fields = scan.split(data, inside, options.delimiter, expected)
     but = f"the header has {expected}" if options.header else f"not {expected}"
-    faults = _malformed_rows(data, inside, fields, expected, but)
-    good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(faults), np.int64), assume_unique=True)
+    malformed = _malformed_rows(data, inside, fields, expected, but)
+    good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(malformed), np.int64), assume_unique=True)
     place_of = {name: place for place, name in enumerate(columns)}
-    places = [place_of[feature.name] for feature in features]
-    values, invalid = read_columns(data, fields.lines, good, features, places=places, reading=reading)
+    known: tuple[list[Feature], Reading] | None = None
+    for model in models:
+        features = model.manifest.table_features
+        reading = Reading.of(model.manifest, options.delimiter, options.decimal, options.na_values)
+        if known != (features, reading):
+            places = [place_of[feature.name] for feature in features]
+            values, invalid = read_columns(data, fields.lines, good, features, places=places, reading=reading)
+            known = features, reading
+        else:  # a model may change its table in place
+            values = [column.copy() for column in values]
+        yield _rows(fields, malformed, good, (values, invalid), model)
+
+
+def _rows(
+    fields: scan.Fields,
+    malformed: Mapping[int, RowFault],
+    good: scan.Positions,
+    found: tuple[list[Column], InvalidCells],
+    model: "LoadedModel",
+) -> Rows:
+    """Returns the rows of one model. `found` is what `read_columns` found in the rows `good`."""
+    faults = dict(malformed)
+    values, invalid = found
     if invalid:
         faults |= {int(good[index]): RowFault(int(good[index]), *cell) for index, cell in invalid.items()}
         fit = np.setdiff1d(np.arange(len(good)), np.array(list(invalid), np.int64), assume_unique=True)
         values, good = [column.take(fit) for column in values], good[fit]
-    table = make_table(values, features, model.container)
+    table = make_table(values, model.manifest.table_features, model.container)
     return Rows(fields, good, table, [faults[row] for row in sorted(faults)])
 
 

@@ -71,6 +71,8 @@ class Jobs:
     def submit_row(self, request: Request, values: list[Any], id: str | None = None) -> Submitted:
         """Makes a job of one row. `values` have been checked and are in the order of the model's features.
 
+        If two models predict, `values` has a list for each.
+
         Raises:
             KeyReused: the Idempotency-Key was used with a different request.
             QueueFull: there are as many unfinished jobs as the settings allow.
@@ -78,7 +80,13 @@ class Jobs:
         new = NewJob(
             id=id or new_id(),
             owner=request.owner,
-            spec=Spec(kind="single", model=request.model, options=request.options, request_id=request.request_id),
+            spec=Spec(
+                kind="single",
+                model=request.model,
+                second_model=request.second_model,
+                options=request.options,
+                request_id=request.request_id,
+            ),
             rows=1,
             chunks=1,
             values=values,

@@ -5,9 +5,10 @@ Workers score the first chunks at once. No call and no list shows the job before
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from rowcast.csv.chunker import Chunker
-from rowcast.csv.header import Header, check_header
+from rowcast.csv.header import Header
 from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import Unavailable
 from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
@@ -16,7 +17,7 @@ from rowcast.jobs.job_files import Files
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.uploads import Uploads
-from rowcast.jobs.request import Request
+from rowcast.jobs.request import Request, require_columns
 from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.logs import logger
 from rowcast.settings import Settings
@@ -59,9 +60,9 @@ class UploadReceiver:
             on_progress: called after each block, once the first line is known.
             known_chunks: number of chunks that Redis already knows, because the upload is received a second time.
         """
-        options, features = request.options, tuple(request.manifest.feature_names)
+        options, features = request.options, tuple(request.models.feature_names)
         self._uploads, self._files, self._request, self._id = uploads, files, request, id
-        self._check = _checker(request)
+        self._check = partial(require_columns, request=request)
         self._on_progress = on_progress
         self._chunker = Chunker(
             delimiter="," if is_generated else options.delimiter,
@@ -90,7 +91,7 @@ class UploadReceiver:
         An empty block means that the sender pauses: the rows that have arrived are then scored.
         """
         if not self._request.options.header:
-            self._check(Header(b"", tuple(self._request.manifest.feature_names)))
+            self._check(Header(b"", tuple(self._request.models.feature_names)))
         for block in blocks:
             known = len(self._plan)
             for chunk in self._chunker.feed(block) if block else self._chunker.flush():
@@ -138,7 +139,7 @@ class UploadReceiver:
         return RESULT_FORMAT.header(
             chunker.header,
             self._options,
-            self._request.manifest,
+            self._request.models,
             chunker.line_end,
             has_mark=chunker.decoder.has_mark,
             separator=chunker.separator_line,
@@ -152,10 +153,11 @@ class UploadReceiver:
     def _job(self, header: bytes) -> NewJob:
         """Returns the job that consists of the rows so far."""
         request, chunker = self._request, self._chunker
-        columns = chunker.header.columns if chunker.header else tuple(request.manifest.feature_names)
+        columns = chunker.header.columns if chunker.header else tuple(request.models.feature_names)
         spec = Spec(
             kind="batch",
             model=request.model,
+            second_model=request.second_model,
             options=self._options,
             request_id=request.request_id,
             input=InputInfo(
@@ -182,12 +184,3 @@ class UploadReceiver:
             reuses=request.options.reuse,
             max_errors=request.options.max_errors,
         )
-
-
-def _checker(request: Request) -> Callable[[Header], None]:
-    options, manifest = request.options, request.manifest
-
-    def check(header: Header) -> None:
-        check_header(header, manifest.required_names, options.key, options.added_columns(manifest))
-
-    return check

@@ -18,7 +18,7 @@ from rowcast.jobs.records.resumable_uploads import Hold, ResumableUploads, Uploa
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.request import Request, StoredRequest
 from rowcast.jobs.states import UploadState
-from rowcast.models.model_manifest import Manifest
+from rowcast.models.model_set import ModelSet
 from rowcast.settings import Settings
 
 
@@ -43,7 +43,7 @@ class ResumableJobs:
         """
         id = new_id()
         stored = StoredRequest(
-            model=str(request.model),
+            model=request.models.reference,
             options=request.options,
             owner=request.owner,
             request_id=request.request_id,
@@ -107,10 +107,10 @@ class ResumableJobs:
             except FileNotFoundError:
                 raise InputLost(f"The store has lost the bytes from {offset} on of upload {id}.") from None
 
-    def receive(self, upload: UploadRecord, manifest: Manifest, blocks: Iterable[bytes]) -> NewJob:
+    def receive(self, upload: UploadRecord, models: ModelSet, blocks: Iterable[bytes]) -> NewJob:
         """Cuts the whole file into chunks, adds them to Redis, and returns the job to make of them.
 
-        `blocks` are the decompressed bytes from the start of the file, and `manifest` is that of the upload's model.
+        `blocks` are the decompressed bytes from the start of the file, and `models` are those of the upload.
 
         Raises:
             Refused: something in the file is wrong. UploadGone: the upload has ended, or must be sent again.
@@ -121,7 +121,7 @@ class ResumableJobs:
             self._uploads,
             self._files,
             self._settings.model_copy(update=sizes),
-            request.request(manifest),
+            request.request(models),
             upload.id,
             known_chunks=self._resumable.known_chunks(upload.id),
         )

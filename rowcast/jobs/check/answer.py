@@ -7,13 +7,12 @@ from typing import cast
 
 from typing_extensions import TypedDict
 
-from rowcast.csv.header import check_header
 from rowcast.errors import MissingColumns, NotUtf8, Refused
 from rowcast.jobs.check.file_sample import FileSample
 from rowcast.jobs.check.seen_kinds import SeenKind, column_cells, seen_kind
 from rowcast.jobs.public_job import PinnedModel
-from rowcast.jobs.request import Request
-from rowcast.models.model_manifest import Label
+from rowcast.jobs.request import Request, require_columns
+from rowcast.models.model_manifest import Label, Manifest
 from rowcast.problem import Problem, Recorded
 
 SHOWN_ROWS = 10
@@ -55,11 +54,18 @@ class ColumnType(TypedDict):
     fits: bool
 
 
+OnePrediction = Label | list[Label | None] | None
+"""What one model predicts for a row: a list for several outputs."""
+
+
 class SampleRow(TypedDict):
-    """A row of the sample, counted from 1, and its prediction (a list for several outputs)."""
+    """A row of the sample, counted from 1, and its prediction (a list for several outputs).
+
+    If two models predict, the prediction is an object with an entry for each.
+    """
 
     row: int
-    prediction: Label | list[Label | None] | None
+    prediction: OnePrediction | dict[str, OnePrediction]
 
 
 class SampleFault(TypedDict):
@@ -101,7 +107,10 @@ class PublicCheck(TypedDict):
 
     #: Whether `POST /predict` would accept the file and predict at least one row of the sample.
     ok: bool
+    #: The model; of two the first.
     model: PinnedModel
+    #: All models: one or two, in the order of the request.
+    models: list[PinnedModel]
     delimiter: str
     decimal: str
     #: Empty if the file could not be read.
@@ -141,16 +150,15 @@ def columns_of(sample: FileSample, request: Request) -> tuple[str, ...]:
     """Returns the names of the file's columns: without a header line, those of the model."""
     if sample.header is not None:
         return sample.header.columns
-    return () if request.options.header else tuple(request.manifest.feature_names)
+    return () if request.options.header else tuple(request.models.feature_names)
 
 
 def refusal(sample: FileSample, request: Request) -> Refused | None:
     """Returns the error with which `POST /predict` would refuse the file, or None."""
     if sample.problem is not None or sample.header is None:
         return sample.problem
-    options, manifest = request.options, request.manifest
     try:
-        check_header(sample.header, manifest.required_names, options.key, options.added_columns(manifest))
+        require_columns(sample.header, request)
     except Refused as error:
         return error
     return None
@@ -168,9 +176,11 @@ def describe(
     refused = refusal(sample, request)
     recorded = cast(Recorded, refused.recorded()) if refused else scored.problem
     types = _types(sample, request, columns, scored)
+    models: list[PinnedModel] = [{"name": one.name, "version": one.version} for one in request.models.manifests]
     return {
         "ok": recorded is None and bool(scored.sample) and not _has_too_many_bad_rows(request, scored),
-        "model": {"name": request.model.name, "version": request.model.version},
+        "model": models[0],
+        "models": models,
         "delimiter": sample.delimiter,
         "decimal": options.decimal,
         "encoding": sample.encoding,
@@ -194,9 +204,9 @@ def _has_too_many_bad_rows(request: Request, scored: ScoredSample) -> bool:
 
 
 def _columns(request: Request, columns: Sequence[str], refused: Refused | None) -> CheckedColumns:
-    features, present = set(request.manifest.feature_names), set(columns)
+    features, present = set(request.models.feature_names), set(columns)
     nearest = refused.nearest if isinstance(refused, MissingColumns) else {}
-    missing = [name for name in request.manifest.required_names if name not in present] if columns else []
+    missing = [name for name in request.models.required_names if name not in present] if columns else []
     return {
         "matched": [name for name in columns if name in features],
         "missing": [{"name": name, "nearest": nearest.get(name)} for name in missing],
@@ -205,7 +215,18 @@ def _columns(request: Request, columns: Sequence[str], refused: Refused | None) 
 
 
 def _types(sample: FileSample, request: Request, columns: Sequence[str], scored: ScoredSample) -> list[ColumnType]:
-    options, manifest = request.options, request.manifest
+    """Returns what each model takes and what the cells are. If both models take the same kind, it has one entry."""
+    found: dict[tuple[str, str], ColumnType] = {}
+    for manifest in request.models.manifests:
+        for one in _types_of(manifest, sample, request, columns, scored):
+            found.setdefault((one["name"], one["kind"]), one)
+    return list(found.values())
+
+
+def _types_of(
+    manifest: Manifest, sample: FileSample, request: Request, columns: Sequence[str], scored: ScoredSample
+) -> list[ColumnType]:
+    options = request.options
     present = set(columns)
     features = [feature for feature in manifest.features if feature.required and feature.name in present]
     cells = column_cells(sample, columns, [feature.name for feature in features]) if sample.rows else {}

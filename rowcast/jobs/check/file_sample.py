@@ -58,7 +58,7 @@ def read_sample(
         max_row_bytes=settings.max_row_bytes,
         max_columns=settings.max_columns,
         on_header=None,
-        features=tuple(request.manifest.feature_names),
+        features=tuple(request.models.feature_names),
         encoding=options.encoding,
         keeps_blank_rows=is_generated,
     )

@@ -16,7 +16,7 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
     """Returns the fields that a new job's record starts with, besides its status and owner."""
     record: dict[JobField, str | int] = {
         JobField.KIND: new.spec.kind,
-        JobField.MODEL: str(new.spec.model),
+        JobField.MODEL: new.spec.known_as,
         JobField.SPEC: new.spec.model_dump_json(exclude_defaults=True),
         JobField.ROWS: new.rows,
         JobField.CHUNKS: new.chunks,

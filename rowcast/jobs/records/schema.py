@@ -74,7 +74,12 @@ TABLE: dict[JobField, Field] = {
     _F.STATUS: Field("both", "a status", "`set_status`", "state of the job (`rowcast/jobs/states.py`)"),
     _F.OWNER: Field("both", "text", "submit", "name of the API key that made the job; empty without keys"),
     _F.KIND: Field("both", "text", "submit, add_chunks", "`single` (one row, in `values`) or `batch` (a file)"),
-    _F.MODEL: Field("both", "text", "submit, add_chunks", "model version that the job is pinned to: `NAME@VERSION`"),
+    _F.MODEL: Field(
+        "both",
+        "text",
+        "submit, add_chunks",
+        "model version that the job is pinned to: `NAME@VERSION`; two with a comma",
+    ),
     _F.SPEC: Field("both", "JSON", "submit, add_chunks", "what was asked for (`Spec` in `rowcast/jobs/job.py`)"),
     _F.ROWS: Field("both", "integer", "submit, add_chunks", "number of data rows"),
     _F.CHUNKS: Field("both", "integer", "submit, add_chunks", "number of chunks (that have arrived)"),

@@ -6,7 +6,7 @@ from rowcast.csv import scan
 from rowcast.csv.header import Header
 from rowcast.csv.write import csv_cell
 from rowcast.jobs.options import Options
-from rowcast.models.model_manifest import Manifest
+from rowcast.models.model_set import ModelSet
 
 _MARK = b"\xef\xbb\xbf"
 
@@ -22,7 +22,7 @@ class CsvResult:
         self,
         header: Header | None,
         options: Options,
-        manifest: Manifest,
+        models: ModelSet,
         line_end: bytes,
         *,
         has_mark: bool,
@@ -34,7 +34,7 @@ class CsvResult:
             header: the header of the file, or None if the file has no header.
             options: the options, with the delimiter that was found. With `output=predictions`, only the columns of
                 `key` are kept.
-            manifest: the manifest of the model.
+            models: the models that predict.
             line_end: the line end of the header line.
             has_mark: whether the result begins with a byte order mark.
             separator: the line of the file that names its delimiter, for example `sep=;`. A joined result repeats it.
@@ -42,7 +42,7 @@ class CsvResult:
         mark = _MARK if has_mark else b""
         if options.output == "joined":
             mark += separator
-        return mark + (_header_line(header, options, manifest, line_end) if header else b"")
+        return mark + (_header_line(header, options, models, line_end) if header else b"")
 
     def rows(
         self,
@@ -79,7 +79,7 @@ class CsvResult:
         return b"".join(pieces)
 
 
-def _header_line(header: Header, options: Options, manifest: Manifest, line_end: bytes) -> bytes:
+def _header_line(header: Header, options: Options, models: ModelSet, line_end: bytes) -> bytes:
     """Returns the columns of the file as they were sent, then the added ones."""
     delimiter = options.delimiter
     line = header.line.removesuffix(b"\n").removesuffix(b"\r")
@@ -87,7 +87,7 @@ def _header_line(header: Header, options: Options, manifest: Manifest, line_end:
     if options.output == "predictions":
         sent = scan.fields(line, delimiter)
         kept = [_key_name(sent[header.columns.index(name)], name, delimiter) for name in options.key]
-    added = options.added_columns(manifest)
+    added = options.added_columns(models)
     return delimiter.encode().join([*kept, *(csv_cell(name, delimiter) for name in added)]) + line_end
 
 

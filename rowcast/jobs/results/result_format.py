@@ -6,7 +6,7 @@ from rowcast.csv import scan
 from rowcast.csv.header import Header
 from rowcast.jobs.options import Options
 from rowcast.jobs.results.csv_result import CsvResult
-from rowcast.models.model_manifest import Manifest
+from rowcast.models.model_set import ModelSet
 
 
 class ResultFormat(Protocol):
@@ -23,7 +23,7 @@ class ResultFormat(Protocol):
         self,
         header: Header | None,
         options: Options,
-        manifest: Manifest,
+        models: ModelSet,
         line_end: bytes,
         *,
         has_mark: bool,

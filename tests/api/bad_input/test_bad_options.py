@@ -79,3 +79,23 @@ def test_a_request_id_that_could_forge_a_log_line_is_replaced(http: httpx.Client
     for forged in ("a b", "x" * 129, 'a","level":"error'):
         assert http.get("/health", headers={"X-Request-ID": forged}).headers["X-Request-ID"] != forged
     assert http.get("/health", headers={"X-Request-ID": "mine-1"}).headers["X-Request-ID"] == "mine-1"
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("titanic,titanic@1,titanic", "names 3 models; at most 2"),
+        ("titanic,", "a comma without a model"),
+        (",titanic", "a comma without a model"),
+        ("titanic@1,titanic@1", "names titanic@1 twice; name two different versions"),
+        ("titanic@1, titanic@latest", "titanic@1 and titanic@latest are the same version"),
+    ],
+)
+def test_two_models_that_are_not_two_are_refused(http: httpx.Client, model: str, says: str) -> None:
+    problem = refused(csv(http, GOOD, model=model), 422, says)
+    assert problem["errors"][0]["where"] == "model"
+    refused(http.post("/predict", json={"features": [25, 3], "model": model}), 422, says)
+
+
+def test_a_second_model_that_is_not_there_is_404(http: httpx.Client) -> None:
+    refused(csv(http, GOOD, model="titanic,titanik"), 404, "titanik")

@@ -8,6 +8,7 @@ import pytest
 from api.input.json_rows import instances_csv, ndjson_csv, parse
 from rowcast.errors import TooLarge, Unprocessable, Unreadable
 from rowcast.models.model_manifest import Feature, Manifest
+from rowcast.models.model_set import ModelSet
 
 LINES = b'{"age": 25, "name": "a, b"}\r\n\n{"name": "\xc3\xbc", "age": null}\n{"age": 1.5}'
 CSV = b'age,name\n25,"a, b"\n,\xc3\xbc\n1.5,\n'
@@ -63,4 +64,20 @@ def test_instances_are_written_as_the_features_read_them() -> None:
         ],
     )
     rows = [{"smoker": True, "visits": 3.0}, {"smoker": False, "visits": 4}, {"smoker": None, "visits": 5}]
-    assert instances_csv(rows, manifest) == b"smoker,visits\nyes,3\nno,4\n,5\n"
+    assert instances_csv(rows, ModelSet((manifest,))) == b"smoker,visits\nyes,3\nno,4\n,5\n"
+
+
+def test_a_value_must_be_one_cell_for_both_models() -> None:
+    def models(*kinds: Feature) -> ModelSet:
+        known = {"sha256": "0" * 64, "created_at": "2026-01-01T00:00:00Z", "task": "regression", "libraries": {}}
+        return ModelSet(
+            tuple(Manifest(name="m", version=str(one), features=[kind], **known) for one, kind in enumerate(kinds, 1))
+        )
+
+    whole, number = (Feature(name="x", kind=kind, missing=False) for kind in ("integer", "number"))
+    assert instances_csv([{"x": 3.0}], models(whole, number)) == b"x\n3\n"
+    assert instances_csv([[3.0]], models(number, whole)) == b"x\n3\n"
+    yes = Feature(name="x", kind="boolean", missing=False, true_values=["yes"], false_values=["no"])
+    usual = Feature(name="x", kind="boolean", missing=False)
+    with pytest.raises(Unprocessable, match=r"'yes' for m@1 and 'true' for m@2"):
+        instances_csv([{"x": True}], models(yes, usual))

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from record_jobs import batch
 
-from rowcast.jobs.job import Job
+from rowcast.jobs.job import Job, ModelRef
 from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.states import Status
 
@@ -34,6 +34,14 @@ def test_every_part_that_is_given_must_be_true(job: Job) -> None:
         JobFilter(Status.QUEUED, name, "run:weekly"),
     ):
         assert not refused.matches(job)
+
+
+def test_a_job_of_two_models_is_found_by_either(job: Job) -> None:
+    both = replace(job, spec=job.spec.model_copy(update={"second_model": ModelRef(name="other", version="7")}))
+    for model in (job.spec.model.name, str(job.spec.model), "other", "other@7"):
+        assert JobFilter(model=model).matches(both)
+    assert not JobFilter(model="other@8").matches(both)
+    assert not JobFilter(model="other").matches(job)
 
 
 @pytest.mark.parametrize("shift_ms", [-1, 0, 1, 10**15])

@@ -13,7 +13,7 @@ from rowcast.jobs.number_summary import MAX_BINS, Numbers
 from rowcast.jobs.records import redis_keys
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.scripts.lua_source import LuaSource
-from rowcast.jobs.summary import Outputs, Summary, merge, render_fields
+from rowcast.jobs.summary import Outputs, Pair, Summary, merge, not_finite_in, render_fields
 from rowcast.settings import Settings
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-10, 10) | st.sampled_from([0.0, 1.0, -1e-9])
@@ -68,7 +68,12 @@ def test_there_are_never_more_bins_than_allowed(values) -> None:
 
 @given(st.lists(numbers, max_size=9))
 def test_a_summary_survives_json(values) -> None:
-    for summary in (of(values), Summary(classes={"a": 1, "é:": 2}), outputs(values, {"a": 1}, 3)):
+    for summary in (
+        of(values),
+        Summary(classes={"a": 1, "é:": 2}),
+        outputs(values, {"a": 1}, 3),
+        pair(values, {"a": 1}, 2),
+    ):
         assert Summary.from_json(json.loads(json.dumps(summary.to_json(), allow_nan=False))) == summary
 
 
@@ -136,3 +141,32 @@ def test_redis_adds_up_each_of_several_outputs_as_python_does(in_redis) -> None:
     assert whole["not_finite"] == 5
     assert whole["outputs"]["height, cm"] == of([1.0, 2.0, 1e9, math.nan, -3.5]).render()
     assert whole["outputs"]["1/class:x"] == {"classes": {"a/b": 2, "é:": 3, "0/": 2}}
+
+
+def pair(first: list[float], second: dict[str, int], compared: int | None, disagreeing: int = 0) -> Summary:
+    return Summary(pair=Pair((("a", of(first)), ("b@2", Summary(classes=second))), compared, disagreeing))
+
+
+def test_redis_adds_up_the_summaries_of_two_models_as_python_does(in_redis) -> None:
+    parts = [
+        pair([1.0, 2.0], {"m0/x": 1}, 2, 1),
+        pair([], {}, 0),
+        pair([1e9, math.nan], {"m0/x": 1, "é:": 1}, 2, 2),
+        pair([-3.5], {"0/": 1}, 1),
+    ]
+    whole = in_redis(parts)
+    assert whole == merged(parts).render()
+    assert whole["disagreement"] == {"rows": 3, "fraction": 3 / 5}
+    assert whole["models"]["a"] == of([1.0, 2.0, 1e9, math.nan, -3.5]).render()
+    assert whole["models"]["b@2"] == {"classes": {"m0/x": 2, "é:": 1, "0/": 1}}
+    assert not_finite_in(whole) == 1
+
+
+def test_two_models_may_have_several_outputs_or_be_impossible_to_compare(in_redis) -> None:
+    one, other = outputs([1.0], {"x": 1}, not_finite=2), outputs([5.0, 6.0], {"x": 2})
+    parts = [Summary(pair=Pair((("a", one), ("b", Summary(classes={"y": 1}))))) for one in (one, other)]
+    whole = in_redis(parts)
+    assert whole == merged(parts).render()
+    assert whole["disagreement"] is None
+    assert whole["models"]["a"] == merge(one, other).render()
+    assert not_finite_in(whole) == 2

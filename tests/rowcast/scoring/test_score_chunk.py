@@ -20,6 +20,7 @@ from rowcast.jobs.options import Options
 from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.jobs.summary import Summary, merge
 from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_set import ModelSet
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score, unscored
 
 
@@ -49,11 +50,13 @@ def run(
     header = chunker.header
     spec = ChunkSpec(header.columns if header else tuple(model.manifest.feature_names), chunker.line_end, chosen)
     parts = [
-        score(chunk.data, chunk.first_row, model, spec) if chunk.rows else unscored(chunk.data, model, spec)
+        score(chunk.data, chunk.first_row, model, spec) if chunk.rows else unscored(chunk.data, [model], spec)
         for chunk in chunks
     ]
     assert [part.rows for part in parts] == [chunk.rows for chunk in chunks]
-    first_line = RESULT_FORMAT.header(header, chosen, model.manifest, chunker.line_end, has_mark=False, separator=b"")
+    first_line = RESULT_FORMAT.header(
+        header, chosen, ModelSet((model.manifest,)), chunker.line_end, has_mark=False, separator=b""
+    )
     return first_line + b"".join(part.data for part in parts), b"".join(part.errors for part in parts), parts
 
 

@@ -59,7 +59,7 @@ class Scripts:
     def submit(self, new: NewJob, limits: Limits) -> Made | Full:
         """Makes a job: record, indexes, counts and first messages, or nothing at all."""
         repeat = (new.repeat.digest, new.repeat.fingerprint) if new.repeat else ("", "")
-        arguments: list[Argument] = [new.id, new.owner, *limits, *repeat, new.plan or b"", str(new.spec.model)]
+        arguments: list[Argument] = [new.id, new.owner, *limits, *repeat, new.plan or b"", new.spec.known_as]
         arguments += [new.sameness or "", "1" if new.sameness and new.reuses else ""]
         outcome, *rest = (word.decode() for word in self._run("submit", *arguments, *_flat(new)))
         if outcome == "full":

@@ -7,6 +7,7 @@ from rowcast.csv.header import Header
 from rowcast.jobs.options import Options
 from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.models.model_manifest import Feature, Label, Manifest
+from rowcast.models.model_set import ModelSet
 
 SHARES = {"probabilities": True}
 KEYS = {"output": "predictions"}
@@ -45,12 +46,17 @@ def test_added_names_follow_the_header_as_it_was_sent(line, options, classes, ex
     chosen = Options(**{"delimiter": ","} | options)
     fields = scan.fields(line.rstrip(b"\r\n"), chosen.delimiter) if line and chosen.header else []
     header = Header.read(line, fields, chosen.delimiter) if fields else None
-    assert RESULT_FORMAT.header(header, chosen, manifest(classes), line_end, has_mark=False, separator=b"") == expected
+    assert (
+        RESULT_FORMAT.header(header, chosen, ModelSet((manifest(classes),)), line_end, has_mark=False, separator=b"")
+        == expected
+    )
 
 
 @pytest.mark.parametrize(("output", "separator"), [("joined", b"sep=,\r\n"), ("predictions", b"")])
 def test_the_byte_order_mark_and_the_line_that_names_the_delimiter_go_back(output: str, separator: bytes) -> None:
     chosen = Options(output=output, key=("a",), delimiter=",")
     header = Header.read(b"a\n", [b"a"], ",")
-    first_line = RESULT_FORMAT.header(header, chosen, manifest(None), b"\n", has_mark=True, separator=b"sep=,\r\n")
+    first_line = RESULT_FORMAT.header(
+        header, chosen, ModelSet((manifest(None),)), b"\n", has_mark=True, separator=b"sep=,\r\n"
+    )
     assert first_line == b"\xef\xbb\xbf" + separator + b"a,prediction\n"

@@ -1,6 +1,7 @@
 -- Adds a part's summary to the job's: counts of classes, or figures and a histogram. The histogram's bins lie on a grid of
 -- powers of two, and the finer of two grids is coarsened (rowcast/jobs/number_summary.py says why that is exact).
 -- `place` comes before each field: '' for one output; for several, the output's place from 0 and a slash, for example '1/'.
+-- For two models, 'm', the model's place and a slash come before that, for example 'm0/' or 'm0/1/'.
 local function add_classes(target, place, classes)
   for label, count in pairs(classes) do redis.call('HINCRBY', target, place .. 'class:' .. label, count) end
 end
@@ -54,13 +55,26 @@ local function add_output(target, place, summary)
   if numbers then add_not_finite(target, place, numbers.not_finite) end
 end
 
-local function add_summary(id, summary)
-  local target = K.summary(id)
-  if not summary.outputs then return add_output(target, '', summary) end
-  add_not_finite(target, '', summary.not_finite)
+local function add_model(target, before, summary)
+  if not summary.outputs then return add_output(target, before, summary) end
+  add_not_finite(target, before, summary.not_finite)
   for index, output in ipairs(summary.outputs) do
-    local place = (index - 1) .. '/'
+    local place = before .. (index - 1) .. '/'
     redis.call('HSET', target, place .. 'name', output.name)
     add_output(target, place, output)
+  end
+end
+
+local function add_summary(id, summary)
+  local target = K.summary(id)
+  if not summary.models then return add_model(target, '', summary) end
+  for index, model in ipairs(summary.models) do
+    local place = 'm' .. (index - 1) .. '/'
+    redis.call('HSET', target, place .. 'name', model.name)
+    add_model(target, place, model)
+  end
+  if summary.compared >= 0 then
+    redis.call('HINCRBY', target, 'compared', format_integer(summary.compared))
+    redis.call('HINCRBY', target, 'disagreeing', format_integer(summary.disagreeing))
   end
 end
