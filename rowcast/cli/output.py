@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -61,9 +61,13 @@ def short_time(moment: str | None) -> str | None:
 
 
 def model_of(job: "Job") -> str:
-    """Returns the model version that scores the job, as `NAME@VERSION`."""
-    model = job.raw.get("model") or {}
-    return f"{model.get('name')}@{model.get('version')}"
+    """Returns the model version that scores the job, as `NAME@VERSION`; two with a comma."""
+    return ",".join(f"{one.get('name')}@{one.get('version')}" for one in models_in(job.raw))
+
+
+def models_in(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the models that a job or a check names: one or two. An older service names only one."""
+    return list(document.get("models") or [document.get("model") or {}])
 
 
 def _cell(value: Any) -> str:

@@ -87,7 +87,7 @@ class Client:
         Args:
             features: the row: a sequence in the model's order, or a mapping or pandas Series by feature name. A Series,
                 for example a row of a DataFrame, may have more values than the model needs; a mapping may not.
-            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the service's default model.
+            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`, or two with a comma; None is the service's default model.
             probabilities: whether to return the probability of each class.
             scores: whether to return what the model's `decision_function` returns.
             wait: seconds to wait in all; None waits without limit.
@@ -165,10 +165,11 @@ class Client:
 
         Args:
             frame: the rows. A pandas frame has distinct texts as column names, and any kind of index.
-            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the service's default model.
+            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`, or two with a comma; None is the service's default model.
             probabilities: whether to add `probability_CLASS` for each class.
             scores: whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
-            prediction_column: name of the prediction column.
+            prediction_column: name of the prediction column. Two models add `prediction_NAME` each, with `@VERSION` if
+                they have the same name.
             on_error: `fail` makes the job fail if a row cannot be predicted.
             max_errors: the job fails as soon as more rows than this could not be predicted.
             on_progress: called with the bytes sent and the bytes in all.

@@ -73,18 +73,21 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The prediction of one row."""
+    """The prediction of one row.
+
+    If two models predict, `prediction`, `probabilities` and `scores` have an entry for each, by the model's name.
+    """
 
     #: Predicted class or number; None if it is infinite or not a number.
     prediction: Any
     #: Probability of each class by its label; None unless they were requested.
-    probabilities: dict[str, float] | None
+    probabilities: dict[str, Any] | None
     #: Id of the job.
     job: str
     #: Why `prediction` is None, for example that it is infinite.
     warning: str | None = None
     #: What `decision_function` returns, by column name (`score` or `score_CLASS`); None unless they were requested.
-    scores: dict[str, float] | None = None
+    scores: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, result: Mapping[str, Any], job: str) -> "Prediction":

@@ -4,11 +4,13 @@ import io
 import json
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn
 from programs import Stack, http_client, until
@@ -20,6 +22,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from rowcast import Client
+from rowcast.cli.main import main
+from rowcast.client import WrongUse
 from rowcast.models.model_manifest import Draft, Feature
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
@@ -250,3 +255,124 @@ def test_rows_in_json_lines_and_instances_get_both_predictions(client: httpx.Cli
     assert [line.split(",")[-2:] for line in first.splitlines()] == [
         line.split(",")[-2:] for line in second.splitlines()
     ]
+
+
+def test_a_check_shows_both_predictions_and_names_who_needs_a_missing_column(client: httpx.Client) -> None:
+    def check(body: bytes, **options: object) -> dict[str, Any]:
+        params = {"dry_run": "true", "model": "pair@1,amount", **options}
+        return client.post("/predict", content=body, headers={"Content-Type": "text/csv"}, params=params).json()
+
+    found = check(b"id,a,b,c\n7,1,2,3\n8,x,2,3\n")
+    assert found["ok"], found
+    assert found["sample"][0]["prediction"].keys() == {"pair", "amount"}
+    assert found["columns"] == {"matched": ["a", "b", "c"], "missing": [], "carried": ["id"]}
+    assert [one["name"] for one in found["models"]] == ["pair", "amount"]
+    assert (len(found["sample"]), len(found["bad_rows"])) == (1, 1)
+    refused = check(b"a,b\n1,2\n")
+    assert not refused["ok"]
+    assert refused["problem"]["errors"] == [{"where": "header.c", "message": "missing (needed by amount)"}]
+    both = check(b"a,c\n1,2\n")["problem"]["errors"]
+    assert both == [{"where": "header.b", "message": "missing (needed by pair and amount)"}]
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "says"),
+    [
+        ({"header": "false"}, "header", "take different features"),
+        ({"probabilities": "true"}, "probabilities", "amount@1 does not return probabilities"),
+        ({"scores": "true"}, "scores", "has no `decision_function`"),
+        ({"prediction_column": "p"}, "header.p_amount", "choose another prediction_column"),
+    ],
+)
+def test_an_option_that_does_not_fit_one_of_the_models_is_refused(
+    client: httpx.Client, options: dict[str, str], where: str, says: str
+) -> None:
+    answer = client.post(
+        "/predict",
+        content=b"a,b,c,p_amount\n1,2,3,4\n",
+        headers={"Content-Type": "text/csv"},
+        params={"model": "pair@1,amount", **options},
+    )
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["where"] == where
+    assert says in answer.json()["errors"][0]["message"]
+
+
+def test_rows_that_do_not_fit_one_of_the_models_are_refused_by_its_name(client: httpx.Client) -> None:
+    def refused(features: object) -> str:
+        answer = client.post("/predict", json={"features": features, "model": "pair@1,amount"})
+        assert answer.status_code == 422
+        return str(answer.json()["detail"])
+
+    assert "must be an object, as the two models take different features: a, b, c" in refused([1, 2, 3])
+    assert "features.c missing (model amount)" in refused({"a": 1, "b": 2})
+    assert "features.a must be a number (model pair)" in refused({"a": "x", "b": 2, "c": 3})
+    assert "features.d unknown" in refused({"a": 1, "b": 2, "c": 3, "d": 4})
+
+
+def test_a_job_of_two_models_is_listed_reused_and_repeated(client: httpx.Client) -> None:
+    body, sent = b"a,b,c\n1,2,3\n", {"Content-Type": "text/csv", "Idempotency-Key": "two-models"}
+
+    def post(model: str, headers: dict[str, str], **options: object) -> httpx.Response:
+        params = {"model": model, "tags": "run:two", **options}
+        return client.post("/predict", content=body, headers=headers, params=params)
+
+    first = post("pair@1,amount", sent)
+    assert first.status_code == 202
+    again = post("pair@1,amount", sent)
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    assert post("amount,pair@1", sent).status_code == 422
+    plain = {"Content-Type": "text/csv"}
+    assert post("pair@1,amount@1", plain, reuse=True).headers["Job-Reused"] == "true"
+    assert "Job-Reused" not in post("amount,pair@1", plain, reuse=True).headers
+    assert "Job-Reused" not in post("pair@1", plain, reuse=True).headers
+    for model, number in (("pair", 3), ("amount@1", 2), ("amount", 2), ("pair@2", 0)):
+        assert len(client.get("/jobs", params={"model": model, "tag": "run:two"}).json()["jobs"]) == number
+
+
+def test_a_followed_file_and_a_resumed_one_get_both_predictions(client: httpx.Client) -> None:
+    body, plain = b"a,b,c\n1,2,3\n-4,1,0\n", {"Content-Type": "text/csv"}
+    params = {"model": "pair@1,pair@2"}
+    followed = client.post("/predict", content=body, headers=plain, params={**params, "follow": "true"})
+    assert followed.text.splitlines()[0] == "a,b,c,prediction_pair@1,prediction_pair@2"
+    upload = client.post("/uploads", headers=plain, params=params).headers["Location"]
+    patch = {"Content-Type": "application/partial-upload", "Upload-Offset": "0", "Upload-Complete": "?1"}
+    made = client.patch(upload, content=body, headers=patch)
+    assert made.status_code == 202, made.text
+    assert [one["version"] for one in made.json()["models"]] == ["1", "2"]
+    wait(client, made.json()["id"])
+    assert client.get(f"/jobs/{made.json()['id']}/result").content == followed.content
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_gets_the_predictions_of_both_models(
+    stack: Stack, models: dict[str, Any], script: pd.DataFrame, library: str
+) -> None:
+    rows = script.head(300).drop(columns="note")
+    with Client(stack.url) as service:
+        sent = rows if library == "pandas" else pl.DataFrame(rows.to_dict("list"))
+        done = service.predict_frame(sent, model="coded,amount", probabilities=False)
+        one = service.predict({"a": 1, "b": 2, "c": 3}, model="pair@2,amount")
+        with pytest.raises(WrongUse, match="already has a column 'prediction_amount'"):
+            service.predict_frame(done, model="pair@1,amount")
+    assert list(done.columns) == [*rows.columns, "prediction_coded", "prediction_amount"]
+    assert list(done["prediction_coded"]) == models["coded@1"].predict(rows[["code", "a"]]).tolist()
+    assert list(done["prediction_amount"]) == models["amount@1"].predict(rows[["b", "c"]]).tolist()
+    assert one.prediction.keys() == {"pair", "amount"}
+
+
+def test_the_command_line_names_the_disagreement(
+    stack: Stack, models: dict[str, Any], data: bytes, script: pd.DataFrame, tmp_path: Path, capsys
+) -> None:
+    (tmp_path / "in.csv").write_bytes(b"".join(data.splitlines(keepends=True)[:1001]))
+    arguments = ["predict", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--url", stack.url]
+    assert main([*arguments, "--model", "pair@1,pair@2"]) == 0
+    table = script.head(1000)[["a", "b"]]
+    differing = int((models["pair@1"].predict(table) != models["pair@2"].predict(table)).sum())
+    said = capsys.readouterr().err
+    assert "1,000 rows scored by pair@1,pair@2 into" in said
+    assert f"the models disagree in {differing} rows ({differing / 1000:.2%})." in said
+    assert main(["check", str(tmp_path / "in.csv"), "--url", stack.url, "--model", "pair@1,pair@2"]) == 0
+    shown = capsys.readouterr().out
+    assert "fits pair@1 and pair@2." in shown
+    assert "prediction pair@1 " in shown

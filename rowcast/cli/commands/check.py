@@ -7,7 +7,7 @@ import typer
 from rowcast.cli.commands.predict_options import takes_predict_options
 from rowcast.cli.connection_options import ApiKey, Json, Url, client
 from rowcast.cli.data_location import Data
-from rowcast.cli.output import print_json
+from rowcast.cli.output import models_in, print_json
 
 if TYPE_CHECKING:
     from rowcast.client import Check
@@ -52,7 +52,7 @@ def check(
 
 def lines(source: str, found: "Check") -> list[str]:
     """Returns what a check found out, line by line."""
-    model = f"{found.model['name']}@{found.model['version']}"
+    model = " and ".join(f"{one['name']}@{one['version']}" for one in models_in(found.raw))
     verdict = "fits" if found.ok else "does not fit" if found.problem or found.bad_rows else "could not be tried with"
     told = [f"{source} {verdict} {model}."]
     delimiter = "tab" if found.delimiter == "\t" else found.delimiter
@@ -69,7 +69,7 @@ def lines(source: str, found: "Check") -> list[str]:
         if not one["fits"]
     ][:_LISTED]
     told += [_row("bad row", f"{one['row']}{_cell(one)}: {one['message']}") for one in found.bad_rows[:_LISTED]]
-    told += [_row(f"row {one['row']}", f"prediction {one['prediction']}") for one in found.sample]
+    told += [_row(f"row {one['row']}", f"prediction {_prediction(one['prediction'])}") for one in found.sample]
     told += [_row("warning", one["message"]) for one in found.warnings]
     told += [_row("fix", f"{one['message']} Try --{one['option']} {one['value']}") for one in found.fixes]
     return told
@@ -77,6 +77,11 @@ def lines(source: str, found: "Check") -> list[str]:
 
 def _row(label: str, text: str) -> str:
     return f"  {label:<13} {text}"
+
+
+def _prediction(value: Any) -> str:
+    """Returns the prediction of a row, for example `0`, or `titanic 0, other 1` of two models."""
+    return ", ".join(f"{model} {one}" for model, one in value.items()) if isinstance(value, dict) else str(value)
 
 
 def _size(expected: dict[str, Any]) -> str:

@@ -192,6 +192,9 @@ def _say_done(job: "Job", out: str, *, as_json: bool) -> None:
     sentence = f"{rows.get('rows_total'):,} rows scored by {model_of(job)}" + ("" if out == "-" else f" into {out}")
     if failed:
         sentence += f"; {failed:,} of them could not be predicted: rowcast errors {job.id}"
+    summary = (job.raw.get("result") or {}).get("summary") or {}
+    if disagreement := summary.get("disagreement"):
+        sentence += f"; the models disagree in {disagreement['rows']:,} rows ({disagreement['fraction']:.2%})"
     say(f"{sentence}.")
 
 

@@ -68,6 +68,14 @@ def find_manifest(endpoint: Endpoint, model: str | None) -> Steps[dict[str, Any]
     return (yield from endpoint.call("GET", f"/models/{name}/versions/{wanted}"))
 
 
+def find_manifests(endpoint: Endpoint, model: str | None) -> Steps[list[dict[str, Any]]]:
+    """Returns the manifests of the models that `model` names: of one, or of two with a comma. Raises as for one."""
+    found = []
+    for one in [None] if model is None else model.split(","):
+        found.append((yield from find_manifest(endpoint, one if one is None else one.strip())))
+    return found
+
+
 def _prefix(id: str) -> str:
     """Returns a job id or its beginning as the service writes it, for example `d23206a5-eb2e` for `D23206A5EB2E`."""
     digits = id.strip().replace("-", "").lower()

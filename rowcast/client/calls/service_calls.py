@@ -12,13 +12,14 @@ from typing import Any, Generic
 
 from rowcast.client.calls.job_calls import AnyJob, JobCalls
 from rowcast.client.calls.job_record import JobRecord
-from rowcast.client.calls.lookup import find_manifest
+from rowcast.client.calls.lookup import find_manifests
 from rowcast.client.calls.resumable_upload import send_file
 from rowcast.client.check import CHECKED_BYTES, Check
 from rowcast.client.csv_options import CsvOptions, query_of
 from rowcast.client.download import Target, open_sink
 from rowcast.client.errors import Unprocessable, WrongUse
 from rowcast.client.frames.frames import Frame, require_sendable, with_predictions, write_csv
+from rowcast.client.frames.models_together import needed_together, prediction_columns, reference
 from rowcast.client.http.endpoint import Endpoint
 from rowcast.client.http.steps import Steps, run
 from rowcast.client.job_filter import BulkOutcome, filter_of
@@ -60,7 +61,8 @@ class ServiceCalls(Generic[AnyJob]):
         except (Unprocessable, WrongUse):  # perhaps because a Series has more values than the model needs
             if not is_series(features):
                 raise
-            needed = needed_features(body["features"], (yield from find_manifest(self.endpoint, model)))
+            manifests = yield from find_manifests(self.endpoint, model)
+            needed = needed_features(body["features"], needed_together(manifests))
             if not needed:
                 raise
             answer = yield from self._predict_row({**body, "features": needed}, until)
@@ -114,15 +116,17 @@ class ServiceCalls(Generic[AnyJob]):
     ) -> Steps[tuple[Frame, AnyJob]]:
         """Predicts the rows of a DataFrame. Returns the frame with the predictions, and the job."""
         column = options.get("prediction_column") or "prediction"
-        require_sendable(frame, column)
-        manifest = yield from find_manifest(self.endpoint, model)
-        version: CsvOptions = {"model": f"{manifest['name']}@{manifest['version']}", "output": "predictions"}
+        require_sendable(frame, () if model and "," in model else (column,))
+        manifests = yield from find_manifests(self.endpoint, model)
+        columns = prediction_columns(manifests, column)
+        require_sendable(frame, columns)
+        version: CsvOptions = {"model": ",".join(map(reference, manifests)), "output": "predictions"}
         with TemporaryFile() as table, TemporaryFile() as result:
-            yield from run(write_csv, frame, manifest, table)
+            yield from run(write_csv, frame, needed_together(manifests), table)
             job = yield from self.submit_csv(table, on_progress, None, {**options, **version})
             yield from JobCalls(self.endpoint, job).wait(None)
             yield from JobCalls(self.endpoint, job).download(result, None, "")
-            return (yield from run(with_predictions, frame, result, manifest, column)), job
+            return (yield from run(with_predictions, frame, result, columns)), job
 
     def act(self, action: str, matching: Mapping[str, Any], *, dry_run: bool) -> Steps[BulkOutcome]:
         """Does something to every job that matches."""

@@ -9,8 +9,11 @@ from typing import Any, BinaryIO
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
-def read_added(result: BinaryIO, manifest: Mapping[str, Any], prediction_column: str) -> dict[str, list[Any]]:
-    """Returns the columns of a result by name. An empty cell is None."""
+def read_added(result: BinaryIO, models: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Returns the columns of a result by name. An empty cell is None.
+
+    `models` has for each prediction column the manifest of its model.
+    """
     text = io.TextIOWrapper(result, encoding="utf-8", newline="")
     rows = csv.reader(text)
     columns: dict[str, list[str]] = {name: [] for name in next(rows)}
@@ -19,8 +22,8 @@ def read_added(result: BinaryIO, manifest: Mapping[str, Any], prediction_column:
         for cells, cell in zip(lists, row or [""], strict=True):  # a blank line is one empty cell
             cells.append(cell)
     text.detach()
-    labels = _labels(manifest)
-    return {name: _values(cells, labels if name == prediction_column else {}) for name, cells in columns.items()}
+    labels = {name: _labels(manifest) for name, manifest in models.items()}
+    return {name: _values(cells, labels.get(name, {})) for name, cells in columns.items()}
 
 
 def _labels(manifest: Mapping[str, Any]) -> dict[str, Any]:

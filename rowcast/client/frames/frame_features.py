@@ -30,9 +30,9 @@ def na_texts_of(manifest: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(manifest.get("na_values") or [""])
 
 
-def gap_of(na_texts: frozenset[str]) -> str:
+def gap_of(manifest: Mapping[str, Any]) -> str:
     """Returns the text that is written for a missing value."""
-    return "NaN" if "NaN" in na_texts else ""
+    return "NaN" if "NaN" in manifest.get("gap_values", na_texts_of(manifest)) else ""
 
 
 def truth_texts(feature: Mapping[str, Any]) -> tuple[str, str]:

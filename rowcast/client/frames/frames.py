@@ -4,7 +4,7 @@
 imported before a frame of it is given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, BinaryIO, Protocol, TypeVar
 
@@ -25,16 +25,17 @@ class DataFrame(Protocol):
 Frame = TypeVar("Frame", bound=DataFrame)
 
 
-def require_sendable(frame: Any, added: str) -> None:
-    """Checks that a frame can be sent, and that a column `added` can be added to it.
+def require_sendable(frame: Any, added: Iterable[str]) -> None:
+    """Checks that a frame can be sent, and that the columns `added` can be added to it.
 
     Raises:
         WrongUse: it is not a DataFrame, has no rows, or its column names are not distinct texts.
     """
     library = _library_of(frame)
     library.require_named_columns(frame)
-    if added in frame.columns:
-        raise WrongUse(f"The frame already has a column {added!r}; choose another name with prediction_column.")
+    for name in added:
+        if name in frame.columns:
+            raise WrongUse(f"The frame already has a column {name!r}; choose another name with prediction_column.")
     if not len(frame):
         raise WrongUse("The frame has no rows.")
 
@@ -51,15 +52,17 @@ def write_csv(frame: DataFrame, manifest: Mapping[str, Any], file: BinaryIO) -> 
     file.seek(0)
 
 
-def with_predictions(frame: Frame, result: BinaryIO, manifest: Mapping[str, Any], prediction_column: str) -> Frame:
+def with_predictions(frame: Frame, result: BinaryIO, models: Mapping[str, Mapping[str, Any]]) -> Frame:
     """Returns a copy of the frame with the result's columns. Rows without a prediction have missing values there.
+
+    `models` has for each prediction column the manifest of its model.
 
     Raises:
         ServiceError: the result has a different number of rows.
         WrongUse: the frame already has one of the columns.
     """
     result.seek(0)
-    added = read_added(result, manifest, prediction_column)
+    added = read_added(result, models)
     rows = len(next(iter(added.values()), []))
     if rows != len(frame):
         raise ServiceError(f"The result has {rows:,} rows, but the frame has {len(frame):,}.")

@@ -56,7 +56,7 @@ def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO
         # In a file of one column, the service would not count an unquoted blank line as a row.
         quoting: Literal[0, 1] = csv.QUOTE_ALL if _has_blank_lines(table) else csv.QUOTE_MINIMAL
         table.to_csv(
-            file, index=False, encoding="utf-8", lineterminator="\r\n", na_rep=gap_of(na_texts), quoting=quoting
+            file, index=False, encoding="utf-8", lineterminator="\r\n", na_rep=gap_of(manifest), quoting=quoting
         )
     except UnicodeEncodeError as error:
         raise WrongUse(f"The frame has a text that is not Unicode: {error.object[error.start]!r}.") from None

@@ -27,7 +27,7 @@ def require_named_columns(frame: "pl.DataFrame") -> None:
 def write_csv(frame: "pl.DataFrame", manifest: Mapping[str, Any], file: BinaryIO) -> None:
     """Writes the columns that are to be sent, as `frames.write_csv` says."""
     features, na_texts = features_of(manifest), na_texts_of(manifest)
-    gap = gap_of(na_texts)
+    gap = gap_of(manifest)
     names = columns_to_send(frame.columns, manifest)
     cells = frame.select(_as_cells(frame[name], features.get(name), na_texts) for name in names)
     quotes: Literal["always", "necessary"] = "necessary"

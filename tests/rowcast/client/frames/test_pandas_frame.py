@@ -121,17 +121,17 @@ def test_predictions_come_back_as_the_values_that_they_were(
 ) -> None:
     frame = pd.DataFrame({"x": range(len(cells))}, index=range(100, 100 + len(cells)))
     result = io.BytesIO("\n".join(["prediction", *cells, ""]).encode())
-    column = with_predictions(frame, result, manifest, "prediction")["prediction"]
+    column = with_predictions(frame, result, {"prediction": manifest})["prediction"]
     expected = pd.Series(values, frame.index, dtype=dtype, name="prediction")
     pd.testing.assert_series_equal(column, expected)
 
 
 def test_a_result_of_another_length_or_with_a_known_column_is_an_error() -> None:
     with pytest.raises(ServiceError, match="The result has 2 rows, but the frame has 1"):
-        with_predictions(PLAIN, io.BytesIO(b"prediction\n1\n2\n"), {}, "prediction")
+        with_predictions(PLAIN, io.BytesIO(b"prediction\n1\n2\n"), {"prediction": {}})
     frame = PLAIN.assign(probability_0=0.5)
     with pytest.raises(WrongUse, match="already has a column 'probability_0'"):
-        with_predictions(frame, io.BytesIO(b"prediction,probability_0\n1,0.5\n"), {}, "prediction")
+        with_predictions(frame, io.BytesIO(b"prediction,probability_0\n1,0.5\n"), {"prediction": {}})
 
 
 def test_a_series_is_one_row_matched_by_name(service: FakeService, client: Client) -> None:

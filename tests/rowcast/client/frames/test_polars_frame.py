@@ -139,17 +139,17 @@ def test_predictions_come_back_as_the_values_that_they_were(
 ) -> None:
     frame = pl.DataFrame({"x": range(len(cells))})
     result = io.BytesIO("\n".join(["prediction", *cells, ""]).encode())
-    done = with_predictions(frame, result, manifest, "prediction")
+    done = with_predictions(frame, result, {"prediction": manifest})
     assert done.equals(frame.with_columns(pl.Series("prediction", values, dtype)))
     assert done.schema["prediction"] == dtype
 
 
 def test_a_result_of_another_length_or_with_a_known_column_is_an_error() -> None:
     with pytest.raises(ServiceError, match="The result has 2 rows, but the frame has 1"):
-        with_predictions(PLAIN, io.BytesIO(b"prediction\n1\n2\n"), {}, "prediction")
+        with_predictions(PLAIN, io.BytesIO(b"prediction\n1\n2\n"), {"prediction": {}})
     frame = PLAIN.with_columns(probability_0=0.5)
     with pytest.raises(WrongUse, match="already has a column 'probability_0'"):
-        with_predictions(frame, io.BytesIO(b"prediction,probability_0\n1,0.5\n"), {}, "prediction")
+        with_predictions(frame, io.BytesIO(b"prediction,probability_0\n1,0.5\n"), {"prediction": {}})
 
 
 def test_it_needs_no_pandas() -> None:
@@ -157,9 +157,9 @@ def test_it_needs_no_pandas() -> None:
         "import io, sys, polars\n"
         "from rowcast.client.frames.frames import require_sendable, with_predictions, write_csv\n"
         "frame = polars.DataFrame({'x': [1]})\n"
-        "require_sendable(frame, 'prediction')\n"
+        "require_sendable(frame, ['prediction'])\n"
         "write_csv(frame, {'features': [{'name': 'x', 'kind': 'number'}]}, io.BytesIO())\n"
-        "with_predictions(frame, io.BytesIO(b'prediction\\n1\\n'), {}, 'prediction')\n"
+        "with_predictions(frame, io.BytesIO(b'prediction\\n1\\n'), {'prediction': {}})\n"
         "assert 'pandas' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

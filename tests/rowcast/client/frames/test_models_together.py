@@ -1,0 +1,38 @@
+"""What two models need of a frame together, and what their columns are called."""
+
+from typing import Any
+
+import pytest
+
+from rowcast.client import WrongUse
+from rowcast.client.frames.frame_features import gap_of, missing_features, na_texts_of
+from rowcast.client.frames.models_together import needed_together, prediction_columns
+
+
+def model(name: str, version: str = "1", na_values: tuple[str, ...] = ("", "NaN"), **kinds: Any) -> dict[str, Any]:
+    features = [{"name": one, **(kind if isinstance(kind, dict) else {"kind": kind})} for one, kind in kinds.items()]
+    return {"name": name, "version": version, "features": features, "na_values": list(na_values)}
+
+
+def test_columns_are_named_after_the_models_and_their_versions_if_need_be() -> None:
+    one, other, again = model("m"), model("n"), model("m", "2")
+    assert list(prediction_columns([one], "p")) == ["p"]
+    assert list(prediction_columns([one, other], "p")) == ["p_m", "p_n"]
+    assert list(prediction_columns([one, again], "p")) == ["p_m@1", "p_m@2"]
+
+
+def test_a_frame_needs_the_features_of_both_and_a_gap_that_both_read_as_missing() -> None:
+    optional = {"kind": "number", "required": False}
+    together = needed_together(
+        [model("m", a=optional, b="number"), model("n", na_values=("", "-"), a="integer", c="text")]
+    )
+    assert missing_features(["b"], together) == ["a", "c"]
+    assert na_texts_of(together) == {"", "NaN", "-"}
+    assert gap_of(together) == ""
+    assert together["features"][0]["kind"] == "integer"
+
+
+def test_a_feature_that_two_models_take_in_different_forms_cannot_be_sent() -> None:
+    yes = {"kind": "boolean", "true_values": ["yes"], "false_values": ["no"]}
+    with pytest.raises(WrongUse, match="m@1 and n@1 take the feature 'a' in different forms"):
+        needed_together([model("m", a=yes), model("n", a="boolean")])
