@@ -72,12 +72,14 @@ def read_form(blocks: Iterator[bytes], boundary: bytes) -> Form:
 
 
 def _add(fields: dict[str, str], name: str, value: bytes) -> None:
-    if name in fields:
+    """Adds a field. `model` may come twice, because the page's form has a field for each of two models."""
+    if name in fields and name != "model":
         raise OptionValue.at(name, "is given more than once")
     try:
-        fields[name] = value.decode()
+        text = value.decode()
     except UnicodeDecodeError:
         raise BrokenForm(f"The form field {name!r} is not UTF-8.") from None
+    fields[name] = ",".join(filter(None, (fields[name], text))) if name in fields else text
 
 
 def _hold(events: Iterator[Event], held: IO[bytes]) -> bool:

@@ -38,10 +38,15 @@ class Plot:
 
 
 def plots(summary: Mapping[str, Any] | None) -> list[Plot]:
-    """Returns the pictures of a job's summary: one, or one for each output of a model with several."""
+    """Returns the pictures of a job's summary: one, or one for each output of a model with several, of each model."""
     if not summary:
         return []
-    named = summary.get("outputs", {"": summary})
+    models = summary.get("models", {"": summary})
+    named = {
+        ", ".join(filter(None, (model, name))): one
+        for model, whole in models.items()
+        for name, one in whole.get("outputs", {"": whole}).items()
+    }
     return [plot for name, one in named.items() if (plot := _plot(name, one)) is not None]
 
 

@@ -138,7 +138,10 @@ async function check() {
 const UNREADABLE = "it cannot be read. Was it changed or removed since it was chosen, or is it a folder? Choose it again.";
 
 function options(form) {
-  return [...new FormData(form)].filter(([name]) => name !== "file");
+  const fields = new FormData(form);
+  const models = fields.getAll("model").map((name) => name.trim()).filter(Boolean);
+  const others = [...fields].filter(([name]) => name !== "file" && name !== "model");
+  return models.length ? [["model", models.join(",")], ...others] : others;
 }
 
 // The upload, with its progress.

@@ -24,7 +24,8 @@ FILE = part('name="file"; filename="in.csv"', GOOD)
         (FILE, 400, "multipart"),
         (part('name="model"', b"titanic") + b"--b--\r\n", 422, "file"),
         (part('name="upload"; filename="in.csv"', GOOD) + b"--b--\r\n", 422, "called 'file'"),
-        (FILE + part('name="model"', b"titanic") + part('name="model"', b"titanic") + b"--b--\r\n", 422, "once"),
+        (FILE + part('name="output"', b"joined") + part('name="output"', b"joined") + b"--b--\r\n", 422, "once"),
+        (FILE + part('name="model"', b"titanic") + part('name="model"', b"titanic") + b"--b--\r\n", 422, "twice"),
         (
             part('name="file"; filename="in.csv"', b"age,pclass\n" + b"25,3\n" * 2**21)
             + part('name="model"', b"titanic")
@@ -44,6 +45,7 @@ FILE = part('name="file"; filename="in.csv"', GOOD)
         "no-file",
         "other-name",
         "option-twice",
+        "model-twice",
         "option-late",
         "two-files",
         "not-utf8",

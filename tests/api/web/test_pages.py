@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from programs import ROOT, Stack, http_client
+from registering import register
 from scored import submit, wait
+from sklearn.dummy import DummyClassifier
 
 TITANIC = ROOT / "training" / "data" / "titanic.csv"
 LOADED = ("/static/page.css", "/static/page.js", "/static/upload.js")
@@ -174,6 +177,38 @@ def test_models_show_their_features_and_metrics(page: Page) -> None:
     expect(page.get_by_role("heading", name="titanic@1")).to_be_visible()
     expect(page.get_by_role("region", name="Features")).to_contain_text("pclass")
     expect(page.get_by_role("heading", name="Metrics")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def rival(stack: Stack) -> str:
+    """A model that takes what the default model takes, and never predicts the same."""
+    rows = np.array([[25.0, 3.0], [25.0, 1.0]])
+    register(
+        stack.models, "rival", DummyClassifier(strategy="constant", constant=1).fit(rows, [0, 1]), ["age", "pclass"]
+    )
+    return "rival"
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_two_models_are_chosen_and_compared(browser: Browser, stack: Stack, rival: str, script: bool) -> None:
+    context = browser.new_context(base_url=stack.url, java_script_enabled=script)
+    page = context.new_page()
+    choose(page, "two.csv", b"age,pclass\n25,3\n26,3\n27,3\n")
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_label("Second model").fill(f"{rival}@1")
+    if script:
+        page.get_by_label("Second model").blur()
+        expect(page.get_by_role("heading", name=f"fits titanic@1 and {rival}@1")).to_be_visible()
+        expect(page.get_by_role("rowheader", name=rival)).to_be_visible()
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
+    expect(page.locator(".outcome")).to_have_text("The two models disagree in 3 rows (100.00%).")
+    expect(page.get_by_role("img")).to_have_count(2)
+    expect(page.locator("figcaption").first).to_contain_text("titanic. Predicted classes")
+    expect(page.get_by_role("columnheader", name=f"prediction_{rival}")).to_be_visible()
+    page.goto("/ui/jobs")
+    expect(page.get_by_role("cell", name=f"titanic@1, {rival}@1").first).to_be_visible()
+    context.close()
 
 
 def test_without_javascript_a_file_is_sent_followed_and_downloaded(browser: Browser, stack: Stack) -> None:
