@@ -210,6 +210,18 @@ def test_redis_is_emptied(kept_stack: Stack, http: httpx.Client) -> None:
     assert_serves(http)
 
 
+def test_a_job_of_two_models_is_made_again_and_scored_by_both(kept_stack: Stack, http: httpx.Client) -> None:
+    id = submit(http, "fixed,slow", b"age\n25\n45\n")
+    kept_stack.redis.flushall()
+    until(lambda: http.get(f"/jobs/{id}").status_code == 200, "the job is there again")
+    kept_stack.start_worker()
+    job = wait(http, id)
+    assert [one["name"] for one in job["models"]] == ["fixed", "slow"]
+    assert job["result"]["summary"]["disagreement"] == {"rows": 0, "fraction": 0.0}
+    assert http.get(f"/jobs/{id}/result").text == "age,prediction_fixed,prediction_slow\n25,0,0\n45,1,1\n"
+    assert [one["id"] for one in http.get("/jobs", params={"model": "slow"}).json()["jobs"]] == [id]
+
+
 def test_an_idempotency_key_outlives_an_emptied_redis(kept_stack: Stack, http: httpx.Client) -> None:
     def send() -> httpx.Response:
         headers = {"Content-Type": "text/csv", "Idempotency-Key": "one"}

@@ -55,6 +55,22 @@ def test_a_row_that_kills_its_process_is_found_and_the_others_are_scored(
     assert http.get(f"/jobs/{id}/result").content.replace(b"\n66,\n", b"\n17,0\n") == WANTED
 
 
+def test_a_row_that_kills_one_of_two_models_is_found_and_names_it(shared_stack: Stack, http: httpx.Client) -> None:
+    both = "fixed,deadly"
+    id = submit(http, both, CSV.replace(b"\n17\n", b"\n66\n", 1))
+    job = wait(http, id)
+    assert (job["status"], job["progress"]["rows_failed"]) == ("succeeded", 1), job
+    errors = http.get(f"/jobs/{id}/errors").text.splitlines()[1:]
+    assert errors == ["18,,,predict ended its process (killed by SIGKILL) (model deadly)"]
+    rows = http.get(f"/jobs/{id}/result").text.splitlines()
+    assert rows[0] == "age,prediction_fixed,prediction_deadly"
+    assert rows[18] == "66,,"
+    wanted = [f"{age},{age > 30:d},{age > 30:d}" for age in (number % 60 for number in range(ROWS))]
+    assert rows[1:18] + rows[19:] == wanted[:17] + wanted[18:]
+    row = http.post("/predict", json={"features": [66], "model": both}, params={"wait": 60}).json()
+    assert row["detail"].endswith("(model deadly)"), row
+
+
 def test_a_row_that_needs_too_much_memory_is_found_and_the_others_are_scored(
     shared_stack: Stack, http: httpx.Client
 ) -> None:
