@@ -194,7 +194,8 @@ def _say_done(job: "Job", out: str, *, as_json: bool) -> None:
         sentence += f"; {failed:,} of them could not be predicted: rowcast errors {job.id}"
     summary = (job.raw.get("result") or {}).get("summary") or {}
     if disagreement := summary.get("disagreement"):
-        sentence += f"; the models disagree in {disagreement['rows']:,} rows ({disagreement['fraction']:.2%})"
+        noun = "row" if disagreement["rows"] == 1 else "rows"
+        sentence += f"; the models disagree in {disagreement['rows']:,} {noun} ({disagreement['fraction']:.2%})"
     say(f"{sentence}.")
 
 
