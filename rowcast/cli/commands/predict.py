@@ -190,12 +190,12 @@ def _say_done(job: "Job", out: str, *, as_json: bool) -> None:
     rows = job.progress
     failed = rows.get("rows_failed") or 0
     sentence = f"{rows.get('rows_total'):,} rows scored by {model_of(job)}" + ("" if out == "-" else f" into {out}")
-    if failed:
-        sentence += f"; {failed:,} of them could not be predicted: rowcast errors {job.id}"
     summary = (job.raw.get("result") or {}).get("summary") or {}
     if disagreement := summary.get("disagreement"):
         noun = "row" if disagreement["rows"] == 1 else "rows"
         sentence += f"; the models disagree in {disagreement['rows']:,} {noun} ({disagreement['fraction']:.2%})"
+    if failed:
+        sentence += f"; {failed:,} of them could not be predicted: rowcast errors {job.id}"
     say(f"{sentence}.")
 
 
