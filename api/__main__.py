@@ -15,6 +15,7 @@ from rowcast.errors import RowcastError
 from rowcast.logs import logger, set_up
 from rowcast.loopback import NEEDS_KEYS, is_loopback
 from rowcast.memory import MIB, keep_memory
+from rowcast.receipts.key_files import read_signing_keys
 from rowcast.settings import Settings
 
 
@@ -34,6 +35,8 @@ def main() -> int:
     try:
         settings = Settings.read()
         keys = len(KeyRing(Path(settings.api_keys_file))) if settings.api_keys_file else None
+        if settings.receipt_key_file:
+            read_signing_keys(Path(settings.receipt_key_file))  # a bad file stops the start here, with one line
         if options.fd is None and keys is None and not settings.open and not is_loopback(options.host):
             raise RowcastError(NEEDS_KEYS.format(options.host))
         set_up(settings, "gateway")

@@ -4,7 +4,20 @@ from flask import Flask
 from werkzeug.routing import BaseConverter
 
 from api import error_responses, request_hooks
-from api.calls import docs, events, health, job_progress, jobs, models, predict, queue_state, repair, results, resumable
+from api.calls import (
+    docs,
+    events,
+    health,
+    job_progress,
+    jobs,
+    models,
+    predict,
+    queue_state,
+    receipts,
+    repair,
+    results,
+    resumable,
+)
 from api.services import build
 from api.url_prefix import strip_url_prefix
 from api.web import home, job_pages, model_pages, pages, queue_page
@@ -31,7 +44,8 @@ def create_app(settings: Settings) -> Flask:
     error_responses.register(app)
     app.url_map.converters["job"] = JobConverter
     pages.register(app)
-    calls = (health, docs, predict, resumable, jobs, results, repair, events, job_progress, queue_state, models)
+    files = (predict, resumable, results, repair, receipts)
+    calls = (health, docs, *files, jobs, events, job_progress, queue_state, models)
     for module in (*calls, home, job_pages, model_pages, queue_page):
         app.register_blueprint(module.blueprint)
     app.wsgi_app = strip_url_prefix(settings, app.wsgi_app)  # type: ignore[assignment,method-assign]

@@ -66,6 +66,7 @@ STATUS: dict[type[errors.RowcastError], int] = {
     errors.TooManyBadRows: 422,
     errors.EveryRowBad: 422,
     errors.RateLimited: 429,
+    errors.NoReceiptKey: 501,
     errors.Unavailable: 503,
 }
 """The status of an error is that of its nearest ancestor in this table."""
@@ -82,7 +83,7 @@ _DETAILS: dict[type[errors.RowcastError], str] = {
 """Messages that replace those of Werkzeug."""
 
 
-_NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile)
+_NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile, errors.BadReceiptKey)
 """Errors that stop a program at its start. No HTTP caller ever sees them."""
 
 

@@ -10,6 +10,7 @@ from api.input.live_upload import LiveUploads
 from api.input.open_uploads import OpenUploads
 from api.notifications import Notifications
 from api.rate_limiter import RateLimiter
+from api.receipts.receipt_signer import ReceiptSigner
 from api.threaded_storage import ThreadedStorage
 from api.webhooks.webhook_guard import WebhookGuard
 from rowcast.api_keys import KeyRing
@@ -50,6 +51,7 @@ class Services:
     open_uploads: OpenUploads
     scripts: Scripts
     webhook_guard: WebhookGuard
+    receipts: ReceiptSigner
 
     def models(self, text: str | None) -> ModelSet:
         """Returns the models that the option `model` names; None means the default model.
@@ -67,7 +69,11 @@ class Services:
 
 
 def build(settings: Settings) -> Services:
-    """Opens the store and the registry. Redis is connected at the first call."""
+    """Opens the store and the registry. Redis is connected at the first call.
+
+    Raises:
+        BadReceiptKey: the file of keys for receipts cannot be used.
+    """
     redis = connect(settings.redis_url)
     scripts = Scripts(redis, settings)
     records = Records(scripts, settings)
@@ -92,6 +98,7 @@ def build(settings: Settings) -> Services:
         open_uploads=OpenUploads(resumable, registry.resolve, settings),
         scripts=scripts,
         webhook_guard=WebhookGuard(settings),
+        receipts=ReceiptSigner(settings.receipt_key_file),
     )
 
 

@@ -111,6 +111,12 @@ class Settings(BaseSettings):
         default=7 * 86_400,
         description="Seconds that a job's files are kept after it has ended. Its record is kept twice as long.",
     )
+    receipt_key_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of the private key (Ed25519, PEM) that signs receipts; `rowcast receipt-key new` makes one. "
+        "Without it there are no receipts. `rowcast up` makes one in its data folder.",
+    )
     model_key: str | None = Field(
         default=None,
         description="Secret key for signatures. If it is set, only models with a manifest signed with it "

@@ -20,6 +20,7 @@ from programs import Stack, http_client, serving
 
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.models.registry import Registry
+from rowcast.receipts.key_files import make_key
 from rowcast.settings import PREFIX, Settings
 from rowcast.storage import Storage
 
@@ -97,6 +98,8 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Itera
         def make(**environment: str) -> Stack:
             folder = tmp_path_factory.mktemp("stack")
             (folder / "redis").mkdir()
+            make_key(folder / "receipt-key.pem")
+            environment = {"ROWCAST_RECEIPT_KEY_FILE": str(folder / "receipt-key.pem"), **environment}
             stack = Stack(at_end.enter_context(serving(folder / "redis")), folder, folder / "models", environment)
             at_end.callback(stack.stop_all)
             shutil.copytree(trained, stack.models)

@@ -101,6 +101,19 @@ def test_the_examples_are_answered_with_the_statuses_beside_them(stack: Stack, t
     assert (done.returncode, answered) == (0, wanted), done.stdout + done.stderr
 
 
+def test_the_examples_of_receipts_work_also_without_rowcast(stack: Stack, tmp_path: Path) -> None:
+    done = session(examples("receipts.md"), stack, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("The receipt is signed by") == 1
+    (script,) = re.findall(r"<!-- verify -->\n```python\n(.*?)```", text("receipts.md"), re.DOTALL)
+    subprocess.run([sys.executable, "-I", "-c", script], check=True, cwd=tmp_path)
+    with (tmp_path / "out.csv").open("ab") as file:
+        file.write(b" ")
+    assert subprocess.run(
+        [sys.executable, "-I", "-c", script], cwd=tmp_path, capture_output=True, check=False
+    ).returncode
+
+
 def test_the_page_of_commands_is_made_from_them() -> None:
     assert text("cli.md") == cli_page.markdown(), "run: python tools/cli_page.py"
 

@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "api": "Every call, option, format, limit and status code, with examples.",
         "formats": "What you can send and what you can get back, each with an example.",
         "webhooks": "A signed POST to your own service when a job has ended, and how to verify it.",
+        "receipts": "Signed proof of what was predicted: get it, check it offline, and keep the keys.",
         "types": "Every member of the JSON documents that the gateway takes and returns.",
         "errors": "Every type of error with its cause and its remedy.",
         "settings": "Every setting of the service.",

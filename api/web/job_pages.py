@@ -131,6 +131,7 @@ def _job_page(job: Job, status: int = 200, problem: Mapping[str, Any] | None = N
     services = current_services()
     document = job_document(job, prefix())
     shown: dict[str, Any] = {"job": job, "document": document, "plots": plots(job.summary), "problem": problem}
+    shown["has_receipts"] = services.receipts.keys is not None
     if not job.is_single and job.status is not Status.EXPIRED:
         try:
             shown |= {"first": first_rows(services, job), "bad": bad_rows(services, job)}

@@ -3,7 +3,8 @@
 The exit codes:
 
 - 0: done.
-- 1: the job failed or was cancelled, a program of the service cannot be kept running, or the audit found a mismatch.
+- 1: the job failed or was cancelled, a program of the service cannot be kept running, the audit found a mismatch, or
+  a receipt does not hold.
 - 2: wrong use, or the service refused the request.
 - 3: the service cannot be reached.
 - 130: Ctrl-C.
@@ -17,7 +18,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort
 
-from rowcast.cli.commands import audit, check, jobs, keys, models, predict, repair, up, watch
+from rowcast.cli.commands import audit, check, jobs, keys, models, predict, receipts, repair, up, watch
 from rowcast.cli.output import fail, say
 from rowcast.cli.typer_app import App
 from rowcast.version import VERSION
@@ -53,6 +54,7 @@ predict.add_to(app)
 check.add_to(app)
 jobs.add_to(app)
 repair.add_to(app)
+receipts.add_to(app)
 watch.add_to(app)
 models.add_to(app)
 keys.add_to(app)

@@ -151,3 +151,7 @@ class AsyncClient:
     async def models(self) -> list[dict[str, Any]]:
         """Returns the models, each with its versions and aliases."""
         return await self._run(self._calls.models())
+
+    async def receipt_keys(self) -> dict[str, Any]:
+        """Returns the public keys that receipts are checked with, as `Client.receipt_keys` does."""
+        return await self._run(self._calls.receipt_keys())

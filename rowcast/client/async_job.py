@@ -55,6 +55,10 @@ class AsyncJob(JobRecord):
         await self._run(self._calls.repair(corrections, encoding))
         return self
 
+    async def receipt(self) -> dict[str, Any]:
+        """Returns the signed receipt of a batch that has succeeded, as `Job.receipt` does."""
+        return await self._run(self._calls.receipt())
+
     async def cancel(self) -> "AsyncJob":
         """Cancels the job, as `Job.cancel` does."""
         await self._run(self._calls.cancel())

@@ -250,3 +250,7 @@ class Client:
     def models(self) -> list[dict[str, Any]]:
         """Returns the models, each with its versions and aliases."""
         return self._run(self._calls.models())
+
+    def receipt_keys(self) -> dict[str, Any]:
+        """Returns the public keys that receipts are checked with, as a JSON Web Key Set (`{"keys": [...]}`)."""
+        return self._run(self._calls.receipt_keys())

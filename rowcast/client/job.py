@@ -98,6 +98,15 @@ class Job(JobRecord):
         self._run(self._calls.repair(corrections, encoding))
         return self
 
+    def receipt(self) -> dict[str, Any]:
+        """Returns the signed receipt of a batch that has succeeded, which `rowcast verify` checks.
+
+        Raises:
+            Conflict: the job has not succeeded, or is a single job.
+            Gone: the job's files expired before its receipt was asked for.
+        """
+        return self._run(self._calls.receipt())
+
     def cancel(self) -> "Job":
         """Cancels the job.
 

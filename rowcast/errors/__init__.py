@@ -13,6 +13,7 @@
     │   ├── TooLarge(what, limit, setting)
     │   └── UnsupportedType
     ├── BadSetting(name, value, takes) · BadKeysFile(file, line, takes)    at the start of a program   (start_errors.py)
+    ├── BadReceiptKey(file, takes)
     ├── NoKey ── UnknownKey         there is no API key, or an unknown one                      (access_errors.py)
     ├── Forbidden ── OtherSite      the caller may not do this
     ├── RateLimited(limit, retry_after_seconds)
@@ -20,10 +21,10 @@
     ├── Gone ── JobDeleted · JobExpired · UploadGone                       it existed
     ├── NotAcceptable
     ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable · NotRepairable ·
-    │                          WrongOffset(offset) · UploadTaken · UploadComplete
+    │                          NoReceipt · WrongOffset(offset) · UploadTaken · UploadComplete
     ├── JobFault                    the job ended without a result                           (service_errors.py)
     │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · WorkerLost · InputLost
-    ├── ResultLost · ModelRefused
+    ├── ResultLost · ModelRefused · NoReceiptKey
     └── Unavailable(retry_after_seconds)                                   try again later
         └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable · Restoring · QueueFull ·
             LiveUploadsFull(limit)
@@ -40,6 +41,7 @@ from rowcast.errors.access_errors import (
     JobExpired,
     JobUnfinished,
     NoKey,
+    NoReceipt,
     NoResult,
     NotAcceptable,
     NotFound,
@@ -98,6 +100,7 @@ from rowcast.errors.service_errors import (
     JobFault,
     LiveUploadsFull,
     ModelRefused,
+    NoReceiptKey,
     QueueFull,
     RedisFull,
     RedisRefuses,
@@ -111,19 +114,18 @@ from rowcast.errors.service_errors import (
     Unavailable,
     WorkerLost,
 )
-from rowcast.errors.start_errors import BadKeysFile, BadSetting
+from rowcast.errors.start_errors import BadKeysFile, BadReceiptKey, BadSetting
 
 __all__ = [
-    "PREFIX", "BadKeysFile", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression", "BrokenForm",
-    "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile", "EveryRowBad", "Forbidden", "Gone",
-    "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused",
-    "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoKey",
-    "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8",
-    "OptionUnsuitable", "OptionValue", "OtherSite", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses",
-    "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed",
-    "StoreUnavailable", "TimedOut", "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey",
-    "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable",
-    "UnsupportedType", "UploadComplete", "UploadGone", "UploadTaken", "WebhookRefused", "WorkerLost", "WrongOffset",
-    "WrongState",
-    "types",
+    "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape",
+    "BrokenCompression", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile",
+    "EveryRowBad", "Forbidden", "Gone", "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired",
+    "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused",
+    "NoDefaultModel", "NoFile", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound",
+    "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue",
+    "OtherSite", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused",
+    "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut",
+    "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
+    "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UploadComplete",
+    "UploadGone", "UploadTaken", "WebhookRefused", "WorkerLost", "WrongOffset", "WrongState", "types",
 ]  # fmt: skip

@@ -180,6 +180,14 @@ class NotRetryable(WrongState):
     remedy = "Send the rows again as a new job, after correcting them if they caused the failure."
 
 
+class NoReceipt(WrongState):
+    """The job cannot have a receipt: it has a single row, or its model was removed."""
+
+    slug = "no-receipt"
+    title = "Job has no receipt"
+    remedy = "Send the rows as a file, with a model that is registered, and ask for the receipt after the job's end."
+
+
 class WrongOffset(WrongState):
     """`Upload-Offset` of a `PATCH` is not the number of bytes that the service has."""
 

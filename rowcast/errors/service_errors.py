@@ -192,3 +192,11 @@ class QueueFull(Unavailable):
     slug = "queue-full"
     title = "Queue full"
     remedy = "Wait until jobs have ended, or cancel some. The message names the setting that raises the limit."
+
+
+class NoReceiptKey(RowcastError):
+    """The gateway has no private key to sign receipts with."""
+
+    slug = "no-receipt-key"
+    title = "Receipts are not set up"
+    remedy = "The operator makes a key with `rowcast receipt-key new`, and sets `ROWCAST_RECEIPT_KEY_FILE`."

@@ -1,4 +1,4 @@
-"""Errors in what a program is started with: its settings and the file of API keys."""
+"""Errors in what a program is started with: its settings, and the files of keys."""
 
 from typing import ClassVar
 
@@ -28,3 +28,15 @@ class BadKeysFile(RowcastError):
         """`line` is None if it concerns the whole file."""
         super().__init__(f"{file}{'' if line is None else f', line {line}'}: {takes}")
         self.file, self.line, self.takes = file, line, takes
+
+
+class BadReceiptKey(RowcastError):
+    """A file of keys for receipts cannot be read, or does not have the keys that it must have."""
+
+    slug: ClassVar[str] = "bad-receipt-key"
+    title = "Invalid key for receipts"
+    remedy = "Correct the file that the message names, or make a new one with `rowcast receipt-key new`."
+
+    def __init__(self, file: object, takes: str) -> None:
+        super().__init__(f"{file}: {takes}")
+        self.file, self.takes = file, takes

@@ -155,6 +155,8 @@ class Job:
     lost_chunk: int | None = None
     #: How far the delivery to the job's webhook is; None without a webhook.
     delivery: Delivery | None = None
+    #: The signed receipt of the present result, as JSON; None if it was never asked for.
+    receipt: str | None = None
 
     @property
     def created_ms(self) -> int:

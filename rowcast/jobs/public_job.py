@@ -101,6 +101,8 @@ class Links(TypedDict):
     log: Path
     #: The state of each chunk of a batch.
     chunks: Path
+    #: The signed receipt of a batch that has succeeded.
+    receipt: Path
 
 
 class PublicAttempt(TypedDict):
@@ -270,6 +272,7 @@ def _links(job: Job, prefix: str) -> Links:
         "repair": f"{here}/repair",
         "log": f"{here}/log",
         "chunks": f"{here}/chunks",
+        "receipt": f"{here}/receipt",
     }
 
 

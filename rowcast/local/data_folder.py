@@ -7,13 +7,16 @@ from pathlib import Path
 
 from rowcast.errors import RowcastError
 
+RECEIPT_KEY = "receipt-key.pem"
+"""Name of the file of the key that signs receipts."""
+
 
 class FolderTaken(RowcastError):
     """Another `rowcast up` uses the folder."""
 
 
 class DataFolder:
-    """The folder with `models`, `store`, `redis` and `lock`. Only its owner can read it."""
+    """The folder with `models`, `store`, `redis`, `lock` and the key for receipts. Only its owner can read it."""
 
     def __init__(self, path: Path) -> None:
         """Creates the folder if it is missing.
@@ -25,6 +28,7 @@ class DataFolder:
         self.models = self.path / "models"
         self.store = self.path / "store"
         self.redis = self.path / "redis"
+        self.receipt_key = self.path / RECEIPT_KEY
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.models, self.store, self.redis):

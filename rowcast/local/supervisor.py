@@ -85,6 +85,7 @@ class Service:
             self._socket = stack.enter_context(listen(self._up.host, self._up.port))
             self.url = url_of(self._socket)
             self._environment = self._complete(self._given)
+            self._require_receipt_key()
             stack.callback(self._end)
             self._begin()
             stack.enter_context(publish_instance(self._instance()))
@@ -225,6 +226,20 @@ class Service:
                     f"({process.endings[-1]}). Its messages are above."
                 )
 
+    def _require_receipt_key(self) -> None:
+        """Makes the key for receipts at the first start. A file that a setting names must be there.
+
+        Raises:
+            BadReceiptKey: the file cannot be used.
+        """
+        from rowcast.receipts.key_files import make_key, read_signing_keys
+
+        file = Path(self._environment["ROWCAST_RECEIPT_KEY_FILE"])
+        if file == self._folder.receipt_key and not file.exists():
+            make_key(file)
+        else:
+            read_signing_keys(file)
+
     def _mark(self, name: str) -> str:
         return str(Mark(self._run, name, self._folder.path))
 
@@ -236,6 +251,7 @@ class Service:
         defaults: dict[str, Any] = {
             "ROWCAST_STORE": str(self._folder.store),
             "ROWCAST_MODELS": str(self._folder.models),
+            "ROWCAST_RECEIPT_KEY_FILE": str(self._folder.receipt_key),
             "OMP_NUM_THREADS": "1",  # one process per core
             "OPENBLAS_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",

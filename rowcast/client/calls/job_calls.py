@@ -30,6 +30,9 @@ _HOLD_SECONDS = 30
 _HOLD_WATCHED_SECONDS = 1
 """The same if the caller watches the progress."""
 
+_HASH_SECONDS = 300
+"""How long the first receipt of a large result may take: the service reads all of it."""
+
 
 @dataclass(frozen=True)
 class JobCalls(Generic[AnyJob]):
@@ -106,6 +109,11 @@ class JobCalls(Generic[AnyJob]):
             params = {} if encoding is None else {"encoding": encoding}
             answer = yield from self.endpoint.upload(path, upload, params, {})
         self.job.raw = answer
+
+    def receipt(self) -> Steps[dict[str, Any]]:
+        """Returns the signed receipt."""
+        path = f"/jobs/{self.job.id}/receipt"
+        return (yield from self.endpoint.call("GET", path, wait_seconds=_HASH_SECONDS))
 
     def cancel(self) -> Steps[None]:
         """Cancels the job."""

@@ -138,6 +138,10 @@ class ServiceCalls(Generic[AnyJob]):
         """Returns the models."""
         return list((yield from self.endpoint.call("GET", "/models"))["models"])
 
+    def receipt_keys(self) -> Steps[dict[str, Any]]:
+        """Returns the public keys of receipts."""
+        return (yield from self.endpoint.call("GET", "/receipts/keys"))
+
 
 def warn_of_failed_rows(job: JobRecord, rows: int) -> None:
     """Warns the caller of the public method if some rows could not be predicted."""

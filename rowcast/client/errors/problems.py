@@ -92,6 +92,10 @@ class JobUnfinished(Conflict):
     """The job has not ended yet."""
 
 
+class NoReceipt(Conflict):
+    """The job cannot have a receipt."""
+
+
 class NotRepairable(Conflict):
     """The bad rows of the job cannot be corrected now."""
 
@@ -222,6 +226,10 @@ class JobFault(ServiceError):
 
 class ModelRefused(ServiceError):
     """The service refuses to open the model."""
+
+
+class NoReceiptKey(ServiceError):
+    """The service has no key to sign receipts with."""
 
 
 class ResultLost(ServiceError):

@@ -91,4 +91,5 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         revisions={int(chunk): revision for chunk, revision in (document(JobField.REVISIONS) or {}).items()},
         lost_chunk=optional(JobField.LOST_CHUNK),
         delivery=delivery,
+        receipt=record[JobField.RECEIPT].decode() if JobField.RECEIPT in record else None,
     )

@@ -174,6 +174,13 @@ class Records:
         if outcome == "over":
             raise NotRepairable(f"Job {id} is {self.get(id).status}; a batch whose rows are all done can be repaired.")
 
+    def keep_receipt(self, job: Job, receipt: str) -> str:
+        """Keeps the receipt of a job that has succeeded. Of two, the first stays. Returns the one that is kept.
+
+        Returns an empty text if the job was repaired or deleted, or has expired, since it was read.
+        """
+        return self._scripts.keep_receipt(job.id, job.repairs, receipt)
+
     def rescore_part(self, id: str, chunk: int) -> bool:
         """Has a part of a job that succeeded made again. Returns whether that is under way."""
         return self._scripts.rescore_part(id, chunk)

@@ -45,6 +45,7 @@ class JobField(StrEnum):
     REPAIRS = "repairs"
     REVISIONS = "revisions"
     REPAIRING = "repairing"
+    RECEIPT = "receipt"
     ATTEMPTS = "attempts"
     STRIKES = "strikes"
     POSTPONED = "postponed"
@@ -112,6 +113,9 @@ TABLE: dict[JobField, Field] = {
         "batch", "JSON", "repair, submit", "corrected chunk → its revision, which its files are named after"
     ),
     _F.REPAIRING: Field("batch", "JSON", "repair, commit_chunk", "chunk that is scored again → its revision before"),
+    _F.RECEIPT: Field(
+        "batch", "JSON", "keep_receipt, repair", "the signed receipt of the present result, if asked for"
+    ),
     _F.ATTEMPTS: Field("single", "integer", "take, submit", "leases of the row so far"),
     _F.STRIKES: Field("single", "integer", "release, resend", "strikes against the row; 10 fail the job"),
     _F.POSTPONED: Field("single", "`1`", "release", "the row waits until its delay is over"),

@@ -84,6 +84,11 @@ class Scripts:
         outcome, *rest = (word.decode() for word in self._run("repair", id, *limits, *arguments))
         return Full(cast(Limit, rest[0])) if outcome == "full" else outcome
 
+    def keep_receipt(self, id: str, repairs: int, receipt: str) -> str:
+        """Keeps a receipt, if there is none. Returns the one that the job has; empty if the job has changed since."""
+        kept: bytes = self._run("keep_receipt", id, repairs, receipt)
+        return kept.decode()
+
     def end_job(self, id: str, status: Status, problem: str = "") -> Literal["ended", "over", "unknown", "gone"]:
         """Cancels or fails a job; `problem` is its error as JSON. `over`: it had ended. `gone`: it was deleted."""
         outcome: Literal["ended", "over", "unknown", "gone"] = self._run("end_job", id, status, problem).decode()

@@ -33,7 +33,7 @@ end
 
 reopen(id, status, owner, rows)
 note(id, 'repair', {chunks = (#ARGV - 3) / 4})
-redis.call('HDEL', K.job(id), F.reasons)
+redis.call('HDEL', K.job(id), F.reasons, F.receipt)
 local repairing = {}
 for index = 4, #ARGV, 4 do
   local chunk, before, revision, entry = unpack(ARGV, index, index + 3)

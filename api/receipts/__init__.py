@@ -1,0 +1,1 @@
+"""How the gateway makes the receipt of a job."""
