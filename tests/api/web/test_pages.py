@@ -203,7 +203,7 @@ def test_two_models_are_chosen_and_compared(browser: Browser, stack: Stack, riva
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
     expect(page.locator(".outcome")).to_have_text("The two models disagree in 3 rows (100.00%).")
-    expect(page.get_by_role("img")).to_have_count(2)
+    expect(page.locator("figure").get_by_role("img")).to_have_count(2)
     expect(page.locator("figcaption").first).to_contain_text("titanic. Predicted classes")
     expect(page.get_by_role("columnheader", name=f"prediction_{rival}")).to_be_visible()
     page.goto("/ui/jobs")
