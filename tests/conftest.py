@@ -1,5 +1,6 @@
 """What all tests share: real servers, real programs as processes, settings of a test's own, one BLAS thread."""
 
+import asyncio
 import fcntl
 import os
 import shutil
@@ -131,6 +132,24 @@ def http(gateway: Stack) -> Iterator[httpx.Client]:
     """A client of the gateway without workers."""
     with http_client(gateway.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def own_event_loop() -> Iterator[None]:
+    """Lets a test run an event loop.
+
+    A browser of earlier tests has one in this thread. It counts as running although it waits in another greenlet.
+    """
+    waiting = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(waiting)
+
+
+@pytest.fixture
+def anyio_backend(own_event_loop: None) -> str:
+    """The event loop of tests that are coroutines."""
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def test_by_page(browser: Browser, started: Folder) -> None:
     context = browser.new_context(base_url=started.url, accept_downloads=True)
     page = context.new_page()
     page.goto("/")
-    page.get_by_label("Model").select_option("churn")
+    page.get_by_label("Model", exact=True).select_option("churn")
     page.get_by_label("CSV file").set_input_files(started.path / "customers.csv")
     expect(page.get_by_role("heading", name="This file fits churn@1")).to_be_visible()
     page.get_by_role("button", name="Predict", exact=True).click()

@@ -17,11 +17,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def client(stack: Stack) -> AsyncIterator[AsyncClient]:
     async with AsyncClient(stack.url) as client:
         yield client

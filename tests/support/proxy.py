@@ -21,6 +21,8 @@ class Proxy:
         self._cuts_answer = False
         self.sent_bytes = 0
         """Number of bytes that were passed on to the port."""
+        self.requests = b""
+        """What was passed on to the port."""
         self.answers = b""
         """What was passed on from the port."""
         self._sockets: list[socket.socket] = []
@@ -79,6 +81,7 @@ class Proxy:
             block, is_cut = block[:left], len(block) >= left
             self._left = None if is_cut else left - len(block)
         self.sent_bytes += len(block)
+        self.requests += block
         return block, is_cut
 
     def _cut_response(self, block: bytes) -> tuple[bytes, bool]:

@@ -171,7 +171,7 @@ def test_a_key_that_is_no_longer_valid_is_asked_for_in_place(guarded_page: tuple
     page.get_by_label("API key").fill(secret)
     page.get_by_role("button", name="Use this key").click()
     expect(page.get_by_role("heading", name="a.csv")).to_be_visible()
-    expect(page.locator("#status")).to_have_text("succeeded")
+    expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
 
     page.get_by_role("link", name="Predict").click()  # what is sent while another page is shown is not lost
     held: list[Route] = []

@@ -37,7 +37,7 @@ def test_a_file_goes_from_the_check_to_the_download(page: Page, tmp_path: Path) 
     expect(page.locator("#check")).to_contain_text("1,309 rows")
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.get_by_role("heading", name="titanic.csv")).to_be_visible()
-    expect(page.locator("#status")).to_have_text("succeeded")
+    expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
     expect(page.get_by_role("img", name=re.compile("Predicted classes"))).to_be_visible()
     expect(page.get_by_role("columnheader", name="prediction")).to_be_visible()
     with page.expect_download() as download:
@@ -54,7 +54,7 @@ def test_a_fix_is_offered_and_works(page: Page) -> None:
     page.get_by_role("button", name="Use decimal ,").click()
     expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
     page.get_by_role("button", name="Predict", exact=True).click()
-    expect(page.locator("#status")).to_have_text("succeeded")
+    expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
 
 
 def test_a_wrong_file_says_what_is_wrong_in_place(page: Page) -> None:
@@ -111,7 +111,7 @@ def test_bad_rows_are_shown_and_corrected_in_place_and_by_file(page: Page, stack
     page.get_by_label("Corrected rows").set_input_files(bad)
     page.get_by_role("button", name="Send corrected rows").click()
     expect(page.locator("#progress-text")).to_have_text(re.compile("^4 of 4 rows done, [0-9,]+ rows a second"))
-    expect(page.locator("#status")).to_have_text("succeeded")
+    expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
     expect(page.get_by_role("table")).to_contain_text("Cem")
 
 
@@ -306,7 +306,7 @@ def test_with_keys_it_asks_for_one_and_keeps_it_for_the_tab(guarded_page: tuple[
     page.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
     expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
     page.get_by_role("button", name="Predict", exact=True).click()
-    expect(page.locator("#status")).to_have_text("succeeded")
+    expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the result").click()
     assert download.value.suggested_filename == "a-predictions.csv"

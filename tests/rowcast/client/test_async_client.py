@@ -32,11 +32,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def client(service: FakeService) -> AsyncIterator[AsyncClient]:
     async with AsyncClient(service.url, patience=Patience(seconds=5, first_contact_seconds=5)) as client:
         yield client
