@@ -12,7 +12,6 @@ from api.error_responses import problem
 from api.input.content_sniffing import Unpacked
 from api.input.request_input import FileInput
 from api.output.early_response import close_after
-from api.output.labels import prediction_reader
 from api.output.responses import wait_for_end
 from api.output.result_parts import PATIENCE_SECONDS, Parts
 from api.services import Services
@@ -36,6 +35,7 @@ from rowcast.jobs.check.file_sample import FileSample, read_sample
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.request import Request
+from rowcast.jobs.results.labels import prediction_reader
 from rowcast.jobs.states import Status
 from rowcast.models.model_set import ModelSet
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -18,6 +19,10 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from rowcast.errors import StoreUnavailable
 
 _URL = re.compile(r"^[a-z0-9]+://")
+
+
+_PIECE_BYTES = 8 * 1024**2
+"""A file is written in pieces of this size."""
 
 
 class Storage:
@@ -41,6 +46,11 @@ class Storage:
         """Writes the object, and replaces an existing one."""
         with _store_errors(self.location, key):
             obstore.put(self._store, key, data, use_multipart=False)
+
+    def put_file(self, key: str, file: BinaryIO) -> None:
+        """Writes the object from an open file, in constant memory. It appears when it is complete."""
+        with _store_errors(self.location, key):
+            obstore.put(self._store, key, file, use_multipart=True, chunk_size=_PIECE_BYTES, max_concurrency=2)
 
     def create(self, key: str, data: bytes) -> bool:
         """Writes the object if it does not exist, and returns whether it did. Of two concurrent calls, one succeeds."""

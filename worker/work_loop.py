@@ -6,6 +6,7 @@ from rowcast.errors import Unavailable
 from rowcast.jobs.records.leases import WaitingChunk, WaitingRows
 from worker.chunk_task import ChunkTask
 from worker.fair_share import FairShare
+from worker.parquet_task import ParquetTask
 from worker.resources import Resources
 from worker.row_task import RowTask
 from worker.time_slices import TimeSlices
@@ -30,6 +31,7 @@ class WorkLoop:
         self._share = FairShare()
         self._rows = RowTask(resources)
         self._chunks = ChunkTask(resources, TimeSlices(self._let_rows_pass).predict_good)
+        self._parquet = ParquetTask(resources, self._let_rows_pass)
         #: Until when the time of the present chunk is counted in its share, in `time.perf_counter()` seconds.
         self._counted_until = 0.0
 
@@ -62,7 +64,10 @@ class WorkLoop:
             return False
         self._counted_until = time.perf_counter()
         try:
-            self._chunks.score(lease)
+            if lease.is_parquet:
+                self._parquet.write(lease)
+            else:
+                self._chunks.score(lease)
         finally:
             self._count_chunk_time()
         return True

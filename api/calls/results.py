@@ -11,11 +11,12 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
 from api.error_responses import HttpProblem
-from api.input.option_parsing import FOLLOW, PARTIAL, query_follow, query_partial
-from api.openapi.call_types import CSV, JSON, NDJSON, PROBLEM, Answer, Call, documented, header, query
-from api.output import ndjson
+from api.input.option_parsing import FOLLOW, PARTIAL, WAIT, query_follow, query_partial, query_wait
+from api.openapi.call_types import CSV, JSON, NDJSON, PARQUET, PROBLEM, Answer, Call, documented, header, query
+from api.output import ndjson, parquet_file
 from api.output.byte_range import partial_response
 from api.output.follow import follow
+from api.output.gzip_encoding import encoded_response
 from api.output.responses import LOOKUP_ERRORS, POLL_AFTER_SECONDS, UNBUFFERED, own_job
 from api.output.result_bytes import ResultBytes, header_line
 from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, Parts
@@ -42,12 +43,12 @@ FORMAT = query(
     "format",
     "The form of a batch's result. It counts before the header `Accept`.",
     type="string",
-    enum=["csv", "ndjson"],
+    enum=["csv", "ndjson", "parquet"],
 )
 """OpenAPI entry of the parameter that `_form` reads."""
 
 _STEM_CHARACTERS = 200
-_FORMATS = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE}
+_FORMATS = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE, "parquet": parquet_file.MEDIA_TYPE}
 
 
 @blueprint.get("/<id>/result")
@@ -55,12 +56,17 @@ _FORMATS = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE}
     Call(
         "jobs",
         {
-            200: Answer("The result.", {JSON: RowResult, CSV: None, NDJSON: None}, ("ETag", "Content-Disposition")),
-            206: Answer("A range of a batch's result.", {CSV: None}, ("ETag", "Content-Range")),
+            200: Answer(
+                "The result.",
+                {JSON: RowResult, CSV: None, NDJSON: None, PARQUET: None},
+                ("ETag", "Content-Disposition"),
+            ),
+            206: Answer("A range of a batch's result.", {CSV: None, PARQUET: None}, ("ETag", "Content-Range")),
             416: Answer("The range begins beyond the end of the result.", {PROBLEM: HttpProblem}, ("Content-Range",)),
         },
         (*LOOKUP_ERRORS, NotAcceptable, WrongState, ResultLost, Unprocessable),
         (
+            WAIT,
             FOLLOW,
             PARTIAL,
             FORMAT,
@@ -69,7 +75,8 @@ _FORMATS = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE}
     )
 )
 def get_result(id: str) -> Response:
-    """Returns a batch's result as CSV or NDJSON, or a single job's as JSON."""
+    """Returns a batch's result as CSV, NDJSON or Parquet, or a single job's as JSON."""
+    query_wait()  # a wrong value is an error whatever the format
     return result_response(own_job(id), follows=query_follow(), is_partial=query_partial())
 
 
@@ -90,8 +97,10 @@ def result_response(job: Job, *, follows: bool, is_partial: bool = False) -> Res
         return jsonify(job.result)
     if not job.status.is_terminal:
         require_csv()
-    elif (named or _accepted_form()) == ndjson.MEDIA_TYPE:
+    elif (form := named or _accepted_form()) == ndjson.MEDIA_TYPE:
         return _ndjson(job)
+    elif form == parquet_file.MEDIA_TYPE:
+        return _parquet(job)
     return _file(job) if job.status.is_terminal else _followed(job)
 
 
@@ -168,7 +177,9 @@ def require_csv() -> None:
         NotAcceptable: it asks for another form. OptionValue: there is no such form.
     """
     if (_named_form() or _accepted_form()) != RESULT_FORMAT.media_type:
-        raise NotAcceptable("A result that is followed is only available as CSV; NDJSON is when the job has ended.")
+        raise NotAcceptable(
+            "A result that is followed is only available as CSV; the other formats are when the job has ended."
+        )
 
 
 def _named_form() -> str | None:
@@ -204,7 +215,8 @@ def _ndjson(job: Job) -> Response:
     lines = chain([first], lines)
     response = Response(lines, content_type=ndjson.MEDIA_TYPE, headers=UNBUFFERED)
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.ndjson")
-    return response
+    response.vary.add("Accept")
+    return encoded_response(response, lines)
 
 
 def _file(job: Job) -> Response:
@@ -215,7 +227,26 @@ def _file(job: Job) -> Response:
     # After a retry there are more parts, so a partial result has another tag.
     response.set_etag(_tag(job) if job.status is Status.SUCCEEDED else f"{job.id}-{content.length}")
     response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.{RESULT_FORMAT.extension}")
+    response.vary.add("Accept")
+    encoded = encoded_response(response, content)
+    if "Content-Encoding" in encoded.headers:
+        return encoded
     return partial_response(response, request.environ, content.length)
+
+
+def _parquet(job: Job) -> Response:
+    if job.status is not Status.SUCCEEDED:
+        raise NotAcceptable("The rows of a job that has not succeeded are only available as CSV and NDJSON.")
+    wait_seconds = query_wait()
+    content = parquet_file.written_file(
+        current_services(), job, parquet_file.WAIT_SECONDS if wait_seconds is None else wait_seconds
+    )
+    response = Response(content, content_type=parquet_file.MEDIA_TYPE, direct_passthrough=True)
+    response.content_length = content.file.length
+    response.set_etag(content.file.sha256)
+    response.vary.add("Accept")
+    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.parquet")
+    return partial_response(response, request.environ, content.file.length)
 
 
 def _tag(job: Job) -> str:
@@ -239,7 +270,7 @@ def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None, tag: st
     response.set_etag(tag)
     name = f"{_stem_of(id, filename)}-predictions.{RESULT_FORMAT.extension}"
     response.headers["Content-Disposition"] = _attachment(name)
-    return response
+    return encoded_response(response, blocks)
 
 
 def _stem(job: Job) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from rowcast.errors import RowcastError
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+PARQUET = "application/vnd.apache.parquet"
 PROBLEM = "application/problem+json"
 TAB_SEPARATED = "text/tab-separated-values"
 CSV_TYPES = (

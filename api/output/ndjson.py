@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from api.input.decompression import yield_to_other_requests
-from api.output.labels import label_reader
 from rowcast.csv.rows import rows, whole_rows
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options
+from rowcast.jobs.results.labels import label_reader
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.model_set import ModelSet
 
@@ -57,9 +57,12 @@ def _line(names: Sequence[str], writers: Sequence[Writer], row: Sequence[str]) -
 
 
 def _fitted(row: list[str], columns: int, added: int) -> list[str]:
-    """Returns the cells of a bad row with too many or too few: the first ones of the input, and empty added ones."""
+    """Returns the cells of a bad row with too many or too few: the first ones of the input, and those that were added.
+
+    All of the added cells are empty, except the one that says what is wrong.
+    """
     kept = row[: max(0, len(row) - added)][:columns]
-    return [*kept, *[""] * (columns - len(kept) + added)]
+    return [*kept, *[""] * (columns - len(kept)), *row[-added:]]
 
 
 def _input_writers(columns: Sequence[str], models: ModelSet, options: Options) -> list[Writer]:

@@ -27,7 +27,7 @@
     ├── ResultLost · ModelRefused · NoReceiptKey
     └── Unavailable(retry_after_seconds)                                   try again later
         └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable · Restoring · QueueFull ·
-            LiveUploadsFull(limit)
+            ParquetUnfinished · LiveUploadsFull(limit)
 
 Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cause (its docstring) and a `remedy`:
 `docs/errors.md` is made from these. None of them knows HTTP: `api/error_responses.py` maps each to its status.
@@ -101,6 +101,7 @@ from rowcast.errors.service_errors import (
     LiveUploadsFull,
     ModelRefused,
     NoReceiptKey,
+    ParquetUnfinished,
     QueueFull,
     RedisFull,
     RedisRefuses,
@@ -123,7 +124,8 @@ __all__ = [
     "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused",
     "NoDefaultModel", "NoFile", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound",
     "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue",
-    "OtherSite", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused",
+    "OtherSite", "ParquetUnfinished", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable",
+    "Refused",
     "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut",
     "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
     "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UploadComplete",

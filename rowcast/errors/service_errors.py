@@ -168,6 +168,14 @@ class Restoring(Unavailable):
     remedy = "Try again after `Retry-After` seconds."
 
 
+class ParquetUnfinished(Unavailable):
+    """The result is being written as a Parquet file, which takes longer than the request waits."""
+
+    slug = "parquet-unfinished"
+    title = "Parquet file is being written"
+    remedy = "Send the request again after `Retry-After` seconds. `?wait=60` waits longer. CSV and NDJSON come at once."
+
+
 class LiveUploadsFull(Unavailable):
     """The gateway has reached its limit of open uploads that follow their result (`follow=true`)."""
 

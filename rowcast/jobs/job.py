@@ -105,6 +105,19 @@ class RowResult(TypedDict):
     scores: NotRequired[dict[str, float] | dict[str, dict[str, float]]]
 
 
+class ParquetFile(BaseModel):
+    """The result as a Parquet file in the store."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: Its name in the folder `parquet` of the job.
+    name: str
+    #: Its length in bytes.
+    length: int
+    #: Its SHA-256, in hexadecimal.
+    sha256: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One job at one moment. Times are milliseconds since 1970, UTC."""
@@ -157,6 +170,10 @@ class Job:
     delivery: Delivery | None = None
     #: The signed receipt of the present result, as JSON; None if it was never asked for.
     receipt: str | None = None
+    #: The result as a Parquet file; None if it has not been written.
+    parquet: ParquetFile | None = None
+    #: Whether a worker has tried to write it, and could not.
+    parquet_failed: bool = False
 
     @property
     def created_ms(self) -> int:

@@ -4,6 +4,7 @@
     jobs/ID/header          the result's header line
     jobs/ID/parts/0000000   the chunk's rows with their predictions
     jobs/ID/errors/0000000  the chunk's bad rows; missing if there are none
+    jobs/ID/parquet/0-4f…   the result as Parquet after 0 repairs, if it has been asked for
     jobs/ID/job.json        the manifest: what Redis needs to know of the job if it is emptied (`job_manifest.py`)
     jobs/ID/upload/…        the segments of a resumable upload, as they were sent; until its job is made
 
@@ -13,6 +14,7 @@ download that began before the repair goes on undisturbed.
 """
 
 import hashlib
+from typing import BinaryIO
 
 from rowcast.storage import Storage
 
@@ -62,6 +64,18 @@ class Files:
     def get_whole_part(self, id: str, chunk: int, revision: str = "") -> bytes:
         """Reads one part."""
         return self._storage.get(_object(id, "parts", chunk, revision))
+
+    def put_parquet(self, id: str, name: str, file: BinaryIO) -> None:
+        """Stores the result as Parquet, from an open file."""
+        self._storage.put_file(f"jobs/{id}/parquet/{name}", file)
+
+    def get_parquet(self, id: str, name: str, start: int, length: int) -> bytes:
+        """Reads a range of the result as Parquet."""
+        return self._storage.get_range(f"jobs/{id}/parquet/{name}", start, length)
+
+    def delete_parquet(self, id: str, name: str) -> None:
+        """Deletes a Parquet file that no record names."""
+        self._storage.delete(f"jobs/{id}/parquet/{name}")
 
     def put_manifest(self, id: str, document: bytes) -> None:
         """Stores the manifest, which is the last of the input's files."""

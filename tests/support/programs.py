@@ -38,8 +38,13 @@ def free_port() -> int:
 
 
 def http_client(url: str, **settings: Any) -> httpx.Client:
-    """Returns a client of a gateway. It reads no certificates, which takes longer than most requests of a test."""
-    return httpx.Client(base_url=url, verify=False, **settings)
+    """Returns a client of a gateway. It reads no certificates, which takes longer than most requests of a test.
+
+    As curl, and unlike httpx, it does not ask for compressed responses.
+    """
+    client = httpx.Client(base_url=url, verify=False, **settings)
+    client.headers["Accept-Encoding"] = "identity"
+    return client
 
 
 def until(true: Callable[[], object], what: str, seconds: float = READY_SECONDS) -> None:

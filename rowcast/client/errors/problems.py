@@ -268,6 +268,10 @@ class RedisUnreachable(Unavailable):
     """The service cannot reach Redis."""
 
 
+class ParquetUnfinished(Unavailable):
+    """The result is still being written as a Parquet file."""
+
+
 class Restoring(Unavailable):
     """What was asked for is being restored."""
 

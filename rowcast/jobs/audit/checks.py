@@ -143,8 +143,8 @@ class JobState:
     def _of_flight(self) -> Iterator[str]:
         job = self.job
         if job.status.is_terminal:
-            if self.in_flight:
-                yield f"it has ended, but chunks {sorted(self.in_flight)} are in flight."
+            if chunks := self.in_flight - {job.chunks_total}:  # that number stands for the Parquet file
+                yield f"it has ended, but chunks {sorted(chunks)} are in flight."
             if job.status is not Status.EXPIRED and not self.expires:
                 yield "it has ended, but will never expire."
             return

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rowcast.jobs.job import Job, Spec
+from rowcast.jobs.job import Job, ParquetFile, Spec
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.schema import JobField, Record
 from rowcast.jobs.states import Status
@@ -92,4 +92,6 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         lost_chunk=optional(JobField.LOST_CHUNK),
         delivery=delivery,
         receipt=record[JobField.RECEIPT].decode() if JobField.RECEIPT in record else None,
+        parquet=ParquetFile.model_validate_json(record[JobField.PARQUET]) if record.get(JobField.PARQUET) else None,
+        parquet_failed=record.get(JobField.PARQUET) == b"",
     )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from rowcast.errors import BodyCutShort, JobDeleted, JobEnded, KeyReused, NotRepairable, NotRetryable, UnknownJob
 from rowcast.jobs.chunk_tables import PART_ENTRY_BYTES, RepairedChunk
-from rowcast.jobs.job import Job
+from rowcast.jobs.job import Job, ParquetFile
 from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_hash import read_job, status_in
@@ -184,6 +184,13 @@ class Records:
     def rescore_part(self, id: str, chunk: int) -> bool:
         """Has a part of a job that succeeded made again. Returns whether that is under way."""
         return self._scripts.rescore_part(id, chunk)
+
+    def request_parquet(self, id: str, lost: ParquetFile | None = None) -> Literal["asked", "there", "over"]:
+        """Has a worker write the result of a job as Parquet, unless the file is there or under way.
+
+        `lost` is a file that the record names and the store does not have. `over`: the job has not succeeded.
+        """
+        return self._scripts.request_parquet(id, lost.model_dump_json() if lost else "")
 
     def fail(self, id: str, problem: Mapping[str, Any]) -> None:
         """Ends a job as failed. A job that has ended stays as it is."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, unpack_plan
-from rowcast.jobs.job import Spec
+from rowcast.jobs.job import ParquetFile, Spec
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -39,6 +39,8 @@ class ChunkLease:
     revision: str = ""
     #: The revision before a repair that is not counted yet; None if the chunk is not being repaired.
     revision_before: str | None = None
+    #: Whether the lease is for the Parquet file of a job that has succeeded, whose number follows the last chunk.
+    is_parquet: bool = False
 
     @property
     def member(self) -> str:
@@ -125,11 +127,12 @@ class Leases:
             id,
             chunk,
             leased.attempt,
-            unpack_plan(leased.plan_entry),
+            unpack_plan(leased.plan_entry) if leased.plan_entry else PlanEntry(1, 0, 0),
             Spec.model_validate_json(leased.spec),
             leased.strikes,
             leased.revision,
             leased.revision_before,
+            is_parquet=not leased.plan_entry,
         )
 
     def take(
@@ -176,6 +179,10 @@ class Leases:
         return self._scripts.commit_chunk(
             lease.id, lease.chunk, lease.attempt, part, summary, revision=lease.revision, cpu_us=cpu_us
         )
+
+    def commit_parquet(self, lease: ChunkLease, repairs: int, file: ParquetFile) -> bool:
+        """Notes the Parquet file of a result after `repairs` repairs. Returns False if that is out of date."""
+        return self._scripts.commit_parquet(lease.id, lease.chunk, lease.attempt, repairs, file.model_dump_json())
 
     def commit_rows(self, outcomes: Sequence[RowOutcome]) -> int:
         """Ends single jobs. Returns how many were counted."""

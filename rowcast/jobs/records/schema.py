@@ -46,6 +46,7 @@ class JobField(StrEnum):
     REVISIONS = "revisions"
     REPAIRING = "repairing"
     RECEIPT = "receipt"
+    PARQUET = "parquet"
     ATTEMPTS = "attempts"
     STRIKES = "strikes"
     POSTPONED = "postponed"
@@ -115,6 +116,9 @@ TABLE: dict[JobField, Field] = {
     _F.REPAIRING: Field("batch", "JSON", "repair, commit_chunk", "chunk that is scored again → its revision before"),
     _F.RECEIPT: Field(
         "batch", "JSON", "keep_receipt, repair", "the signed receipt of the present result, if asked for"
+    ),
+    _F.PARQUET: Field(
+        "batch", "JSON", "commit_parquet", "the result as Parquet (`ParquetFile`); empty if it could not be written"
     ),
     _F.ATTEMPTS: Field("single", "integer", "take, submit", "leases of the row so far"),
     _F.STRIKES: Field("single", "integer", "release, resend", "strikes against the row; 10 fail the job"),

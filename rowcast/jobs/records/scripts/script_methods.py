@@ -209,6 +209,15 @@ class Scripts:
         """Has the part of a job that succeeded made again. Returns whether the chunk is in flight."""
         return bool(self._run("rescore_part", id, chunk))
 
+    def request_parquet(self, id: str, lost: str) -> Literal["asked", "there", "over"]:
+        """Has the Parquet file of a job that succeeded written; `lost` is the entry of one that the store lacks."""
+        outcome: Literal["asked", "there", "over"] = self._run("request_parquet", id, lost).decode()
+        return outcome
+
+    def commit_parquet(self, id: str, chunk: int, attempt: int, repairs: int, entry: str) -> bool:
+        """Notes a Parquet file that is in the store. Returns False if the lease is over or the result has changed."""
+        return bool(self._run("commit_parquet", id, chunk, attempt, repairs, entry))
+
     # Webhooks
 
     def claim_deliveries(self, most: int) -> list[ClaimedDelivery]:

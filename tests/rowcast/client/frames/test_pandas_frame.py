@@ -97,7 +97,7 @@ def test_a_text_that_would_be_read_as_missing_is_refused(text: str) -> None:
 
 def test_half_of_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(WrongUse, match="not Unicode"):
-        written(pd.DataFrame({"x": ["\ud800"]}), {"name": "x", "kind": "text"})
+        written(pd.DataFrame({"x": ["\ud800"]}, dtype="object"), {"name": "x", "kind": "text"})
 
 
 @pytest.mark.parametrize(

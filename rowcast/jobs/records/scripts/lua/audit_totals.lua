@@ -14,8 +14,10 @@ end
 local function is_in_flight(member)
   local id, chunk = split_member(member)
   local status = id and status_of(id)
-  if not status or ENDED[status] then return false end
-  return is_single(id) and chunk == ROW or redis.call('HEXISTS', K.in_flight(id), chunk) == 1
+  if not status or ENDED[status] and status ~= STATUS.succeeded then return false end
+  if is_single(id) then return chunk == ROW and not ENDED[status] end
+  if ENDED[status] and chunk ~= redis.call('HGET', K.job(id), F.chunks) then return false end -- its Parquet file
+  return redis.call('HEXISTS', K.in_flight(id), chunk) == 1
 end
 
 local stale_entries = {}

@@ -4,7 +4,7 @@ local id = ARGV[1]
 redis.call('ZREM', K.expiring(), id)
 if not set_status(id, STATUS.expired) then return 0 end
 redis.call('DEL', K.plan(id), K.parts(id), K.in_flight(id), K.history(id), K.holders(id))
-redis.call('HDEL', K.job(id), F.values, F.result)
+redis.call('HDEL', K.job(id), F.values, F.result, F.parquet)
 redis.call('PEXPIRE', K.job(id), RETENTION_MS)
 redis.call('PEXPIRE', K.summary(id), RETENTION_MS)
 redis.call('PEXPIRE', K.log(id), RETENTION_MS)

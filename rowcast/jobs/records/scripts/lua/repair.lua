@@ -33,7 +33,8 @@ end
 
 reopen(id, status, owner, rows)
 note(id, 'repair', {chunks = (#ARGV - 3) / 4})
-redis.call('HDEL', K.job(id), F.reasons, F.receipt)
+take_out_of_flight(id, chunks) -- the Parquet file is that of the result before
+redis.call('HDEL', K.job(id), F.reasons, F.receipt, F.parquet)
 local repairing = {}
 for index = 4, #ARGV, 4 do
   local chunk, before, revision, entry = unpack(ARGV, index, index + 3)

@@ -40,11 +40,16 @@ local function worker_lost_problem(id, chunk)
   return problem('worker-lost', what .. ': the processes that worked on it died, as often as they may.')
 end
 
--- Notes that the part of a job that has succeeded cannot be made again.
+-- Notes that the part of a job that has succeeded cannot be made again, or its Parquet file not be written.
 local function give_up_rescoring(id, chunk)
-  note(id, 'part_lost', {chunk = tonumber(chunk)})
-  redis.call('HSET', K.job(id), F.lost_chunk, chunk)
+  local is_parquet = redis.call('HGET', K.job(id), F.chunks) == tostring(chunk)
+  if is_parquet then redis.call('HSET', K.job(id), F.parquet, '')
+  else
+    note(id, 'part_lost', {chunk = tonumber(chunk)})
+    redis.call('HSET', K.job(id), F.lost_chunk, chunk)
+  end
   take_out_of_flight(id, chunk)
+  if is_parquet then publish({id .. '/part'}) end
 end
 
 -- Adds strikes to a chunk or a row. Returns whether there are now too many, which fails its job. Without `err` the strike

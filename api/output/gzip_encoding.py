@@ -1,0 +1,56 @@
+"""Results as gzip for callers that send `Accept-Encoding: gzip`. They are compressed while they are sent."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+from flask import Response, request
+
+from api.threaded_storage import in_thread
+
+_LEVEL = 1
+"""The quickest level: the gateway also serves other requests meanwhile."""
+
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+"""Makes zlib write the gzip format (RFC 1952)."""
+
+
+def encoded_response(response: Response, blocks: Iterable[bytes]) -> Response:
+    """Returns the response with its body as gzip, if the request prefers that; otherwise as it is.
+
+    `blocks` is the body. Either way the response says that it depends on `Accept-Encoding`. A request with `Range`
+    always gets the bytes as they are, because a range of gzip cannot be unpacked by itself. The entity tag of the gzip
+    form is another one, and the response has neither a length nor ranges, because the length is not known.
+    """
+    response.vary.add("Accept-Encoding")
+    if not _prefers_gzip():
+        return response
+    tag, _ = response.get_etag()
+    response.response = gzipped(blocks)
+    response.direct_passthrough = True  # otherwise Werkzeug reads the whole body to know its length
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Accept-Ranges"] = "none"
+    response.headers.pop("Content-Length", None)
+    if tag is not None:
+        response.set_etag(f"{tag}-gzip")
+        response.make_conditional(request.environ)
+    return response
+
+
+def gzipped(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the blocks as one gzip member. Each block can be unpacked as soon as it has arrived."""
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    try:
+        for block in blocks:
+            if block:
+                yield in_thread(packer.compress, block) + in_thread(packer.flush, zlib.Z_SYNC_FLUSH)
+        yield packer.flush()
+    finally:
+        if close := getattr(blocks, "close", None):
+            close()
+
+
+def _prefers_gzip() -> bool:
+    """Returns whether the request takes gzip, and takes nothing else rather (RFC 9110 §12.5.3)."""
+    encodings = request.accept_encodings
+    quality = encodings.quality("gzip")
+    return "Range" not in request.headers and quality > 0 and quality >= encodings.quality("identity")
