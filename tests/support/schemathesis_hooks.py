@@ -1,6 +1,9 @@
-"""What schemathesis needs beyond /openapi.json: how bodies of its less usual types are written."""
+"""What schemathesis needs beyond /openapi.json: how to write some types of bodies, and how long to wait."""
 
 import schemathesis
+
+_LONGEST_WAIT_SECONDS = 60
+"""The largest value of `wait` that the service accepts."""
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -11,3 +14,22 @@ def one_object_a_line(_context: schemathesis.SerializationContext, value: object
 @schemathesis.serializer("application/partial-upload")
 def piece_of_a_file(_context: schemathesis.SerializationContext, value: object) -> bytes:
     return str(value).encode()
+
+
+@schemathesis.hook
+def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, _kwargs: dict[str, object]) -> None:
+    """Lets requests for a Parquet file wait for it.
+
+    With a short `wait`, the promised response is 503 until a worker has written the file. schemathesis takes each 503
+    for a fault of the server. tests/stack/test_parquet_results.py checks that response.
+    """
+    query = case.query or {}
+    if query.get("format") == "parquet" and _is_valid_wait(query.get("wait")):
+        query["wait"] = _LONGEST_WAIT_SECONDS
+
+
+def _is_valid_wait(value: object) -> bool:
+    try:
+        return 0 <= float(str(value)) <= _LONGEST_WAIT_SECONDS
+    except ValueError:
+        return False
