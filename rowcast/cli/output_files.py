@@ -1,15 +1,24 @@
 """Where a command writes results: standard output, a file, or a folder with a file for each input."""
 
 import glob
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from rowcast.errors import RowcastError
 
+if TYPE_CHECKING:
+    from rowcast.client.download_format import ResultFormat
+
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output file if it exists.")]
+
+Format = Annotated[
+    Literal["csv", "ndjson", "parquet"] | None,
+    typer.Option("--format", help="Format of the result.", show_default="that of the file's ending, otherwise csv"),
+]
 
 _STDIO = "-"
 
@@ -26,6 +35,22 @@ def require_free(out: str, *, force: bool) -> None:
     """
     if not force and out != _STDIO and Path(out).is_file():
         raise BadOutput(f"{out} exists. Use --force to overwrite it, or another name.")
+
+
+def result_format(out: str, given: "ResultFormat | None") -> "ResultFormat":
+    """Returns the format `given`, or that of the ending of `out`, for example of `out.parquet`.
+
+    Raises:
+        BadOutput: the format is binary, and the output is a terminal.
+    """
+    from rowcast.client.download_format import format_of
+
+    form = format_of(out, given)
+    if form == "parquet" and out == _STDIO and sys.stdout.isatty():
+        raise BadOutput(
+            "A Parquet file is binary, and cannot be shown on a terminal. Write it to a file: -o out.parquet"
+        )
+    return form
 
 
 def inputs_of(patterns: Sequence[str]) -> list[str]:
@@ -47,10 +72,10 @@ def inputs_of(patterns: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def outputs_of(inputs: Sequence[str], out: str, *, force: bool) -> dict[str, str]:
+def outputs_of(inputs: Sequence[str], out: str, form: "ResultFormat | None" = None, *, force: bool) -> dict[str, str]:
     """Returns the output of each input: `out` of one, and of several `NAME-predictions.csv` in the folder `out`.
 
-    The folder is made if it does not exist.
+    The ending is that of the format `form`, if it is given. The folder is made if it does not exist.
 
     Raises:
         BadOutput: several inputs have no folder, two of them would have one output, or an output exists.
@@ -63,7 +88,7 @@ def outputs_of(inputs: Sequence[str], out: str, *, force: bool) -> dict[str, str
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise BadOutput(f"{out} is a file. Several files need a folder for their results: -o FOLDER")
-    named = {source: str(folder / f"{_stem(source)}-predictions.csv") for source in inputs}
+    named = {source: str(folder / f"{_stem(source)}-predictions.{form or 'csv'}") for source in inputs}
     for output in named.values():
         same = [source for source, other in named.items() if other == output]
         if len(same) > 1:

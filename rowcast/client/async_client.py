@@ -12,6 +12,7 @@ from rowcast.client.calls.service_calls import ServiceCalls, warn_of_failed_rows
 from rowcast.client.check import Check
 from rowcast.client.csv_options import CsvOptions
 from rowcast.client.download import Target
+from rowcast.client.download_format import ResultFormat
 from rowcast.client.frames.frames import Frame
 from rowcast.client.http.async_transport import AsyncTransport
 from rowcast.client.http.endpoint import TIMEOUT_SECONDS, address_and_key
@@ -92,9 +93,11 @@ class AsyncClient:
         """Checks a CSV file without making a job, as `Client.check` does."""
         return await self._run(self._calls.check(source, options))
 
-    async def predict_csv(self, source: Source, target: Target, **options: Unpack[CsvOptions]) -> AsyncJob:
+    async def predict_csv(
+        self, source: Source, target: Target, *, format: ResultFormat | None = None, **options: Unpack[CsvOptions]
+    ) -> AsyncJob:
         """Uploads a CSV file, waits, and writes the result to `target`, as `Client.predict_csv` does."""
-        return await self._run(self._calls.predict_csv(source, target, options))
+        return await self._run(self._calls.predict_csv(source, target, format, options))
 
     async def predict_frame(
         self,

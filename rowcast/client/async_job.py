@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rowcast.client.calls.job_calls import JobCalls
 from rowcast.client.calls.job_record import JobRecord, RowError
 from rowcast.client.download import Target
+from rowcast.client.download_format import ResultFormat
 from rowcast.client.http.async_transport import AsyncTransport
 from rowcast.client.upload import OnBytes, Source
 
@@ -35,10 +36,16 @@ class AsyncJob(JobRecord):
         await self._run(self._calls.wait(timeout, on_progress))
         return self
 
-    async def download(self, target: Target, on_progress: OnBytes | None = None, *, partial: bool = False) -> None:
+    async def download(
+        self,
+        target: Target,
+        on_progress: OnBytes | None = None,
+        *,
+        format: ResultFormat | None = None,
+        partial: bool = False,
+    ) -> None:
         """Writes the result to a path, `-` or a binary file, as `Job.download` does."""
-        query = "?partial=true" if partial else ""
-        await self._run(self._calls.download(target, on_progress, query))
+        await self._run(self._calls.download(target, on_progress, format=format, partial=partial))
 
     async def errors(self) -> list[RowError]:
         """Returns the rows that could not be predicted, in order."""

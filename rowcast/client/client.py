@@ -11,6 +11,7 @@ from rowcast.client.calls.service_calls import ServiceCalls, warn_of_failed_rows
 from rowcast.client.check import Check
 from rowcast.client.csv_options import CsvOptions
 from rowcast.client.download import Target
+from rowcast.client.download_format import ResultFormat
 from rowcast.client.frames.frames import Frame
 from rowcast.client.http.endpoint import TIMEOUT_SECONDS, address_and_key
 from rowcast.client.http.retries import Patience
@@ -134,16 +135,18 @@ class Client:
         """
         return self._run(self._calls.check(source, options))
 
-    def predict_csv(self, source: Source, target: Target, **options: Unpack[CsvOptions]) -> Job:
-        """Uploads a CSV file, waits, and writes the result to `target`.
+    def predict_csv(
+        self, source: Source, target: Target, *, format: ResultFormat | None = None, **options: Unpack[CsvOptions]
+    ) -> Job:
+        """Uploads a CSV file, waits, and writes the result to `target`, in the format that `Job.download` chooses.
 
-        A file at a path is complete or does not appear; the result is downloaded while later rows are scored. What is
+        A file at a path is complete or does not appear; a CSV is downloaded while later rows are scored. What is
         written to a stream cannot be withdrawn, so a stream gets the result after the job has succeeded.
 
         Raises:
             JobFailed: the job failed; nothing is written.
         """
-        return self._run(self._calls.predict_csv(source, target, options))
+        return self._run(self._calls.predict_csv(source, target, format, options))
 
     def predict_frame(
         self,

@@ -84,10 +84,20 @@ def open_sink(target: Target) -> Iterator[Sink]:
 
 
 class Transfer:
-    """One download, over several connections if they break. Each byte that arrives restarts the limit of retries."""
+    """One download, over several connections if they break. Each byte that arrives restarts the limit of retries.
 
-    def __init__(self, endpoint: Endpoint, path: str, sink: Sink, on_progress: OnBytes | None = None) -> None:
-        self._endpoint, self._path, self._sink = endpoint, path, sink
+    `wait_seconds` is how long the service may hold the response; it is added to the time limit of each request.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        sink: Sink,
+        on_progress: OnBytes | None = None,
+        wait_seconds: float = 0,
+    ) -> None:
+        self._endpoint, self._path, self._sink, self._wait_seconds = endpoint, path, sink, wait_seconds
         self._on_progress = on_progress or (lambda done, total: None)
         self._retries = endpoint.retries()
         self._etag: str | None = None
@@ -111,7 +121,7 @@ class Transfer:
         headers = {"Accept-Encoding": "identity"}  # offsets count the bytes of the uncompressed file
         if self._sink.written_bytes and self._etag:
             headers |= {"Range": f"bytes={self._sink.written_bytes}-", "If-Range": self._etag}
-        url, timeout = self._endpoint.url + path, self._endpoint.timeout()
+        url, timeout = self._endpoint.url + path, self._endpoint.timeout(wait_seconds=self._wait_seconds)
         yield Receive(url, headers, timeout, self._begin, self._write, self._wrote)
         if self._total is not None and self._sink.written_bytes != self._total:
             raise Unreachable(f"The download ended after {self._sink.written_bytes:,} of {self._total:,} bytes.")

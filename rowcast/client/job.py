@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rowcast.client.calls.job_calls import JobCalls
 from rowcast.client.calls.job_record import JobRecord, RowError
 from rowcast.client.download import Sink, Target
+from rowcast.client.download_format import ResultFormat
 from rowcast.client.http.transport import Transport
 from rowcast.client.upload import OnBytes, Source
 
@@ -41,23 +42,44 @@ class Job(JobRecord):
         self._run(self._calls.wait(timeout, on_progress))
         return self
 
-    def download(self, target: Target, on_progress: OnBytes | None = None, *, partial: bool = False) -> None:
+    def download(
+        self,
+        target: Target,
+        on_progress: OnBytes | None = None,
+        *,
+        format: ResultFormat | None = None,
+        partial: bool = False,
+    ) -> None:
         """Writes the result to a path, `-` or a binary file. Resumes after a broken connection.
 
-        The file at a path is complete or does not appear. `-` is standard output. With `partial`, a job may have failed
-        or been cancelled: its result ends before the first chunk that is not done.
+        The file at a path is complete or does not appear. `-` is standard output.
+
+        Args:
+            target: where to write.
+            on_progress: called with the bytes received and the bytes in all.
+            format: `csv`, `ndjson` or `parquet`. None is the format of the path's ending (`.parquet`, `.ndjson`,
+                `.jsonl`), and CSV for any other ending and for streams.
+            partial: the job may have failed or been cancelled: its result ends before the first chunk that is not done.
+                Not as Parquet.
 
         Raises:
+            WrongUse: there is no such format, or the job is of one row and has no file.
             Conflict: the job has not ended yet.
+            ParquetUnfinished: the Parquet file was not written while the client's patience lasted. Call this again.
             JobFailed, JobCancelled, Gone: the job has no result.
         """
-        query = "?partial=true" if partial else ""
-        self._run(self._calls.download(target, on_progress, query))
+        self._run(self._calls.download(target, on_progress, format=format, partial=partial))
 
-    def download_to(self, sink: Sink, on_progress: OnBytes | None = None, *, partial: bool = False) -> None:
+    def download_to(
+        self,
+        sink: Sink,
+        on_progress: OnBytes | None = None,
+        *,
+        format: ResultFormat = "csv",
+        partial: bool = False,
+    ) -> None:
         """Writes the result as `download` does, into an open sink."""
-        query = "?partial=true" if partial else ""
-        self._run(self._calls.download_to(sink, on_progress, query))
+        self._run(self._calls.download_to(sink, on_progress, format=format, partial=partial))
 
     def follow_to(self, sink: Sink) -> "Job":
         """Writes the result while it is made, waits until the job has succeeded, and returns this job.

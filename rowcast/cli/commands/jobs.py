@@ -9,7 +9,7 @@ import typer
 from rowcast.cli.connection_options import ApiKey, JobId, Json, Out, Url, client
 from rowcast.cli.data_location import Data
 from rowcast.cli.output import model_of, print_json, print_table, say, short_time
-from rowcast.cli.output_files import Force, require_free
+from rowcast.cli.output_files import Force, Format, require_free, result_format
 from rowcast.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def result(
     *,
     out: Out = "-",
     force: Force = False,
+    format: Format = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Of a job that failed or was cancelled: the rows that are done.")
     ] = False,
@@ -70,16 +71,18 @@ def result(
 
     Examples:
         rowcast result 01a2054e -o out.csv
+        rowcast result 01a2054e -o out.parquet
         rowcast result 01a2054e --partial -o done.csv
     """
     from rowcast.client.download import open_sink
 
+    form = result_format(out, format)
     require_free(out, force=force)
     with client(url, api_key, data) as service, open_sink(out) as sink, progress(out) as shown:
         job = service.job(job_id)
         if not job.has_ended and not partial:
             job.wait(on_progress=shown.predicted)
-        job.download_to(sink, shown.downloaded, partial=partial)
+        job.download_to(sink, shown.downloaded, format=form, partial=partial)
 
 
 def cancel(job_id: JobId, url: Url = None, api_key: ApiKey = None, data: Data = None, json: Json = False) -> None:

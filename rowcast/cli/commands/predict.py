@@ -13,13 +13,14 @@ from rowcast.cli.commands.predict_options import takes_predict_options
 from rowcast.cli.connection_options import ApiKey, Json, Url, client
 from rowcast.cli.data_location import Data
 from rowcast.cli.output import fail, model_of, print_json, say
-from rowcast.cli.output_files import Force, inputs_of, outputs_of
+from rowcast.cli.output_files import Force, Format, inputs_of, outputs_of, result_format
 from rowcast.cli.progress import ProgressDisplay, progress
 
 if TYPE_CHECKING:
     from rowcast.client import Client, Job
     from rowcast.client.csv_options import CsvOptions
     from rowcast.client.download import Sink
+    from rowcast.client.download_format import ResultFormat
 
 _QUICK_SECONDS = 1.0
 """A job that takes longer is followed."""
@@ -50,6 +51,7 @@ def predict(
     *,
     out: OutOrFolder = "-",
     force: Force = False,
+    format: Format = None,
     options: "CsvOptions",
     url: Url = None,
     api_key: ApiKey = None,
@@ -67,24 +69,34 @@ def predict(
         zcat big.csv.gz | rowcast predict - > out.csv
 
         rowcast predict january.csv february.csv -o results/
+
+        rowcast predict in.csv -o out.parquet
     """
-    outputs = outputs_of(inputs_of(sources), out, force=force)
+    result_format(out, format)  # checked before a folder is made
+    outputs = outputs_of(inputs_of(sources), out, format, force=force)
     with client(url, api_key, data) as service:
         if len(outputs) == 1:
             ((source, output),) = outputs.items()
-            _predict_one(service, source, output, options, as_json=json)
-        elif _predict_each(service, outputs, options, as_json=json):
+            _predict_one(service, source, output, format, options, as_json=json)
+        elif _predict_each(service, outputs, format, options, as_json=json):
             raise typer.Exit(1)
 
 
-def _predict_each(service: "Client", outputs: dict[str, str], options: "CsvOptions", *, as_json: bool) -> int:
+def _predict_each(
+    service: "Client",
+    outputs: dict[str, str],
+    format: "ResultFormat | None",
+    options: "CsvOptions",
+    *,
+    as_json: bool,
+) -> int:
     """Scores several files, also if some of them fail. Returns how many failed."""
     from rowcast.client import ClientError, Unreachable
 
     failures = 0
     for source, output in outputs.items():
         try:
-            _predict_one(service, source, output, options, as_json=as_json)
+            _predict_one(service, source, output, format, options, as_json=as_json)
         except Unreachable:
             raise
         except ClientError as error:
@@ -96,21 +108,24 @@ def _predict_each(service: "Client", outputs: dict[str, str], options: "CsvOptio
     return failures
 
 
-def _predict_one(service: "Client", source: str, out: str, options: "CsvOptions", *, as_json: bool) -> None:
+def _predict_one(
+    service: "Client", source: str, out: str, format: "ResultFormat | None", options: "CsvOptions", *, as_json: bool
+) -> None:
     from rowcast.client.download import open_sink
 
+    form = result_format(out, format)
     job: Job | None = None
     try:
         with open_sink(out) as sink, progress(out) as shown:
             job = service.submit_csv(source, on_progress=shown.uploaded, **options)
-            if sink.can_rewind and not _is_quick(job, shown):
+            if form == "csv" and sink.can_rewind and not _is_quick(job, shown):
                 _follow(service, job, sink, shown)
             else:
                 job.wait(on_progress=shown.predicted)
-                job.download_to(sink, shown.downloaded)
+                job.download_to(sink, shown.downloaded, format=form)
     except KeyboardInterrupt:
         if job is not None:
-            _cancel_or_leave(job, out)
+            _cancel_or_leave(job, out, format)
         raise
     _say_done(job, out, as_json=as_json)
 
@@ -142,7 +157,7 @@ def _follow(service: "Client", job: "Job", sink: "Sink", shown: ProgressDisplay)
     watching.join()
 
 
-def _cancel_or_leave(job: "Job", out: str) -> None:
+def _cancel_or_leave(job: "Job", out: str, format: "ResultFormat | None") -> None:
     """Asks on a terminal whether to cancel the job. A second Ctrl-C, and any other input, leaves it running."""
     from rowcast.client import ClientError
 
@@ -155,7 +170,8 @@ def _cancel_or_leave(job: "Job", out: str) -> None:
             say("")
         except ClientError as error:  # for example, it has ended
             fail(error)
-    say(f"The job is still running. Download its result with: rowcast result {job.id} -o {_quoted(out)}")
+    named = f" --format {format}" if format else ""
+    say(f"The job is still running. Download its result with: rowcast result {job.id} -o {_quoted(out)}{named}")
     say(f"Or cancel it with: rowcast cancel {job.id}")
 
 

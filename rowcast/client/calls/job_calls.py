@@ -12,10 +12,12 @@ from json import dumps
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
+from urllib.parse import urlencode
 
 from rowcast.client.calls.job_record import JobRecord, RowError
 from rowcast.client.download import Sink, Target, Transfer, open_sink
-from rowcast.client.errors import ClientError, Conflict, Gone, StillRunning
+from rowcast.client.download_format import ResultFormat, format_of
+from rowcast.client.errors import ClientError, Conflict, Gone, StillRunning, WrongUse
 from rowcast.client.http.endpoint import Endpoint
 from rowcast.client.http.steps import Steps, run
 from rowcast.client.upload import OnBytes, Source, Upload
@@ -61,16 +63,41 @@ class JobCalls(Generic[AnyJob]):
                 on_progress(self.job)
         self.job.check()
 
-    def download(self, target: Target, on_progress: OnBytes | None, query: str) -> Steps[None]:
+    def download(
+        self,
+        target: Target,
+        on_progress: OnBytes | None = None,
+        *,
+        format: ResultFormat | None = None,
+        partial: bool = False,
+    ) -> Steps[None]:
         """Writes the result to a target."""
+        form = format_of(target, format)
         with ExitStack() as files:
             sink = yield from run(files.enter_context, open_sink(target))
-            yield from self.download_to(sink, on_progress, query)
+            yield from self.download_to(sink, on_progress, format=form, partial=partial)
 
-    def download_to(self, sink: Sink, on_progress: OnBytes | None, query: str) -> Steps[None]:
+    def download_to(
+        self,
+        sink: Sink,
+        on_progress: OnBytes | None = None,
+        *,
+        format: ResultFormat = "csv",
+        partial: bool = False,
+    ) -> Steps[None]:
         """Writes the result into an open sink."""
+        if format != "csv" and self.job.raw.get("kind") == "single":
+            raise WrongUse(f"Job {self.job.id} is of one row. Its result is JSON, and not available as {format}.")
+        # A worker writes the Parquet file at the first request, and the service holds the response until then.
+        hold = _HOLD_SECONDS if format == "parquet" else 0
+        query = {
+            **({} if format == "csv" else {"format": format}),
+            **({"partial": "true"} if partial else {}),
+            **({"wait": str(hold)} if hold else {}),
+        }
+        path = f"/jobs/{self.job.id}/result" + (f"?{urlencode(query)}" if query else "")
         try:
-            yield from Transfer(self.endpoint, f"/jobs/{self.job.id}/result{query}", sink, on_progress).finish()
+            yield from Transfer(self.endpoint, path, sink, on_progress, hold).finish()
         except Conflict:
             yield from self.refresh()
             self.job.check()
@@ -151,7 +178,7 @@ class JobCalls(Generic[AnyJob]):
             return table
 
         with TemporaryFile() as file:
-            yield from self.download(file, None, "")
+            yield from self.download(file)
             return (yield from run(read, file))
 
 

@@ -17,6 +17,7 @@ from rowcast.client.calls.resumable_upload import send_file
 from rowcast.client.check import CHECKED_BYTES, Check
 from rowcast.client.csv_options import CsvOptions, query_of
 from rowcast.client.download import Target, open_sink
+from rowcast.client.download_format import ResultFormat, format_of
 from rowcast.client.errors import Unprocessable, WrongUse
 from rowcast.client.frames.frames import Frame, require_sendable, with_predictions, write_csv
 from rowcast.client.frames.models_together import needed_together, prediction_columns, reference
@@ -99,16 +100,19 @@ class ServiceCalls(Generic[AnyJob]):
         )
         return Check.of(answer)
 
-    def predict_csv(self, source: Source, target: Target, options: CsvOptions) -> Steps[AnyJob]:
+    def predict_csv(
+        self, source: Source, target: Target, format: ResultFormat | None, options: CsvOptions
+    ) -> Steps[AnyJob]:
         """Uploads a CSV file, and writes its result. A stream gets nothing before the job has succeeded."""
+        form = format_of(target, format)
         with ExitStack() as files:
             sink = yield from run(files.enter_context, open_sink(target))
             job = yield from self.submit_csv(source, None, None, options)
-            if sink.can_rewind:
+            if sink.can_rewind and form == "csv":
                 yield from JobCalls(self.endpoint, job).follow_to(sink)
             else:
                 yield from JobCalls(self.endpoint, job).wait(None)
-                yield from JobCalls(self.endpoint, job).download_to(sink, None, "")
+                yield from JobCalls(self.endpoint, job).download_to(sink, format=form)
             return job
 
     def predict_frame(
@@ -125,7 +129,7 @@ class ServiceCalls(Generic[AnyJob]):
             yield from run(write_csv, frame, needed_together(manifests), table)
             job = yield from self.submit_csv(table, on_progress, None, {**options, **version})
             yield from JobCalls(self.endpoint, job).wait(None)
-            yield from JobCalls(self.endpoint, job).download(result, None, "")
+            yield from JobCalls(self.endpoint, job).download(result)
             return (yield from run(with_predictions, frame, result, columns)), job
 
     def act(self, action: str, matching: Mapping[str, Any], *, dry_run: bool) -> Steps[BulkOutcome]:

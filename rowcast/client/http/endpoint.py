@@ -78,7 +78,7 @@ class Endpoint:
             wait_seconds: how long the service may hold the response; it is added to the time limit.
         """
         all_headers = {**(headers or {}), **({"Content-Type": "application/json"} if json else {})}
-        timeout = self.timeout(self._timeout_seconds + wait_seconds)
+        timeout = self.timeout(wait_seconds=wait_seconds)
         step = Send(method, self.url + path, params, json or content, all_headers, timeout)
         return with_retries(partial(self._object_for, step), self.retries())
 
@@ -131,9 +131,12 @@ class Endpoint:
     def _upload_timeout(self) -> httpx.Timeout:
         return self.timeout(max(_COMMIT_SECONDS, self._timeout_seconds))
 
-    def timeout(self, seconds: float | None = None) -> httpx.Timeout:
-        """Returns the time limits of a request. Its answer may take `seconds`, or the `timeout` of the client."""
-        longest = self._timeout_seconds if seconds is None else seconds
+    def timeout(self, seconds: float | None = None, *, wait_seconds: float = 0) -> httpx.Timeout:
+        """Returns the time limits of a request. Its answer may take `seconds`, or the `timeout` of the client.
+
+        `wait_seconds` is added to that: how long the service may hold the response.
+        """
+        longest = (self._timeout_seconds if seconds is None else seconds) + wait_seconds
         return httpx.Timeout(longest, connect=min(_CONNECT_SECONDS, self._timeout_seconds))
 
     def retries(self) -> Retries:

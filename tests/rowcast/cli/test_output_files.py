@@ -34,6 +34,7 @@ def test_several_files_go_into_a_folder_that_is_made() -> None:
     assert outputs_of(list(wanted), "results", force=False) == wanted
     assert Path("results").is_dir()
     assert outputs_of(["in.csv"], "results", force=False) == {"in.csv": "results/in-predictions.csv"}
+    assert outputs_of(["in.csv"], "results", "parquet", force=False) == {"in.csv": "results/in-predictions.parquet"}
 
 
 def test_what_cannot_be_is_refused_before_anything_is_sent() -> None:

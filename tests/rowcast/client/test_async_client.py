@@ -251,3 +251,14 @@ async def test_a_pipe_is_sent_once(client: AsyncClient, service, pipe_of: Callab
     await client.submit_csv(pipe_of(data))
     assert service.seen[-1].headers["transfer-encoding"] == "chunked"
     assert service.seen[-1].body == data
+
+
+async def test_the_format_of_a_result_is_chosen_as_the_client_does(
+    service: FakeService, client: AsyncClient, tmp_path: Path
+) -> None:
+    service.fails("GET /jobs/result", problem(503, "It is being written.", Retry_After="0"))
+    job = await client.predict_csv(b"a\n1\n", tmp_path / "out.parquet")
+    await job.download(tmp_path / "out", format="ndjson")
+    asked = [entry.query.get("format") for entry in service.seen if entry.path.endswith("/result")]
+    assert asked == ["parquet", "parquet", "ndjson"]
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {service.result}

@@ -180,13 +180,13 @@ def test_ctrl_c_tells_how_to_get_the_result(program, service: FakeService, table
         handler.rfile.read(1)  # until the client goes away
 
     service.fails("GET /jobs", holds)
-    process = program("predict", table, "-o", "out file.csv")
+    process = program("predict", table, "-o", "out file", "--format", "ndjson")
     assert waited.wait(60)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     (job,) = service.jobs
     assert process.returncode == 130
-    assert f"rowcast result {job} -o 'out file.csv'" in err.decode()
+    assert f"rowcast result {job} -o 'out file' --format ndjson" in err.decode()
     assert b"Traceback" not in err
 
 
@@ -272,6 +272,43 @@ def test_waiting_for_a_job_that_fails_is_exit_code_1(rowcast, service: FakeServi
 def test_a_result_is_fetched_later(rowcast, service: FakeService, job: str, tmp_path: Path) -> None:
     assert rowcast("result", job, "-o", tmp_path / "out.csv").returncode == 0
     assert (tmp_path / "out.csv").read_bytes() == service.result
+
+
+def test_results_are_written_in_the_format_of_the_ending_or_the_option(
+    rowcast, service: FakeService, job: str, table: Path, tmp_path: Path
+) -> None:
+    for words in (
+        ["result", job, "-o", tmp_path / "1.parquet"],
+        ["result", job, "-o", tmp_path / "2.csv", "--format", "parquet"],
+        ["predict", table, "-o", tmp_path / "3.parquet"],
+        ["predict", table, "-o", tmp_path / "4.jsonl"],
+        ["predict", table, "--format", "parquet"],
+    ):
+        service.seen.clear()
+        assert rowcast(*words).returncode == 0, words
+        (query,) = [entry.query for entry in service.seen if entry.path.endswith("/result")]
+        assert query.get("format") == ("ndjson" if "jsonl" in str(words) else "parquet")
+        assert "follow" not in query
+    assert {path.read_bytes() for path in tmp_path.glob("[0-9].*")} == {service.result}
+    assert rowcast("predict", table, table, "-o", tmp_path / "all", "--format", "ndjson").returncode == 0
+    assert rowcast("result", job, "--format", "xlsx").returncode == 2
+
+
+def test_a_parquet_file_is_not_shown_on_a_terminal(service: FakeService, table: Path, job: str) -> None:
+    before = len(service.seen)
+    for words in (["predict", str(table)], ["result", job]):
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(sys.executable, [sys.executable, "-m", "rowcast.cli", *words, "--format", "parquet"])
+        shown = b""
+        with suppress(OSError):  # the terminal is closed at the end
+            while block := os.read(terminal, 65_536):
+                shown += block
+        _, code = os.waitpid(pid, 0)
+        os.close(terminal)
+        assert os.waitstatus_to_exitcode(code) == 2
+        assert b"-o out.parquet" in shown.replace(b"\r\n", b"")
+    assert len(service.seen) == before
 
 
 def test_bad_rows_are_listed_as_they_came(rowcast, service: FakeService, job: str) -> None:
