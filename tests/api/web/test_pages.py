@@ -46,6 +46,12 @@ def test_a_file_goes_from_the_check_to_the_download(page: Page, tmp_path: Path) 
     result = tmp_path / "result.csv"
     download.value.save_as(result)
     assert len(result.read_bytes().splitlines()) == 1310
+    for form, start in (("NDJSON", b'{"name":'), ("Parquet", b"PAR1")):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=f"as {form}").click()
+        assert download.value.suggested_filename == f"titanic-predictions.{form.lower()}"
+        download.value.save_as(result)
+        assert result.read_bytes().startswith(start)
 
 
 def test_a_fix_is_offered_and_works(page: Page) -> None:
