@@ -30,7 +30,13 @@ class LogLine(NamedTuple):
 
 
 def _what(entry: Entry) -> str:
+    if "is_parquet" in entry:
+        return "The Parquet file"
     return f"Chunk {entry['chunk']}" if "chunk" in entry else "The row"
+
+
+def _done(entry: Entry) -> str:
+    return "written" if "is_parquet" in entry else "scored"
 
 
 def _by(entry: Entry) -> str:
@@ -47,7 +53,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _strikes(entry: Entry) -> str:
-    return f"That is strike {entry['strikes']}; {STRIKES_ALLOWED} fail the job."
+    fail = "give it up" if "is_parquet" in entry else "fail the job"
+    return f"That is strike {entry['strikes']}; {STRIKES_ALLOWED} {fail}."
 
 
 EVENTS: dict[str, Callable[[Entry], str]] = {
@@ -64,7 +71,7 @@ EVENTS: dict[str, Callable[[Entry], str]] = {
         f"{_what(entry)} was lost: its worker process{' ' + entry['worker'] if entry.get('worker') else ''} died, "
         f"or was silent for too long. {_strikes(entry)}"
     ),
-    "error": lambda entry: f"{_what(entry)} could not be scored{_by(entry)}{_because(entry)} {_strikes(entry)}",
+    "error": lambda entry: f"{_what(entry)} could not be {_done(entry)}{_by(entry)}{_because(entry)} {_strikes(entry)}",
     "tried_again": lambda entry: f"{_what(entry)} was taken over{_by(entry)} (attempt {entry['attempt']}).",
     "postponed": lambda entry: f"Work was postponed, and is tried again by itself{_because(entry)}",
     "given_back": lambda entry: f"{_what(entry)} was given back by a worker process that stopped.",
@@ -94,6 +101,10 @@ def read_log(redis: RedisClient, job: Job) -> list[LogLine]:
         for entry in entries:
             entry.pop("chunk", None)
         entries += _from_record(job)
+    for entry in entries:
+        if not job.is_single and entry.get("chunk") == job.chunks_total:  # that number stands for the Parquet file
+            del entry["chunk"]
+            entry["is_parquet"] = True
     return [_line(entry) for entry in sorted(entries, key=lambda entry: entry["at_ms"])]
 
 
