@@ -2,13 +2,20 @@
 
 import io
 import json
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from programs import ROOT, Stack
-from scored import CSV, ROWS, begun, submit, wait
+from programs import ROOT, Stack, kill_group, until
+from scored import CHUNKS, CSV, ROWS, begun, submit, wait
+
+from rowcast.client import Client
+from rowcast.jobs.records.redis_keys import key
 
 TITANIC = (ROOT / "training" / "data" / "titanic.csv").read_bytes()
 PARQUET = {"Accept": "application/vnd.apache.parquet"}
@@ -122,3 +129,66 @@ def test_a_request_for_a_file_waits_until_a_worker_comes(own_stack: Stack, http:
     assert file.status_code == 200, file.text
     read = pq.ParquetFile(io.BytesIO(file.content))
     assert (read.num_row_groups, read.metadata.num_rows) == (CSV.count(b"\n") // 64, ROWS)
+
+
+def test_a_worker_killed_while_it_writes_the_file_loses_it_to_another(kept_stack: Stack, http: httpx.Client) -> None:
+    kept_stack.start_worker("first", concurrency=1)
+    id = submit(http, "fixed")
+    assert wait(http, id)["status"] == "succeeded"
+    part = kept_stack.store / f"jobs/{id}/parts/{CHUNKS - 1:07d}"
+    kept = part.read_bytes()
+    part.unlink()
+    os.mkfifo(part)  # its reader waits, because nothing is ever written to it
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(http.get, f"/jobs/{id}/result?format=parquet&wait=60")
+        member = f"{id}/{CHUNKS}"
+        until(lambda: kept_stack.redis.hexists(key("leases"), member), "the worker writes the file")
+        kill_group(kept_stack.processes.pop("first"))
+        part.unlink()
+        part.write_bytes(kept)
+        kept_stack.start_worker("second", concurrency=1)
+        answer = asked.result()
+    assert answer.status_code == 200, answer.text
+    assert table_of(answer.content).to_pylist() == [
+        {"age": float(number % 60), "prediction": int(number % 60 > 30)} for number in range(ROWS)
+    ]
+    assert len(parquet_files(kept_stack, id)) == 1
+    log = "\n".join(line["message"] for line in http.get(f"/jobs/{id}/log").json()["log"])
+    assert "The Parquet file was lost: its worker process" in log
+    assert "The Parquet file was taken over" in log
+
+
+def test_no_file_outlives_a_job_that_is_deleted_or_expires(kept_stack: Stack, http: httpx.Client) -> None:
+    kept_stack.start_worker(concurrency=1)
+    deleted, expired = submit(http, "fixed"), submit(http, "fixed")
+    for id in (deleted, expired):
+        assert wait(http, id)["status"] == "succeeded"
+        http.get(f"/jobs/{id}/result?format=parquet&wait=60").raise_for_status()
+        assert len(parquet_files(kept_stack, id)) == 1
+    assert http.delete(f"/jobs/{deleted}").status_code == 204
+    kept_stack.redis.zadd(key("expiring"), {expired: 0})
+    until(lambda: not any(id in file for file in kept_stack.files() for id in (deleted, expired)), "all files go")
+    for id in (deleted, expired):
+        assert http.get(f"/jobs/{id}/result?format=parquet").status_code == 410
+
+
+def parquet_files(stack: Stack, id: str) -> list[str]:
+    return [file for file in map(str, stack.files()) if f"{id}/parquet/" in file]
+
+
+def test_pandas_reads_the_same_table_from_each_format(stack: Stack, tmp_path: Path) -> None:
+    with Client(stack.url) as service:
+        job = service.predict_csv(io.BytesIO(TITANIC), tmp_path / "result.parquet", model="titanic", probabilities=True)
+        job.download(tmp_path / "result.csv")
+        job.download(tmp_path / "result.ndjson")
+        job.download(tmp_path / "other", format="parquet")
+    assert (tmp_path / "other").read_bytes() == (tmp_path / "result.parquet").read_bytes()
+    table = pd.read_parquet(tmp_path / "result.parquet")
+    assert len(table) == 1309
+    # Columns that the model does not read are text, of which pandas would make numbers.
+    texts = {name: str for name, kind in table.dtypes.items() if kind.kind == "O"}
+    assert "sibsp" in texts
+    of_csv = pd.read_csv(tmp_path / "result.csv", dtype=texts)
+    of_ndjson = pd.read_json(tmp_path / "result.ndjson", lines=True, precise_float=True, dtype=texts)
+    for other in (of_csv, of_ndjson):
+        pd.testing.assert_frame_equal(table, other, check_dtype=False)
