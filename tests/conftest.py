@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"  # before numpy is imported: sums of another order differ in the last bit
+os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # as in a worker: importing pyarrow starts no thread
 
 import httpx
 import pytest

@@ -31,6 +31,8 @@ def main() -> int:
     # Before numpy is imported: one thread per process, as there is one process per core.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    # Before pandas is imported, which imports pyarrow: its allocator would start a thread, which a fork ends.
+    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
     # By default, Celery waits on SIGTERM without a limit. This makes it a cold shutdown, before which
     # worker/consumer/deferred_stop.py waits for a limited time.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
