@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from flask import Response, g, jsonify, request
@@ -17,7 +17,8 @@ from api.output.result_parts import PATIENCE_SECONDS, Parts
 from api.services import Services
 from api.url_prefix import prefix
 from rowcast.csv.rows import rows
-from rowcast.errors import Gone, NotFound, OptionValue, QueueFull
+from rowcast.errors import Gone, NotFound, OptionUnsuitable, OptionValue, QueueFull, Refused
+from rowcast.jobs.actions.receive_source import FORMAT_NAMES
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.check.answer import (
     SHOWN_FAULTS,
@@ -32,7 +33,7 @@ from rowcast.jobs.check.answer import (
     refusal,
 )
 from rowcast.jobs.check.file_sample import FileSample, read_sample
-from rowcast.jobs.job import Job
+from rowcast.jobs.job import Format, Job
 from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.request import Request
 from rowcast.jobs.results.labels import prediction_reader
@@ -64,6 +65,7 @@ def check_of(services: Services, source: FileInput) -> PublicCheck:
         OptionValue: the header `Content-Range` is not valid. The others are those of reading the body.
     """
     is_cut, length_bytes = _range()
+    _refuse_converted(source)
     sample = read_sample(
         source.blocks, source.request, services.settings, is_cut=is_cut, is_generated=source.is_generated
     )
@@ -74,6 +76,24 @@ def check_of(services: Services, source: FileInput) -> PublicCheck:
     row_count = _expected_rows(sample, None if is_compressed or source.is_generated else length_bytes)
     expected: Expected = {"rows": row_count, "seconds": _expected_seconds(services, source.request, row_count)}
     return describe(sample, source.request, scored, expected, lambda one: problem(one, prefix()))
+
+
+def _refuse_converted(source: FileInput) -> None:
+    """Refuses a file that a worker would have to convert as a whole.
+
+    Raises:
+        OptionUnsuitable: it is such a file.
+    """
+    if not isinstance(source.blocks, Unpacked):
+        return
+    format: Format = "csv"
+    with suppress(Refused):  # the check says so
+        format = source.blocks.begin()
+    if format != "csv":
+        what = FORMAT_NAMES[format]
+        raise OptionUnsuitable.at(
+            "dry_run", f"is only for CSV files; a worker checks the columns and types of this {what} when it is sent"
+        )
 
 
 def _range() -> tuple[bool, int | None]:

@@ -78,7 +78,8 @@ class ChunkTask:
         spec = lease.spec
         models = [self._resources.models.get(one.name, one.version) for one in spec.models]
         data = self._input(lease)
-        chunk = ChunkSpec(spec.input.columns if spec.input else (), spec.line_end.encode(), spec.options)
+        columns, format = (spec.input.columns, spec.input.format) if spec.input else ((), "csv")
+        chunk = ChunkSpec(columns, spec.line_end.encode(), spec.options, format, spec.dtypes)
         if not lease.planned.rows:
             return unscored(data, models, chunk)
         predict = self._resources.isolated.predict_good if is_suspect(lease) else self._predict

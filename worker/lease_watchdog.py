@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from rowcast.errors import TimedOut, Unavailable
-from rowcast.jobs.records.leases import ChunkLease, Leases, RowLease
+from rowcast.jobs.records.leases import Lease, Leases
 from rowcast.jobs.records.policy import STRIKES_OF_ERROR
 from rowcast.logs import logger
 
@@ -37,7 +37,7 @@ _ALARM_SECONDS = 15
 class _Hold:
     """Leases that the process works on."""
 
-    leases: Sequence[ChunkLease | RowLease]
+    leases: Sequence[Lease]
     #: Time limit in seconds.
     seconds: float
     #: When the limit is reached, in `time.monotonic()` seconds.
@@ -68,7 +68,7 @@ class LeaseWatchdog:
 
     def release(
         self,
-        leases: Sequence[ChunkLease | RowLease],
+        leases: Sequence[Lease],
         document: Mapping[str, Any],
         *,
         strikes: int,
@@ -80,7 +80,7 @@ class LeaseWatchdog:
             self._changed.set()
 
     @contextmanager
-    def holding(self, leases: Sequence[ChunkLease | RowLease], seconds: float | None = None) -> Iterator[None]:
+    def holding(self, leases: Sequence[Lease], seconds: float | None = None) -> Iterator[None]:
         """Renews the leases until the block is left, for `seconds` at most (default: the time limit of a chunk).
 
         A block inside another block is work that interrupts the outer one. Its time does not count for the outer limit.
@@ -97,6 +97,13 @@ class LeaseWatchdog:
             else:
                 outer.deadline += time.monotonic() - began
                 self._begin(outer)
+
+    def progress(self) -> None:
+        """Notes that the work advances: its time limit begins again. For work that has many steps."""
+        hold = self._hold
+        if hold is not None:
+            hold.deadline = time.monotonic() + hold.seconds
+            self._begin(hold)
 
     def _begin(self, hold: _Hold) -> None:
         remaining = max(0.0, hold.deadline - time.monotonic())

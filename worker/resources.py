@@ -8,7 +8,7 @@ from typing import Any
 from rowcast.errors import NoDefaultModel, RowcastError, Unavailable
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.records.leases import ChunkLease, Leases, RowLease
+from rowcast.jobs.records.leases import Lease, Leases
 from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
 from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -45,6 +45,8 @@ class Resources:
     isolated: IsolatedProcess
     #: Renews leases while the process works.
     watchdog: LeaseWatchdog
+    #: For the size of chunks, and the limits of files.
+    settings: Settings
     #: The log, bound to the holder's name.
     log: Any
 
@@ -70,7 +72,7 @@ class Resources:
         except RowcastError as error:
             self.log.warning("unopenable_models_not_reported", reason=error.detail)
 
-    def postpone(self, leases: Sequence[ChunkLease | RowLease], error: Unavailable, log: Any) -> None:
+    def postpone(self, leases: Sequence[Lease], error: Unavailable, log: Any) -> None:
         """Releases the leases because Redis, the store or the registry failed.
 
         The work is tried again after a pause, as often as necessary: its rows are not to blame.
@@ -98,5 +100,6 @@ def open_resources(settings: Settings, node: str) -> Resources:
         default_model=DefaultModel(registry, settings),
         isolated=IsolatedProcess(models.files, settings.chunk_timeout_seconds),
         watchdog=LeaseWatchdog(leases, settings.lease_seconds, settings.chunk_timeout_seconds),
+        settings=settings,
         log=logger("worker").bind(worker=holder),
     )

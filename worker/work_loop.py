@@ -3,8 +3,9 @@
 import time
 
 from rowcast.errors import Unavailable
-from rowcast.jobs.records.leases import WaitingChunk, WaitingRows
+from rowcast.jobs.records.leases import ConversionLease, WaitingChunk, WaitingRows
 from worker.chunk_task import ChunkTask
+from worker.conversion.conversion_task import ConversionTask
 from worker.fair_share import FairShare
 from worker.parquet_task import ParquetTask
 from worker.resources import Resources
@@ -30,6 +31,7 @@ class WorkLoop:
         self._resources = resources
         self._share = FairShare()
         self._rows = RowTask(resources)
+        self._conversions = ConversionTask(resources, self._let_rows_pass)
         self._chunks = ChunkTask(resources, TimeSlices(self._let_rows_pass).predict_good)
         self._parquet = ParquetTask(resources, self._let_rows_pass)
         #: Until when the time of the present chunk is counted in its share, in `time.perf_counter()` seconds.
@@ -57,14 +59,16 @@ class WorkLoop:
                     return
 
     def _score(self, work: WaitingChunk) -> bool:
-        """Scores a chunk. Returns False if no lease was granted: the chunk is done, or another process has it."""
+        """Scores a chunk, or converts a file. Returns False if no lease was granted: it is done, or another has it."""
         lease = self._resources.leases.chunk(work.id, work.chunk)
         if isinstance(lease, str):
             self._resources.log.info("chunk_not_needed", job=work.id, chunk=work.chunk, reason=lease)
             return False
         self._counted_until = time.perf_counter()
         try:
-            if lease.is_parquet:
+            if isinstance(lease, ConversionLease):
+                self._conversions.convert(lease)
+            elif lease.is_parquet:
                 self._parquet.write(lease)
             else:
                 self._chunks.score(lease)

@@ -8,7 +8,7 @@ from api.input.body_types import Form, ManyRows, OneRow, option_parameters
 from api.input.live_upload import LiveUpload
 from api.input.option_parsing import DRY_RUN, FOLLOW, WAIT, dry_run, preferred_wait, query_follow, query_wait
 from api.input.request_body import BODY_ERRORS
-from api.input.request_input import FILE_TYPES, FileInput, csv_input, read_input
+from api.input.request_input import CONVERTED_TYPES, FILE_TYPES, FileInput, csv_input, read_input
 from api.openapi.call_types import (
     CSV,
     CSV_TYPES,
@@ -58,7 +58,12 @@ _DOCUMENTED = Call(
             'The file name of a body that is not a form, for example `attachment; filename="trip.csv"`.',
         ),
     ),
-    {JSON: OneRow | ManyRows, **dict.fromkeys(CSV_TYPES), NDJSON: None, "multipart/form-data": Form},
+    {
+        JSON: OneRow | ManyRows,
+        **dict.fromkeys((*CSV_TYPES, *CONVERTED_TYPES)),
+        NDJSON: None,
+        "multipart/form-data": Form,
+    },
     {JSON: {"features": [25, 3]}, CSV: "age,pclass\n25,3\n", NDJSON: '{"age": 25, "pclass": 3}\n'},
 )
 

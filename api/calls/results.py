@@ -15,7 +15,7 @@ from api.input.option_parsing import FOLLOW, PARTIAL, WAIT, query_follow, query_
 from api.openapi.call_types import CSV, JSON, NDJSON, PARQUET, PROBLEM, Answer, Call, documented, header, query
 from api.output import ndjson, parquet_file
 from api.output.byte_range import partial_response
-from api.output.follow import follow
+from api.output.follow import converting_begun, follow
 from api.output.gzip_encoding import encoded_response
 from api.output.responses import LOOKUP_ERRORS, POLL_AFTER_SECONDS, UNBUFFERED, own_job
 from api.output.result_bytes import ResultBytes, header_line
@@ -89,6 +89,8 @@ def result_response(job: Job, *, follows: bool, is_partial: bool = False) -> Res
     Raises:
         NoResult: the job failed or was cancelled. JobUnfinished: it has not ended. JobExpired: its files were removed.
     """
+    if follows and job.is_converting:
+        job = converting_begun(current_services(), job)
     is_cut = is_partial and not job.is_single and job.status in (Status.FAILED, Status.CANCELLED)
     if not is_cut and not (follows and not job.is_single and not job.status.is_terminal):
         _refuse_without_result(job)

@@ -4,28 +4,41 @@ from collections.abc import Iterator
 from itertools import chain
 
 from api.input.decompression import gunzip, unzip, zip_member
-from rowcast.errors import BrokenCompression, NotText
+from rowcast.errors import BrokenCompression, NotText, Refused, UnsupportedType
+from rowcast.jobs.job import Format
 
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
+
+MEDIA_TYPES: dict[Format, str] = {
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+"""The content type of each format of files."""
+
+_NAMES: dict[Format, str] = {"csv": "a CSV file", "parquet": "a Parquet file", "xlsx": "an Excel workbook"}
 _ENOUGH_BYTES = 64
 """Number of bytes that identify every format."""
 
 _OFFICE = {
-    "[Content_Types].xml": "an Excel workbook",
-    "xl/": "an Excel workbook",
-    "docProps/": "an Excel workbook or another Office document",
-    "_rels/": "an Excel workbook or another Office document",
     "word/": "a Word document",
     "ppt/": "a PowerPoint document",
     "mimetype": "an OpenDocument file",
 }
 """Maps the beginning of the first file name in a zip to the format of the zip."""
 
+_WORKBOOK = ("[Content_Types].xml", "xl/", "docProps/", "_rels/")
+"""The same of an Excel workbook. Another Office document may begin so, too; the worker that opens it finds that out."""
+
 _SAVE = "save the sheet as CSV UTF-8, and send that"
 _MAGIC = (
-    (b"\xd0\xcf\x11\xe0", f"an Excel workbook (.xls) or another old Office file: {_SAVE}"),
-    (b"PAR1", "a Parquet file: write it as CSV, for example with DuckDB or pandas, and send that"),
-    (b"ARROW1", "an Arrow file: write it as CSV, and send that"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old Excel workbook (.xls), one with a password, or another old Office file: "
+        "save it as .xlsx without a password, and send that",
+    ),
+    (b"PARE", "an encrypted Parquet file: write it without encryption, and send that"),
+    (b"ARROW1", "an Arrow file: write it as Parquet or CSV, and send that"),
     (b"%PDF", "a PDF: send the table itself, as CSV"),
     (b"SQLite format 3", "an SQLite database: export the table as CSV, and send that"),
     (b"version https://git-lfs", "a Git LFS pointer and not the file itself: run `git lfs pull`, and send the file"),
@@ -43,7 +56,9 @@ _AS_JSON = (
 
 
 class Unpacked:
-    """The CSV in a file, which may be gzip, or a zip with one file. The file name does not matter. Iterate once.
+    """The CSV in a file, which may be gzip, or a zip with one file; or a Parquet file or an Excel workbook as it is.
+
+    The first bytes decide, not the file name. Iterate once.
 
     Raises:
         NotText: the file has another format. BrokenCompression, TooLarge: as `gunzip` and `unzip`.
@@ -52,25 +67,63 @@ class Unpacked:
     is_compressed = False
     """Whether the file is gzip or zip; known after the first block."""
 
-    def __init__(self, blocks: Iterator[bytes], max_bytes: int) -> None:
-        """`max_bytes` is the largest size of the CSV."""
-        self._blocks, self._max_bytes = blocks, max_bytes
+    def __init__(self, blocks: Iterator[bytes], max_bytes: int, declared: Format | None = None) -> None:
+        """`max_bytes` is the largest size of the CSV. `declared` is the format that the sender says."""
+        self._blocks, self._max_bytes, self._declared = blocks, max_bytes, declared
+        self._found: Format | Refused | None = None
+
+    def begin(self) -> Format:
+        """Reads the first bytes and returns the format, without which the blocks are of no use."""
+        if self._found is None:
+            try:
+                found = self._find_format()
+                self._require_declared(found)
+                self._found = found
+            except Refused as error:
+                self._found = error
+        if isinstance(self._found, Refused):
+            raise self._found
+        return self._found
 
     def __iter__(self) -> Iterator[bytes]:
+        if (format := self.begin()) != "csv":
+            raise NotText.at("file", f"is {_NAMES[format]}: send CSV here")
+        return self.content()
+
+    def content(self) -> Iterator[bytes]:
+        """Yields the blocks of a file of any format. Call `begin` first."""
+        yield self._first
+        yield from self._rest
+
+    def _require_declared(self, found: Format) -> None:
+        if self._declared not in (None, found):
+            raise UnsupportedType(
+                f"The file was sent as {_NAMES[self._declared]}, but does not begin like one. "
+                f"Send {_NAMES[found]} with `Content-Type: {MEDIA_TYPES[found]}`."
+            )
+
+    def _find_format(self) -> Format:
         first, rest = _begin(self._blocks)
-        whole = chain([first], rest)
-        self.is_compressed = first.startswith((_GZIP, _ZIP))
+        self.is_compressed = first.startswith((_GZIP, _ZIP)) and not _is_workbook(first)
         if first.startswith(_GZIP):
-            first, rest = _begin(gunzip(whole, self._max_bytes))
-        elif first.startswith(_ZIP):
+            first, rest = _begin(gunzip(chain([first], rest), self._max_bytes))
+        elif self.is_compressed:
             _refuse_office(first)
-            first, rest = _begin(unzip(whole, self._max_bytes))
+            first, rest = _begin(unzip(chain([first], rest), self._max_bytes))
+        self._first, self._rest = first, rest
+        if _is_workbook(first):
+            return "xlsx"
         if first.startswith((_GZIP, _ZIP)):
             _refuse_office(first)
             raise BrokenCompression("The file is compressed twice: decompress it once, and send it again.")
+        if first.startswith(_PARQUET):
+            return "parquet"
         _refuse_other_formats(first)
-        yield first
-        yield from rest
+        return "csv"
+
+
+def _is_workbook(first: bytes) -> bool:
+    return first.startswith(_ZIP) and zip_member(first).startswith(_WORKBOOK)
 
 
 def _begin(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

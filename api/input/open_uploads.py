@@ -149,7 +149,10 @@ class OpenUploads:
         def receive(raw: Iterator[bytes]) -> NewJob:
             file = gunzip(raw, max_bytes) if request.is_gzip else raw
             models = ModelSet.resolve(request.model, self._resolve)
-            return self._jobs.receive(upload, models, Unpacked(file, max_bytes))
+            content = Unpacked(file, max_bytes, request.format)
+            if (format := content.begin()) != "csv":
+                return self._jobs.receive_source(upload, models, content.content(), format)
+            return self._jobs.receive(upload, models, content)
 
         return ChunkCutter(receive, lambda start: self._jobs.stored(upload.id, start), upload.offset)
 

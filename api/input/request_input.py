@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 from flask import g, request
 from werkzeug.http import parse_options_header
 
-from api.input.content_sniffing import Unpacked
+from api.input.content_sniffing import MEDIA_TYPES, Unpacked
 from api.input.decompression import gunzip
 from api.input.json_rows import instances_csv, ndjson_csv, parse
 from api.input.live_upload import Pauses
@@ -20,6 +20,7 @@ from api.services import Services
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, UnsupportedType
 from rowcast.jobs.actions.receive_upload import OnProgress
 from rowcast.jobs.actions.submit import Submitted
+from rowcast.jobs.job import Format
 from rowcast.jobs.options import Options
 from rowcast.jobs.request import Request
 from rowcast.models.cells import boolean, number, whole_number
@@ -30,8 +31,11 @@ from rowcast.models.row_values import values_of_each
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
 """Values of CSV options that requests with JSON rows may have, because they change nothing."""
 
-FILE_TYPES = (*CSV_TYPES, "application/x-www-form-urlencoded", "")
-"""Content types of CSV files. `curl --data-binary` and `curl -T` send the last two by default."""
+CONVERTED_TYPES: dict[str, Format] = {MEDIA_TYPES[format]: format for format in get_args(Format) if format != "csv"}
+"""Formats that workers convert, by content type. Other types only say that it is a file; its first bytes say more."""
+
+FILE_TYPES = (*CSV_TYPES, *CONVERTED_TYPES, "application/x-www-form-urlencoded", "")
+"""Content types of files. `curl --data-binary` and `curl -T` send the last two by default."""
 
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
@@ -53,7 +57,7 @@ class RowInput:
 
 @dataclass(frozen=True)
 class FileInput:
-    """A CSV file, which is read when its blocks are. Reading it raises the errors of the body's reader."""
+    """A file, which is read when its blocks are. Reading it raises the errors of the body's reader."""
 
     request: Request
     blocks: Iterable[bytes]
@@ -65,7 +69,9 @@ class FileInput:
     """Whether a header or the file name says that the file is compressed; `Unpacked` knows it from its bytes."""
 
     def submit(self, services: Services, id: str, on_progress: OnProgress | None = None) -> Submitted:
-        """Makes the job `id`. Raises as `Jobs.submit_file`."""
+        """Makes the job `id`. Raises as `Jobs.submit_file` and `Jobs.submit_source`."""
+        if isinstance(self.blocks, Unpacked) and (format := self.blocks.begin()) != "csv":
+            return services.jobs.submit_source(self.request, self.blocks.content(), format, id)
         return services.jobs.submit_file(
             self.request, self.blocks, id, is_generated=self.is_generated, on_progress=on_progress
         )
@@ -151,20 +157,22 @@ def _ndjson(services: Services) -> FileInput:
 
 
 def csv_input(services: Services, pauses: Pauses | None = None) -> FileInput:
-    """Returns what a request with a CSV body asks for. `pauses` is that of `read_blocks`."""
+    """Returns what a request with a file as its body asks for. `pauses` is that of `read_blocks`."""
     job_request = csv_request(services)
-    blocks = Unpacked(read_blocks(services.settings, pauses=pauses), services.settings.max_upload_bytes)
+    body = read_blocks(services.settings, pauses=pauses)
+    blocks = Unpacked(body, services.settings.max_upload_bytes, job_request.format)
     return FileInput(job_request, blocks, is_dry_run=dry_run(), is_compressed="Content-Encoding" in request.headers)
 
 
 def csv_request(services: Services) -> Request:
-    """Returns what is asked for about a CSV file, without the file."""
+    """Returns what is asked for about a file, without the file."""
     options = read_options()
     if request.mimetype == TAB_SEPARATED and "delimiter" not in options.model_fields_set:
         options = options.model_copy(update={"delimiter": "\t"})
     if "encoding" not in options.model_fields_set:
         _refuse_charset(request.mimetype_params)
-    return _request(services, options, filename=_filename())
+    found = _request(services, options, filename=_filename())
+    return replace(found, format=CONVERTED_TYPES.get(request.mimetype))
 
 
 def _multipart(services: Services) -> FileInput:

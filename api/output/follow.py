@@ -17,6 +17,10 @@ _REFRESHED_PARTS = 256
 """Number of parts whose entries are read at a time. Of a large job's parts only a few are new."""
 
 
+_CONVERSION_SECONDS = 0.5
+"""How often a follower looks for chunks of a file that is being converted."""
+
+
 class CutShort(BrokenPipeError):
     """Cuts off a response that has begun, without its last HTTP chunk, so that no client takes it for complete.
 
@@ -37,14 +41,39 @@ def follow(services: Services, job: Job, header: bytes) -> Iterator[bytes]:
     try:
         yield header
         with services.notifications.expect(job.id, parts=True) as waiter:
-            parts = Parts(services, job.id, job.chunks_total, job.revisions)
-            for number in range(job.chunks_total):
+            parts, number = Parts(services, job.id, job.chunks_total, job.revisions), 0
+            while number < job.chunks_total or job.is_converting:
+                if number == job.chunks_total:  # the worker that converts the file has not added it yet
+                    job = _grown(services, job, parts, waiter)
+                    continue
                 _wait_for(services, job, parts, number, waiter)
                 yield from parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS)
+                number += 1
         _require_success(services, job)
     except RowcastError as error:
         log.warning("follow_cut_short", reason=error.detail)
         raise CutShort(error.detail) from None
+
+
+def converting_begun(services: Services, job: Job) -> Job:
+    """Waits until the columns of a file that a worker converts are known, or the job has ended. Returns it as it is."""
+    with services.notifications.expect(job.id, parts=True) as waiter:
+        while job.is_converting and not job.chunks_total and not job.status.is_terminal:
+            waiter.wait(_CONVERSION_SECONDS)
+            job = services.records.get(job.id)
+    return job
+
+
+def _grown(services: Services, job: Job, parts: Parts, waiter: Waiter) -> Job:
+    """Returns the job as it is now, with the chunks that have been added; waits a while if there are none."""
+    now = services.records.get(job.id)
+    if now.status.is_terminal and now.status is not Status.SUCCEEDED:
+        raise CutShort(f"the job is {now.status}")
+    if now.chunks_total == job.chunks_total and now.is_converting:
+        waiter.wait(_CONVERSION_SECONDS)
+        now = services.records.get(job.id)
+    parts.grow(now.chunks_total)
+    return now
 
 
 def _require_success(services: Services, job: Job) -> None:

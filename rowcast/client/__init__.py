@@ -34,6 +34,7 @@ from rowcast.client.errors.problems import (
     BodyCutShort,
     BodyShape,
     BrokenCompression,
+    BrokenFile,
     BrokenForm,
     Cancelled,
     ColumnClash,
@@ -92,6 +93,7 @@ from rowcast.client.errors.problems import (
     UploadTaken,
     WebhookRefused,
     WorkerLost,
+    WrongColumnType,
     WrongOffset,
 )
 from rowcast.client.http.retries import Patience
@@ -108,6 +110,7 @@ __all__ = [
     "BodyCutShort",
     "BodyShape",
     "BrokenCompression",
+    "BrokenFile",
     "BrokenForm",
     "BrokenTransfer",
     "BulkOutcome",
@@ -192,6 +195,7 @@ __all__ = [
     "UploadTaken",
     "WebhookRefused",
     "WorkerLost",
+    "WrongColumnType",
     "WrongOffset",
     "WrongUse",
 ]

@@ -7,7 +7,8 @@
     │   ├── Unprocessable           readable but wrong
     │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · WebhookRefused · NoDefaultModel · KeyReused
     │   │   ├── BodyShape · RowValues · InvalidName
-    │   │   ├── NoFile · EmptyFile ── LineEndsLost · NotText · NotUtf8(offset) · CsvSyntax     (file_errors.py)
+    │   │   ├── NoFile · EmptyFile ── LineEndsLost · BrokenFile · WrongColumnType · NotText · NotUtf8(offset) ·
+    │   │   │   CsvSyntax                                                              (file_errors.py)
     │   │   ├── CorrectionFault
     │   │   └── MissingColumns(columns, nearest) · ColumnClash · UnknownKeyColumn
     │   ├── TooLarge(what, limit, setting)
@@ -60,6 +61,7 @@ from rowcast.errors.access_errors import (
     WrongState,
 )
 from rowcast.errors.file_errors import (
+    BrokenFile,
     ColumnClash,
     CorrectionFault,
     CsvSyntax,
@@ -70,6 +72,7 @@ from rowcast.errors.file_errors import (
     NotText,
     NotUtf8,
     UnknownKeyColumn,
+    WrongColumnType,
 )
 from rowcast.errors.request_errors import (
     BodyCutShort,
@@ -118,16 +121,15 @@ from rowcast.errors.service_errors import (
 from rowcast.errors.start_errors import BadKeysFile, BadReceiptKey, BadSetting
 
 __all__ = [
-    "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape",
-    "BrokenCompression", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile",
-    "EveryRowBad", "Forbidden", "Gone", "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired",
-    "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused",
+    "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression",
+    "BrokenFile", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile", "EveryRowBad",
+    "Forbidden", "Gone", "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault",
+    "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused",
     "NoDefaultModel", "NoFile", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound",
-    "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue",
-    "OtherSite", "ParquetUnfinished", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable",
-    "Refused",
+    "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite",
+    "ParquetUnfinished", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused",
     "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut",
     "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
-    "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UploadComplete",
-    "UploadGone", "UploadTaken", "WebhookRefused", "WorkerLost", "WrongOffset", "WrongState", "types",
+    "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UploadComplete", "UploadGone",
+    "UploadTaken", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
 ]  # fmt: skip

@@ -37,6 +37,22 @@ class NotText(Unprocessable):
     remedy = "Save the table as CSV in UTF-8, and send that."
 
 
+class BrokenFile(Unprocessable):
+    """The Parquet file or Excel workbook cannot be read: it is damaged, cut off, or needs what is not supported."""
+
+    slug = "broken-file"
+    title = "File cannot be read"
+    remedy = "Open the file with the program that wrote it, save it again, and send that; or send the table as CSV."
+
+
+class WrongColumnType(Unprocessable):
+    """A column of a Parquet file or Excel workbook has a type that the model was not registered with, or lists."""
+
+    slug = "wrong-column-type"
+    title = "Wrong type of a column"
+    remedy = "Convert the column to the type that the message names, or drop the column if the model does not need it."
+
+
 class NotUtf8(Unprocessable):
     """The file has a byte that is not valid in its encoding, which is UTF-8 unless `encoding` names another."""
 

@@ -11,6 +11,9 @@ PLAN_ENTRY_BYTES = _PLAN_ENTRY.size
 PART_ENTRY_BYTES = _PART_ENTRY.size
 HISTORY_ENTRY_BYTES = _HISTORY_ENTRY.size
 
+CONVERSION = 2**32 - 1
+"""Stands for the conversion of a job's file among its chunks in flight. No chunk has this number."""
+
 
 class PlanEntry(NamedTuple):
     """One chunk of the input."""

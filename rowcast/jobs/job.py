@@ -30,6 +30,10 @@ class ModelRef(BaseModel):
         return f"{self.name}@{self.version}"
 
 
+Format = Literal["csv", "parquet", "xlsx"]
+"""A format of uploaded files."""
+
+
 class InputInfo(BaseModel):
     """What is known of a batch's input from its upload."""
 
@@ -47,6 +51,8 @@ class InputInfo(BaseModel):
     """What separates the fields."""
     encoding: str = "utf-8"
     """The encoding of the file as it was sent; the service stores it as UTF-8."""
+    format: Format = "csv"
+    """The format of the file as it was sent. A worker converts any other than `csv`; before, `columns` is empty."""
 
 
 class Spec(BaseModel):
@@ -72,6 +78,8 @@ class Spec(BaseModel):
     line_end: str = "\n"
     #: Length of the result's header line in bytes. The line is a separate file, next to the parts.
     header_bytes: int = 0
+    #: Of a converted file: columns whose numbers are narrower than 64 bits → pandas' type, which the table keeps.
+    dtypes: dict[str, str] = {}
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
@@ -146,6 +154,8 @@ class Job:
     finished_ms: int | None = None
     #: Time at which upkeep removes the files; None before the end.
     expires_ms: int | None = None
+    #: Whether a worker still converts the file, or will: more rows and chunks will come.
+    is_converting: bool = False
     #: Length of all parts in bytes, without the header line.
     part_bytes: int = 0
     #: Length of all files of bad rows in bytes, without their header line.

@@ -6,6 +6,7 @@
     jobs/ID/errors/0000000  the chunk's bad rows; missing if there are none
     jobs/ID/parquet/0-4f…   the result as Parquet after 0 repairs, if it has been asked for
     jobs/ID/job.json        the manifest: what Redis needs to know of the job if it is emptied (`job_manifest.py`)
+    jobs/ID/source/0000000  a piece of a file that a worker converts, as it was sent; until it is converted
     jobs/ID/upload/…        the segments of a resumable upload, as they were sent; until its job is made
 
 An object for each chunk needs no multipart upload. It can be read while later chunks arrive, and never half-written.
@@ -17,6 +18,9 @@ import hashlib
 from typing import BinaryIO
 
 from rowcast.storage import Storage
+
+SOURCE_PIECE_BYTES = 8 * 1024 * 1024
+"""Length of each piece of a source but the last."""
 
 
 class Files:
@@ -107,6 +111,18 @@ class Files:
     def delete_segments(self, id: str) -> None:
         """Deletes all segments of a resumable upload."""
         self._storage.delete_folder(f"jobs/{id}/upload")
+
+    def put_source_piece(self, id: str, piece: int, data: bytes) -> None:
+        """Stores a piece of a source, the file that a worker converts. Each but the last is SOURCE_PIECE_BYTES long."""
+        self._storage.put(_object(id, "source", piece, ""), data)
+
+    def get_source(self, id: str, piece: int, start: int, length: int) -> bytes:
+        """Reads a range of one piece of a source."""
+        return self._storage.get_range(_object(id, "source", piece, ""), start, length)
+
+    def delete_source(self, id: str) -> None:
+        """Deletes a source, whose rows are chunks now."""
+        self._storage.delete_folder(f"jobs/{id}/source")
 
     def delete(self, id: str) -> int:
         """Deletes every file of the job, its manifest first. Returns how many other files there were."""

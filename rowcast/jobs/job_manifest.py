@@ -26,6 +26,7 @@ class _Manifest(BaseModel):
     repeat: tuple[str, str] | None
     """Digest and fingerprint of `Repeat`."""
     max_errors: int | None
+    is_converting: bool = False
     repairs: int = 0
     revisions: dict[int, str] = {}
 
@@ -42,6 +43,7 @@ def write(job: NewJob) -> bytes:
             plan=base64.b64encode(job.plan or b"").decode(),
             repeat=(job.repeat.digest, job.repeat.fingerprint) if job.repeat else None,
             max_errors=job.max_errors,
+            is_converting=job.is_converting,
             repairs=job.repairs,
             revisions=dict(job.revisions),
         )
@@ -65,6 +67,7 @@ def read(id: str, document: bytes) -> NewJob | None:
         plan=base64.b64decode(found.plan),
         repeat=Repeat(*found.repeat) if found.repeat else None,
         max_errors=found.max_errors,
+        is_converting=found.is_converting,
         repairs=found.repairs,
         revisions=found.revisions,
     )

@@ -46,6 +46,8 @@ class NewJob:
     reuses: bool = False
     #: The job fails if more rows than this are bad; None if any number may be.
     max_errors: int | None = None
+    #: Whether a worker has to convert the file first: then there are neither rows nor a plan yet.
+    is_converting: bool = False
     #: How often bad rows were corrected, of a job that is made again.
     repairs: int = 0
     #: Revision of each corrected chunk, by its number.
@@ -61,4 +63,5 @@ class NewJob:
             rows_total=self.rows,
             chunks_total=self.chunks,
             delivery=Delivery() if self.spec.options.webhook is not None else None,
+            is_converting=self.is_converting,
         )

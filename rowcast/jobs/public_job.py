@@ -36,13 +36,13 @@ class PinnedModel(TypedDict):
 class Progress(TypedDict):
     """How many rows are done, and how fast it goes. No count falls, except when bad rows are corrected."""
 
-    #: Number of data rows.
+    #: Number of data rows; of a Parquet file or a workbook, those that are converted so far.
     rows_total: int
     #: Rows that have a prediction or a reason.
     rows_done: int
     #: Bad rows among them.
     rows_failed: int
-    #: `rows_done` by `rows_total`, from 0 to 1.
+    #: `rows_done` by `rows_total`, from 0 to 1; 0 until a Parquet file or a workbook is converted.
     fraction: float
     #: Rows that were done per second since the start; null before the first.
     rows_per_second: float | None
@@ -214,9 +214,12 @@ def _progress(job: Job, now_ms: int) -> Progress:
         "rows_total": job.rows_total,
         "rows_done": job.rows_done,
         "rows_failed": job.rows_failed,
-        "fraction": round(job.rows_done / job.rows_total, 6),
+        # The number of rows is not known before the file is converted.
+        "fraction": 0.0 if job.is_converting or not job.rows_total else round(job.rows_done / job.rows_total, 6),
         "rows_per_second": round(speed, 1) if speed is not None else None,
-        "eta_seconds": round(left / speed, 1) if speed and not job.status.is_terminal else None,
+        "eta_seconds": round(left / speed, 1)
+        if speed and not job.status.is_terminal and not job.is_converting
+        else None,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from rowcast.csv.header import Header, check_header
-from rowcast.jobs.job import ModelRef
+from rowcast.jobs.job import Format, ModelRef
 from rowcast.jobs.new_job import Repeat
 from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Manifest
@@ -34,6 +34,8 @@ class Request:
     is_check: bool = False
     #: The manifest of the second model, if two predict.
     second: Manifest | None = None
+    #: The format that the sender says (Content-Type); None if it only says that it is a file.
+    format: Format | None = None
 
     def repeat(self, content: bytes | str) -> Repeat | None:
         """Returns the digests by which the same request is recognised, or None without an Idempotency-Key.
@@ -88,6 +90,8 @@ class StoredRequest(BaseModel):
     filename: str | None
     #: Whether the sender says that the file is gzip.
     is_gzip: bool
+    #: The format that the sender says; None if it only says that it is a file.
+    format: Format | None = None
     #: Maximum bytes of a chunk when the upload was created. A gateway with another setting must cut the same chunks.
     chunk_bytes: int
     #: Maximum rows of a chunk when the upload was created.

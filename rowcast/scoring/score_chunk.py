@@ -1,13 +1,14 @@
 """Scoring one chunk: rows in, the same rows with predictions out. A pure function of bytes, model and options."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rowcast.csv import scan
 from rowcast.csv.write import csv_cell
+from rowcast.jobs.job import Format
 from rowcast.jobs.options import Options
 from rowcast.jobs.results.errors_csv import error_rows
 from rowcast.jobs.results.result_format import RESULT_FORMAT
@@ -34,6 +35,10 @@ class ChunkSpec:
     columns: tuple[str, ...]
     line_end: bytes
     options: Options
+    format: Format = "csv"
+    """The format of the file that the chunks were made of."""
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    """`Spec.dtypes`."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def score_each(
     """
     options = spec.options
     wanted = Wanted(options.probabilities, options.scores)
-    read = list(read_each(data, spec.columns, models, options))
+    read = list(read_each(data, spec.columns, models, options, format=spec.format, dtypes=spec.dtypes))
     fields = read[0].fields
     scored = together(
         [predict_rows_of(model, rows, predict, wanted, first_row) for model, rows in zip(models, read, strict=True)]

@@ -1,7 +1,9 @@
 """The table of a chunk: its bytes as what an estimator takes, and the rows that are bad."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
+from rowcast.jobs.job import Format
 from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Feature
 from rowcast.models.row_values import csv_value
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 
 Table = pd.DataFrame | pd.Series | NDArray[Any]
 """What `predict` gets: shape (rows, features), or (rows,) of a model that takes one Series. See `make_table`."""
+
+
+_EMPTY_TEXT = re.compile(rb'(?:(?<=[,\n])|\A)""(?=[,\r\n]|\Z)')
+_NO_EMPTY_TEXT = (
+    "an empty text, which means missing in a CSV and so in the model's sample: write a null or another text"
+)
 
 
 @dataclass(frozen=True)
@@ -50,36 +59,64 @@ class Rows:
     """One for each other row."""
 
 
-def read(data: bytes, columns: Sequence[str], model: "LoadedModel", options: Options) -> Rows:
-    """Reads whole rows with these columns. The last one may lack its line end."""
-    (rows,) = read_each(data, columns, [model], options)
+def read(
+    data: bytes,
+    columns: Sequence[str],
+    model: "LoadedModel",
+    options: Options,
+    *,
+    format: Format = "csv",
+    dtypes: Mapping[str, str] = MappingProxyType({}),
+) -> Rows:
+    """Reads whole rows with these columns, as `read_each` does."""
+    (rows,) = read_each(data, columns, [model], options, format=format, dtypes=dtypes)
     return rows
 
 
-def read_each(data: bytes, columns: Sequence[str], models: Sequence["LoadedModel"], options: Options) -> Iterator[Rows]:
+def read_each(
+    data: bytes,
+    columns: Sequence[str],
+    models: Sequence["LoadedModel"],
+    options: Options,
+    *,
+    format: Format = "csv",
+    dtypes: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Rows]:
     """Yields for each model the rows as it reads them. The rows and fields are found once for all.
 
-    Each model reads its own cells as its manifest says. Only if that is the same for both models, the cells are read
-    once for both.
+    The last row may lack its line end. `format` is that of the file that the rows come from, and `dtypes` those of
+    `Spec.dtypes`. Each model reads its own cells as its manifest and these types say. Only if that is the same for both
+    models, the cells are read once for both.
     """
     expected = len(columns)
     inside = scan.quoted(data, options.delimiter)
     fields = scan.split(data, inside, options.delimiter, expected)
     but = f"the header has {expected}" if options.header else f"not {expected}"
     malformed = _malformed_rows(data, inside, fields, expected, but)
-    good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(malformed), np.int64), assume_unique=True)
     place_of = {name: place for place, name in enumerate(columns)}
     known: tuple[list[Feature], Reading] | None = None
     for model in models:
-        features = model.manifest.table_features
+        features = _typed(model.manifest.table_features, dtypes)
+        faults = dict(malformed)
         reading = Reading.of(model.manifest, options.delimiter, options.decimal, options.na_values)
+        if format == "parquet":  # texts mean themselves there: only a null is missing
+            reading = Reading(options.delimiter)
+            faults |= empty_texts(data, fields.lines, columns, {feature.name for feature in features})
         if known != (features, reading):
+            good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(faults), np.int64), assume_unique=True)
             places = [place_of[feature.name] for feature in features]
             values, invalid = read_columns(data, fields.lines, good, features, places=places, reading=reading)
             known = features, reading
         else:  # a model may change its table in place
             values = [column.copy() for column in values]
-        yield _rows(fields, malformed, good, (values, invalid), model)
+        yield _rows(fields, faults, good, (values, invalid), (features, model.container))
+
+
+def _typed(features: list[Feature], dtypes: Mapping[str, str]) -> list[Feature]:
+    """Returns the features with the types that the columns of a converted file have."""
+    if dtypes.keys().isdisjoint(feature.name for feature in features):
+        return features
+    return [one.model_copy(update={"dtype": dtypes.get(one.name, one.dtype)}) for one in features]
 
 
 def _rows(
@@ -87,16 +124,19 @@ def _rows(
     malformed: Mapping[int, RowFault],
     good: scan.Positions,
     found: tuple[list[Column], InvalidCells],
-    model: "LoadedModel",
+    shape: "tuple[Sequence[Feature], Container]",
 ) -> Rows:
-    """Returns the rows of one model. `found` is what `read_columns` found in the rows `good`."""
+    """Returns the rows of one model. `found` is what `read_columns` found in the rows `good`.
+
+    `shape` has the features of the table and its container.
+    """
     faults = dict(malformed)
     values, invalid = found
     if invalid:
         faults |= {int(good[index]): RowFault(int(good[index]), *cell) for index, cell in invalid.items()}
         fit = np.setdiff1d(np.arange(len(good)), np.array(list(invalid), np.int64), assume_unique=True)
         values, good = [column.take(fit) for column in values], good[fit]
-    table = make_table(values, model.manifest.table_features, model.container)
+    table = make_table(values, *shape)
     return Rows(fields, good, table, [faults[row] for row in sorted(faults)])
 
 
@@ -158,6 +198,27 @@ def _cell(value: object, feature: Feature) -> str:
     if isinstance(written, float) and written.is_integer() and feature.kind == "category":
         return str(int(written))
     return written if isinstance(written, str) else str(written)
+
+
+def empty_texts(
+    data: bytes, lines: scan.Lines, columns: Sequence[str], features: Collection[str]
+) -> dict[int, RowFault]:
+    """Returns the rows with an empty text in a feature, by index: `""` in a chunk that a worker has converted.
+
+    A null is an empty field without quotes there. If there is only one column, a null is `""`.
+    """
+    if len(columns) == 1:
+        return {}
+    faults = {}
+    for found in _EMPTY_TEXT.finditer(data):
+        row = int(np.searchsorted(lines.starts, found.start(), "right")) - 1
+        if row not in faults:  # the match may lie within quotes, so the fields decide
+            cells = scan.fields(data[int(lines.starts[row]) : int(lines.ends[row])], ",")
+            for column, cell in zip(columns, cells, strict=False):
+                if cell == b'""' and column in features:
+                    faults[row] = RowFault(row, column, "", _NO_EMPTY_TEXT)
+                    break
+    return faults
 
 
 def _malformed_rows(

@@ -180,6 +180,14 @@ class NoFile(Unprocessable):
     """The form has no file."""
 
 
+class BrokenFile(Unprocessable):
+    """The Parquet file or Excel workbook cannot be read."""
+
+
+class WrongColumnType(Unprocessable):
+    """A column of a Parquet file or Excel workbook has a type that the model does not take."""
+
+
 class NotText(Unprocessable):
     """The file is not text."""
 

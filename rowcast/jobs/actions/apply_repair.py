@@ -38,7 +38,8 @@ class Repair:
 
     def __init__(self, records: Records, files: Files, job: Job) -> None:
         self._records, self._files, self._job = records, files, job
-        self._is_done = job.status.is_terminal and job.chunks_done == job.chunks_total
+        is_whole = job.chunks_done == job.chunks_total and not job.is_converting
+        self._is_done = job.status.is_terminal and is_whole
 
     def apply(self, corrections: Mapping[int, Correction]) -> bool:
         """Stores the corrected rows and has their chunks scored again. Returns whether they change anything.

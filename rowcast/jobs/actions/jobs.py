@@ -13,9 +13,10 @@ from typing import Any
 from rowcast.errors import JobDeleted, JobExpired, QueueFull, Refused, Restoring, Unavailable, UnknownJob
 from rowcast.jobs import job_manifest
 from rowcast.jobs.actions.apply_repair import Repair, require_rows
+from rowcast.jobs.actions.receive_source import SourceReceiver
 from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
 from rowcast.jobs.actions.submit import Submitted, is_job_id, new_id
-from rowcast.jobs.job import Job, Spec
+from rowcast.jobs.job import Format, Job, Spec
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.new_job import NewJob
@@ -111,8 +112,8 @@ class Jobs:
             Refused: something in the file is wrong. The others are those of `submit_row`.
         """
         id = id or new_id()
-        self._uploads.announce(id, request.owner)
-        try:
+
+        def take() -> NewJob:
             receiver = UploadReceiver(
                 self._uploads,
                 self._files,
@@ -122,7 +123,27 @@ class Jobs:
                 is_generated=is_generated,
                 on_progress=on_progress,
             )
-            new = receiver.take(blocks)
+            return receiver.take(blocks)
+
+        return self._submit_batch(request, id, take)
+
+    def submit_source(self, request: Request, blocks: Iterable[bytes], format: Format, id: str) -> Submitted:
+        """Makes the job `id` of a file in blocks of any size, which a worker converts: Parquet or Excel.
+
+        Raises:
+            OptionUnsuitable: an option says how a CSV file is written. The others are those of `submit_file`.
+        """
+
+        def take() -> NewJob:
+            return SourceReceiver(self._uploads, self._files, request, id, format).take(blocks)
+
+        return self._submit_batch(request, id, take)
+
+    def _submit_batch(self, request: Request, id: str, take: Callable[[], NewJob]) -> Submitted:
+        """Makes a job of what `take` receives and stores. If this raises, nothing is left behind."""
+        self._uploads.announce(id, request.owner)
+        try:
+            new = take()
             self._uploads.touch(id)
             if not request.is_check:  # a check is not made again from the store
                 self._files.put_manifest(id, job_manifest.write(new))

@@ -4,8 +4,9 @@ Workers score the first chunks at once. No call and no list shows the job before
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Protocol
 
 from rowcast.csv.chunker import Chunker
 from rowcast.csv.header import Header
@@ -16,7 +17,6 @@ from rowcast.jobs.job import InputInfo, Spec
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
-from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.request import Request, require_columns
 from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.logs import logger
@@ -25,8 +25,18 @@ from rowcast.settings import Settings
 OnProgress = Callable[[bytes, int, bool], None]
 """Called with the result's header line, the number of chunks in Redis, and whether the sender pauses."""
 
-_TOUCH_SECONDS = 60.0
+KEEP_ALIVE_SECONDS = 60.0
 """How often a running upload is kept alive: far more often than upkeep takes it for dead (`job_records.py`)."""
+
+
+class ChunkTarget(Protocol):
+    """Takes the chunks of an input that arrives: `Uploads`, or the conversion of a file."""
+
+    def touch(self, id: str) -> None:
+        """Notes that the input still arrives."""
+
+    def add_chunks(self, id: str, chunk: int, planned: Sequence[PlanEntry], first: NewJob | None) -> bool:
+        """Adds chunks from number `chunk` on, as `Uploads.add_chunks` does."""
 
 
 class UploadReceiver:
@@ -38,7 +48,7 @@ class UploadReceiver:
 
     def __init__(
         self,
-        uploads: Uploads,
+        uploads: ChunkTarget,
         files: Files,
         settings: Settings,
         request: Request,
@@ -51,7 +61,7 @@ class UploadReceiver:
         """Prepares to receive an upload.
 
         Args:
-            uploads: the uploads in Redis.
+            uploads: where chunks are added.
             files: the files of jobs.
             settings: for the size of chunks and the limits.
             request: what was asked for.
@@ -113,7 +123,7 @@ class UploadReceiver:
             self._on_progress(self._result_header(), len(self._plan), paused)
 
     def _keep_alive(self) -> None:
-        if time.monotonic() - self._touched_at > _TOUCH_SECONDS:
+        if time.monotonic() - self._touched_at > KEEP_ALIVE_SECONDS:
             self._uploads.touch(self._id)
             self._touched_at = time.monotonic()
 

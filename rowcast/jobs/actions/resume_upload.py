@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 
 from rowcast.errors import BodyCutShort, InputLost, QueueFull, UnknownUpload, UploadGone, UploadTaken
 from rowcast.jobs import job_manifest
+from rowcast.jobs.actions.receive_source import SourceReceiver
 from rowcast.jobs.actions.receive_upload import UploadReceiver
 from rowcast.jobs.actions.submit import Submitted, is_job_id, new_id
+from rowcast.jobs.job import Format
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_records import Records
@@ -50,6 +52,7 @@ class ResumableJobs:
             idempotency_key=request.idempotency_key,
             filename=request.filename,
             is_gzip=is_gzip,
+            format=request.format,
             chunk_bytes=self._settings.chunk_bytes,
             chunk_rows=self._settings.chunk_rows,
         )
@@ -126,6 +129,13 @@ class ResumableJobs:
             known_chunks=self._resumable.known_chunks(upload.id),
         )
         return receiver.take(blocks)
+
+    def receive_source(
+        self, upload: UploadRecord, models: ModelSet, blocks: Iterable[bytes], format: Format
+    ) -> NewJob:
+        """Stores the whole file for a worker to convert, and returns the job to make of it. As `receive`."""
+        request = upload.require_open().request(models)
+        return SourceReceiver(self._uploads, self._files, request, upload.id, format).take(blocks)
 
     def complete(self, new: NewJob) -> Submitted:
         """Makes the job. The upload is complete then, and a repetition of its last request returns the same job.

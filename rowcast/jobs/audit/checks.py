@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, unpack_parts, unpack_whole_plan
 from rowcast.jobs.job import Job
-from rowcast.jobs.job_files import name_of
+from rowcast.jobs.job_files import SOURCE_PIECE_BYTES, name_of
 from rowcast.jobs.states import Status
 from rowcast.jobs.webhook.delivery import DeliveryState
 
@@ -198,7 +198,7 @@ class JobState:
         job = self.job
         if job.is_single or job.status is Status.EXPIRED:
             return
-        wanted = {"header": job.spec.header_bytes}
+        wanted = _source(job) if job.is_converting else {"header": job.spec.header_bytes}
         revisions = job.revisions
         wanted |= {
             name_of("input", chunk, revisions.get(chunk, "")): planned.input_bytes
@@ -214,3 +214,10 @@ class JobState:
                 yield Finding(job.id, f"its file {name} is missing.")
             elif sizes[name] != size:
                 yield Finding(job.id, f"its file {name} has {sizes[name]} bytes, but should have {size}.")
+
+
+def _source(job: Job) -> dict[str, int]:
+    """Returns the pieces of a file that is not converted yet: name to bytes."""
+    length = job.spec.input.bytes if job.spec.input else 0
+    starts = range(0, length, SOURCE_PIECE_BYTES)
+    return {name_of("source", piece): min(SOURCE_PIECE_BYTES, length - at) for piece, at in enumerate(starts)}

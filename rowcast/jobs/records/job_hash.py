@@ -32,6 +32,8 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
         record[JobField.IS_CHECK] = 1
     elif new.spec.options.webhook is not None:
         record[JobField.WEBHOOK] = DeliveryState.WAITING
+    if new.is_converting:
+        record[JobField.CONVERTING] = 1
     if new.revisions:
         record[JobField.REPAIRS] = new.repairs
         record[JobField.REVISIONS] = json.dumps(new.revisions)
@@ -77,6 +79,7 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         rows_failed=number(JobField.ROWS_FAILED),
         chunks_total=number(JobField.CHUNKS),
         chunks_done=number(JobField.CHUNKS_DONE),
+        is_converting=JobField.CONVERTING in record,
         started_ms=optional(JobField.STARTED_MS),
         finished_ms=finished_ms,
         expires_ms=None if finished_ms is None else finished_ms + retention_ms,

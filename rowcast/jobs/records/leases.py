@@ -9,14 +9,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, unpack_plan
+from rowcast.errors import InputLost
+from rowcast.jobs.chunk_tables import CONVERSION, PartEntry, PlanEntry, unpack_plan
 from rowcast.jobs.job import ParquetFile, Spec
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.scripts.script_results import Committed, LeasedRow, LeasedRows, WaitingChunk
 
-__all__ = ["ChunkLease", "Kind", "Leases", "RowLease", "RowOutcome", "WaitingChunk", "WaitingRows"]
+__all__ = [
+    "ChunkLease",
+    "ConversionLease",
+    "Kind",
+    "Lease",
+    "Leases",
+    "RowLease",
+    "RowOutcome",
+    "WaitingChunk",
+    "WaitingRows",
+]
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,28 @@ class RowLease:
 
 
 @dataclass(frozen=True)
+class ConversionLease:
+    """The right to convert a job's file to chunks, until the lease runs out."""
+
+    #: The job's id.
+    id: str
+    #: Number of this lease among the conversion's leases, from 1.
+    attempt: int
+    #: What was asked for.
+    spec: Spec
+    #: Strikes against the conversion, as against a chunk.
+    strikes: int
+
+    @property
+    def member(self) -> str:
+        """Its name among all leases."""
+        return f"{self.id}/{CONVERSION}"
+
+
+Lease = ChunkLease | RowLease | ConversionLease
+
+
+@dataclass(frozen=True)
 class WaitingRows:
     """Rows of one model version that waited, and are now leased."""
 
@@ -115,14 +148,16 @@ class Leases:
         self._redis = scripts.redis
         self.holder = holder
 
-    def chunk(self, id: str, chunk: int) -> ChunkLease | Literal["busy", "idle"]:
-        """Asks for one chunk.
+    def chunk(self, id: str, chunk: int) -> ChunkLease | ConversionLease | Literal["busy", "idle"]:
+        """Asks for one chunk, or for the conversion of the file.
 
         `busy`: another process holds it. `idle`: it needs no process, because it is done or its job has ended.
         """
         leased = self._scripts.lease_chunk(id, chunk, self.holder)
         if isinstance(leased, str):
             return leased
+        if chunk == CONVERSION:
+            return ConversionLease(id, leased.attempt, Spec.model_validate_json(leased.spec), leased.strikes)
         return ChunkLease(
             id,
             chunk,
@@ -184,6 +219,26 @@ class Leases:
         """Notes the Parquet file of a result after `repairs` repairs. Returns False if that is out of date."""
         return self._scripts.commit_parquet(lease.id, lease.chunk, lease.attempt, repairs, file.model_dump_json())
 
+    def add_converted(self, lease: ConversionLease, chunk: int, planned: Sequence[PlanEntry], spec: Spec) -> bool:
+        """Adds converted chunks from number `chunk` on, which are in the store. Returns False if the lease is over.
+
+        Raises:
+            InputLost: Redis knows other chunks with these numbers.
+        """
+        added = self._scripts.add_converted(
+            lease.id, lease.attempt, chunk, planned, spec.model_dump_json(exclude_defaults=True)
+        )
+        if added == "differ":
+            raise InputLost("Another version of a worker has converted this file in another way. Send it again.")
+        return added == "added"
+
+    def end_conversion(
+        self, lease: ConversionLease, chunks: int, spec: Spec, cpu_seconds: float
+    ) -> Literal["converted", "ended", "stale"]:
+        """Notes that the file is converted to this many chunks. `stale`: the lease is over, and nothing was changed."""
+        document = spec.model_dump_json(exclude_defaults=True)
+        return self._scripts.end_conversion(lease.id, lease.attempt, chunks, document, round(cpu_seconds * 1_000_000))
+
     def commit_rows(self, outcomes: Sequence[RowOutcome]) -> int:
         """Ends single jobs. Returns how many were counted."""
         return self._scripts.commit_rows(
@@ -193,7 +248,7 @@ class Leases:
 
     def release(
         self,
-        leases: Sequence[ChunkLease | RowLease],
+        leases: Sequence[Lease],
         problem: Mapping[str, Any],
         *,
         strikes: int,

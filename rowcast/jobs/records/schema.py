@@ -24,6 +24,7 @@ class JobField(StrEnum):
     EXTRAS = "extras"
     MAX_ERRORS = "max_errors"
     IS_CHECK = "is_check"
+    CONVERTING = "converting"
     STARTED_MS = "started_ms"
     FINISHED_MS = "finished_ms"
     ROWS_DONE = "rows_done"
@@ -82,13 +83,18 @@ TABLE: dict[JobField, Field] = {
         "submit, add_chunks",
         "model version that the job is pinned to: `NAME@VERSION`; two with a comma",
     ),
-    _F.SPEC: Field("both", "JSON", "submit, add_chunks", "what was asked for (`Spec` in `rowcast/jobs/job.py`)"),
-    _F.ROWS: Field("both", "integer", "submit, add_chunks", "number of data rows"),
-    _F.CHUNKS: Field("both", "integer", "submit, add_chunks", "number of chunks (that have arrived)"),
+    _F.SPEC: Field(
+        "both", "JSON", "submit, add_chunks, add_converted", "what was asked for (`Spec` in `rowcast/jobs/job.py`)"
+    ),
+    _F.ROWS: Field("both", "integer", "submit, add_chunks, add_converted", "number of data rows"),
+    _F.CHUNKS: Field("both", "integer", "submit, add_chunks, add_converted", "number of chunks (that have arrived)"),
     _F.VALUES: Field("single", "JSON", "submit", "values of the row, in the order of the model's features"),
     _F.EXTRAS: Field("single", "text", "submit", "`probabilities`, `scores` or both with a comma, if asked for"),
     _F.MAX_ERRORS: Field("batch", "integer", "submit, add_chunks", "the job fails if more rows than this are bad"),
     _F.IS_CHECK: Field("batch", "`1`", "submit, add_chunks", "the job serves a check, and goes soon after its end"),
+    _F.CONVERTING: Field(
+        "batch", "`1`", "submit", "until a worker has converted the file: `rows`, `chunks` still grow"
+    ),
     _F.STARTED_MS: Field(
         "both", "ms", "lease_chunk, take, submit", "time of the first lease, or the first since a retry"
     ),
@@ -107,7 +113,9 @@ TABLE: dict[JobField, Field] = {
     _F.CHUNKS_AT_END: Field("batch", "text", "`finish`", "chunks in flight at the end and attempts: `3 1 4 2`"),
     _F.LOST_CHUNK: Field("batch", "integer", "commit_chunk, resend, release", "chunk that has lost its part for good"),
     _F.FAILED_CHUNK: Field("both", "integer", "`strike`", "chunk (or row, 0) whose strikes failed the job"),
-    _F.CPU_US: Field("batch", "µs", "commit_chunk", "processor time of all parts, of the process that scored them"),
+    _F.CPU_US: Field(
+        "batch", "µs", "commit_chunk, end_conversion", "processor time of all parts, of the process that scored them"
+    ),
     _F.LEASES: Field("batch", "integer", "lease_chunk", "leases of all chunks so far"),
     _F.REPAIRS: Field("batch", "integer", "repair, submit", "how often bad rows were corrected; absent if never"),
     _F.REVISIONS: Field(

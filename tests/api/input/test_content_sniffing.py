@@ -70,7 +70,7 @@ def test_a_large_zip_is_unpacked_as_it_arrives() -> None:
         (zipped(("a.csv", b"\0" * 30_000_000)), BrokenCompression, "250 times"),
         (zipped(("a.csv", b"1,2\n" * 100_000)), TooLarge, "ROWCAST_MAX_UPLOAD_BYTES"),
         (gzip.compress(gzip.compress(CSV, mtime=0), mtime=0), BrokenCompression, "twice"),
-        (zipped(("[Content_Types].xml", b"<x/>")), Refused, "Excel workbook: save the sheet as CSV"),
+        (zipped(("[Content_Types].xml", b"<x/>")), Refused, "Excel workbook: send CSV here"),
         (zipped(("xl/worksheets/sheet1.xml", b"<x/>")), Refused, "Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), Refused, "Excel workbook"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n", Refused, "git lfs pull"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rowcast.errors import PREFIX
-from rowcast.jobs.chunk_tables import HISTORY_ENTRY_BYTES, PART_ENTRY_BYTES, PLAN_ENTRY_BYTES
+from rowcast.jobs.chunk_tables import CONVERSION, HISTORY_ENTRY_BYTES, PART_ENTRY_BYTES, PLAN_ENTRY_BYTES
 from rowcast.jobs.number_summary import MAX_BINS
 from rowcast.jobs.records import policy, redis_keys, schema
 from rowcast.jobs.records.celery_queues import (
@@ -27,6 +27,7 @@ _SHARED = ("values", "log", "workers", "lines", "flight", "webhooks", "status", 
 """Files of `lua/shared` that come before every script; each may use the ones before it."""
 
 _ALSO_SHARED = {
+    "end_conversion": ("ending",),
     "commit_chunk": ("revisions", "summary", "ending", "history"),
     "commit_rows": ("history",),
     "lease_chunk": ("revisions",),
@@ -79,6 +80,7 @@ def _states() -> list[str]:
         f"local UPLOAD = checked({{{uploads}}})",
         f"local DELIVERY = checked({{{deliveries}}})",
         "local KIND = checked({single = 'single', batch = 'batch'})",
+        f"local CONVERSION = '{CONVERSION}'",
     ]
 
 

@@ -205,6 +205,20 @@ class Scripts:
         """Ends single jobs: id, attempt, status, and result or error as JSON. Returns how many were counted."""
         return int(self._run("commit_rows", *(item for outcome in outcomes for item in outcome)))
 
+    def add_converted(self, id: str, attempt: int, chunk: int, planned: Sequence[PlanEntry], spec: str) -> AddedChunks:
+        """Adds chunks of a file that is converted, from number `chunk` on. `unknown`: the lease is over."""
+        added = int(self._run("add_converted", id, attempt, chunk, pack_plan(planned), spec))
+        return "added" if added == 1 else "differ" if added < 0 else "unknown"
+
+    def end_conversion(
+        self, id: str, attempt: int, chunks: int, spec: str, cpu_us: int
+    ) -> Literal["converted", "ended", "stale"]:
+        """Notes that all chunks of a file are added. `ended`: the job has ended with it. `stale`: the lease is over."""
+        outcome: Literal["converted", "ended", "stale"] = self._run(
+            "end_conversion", id, attempt, chunks, spec, cpu_us
+        ).decode()
+        return outcome
+
     def rescore_part(self, id: str, chunk: int) -> bool:
         """Has the part of a job that succeeded made again. Returns whether the chunk is in flight."""
         return bool(self._run("rescore_part", id, chunk))

@@ -36,7 +36,7 @@ local ended = false
 if max_errors and all_failed > tonumber(max_errors) then
   ended = finish(id, STATUS.failed, problem('too-many-bad-rows', string.format(
     '%d rows could not be predicted, and the job allows %s.', all_failed, max_errors)))
-elseif chunks_done == tonumber(chunks) and not is_arriving(id) then
+elseif chunks_done == tonumber(chunks) and not is_arriving(id) and not is_converting(id) then
   ended = finish(id, ending(id))
 else
   top_up(id)

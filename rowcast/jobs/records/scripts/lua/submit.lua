@@ -52,6 +52,10 @@ local function begin_batch()
   redis.call('SET', K.plan(id), plan)
   local to, err, done, chunks = unpack(redis.call('HMGET', K.job(id), F.verdict, F.error, F.chunks_done, F.chunks))
   redis.call('HDEL', K.job(id), F.verdict, F.error)
+  if is_converting(id) then
+    note(id, 'created')
+    return put_in_flight(id, CONVERSION, 0)
+  end
   note(id, 'created', {rows = tonumber(redis.call('HGET', K.job(id), F.rows)), chunks = tonumber(chunks)})
   if not to and done == chunks then to, err = ending(id) end
   if to and finish(id, to, err ~= '' and err or nil) then publish({id})

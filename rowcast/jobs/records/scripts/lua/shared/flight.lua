@@ -3,6 +3,9 @@
 -- A single job's only row is chunk '0', and is not in `K.in_flight(id)`.
 local ROW = '0'
 
+-- Whether the job's rows still come from a conversion, which is in flight as the chunk CONVERSION.
+local function is_converting(id) return redis.call('HEXISTS', K.job(id), F.converting) == 1 end
+
 -- Returns the name of a chunk or row among all leases: 'JOB/CHUNK'.
 local function member_of(id, chunk) return id .. '/' .. chunk end
 

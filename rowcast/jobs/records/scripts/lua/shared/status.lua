@@ -67,7 +67,7 @@ local function reopen(id, status, owner, rows)
   drop_delivery(id)
   count_live(owner, 1)
   add_total('jobs_' .. status, -1)
-  add_total('rows_' .. status, -tonumber(rows))
+  add_total('rows_' .. status, 0 - tonumber(rows)) -- never '-0', which Redis refuses
 end
 
 -- Deletes every key of one job.

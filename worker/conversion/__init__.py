@@ -1,0 +1,1 @@
+"""Conversion: Parquet files and Excel workbooks become chunks of CSV, as the gateway would cut them."""

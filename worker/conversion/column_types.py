@@ -1,0 +1,102 @@
+"""The types of a Parquet file's columns: which of them can be written as CSV, and which the model takes."""
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from rowcast.errors import WrongColumnType
+from rowcast.models.model_manifest import Feature, Kind
+from rowcast.scoring.cell_types import column_dtype
+
+_WORDS: dict[Kind, str] = {
+    "number": "numbers",
+    "integer": "whole numbers",
+    "text": "text",
+    "boolean": "true and false",
+    "date": "dates",
+    "category": "categories",
+}
+_TAKEN: dict[Kind, tuple[str, ...]] = {
+    "number": ("whole numbers", "numbers", "decimals", "text"),
+    "integer": ("whole numbers",),
+    "text": ("text",),
+    "boolean": ("booleans",),
+    "date": ("dates", "text"),
+}
+"""What a column of each kind of feature may have, apart from nulls only. Text is read as in a CSV."""
+
+
+def check_types(schema: Sequence[tuple[str, pa.DataType]], features: Mapping[str, Feature]) -> None:
+    """Checks the columns, by name. `features` are those that the model looks at.
+
+    Raises:
+        WrongColumnType: with every column that cannot be written as CSV, or is not what the model was registered with.
+    """
+    faults = []
+    for name, type in schema:
+        held = _held(type)
+        if held is None:
+            faults.append((name, f"is {type}, which a table of rows cannot hold: drop it, or write it as text"))
+        elif name in features and (fault := _misfit(features[name], held, type)):
+            faults.append((name, fault))
+    if faults:
+        errors = [{"where": f"column {name!r}", "message": message} for name, message in faults]
+        raise WrongColumnType("; ".join(f"{one['where']} {one['message']}" for one in errors[:20]) + ".", errors)
+
+
+def narrow_dtypes(schema: Sequence[tuple[str, pa.DataType]], features: Mapping[str, Feature]) -> dict[str, str]:
+    """Returns pandas' type of each feature's column of numbers with fewer than 64 bits: the script has them, too."""
+    found = {}
+    for name, type in schema:
+        kind = features[name].kind if name in features else None
+        if (kind == "number" and pa.types.is_floating(type)) or (kind == "integer" and pa.types.is_integer(type)):
+            dtype = type.to_pandas_dtype().__name__
+            if dtype not in ("float64", "int64"):
+                found[name] = dtype
+    return found
+
+
+def _misfit(feature: Feature, held: str, type: pa.DataType) -> str | None:
+    """Returns what is wrong with a column for a feature; None if nothing is."""
+    taken = _TAKEN[feature.kind] if feature.kind != "category" else _categories(feature)
+    if held == "nulls only":
+        return None
+    if held not in taken:
+        return (
+            f"is {type}, but the model was registered with {_WORDS[feature.kind]} there, and would predict something "
+            f"else: convert the column to {_WORDS[feature.kind]}"
+        )
+    has_zone, reads_zone = getattr(type, "tz", None) is not None, "," in column_dtype(feature)
+    if held == "dates" and has_zone != reads_zone:
+        there, here = ("a", "none") if has_zone else ("no", "one")
+        return f"has {there} time zone, but the model was registered with {here}: convert the column"
+    return None
+
+
+def _categories(feature: Feature) -> tuple[str, ...]:
+    values = feature.categories or []
+    if any(isinstance(value, str) for value in values):
+        return ("text",)
+    if any(isinstance(value, bool) for value in values):
+        return ("booleans",)
+    return ("whole numbers", "numbers")
+
+
+def _held(type: pa.DataType) -> str | None:
+    """Returns what a type holds; None if it cannot be written as CSV."""
+    if pa.types.is_dictionary(type):
+        return _held(type.value_type)
+    kinds = {
+        "nulls only": pa.types.is_null,
+        "booleans": pa.types.is_boolean,
+        "whole numbers": pa.types.is_integer,
+        "numbers": pa.types.is_floating,
+        "decimals": pa.types.is_decimal,
+        "times": pa.types.is_time,
+    }
+    for held, fits in kinds.items():
+        if fits(type):
+            return held
+    if pa.types.is_string(type) or pa.types.is_large_string(type) or pa.types.is_string_view(type):
+        return "text"
+    return "dates" if pa.types.is_date(type) or pa.types.is_timestamp(type) else None

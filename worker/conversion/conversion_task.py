@@ -1,0 +1,205 @@
+"""The conversion task: makes chunks of a file that is not CSV, which are scored while it goes on."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, BinaryIO, Protocol, cast
+
+from rowcast.errors import (
+    EmptyFile,
+    InputLost,
+    ModelRefused,
+    NotFound,
+    Refused,
+    RowcastError,
+    ScoringFailed,
+    Unavailable,
+)
+from rowcast.jobs import job_manifest
+from rowcast.jobs.actions.receive_upload import UploadReceiver
+from rowcast.jobs.chunk_tables import PlanEntry, unpack_whole_plan
+from rowcast.jobs.job import InputInfo, Spec
+from rowcast.jobs.new_job import NewJob
+from rowcast.jobs.records.leases import ConversionLease
+from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
+from rowcast.jobs.request import Request
+from rowcast.models.model_manifest import Feature, Manifest
+from worker.conversion.source_file import SourceFile
+from worker.resources import Resources
+
+
+class LeaseOver(Exception):
+    """The lease of the conversion is over: the job has ended, or another process converts the file."""
+
+
+class TableRows(Protocol):
+    """A file that is not CSV, as rows of CSV."""
+
+    @property
+    def header(self) -> bytes:
+        """The header line."""
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """`Spec.dtypes` of this file."""
+
+    def check(self) -> None:
+        """Checks the types of all columns, if the file has any."""
+
+    def rows(self) -> Iterator[bytes]:
+        """Yields the rows, some at a time."""
+
+
+class ConversionTask:
+    """Converts leased files. `between` is called every now and then, so that single rows need not wait for the end."""
+
+    def __init__(self, resources: Resources, between: Callable[[], None]) -> None:
+        self._resources, self._between = resources, between
+
+    def convert(self, lease: ConversionLease) -> None:
+        """Converts a file; whatever happens, its lease has ended afterwards or ends by itself."""
+        resources = self._resources
+        log = resources.log.bind(job=lease.id, attempt=lease.attempt, request_id=lease.spec.request_id)
+        with resources.watchdog.holding([lease]):
+            try:
+                self._convert(lease, log)
+            except LeaseOver:
+                log.info("conversion_over")
+            except Unavailable as error:
+                resources.postpone([lease], error, log)
+            except (Refused, ModelRefused, NotFound, InputLost) as error:
+                self._fail_job(lease, error, log)
+            except Exception as error:
+                log.exception("conversion_raised")
+                problem = ScoringFailed(f"Converting the file raised {type(error).__name__}: {error}").recorded()
+                resources.watchdog.release([lease], problem, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
+
+    def _convert(self, lease: ConversionLease, log: Any) -> None:
+        started, started_cpu = time.perf_counter(), time.process_time()
+        resources, source = self._resources, lease.spec.input
+        if source is None:
+            raise InputLost("The job has no file. Send it again.")
+        manifest = resources.models.get(lease.spec.model.name, lease.spec.model.version).manifest
+        file = SourceFile(resources.files, lease.id, source.bytes)
+        try:
+            new = _Conversion(resources, lease, source, manifest).run(file, self._step)
+        except Exception as error:
+            if file.error is not None and file.error is not error:  # a library has replaced it
+                raise file.error from error
+            raise
+        self._keep_manifest(new)
+        cpu_seconds = time.process_time() - started_cpu
+        outcome = resources.leases.end_conversion(lease, new.chunks, new.spec, cpu_seconds)
+        if outcome != "stale":
+            resources.files.delete_source(lease.id)
+        seconds = round(time.perf_counter() - started, 6)
+        log.info(
+            "file_converted", format=source.format, rows=new.rows, chunks=new.chunks, seconds=seconds, outcome=outcome
+        )
+
+    def _step(self) -> None:
+        self._resources.watchdog.progress()
+        self._between()
+
+    def _keep_manifest(self, new: NewJob) -> None:
+        """Writes the manifest again: if the job is made again from the store, it has its chunks, and no source.
+
+        Raises:
+            LeaseOver: the job was deleted.
+        """
+        files = self._resources.files
+        document = files.get_manifest(new.id)
+        known = job_manifest.read(new.id, document) if document is not None else None
+        if known is None:
+            raise LeaseOver
+        whole = replace(known, spec=new.spec, rows=new.rows, chunks=new.chunks, plan=new.plan, is_converting=False)
+        files.put_manifest(new.id, job_manifest.write(whole))
+
+    def _fail_job(self, lease: ConversionLease, error: RowcastError, log: Any) -> None:
+        log.warning("file_refused", reason=error.detail)
+        self._resources.watchdog.release([lease], error.recorded(), strikes=STRIKES_ALLOWED)
+
+
+class _Conversion:
+    """One file that is converted. It takes the place of an upload in Redis, to which chunks are added."""
+
+    def __init__(self, resources: Resources, lease: ConversionLease, source: InputInfo, manifest: Manifest) -> None:
+        self._resources, self._lease, self._source, self._manifest = resources, lease, source, manifest
+        self._dtypes: dict[str, str] = {}
+        self._added = 0
+        """Number of chunks that have been added."""
+        self._has_header = False
+
+    def run(self, file: SourceFile, step: Callable[[], None]) -> NewJob:
+        """Adds all chunks, and returns the job as it is then.
+
+        Raises:
+            Refused: something in the file is wrong. LeaseOver: the lease is over.
+        """
+        lease, settings = self._lease, self._resources.settings
+        options = lease.spec.options.model_copy(update={"reuse": False})
+        receiver = UploadReceiver(
+            self,
+            self._resources.files,
+            settings,
+            Request(self._manifest, options, request_id=lease.spec.request_id),
+            lease.id,
+            is_generated=True,
+            on_progress=self._keep_header,
+        )
+        features = {one.name: one for one in self._manifest.table_features}
+        table = _open(self._source.format, file, features, settings.max_columns)
+        self._dtypes = table.dtypes
+        new = receiver.take(self._blocks(table, step))
+        plan = unpack_whole_plan(new.plan or b"")
+        self._add(self._added, plan[self._added :], new)
+        return replace(new, spec=self._spec(new))
+
+    def touch(self, id: str) -> None:
+        """Does nothing: the watchdog renews the lease."""
+
+    def add_chunks(self, id: str, chunk: int, planned: Sequence[PlanEntry], first: NewJob | None) -> bool:
+        """Adds chunks, so that they are scored meanwhile. Raises LeaseOver if the lease is over."""
+        if first is not None:
+            self._first = first
+        self._add(chunk, planned, self._first)
+        return True
+
+    def _add(self, chunk: int, planned: Sequence[PlanEntry], job: NewJob) -> None:
+        if planned and not self._resources.leases.add_converted(self._lease, chunk, planned, self._spec(job)):
+            raise LeaseOver
+        self._added = chunk + len(planned)
+
+    def _spec(self, job: NewJob) -> Spec:
+        """Returns the spec of the job: as the request says, with what is known of the columns."""
+        asked = self._lease.spec
+        columns = job.spec.input.columns if job.spec.input else ()
+        known = self._source.model_copy(update={"columns": columns})
+        return asked.model_copy(update={"input": known, "dtypes": self._dtypes, "header_bytes": job.spec.header_bytes})
+
+    def _blocks(self, table: TableRows, step: Callable[[], None]) -> Iterable[bytes]:
+        """Yields the header line by itself, so that its columns are checked first, and then the rows."""
+        if not table.header:
+            raise EmptyFile.at("file", "has no columns")
+        yield table.header
+        table.check()
+        for rows in table.rows():
+            step()
+            yield rows
+
+    def _keep_header(self, line: bytes, chunks: int, paused: bool) -> None:
+        """Stores the header line of the result before the first chunk is added, for callers that follow the job."""
+        if not self._has_header:
+            self._resources.files.put_header(self._lease.id, line)
+            self._has_header = True
+
+
+def _open(format: str, file: SourceFile, features: dict[str, Feature], max_columns: int) -> TableRows:
+    """Opens a file. The libraries are imported only if there is one: they take memory."""
+    if format == "xlsx":
+        from worker.conversion.excel_rows import ExcelRows
+
+        return ExcelRows(cast(BinaryIO, file), features, max_columns)
+    from worker.conversion.parquet_rows import ParquetRows
+
+    return ParquetRows(cast(BinaryIO, file), features, max_columns)

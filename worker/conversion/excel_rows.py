@@ -1,0 +1,209 @@
+"""The rows of the first sheet of an Excel workbook (.xlsx) as CSV. Cells mean what `pandas.read_excel` reads."""
+
+import datetime
+import re
+import resource
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from rowcast.csv.write import csv_row
+from rowcast.errors import BrokenFile, TooLarge, WrongColumnType
+from rowcast.memory import MIB
+from rowcast.models.model_manifest import Feature
+
+MAX_FILE_BYTES = 512 * MIB
+MAX_UNPACKED_BYTES = 2048 * MIB
+"""Largest size of what is in a workbook: it is in memory as a whole when it is read."""
+
+MAX_CELLS = 32 * 1024**2
+"""Largest number of cells of a sheet, the empty ones included: 30 columns if all rows are used."""
+
+_MOST_MORE_BYTES = 4096 * MIB
+"""Memory that reading a workbook may take before the process is ended."""
+
+_RATIO, _RATIO_FROM_BYTES = 250, 16 * MIB
+_ROWS = 1024
+_DIMENSION = re.compile(rb'<(?:\w+:)?dimension\s+ref="[A-Z]+[0-9]+:([A-Z]+)([0-9]+)"')
+_LARGEST_INTEGER = 2**63
+_OTHER_FORMAT = "send it as CSV or Parquet"
+
+
+class ExcelRows:
+    """An open workbook.
+
+    Raises:
+        BrokenFile: it cannot be read. TooLarge: it is larger than a worker may have in memory.
+    """
+
+    def __init__(self, file: BinaryIO, features: Mapping[str, Feature], max_columns: int) -> None:
+        """`features` are those that the model looks at, by name."""
+        self._features = features
+        _check_size(file)
+        file.seek(0)
+        try:
+            with _limited_memory():
+                sheet = CalamineWorkbook.from_filelike(file).get_sheet_by_index(0)
+        except (CalamineError, OSError, ValueError, IndexError) as error:
+            raise BrokenFile(f"The Excel workbook cannot be read: {error}.") from error
+        if sheet.total_width > max_columns:
+            raise TooLarge(f"The number of columns, {sheet.total_width},", max_columns, "ROWCAST_MAX_COLUMNS")
+        self._cells = (row for row in sheet.iter_rows())
+        self._rows_before = 0
+        first = self._first_row()
+        self._names = [_name(cell) for cell in first]
+
+    @property
+    def header(self) -> bytes:
+        """The header line: the first row that is not empty. It is empty if the sheet is."""
+        return csv_row(self._names) if self._names else b""
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """`Spec.dtypes` of this file: none, as numbers in Excel have 64 bits."""
+        return {}
+
+    def check(self) -> None:
+        """Does nothing: in Excel, each cell has a type, and columns have none."""
+
+    def rows(self) -> Iterator[bytes]:
+        """Yields the rows, some at a time. Empty rows at the end are left out, as pandas does."""
+        held: list[bytes] = []
+        features = [self._features.get(name) for name in _unique(self._names)]
+        empty = csv_row([None] * len(self._names))
+        blanks = 0
+        for number, row in enumerate(self._cells, start=self._rows_before + 1):
+            if all(cell == "" for cell in row):
+                blanks += 1
+                continue
+            cells = [_cell(cell, feature, number) for cell, feature in zip(row, features, strict=True)]
+            held += [empty] * blanks
+            held.append(csv_row(cells))
+            blanks = 0
+            if len(held) >= _ROWS:
+                yield b"".join(held)
+                held.clear()
+        if held:
+            yield b"".join(held)
+
+    def _first_row(self) -> list[Any]:
+        for row in self._cells:
+            self._rows_before += 1
+            if any(cell != "" for cell in row):
+                return list(row)
+        return []
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Returns the names as they are looked up: a name that stands in the header again is left empty."""
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        found.append("" if name in seen else name)
+        seen.add(name)
+    return found
+
+
+def _name(cell: Any) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _cell(cell: Any, feature: Feature | None, number: int) -> object:
+    """Returns what a cell is in the CSV: a text, a number, or None if it is empty."""
+    if isinstance(cell, str):
+        return cell or None
+    if feature is not None:
+        _refuse_misfit(cell, feature, number)
+    if isinstance(cell, bool):
+        if feature is not None and feature.kind == "boolean":
+            return (feature.true_texts if cell else feature.false_texts)[0]
+        return cell
+    if isinstance(cell, float):
+        return int(cell) if cell.is_integer() and abs(cell) < _LARGEST_INTEGER else cell
+    if isinstance(cell, datetime.date):
+        return _date(cell, feature, number)
+    return str(cell)
+
+
+def _refuse_misfit(cell: Any, feature: Feature, number: int) -> None:
+    """Refuses a cell that would be text for the model, which it is not for the user's script."""
+    has_texts = any(isinstance(value, str) for value in feature.categories or [])
+    if feature.kind == "text" or (feature.kind == "category" and has_texts):
+        what = "true or false" if isinstance(cell, bool) else "a number" if isinstance(cell, int | float) else "a date"
+        raise WrongColumnType.at(
+            f"row {number} of the sheet, column {feature.name!r}",
+            f"is {what} ({cell}), but the model was registered with text there, and would predict something else: "
+            "format the column as text, and enter the value again",
+        )
+
+
+def _date(cell: datetime.date, feature: Feature | None, number: int) -> str:
+    value = cell if isinstance(cell, datetime.datetime) else datetime.datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001
+    if feature is None or feature.kind != "date" or feature.date_format is None:
+        return value.isoformat(" ")
+    text = value.strftime(feature.date_format)
+    if datetime.datetime.strptime(text, feature.date_format).replace(tzinfo=None) != value:  # noqa: DTZ007
+        raise WrongColumnType.at(
+            f"row {number} of the sheet, column {feature.name!r}",
+            f"is {value.isoformat(' ')}, but the model was registered with dates of the form {feature.date_format}, "
+            "which cannot express it",
+        )
+    return text
+
+
+def _check_size(file: BinaryIO) -> None:
+    """Checks the size of the file, and of what is in it, by what the archive says."""
+    if (length := file.seek(0, 2)) > MAX_FILE_BYTES:
+        raise TooLarge(f"The workbook ({_OTHER_FORMAT})", MAX_FILE_BYTES, "fixed")
+    file.seek(0)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+            if "xl/workbook.xml" not in names:
+                raise BrokenFile(
+                    "The file is not an Excel workbook (.xlsx): save it as .xlsx, or send the table as CSV."
+                )
+            unpacked = sum(one.file_size for one in archive.infolist())
+            if unpacked > MAX_UNPACKED_BYTES:
+                raise TooLarge(f"The unpacked workbook ({_OTHER_FORMAT})", MAX_UNPACKED_BYTES, "fixed")
+            if unpacked > _RATIO_FROM_BYTES and unpacked > _RATIO * length:
+                raise BrokenFile(
+                    f"The workbook grows more than {_RATIO} times when it is unpacked. It is not accepted."
+                )
+            for name in names:
+                if name.startswith("xl/worksheets/sheet"):
+                    with archive.open(name) as sheet:
+                        _check_dimension(sheet.read(4096))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise BrokenFile(f"The Excel workbook cannot be read: {error}.") from error
+
+
+def _check_dimension(beginning: bytes) -> None:
+    found = _DIMENSION.search(beginning)
+    if found is None:
+        return
+    columns = 0
+    for letter in found[1]:
+        columns = 26 * columns + letter - ord("A") + 1
+    if columns * int(found[2]) > MAX_CELLS:
+        raise TooLarge(f"The number of cells of a sheet ({_OTHER_FORMAT})", MAX_CELLS, "fixed")
+
+
+@contextmanager
+def _limited_memory() -> Iterator[None]:
+    """Ends this process if reading takes too much memory: two cells far apart make a sheet of thousands of millions."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:  # not on Linux
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (used + _MOST_MORE_BYTES, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
