@@ -16,7 +16,8 @@ _ROW = Field(
 )
 _ROWS = Field(description="Rows, each in the same form as `features`.", min_length=1, max_length=MAX_INSTANCES)
 _FILE = Field(
-    description="The CSV. It may be compressed with gzip, or be in a zip with one file; the first bytes decide.",
+    description="The CSV. It may be compressed with gzip, or be in a zip with one file; the first bytes decide. Or a "
+    "Parquet file or an Excel workbook (.xlsx).",
     json_schema_extra={"contentMediaType": "text/csv", "format": "binary"},
 )
 

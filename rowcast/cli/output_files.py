@@ -102,7 +102,7 @@ def outputs_of(inputs: Sequence[str], out: str, form: "ResultFormat | None" = No
 
 def _stem(source: str) -> str:
     name = Path(source).name
-    for ending in (".gz", ".zip", ".csv", ".tsv", ".txt"):
+    for ending in (".gz", ".zip", ".csv", ".tsv", ".txt", ".parquet", ".xlsx"):
         if name.lower().endswith(ending):
             name = name[: -len(ending)]
     return name or Path(source).name

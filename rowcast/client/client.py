@@ -110,8 +110,8 @@ class Client:
         """Uploads a CSV file as a stream and returns the job that scores it.
 
         Args:
-            source: a path (`*.gz` too), `-` for standard input, bytes, or a binary file. From 64 MiB on, an
-                upload that breaks off goes on where it stopped.
+            source: a path (`*.gz`, `*.parquet` and `*.xlsx` too), `-` for standard input, bytes, or a binary file.
+                From 64 MiB on, an upload that breaks off goes on where it stopped.
             on_progress: called with the bytes sent and the bytes in all (None for a pipe).
             idempotency_key: your name for this upload. A second call with it, even from another process, returns the
                 same job.

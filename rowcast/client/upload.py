@@ -17,6 +17,12 @@ from rowcast.client.errors import WrongUse
 
 BLOCK_BYTES = 256 * 1024
 
+_MEDIA_TYPES = {
+    ".parquet": "application/vnd.apache.parquet",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+"""Content type of files that are not CSV, by the ending of their names."""
+
 Source = str | os.PathLike[str] | bytes | BinaryIO
 OnBytes = Callable[[int, int | None], None]
 """Called with the bytes transferred so far and the bytes in all; None if the total is unknown."""
@@ -75,8 +81,9 @@ class Upload:
 
     @property
     def file_headers(self) -> dict[str, str]:
-        """The headers that describe the file. A name that ends with `.gz` means gzip."""
-        headers = {"Content-Type": "text/csv"}
+        """The headers that describe the file. Its name says whether it is gzip (`.gz`), Parquet or Excel (`.xlsx`)."""
+        ending = Path((self.name or "").lower().removesuffix(".gz")).suffix
+        headers = {"Content-Type": _MEDIA_TYPES.get(ending, "text/csv")}
         if self.name:
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(self.name)}"
             if self.name.lower().endswith(".gz"):

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pandas as pd
 import pytest
 from parquet_files import FILE, FRAME, PARQUET, parquet
 from programs import Stack
+
+from rowcast import Client
 
 CSV = {"Content-Type": "text/csv"}
 
@@ -139,3 +142,16 @@ def test_a_csv_that_is_sent_as_parquet_is_refused(client: httpx.Client) -> None:
     sent = client.post("/predict", content=b"age,pclass\n25,3\n", headers=PARQUET)
     assert sent.status_code == 415
     assert "Send a CSV file with `Content-Type: text/csv`" in sent.json()["detail"]
+
+
+def test_client_and_command_line_send_it_by_its_ending(stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "in.parquet"
+    file.write_bytes(FILE)
+    with Client(stack.url) as client:
+        job = client.predict_csv(file, tmp_path / "out.csv")
+    assert (job.status, job.raw["input"]["filename"]) == ("succeeded", "in.parquet")
+    command = [sys.executable, "-m", "rowcast.cli", "predict", str(file), "--url", stack.url]
+    done = subprocess.run([*command, "-o", str(tmp_path / "cli.csv")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "cli.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == len(FRAME) + 1

@@ -91,6 +91,9 @@ async function refresh() {
 
 // The check of the chosen file: its first part is sent, and what comes back is a part of the page.
 
+// Files that a worker converts. The check reads only CSV.
+const CONVERTED = /\.(parquet|xlsx)$/i;
+
 let chosen = null;
 let uploadKey = "";
 let uploadOptions = "";
@@ -101,6 +104,11 @@ const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 async function check() {
   const form = byId("file-form");
   if (!chosen || !form) return;
+  if (CONVERTED.test(chosen.name)) {
+    checks++;
+    byId("check").textContent = `${chosen.name} is checked when it is sent: a worker reads its columns and their types.`;
+    return;
+  }
   const part = chosen.slice(0, CHECKED_BYTES);
   const query = new URLSearchParams(options(form));
   const range = chosen.size > part.size ? { "Content-Range": `bytes 0-${part.size - 1}/${chosen.size}` } : {};

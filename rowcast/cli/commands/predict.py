@@ -28,9 +28,16 @@ _QUICK_SECONDS = 1.0
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="IN.csv...", help="CSV files to score; .gz too. - is standard input."),
+    typer.Argument(
+        metavar="IN.csv...", help="Files to score: CSV (.gz too), Parquet or Excel (.xlsx). - is standard input."
+    ),
 ]
-Input = Annotated[str, typer.Argument(metavar="IN.csv", help="CSV file to score; .gz too. - is standard input.")]
+Input = Annotated[
+    str,
+    typer.Argument(
+        metavar="IN.csv", help="File to score: CSV (.gz too), Parquet or Excel (.xlsx). - is standard input."
+    ),
+]
 OutOrFolder = Annotated[
     str,
     typer.Option(

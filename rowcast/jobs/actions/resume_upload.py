@@ -130,9 +130,7 @@ class ResumableJobs:
         )
         return receiver.take(blocks)
 
-    def receive_source(
-        self, upload: UploadRecord, models: ModelSet, blocks: Iterable[bytes], format: Format
-    ) -> NewJob:
+    def receive_source(self, upload: UploadRecord, models: ModelSet, blocks: Iterable[bytes], format: Format) -> NewJob:
         """Stores the whole file for a worker to convert, and returns the job to make of it. As `receive`."""
         request = upload.require_open().request(models)
         return SourceReceiver(self._uploads, self._files, request, upload.id, format).take(blocks)

@@ -1,6 +1,7 @@
 import io
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 from fake_service import FakeService, refuses_the_header
@@ -8,6 +9,7 @@ from fake_service import FakeService, refuses_the_header
 from rowcast.client import Client, Unprocessable, WrongUse
 from rowcast.client.errors import ClientError
 from rowcast.client.http.retries import Patience
+from rowcast.client.upload import Upload
 
 
 def test_a_file_is_sent_with_its_length_and_name(service: FakeService, client: Client, tmp_path) -> None:
@@ -127,3 +129,20 @@ def test_a_file_that_shrinks_while_it_is_sent_is_an_error(client: Client, tmp_pa
     path.write_bytes(b"a\n" * 500_000)
     with pytest.raises(ClientError, match="shorter"):
         client.submit_csv(path, on_progress=lambda done, total: path.write_bytes(b"a\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "type", "encoding"),
+    [
+        ("in.csv", "text/csv", None),
+        ("in.PARQUET", "application/vnd.apache.parquet", None),
+        ("in.parquet.gz", "application/vnd.apache.parquet", "gzip"),
+        ("in.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", None),
+    ],
+)
+def test_the_ending_of_a_file_gives_its_content_type(
+    tmp_path: Path, name: str, type: str, encoding: str | None
+) -> None:
+    (tmp_path / name).write_bytes(b"PAR1")
+    headers = Upload(tmp_path / name).file_headers
+    assert (headers["Content-Type"], headers.get("Content-Encoding")) == (type, encoding)
