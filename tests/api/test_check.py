@@ -129,7 +129,7 @@ def test_some_bad_rows_are_a_warning(client: httpx.Client) -> None:
     [
         (b"", "empty-file"),
         (b"age,pclass\n", "empty-file"),
-        (b"PK\x03\x04\x14\x00\x06\x00\x08\x00" + b"\x00" * 16 + b"\x13\x00\x00\x00[Content_Types].xml", "not-text"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 64, "not-text"),
         (b'age,pclass\n25,"3\n', "csv-syntax"),
     ],
 )
