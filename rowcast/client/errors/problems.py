@@ -1,7 +1,6 @@
 """An exception for each type of problem (docs/errors.md), below the exception of its HTTP status.
 
-So `except MissingColumns` catches one type, and `except Unprocessable` every fault of a request. A job that fails
-raises `JobFailed` instead, whose `type` is one of these types.
+`except MissingColumns` catches one type. A job that fails raises `JobFailed` instead, whose `type` is one of these.
 """
 
 import re

@@ -132,9 +132,9 @@ def read_groups(redis: RedisClient, job: Job, most: int) -> list[ChunkGroup]:
     Raises:
         Unavailable: Redis cannot be reached.
     """
-    if job.is_single or job.status is Status.EXPIRED:
-        return []
     total = job.chunks_total
+    if job.is_single or job.status is Status.EXPIRED or not total:  # none yet, if a worker converts the file
+        return []
     tables = _read(redis, job, 0, total, planned=0)
     rows, failed = part_counts(tables.parts, total)
     attempts = attempt_counts(tables.history, total)

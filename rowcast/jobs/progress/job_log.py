@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from rowcast.jobs.chunk_tables import CONVERSION
 from rowcast.jobs.job import Job
 from rowcast.jobs.records.policy import STRIKES_ALLOWED
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
@@ -32,10 +33,22 @@ class LogLine(NamedTuple):
 def _what(entry: Entry) -> str:
     if "is_parquet" in entry:
         return "The Parquet file"
-    return f"Chunk {entry['chunk']}" if "chunk" in entry else "The row"
+    if "chunk" not in entry:
+        return "The row"
+    return "The conversion of the file" if entry["chunk"] == CONVERSION else f"Chunk {entry['chunk']}"
+
+
+def _started(entry: Entry) -> str:
+    if "chunk" not in entry:
+        return "Scoring began."
+    if entry["chunk"] == CONVERSION:
+        return f"The conversion of the file began{_by(entry)}."
+    return f"Scoring began with chunk {entry['chunk']}{_by(entry)}."
 
 
 def _done(entry: Entry) -> str:
+    if entry.get("chunk") == CONVERSION:
+        return "finished"
     return "written" if "is_parquet" in entry else "scored"
 
 
@@ -62,11 +75,14 @@ EVENTS: dict[str, Callable[[Entry], str]] = {
     "created": lambda entry: (
         f"The job was made: {_count(entry['rows'], 'row')} in {_count(entry['chunks'], 'chunk')}."
         if "rows" in entry
+        else "The job was made. A worker converts its file to rows."
+        if "converting" in entry
         else "The job was made."
     ),
-    "started": lambda entry: (
-        f"Scoring began with chunk {entry['chunk']}{_by(entry)}." if "chunk" in entry else "Scoring began."
+    "converted": lambda entry: (
+        f"The file was converted{_by(entry)}: {_count(entry['rows'], 'row')} in {_count(entry['chunks'], 'chunk')}."
     ),
+    "started": _started,
     "worker_lost": lambda entry: (
         f"{_what(entry)} was lost: its worker process{' ' + entry['worker'] if entry.get('worker') else ''} died, "
         f"or was silent for too long. {_strikes(entry)}"
@@ -122,4 +138,5 @@ def _from_record(job: Job) -> list[Entry]:
 
 def _line(entry: Entry) -> LogLine:
     message = EVENTS[entry["event"]](entry)
-    return LogLine(entry["at_ms"], entry["event"], message, entry.get("chunk"), entry.get("worker"))
+    chunk = entry.get("chunk")
+    return LogLine(entry["at_ms"], entry["event"], message, None if chunk == CONVERSION else chunk, entry.get("worker"))

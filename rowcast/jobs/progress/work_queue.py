@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from rowcast.jobs.chunk_tables import CONVERSION
 from rowcast.jobs.records.policy import SILENT_SECONDS, THROUGHPUT_BUCKET_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.redis_keys import key
@@ -23,9 +24,9 @@ class Work:
 
     #: The job of the chunk, or of the first of the rows. Empty if the caller may not see it.
     job: str
-    #: Number of the chunk; None for single rows.
+    #: Number of the chunk; None for single rows, and while it converts a file to chunks.
     chunk: int | None
-    #: Number of single rows; None for a chunk.
+    #: Number of single rows; None for a chunk or a file.
     rows: int | None
 
 
@@ -152,6 +153,7 @@ def _give_work(redis: RedisClient, workers: list[Worker], leases: dict[bytes, by
         node, _, process = holder.rpartition("/")
         is_own = owner is None or (job_owner or b"").decode() == owner
         is_row = kind == b"single"
-        work = Work(id if is_own else "", None if is_row else int(chunk), counts[holder] if is_row else None)
+        number = None if is_row or int(chunk) == CONVERSION else int(chunk)
+        work = Work(id if is_own else "", number, counts[holder] if is_row else None)
         if node in by_node:
             by_node[node].work[process] = work

@@ -6,6 +6,8 @@ if lease_of(member_of(id, CONVERSION)) ~= tonumber(attempt) then return 'stale' 
 redis.call('HSET', K.job(id), F.spec, spec)
 redis.call('HDEL', K.job(id), F.converting)
 redis.call('HINCRBY', K.job(id), F.cpu_us, cpu_us)
+local _, holder = lease_of(member_of(id, CONVERSION))
+note(id, 'converted', {rows = tonumber(redis.call('HGET', K.job(id), F.rows)), chunks = tonumber(chunks), worker = holder})
 take_out_of_flight(id, CONVERSION)
 if redis.call('HGET', K.job(id), F.chunks_done) == chunks then
   finish(id, ending(id))

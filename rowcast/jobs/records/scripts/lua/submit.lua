@@ -53,7 +53,7 @@ local function begin_batch()
   local to, err, done, chunks = unpack(redis.call('HMGET', K.job(id), F.verdict, F.error, F.chunks_done, F.chunks))
   redis.call('HDEL', K.job(id), F.verdict, F.error)
   if is_converting(id) then
-    note(id, 'created')
+    note(id, 'created', {converting = true})
     return put_in_flight(id, CONVERSION, 0)
   end
   note(id, 'created', {rows = tonumber(redis.call('HGET', K.job(id), F.rows)), chunks = tonumber(chunks)})
