@@ -58,6 +58,21 @@ def test_a_receipt_holds_for_what_was_sent_and_what_came_back(
     assert main(["verify", path, *options[:4], "--url", kept_stack.url]) == 0, capfd.readouterr()
 
 
+def test_a_receipt_of_a_parquet_file_holds_for_the_file_that_was_sent(
+    kept_stack: Stack, http: httpx.Client, tmp_path: Path, capfd
+) -> None:
+    kept_stack.start_worker(concurrency=1)
+    file = io.BytesIO()
+    pd.read_csv(io.BytesIO(CSV)).to_parquet(file)
+    id = submit(http, "fixed", file.getvalue())
+    assert wait(http, id)["status"] == "succeeded"
+    receipt = http.get(f"/jobs/{id}/receipt")
+    assert receipt.json()["input"]["sha256"] == hashlib.sha256(file.getvalue()).hexdigest()
+    options = saved(tmp_path, input=file.getvalue(), result=http.get(f"/jobs/{id}/result").content)
+    (tmp_path / "receipt.json").write_bytes(receipt.content)
+    assert main(["verify", str(tmp_path / "receipt.json"), *options, "--url", kept_stack.url]) == 0, capfd.readouterr()
+
+
 def test_a_repair_makes_another_receipt(kept_stack: Stack, http: httpx.Client) -> None:
     kept_stack.start_worker()
     id = submit(http, "fixed", BAD)
