@@ -114,9 +114,12 @@ def read_each(
 
 def _typed(features: list[Feature], dtypes: Mapping[str, str]) -> list[Feature]:
     """Returns the features with the types that the columns of a converted file have."""
-    if dtypes.keys().isdisjoint(feature.name for feature in features):
-        return features
-    return [one.model_copy(update={"dtype": dtypes.get(one.name, one.dtype)}) for one in features]
+    found = list(features)
+    for place, feature in enumerate(features):
+        dtype = dtypes.get(feature.name, "")
+        if dtype and feature.kind == ("integer" if "int" in dtype else "number"):
+            found[place] = feature.model_copy(update={"dtype": dtype})
+    return found
 
 
 def _rows(

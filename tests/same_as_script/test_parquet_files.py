@@ -24,7 +24,9 @@ from rowcast.csv.chunker import Chunker
 from rowcast.errors import RowcastError
 from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_set import ModelSet
 from rowcast.scoring.score_chunk import ChunkSpec, score
+from worker.conversion.features_by_name import features_by_name
 from worker.conversion.parquet_rows import ParquetRows
 
 ROWS = 400
@@ -39,7 +41,7 @@ GAPS = RANDOM.random(ROWS) < 0.2
 
 def converted(model: LoadedModel, file: bytes, chunk_rows: int) -> tuple[list[str], dict[int, str]]:
     """Returns the prediction of each row as text, and why each bad row is bad, by index."""
-    features = {one.name: one for one in model.manifest.table_features}
+    features = features_by_name(ModelSet((model.manifest,)))
     table = ParquetRows(io.BytesIO(file), features, 10_000)
     table.check()
     chunker = Chunker(

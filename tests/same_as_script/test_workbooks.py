@@ -19,7 +19,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from rowcast.errors import RowcastError
 from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_set import ModelSet
 from worker.conversion.excel_rows import ExcelRows
+from worker.conversion.features_by_name import features_by_name
 
 ROWS = 200
 RANDOM = np.random.default_rng(7)
@@ -47,7 +49,7 @@ def workbook(columns: dict[str, Sequence[Any]], above: int = 0, beside: int = 0)
 
 
 def csv_of(model: LoadedModel, file: bytes) -> bytes:
-    table = ExcelRows(io.BytesIO(file), {one.name: one for one in model.manifest.table_features}, 1000)
+    table = ExcelRows(io.BytesIO(file), features_by_name(ModelSet((model.manifest,))), 1000)
     return table.header + b"".join(table.rows())
 
 

@@ -188,6 +188,23 @@ def test_a_column_that_is_text_for_one_model_and_a_number_for_the_other_is_read_
     assert result["prediction_coded"].tolist() == written(models["coded@1"].predict(head[["code", "a"]]))
 
 
+def test_a_parquet_file_is_predicted_as_two_scripts_do_and_checked_for_both(
+    client: httpx.Client, models: dict[str, Any], rows: pd.DataFrame
+) -> None:
+    file = io.BytesIO()
+    rows[["a", "b", "c"]].head(500).astype({"b": "float32"}).to_parquet(file)
+    job, result = scored(client, file.getvalue(), "pair@1,amount")
+    table = pd.read_parquet(file)
+    assert job["input"]["format"] == "parquet"
+    assert result["prediction_pair"].tolist() == written(models["pair@1"].predict(table[["a", "b"]]))
+    assert result["prediction_amount"].tolist() == written(models["amount@1"].predict(table[["b", "c"]]))
+    lacking = io.BytesIO()
+    table[["a", "b"]].to_parquet(lacking)
+    failed = wait(client, submit(client, "pair@1,amount", lacking.getvalue()))
+    assert failed["error"]["type"] == "urn:rowcast:problem:missing-columns"
+    assert "'c'" in failed["error"]["detail"]
+
+
 def test_a_row_that_one_model_cannot_predict_is_bad_and_can_be_repaired(client: httpx.Client) -> None:
     body = b"a,b,c\n1,2,3\nx,2,3\n1,2,y\n-1,2\n"
     job, result = scored(client, body, "pair@1,amount", on_error="column")

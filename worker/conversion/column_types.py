@@ -1,12 +1,13 @@
 """The types of a Parquet file's columns: which of them can be written as CSV, and which the model takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from rowcast.errors import WrongColumnType
 from rowcast.models.model_manifest import Feature, Kind
 from rowcast.scoring.cell_types import column_dtype
+from worker.conversion.features_by_name import FeaturesByName
 
 _WORDS: dict[Kind, str] = {
     "number": "numbers",
@@ -26,8 +27,8 @@ _TAKEN: dict[Kind, tuple[str, ...]] = {
 """What a column of each kind of feature may have, apart from nulls only. Text is read as in a CSV."""
 
 
-def check_types(schema: Sequence[tuple[str, pa.DataType]], features: Mapping[str, Feature]) -> None:
-    """Checks the columns, by name. `features` are those that the model looks at.
+def check_types(schema: Sequence[tuple[str, pa.DataType]], features: FeaturesByName) -> None:
+    """Checks the columns, by name. `features` are those that the models look at.
 
     Raises:
         WrongColumnType: with every column that cannot be written as CSV, or is not what the model was registered with.
@@ -37,19 +38,20 @@ def check_types(schema: Sequence[tuple[str, pa.DataType]], features: Mapping[str
         held = _held(type)
         if held is None:
             faults.append((name, f"is {type}, which a table of rows cannot hold: drop it, or write it as text"))
-        elif name in features and (fault := _misfit(features[name], held, type)):
-            faults.append((name, fault))
+        else:
+            misfits = [_misfit(feature, held, type) for feature in features.get(name, ())]
+            faults += [(name, fault) for fault in dict.fromkeys(misfits) if fault]
     if faults:
         errors = [{"where": f"column {name!r}", "message": message} for name, message in faults]
         raise WrongColumnType("; ".join(f"{one['where']} {one['message']}" for one in errors[:20]) + ".", errors)
 
 
-def narrow_dtypes(schema: Sequence[tuple[str, pa.DataType]], features: Mapping[str, Feature]) -> dict[str, str]:
+def narrow_dtypes(schema: Sequence[tuple[str, pa.DataType]], features: FeaturesByName) -> dict[str, str]:
     """Returns pandas' type of each feature's column of numbers with fewer than 64 bits: the script has them, too."""
     found = {}
     for name, type in schema:
-        kind = features[name].kind if name in features else None
-        if (kind == "number" and pa.types.is_floating(type)) or (kind == "integer" and pa.types.is_integer(type)):
+        kinds = {feature.kind for feature in features.get(name, ())}
+        if ("number" in kinds and pa.types.is_floating(type)) or ("integer" in kinds and pa.types.is_integer(type)):
             dtype = type.to_pandas_dtype().__name__
             if dtype not in ("float64", "int64"):
                 found[name] = dtype

@@ -23,7 +23,8 @@ from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.leases import ConversionLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.request import Request
-from rowcast.models.model_manifest import Feature, Manifest
+from rowcast.models.model_set import ModelSet
+from worker.conversion.features_by_name import FeaturesByName, features_by_name
 from worker.conversion.source_file import SourceFile
 from worker.resources import Resources
 
@@ -79,10 +80,10 @@ class ConversionTask:
         resources, source = self._resources, lease.spec.input
         if source is None:
             raise InputLost("The job has no file. Send it again.")
-        manifest = resources.models.get(lease.spec.model.name, lease.spec.model.version).manifest
+        models = ModelSet(tuple(resources.models.get(one.name, one.version).manifest for one in lease.spec.models))
         file = SourceFile(resources.files, lease.id, source.bytes)
         try:
-            new = _Conversion(resources, lease, source, manifest).run(file, self._step)
+            new = _Conversion(resources, lease, source, models).run(file, self._step)
         except Exception as error:
             if file.error is not None and file.error is not error:  # a library has replaced it
                 raise file.error from error
@@ -123,8 +124,8 @@ class ConversionTask:
 class _Conversion:
     """One file that is converted. It takes the place of an upload in Redis, to which chunks are added."""
 
-    def __init__(self, resources: Resources, lease: ConversionLease, source: InputInfo, manifest: Manifest) -> None:
-        self._resources, self._lease, self._source, self._manifest = resources, lease, source, manifest
+    def __init__(self, resources: Resources, lease: ConversionLease, source: InputInfo, models: ModelSet) -> None:
+        self._resources, self._lease, self._source, self._models = resources, lease, source, models
         self._dtypes: dict[str, str] = {}
         self._added = 0
         """Number of chunks that have been added."""
@@ -142,12 +143,12 @@ class _Conversion:
             self,
             self._resources.files,
             settings,
-            Request(self._manifest, options, request_id=lease.spec.request_id),
+            Request(self._models.first, options, request_id=lease.spec.request_id, second=self._models.second),
             lease.id,
             is_generated=True,
             on_progress=self._keep_header,
         )
-        features = {one.name: one for one in self._manifest.table_features}
+        features = features_by_name(self._models)
         table = _open(self._source.format, file, features, settings.max_columns)
         self._dtypes = table.dtypes
         new = receiver.take(self._blocks(table, step))
@@ -194,7 +195,7 @@ class _Conversion:
             self._has_header = True
 
 
-def _open(format: str, file: SourceFile, features: dict[str, Feature], max_columns: int) -> TableRows:
+def _open(format: str, file: SourceFile, features: FeaturesByName, max_columns: int) -> TableRows:
     """Opens a file. The libraries are imported only if there is one: they take memory."""
     if format == "xlsx":
         from worker.conversion.excel_rows import ExcelRows

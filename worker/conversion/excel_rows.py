@@ -4,7 +4,7 @@ import datetime
 import re
 import resource
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +15,7 @@ from rowcast.csv.write import csv_row
 from rowcast.errors import BrokenFile, TooLarge, WrongColumnType
 from rowcast.memory import MIB
 from rowcast.models.model_manifest import Feature
+from worker.conversion.features_by_name import READ_DIFFERENTLY, FeaturesByName
 
 MAX_FILE_BYTES = 512 * MIB
 MAX_UNPACKED_BYTES = 2048 * MIB
@@ -40,8 +41,8 @@ class ExcelRows:
         BrokenFile: it cannot be read. TooLarge: it is larger than a worker may have in memory.
     """
 
-    def __init__(self, file: BinaryIO, features: Mapping[str, Feature], max_columns: int) -> None:
-        """`features` are those that the model looks at, by name."""
+    def __init__(self, file: BinaryIO, features: FeaturesByName, max_columns: int) -> None:
+        """`features` are those that the models look at, by name."""
         self._features = features
         _check_size(file)
         file.seek(0)
@@ -73,14 +74,14 @@ class ExcelRows:
     def rows(self) -> Iterator[bytes]:
         """Yields the rows, some at a time. Empty rows at the end are left out, as pandas does."""
         held: list[bytes] = []
-        features = [self._features.get(name) for name in _unique(self._names)]
+        features = [self._features.get(name, ()) for name in _unique(self._names)]
         empty = csv_row([None] * len(self._names))
         blanks = 0
         for number, row in enumerate(self._cells, start=self._rows_before + 1):
             if all(cell == "" for cell in row):
                 blanks += 1
                 continue
-            cells = [_cell(cell, feature, number) for cell, feature in zip(row, features, strict=True)]
+            cells = [_cell_of_each(cell, each, number) for cell, each in zip(row, features, strict=True)]
             held += [empty] * blanks
             held.append(csv_row(cells))
             blanks = 0
@@ -110,6 +111,16 @@ def _unique(names: list[str]) -> list[str]:
 
 def _name(cell: Any) -> str:
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _cell_of_each(cell: Any, features: tuple[Feature, ...], number: int) -> object:
+    """Returns what a cell is in the CSV, which must be the same for all of its features."""
+    if not features:
+        return _cell(cell, None, number)
+    first, *others = [_cell(cell, feature, number) for feature in features]
+    if any(other != first for other in others):
+        raise WrongColumnType.at(f"row {number} of the sheet, column {features[0].name!r}", READ_DIFFERENTLY)
+    return first
 
 
 def _cell(cell: Any, feature: Feature | None, number: int) -> object:

@@ -1,7 +1,7 @@
 """The rows of a Parquet file as CSV, a few at a time."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from rowcast.errors import BrokenFile, TooLarge, WrongColumnType
 from rowcast.models.model_manifest import Feature
 from worker.conversion.arrow_texts import fields_of, rows_of
 from worker.conversion.column_types import check_types, narrow_dtypes
+from worker.conversion.features_by_name import READ_DIFFERENTLY, FeaturesByName, unlike
 
 _CELLS = 256 * 1024
 """About as many cells are in memory at once."""
@@ -33,8 +34,8 @@ class ParquetRows:
         BrokenFile: it cannot be read. WrongColumnType: a column's type does not fit, or cannot be written as CSV.
     """
 
-    def __init__(self, file: BinaryIO, features: Mapping[str, Feature], max_columns: int) -> None:
-        """`features` are those that the model looks at, by name."""
+    def __init__(self, file: BinaryIO, features: FeaturesByName, max_columns: int) -> None:
+        """`features` are those that the models look at, by name."""
         self._features = features
         try:
             self._file = pq.ParquetFile(file, pre_buffer=False, buffer_size=_READ_BYTES)
@@ -83,8 +84,17 @@ class ParquetRows:
             column = batch.column(place)
             if len(self._names) == 1:
                 _refuse_empty_texts(column, name)
-            fields.append(fields_of(column, name, self._features.get(name)))
+            fields.append(_fields_of_each(column, name, self._features.get(name, ())))
         return rows_of(fields)
+
+
+def _fields_of_each(column: pa.Array, name: str, features: tuple[Feature, ...]) -> pa.Array:
+    """Returns the fields of a column, which must be the same for all of its features."""
+    first, *others = unlike(features) or (None,)
+    fields = fields_of(column, name, first)
+    if any(not fields_of(column, name, other).equals(fields) for other in others):
+        raise WrongColumnType.at(f"column {name!r}", READ_DIFFERENTLY)
+    return fields
 
 
 def _refuse_empty_texts(column: pa.Array, name: str) -> None:
