@@ -65,7 +65,6 @@ class Job(JobRecord):
         Raises:
             WrongUse: there is no such format, or the job is of one row and has no file.
             Conflict: the job has not ended yet.
-            ParquetUnfinished: the Parquet file was not written while the client's patience lasted. Call this again.
             JobFailed, JobCancelled, Gone: the job has no result.
         """
         self._run(self._calls.download(target, on_progress, format=format, partial=partial))

@@ -18,8 +18,9 @@ from rowcast.client.calls.job_record import JobRecord, RowError
 from rowcast.client.download import Sink, Target, Transfer, open_sink
 from rowcast.client.download_format import ResultFormat, format_of
 from rowcast.client.errors import ClientError, Conflict, Gone, StillRunning, WrongUse
+from rowcast.client.errors.problems import ParquetUnfinished
 from rowcast.client.http.endpoint import Endpoint
-from rowcast.client.http.steps import Steps, run
+from rowcast.client.http.steps import Pause, Steps, run
 from rowcast.client.upload import OnBytes, Source, Upload
 
 if TYPE_CHECKING:
@@ -96,12 +97,15 @@ class JobCalls(Generic[AnyJob]):
             **({"wait": str(hold)} if hold else {}),
         }
         path = f"/jobs/{self.job.id}/result" + (f"?{urlencode(query)}" if query else "")
-        try:
-            yield from Transfer(self.endpoint, path, sink, on_progress, hold).finish()
-        except Conflict:
-            yield from self.refresh()
-            self.job.check()
-            raise
+        while True:
+            try:
+                return (yield from Transfer(self.endpoint, path, sink, on_progress, hold).finish())
+            except ParquetUnfinished as error:  # the worker goes on; that is waited for as a job is
+                yield Pause(1 if error.retry_after_seconds is None else error.retry_after_seconds)
+            except Conflict:
+                yield from self.refresh()
+                self.job.check()
+                raise
 
     def follow_to(self, sink: Sink) -> Steps[None]:
         """Writes the result while it is made, and waits until the job has succeeded."""
