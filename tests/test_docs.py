@@ -17,7 +17,7 @@ from api.error_responses import public_types
 from api.web.paths import is_page
 from bench.table import kept, table
 from rowcast.cli.main import app as cli
-from rowcast.client.errors.problems import BY_TYPE
+from rowcast.client.errors.problem_types import BY_TYPE
 from rowcast.jobs.records import redis_keys, schema
 from rowcast.jobs.states import markdown as states_markdown
 from rowcast.settings import Settings

@@ -3,12 +3,8 @@
 `except MissingColumns` catches one type. A job that fails raises `JobFailed` instead, whose `type` is one of these.
 """
 
-import re
-from collections.abc import Iterator
-
 from rowcast.client.errors import (
     BadRequest,
-    ClientError,
     Conflict,
     Forbidden,
     Gone,
@@ -19,8 +15,6 @@ from rowcast.client.errors import (
     Unavailable,
     Unprocessable,
 )
-
-_PREFIX = "urn:rowcast:problem:"
 
 
 class BadHttp(BadRequest):
@@ -285,20 +279,3 @@ class Restoring(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The store cannot be reached, read or written."""
-
-
-def _below(kind: type[ClientError]) -> Iterator[type[ClientError]]:
-    for child in kind.__subclasses__():
-        yield child
-        yield from _below(child)
-
-
-def _type_of(kind: type[ClientError]) -> str:
-    """Returns the type of problem that a class is named after, for example `urn:rowcast:problem:missing-columns`."""
-    return _PREFIX + re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
-
-
-BY_TYPE: dict[str, type[ClientError]] = {
-    _type_of(kind): kind for kind in _below(ClientError) if kind.__module__ == __name__
-}
-"""The exception of each type. A type that is not here, for example of a newer service, has that of its status."""

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from rowcast.client.errors import BY_STATUS, ClientError, Refused, ServiceError, Unreachable, WrongUse
-from rowcast.client.errors.problems import BY_TYPE
+from rowcast.client.errors.problem_types import BY_TYPE
 from rowcast.client.http.retries import Patience, Retries, with_retries
 from rowcast.client.http.steps import Send, SendUpload, Steps
 from rowcast.client.upload import Upload

@@ -8,7 +8,7 @@ import rowcast.client
 from api.error_responses import public_types
 from rowcast.client import Client, Conflict, MissingColumns, Unprocessable
 from rowcast.client.errors import BY_STATUS, Refused, ServiceError
-from rowcast.client.errors.problems import BY_TYPE
+from rowcast.client.errors.problem_types import BY_TYPE
 from rowcast.errors import PREFIX
 
 GENERAL = {
