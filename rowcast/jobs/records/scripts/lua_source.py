@@ -27,6 +27,8 @@ _SHARED = ("values", "log", "workers", "lines", "flight", "webhooks", "status", 
 """Files of `lua/shared` that come before every script; each may use the ones before it."""
 
 _ALSO_SHARED = {
+    "add_chunks": ("plan",),
+    "add_converted": ("plan",),
     "end_conversion": ("ending",),
     "commit_chunk": ("revisions", "summary", "ending", "history"),
     "commit_rows": ("history",),

@@ -9,15 +9,11 @@ if chunk == 0 and redis.call('EXISTS', K.job(id)) == 0 then
   redis.call('HSET', K.job(id), F.status, STATUS.arriving, F.next_chunk, 0, F.chunks, 0)
   note(id, 'arriving')
 end
-local known, added = tonumber(redis.call('HGET', K.job(id), F.chunks)), #entries / PLAN_ENTRY_BYTES
+local known = tonumber(redis.call('HGET', K.job(id), F.chunks))
 if not known or known < chunk then return 0 end
-local repeated = math.min(known - chunk, added) * PLAN_ENTRY_BYTES
-local start = chunk * PLAN_ENTRY_BYTES
-if repeated > 0 and redis.call('GETRANGE', K.plan(id), start, start + repeated - 1) ~= string.sub(entries, 1, repeated) then
-  return -1
-end
-if repeated == #entries then return 1 end
-redis.call('SETRANGE', K.plan(id), start + repeated, string.sub(entries, repeated + 1))
-redis.call('HSET', K.job(id), F.chunks, format_integer(chunk + added))
+local new = add_to_plan(id, chunk, known, entries)
+if not new then return -1 end
+if new == '' then return 1 end
+redis.call('HSET', K.job(id), F.chunks, format_integer(chunk + #entries / PLAN_ENTRY_BYTES))
 if slots_online() > 0 then top_up(id) end -- without a worker, no message waits for an upload that may still break off
 return 1
