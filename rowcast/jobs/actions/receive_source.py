@@ -1,11 +1,10 @@
 """Receives a source: a file that a worker converts, for example Parquet. It is stored as it is sent, in pieces."""
 
 import hashlib
-import time
 from collections.abc import Iterable, Iterator
 
 from rowcast.errors import OptionUnsuitable
-from rowcast.jobs.actions.receive_upload import KEEP_ALIVE_SECONDS
+from rowcast.jobs.actions.keep_alive import KeepAlive
 from rowcast.jobs.job import Format, InputInfo, Spec
 from rowcast.jobs.job_files import SOURCE_PIECE_BYTES, Files
 from rowcast.jobs.new_job import NewJob
@@ -57,8 +56,8 @@ class SourceReceiver:
             OptionUnsuitable: an option says how a CSV file is written.
         """
         require_no_csv_options(request.options, format)
-        self._uploads, self._files, self._request, self._id, self._format = uploads, files, request, id, format
-        self._touched_at = time.monotonic()
+        self._files, self._request, self._id, self._format = files, request, id, format
+        self._keep_alive = KeepAlive(uploads.touch, id)
 
     def take(self, blocks: Iterable[bytes]) -> NewJob:
         """Stores the file, which comes in blocks of any size, and returns the job to make of it."""
@@ -67,9 +66,7 @@ class SourceReceiver:
             self._files.put_source_piece(self._id, piece, data)
             sha256.update(data)
             length += len(data)
-            if time.monotonic() - self._touched_at > KEEP_ALIVE_SECONDS:
-                self._uploads.touch(self._id)
-                self._touched_at = time.monotonic()
+            self._keep_alive()
         return self._job(sha256.hexdigest(), length)
 
     def _job(self, sha256: str, length: int) -> NewJob:

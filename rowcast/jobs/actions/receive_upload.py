@@ -3,7 +3,6 @@
 Workers score the first chunks at once. No call and no list shows the job before the whole upload has arrived.
 """
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
@@ -12,6 +11,7 @@ from rowcast.csv.chunker import Chunker
 from rowcast.csv.header import Header
 from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import Unavailable
+from rowcast.jobs.actions.keep_alive import KeepAlive
 from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, Spec
 from rowcast.jobs.job_files import Files
@@ -24,9 +24,6 @@ from rowcast.settings import Settings
 
 OnProgress = Callable[[bytes, int, bool], None]
 """Called with the result's header line, the number of chunks in Redis, and whether the sender pauses."""
-
-KEEP_ALIVE_SECONDS = 60.0
-"""How often a running upload is kept alive: far more often than upkeep takes it for dead (`job_records.py`)."""
 
 
 class ChunkTarget(Protocol):
@@ -88,7 +85,7 @@ class UploadReceiver:
         )
         self._known_chunks = known_chunks
         self._plan: list[PlanEntry] = []
-        self._touched_at = time.monotonic()
+        self._keep_alive = KeepAlive(uploads.touch, id)
         self._is_followed = not options.reuse
         """Whether Redis has every chunk so far. If it lost one, the job is made and scored at the end only.
 
@@ -121,11 +118,6 @@ class UploadReceiver:
         self._keep_alive()
         if self._is_followed and (self._chunker.header or self._chunker.rows_total):
             self._on_progress(self._result_header(), len(self._plan), paused)
-
-    def _keep_alive(self) -> None:
-        if time.monotonic() - self._touched_at > KEEP_ALIVE_SECONDS:
-            self._uploads.touch(self._id)
-            self._touched_at = time.monotonic()
 
     def _store(self, chunk: Chunk) -> None:
         self._keep_alive()
