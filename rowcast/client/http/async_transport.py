@@ -6,8 +6,8 @@ pipe is left behind.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from functools import cached_property
 from typing import Any
 
@@ -58,7 +58,7 @@ class AsyncTransport(Endpoint):
                 return await _in_thread(step.function)
 
     async def _send(self, step: Send) -> httpx.Response:
-        with self._http_errors():
+        with self.http_errors():
             return await self._http.request(
                 step.method,
                 step.url,
@@ -75,7 +75,7 @@ class AsyncTransport(Endpoint):
             watch.trace(event, info)
 
         async with aclosing(_blocks(step.upload, watch, step.start)) as body:
-            with self._http_errors():
+            with self.http_errors():
                 return await self._uploads.request(
                     step.method,
                     step.url,
@@ -87,7 +87,7 @@ class AsyncTransport(Endpoint):
                 )
 
     async def _receive(self, step: Receive) -> None:
-        with self._http_errors():
+        with self.http_errors():
             async with self._http.stream("GET", step.url, headers=step.headers, timeout=step.timeout) as answer:
                 if answer.is_error:
                     await answer.aread()
@@ -95,13 +95,6 @@ class AsyncTransport(Endpoint):
                 async for block in answer.aiter_bytes():
                     await _in_thread(step.write, block)
                     step.wrote()
-
-    @contextmanager
-    def _http_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except httpx.TransportError as error:
-            raise self.unreachable(error) from None
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:

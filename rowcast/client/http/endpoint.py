@@ -4,7 +4,8 @@ import math
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from time import time
@@ -157,8 +158,15 @@ class Endpoint:
             return answer
         raise _error(answer)
 
-    def unreachable(self, error: httpx.TransportError) -> Unreachable:
-        """Returns what is raised if there is no answer."""
+    @contextmanager
+    def http_errors(self) -> Iterator[None]:
+        """Raises `Unreachable` if a request in the block gets no answer."""
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
+    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error)).rstrip(".") or type(error).__name__
         reason = reason.replace("All connection attempts failed", "Connection refused")  # asyncio's words for it
         sentence = f"{self.url} cannot be reached: {reason}."

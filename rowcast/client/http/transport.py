@@ -1,8 +1,6 @@
 """Transport: carries out the steps of a call and blocks until each is done."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -52,7 +50,7 @@ class Transport(Endpoint):
                 return step.function()
 
     def _send(self, step: Send) -> httpx.Response:
-        with self._http_errors():
+        with self.http_errors():
             return self._http.request(
                 step.method,
                 step.url,
@@ -64,7 +62,7 @@ class Transport(Endpoint):
 
     def _send_upload(self, step: SendUpload) -> httpx.Response:
         watch = step.upload.watch()
-        with self._http_errors():
+        with self.http_errors():
             return self._uploads.request(
                 step.method,
                 step.url,
@@ -77,7 +75,7 @@ class Transport(Endpoint):
 
     def _receive(self, step: Receive) -> None:
         with (
-            self._http_errors(),
+            self.http_errors(),
             self._http.stream("GET", step.url, headers=step.headers, timeout=step.timeout) as answer,
         ):
             if answer.is_error:
@@ -86,13 +84,6 @@ class Transport(Endpoint):
             for block in answer.iter_bytes():
                 step.write(block)
                 step.wrote()
-
-    @contextmanager
-    def _http_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except httpx.TransportError as error:
-            raise self.unreachable(error) from None
 
     @cached_property
     def _http(self) -> httpx.Client:
