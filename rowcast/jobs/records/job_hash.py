@@ -45,6 +45,19 @@ def status_in(record: Record) -> Status:
     return Status(record[JobField.STATUS].decode())
 
 
+def _delivery_in(record: Record) -> Delivery | None:
+    """Returns how far the webhook of a job is, if it has one."""
+    if JobField.WEBHOOK not in record:
+        return None
+    last, next_ms = record.get(JobField.WEBHOOK_LAST), record.get(JobField.WEBHOOK_NEXT_MS)
+    return Delivery(
+        state=DeliveryState(record[JobField.WEBHOOK].decode()),
+        attempts=int(record.get(JobField.WEBHOOK_ATTEMPTS, 0)),
+        last=None if last is None else json.loads(last),
+        next_ms=None if next_ms is None else int(next_ms),
+    )
+
+
 def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_ms: int) -> Job:
     """Returns the job of a record that is neither a tombstone nor of an upload.
 
@@ -60,14 +73,6 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
     def document(name: JobField) -> Any:
         return json.loads(record[name]) if name in record else None
 
-    delivery = None
-    if JobField.WEBHOOK in record:
-        delivery = Delivery(
-            state=DeliveryState(record[JobField.WEBHOOK].decode()),
-            attempts=number(JobField.WEBHOOK_ATTEMPTS),
-            last=document(JobField.WEBHOOK_LAST),
-            next_ms=optional(JobField.WEBHOOK_NEXT_MS),
-        )
     finished_ms = optional(JobField.FINISHED_MS)
     return Job(
         id=id,
@@ -93,7 +98,7 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         repairs=number(JobField.REPAIRS),
         revisions={int(chunk): revision for chunk, revision in (document(JobField.REVISIONS) or {}).items()},
         lost_chunk=optional(JobField.LOST_CHUNK),
-        delivery=delivery,
+        delivery=_delivery_in(record),
         receipt=record[JobField.RECEIPT].decode() if JobField.RECEIPT in record else None,
         parquet=ParquetFile.model_validate_json(record[JobField.PARQUET]) if record.get(JobField.PARQUET) else None,
         parquet_failed=record.get(JobField.PARQUET) == b"",
