@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,8 @@ PROGRAMS = {
 """The programs, and what their `__main__` imports; that is not imported itself, as it is what runs."""
 
 _REQUEST_BYTES = 256 * 1024
+_NO_LIBRARY_READS = ("ROWCAST_", "PYTEST_", "PYTHONPATH", "XDG_STATE_HOME")
+"""Variables that may be different for each program, by how they begin."""
 
 
 class WarmProcess(subprocess.Popen[bytes]):
@@ -44,6 +47,7 @@ class WarmProcess(subprocess.Popen[bytes]):
         self.stdin = self.stdout = self.stderr = None
         self._child_created = False  # so that nothing waits for it as for a child of this process
         self._exit_code = exit_code
+        weakref.finalize(self, exit_code.close)
 
     def poll(self) -> int | None:
         """Returns the exit code; None while the process runs."""
@@ -60,8 +64,8 @@ class WarmProcess(subprocess.Popen[bytes]):
         return int(self.returncode)
 
     def _read_exit_code(self) -> None:
-        with self._exit_code as answer:
-            self.returncode = int(answer.recv(16))
+        # It stays readable: two threads may wait for the end.
+        self.returncode = int(self._exit_code.recv(16, socket.MSG_PEEK))
 
 
 class Template:
@@ -82,7 +86,7 @@ class Template:
     def can_start(self, program: str, environment: Mapping[str, str]) -> bool:
         """Returns whether a program is the same here as with `python -m`.
 
-        Variables that are not Rowcast's may have an effect when a library is loaded.
+        Other variables may have an effect when a library is loaded.
         """
         return program in PROGRAMS and _inherited(environment) == self._environment
 
@@ -101,7 +105,7 @@ class Template:
 
 
 def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if not name.startswith(("ROWCAST_", "PYTEST_"))}
+    return {name: value for name, value in environment.items() if not name.startswith(_NO_LIBRARY_READS)}
 
 
 @cache
@@ -145,6 +149,7 @@ def _become(environment: dict[str, str], output: int) -> None:
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
 
 
 def main() -> None:
