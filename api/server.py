@@ -11,6 +11,7 @@ from typing import Any
 
 import gevent
 import uuid_utils
+from gevent.server import StreamServer
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -82,6 +83,9 @@ class ProblemWorker(GeventWorker):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._waits: set[_RequestWait] = set()
+        # Other gateways may listen on the same socket: none takes all connections that wait there. gunicorn sets
+        # this only if it starts several workers.
+        StreamServer.max_accept = 1
 
     def timeout_ctx(self) -> "_RequestWait":
         """Returns the context in which a connection waits for its next request."""

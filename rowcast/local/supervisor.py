@@ -56,6 +56,8 @@ class Up:
     workers: int = 2
     #: Data folder.
     data: Path = Path(".rowcast")
+    #: Number of gateway processes, which listen on the same socket.
+    gateways: int = 1
 
 
 class Service:
@@ -141,6 +143,10 @@ class Service:
             if name not in ("redis", "reaper"):
                 process.kill()
 
+    @property
+    def _gateways(self) -> list[str]:
+        return ["gateway", *(f"gateway-{number}" for number in range(2, self._up.gateways + 1))]
+
     def _instance(self) -> Instance:
         """Returns what other commands of the same user need to know."""
         return Instance(
@@ -160,11 +166,12 @@ class Service:
             "worker",
             self._python("worker", "--concurrency", str(self._up.workers), "--grace", str(_WORKER_GRACE_SECONDS)),
         )
-        self._keep(
-            "gateway",
-            self._python("api", "--fd", str(self._socket.fileno()), "--grace", str(_GATEWAY_GRACE_SECONDS)),
-            passes=self._socket,
-        )
+        for name in self._gateways:
+            self._keep(
+                name,
+                self._python("api", "--fd", str(self._socket.fileno()), "--grace", str(_GATEWAY_GRACE_SECONDS)),
+                passes=self._socket,
+            )
         self._keep("reaper", self._python("rowcast.local.reaper", self._run, str(self._folder.path)), pipe=True)
 
     def _begin_redis(self) -> str:
@@ -201,7 +208,7 @@ class Service:
     def _end(self) -> None:
         """Stops the gateway first, so that no work arrives, and Redis last, so that the others return their work."""
         self._socket.close()
-        self._stop(["gateway"], _GATEWAY_SECONDS)
+        self._stop(self._gateways, _GATEWAY_SECONDS)
         self._stop(["worker", "upkeep"], _WORKER_SECONDS)
         self._stop(["redis"], _REDIS_SECONDS)
         end_stale_processes(self._folder.path, self._run, grace_seconds=0)

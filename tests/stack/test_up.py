@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +137,7 @@ def data(tmp_path: Path, trained: Path) -> Path:
 def test_dead_programs_are_restarted_and_a_stop_leaves_none_and_loses_no_job(
     start: Start, data: Path, tmp_path: Path
 ) -> None:
-    first = start(data, "--port", "0")
+    first = start(data, "--port", "0", "--gateways", "2")
     (tmp_path / "in.csv").write_bytes(ROWS)
     with Client(first.url) as client:
         assert client.predict([25, 3]).prediction == 0
@@ -148,7 +148,8 @@ def test_dead_programs_are_restarted_and_a_stop_leaves_none_and_loses_no_job(
     assert len(table) == 1000
     assert_port_and_folder_are_taken(start, first, tmp_path)
 
-    kill_each_program(first)
+    kill_each_program(first, PROGRAMS | {"gateway-2"})
+    assert_both_gateways_answer(first)
     with Client(first.url) as client:
         assert client.predict([25, 3]).prediction == 0
         assert client.job(done.id).status == "succeeded"
@@ -156,7 +157,7 @@ def test_dead_programs_are_restarted_and_a_stop_leaves_none_and_loses_no_job(
         job = client.submit_csv(ROWS)
         with pytest.raises(StillRunning):
             job.wait(timeout=0)
-    assert_ends_without_a_trace(first, signal.SIGINT)
+    assert_ends_without_a_trace(first, signal.SIGINT, PROGRAMS | {"gateway-2"})
 
     second = start(data, "--port", "0")
     with Client(second.url) as client:
@@ -174,12 +175,12 @@ def assert_port_and_folder_are_taken(start: Start, up: Started, tmp_path: Path) 
     assert f"Another `rowcast up` uses {up.data}" in second.errors.read_text()
 
 
-def kill_each_program(up: Started) -> None:
+def kill_each_program(up: Started, names: Set[str]) -> None:
     """Kills them all, and waits until each has a successor."""
-    until(lambda: set(up.programs()) == PROGRAMS, "all programs run")
+    until(lambda: set(up.programs()) == names, "all programs run")
     before = up.programs()
-    for name in ("redis", "gateway", "worker", "upkeep"):
-        before[name].kill()
+    for process in before.values():
+        process.kill()
 
     def is_renewed() -> bool:
         now = up.programs()
@@ -191,8 +192,27 @@ def kill_each_program(up: Started) -> None:
         assert f'"process": "{name}", "how": "killed by SIGKILL"' in errors
 
 
-def assert_ends_without_a_trace(up: Started, number: signal.Signals) -> None:
-    until(lambda: set(up.programs()) == PROGRAMS, "all programs run")
+def assert_both_gateways_answer(up: Started) -> None:
+    """Stops each for a while; the other answers on the port that they share."""
+    gateways = {up.programs()[name] for name in ("gateway", "gateway-2")}
+    for still in gateways:
+        (other,) = gateways - {still}
+        os.killpg(still.pid, signal.SIGSTOP)
+        until(lambda: _answers(up.url), "the other answers")
+        assert other.is_running()
+        os.killpg(still.pid, signal.SIGCONT)
+
+
+def _answers(url: str) -> bool:
+    # A new connection; one that the still gateway has been given is not answered.
+    try:
+        return httpx.get(f"{url}/health", timeout=1, headers={"Connection": "close"}).is_success
+    except httpx.TransportError:
+        return False
+
+
+def assert_ends_without_a_trace(up: Started, number: signal.Signals, names: Set[str] = frozenset(PROGRAMS)) -> None:
+    until(lambda: set(up.programs()) == names, "all programs run")
     programs = up.programs()
     code, rest = up.end(number)
     assert (code, rest) == (0, b"")

@@ -14,6 +14,9 @@ Host = Annotated[
 ]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 chooses a free one.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Number of processes that predict.")]
+Gateways = Annotated[
+    int, typer.Option("--gateways", min=1, help="Number of gateway processes; they listen on the same port.")
+]
 DataFolder = Annotated[Path, typer.Option("--data", help="Data folder: models, jobs and results.")]
 
 
@@ -24,9 +27,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def up(
+    *,
     host: Host = "127.0.0.1",
     port: Port = 5000,
     workers: Workers = 2,
+    gateways: Gateways = 1,
     data: DataFolder = Path(".rowcast"),
     example: Annotated[
         bool, typer.Option("--example", help="First train the Titanic model, if the registry does not have it.")
@@ -42,7 +47,7 @@ def up(
     from rowcast.local.supervisor import Up
     from rowcast.local.up import run
 
-    run(Up(host, port, workers, data), example=example)
+    run(Up(host, port, workers, data, gateways), example=example)
 
 
 def demo(port: Port = 5000, workers: Workers = 2, data: DataFolder = Path(".rowcast")) -> None:
