@@ -20,6 +20,8 @@ class Seen:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    caller_port: int
+    """Another one for each connection."""
     body: bytes = b""
 
 
@@ -87,7 +89,8 @@ class Handler(BaseHTTPRequestHandler):
     def _go(self) -> None:
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        self.entry = Seen(self.command, parts.path, query, {k.lower(): v for k, v in self.headers.items()})
+        _, port = self.client_address
+        self.entry = Seen(self.command, parts.path, query, {k.lower(): v for k, v in self.headers.items()}, port)
         self.server.seen.append(self.entry)
         words = parts.path.strip("/").split("/")
         call = f"{self.command} /{words[0]}" + (f"/{words[2]}" if len(words) > 2 else "")

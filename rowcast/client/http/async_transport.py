@@ -8,7 +8,6 @@ pipe is left behind.
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
-from functools import cached_property
 from typing import Any
 
 import httpx
@@ -19,7 +18,15 @@ from rowcast.client.upload import EarlyResponse, Upload
 
 
 class AsyncTransport(Endpoint):
-    """The connections to one endpoint. The tasks of one event loop may share them."""
+    """The connections to one endpoint. The tasks of one event loop may share them; each event loop has its own.
+
+    A connection works only in the event loop that opened it, for example in one `asyncio.run`.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        #: By event loop, and by the number of connections that stay open (None is any number).
+        self._clients: dict[asyncio.AbstractEventLoop, dict[int | None, httpx.AsyncClient]] = {}
 
     async def run(self, steps: Steps[Value]) -> Value:
         """Runs a call to its end and returns its value. Raises what the call raises."""
@@ -37,11 +44,9 @@ class AsyncTransport(Endpoint):
             return value
 
     async def close(self) -> None:
-        """Closes the connections. The next request opens new ones."""
-        for name in ("_http", "_uploads"):
-            client = self.__dict__.pop(name, None)
-            if client is not None:
-                await client.aclose()
+        """Closes the connections of this event loop. The next request opens new ones."""
+        for client in self._clients.pop(asyncio.get_running_loop(), {}).values():
+            await client.aclose()
 
     async def _done(self, step: Step) -> Any:
         """Carries out one step and returns its result."""
@@ -96,14 +101,24 @@ class AsyncTransport(Endpoint):
                     await _in_thread(step.write, block)
                     step.wrote()
 
-    @cached_property
+    @property
     def _http(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**self.options(httpx.Limits()))
+        return self._client(keepalive=None)
 
-    @cached_property
+    @property
     def _uploads(self) -> httpx.AsyncClient:
         """A client that opens a connection for each upload, so that `EarlyResponse` can watch it."""
-        return httpx.AsyncClient(**self.options(httpx.Limits(max_keepalive_connections=0)))
+        return self._client(keepalive=0)
+
+    def _client(self, *, keepalive: int | None) -> httpx.AsyncClient:
+        """Returns this event loop's client that keeps so many connections open; None is any number."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients = {other: kept for other, kept in self._clients.items() if not other.is_closed()}
+        clients = self._clients.setdefault(loop, {})
+        if keepalive not in clients:
+            clients[keepalive] = httpx.AsyncClient(**self.options(httpx.Limits(max_keepalive_connections=keepalive)))
+        return clients[keepalive]
 
 
 async def _blocks(upload: Upload, watch: EarlyResponse, start: int) -> AsyncGenerator[bytes]:

@@ -1,7 +1,7 @@
 """Transport: carries out the steps of a call and blocks until each is done."""
 
+import os
 import time
-from functools import cached_property
 from typing import Any
 
 import httpx
@@ -11,7 +11,15 @@ from rowcast.client.http.steps import Pause, Receive, Run, Send, SendUpload, Ste
 
 
 class Transport(Endpoint):
-    """The connections to one endpoint. Threads may share them."""
+    """The connections to one endpoint. Threads may share them.
+
+    A forked process opens its own. On the connections of its parent, both would read the answers of the other.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        #: By process id and the number of connections that stay open (None is any number).
+        self._clients: dict[tuple[int, int | None], httpx.Client] = {}
 
     def run(self, steps: Steps[Value]) -> Value:
         """Runs a call to its end and returns its value. Raises what the call raises."""
@@ -30,9 +38,9 @@ class Transport(Endpoint):
 
     def close(self) -> None:
         """Closes the connections. The next request opens new ones."""
-        for name in ("_http", "_uploads"):
-            client = self.__dict__.pop(name, None)
-            if client is not None:
+        for key in list(self._clients):
+            client = self._clients.pop(key, None)
+            if client is not None and key[0] == os.getpid():
                 client.close()
 
     def _done(self, step: Step) -> Any:
@@ -85,11 +93,22 @@ class Transport(Endpoint):
                 step.write(block)
                 step.wrote()
 
-    @cached_property
+    @property
     def _http(self) -> httpx.Client:
-        return httpx.Client(**self.options(httpx.Limits()))
+        return self._client(keepalive=None)
 
-    @cached_property
+    @property
     def _uploads(self) -> httpx.Client:
         """A client that opens a connection for each upload, so that `EarlyResponse` can watch it."""
-        return httpx.Client(**self.options(httpx.Limits(max_keepalive_connections=0)))
+        return self._client(keepalive=0)
+
+    def _client(self, *, keepalive: int | None) -> httpx.Client:
+        """Returns this process's client that keeps so many connections open; None is any number."""
+        key = (os.getpid(), keepalive)
+        client = self._clients.get(key)
+        if client is None:
+            for other in [other for other in list(self._clients) if other[0] != os.getpid()]:
+                self._clients.pop(other, None)  # those of the process that was forked
+            limits = httpx.Limits(max_keepalive_connections=keepalive)
+            client = self._clients.setdefault(key, httpx.Client(**self.options(limits)))  # threads get the same one
+        return client

@@ -1,6 +1,7 @@
 """The asynchronous client makes the same calls; here is what it does as an asynchronous one, and after faults."""
 
 import asyncio
+import gc
 import inspect
 import os
 import threading
@@ -262,3 +263,22 @@ async def test_the_format_of_a_result_is_chosen_as_the_client_does(
     asked = [entry.query.get("format") for entry in service.seen if entry.path.endswith("/result")]
     assert asked == ["parquet", "parquet", "ndjson"]
     assert {path.read_bytes() for path in tmp_path.iterdir()} == {service.result}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of the first loop, which ended without `close`
+def test_a_client_works_in_one_event_loop_after_the_other(service: FakeService, own_event_loop: None) -> None:
+    """As in a notebook or a script that calls `asyncio.run` for each question."""
+    service.statuses = ["succeeded"]
+    client = AsyncClient(service.url)
+
+    async def predict(*, is_last: bool) -> None:
+        for _ in range(2):
+            assert (await client.predict([25, 3])).prediction == 0
+        if is_last:
+            await client.close()
+
+    for is_last in (False, True):
+        asyncio.run(predict(is_last=is_last))
+    gc.collect()
+    first, second = (entry.caller_port for entry in service.seen[::2])
+    assert first != second

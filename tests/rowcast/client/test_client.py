@@ -1,4 +1,5 @@
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -183,3 +184,21 @@ def test_the_client_loads_nothing_of_the_service_and_no_pandas() -> None:
         "assert not {'pandas', 'numpy', 'celery', 'redis', 'flask'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(rowcast.__file__).parents[1])
+
+
+def test_a_forked_process_does_not_use_the_connections_of_its_parent(service: FakeService, client: Client) -> None:
+    """On one connection, each of them would read the predictions of the other."""
+    service.statuses = ["succeeded"]
+    client.predict([25, 3])
+    child = os.fork()
+    if child == 0:
+        try:
+            client.predict([60, 1])
+            client.close()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    client.predict([25, 3])
+    assert [b"60" in entry.body for entry in service.seen] == [False, True, False]
+    of_parent, of_child, of_parent_later = (entry.caller_port for entry in service.seen)
+    assert of_child != of_parent == of_parent_later
