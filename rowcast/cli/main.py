@@ -7,19 +7,22 @@ The exit codes:
   a receipt does not hold.
 - 2: wrong use, or the service refused the request.
 - 3: the service cannot be reached.
+- 129, 143: SIGHUP, SIGTERM.
 - 130: Ctrl-C.
 - 141: the reader of standard output went away.
 """
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 from typer.exceptions import Abort
 
 from rowcast.cli.commands import audit, check, jobs, keys, models, predict, receipts, repair, up, watch
-from rowcast.cli.output import fail, say
+from rowcast.cli.output import escape_what_cannot_be_shown, fail, say
+from rowcast.cli.termination import Terminated, terminable
 from rowcast.cli.typer_app import App
 from rowcast.version import VERSION
 
@@ -64,12 +67,17 @@ audit.add_to(app)
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code. Errors that a user can cause show no stack trace."""
+    escape_what_cannot_be_shown()
     try:
-        code = app(args=arguments, standalone_mode=False)
-        sys.stdout.flush()
+        with terminable():
+            code = app(args=arguments, standalone_mode=False)
+            sys.stdout.flush()
+    except Terminated as ended:
+        with suppress(OSError):  # the terminal may be gone
+            say(f"Terminated by {ended}.")
+        return ended.exit_code
     except (KeyboardInterrupt, Abort):
-        say("Interrupted.")
-        return INTERRUPTED
+        code = INTERRUPTED
     except (BrokenPipeError, SystemExit) as ended:
         if isinstance(ended, SystemExit) and not isinstance(ended.__context__, BrokenPipeError):
             raise  # Typer turns a broken pipe into SystemExit
@@ -78,6 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _PIPE_CLOSED
     except Exception as error:
         return _report(error)
+    if code == INTERRUPTED:  # also what Typer returns after a KeyboardInterrupt
+        say("Interrupted.")
     return code if isinstance(code, int) else DONE
 
 
@@ -95,7 +105,8 @@ def _report(error: Exception) -> int:
         say(f"rowcast: this command needs {error.name}, which is not installed: pip install 'rowcast[local]'")
         return WRONG_USE
     if isinstance(error, OSError):  # for example a full disk
-        say(f"rowcast: {error}")
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"rowcast: {where}{error.strerror or error}")
         return WRONG_USE
     raise error
 

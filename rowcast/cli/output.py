@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from rowcast.client import Job
 
 
+def escape_what_cannot_be_shown() -> None:
+    """Makes both outputs write a character that their encoding lacks as an escape, for example `\\xe9` in ASCII."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def say(sentence: str) -> None:
     """Prints a sentence on standard error."""
     print(sentence, file=sys.stderr, flush=True)
@@ -25,8 +32,10 @@ def fail(error: Exception) -> None:
 
 
 def print_json(value: object, stream: TextIO | None = None) -> None:
-    """Prints a JSON document, on standard output if no stream is given."""
-    print(json.dumps(value, ensure_ascii=False, indent=2), file=stream or sys.stdout)
+    """Prints a JSON document, on standard output if no stream is given. Escapes what is not ASCII, except in UTF-8."""
+    stream = stream or sys.stdout
+    is_utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, ensure_ascii=not is_utf8, indent=2), file=stream)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

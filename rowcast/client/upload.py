@@ -65,13 +65,17 @@ class Upload:
         self.length_bytes: int | None = None
         if isinstance(source, str) and source == "-":
             source = sys.stdin.buffer
+        if isinstance(source, bytearray | memoryview):
+            source = bytes(source)
         self._source = source
         if isinstance(source, bytes):
             self.length_bytes, self.repeatable = len(source), True
         elif isinstance(source, str | os.PathLike):
             self._measure_path(Path(source))
-        else:
+        elif hasattr(source, "read"):
             self._measure_stream(source)
+        else:
+            raise WrongUse(_not_a_source(source))
 
     @property
     def headers(self) -> dict[str, str]:
@@ -85,7 +89,9 @@ class Upload:
         ending = Path((self.name or "").lower().removesuffix(".gz")).suffix
         headers = {"Content-Type": _MEDIA_TYPES.get(ending, "text/csv")}
         if self.name:
-            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(self.name)}"
+            # A name that is not UTF-8 on disk is a text that cannot be encoded.
+            name = self.name.encode(errors="surrogateescape").decode(errors="replace")
+            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
             if self.name.lower().endswith(".gz"):
                 headers["Content-Encoding"] = "gzip"
         return headers
@@ -130,9 +136,11 @@ class Upload:
             with path.open("rb") as file:  # fails before anything is sent if the file cannot be read
                 stat = os.fstat(file.fileno())
                 self.length_bytes = stat.st_size if regular else None
-                self._identity = (stat.st_dev, stat.st_ino)
+                self._identity, self._changed_ns = (stat.st_dev, stat.st_ino), stat.st_mtime_ns
         except OSError as error:
-            raise WrongUse(f"{path} cannot be read: {error.strerror}") from error
+            given = str(self._source)
+            hint = "; pass the text of a file as bytes, text.encode()" if "\n" in given else ""
+            raise WrongUse(f"{given or 'An empty path'} cannot be read: {error.strerror}{hint}") from error
         self.repeatable = regular
 
     def _measure_stream(self, stream: BinaryIO) -> None:
@@ -154,14 +162,14 @@ class Upload:
         Only a repeatable body has other offsets than 0.
 
         Raises:
-            WrongUse: the file was replaced or became shorter since the upload began.
+            WrongUse: the file was replaced or changed or became shorter since the upload began.
         """
         if isinstance(self._source, bytes):
             for start in range(begin, len(self._source), BLOCK_BYTES):
                 yield self._source[start : start + BLOCK_BYTES]
         elif isinstance(self._source, str | os.PathLike):
             with Path(self._source).open("rb") as file:
-                if begin:
+                if self.repeatable:
                     self._require_same_file(file)
                     file.seek(begin)
                 yield from self._read(file, begin)
@@ -181,6 +189,26 @@ class Upload:
         left = self.length_bytes - begin if self.length_bytes is not None else sys.maxsize
         while left > 0 and (block := file.read(min(BLOCK_BYTES, left))):
             left -= len(block)
+            if not left:
+                self._require_unchanged(file)
             yield block
         if self.length_bytes is not None and left:
             raise WrongUse(f"The file became {left:,} bytes shorter while it was sent.")
+
+    def _require_unchanged(self, file: BinaryIO) -> None:
+        """Refuses a file at a path that was overwritten, before its last block makes a job of a mixture of both.
+
+        A file that became longer is taken as one to which rows were appended.
+        """
+        if not isinstance(self._source, str | os.PathLike):
+            return
+        stat = os.fstat(file.fileno())
+        if stat.st_size == self.length_bytes and stat.st_mtime_ns != self._changed_ns:
+            raise WrongUse(f"{file.name} was changed while it was sent. Send it again.")
+
+
+def _not_a_source(value: object) -> str:
+    """Returns why the value cannot be uploaded, and what to do."""
+    kind = type(value).__name__
+    hint = "; for a DataFrame use predict_frame" if hasattr(value, "columns") else ""
+    return f"A file is given as its path, as bytes or as an open binary file, not as {kind}{hint}."

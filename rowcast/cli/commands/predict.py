@@ -15,6 +15,7 @@ from rowcast.cli.data_location import Data
 from rowcast.cli.output import fail, model_of, print_json, say
 from rowcast.cli.output_files import Force, Format, inputs_of, outputs_of, result_format
 from rowcast.cli.progress import ProgressDisplay, progress
+from rowcast.cli.termination import Terminated
 
 if TYPE_CHECKING:
     from rowcast.client import Client, Job
@@ -118,6 +119,7 @@ def _predict_each(
 def _predict_one(
     service: "Client", source: str, out: str, format: "ResultFormat | None", options: "CsvOptions", *, as_json: bool
 ) -> None:
+    from rowcast.client import BrokenTransfer, ServiceError, Unreachable, WrongUse
     from rowcast.client.download import open_sink
 
     form = result_format(out, format)
@@ -133,6 +135,10 @@ def _predict_one(
     except KeyboardInterrupt:
         if job is not None:
             _cancel_or_leave(job, out, format)
+        raise
+    except (Terminated, Unreachable, ServiceError, BrokenTransfer, WrongUse, OSError) as error:
+        if job is not None and not isinstance(error, BrokenPipeError):
+            _say_where_the_job_is(job, out, format)
         raise
     _say_done(job, out, as_json=as_json)
 
@@ -177,9 +183,16 @@ def _cancel_or_leave(job: "Job", out: str, format: "ResultFormat | None") -> Non
             say("")
         except ClientError as error:  # for example, it has ended
             fail(error)
+    _say_where_the_job_is(job, out, format)
+
+
+def _say_where_the_job_is(job: "Job", out: str, format: "ResultFormat | None") -> None:
     named = f" --format {format}" if format else ""
-    say(f"The job is still running. Download its result with: rowcast result {job.id} -o {_quoted(out)}{named}")
-    say(f"Or cancel it with: rowcast cancel {job.id}")
+    state = "has ended" if job.has_ended else "is still running"
+    with suppress(OSError):  # after SIGHUP, the terminal may be gone
+        say(f"The job {state}. Download its result with: rowcast result {job.id} -o {_quoted(out)}{named}")
+        if not job.has_ended:
+            say(f"Or cancel it with: rowcast cancel {job.id}")
 
 
 @takes_predict_options

@@ -2,6 +2,7 @@ import json
 import os
 import pty
 import signal
+import subprocess
 import sys
 import threading
 from contextlib import suppress
@@ -142,6 +143,17 @@ def test_a_full_disk_is_reported_in_one_sentence(rowcast, service: FakeService, 
     done = rowcast("predict", table, "-o", "/dev/full")
     assert done.returncode == 2
     assert b"No space left on device" in done.stderr
+    (job,) = service.jobs
+    assert f"The job has ended. Download its result with: rowcast result {job} -o /dev/full" in done.stderr.decode()
+
+
+def test_a_service_that_goes_away_leaves_the_jobs_id(rowcast, service: FakeService, table: Path) -> None:
+    service.fails("GET /jobs", problem(503, "Redis is away.", Retry_After="3600"))
+    done = rowcast("predict", table, "-o", "out.csv")
+    assert done.returncode == 3
+    (job,) = service.jobs
+    assert f"The job is still running. Download its result with: rowcast result {job} -o out.csv" in str(done.stderr)
+    assert f"rowcast cancel {job}" in str(done.stderr)
 
 
 def test_a_long_result_is_written_while_it_is_scored(
@@ -172,7 +184,17 @@ def test_a_long_result_is_written_while_it_is_scored(
     assert (tmp_path / "out.csv").read_bytes() == service.result
 
 
-def test_ctrl_c_tells_how_to_get_the_result(program, service: FakeService, table: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGINT, 130, b"Interrupted.\n"),
+        (signal.SIGTERM, 143, b"Terminated by SIGTERM.\n"),
+        (signal.SIGHUP, 129, b"Terminated by SIGHUP.\n"),
+    ],
+)
+def test_a_signal_leaves_no_file_and_tells_how_to_get_the_result(
+    program, service: FakeService, table: Path, tmp_path: Path, number: int, code: int, said: bytes
+) -> None:
     waited = threading.Event()
 
     def holds(handler: Handler) -> None:
@@ -182,12 +204,13 @@ def test_ctrl_c_tells_how_to_get_the_result(program, service: FakeService, table
     service.fails("GET /jobs", holds)
     process = program("predict", table, "-o", "out file", "--format", "ndjson")
     assert waited.wait(60)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate()
     (job,) = service.jobs
-    assert process.returncode == 130
+    assert process.returncode == code
     assert f"rowcast result {job} -o 'out file' --format ndjson" in err.decode()
-    assert b"Traceback" not in err
+    assert err.endswith(said)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
 @pytest.mark.parametrize(("typed", "status"), [(b"y\n", "cancelled"), (b"\n", "running"), (b"\x03", "running")])
@@ -372,3 +395,24 @@ def test_the_job_as_json_goes_where_the_result_does_not(rowcast, service: FakeSe
     done = rowcast("predict", table, "--json")
     assert done.stdout == service.result
     assert b'"status": "succeeded"' in done.stderr
+
+
+def test_what_the_output_cannot_show_is_escaped(program, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with LC_ALL=C, or on a Windows console."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    service.jobs[ID] = {**service.job(), "id": ID, "tags": {"läuf": "日本"}}
+    out, err = program("status", ID, "--json").communicate()
+    assert json.loads(out)["tags"] == {"läuf": "日本"}
+    service.fails("GET /jobs", problem(404, "The model 'größe' is not here."))
+    out, err = program("status", ID).communicate()
+    assert b"The model 'gr\\xf6\\xdfe' is not here." in err
+
+
+def test_ctrl_c_while_the_program_is_loaded_shows_no_stack_trace(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    slow = f"import os, signal, time\nopen({str(ready)!r}, 'w').close()\nos.kill(os.getpid(), signal.SIGINT)"
+    (tmp_path / "typer.py").write_text(slow)
+    command = [sys.executable, "-c", "from rowcast.cli.__main__ import run; run()"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+    assert ready.exists()
