@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def escape_what_cannot_be_shown() -> None:
-    """Makes both outputs write a character that their encoding lacks as an escape, for example `\\xe9` in ASCII."""
+    """Makes both outputs escape what their encoding lacks, for example an umlaut in ASCII."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from rowcast.client.errors import WrongUse
@@ -54,7 +55,7 @@ def to_json(value: object) -> bytes:
     try:
         return json.dumps(_plain(value), allow_nan=False).encode()
     except (TypeError, ValueError) as error:
-        raise WrongUse(f"The features cannot be sent as JSON: {error}") from None
+        raise WrongUse(f"A value cannot be sent as JSON: {error}") from None
 
 
 def _plain(value: Any) -> Any:
@@ -66,9 +67,11 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(item) for item in value]
+    if isinstance(value, Decimal) and value.is_finite():  # as databases return numbers
+        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime.date):  # a datetime and pandas' Timestamp, too
         return value.isoformat()
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float | Decimal) and math.isnan(value) else value
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ _MEDIA_TYPES = {
 }
 """Content type of files that are not CSV, by the ending of their names."""
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 OnBytes = Callable[[int, int | None], None]
 """Called with the bytes transferred so far and the bytes in all; None if the total is unknown."""
 
@@ -67,7 +67,7 @@ class Upload:
             source = sys.stdin.buffer
         if isinstance(source, bytearray | memoryview):
             source = bytes(source)
-        self._source = source
+        self._source: str | os.PathLike[str] | bytes | BinaryIO = source
         if isinstance(source, bytes):
             self.length_bytes, self.repeatable = len(source), True
         elif isinstance(source, str | os.PathLike):

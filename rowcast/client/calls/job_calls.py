@@ -8,7 +8,6 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from json import dumps
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
@@ -19,8 +18,9 @@ from rowcast.client.download import Sink, Target, Transfer, open_sink
 from rowcast.client.download_format import ResultFormat, format_of
 from rowcast.client.errors import ClientError, Conflict, Gone, StillRunning, WrongUse
 from rowcast.client.errors.problems import ParquetUnfinished
-from rowcast.client.http.endpoint import Endpoint
+from rowcast.client.http.endpoint import Endpoint, checked_seconds
 from rowcast.client.http.steps import Pause, Steps, run
+from rowcast.client.row import to_json
 from rowcast.client.upload import OnBytes, Source, Upload
 
 if TYPE_CHECKING:
@@ -48,13 +48,23 @@ class JobCalls(Generic[AnyJob]):
         """Reads the record again."""
         self.job.raw = yield from self.endpoint.call("GET", f"/jobs/{self.job.id}")
 
-    def wait(self, timeout: float | None, on_progress: Callable[[AnyJob], None] | None = None) -> Steps[None]:
-        """Waits until the job has succeeded. The service holds each answer until the job ends, or for some seconds."""
-        until = None if timeout is None else monotonic() + timeout
+    def wait(
+        self,
+        timeout: float | None,
+        on_progress: Callable[[AnyJob], None] | None = None,
+        since: float | None = None,
+    ) -> Steps[None]:
+        """Waits until the job has succeeded. The service holds each answer until the job ends, or for some seconds.
+
+        `since` is when the `timeout` began (monotonic clock); None is now.
+        """
+        until = None if timeout is None else checked_seconds(timeout) + (monotonic() if since is None else since)
         while not self.job.has_ended:
             left = float("inf") if until is None else until - monotonic()
             if left <= 0:
-                raise StillRunning(self.job, f"Job {self.job.id} is still {self.job.status} after {timeout:g} s.")
+                raise StillRunning(
+                    self.job, f"Job {self.job.id} is still {self.job.status} after {max(timeout or 0, 0):g} s."
+                )
             hold = min(_HOLD_WATCHED_SECONDS if on_progress else _HOLD_SECONDS, left)
             params = {"wait": f"{hold:.3g}"}
             self.job.raw = yield from self.endpoint.call(
@@ -132,9 +142,10 @@ class JobCalls(Generic[AnyJob]):
     def repair(self, corrections: Source | Sequence[Mapping[str, Any]], encoding: str | None) -> Steps[None]:
         """Sends corrected rows. `encoding` is that of a CSV."""
         path = f"/jobs/{self.job.id}/repair"
-        if isinstance(corrections, Sequence) and not isinstance(corrections, str | bytes):
-            body = dumps({"rows": [dict(row) for row in corrections]}).encode()
-            answer = yield from self.endpoint.call("POST", path, json=body)
+        if isinstance(corrections, Sequence) and not isinstance(corrections, str | bytes | bytearray | memoryview):
+            if not all(isinstance(row, Mapping) for row in corrections):
+                raise WrongUse("Each corrected row is a mapping, for example {'_row': 7, 'age': 31}.")
+            answer = yield from self.endpoint.call("POST", path, json=to_json({"rows": corrections}))
         else:
             upload = yield from run(Upload, corrections)
             params = {} if encoding is None else {"encoding": encoding}

@@ -21,7 +21,7 @@ from rowcast.client.download_format import ResultFormat, format_of
 from rowcast.client.errors import Unprocessable, WrongUse
 from rowcast.client.frames.frames import Frame, require_sendable, with_predictions, write_csv
 from rowcast.client.frames.models_together import needed_together, prediction_columns, reference
-from rowcast.client.http.endpoint import Endpoint
+from rowcast.client.http.endpoint import Endpoint, checked_seconds
 from rowcast.client.http.steps import Steps, run
 from rowcast.client.job_filter import BulkOutcome, filter_of
 from rowcast.client.row import Prediction, is_series, needed_features, row_features, to_json
@@ -56,7 +56,8 @@ class ServiceCalls(Generic[AnyJob]):
         body: dict[str, Any] = {"features": row_features(features), **outputs}
         if model is not None:
             body["model"] = model
-        until = None if wait is None else monotonic() + wait
+        began = monotonic()
+        until = None if wait is None else began + checked_seconds(wait)
         try:
             answer = yield from self._predict_row(body, until)
         except (Unprocessable, WrongUse):  # perhaps because a Series has more values than the model needs
@@ -70,14 +71,14 @@ class ServiceCalls(Generic[AnyJob]):
         if "id" not in answer:
             return Prediction.of(answer, str(answer["job"]))
         job = self.make_job(answer)
-        yield from JobCalls(self.endpoint, job).wait(None if until is None else until - monotonic())
+        yield from JobCalls(self.endpoint, job).wait(wait, since=began)
         return Prediction.of(job.raw.get("result") or {}, job.id)
 
     def _predict_row(self, body: Mapping[str, Any], until: float | None) -> Steps[dict[str, Any]]:
         """Returns the answer to one row, or its job if there is no answer at the time `until` (monotonic clock)."""
         hold = _HOLD_SECONDS
         if until is not None:
-            hold = max(0, min(_HOLD_SECONDS, math.ceil(until - monotonic())))
+            hold = math.ceil(max(0, min(_HOLD_SECONDS, until - monotonic())))
         headers = {"Prefer": f"wait={hold}", "Idempotency-Key": str(uuid.uuid4())}
         return (
             yield from self.endpoint.call("POST", "/predict", json=to_json(body), headers=headers, wait_seconds=hold)

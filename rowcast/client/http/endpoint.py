@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
+from numbers import Integral, Real
 from time import time
 from typing import Any
 
@@ -41,15 +42,17 @@ class Endpoint:
         patience: Patience | None = None,
     ) -> None:
         self.url = _checked_url(url)
-        if not 0 < timeout_seconds < math.inf:
+        if not _is(timeout_seconds, Real) or not 0 < timeout_seconds < math.inf:
             raise WrongUse(f"timeout is {timeout_seconds!r}; give a number of seconds above 0, for example 30.")
-        if max_retries is not None and max_retries < 0:
+        if max_retries is not None and (not _is(max_retries, Integral) or max_retries < 0):
             raise WrongUse(
                 f"max_retries is {max_retries!r}; give 0 for no retry, or None for no limit of their number."
             )
         self._headers = {"User-Agent": f"rowcast/{VERSION}"}
+        if patience is not None and not isinstance(patience, Patience):
+            raise WrongUse(f"patience is {patience!r}; give for example Patience(seconds=600).")
         if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+            self._headers["Authorization"] = f"Bearer {_checked_key(api_key)}"
         self._timeout_seconds, self._max_retries = timeout_seconds, max_retries
         self._patience = patience or Patience()
         self._answered = False
@@ -169,6 +172,8 @@ class Endpoint:
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error)).rstrip(".") or type(error).__name__
         reason = reason.replace("All connection attempts failed", "Connection refused")  # asyncio's words for it
+        if "WRONG_VERSION_NUMBER" in reason:  # OpenSSL's words for a response that is not TLS
+            return Unreachable(f"{self.url} does not speak HTTPS. Use http:// if the service has no certificate.")
         sentence = f"{self.url} cannot be reached: {reason}."
         is_missing = isinstance(error, httpx.ConnectError) and is_loopback(httpx.URL(self.url).host)
         return Unreachable(f"{sentence} Start a service with `rowcast up`." if is_missing else sentence)
@@ -224,13 +229,42 @@ def _retry_after_seconds(answer: httpx.Response) -> float | None:
         return None
 
 
+def _is(value: object, kind: type) -> bool:
+    """Returns whether the value is of this abstract kind of numbers, which those of numpy are, too."""
+    return isinstance(value, kind)
+
+
+def checked_seconds(seconds: float) -> float:
+    """Returns a number of seconds to wait.
+
+    Raises:
+        WrongUse: it is not a number.
+    """
+    if not _is(seconds, Real) or math.isnan(seconds):
+        raise WrongUse(f"The time to wait is {seconds!r}; give a number of seconds, or None for no limit.")
+    return seconds
+
+
+def _checked_key(key: str) -> str:
+    """Returns the API key. Line ends around it, as a file of a secret may have them, do not belong to it."""
+    stripped = str(key).strip()
+    if not (stripped.isascii() and stripped.isprintable()):
+        raise WrongUse("The API key has a character that keys do not have; give it as `rowcast keys new` printed it.")
+    return stripped
+
+
 def _checked_url(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
         raise WrongUse(f"{url!r} is not a URL ({error}); use for example http://127.0.0.1:5000") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise WrongUse(f"{url!r} is not an HTTP URL; use for example http://127.0.0.1:5000")
+        example = "http://127.0.0.1:5000" if "/" in url else f"http://{url.strip()}"
+        raise WrongUse(f"{url!r} is not an HTTP URL; use for example {example}")
+    if parsed.query or parsed.fragment:
+        raise WrongUse(
+            f"{url!r} has more than an address; use for example {parsed.copy_with(query=None, fragment=None)}"
+        )
     return str(parsed).rstrip("/")
 
 

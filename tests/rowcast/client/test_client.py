@@ -2,6 +2,7 @@ import math
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from rowcast.client import (
     TooLarge,
     Unauthorized,
     Unprocessable,
+    Unreachable,
     UnsupportedType,
     WrongUse,
 )
@@ -58,12 +60,28 @@ def test_what_json_cannot_carry_is_refused_here(service: FakeService, client: Cl
     assert not service.seen
 
 
+def test_decimals_of_a_database_are_sent_as_numbers(service: FakeService, client: Client) -> None:
+    client.predict([Decimal("25.5"), Decimal("3.00"), Decimal("NaN")])
+    assert b"[25.5, 3, null]" in service.seen[0].body
+
+
+@pytest.mark.parametrize("wait", [math.nan, "5"])
+def test_a_wait_that_is_not_a_number_is_refused(service: FakeService, client: Client, wait: float) -> None:
+    with pytest.raises(WrongUse, match="give a number of seconds, or None"):
+        client.predict([25, 3], wait=wait)
+    job = client.submit_csv(b"a\n1\n")
+    with pytest.raises(WrongUse, match="give a number of seconds, or None"):
+        job.wait(wait)
+    assert client.predict([25, 3], wait=math.inf).prediction == 1
+
+
 def test_a_wait_ends_when_its_time_is_up(service: FakeService, client: Client) -> None:
     service.statuses = ["queued"]
     with pytest.raises(StillRunning) as caught:
         client.predict([25, 3], wait=0)
     assert caught.value.job.status == "queued"
     assert isinstance(caught.value, TimeoutError)
+    assert str(caught.value).endswith("is still queued after 0 s.")
 
 
 def test_a_file_goes_in_and_a_file_comes_out(service: FakeService, client: Client, tmp_path: Path) -> None:
@@ -202,3 +220,40 @@ def test_a_forked_process_does_not_use_the_connections_of_its_parent(service: Fa
     assert [b"60" in entry.body for entry in service.seen] == [False, True, False]
     of_parent, of_child, of_parent_later = (entry.caller_port for entry in service.seen)
     assert of_child != of_parent == of_parent_later
+
+
+@pytest.mark.parametrize(
+    ("url", "fix"),
+    [
+        ("localhost:5000", "use for example http://localhost:5000"),
+        ("ftp://example.org", "use for example http://127.0.0.1:5000"),
+        ("http://localhost:5000/?a=1", "use for example http://localhost:5000/"),
+    ],
+)
+def test_an_address_that_is_wrong_is_refused_with_a_right_one(url: str, fix: str) -> None:
+    with pytest.raises(WrongUse) as caught:
+        Client(url)
+    assert fix in str(caught.value)
+
+
+def test_https_to_a_service_without_a_certificate_says_so(service: FakeService) -> None:
+    https = service.url.replace("http:", "https:")
+    with Client(https, max_retries=0) as client, pytest.raises(Unreachable, match="Use http:// if the service"):
+        client.models()
+
+
+def test_a_key_is_sent_without_the_line_end_of_its_file(service: FakeService) -> None:
+    with Client(service.url, "rc_abc\n") as client:
+        client.models()
+    assert service.seen[-1].headers["authorization"] == "Bearer rc_abc"
+    for key in ("schlüssel", "two\nlines"):
+        with pytest.raises(WrongUse, match="The API key has a character"):
+            Client(service.url, key)
+
+
+def test_corrections_may_have_values_of_numpy_and_must_be_mappings(service: FakeService, client: Client) -> None:
+    job = client.submit_csv(b"a\n1\n")
+    job.repair([{"_row": np.int64(2), "age": np.float64(30.5)}])
+    assert service.seen[-1].body == b'{"rows": [{"_row": 2, "age": 30.5}]}'
+    with pytest.raises(WrongUse, match="Each corrected row is a mapping"):
+        job.repair([5])  # type: ignore[list-item]

@@ -1,10 +1,12 @@
 import io
+import os
 import socket
 import threading
 from pathlib import Path
 
+import pandas
 import pytest
-from fake_service import FakeService, refuses_the_header
+from fake_service import FakeService, Handler, hangs_up, refuses_the_header
 
 from rowcast.client import Client, Unprocessable, WrongUse
 from rowcast.client.errors import ClientError
@@ -109,7 +111,25 @@ def test_what_cannot_be_read_is_said_before_anything_is_sent(service: FakeServic
         client.submit_csv(tmp_path / "none.csv")
     with pytest.raises(WrongUse, match="binary mode"):
         client.submit_csv(io.StringIO("a\n1\n"))  # type: ignore[arg-type]
+    for nothing in (None, 5, ["age"], pandas.DataFrame({"age": [25]})):
+        with pytest.raises(WrongUse, match="given as its path, as bytes or as an open binary file"):
+            client.submit_csv(nothing)  # type: ignore[arg-type]
+    with pytest.raises(WrongUse, match=r"pass the text of a file as bytes, text\.encode\(\)"):
+        client.submit_csv("age,pclass\n25,3\n")
     assert not service.jobs
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_bytes_of_every_kind_are_sent(service: FakeService, client: Client, kind: type) -> None:
+    client.submit_csv(kind(b"a\n1\n"))
+    assert service.seen[-1].body == b"a\n1\n"
+
+
+def test_a_name_that_is_not_utf8_is_sent(service: FakeService, client: Client, tmp_path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv")
+    Path(path).write_bytes(b"a\n1\n")
+    client.submit_csv(path)
+    assert service.seen[-1].headers["content-disposition"] == "attachment; filename*=UTF-8''caf%EF%BF%BD.csv"
 
 
 def test_a_file_that_grows_while_it_is_sent_is_sent_as_it_was(service: FakeService, client: Client, tmp_path) -> None:
@@ -129,6 +149,36 @@ def test_a_file_that_shrinks_while_it_is_sent_is_an_error(client: Client, tmp_pa
     path.write_bytes(b"a\n" * 500_000)
     with pytest.raises(ClientError, match="shorter"):
         client.submit_csv(path, on_progress=lambda done, total: path.write_bytes(b"a\n"))
+
+
+def test_a_file_that_is_overwritten_while_it_is_sent_is_an_error(
+    service: FakeService, client: Client, tmp_path
+) -> None:
+    """Otherwise the job would have rows of both files."""
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"a\n" * 500_000)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(WrongUse, match="was changed while it was sent"):
+        client.submit_csv(path, on_progress=lambda done, total: path.write_bytes(b"b\n" * 500_000))
+
+
+def test_a_file_that_is_replaced_before_it_is_sent_again_is_an_error(
+    service: FakeService, client: Client, tmp_path
+) -> None:
+    """Otherwise its rows beyond the length of the first file would be left out."""
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"a\n1\n")
+
+    def replace_and_hang_up(handler: Handler) -> None:
+        handler.read_body()
+        (tmp_path / "new").write_bytes(b"a\n1\n2\n3\n")
+        (tmp_path / "new").replace(path)
+        hangs_up(handler)
+
+    service.fails("POST /predict", replace_and_hang_up)
+    with pytest.raises(WrongUse, match="was replaced"):
+        client.submit_csv(path)
+    assert not service.jobs
 
 
 @pytest.mark.parametrize(
