@@ -64,6 +64,13 @@ def send_file() -> Response:
     return to(f"/ui/jobs/{submitted.id}")
 
 
+@blueprint.get("/ui/predict")
+@blueprint.get("/ui/row")
+def form_again() -> Response:
+    """Leads to the page with the forms: a phone that closed a tab meanwhile asks for the address of its answer."""
+    return to("/")
+
+
 @blueprint.post("/ui/row")
 def send_row() -> Response:
     """Predicts the one row that was typed into the form."""

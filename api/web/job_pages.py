@@ -1,6 +1,7 @@
 """The pages about jobs: the list, and one job with its progress, picture, first rows and files."""
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -34,6 +35,9 @@ blueprint = Blueprint("job_pages", __name__, url_prefix="/ui/jobs")
 _CHUNKS_SHOWN = 25
 """Chunks in the table of a job's page. The others are on further pages of that table."""
 
+_RELOAD_SECONDS = (2, 30)
+"""Without JavaScript: how often the page of a running job is loaded again, first and at last."""
+
 _LEAST_PAUSE_MS = 1000
 """Shortest time after which a page fetches the chunks again. It grows with their number, as does the cost."""
 
@@ -51,6 +55,12 @@ def list_page() -> Response:
     newer = urlencode(given)
     older = urlencode({**given, "cursor": more}) if more else ""
     return page("jobs.html", jobs=jobs, given=given, older=older, newer=newer, is_first=not cursor)
+
+
+@blueprint.get("/actions")
+def list_page_again() -> Response:
+    """Leads to the list of jobs, as `job_page_again` leads to a job's page."""
+    return to("/ui/jobs")
 
 
 @blueprint.post("/actions")
@@ -75,6 +85,15 @@ def job_page(id: str) -> Response:
 def progress_part(id: str) -> Response:
     """Returns the parts of the job's page that change while it runs: its chunks and its log."""
     return page("job_progress.html", **_progress(own_job(id)))
+
+
+@blueprint.get("/<id>/cancel")
+@blueprint.get("/<id>/retry")
+@blueprint.get("/<id>/repair")
+@blueprint.get("/<id>/delete")
+def job_page_again(id: str) -> Response:
+    """Leads to the job's page: a phone that closed a tab meanwhile asks for the address of the answer to a form."""
+    return to(f"/ui/jobs/{id}")
 
 
 @blueprint.post("/<id>/cancel")
@@ -131,6 +150,7 @@ def _job_page(job: Job, status: int = 200, problem: Mapping[str, Any] | None = N
     services = current_services()
     document = job_document(job, prefix())
     shown: dict[str, Any] = {"job": job, "document": document, "plots": plots(job.summary), "problem": problem}
+    shown["reload_seconds"] = reload_seconds(time.time() - job.created_ms / 1000)
     shown["has_receipts"] = services.receipts.keys is not None
     if not job.is_single and job.status is not Status.EXPIRED:
         try:
@@ -138,6 +158,15 @@ def _job_page(job: Job, status: int = 200, problem: Mapping[str, Any] | None = N
         except RowcastError as error:  # the rest of the page is worth showing
             shown["files_problem"] = error.detail
     return page("job.html", status, **{**shown, **_progress(job)})
+
+
+def reload_seconds(age_seconds: float) -> int:
+    """Returns after how long a browser without JavaScript loads the page of a running job again.
+
+    Soon at first, and later with time to read the page and to reach its buttons with the Tab key.
+    """
+    shortest, longest = _RELOAD_SECONDS
+    return min(longest, max(shortest, int(age_seconds / 5)))
 
 
 def _progress(job: Job) -> dict[str, Any]:

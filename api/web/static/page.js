@@ -11,6 +11,8 @@ let stopFollowing = () => {};
 let shows = 0;
 let checks = 0;
 let keyWasTried = false;
+let lastMain = byId("main").outerHTML;
+let lastAnnounced = 0;
 
 document.documentElement.classList.add("script");
 
@@ -19,12 +21,26 @@ function headers(more = {}) {
   return key ? { ...more, Authorization: `Bearer ${key}` } : more;
 }
 
+// Has a screen reader say the text.
 function announce(text) {
+  lastAnnounced = performance.now();
   byId("announcer").textContent = text;
 }
 
+// What changes several times a second is said every 15 seconds, and is no live region.
+function announceProgress(fraction) {
+  if (performance.now() - lastAnnounced > 15_000) announce(`${Math.floor(fraction * 100)} % done`);
+}
+
+// After a link or a form, keyboard and screen reader begin at the page's content, or at the place that the address names.
+function arrive(url) {
+  const place = byId(new URL(url, location).hash.slice(1));
+  if (place) place.scrollIntoView();
+  else byId("main").focus();
+}
+
 // Shows a page that was fetched with the key. Without a key the browser could do this itself.
-async function show(url, options = {}, { push = true } = {}) {
+async function show(url, options = {}, { push = true, onlyIfChanged = false } = {}) {
   const turn = ++shows;
   const response = await fetch(url, { ...options, headers: headers(options.headers) });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -35,12 +51,16 @@ async function show(url, options = {}, { push = true } = {}) {
     location.assign(url);
     return;
   }
+  const before = lastMain;
+  lastMain = main.outerHTML;
+  if (onlyIfChanged && lastMain === before) return; // a screen reader would lose its place
   stopFollowing();
   byId("main").replaceWith(main);
   document.title = page.title;
   const isForm = options.method === "POST" && !response.redirected; // its address answers no GET
   if (push && !isForm) history.pushState({}, "", response.url);
   begin();
+  if (push) arrive(url);
 }
 
 function markLost(isLost) {
@@ -81,12 +101,14 @@ async function askKey(andThen) {
   });
 }
 
-async function refresh() {
+async function refresh(how = {}) {
   const focused = document.activeElement?.id;
+  const wasInside = byId("main").contains(document.activeElement);
   const unfolded = [...document.querySelectorAll("details[id][open]")].map(({ id }) => id);
-  await show(location.href, {}, { push: false });
+  await show(location.href, {}, { push: false, ...how });
   for (const id of unfolded) if (byId(id)) byId(id).open = true;
   if (focused) byId(focused)?.focus();
+  if (wasInside && document.activeElement === document.body) byId("main").focus({ preventScroll: true });
 }
 
 // The check of the chosen file: its first part is sent, and what comes back is a part of the page.
@@ -164,13 +186,17 @@ async function send(event) {
   const [file, button] = [chosen, form.querySelector("button:not([type])")];
   const started = performance.now();
   const tell = (text) => {
-    if (byId("upload-text")) byId("upload-text").textContent = text;
+    if (!byId("upload-text")) return;
+    byId("upload-text").textContent = text;
+    byId("upload-amount").textContent = "";
   };
   const onProgress = (sent) => {
     if (!byId("upload-bar")) return; // another page is shown
     byId("upload-bar").value = sent / file.size;
     const left = ((file.size - sent) / sent) * ((performance.now() - started) / 1000);
-    tell(`${numbers.format(sent)} of ${numbers.format(file.size)} bytes sent, about ${Math.ceil(left)} s left`);
+    byId("upload-amount").textContent =
+      `${numbers.format(sent)} of ${numbers.format(file.size)} bytes sent, about ${Math.ceil(left)} s left`;
+    announceProgress(sent / file.size);
   };
   byId("upload").hidden = false;
   button.disabled = true; // a second click would send the file again
@@ -239,7 +265,11 @@ async function follow(url) {
       for (const event of events) {
         const data = event.match(/^data: (.*)$/m);
         if (data) progress(JSON.parse(data[1]));
-        if (event.startsWith("event: end")) return refresh();
+        if (event.startsWith("event: end")) {
+          await refresh();
+          announce(`${document.querySelector("h1").textContent}: ${byId("status").textContent}`);
+          return;
+        }
       }
     }
   } catch {
@@ -292,6 +322,7 @@ function progress({ status, progress: rows }) {
   const left = rows.eta_seconds ? `, about ${rows.eta_seconds} s left` : "";
   byId("progress-text").textContent =
     `${numbers.format(rows.rows_done)} of ${numbers.format(rows.rows_total)} rows done${bad}${rate}${left}.`;
+  announceProgress(rows.fraction);
   const label = byId("status").firstElementChild;
   label.textContent = status;
   label.className = `status ${status}`;
@@ -318,7 +349,7 @@ function begin() {
   if (main.dataset.events) follow(main.dataset.events);
   if (main.dataset.refresh) {
     const isBusy = () => document.hidden || main.querySelector(":focus:not(.wide)");
-    const timer = setInterval(() => isBusy() || refresh().catch(() => markLost(true)), main.dataset.refresh * 1000);
+    const timer = setInterval(() => isBusy() || refresh({ onlyIfChanged: true }).catch(() => markLost(true)), main.dataset.refresh * 1000);
     stopFollowing = () => clearInterval(timer);
   }
   chosen = null;

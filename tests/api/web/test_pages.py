@@ -98,6 +98,30 @@ def test_one_row_can_be_typed(page: Page) -> None:
     expect(page.get_by_label(re.compile("^age"))).to_have_value("old")
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_on_a_phone_the_outcome_of_a_row_is_in_sight(browser: Browser, stack: Stack, script: bool) -> None:
+    context = browser.new_context(
+        base_url=stack.url, viewport={"width": 320, "height": 480}, has_touch=True, java_script_enabled=script
+    )
+    page = context.new_page()
+    page.goto("/")
+    for age, seen in (("25", ".outcome"), ("old", "#row .problem")):
+        page.get_by_label(re.compile("^age")).fill(age)
+        page.get_by_label(re.compile("^pclass")).fill("3")
+        page.get_by_role("button", name="Predict the row").tap()
+        expect(page.locator(seen)).to_be_in_viewport()
+    context.close()
+
+
+@pytest.mark.parametrize("page_of", ["predict", "row", "jobs/actions", "jobs/ID/repair", "jobs/ID/cancel"])
+def test_a_tab_that_is_loaded_again_after_a_form_shows_a_page(stack: Stack, page_of: str) -> None:
+    """Phones close tabs that are not in sight, and ask for their address when they are looked at again."""
+    with http_client(stack.url, follow_redirects=False) as http:
+        answer = http.get(f"/ui/{page_of}")
+    to = {"predict": "/", "row": "/", "jobs/actions": "/ui/jobs"}.get(page_of, "/ui/jobs/ID")
+    assert (answer.status_code, answer.headers["Location"]) == (303, to)
+
+
 def test_bad_rows_are_shown_and_corrected_in_place_and_by_file(page: Page, stack: Stack, tmp_path: Path) -> None:
     id = score(stack, b"name,age,pclass\nAnn,25,3\nBo,old,3\nCem,y,1,9\nDo,,x\n")
     page.goto(f"/ui/jobs/{id}")

@@ -10,6 +10,7 @@ from programs import Stack, http_client
 from record_jobs import PROBLEM, batch, lease_of, part
 from scored import submit
 
+from api.web.job_pages import reload_seconds
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases
@@ -66,6 +67,31 @@ def test_chunks_and_log_follow_the_job_while_it_runs(quiet: Page, leases: Leases
     expect(rows.nth(3)).to_contain_text("done")
     expect(rows.nth(3)).to_be_visible()  # what was unfolded stays so
     assert quiet.evaluate("document.stillHere")
+
+
+def test_the_end_of_a_job_is_announced_and_the_keyboard_stays_on_the_page(
+    quiet: Page, gateway: Stack, leases: Leases, job: str
+) -> None:
+    quiet.goto(f"/ui/jobs/{job}")
+    quiet.get_by_role("button", name="Cancel").focus()
+    with http_client(gateway.url) as http:
+        http.post(f"/jobs/{job}/cancel").raise_for_status()
+    expect(quiet.locator("#announcer")).to_have_text(f"{job}: cancelled")
+    expect(quiet.locator("main")).to_be_focused()  # the button is gone
+
+
+def test_a_list_that_has_not_changed_is_left_alone(quiet: Page, job: str) -> None:
+    """A screen reader would lose its place in it."""
+    quiet.goto("/ui/jobs")
+    quiet.evaluate("document.before = document.getElementById('main')")
+    with quiet.expect_response("**/ui/jobs"), quiet.expect_response("**/ui/jobs"):
+        pass
+    assert quiet.evaluate("document.before === document.getElementById('main')")
+
+
+@pytest.mark.parametrize(("age_seconds", "seconds"), [(-1, 2), (0.5, 2), (60, 12), (3600, 30)])
+def test_without_javascript_an_old_job_leaves_time_to_reach_its_buttons(age_seconds: float, seconds: int) -> None:
+    assert reload_seconds(age_seconds) == seconds
 
 
 def test_the_chunk_that_failed_the_job_is_marked(quiet: Page, leases: Leases, job: str) -> None:
