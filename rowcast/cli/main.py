@@ -12,6 +12,7 @@ The exit codes:
 - 141: the reader of standard output went away.
 """
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -21,7 +22,7 @@ import typer
 from typer.exceptions import Abort
 
 from rowcast.cli.commands import audit, check, jobs, keys, models, predict, receipts, repair, up, watch
-from rowcast.cli.output import escape_what_cannot_be_shown, fail, say
+from rowcast.cli.output import fail, prepare_streams, say
 from rowcast.cli.termination import Terminated, terminable
 from rowcast.cli.typer_app import App
 from rowcast.version import VERSION
@@ -67,7 +68,7 @@ audit.add_to(app)
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code. Errors that a user can cause show no stack trace."""
-    escape_what_cannot_be_shown()
+    prepare_streams()
     try:
         with terminable():
             code = app(args=arguments, standalone_mode=False)
@@ -81,14 +82,18 @@ def main(arguments: list[str] | None = None) -> int:
     except (BrokenPipeError, SystemExit) as ended:
         if isinstance(ended, SystemExit) and not isinstance(ended.__context__, BrokenPipeError):
             raise  # Typer turns a broken pipe into SystemExit
-        # Python flushes standard output again when it exits, and would print an error then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return _PIPE_CLOSED
     except Exception as error:
         return _report(error)
     if code == INTERRUPTED:  # also what Typer returns after a KeyboardInterrupt
         say("Interrupted.")
     return code if isinstance(code, int) else DONE
+
+
+def _give_up_output() -> None:
+    """Python flushes standard output again when it exits, and would print an error then."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: Exception) -> int:
@@ -105,6 +110,8 @@ def _report(error: Exception) -> int:
         say(f"rowcast: this command needs {error.name}, which is not installed: pip install 'rowcast[local]'")
         return WRONG_USE
     if isinstance(error, OSError):  # for example a full disk
+        if error.errno == errno.EBADF:  # standard output is closed
+            _give_up_output()
         where = f"{error.filename}: " if error.filename else ""
         say(f"rowcast: {where}{error.strerror or error}")
         return WRONG_USE

@@ -1,6 +1,7 @@
 """Output: sentences and errors on standard error, tables and JSON on standard output."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -10,8 +11,18 @@ if TYPE_CHECKING:
     from rowcast.client import Job
 
 
-def escape_what_cannot_be_shown() -> None:
-    """Makes both outputs escape what their encoding lacks, for example an umlaut in ASCII."""
+def prepare_streams() -> None:
+    """Makes both outputs escape what their encoding lacks, for example an umlaut in ASCII.
+
+    A stream that the parent has closed is None in Python, and `print` would write its errors to standard output. They
+    are written nowhere then, but a result for a closed standard output is an error.
+    """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -35,7 +46,12 @@ def print_json(value: object, stream: TextIO | None = None) -> None:
     """Prints a JSON document, on standard output if no stream is given. Escapes what is not ASCII, except in UTF-8."""
     stream = stream or sys.stdout
     is_utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, ensure_ascii=not is_utf8, indent=2), file=stream)
+    print(json_text(value, is_ascii=not is_utf8), file=stream)
+
+
+def json_text(value: object, *, is_ascii: bool = False) -> str:
+    """Returns a JSON document as text for people."""
+    return json.dumps(value, ensure_ascii=is_ascii, indent=2)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -81,6 +81,7 @@ def outputs_of(inputs: Sequence[str], out: str, form: "ResultFormat | None" = No
         BadOutput: several inputs have no folder, two of them would have one output, or an output exists.
     """
     if len(inputs) == 1 and not Path(out).is_dir() and not out.endswith("/"):
+        _require_no_input(out, inputs)
         require_free(out, force=force)
         return {inputs[0]: out}
     if out == _STDIO or _STDIO in inputs:
@@ -92,12 +93,20 @@ def outputs_of(inputs: Sequence[str], out: str, form: "ResultFormat | None" = No
     for output in named.values():
         same = [source for source, other in named.items() if other == output]
         if len(same) > 1:
-            raise BadOutput(f"{' and '.join(same)} would both be written to {output}.")
+            raise BadOutput(
+                f"{' and '.join(same)} would all be written to {output}. Score them one by one, into different folders."
+            )
+        _require_no_input(output, inputs)
         require_free(output, force=force)
-        if any(Path(output).resolve() == Path(source).resolve() for source in inputs):
-            raise BadOutput(f"{output} is one of the inputs. Name the inputs so that results are not among them.")
     folder.mkdir(parents=True, exist_ok=True)
     return named
+
+
+def _require_no_input(output: str, inputs: Sequence[str]) -> None:
+    """Checks that no result replaces the file that it is made of, also with `--force`."""
+    target = Path(output)
+    if target.is_file() and any(target.resolve() == Path(source).resolve() for source in inputs):
+        raise BadOutput(f"{output} is one of the inputs, and would be overwritten. Choose another name with -o.")
 
 
 def _stem(source: str) -> str:

@@ -79,6 +79,9 @@ def open_sink(target: Target) -> Iterator[Sink]:
         with file:
             yield Sink(file, can_rewind=True)
         temporary.replace(path)
+    except OSError as error:  # for example a full disk, which is raised without the name
+        error.filename = error.filename or str(target)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -60,7 +60,7 @@ class Upload:
 
     def __init__(self, source: Source, on_progress: OnBytes | None = None) -> None:
         self.on_progress = on_progress or (lambda done, total: None)
-        self._start = 0
+        self._start, self._own_pipe = 0, False
         self.name: str | None = None
         self.length_bytes: int | None = None
         if isinstance(source, str) and source == "-":
@@ -133,10 +133,14 @@ class Upload:
         self.name = path.name
         try:
             regular = path.is_file()
-            with path.open("rb") as file:  # fails before anything is sent if the file cannot be read
-                stat = os.fstat(file.fileno())
-                self.length_bytes = stat.st_size if regular else None
-                self._identity, self._changed_ns = (stat.st_dev, stat.st_ino), stat.st_mtime_ns
+            file = path.open("rb")  # fails before anything is sent if the file cannot be read
+            if regular:
+                with file:
+                    stat = os.fstat(file.fileno())
+                    self.length_bytes = stat.st_size
+                    self._identity, self._changed_ns = (stat.st_dev, stat.st_ino), stat.st_mtime_ns
+            else:  # a named pipe; its writer would not wait until it is opened again
+                self._source, self._own_pipe = file, True
         except OSError as error:
             given = str(self._source)
             hint = "; pass the text of a file as bytes, text.encode()" if "\n" in given else ""
@@ -176,7 +180,11 @@ class Upload:
         else:
             if self.repeatable:
                 self._source.seek(self._start + begin)
-            yield from self._read(self._source, begin)
+            try:
+                yield from self._read(self._source, begin)
+            finally:
+                if self._own_pipe:
+                    self._source.close()
 
     def _require_same_file(self, file: BinaryIO) -> None:
         """Refuses a file that was replaced: its end would be sent behind the beginning of another one."""

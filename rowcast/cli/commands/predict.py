@@ -225,7 +225,8 @@ def _say_done(job: "Job", out: str, *, as_json: bool) -> None:
         return
     rows = job.progress
     failed = rows.get("rows_failed") or 0
-    sentence = f"{rows.get('rows_total'):,} rows scored by {model_of(job)}" + ("" if out == "-" else f" into {out}")
+    noun = "row" if rows.get("rows_total") == 1 else "rows"
+    sentence = f"{rows.get('rows_total'):,} {noun} scored by {model_of(job)}" + ("" if out == "-" else f" into {out}")
     summary = (job.raw.get("result") or {}).get("summary") or {}
     if disagreement := summary.get("disagreement"):
         noun = "row" if disagreement["rows"] == 1 else "rows"

@@ -7,7 +7,7 @@ import typer
 
 from rowcast.cli.connection_options import ApiKey, JobId, Json, Url, client
 from rowcast.cli.data_location import Data, find_data_location
-from rowcast.cli.output import print_json, say
+from rowcast.cli.output import json_text, print_json, say
 from rowcast.cli.output_files import Force, require_free
 from rowcast.cli.typer_app import App
 
@@ -52,14 +52,12 @@ def receipt(
         rowcast receipt 01a2054e -o receipt.json
         rowcast verify receipt.json --input in.csv --result out.csv --key keys.json
     """
+    from rowcast.client.download import open_sink
+
     require_free(out, force=force)
-    with client(url, api_key, data) as service:
+    with client(url, api_key, data) as service, open_sink(out) as sink:
         document = service.job(job_id).receipt()
-    if out == "-":
-        print_json(document)
-        return
-    with Path(out).open("w", encoding="utf-8") as file:
-        print_json(document, file)
+        sink.write(f"{json_text(document)}\n".encode())
 
 
 def verify(

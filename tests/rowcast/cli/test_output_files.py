@@ -42,8 +42,11 @@ def test_what_cannot_be_is_refused_before_anything_is_sent() -> None:
     for out in ("-", "file"):
         with pytest.raises(BadOutput, match="-o FOLDER"):
             outputs_of(["a.csv", "b.csv"], out, force=False)
-    with pytest.raises(BadOutput, match="would both be written"):
+    with pytest.raises(BadOutput, match="Score them one by one, into different folders"):
         outputs_of(["x/a.csv", "y/a.csv"], "results", force=False)
+    for force in (False, True):
+        with pytest.raises(BadOutput, match="file is one of the inputs"):
+            outputs_of(["file"], "./file", force=force)
     Path("results").mkdir()
     Path("results/b-predictions.csv").touch()
     with pytest.raises(BadOutput, match="exists"):

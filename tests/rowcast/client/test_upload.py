@@ -41,6 +41,16 @@ def test_a_pipe_is_sent_in_chunks(service: FakeService, client: Client, pipe_of)
     assert service.seen[-1].body == data
 
 
+def test_a_named_pipe_is_opened_once(service: FakeService, client: Client, tmp_path: Path) -> None:
+    """Its writer would be gone when it is opened again."""
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"a\n1\n",))
+    writer.start()
+    client.submit_csv(tmp_path / "pipe")
+    writer.join()
+    assert service.seen[-1].body == b"a\n1\n"
+
+
 def test_a_file_that_is_open_is_sent_from_where_it_stands(service: FakeService, client: Client) -> None:
     file = io.BytesIO(b"# a remark\na\n1\n")
     file.readline()

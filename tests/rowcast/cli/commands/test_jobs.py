@@ -408,6 +408,24 @@ def test_what_the_output_cannot_show_is_escaped(program, service: FakeService, m
     assert b"The model 'gr\\xf6\\xdfe' is not here." in err
 
 
+@pytest.mark.parametrize(
+    ("closed", "code"),
+    [("2>&-", 0), (">&-", 2), ("-o out.csv <&- >&- 2>&-", 0)],
+    ids=["errors", "output", "all"],
+)
+def test_messages_never_get_into_a_result_if_a_stream_is_closed(
+    service: FakeService, table: Path, closed: str, code: int
+) -> None:
+    """Python has None for a closed standard error, and `print` then writes to standard output."""
+    command = f"{sys.executable} -m rowcast.cli predict in.csv {closed}"
+    done = subprocess.run(["bash", "-c", command], cwd=table.parent, capture_output=True, check=False)
+    assert done.returncode == code
+    assert done.stdout == (service.result if closed == "2>&-" else b"")
+    assert b"Traceback" not in done.stderr
+    if "out.csv" in closed:
+        assert (table.parent / "out.csv").read_bytes() == service.result
+
+
 def test_ctrl_c_while_the_program_is_loaded_shows_no_stack_trace(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     slow = f"import os, signal, time\nopen({str(ready)!r}, 'w').close()\nos.kill(os.getpid(), signal.SIGINT)"
