@@ -57,6 +57,14 @@ _NAME_CHARACTERS = 200
 _UNKNOWN = "extra_forbidden"
 """Pydantic's error type for a field that the model does not have."""
 
+_NO_MATCH = "string_pattern_mismatch"
+"""Pydantic's error type for a text that has another form. Its message shows the regular expression."""
+
+_TAGS_TAKE = (
+    "a name takes 1 to 64 letters from a to z, digits and any of . _ -; "
+    "a value takes up to 128 characters, but no comma"
+)
+
 _NOT_OPTIONS = {"wait", "follow", "dry_run"}
 """Query parameters of `POST /predict` that are not options of the job."""
 
@@ -94,7 +102,11 @@ def _fault(fault: Any) -> dict[str, str]:
     name = str(fault["loc"][0])[:_NAME_CHARACTERS]
     if fault["type"] == _UNKNOWN:
         return {"where": name, "message": f"unknown option{if_nearest(name, Options.model_fields)}"}
-    message = fault["msg"]
+    message = fault["msg"].removeprefix("Value error, ")
+    if name == "tags" and fault["type"] == _NO_MATCH:
+        message = _TAGS_TAKE
+    elif name == "delimiter":
+        message = message.replace(r"'\t'", "'tab'")
     return {"where": name, "message": message[0].lower() + message[1:]}
 
 

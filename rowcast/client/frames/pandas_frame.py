@@ -59,7 +59,11 @@ def write_csv(frame: "pd.DataFrame", manifest: Mapping[str, Any], file: BinaryIO
             file, index=False, encoding="utf-8", lineterminator="\r\n", na_rep=gap_of(manifest), quoting=quoting
         )
     except UnicodeEncodeError as error:
-        raise WrongUse(f"The frame has a text that is not Unicode: {error.object[error.start]!r}.") from None
+        raise _not_unicode(error) from None
+
+
+def _not_unicode(error: UnicodeEncodeError) -> WrongUse:
+    return WrongUse(f"The frame has a text that is not Unicode: {error.object[error.start]!r}.")
 
 
 def _has_blank_lines(table: "pd.DataFrame") -> bool:
@@ -93,8 +97,18 @@ def _as_cells(column: "pd.Series[Any]", feature: Mapping[str, Any], na_texts: fr
 
 
 def _texts(column: "pd.Series[Any]", na_texts: frozenset[str]) -> "pd.Series[Any]":
-    """Returns a column of objects as texts."""
-    require_no_na_text(str(column.name), column.unique(), na_texts)
+    """Returns a column of objects as texts.
+
+    Raises:
+        WrongUse: a cell is a list or another collection, is not Unicode, or is a text that the model reads as missing.
+    """
+    try:
+        distinct = column.unique()
+    except TypeError as error:  # what cannot be hashed
+        raise WrongUse(f"The column {column.name!r} has cells that are not one cell of a CSV file: {error}.") from None
+    except UnicodeEncodeError as error:
+        raise _not_unicode(error) from None
+    require_no_na_text(str(column.name), distinct, na_texts)
     return column.map({True: "True", False: "False"}.get) if _is_all_bool(column) else column
 
 

@@ -24,6 +24,20 @@ def test_an_option_that_does_not_fit_is_refused_by_its_name(http: httpx.Client, 
     assert where in problem["errors"][0]["where"]
 
 
+@pytest.mark.parametrize(
+    ("options", "fix"),
+    [
+        ({"tags": "nightly"}, "tags: must be pairs, for example run:nightly,team:risk"),
+        ({"tags": "läuf:a"}, "tags: a name takes 1 to 64 letters from a to z, digits and any of . _ -"),
+        ({"tags": "run:" + "x" * 129}, "a value takes up to 128 characters, but no comma"),
+        ({"delimiter": ";;"}, "'|' or 'tab'"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_with_what_fits(http: httpx.Client, options: dict, fix: str) -> None:
+    problem = refused(csv(http, GOOD, **options), 422)
+    assert fix in problem["detail"]
+
+
 def test_an_option_given_twice_is_refused(http: httpx.Client) -> None:
     refused(http.post("/predict?model=a&model=b", json={"features": [25, 3]}), 422, "more than once")
     refused(http.post("/predict?model=titanic", json={"features": [25, 3], "model": "titanic"}), 422, "more than once")

@@ -95,6 +95,11 @@ def test_a_text_that_would_be_read_as_missing_is_refused(text: str) -> None:
     assert written(frame.replace("", "x"), feature, na_values=[""])[1] == "SE"
 
 
+def test_a_list_in_a_cell_is_refused() -> None:
+    with pytest.raises(WrongUse, match="'land' has cells that are not one cell of a CSV file: unhashable type: 'list'"):
+        written(pd.DataFrame({"land": [["SE"]]}), {"name": "land", "kind": "text"})
+
+
 def test_half_of_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(WrongUse, match="not Unicode"):
         written(pd.DataFrame({"x": ["\ud800"]}, dtype="object"), {"name": "x", "kind": "text"})
