@@ -44,7 +44,7 @@ _EXIT_CODES = {
     1: "the job failed or was cancelled, the file does not fit, or the audit found a mismatch",
     2: "wrong use, or the service refused the request",
     3: "the service cannot be reached",
-    130: "Ctrl-C",
+    130: "Ctrl-C; 143 and 129 are SIGTERM and SIGHUP",
 }
 
 _OF_PREDICT = set(OPTIONS) - {"model"}
