@@ -111,7 +111,7 @@ class AsyncTransport(Endpoint):
         return self._client(keepalive=0)
 
     def _client(self, *, keepalive: int | None) -> httpx.AsyncClient:
-        """Returns this event loop's client that keeps so many connections open; None is any number."""
+        """Returns this event loop's client. `keepalive` connections stay open; None is any number."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
             self._clients = {other: kept for other, kept in self._clients.items() if not other.is_closed()}

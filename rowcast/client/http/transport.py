@@ -103,7 +103,7 @@ class Transport(Endpoint):
         return self._client(keepalive=0)
 
     def _client(self, *, keepalive: int | None) -> httpx.Client:
-        """Returns this process's client that keeps so many connections open; None is any number."""
+        """Returns this process's client. `keepalive` connections stay open; None is any number."""
         key = (os.getpid(), keepalive)
         client = self._clients.get(key)
         if client is None:

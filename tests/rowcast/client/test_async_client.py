@@ -267,7 +267,7 @@ async def test_the_format_of_a_result_is_chosen_as_the_client_does(
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of the first loop, which ended without `close`
 def test_a_client_works_in_one_event_loop_after_the_other(service: FakeService, own_event_loop: None) -> None:
-    """As in a notebook or a script that calls `asyncio.run` for each question."""
+    """Scripts do that if they call `asyncio.run` for each question."""
     service.statuses = ["succeeded"]
     client = AsyncClient(service.url)
 

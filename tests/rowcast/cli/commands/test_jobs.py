@@ -398,7 +398,7 @@ def test_the_job_as_json_goes_where_the_result_does_not(rowcast, service: FakeSe
 
 
 def test_what_the_output_cannot_show_is_escaped(program, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with LC_ALL=C, or on a Windows console."""
+    """Such outputs are those of LC_ALL=C and of a Windows console."""
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     service.jobs[ID] = {**service.job(), "id": ID, "tags": {"läuf": "日本"}}
     out, err = program("status", ID, "--json").communicate()
