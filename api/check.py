@@ -144,7 +144,9 @@ def _score(services: Services, request: Request, sample: FileSample) -> ScoredSa
             "on_error": "skip",
             "max_errors": None,
             "guard_formulas": False,
+            "reuse": False,
             "tags": {},
+            "webhook": None,
         }
     )
     hidden = replace(request, options=options, idempotency_key=None, filename=None, is_check=True)

@@ -69,6 +69,14 @@ def find_delimiter(data: bytes, features: Sequence[str], *, header: bool, final:
     return max(known, key=lambda delimiter: (found(delimiter), len(known[delimiter])), default=DELIMITERS[0])
 
 
+def fitting_delimiter(line: bytes, features: Sequence[str]) -> str | None:
+    """Returns the delimiter with which a header line has all `features`; None if there is none."""
+    for delimiter in DELIMITERS:
+        if set(features) <= set(column_names(_first_fields(line, delimiter, final=True) or [])):
+            return delimiter
+    return None
+
+
 def _first_fields(data: bytes, delimiter: str, *, final: bool) -> list[bytes] | None:
     """Returns the fields of the first line that is not blank; None if it has not ended."""
     for window in (data[:_WINDOW_BYTES], data):

@@ -115,6 +115,30 @@ def test_windows_letters_are_found_and_the_fix_works(client: httpx.Client) -> No
     assert check(client, body, encoding="windows-1252")["ok"]
 
 
+def test_a_delimiter_that_is_wrong_is_found_and_the_fix_works(client: httpx.Client) -> None:
+    body = b"age;pclass\n25;3\n"
+    (fix,) = check(client, body, delimiter=",")["fixes"]
+    assert (fix["option"], fix["value"]) == ("delimiter", ";")
+    assert check(client, body, delimiter=";")["ok"]
+    (fix,) = check(client, body.replace(b";", b"\t"), delimiter=";")["fixes"]
+    assert check(client, body.replace(b";", b"\t"), delimiter=fix["value"])["ok"]
+    assert check(client, b"a;b\n25;3\n", delimiter=",")["fixes"] == []
+
+
+def test_a_check_is_not_a_job_to_reuse(client: httpx.Client) -> None:
+    body = b"age,pclass\n25,3\n26,3\n27,1\n"
+    wanted = {"reuse": "true", "output": "predictions"}
+    assert check(client, body, **wanted)["ok"]
+    made = client.post("/predict", content=body, headers={"Content-Type": "text/csv"}, params=wanted)
+    assert made.status_code == 202
+    assert check(client, body, **wanted)["ok"]
+    job = wait(client, made.json()["id"])
+    assert job["status"] == "succeeded"
+    again = client.post("/predict", content=body, headers={"Content-Type": "text/csv"}, params=wanted)
+    assert (again.status_code, again.json()["id"]) == (200, job["id"])
+    client.delete(f"/jobs/{job['id']}")
+
+
 def test_some_bad_rows_are_a_warning(client: httpx.Client) -> None:
     found = check(client, b"age,pclass\n25,3\nold,3\n31,1,9\n40,2\n")
     assert found["ok"]

@@ -98,6 +98,13 @@ def test_a_receiver_gets_a_batch_as_the_job_is_when_it_has_ended(client: httpx.C
     assert canonical(job) == canonical(client.get(f"/jobs/{id}").json())
 
 
+def test_a_check_calls_no_webhook(client: httpx.Client, receiver: Receiver) -> None:
+    options = {"webhook": receiver.url("/ok?check"), "dry_run": "true"}
+    assert client.post("/predict", params=options, content=b"age,pclass\n25,3\n", headers=CSV).json()["ok"]
+    batch(client, receiver.url("/ok?job"))
+    assert receiver.next().path == "/ok?job"
+
+
 def test_a_receiver_gets_a_single_row_and_its_credentials(client: httpx.Client, receiver: Receiver) -> None:
     url = receiver.url("/ok").replace("//", "//ann:pa%20ss@")
     answer = client.post("/predict", json={"features": [25, 3], "webhook": url})

@@ -7,6 +7,7 @@ from typing import cast
 
 from typing_extensions import TypedDict
 
+from rowcast.csv.delimiter import AUTO, fitting_delimiter
 from rowcast.errors import MissingColumns, NotUtf8, Refused
 from rowcast.jobs.check.file_sample import FileSample
 from rowcast.jobs.check.seen_kinds import SeenKind, column_cells, seen_kind
@@ -192,7 +193,7 @@ def describe(
         "expected": expected,
         "warnings": [*_warnings(sample, scored), *scored.warnings],
         "problem": problem(recorded) if recorded else None,
-        "fixes": _fixes(request, refused, scored),
+        "fixes": _fixes(sample, request, refused, scored),
     }
 
 
@@ -251,10 +252,15 @@ def _warnings(sample: FileSample, scored: ScoredSample) -> list[CheckWarning]:
     return [{"type": "bad-rows", "message": message}]
 
 
-def _fixes(request: Request, refused: Refused | None, scored: ScoredSample) -> list[Fix]:
+def _fixes(sample: FileSample, request: Request, refused: Refused | None, scored: ScoredSample) -> list[Fix]:
     if isinstance(refused, NotUtf8) and request.options.encoding in ("auto", "utf-8"):
         why = "The file is probably from Windows and not in UTF-8."
         return [{"option": "encoding", "value": "windows-1252", "message": why}]
+    if isinstance(refused, MissingColumns) and request.options.delimiter != AUTO and sample.header is not None:
+        fitting = fitting_delimiter(sample.header.line, request.models.required_names)
+        named = "tab" if fitting == "\t" else fitting
+        why = f"With the delimiter {named} the header has every column that the model needs."
+        return [{"option": "delimiter", "value": named, "message": why}] if named else []
     commas = [row for row in scored.bad_rows if row["column"] and _DECIMAL_COMMA.fullmatch(row["value"])]
     if commas and request.options.decimal == ".":
         why = f"The numbers have decimal commas, for example {commas[0]['value'].strip()}."
