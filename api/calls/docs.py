@@ -1,9 +1,10 @@
 """The documentation: `/openapi.json`, `/llms.txt`, and the pages below `/docs`. The package contains all files."""
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, json, send_from_directory
+from flask import Blueprint, Response, abort, current_app, json
 
 from api.guide.guide_files import folder, sections, texts
 from api.guide.llms_text import llms_text
@@ -11,15 +12,16 @@ from api.guide.markdown_html import rendered
 from api.guide.reference import calls_markdown, types_markdown
 from api.openapi.call_types import JSON, Answer, Call, documented
 from api.openapi.document import openapi
+from api.output.shared_files import shared_file, shared_response
 from api.services import current_services
 from api.url_prefix import prefix
-from api.web.pages import page
+from api.web.pages import html
 from rowcast.errors import NotFound
 
 blueprint = Blueprint("docs", __name__)
 
-_PAGES = files("api") / "pages"
-_SWAGGER = files("flask_swagger_ui") / "dist"
+_PAGES = Path(str(files("api") / "pages"))
+_SWAGGER = Path(str(files("flask_swagger_ui") / "dist"))
 _FILES = {"try.js": _PAGES, "swagger-ui-bundle.js": _SWAGGER, "swagger-ui.css": _SWAGGER}
 _HTML, _MARKDOWN = "text/html", "text/markdown"
 
@@ -28,7 +30,7 @@ _HTML, _MARKDOWN = "text/html", "text/markdown"
 @documented(Call("service", {200: Answer("This document.", {JSON: dict[str, Any]})}))
 def document() -> Response:
     """Returns the API as OpenAPI 3.1."""
-    return Response(json.dumps(_openapi(), sort_keys=False), content_type=JSON)
+    return shared_response(json.dumps(_openapi(), sort_keys=False), JSON)
 
 
 @blueprint.get("/llms.txt")
@@ -36,7 +38,7 @@ def document() -> Response:
 def llms() -> Response:
     """Returns a list of all pages of the documentation for language models, as llmstxt.org describes it."""
     text = llms_text(sections(_made()), prefix())
-    return Response(text, content_type="text/plain; charset=utf-8")
+    return shared_response(text, "text/plain; charset=utf-8")
 
 
 @blueprint.get("/docs")
@@ -57,7 +59,7 @@ def reference_markdown() -> Response:
 @documented(Call("service", {200: Answer("The page.", {_HTML: None})}))
 def try_page() -> Response:
     """Returns a page to try the API out: Swagger UI."""
-    return send_from_directory(str(_PAGES), "try.html")
+    return shared_file(_PAGES, "try.html")
 
 
 @blueprint.get("/docs/<file>")
@@ -71,7 +73,7 @@ def try_page() -> Response:
 def file(file: str) -> Response:
     """Returns a page of the documentation, the same as Markdown if `.md` is added, or a file that a page loads."""
     if file in _FILES:
-        return send_from_directory(str(_FILES[file]), file)
+        return shared_file(_FILES[file], file)
     name = file.removesuffix(".md")
     text = (texts() | _made()).get(name) or abort(404)
     return _markdown(text) if file.endswith(".md") else _page(name, text, twin=f"/docs/{name}.md")
@@ -81,7 +83,10 @@ def file(file: str) -> Response:
 @documented(Call("service", {200: Answer("The picture.", {"image/png": None, "image/svg+xml": None})}, (NotFound,)))
 def picture(picture: str) -> Response:
     """Returns a picture of a page."""
-    return send_from_directory(str(folder() / "pictures"), picture)
+    pictures = folder() / "pictures"
+    if picture not in {file.name for file in pictures.iterdir() if file.suffix in (".png", ".svg")}:
+        abort(404)
+    return shared_file(pictures, picture)
 
 
 def _openapi() -> dict[str, Any]:
@@ -96,10 +101,11 @@ def _made() -> dict[str, str]:
 def _page(name: str, text: str, *, twin: str) -> Response:
     made = rendered(text)
     listed = sections(_made())
-    return page(
+    text = html(
         "guide.html", title=made.title, html=made.html, name=name, twin=twin, sections=listed, unfolded=not name
     )
+    return shared_response(text, f"{_HTML}; charset=utf-8")
 
 
 def _markdown(text: str) -> Response:
-    return Response(text, content_type=f"{_MARKDOWN}; charset=utf-8")
+    return shared_response(text, f"{_MARKDOWN}; charset=utf-8")

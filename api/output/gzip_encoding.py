@@ -1,4 +1,4 @@
-"""Results as gzip for callers that send `Accept-Encoding: gzip`. They are compressed while they are sent."""
+"""Responses as gzip for callers that send `Accept-Encoding: gzip`. Results are compressed while they are sent."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ def encoded_response(response: Response, blocks: Iterable[bytes]) -> Response:
     form is another one, and the response has neither a length nor ranges, because the length is not known.
     """
     response.vary.add("Accept-Encoding")
-    if not _prefers_gzip():
+    if not prefers_gzip():
         return response
     tag, _ = response.get_etag()
     response.response = gzipped(blocks)
@@ -49,7 +49,13 @@ def gzipped(blocks: Iterable[bytes]) -> Iterator[bytes]:
             close()
 
 
-def _prefers_gzip() -> bool:
+def gzip_bytes(data: bytes, level: int) -> bytes:
+    """Returns the whole of `data` as one gzip member, made in a thread: other requests are served meanwhile."""
+    packer = zlib.compressobj(level, zlib.DEFLATED, _GZIP_WINDOW)
+    return bytes(in_thread(lambda: packer.compress(data) + packer.flush()))
+
+
+def prefers_gzip() -> bool:
     """Returns whether the request takes gzip, and takes nothing else rather (RFC 9110 §12.5.3)."""
     encodings = request.accept_encodings
     quality = encodings.quality("gzip")

@@ -3,23 +3,23 @@
 import time
 from typing import Any
 
-from flask import Blueprint, Response, g, request, send_from_directory
+from flask import Blueprint, Response, abort, g, request
 
 from api.check import check_of
 from api.error_responses import problem
 from api.input.request_input import FileInput, RowInput, read_input, typed_row
 from api.output.early_response import close_after
 from api.output.responses import wait_for_end
+from api.output.shared_files import UNCHANGING, VALIDATED, shared_file
 from api.services import Services, current_services
 from api.url_prefix import prefix
-from api.web.pages import page, problem_of
+from api.web.pages import STATIC, page, problem_of, static_version
 from rowcast.errors import RowcastError, Unavailable
 from rowcast.jobs.actions.submit import new_id
 from rowcast.models.model_manifest import Manifest
 
 blueprint = Blueprint("web", __name__, template_folder="templates")
 
-_STATIC = "web/static"
 _NEWEST = 5
 _ROW_WAIT_SECONDS = 10
 _MODEL_FIELD = ":model"
@@ -33,9 +33,12 @@ def home() -> Response:
 
 
 @blueprint.get("/static/<file>")
-def static_file(file: str) -> Response:
-    """Returns a file that the pages load."""
-    return send_from_directory(_STATIC, file, max_age=0)
+@blueprint.get("/static/<version>/<file>")
+def static_file(file: str, version: str = "") -> Response:
+    """Returns a file that the pages load. A browser keeps it if its address has the version that the pages name."""
+    if file not in {one.name for one in STATIC.iterdir()}:
+        abort(404)
+    return shared_file(STATIC, file, UNCHANGING if version == static_version() else VALIDATED)
 
 
 @blueprint.post("/ui/check")

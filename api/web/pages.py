@@ -1,13 +1,17 @@
 """What all pages share: how they are rendered, and how errors look on them."""
 
+import hashlib
 import json
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, g, render_template, request
 
 from api.error_responses import problem
 from api.output.early_response import close_after
+from api.output.gzip_encoding import gzip_bytes, prefers_gzip
 from api.url_prefix import prefix
 from api.web.paths import is_page
 from rowcast.errors import RowcastError
@@ -17,6 +21,15 @@ from rowcast.jobs.states import Status
 HTML = "text/html"
 
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
+STATIC = Path(__file__).parent / "static"
+"""The folder of the files that pages load."""
+
+_LEAST_BYTES = 1_000
+"""Smaller pages are sent as they are: compressed, they fit into as many packets."""
+
+_LEVEL = 6
+"""zlib's usual level: a page takes about a millisecond."""
+
 
 
 def register(app: Flask) -> None:
@@ -39,7 +52,7 @@ def _problem_as_page(response: Response) -> Response:
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """Returns a page. `values` are the template's variables."""
-    body = render_template(f"web/{template}", prefix=prefix(), statuses=list(Status.public()), **values)
+    body = html(template, **values).encode()
     response = Response(body, status, content_type=f"{HTML}; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -49,9 +62,26 @@ def problem_of(error: RowcastError) -> dict[str, Any]:
     """Returns the problem document of an error, for the template `problem.html`."""
     return {**problem(error.recorded(), prefix()), "request_id": g.get("request_id", "")}
 
+    response.vary.add("Accept-Encoding")
+    if len(body) >= _LEAST_BYTES and prefers_gzip():
+        response.set_data(gzip_bytes(body, _LEVEL))
+        response.headers["Content-Encoding"] = "gzip"
 
 def name(job: Job) -> str:
     """Returns what a job is called: its file's name, or its id if the name has nothing to see."""
+def html(template: str, **values: Any) -> str:
+    """Returns a page as text. `values` are the template's variables."""
+    shown = {"prefix": prefix(), "static": f"{prefix()}/static/{static_version()}", "statuses": list(Status.public())}
+    return render_template(f"web/{template}", **shown, **values)
+
+
+@cache
+def static_version() -> str:
+    """Returns a name of the version of all static files together, which is a part of their addresses."""
+    contents = [file.read_bytes() for file in sorted(STATIC.iterdir())]
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:12]
+
+
     filename = (job.spec.input.filename or "") if job.spec.input else ""
     return "".join(filter(str.isprintable, filename)).strip() or job.id
 

@@ -79,6 +79,7 @@ def test_with_a_key_links_to_sections_still_work(guarded_page: tuple[Page, str])
 
 def test_a_page_of_the_documentation_is_small(stack: Stack) -> None:
     with http_client(stack.url) as http:
-        shared = sum(len(http.get(path).content) for path in LOADED)
-        sizes = {path: len(http.get(path).content) + shared for path in PATHS}
-    assert all(size < 100_000 for size in sizes.values()), sizes
+        http.headers["Accept-Encoding"] = "gzip"
+        sent = {path: int(http.get(path).headers["Content-Length"]) for path in (*LOADED, *PATHS)}
+    shared = sum(sent[path] for path in LOADED)
+    assert all(sent[path] + shared < 40_000 for path in PATHS), sent

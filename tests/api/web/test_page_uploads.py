@@ -16,7 +16,7 @@ def page_of(context: BrowserContext) -> Page:
     script = script.replace("LARGE_BYTES = 64 * 1024 * 1024", "LARGE_BYTES = 1")
     script = script.replace("RETRY_SECONDS = 2", "RETRY_SECONDS = 0.1")
     page = context.new_page()
-    page.route("**/static/upload.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+    page.route("**/static/*/upload.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
     page.goto("/")
     return page
 
