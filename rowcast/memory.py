@@ -1,6 +1,9 @@
-"""Memory: how a process that handles many large buffers keeps freed memory."""
+"""Memory: how much a process has, and how one that handles many large buffers keeps freed memory."""
 
 import ctypes
+import os
+from contextlib import suppress
+from pathlib import Path
 
 MIB = 1024 * 1024
 
@@ -21,3 +24,13 @@ def keep_memory(most_bytes: int) -> None:
     if mallopt is not None:  # another C library has no mallopt
         mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
         mallopt(_TRIM_THRESHOLD, most_bytes)
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Returns the resident memory of a process; None if it is gone, or outside Linux.
+
+    Pages that processes share after a fork count for each of them.
+    """
+    with suppress(OSError, IndexError, ValueError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return None

@@ -1,9 +1,11 @@
 """The model cache: the open models of one worker process."""
 
+import time
 from collections import OrderedDict
 from typing import Literal
 
 from rowcast.errors import ModelRefused, NotFound
+from rowcast.jobs.records.workers import OpenModel
 from rowcast.models.aliases import LATEST, PRODUCTION
 from rowcast.models.loading.load import LoadedModel, load, why_not_here, without_names
 from rowcast.models.registry import Registry
@@ -20,6 +22,8 @@ class ModelCache:
         self._registry = registry
         self._versions = versions
         self._open: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
+        #: When each model was last asked for, in `time.monotonic()` seconds.
+        self._used: dict[tuple[str, str], float] = {}
 
     def get(self, name: str, version: str) -> LoadedModel:
         """Returns the model, and opens it if necessary.
@@ -36,9 +40,24 @@ class ModelCache:
                 check_golden(model, golden, self._versions)
             self._open[wanted] = model
             if len(self._open) > _KEPT:
-                self._open.popitem(last=False)
+                closed, _ = self._open.popitem(last=False)
+                del self._used[closed]
         self._open.move_to_end(wanted)
+        self._used[wanted] = time.monotonic()
         return self._open[wanted]
+
+    @property
+    def versions(self) -> frozenset[tuple[str, str]]:
+        """Name and version of each open model."""
+        return frozenset(self._open)
+
+    def open_models(self) -> dict[str, OpenModel]:
+        """Returns the models that are open, by `NAME@VERSION`."""
+        now = time.monotonic()
+        return {
+            model.manifest.reference: OpenModel(now - self._used[known_as], model.file_bytes)
+            for known_as, model in self._open.items()
+        }
 
     def files(self, model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
         """Returns the pickle and the code of an open model, for another process. Their digests are checked again."""

@@ -21,6 +21,7 @@ from rowcast.storage import Storage
 from worker.isolation.child import IsolatedProcess
 from worker.lease_watchdog import LeaseWatchdog
 from worker.model_cache import ModelCache
+from worker.model_report import ModelReport
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Resources:
     workers: WorkerRegistry
     #: The open models.
     models: ModelCache
+    #: Shows the open models on the page of the queue.
+    model_report: ModelReport
     #: The model of requests that name none.
     default_model: DefaultModel
     #: Predicts rows that are suspected of killing their process.
@@ -63,6 +66,7 @@ class Resources:
         except RowcastError as error:
             self.log.warning("default_model_not_loaded", reason=error.detail)
         self._report_unopenable_models()
+        self.model_report.send_if_due()
         self.log.info("process_ready")
 
     def _report_unopenable_models(self) -> None:
@@ -89,14 +93,15 @@ def open_resources(settings: Settings, node: str) -> Resources:
     holder = f"{node}/{os.getpid()}"
     leases = Leases(scripts, holder)
     registry = Registry(Storage(settings.models), settings.model_key)
-    models = ModelCache(registry, settings.model_versions)
+    models, workers = ModelCache(registry, settings.model_versions), WorkerRegistry(redis)
     return Resources(
         node=node,
         leases=leases,
         records=Records(scripts, settings),
         files=Files(Storage(settings.store)),
-        workers=WorkerRegistry(redis),
+        workers=workers,
         models=models,
+        model_report=ModelReport(models, workers, node),
         default_model=DefaultModel(registry, settings),
         isolated=IsolatedProcess(models.files, settings.chunk_timeout_seconds),
         watchdog=LeaseWatchdog(leases, settings.lease_seconds, settings.chunk_timeout_seconds),

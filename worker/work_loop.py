@@ -74,6 +74,7 @@ class WorkLoop:
                 self._chunks.score(lease)
         finally:
             self._count_chunk_time()
+            self._resources.model_report.send_if_due()
         return True
 
     def _predict(self, work: WaitingRows) -> bool:
@@ -83,6 +84,7 @@ class WorkLoop:
             return self._rows.predict(work.model, work.rows)
         finally:
             self._share.add_rows(time.perf_counter() - started)
+            self._resources.model_report.send_if_due()
 
     def _let_rows_pass(self) -> None:
         """Predicts rows that wait before the present chunk goes on, as far as their share of the time allows."""

@@ -1,5 +1,8 @@
 """`/queue`: what waits, which workers are online and what they do, and how many rows were scored lately."""
 
+from dataclasses import asdict
+from typing import cast
+
 from flask import Blueprint, Response, g, jsonify
 from typing_extensions import TypedDict
 
@@ -24,6 +27,19 @@ class WorkDocument(TypedDict):
     rows: int | None
 
 
+class HeldModelDocument(TypedDict):
+    """A model that a worker has open."""
+
+    #: Its name and version, for example `titanic@1`.
+    model: str
+    #: How many of the worker's processes have it open.
+    processes: int
+    #: Time since one of them last used it, in seconds.
+    idle_seconds: float
+    #: Length of its file, in bytes; null if it is not known.
+    file_bytes: int | None
+
+
 class WorkerDocument(TypedDict):
     """A worker that is online."""
 
@@ -31,6 +47,13 @@ class WorkerDocument(TypedDict):
     node: str
     #: How many worker processes it has.
     processes: int
+    #: Time since it was started, in seconds; null if it is not known.
+    uptime_seconds: float | None
+    #: Resident memory of its main process and its worker processes, in bytes; null if it is not known. Pages that they
+    #: share count for each of them.
+    memory_bytes: int | None
+    #: The models that its processes have open.
+    models: list[HeldModelDocument]
     #: What its processes do. Those that have nothing to do are not listed.
     work: list[WorkDocument]
 
@@ -65,6 +88,9 @@ def get_queue() -> Response:
         {
             "node": worker.node,
             "processes": worker.processes,
+            "uptime_seconds": worker.uptime_seconds,
+            "memory_bytes": worker.memory_bytes,
+            "models": [cast(HeldModelDocument, asdict(model)) for model in worker.models],
             "work": [
                 {"process": process, "job": work.job or None, "chunk": work.chunk, "rows": work.rows}
                 for process, work in sorted(worker.work.items())

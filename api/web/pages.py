@@ -20,21 +20,23 @@ from rowcast.jobs.states import Status
 
 HTML = "text/html"
 
-_KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 STATIC = Path(__file__).parent / "static"
 """The folder of the files that pages load."""
 
 _LEAST_BYTES = 1_000
 """Smaller pages are sent as they are: compressed, they fit into as many packets."""
 
+_KIBI = 1024
+
 _LEVEL = 6
 """zlib's usual level: a page takes about a millisecond."""
 
+_KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 def register(app: Flask) -> None:
     """Registers the filters of the templates."""
-    app.jinja_env.filters |= {"moment": moment, "name": name}
+    app.jinja_env.filters |= {"moment": moment, "name": name, "size": size, "duration": duration}
     app.jinja_env.filters["dictvalues"] = lambda row: list(row.values())
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.after_request(_problem_as_page)
@@ -55,20 +57,13 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     body = html(template, **values).encode()
     response = Response(body, status, content_type=f"{HTML}; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def problem_of(error: RowcastError) -> dict[str, Any]:
-    """Returns the problem document of an error, for the template `problem.html`."""
-    return {**problem(error.recorded(), prefix()), "request_id": g.get("request_id", "")}
-
     response.vary.add("Accept-Encoding")
     if len(body) >= _LEAST_BYTES and prefers_gzip():
         response.set_data(gzip_bytes(body, _LEVEL))
         response.headers["Content-Encoding"] = "gzip"
+    return response
 
-def name(job: Job) -> str:
-    """Returns what a job is called: its file's name, or its id if the name has nothing to see."""
+
 def html(template: str, **values: Any) -> str:
     """Returns a page as text. `values` are the template's variables."""
     shown = {"prefix": prefix(), "static": f"{prefix()}/static/{static_version()}", "statuses": list(Status.public())}
@@ -82,6 +77,13 @@ def static_version() -> str:
     return hashlib.sha256(b"".join(contents)).hexdigest()[:12]
 
 
+def problem_of(error: RowcastError) -> dict[str, Any]:
+    """Returns the problem document of an error, for the template `problem.html`."""
+    return {**problem(error.recorded(), prefix()), "request_id": g.get("request_id", "")}
+
+
+def name(job: Job) -> str:
+    """Returns what a job is called: its file's name, or its id if the name has nothing to see."""
     filename = (job.spec.input.filename or "") if job.spec.input else ""
     return "".join(filter(str.isprintable, filename)).strip() or job.id
 
@@ -89,3 +91,25 @@ def static_version() -> str:
 def moment(ms: int | None) -> str:
     """Returns a time as `2026-01-31 09:30:00`, UTC; empty if there is none."""
     return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def size(length_bytes: int | None) -> str:
+    """Returns a number of bytes for people, for example `12.5 MiB`; empty if it is not known."""
+    if length_bytes is None:
+        return ""
+    amount, unit = float(length_bytes), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if amount < _KIBI:
+            break
+        amount, unit = amount / _KIBI, larger
+    return f"{amount:,.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+
+
+def duration(seconds: float | None) -> str:
+    """Returns a time for people, for example `3 min 20 s` or `2 d 4 h`; empty if it is not known."""
+    if seconds is None:
+        return ""
+    whole = int(seconds)
+    units = [("d", whole // 86_400), ("h", whole // 3_600 % 24), ("min", whole // 60 % 60), ("s", whole % 60)]
+    first = next((place for place, (_, amount) in enumerate(units) if amount), len(units) - 1)
+    return " ".join(f"{amount} {unit}" for unit, amount in units[first : first + 2])

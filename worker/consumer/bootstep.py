@@ -4,6 +4,7 @@ It sends heartbeats, notices processes that died, and reconnects a consumer that
 """
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,8 +21,9 @@ from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.policy import HEARTBEAT_SECONDS, STRIKES_OF_DEATH
 from rowcast.jobs.records.redis_client import RedisClient, connect, redis_errors
 from rowcast.jobs.records.scripts.script_methods import Scripts
-from rowcast.jobs.records.workers import WorkerRegistry
+from rowcast.jobs.records.workers import Vitals, WorkerRegistry
 from rowcast.logs import logger
+from rowcast.memory import resident_bytes
 from rowcast.settings import Settings
 from worker.consumer.stall_detector import RECONNECTS_BEFORE_EXIT, QueueSnapshot, StallDetector
 
@@ -44,6 +46,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
             self._leases = Leases(Scripts(redis, settings), node)
             self._worker = worker
             self._redis, self._stall_detector = redis, StallDetector(worker.concurrency)
+            self._started, self._processes = time.monotonic(), set[int]()
             self._timers = [
                 worker.timer.call_repeatedly(HEARTBEAT_SECONDS, self._beat, priority=10),
                 worker.timer.call_repeatedly(CHECK_SECONDS, self._release_leases_of_dead_processes, priority=10),
@@ -59,10 +62,18 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
 
         def _beat(self) -> None:
             try:
-                self._workers.heartbeat(node, self._slots)
+                self._workers.heartbeat(node, self._slots, self._vitals())
                 touch_heartbeat_file(settings)
             except Unavailable as error:
                 logger("worker").warning("heartbeat_failed", reason=error.detail)
+
+        def _vitals(self) -> Vitals:
+            pool = self._worker.pool._pool  # None while the worker stops
+            processes = {process.pid for process in pool._pool} if pool else set()
+            ended, self._processes = self._processes - processes, processes
+            sizes = [resident_bytes(pid) for pid in (os.getpid(), *processes)]
+            known = [size for size in sizes if size is not None]
+            return Vitals(time.monotonic() - self._started, sum(known) if known else None, tuple(ended))
 
         def _release_leases_of_dead_processes(self) -> None:
             if release_leases(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):

@@ -1,45 +1,19 @@
 """The queue at one moment: what waits, since when, which worker works on what, and how many rows were scored lately."""
 
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
-from rowcast.jobs.chunk_tables import CONVERSION
-from rowcast.jobs.records.policy import SILENT_SECONDS, THROUGHPUT_BUCKET_SECONDS
+from rowcast.jobs.progress.online_workers import Worker, online_workers
+from rowcast.jobs.records.policy import THROUGHPUT_BUCKET_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.schema import JobField
 
 _LOOKED_AT = 1_000
 """Chunks at the head of their line of which the oldest job is found."""
 
 _RATE_SECONDS = 10.0
 """Shortest time over which the rate is measured; the longest is one bucket more."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one worker process does now."""
-
-    #: The job of the chunk, or of the first of the rows. Empty if the caller may not see it.
-    job: str
-    #: Number of the chunk; None for single rows, and while it converts a file to chunks.
-    chunk: int | None
-    #: Number of single rows; None for a chunk or a file.
-    rows: int | None
-
-
-@dataclass
-class Worker:
-    """A worker that is online."""
-
-    #: Host and process id of its main process, for example `host:71`.
-    node: str
-    #: How many worker processes it has.
-    processes: int
-    #: What those processes do that have something to do, by their process ids.
-    work: dict[str, Work] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,8 +56,7 @@ def read_queue(redis: RedisClient, owner: str | None) -> QueueState:
         (seconds, microseconds), live, waiting, first, models, buckets, nodes, leases = pipe.execute()
         now_ms = seconds * 1000 + microseconds / 1000
         rows_waiting, oldest_row = _rows(redis, [model.decode() for model in models])
-        workers = _workers(nodes, now_ms - SILENT_SECONDS * 1000)
-        _give_work(redis, workers, leases, owner)
+        workers = online_workers(redis, nodes, leases, now_ms, owner)
     scored = {int(bucket): int(rows) for bucket, rows in buckets.items()}
     return QueueState(
         unfinished_jobs=int(live or 0),
@@ -122,38 +95,3 @@ def _scored_since(scored: dict[int, int], now_ms: float, seconds: float) -> tupl
 
 def _rate(rows: int, seconds: float) -> float:
     return round(rows / seconds, 1)
-
-
-def _workers(nodes: list[tuple[bytes, float]], least_ms: float) -> list[Worker]:
-    found = []
-    for member, seen_ms in sorted(nodes):
-        node, _, slots = member.decode().rpartition("#")
-        if seen_ms >= least_ms:
-            found.append(Worker(node, int(slots)))
-    return found
-
-
-def _give_work(redis: RedisClient, workers: list[Worker], leases: dict[bytes, bytes], owner: str | None) -> None:
-    """Adds to each worker what its processes work on."""
-    counts: Counter[str] = Counter()
-    first: dict[str, tuple[str, str]] = {}
-    for member, lease in leases.items():
-        holder = lease.decode().partition(" ")[2]
-        counts[holder] += 1
-        id, _, chunk = member.decode().partition("/")
-        first.setdefault(holder, (id, chunk))
-    if not first:
-        return
-    with redis.pipeline(transaction=False) as pipe:
-        for id, _ in first.values():
-            pipe.hmget(key("job", id), JobField.OWNER, JobField.KIND)
-        records = pipe.execute()
-    by_node = {worker.node: worker for worker in workers}
-    for (holder, (id, chunk)), (job_owner, kind) in zip(first.items(), records, strict=True):
-        node, _, process = holder.rpartition("/")
-        is_own = owner is None or (job_owner or b"").decode() == owner
-        is_row = kind == b"single"
-        number = None if is_row or int(chunk) == CONVERSION else int(chunk)
-        work = Work(id if is_own else "", number, counts[holder] if is_row else None)
-        if node in by_node:
-            by_node[node].work[process] = work

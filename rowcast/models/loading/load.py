@@ -50,6 +50,8 @@ class LoadedModel:
     container: Container
     code: ModelCode = NO_CODE
     """The model's own modules, which must be `active` while the estimator predicts."""
+    file_bytes: int | None = None
+    """Length of the pickle; None if it was not read from the registry."""
 
 
 def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "warn"]) -> LoadedModel:
@@ -74,7 +76,7 @@ def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "wa
     if versions == "strict" and trained_with is not None and (fault := another_sklearn(trained_with)):
         raise ModelRefused(f"The model {known_as} {fault}.")
     _warn_of_differences(known_as, manifest, trained_with)
-    return as_loaded(manifest, estimator, code)
+    return replace(as_loaded(manifest, estimator, code), file_bytes=len(data))
 
 
 def as_loaded(manifest: Manifest, estimator: Any, code: ModelCode = NO_CODE) -> LoadedModel:

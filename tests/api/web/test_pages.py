@@ -209,6 +209,25 @@ def test_models_show_their_features_and_metrics(page: Page) -> None:
     expect(page.get_by_role("heading", name="Metrics")).to_be_visible()
 
 
+def test_the_queue_shows_memory_uptime_and_models_of_a_worker(page: Page, stack: Stack) -> None:
+    score(stack, SMALL)
+    with http_client(stack.url) as http:
+        (worker,) = http.get("/queue").json()["workers"]
+    assert worker["processes"] == 2
+    assert worker["memory_bytes"] > 2**26  # three processes with pandas and scikit-learn
+    assert worker["uptime_seconds"] >= 0
+    titanic = next(model for model in worker["models"] if model["model"] == "titanic@1")
+    assert titanic["processes"] == 2  # each has opened the default model at its start
+    assert titanic["file_bytes"] == (stack.models / "titanic" / "1" / "model.pkl").stat().st_size
+    page.goto("/ui/queue")
+    row = page.get_by_role("row", name=worker["node"])
+    expect(row.get_by_role("cell", name="MiB")).to_be_visible()
+    expect(row.get_by_role("cell", name=re.compile("titanic@1 .*KiB"))).to_be_visible()
+    expect(row).to_contain_text("in use")
+    row.get_by_role("link", name="titanic@1").click()
+    expect(page.get_by_role("heading", name="titanic@1")).to_be_visible()
+
+
 @pytest.fixture(scope="module")
 def rival(stack: Stack) -> str:
     """A model that takes what the default model takes, and never predicts the same."""

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from record_jobs import batch, lease_of, part, rows_of, single
 
-from rowcast.jobs.progress.work_queue import Work, read_queue
+from rowcast.jobs.progress.online_workers import HeldModel, Work
+from rowcast.jobs.progress.work_queue import read_queue
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases, RowOutcome
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
-from rowcast.jobs.records.workers import WorkerRegistry
+from rowcast.jobs.records.workers import OpenModel, Vitals, WorkerRegistry
 
 
 def test_an_empty_queue_has_nothing(redis: RedisClient) -> None:
@@ -65,3 +66,30 @@ def test_rows_are_counted_when_they_are_committed_and_old_ones_go(
     assert state.rows_last_minute == 11
     assert 0 < state.rows_per_second <= 11 / 10
     assert b"1" not in redis.hgetall(key("throughput"))
+
+
+def test_workers_show_their_memory_and_the_models_of_their_processes(redis: RedisClient) -> None:
+    workers = WorkerRegistry(redis)
+    workers.heartbeat("node", 2, Vitals(70.04, 2**28))
+    workers.report_models("node", 7, {"titanic@1": OpenModel(0.0, 1500), "other@2": OpenModel(90.0, None)})
+    workers.report_models("node", 8, {"titanic@1": OpenModel(50.0, 1500)})
+    (worker,) = read_queue(redis, None).workers
+    assert (worker.uptime_seconds, worker.memory_bytes) == (70.0, 2**28)
+    other, titanic = worker.models
+    assert (other.model, other.processes, other.file_bytes) == ("other@2", 1, None)
+    assert other.idle_seconds >= 90
+    assert titanic == HeldModel("titanic@1", 2, titanic.idle_seconds, 1500)
+    assert titanic.idle_seconds < 50
+
+    workers.heartbeat("node", 2, Vitals(72.0, None, ended=[7]))  # as outside Linux, after the death of a process
+    (worker,) = read_queue(redis, None).workers
+    assert worker.memory_bytes is None
+    assert [(model.model, model.processes) for model in worker.models] == [("titanic@1", 1)]
+    workers.remove("node", 2)
+    assert redis.hgetall(key("worker", "node")) == {}
+
+
+def test_a_worker_that_sends_no_figures_is_shown_without(redis: RedisClient) -> None:
+    WorkerRegistry(redis).heartbeat("node", 2)
+    (worker,) = read_queue(redis, None).workers
+    assert (worker.uptime_seconds, worker.memory_bytes, worker.models) == (None, None, [])
