@@ -1,5 +1,6 @@
 """Pages in a browser that note every violation of their content security policy."""
 
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -26,15 +27,32 @@ def page(browser: Browser, stack: Stack) -> Iterator[Page]:
 
 
 @pytest.fixture
-def guarded_page(browser: Browser, make_stack: Callable[..., Stack]) -> Iterator[tuple[Page, str]]:
-    """A page of a service that needs API keys, and the key of a user."""
+def quiet(browser: Browser, gateway: Stack) -> Iterator[Page]:
+    """A page of the gateway without workers, where jobs wait. The test fails if a script failed."""
+    context = browser.new_context(base_url=gateway.url)
+    page, faults = context.new_page(), []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    context.close()
+    assert faults == []
+
+
+@pytest.fixture(scope="session")
+def guarded_stack(make_stack: Callable[..., Stack]) -> Stack:
+    """The whole service, which needs API keys. Its tests are one group, so that it is started once."""
     stack = make_stack()
     keys = stack.folder / "keys.txt"
-    secret = api_keys.new(keys, "ann", Role.USER)
+    api_keys.new(keys, "root", Role.ADMIN)
     stack.environment["ROWCAST_API_KEYS_FILE"] = str(keys)
     stack.start_gateway()
     stack.start_worker(concurrency=1)
-    context = browser.new_context(base_url=stack.url, accept_downloads=True)
+    return stack
+
+
+@pytest.fixture
+def guarded_page(browser: Browser, guarded_stack: Stack) -> Iterator[tuple[Page, str]]:
+    """A page of a service that needs API keys, and the key of a user of the test's own."""
+    secret = api_keys.new(guarded_stack.folder / "keys.txt", f"ann-{uuid.uuid4().hex[:8]}", Role.USER)
+    context = browser.new_context(base_url=guarded_stack.url, accept_downloads=True)
     yield context.new_page(), secret
     context.close()
-    stack.stop_all()

@@ -5,22 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 from programs import Stack, http_client
 from scored import submit
 
 SMALL = b"age,pclass\n25,3\n"
-
-
-@pytest.fixture
-def quiet(browser: Browser, gateway: Stack) -> Iterator[Page]:
-    """A page of the gateway without workers, where jobs wait. The test fails if a script failed."""
-    context = browser.new_context(base_url=gateway.url)
-    page, faults = context.new_page(), []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert faults == []
 
 
 @pytest.fixture
@@ -116,11 +105,14 @@ def test_an_answer_that_is_lost_costs_no_second_job_and_other_options_make_one(q
 
 
 def test_a_page_that_refreshes_says_when_the_service_is_away_and_comes_back(quiet: Page) -> None:
+    quiet.clock.install()
     quiet.goto("/ui/queue")
     quiet.locator("main").click()
     quiet.context.set_offline(True)
+    quiet.clock.run_for(2000)
     expect(quiet.get_by_text("The service cannot be reached.")).to_be_visible()
     quiet.context.set_offline(False)
+    quiet.clock.run_for(2000)
     expect(quiet.get_by_text("The service cannot be reached.")).to_be_hidden()
 
 
@@ -158,6 +150,7 @@ def test_leaving_during_an_upload_asks_first(quiet: Page) -> None:
     assert asked == ["beforeunload"]
 
 
+@pytest.mark.xdist_group("guarded pages")
 def test_a_key_that_is_no_longer_valid_is_asked_for_in_place(guarded_page: tuple[Page, str]) -> None:
     page, secret = guarded_page
     page.goto("/")
