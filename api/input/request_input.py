@@ -12,7 +12,7 @@ from api.input.content_sniffing import MEDIA_TYPES, Unpacked
 from api.input.decompression import gunzip
 from api.input.json_rows import instances_csv, ndjson_csv, parse
 from api.input.live_upload import Pauses
-from api.input.multipart import read_form
+from api.input.multipart import Form, read_form
 from api.input.option_parsing import dry_run, query_follow, read_options
 from api.input.request_body import in_steps, read_blocks, read_whole
 from api.openapi.call_types import CSV_TYPES, TAB_SEPARATED
@@ -86,7 +86,7 @@ def read_input(services: Services) -> RowInput | FileInput:
     readers: dict[str, Callable[[Services], RowInput | FileInput]] = {
         "application/json": _json,
         "application/x-ndjson": _ndjson,
-        "multipart/form-data": _multipart,
+        "multipart/form-data": lambda services: form_input(services, received_form(services)),
         **dict.fromkeys(FILE_TYPES, csv_input),
     }
     if request.mimetype not in readers:
@@ -175,11 +175,16 @@ def csv_request(services: Services) -> Request:
     return replace(found, format=CONVERTED_TYPES.get(request.mimetype))
 
 
-def _multipart(services: Services) -> FileInput:
+def received_form(services: Services) -> Form:
+    """Returns the form of the request, of whose file only the beginning is read yet. Raises as `read_form`."""
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary:
         raise BrokenForm("The Content-Type `multipart/form-data` has no `boundary`. Let an HTTP library write it.")
-    form = read_form(read_blocks(services.settings), boundary.encode())
+    return read_form(read_blocks(services.settings), boundary.encode())
+
+
+def form_input(services: Services, form: Form) -> FileInput:
+    """Returns what a form asks for: its fields are options. Of the file, nothing more is read yet."""
     job_request = _request(services, read_options(form.fields), filename=form.filename)
     content, max_bytes = form.content, services.settings.max_upload_bytes
     is_gzip = (form.filename or "").lower().endswith(".gz")

@@ -7,12 +7,13 @@ from flask import Blueprint, Response, abort, g, request
 
 from api.check import check_of
 from api.error_responses import problem
-from api.input.request_input import FileInput, RowInput, read_input, typed_row
+from api.input.request_input import FileInput, RowInput, form_input, read_input, received_form, typed_row
 from api.output.early_response import close_after
 from api.output.responses import wait_for_end
 from api.output.shared_files import UNCHANGING, VALIDATED, shared_file
 from api.services import Services, current_services
 from api.url_prefix import prefix
+from api.web.option_form import filled, form_groups, option_faults
 from api.web.pages import STATIC, page, problem_of, static_version
 from rowcast.errors import RowcastError, Unavailable
 from rowcast.jobs.actions.submit import new_id
@@ -57,11 +58,14 @@ def check_file() -> Response:
 def send_file() -> Response:
     """Makes a job of the file in a form, and leads to the job's page."""
     services = current_services()
+    given: dict[str, str] = {}
     try:
-        submitted = read_input(services).submit(services, new_id())
+        form = received_form(services)
+        form.fields = given = filled(form.fields)
+        submitted = form_input(services, form).submit(services, new_id())
     except RowcastError as error:
         refused = problem_of(error)
-        response = _home(refused["status"], problem=refused)
+        response = _home(refused["status"], problem=refused, given=given)
         close_after(response)
         return response
     return to(f"/ui/jobs/{submitted.id}")
@@ -111,8 +115,10 @@ def _home(status: int = 200, **values: Any) -> Response:
         workers = services.workers.count()
     except Unavailable as error:
         jobs, workers, reason = [], 0, error.detail
+    given, faults = values.get("given", {}), option_faults(values.get("problem"))
+    form = {"model_field": _MODEL_FIELD, "given": given, "faults": faults, "groups": form_groups(given, faults)}
     shown = {"manifest": manifest, "models": models, "jobs": jobs, "workers": workers, "reason": reason}
-    return page("home.html", status, model_field=_MODEL_FIELD, **{**shown, **values})
+    return page("home.html", status, **{**shown, **form, **values})
 
 
 def _models(services: Services, chosen: str | None) -> tuple[Manifest | None, list[str], str | None]:

@@ -13,6 +13,7 @@ from api.error_responses import problem
 from api.output.early_response import close_after
 from api.output.gzip_encoding import gzip_bytes, prefers_gzip
 from api.url_prefix import prefix
+from api.web.option_form import option_faults
 from api.web.paths import is_page
 from rowcast.errors import RowcastError
 from rowcast.jobs.job import Job
@@ -36,7 +37,13 @@ _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 def register(app: Flask) -> None:
     """Registers the filters of the templates."""
-    app.jinja_env.filters |= {"moment": moment, "name": name, "size": size, "duration": duration}
+    app.jinja_env.filters |= {
+        "moment": moment,
+        "name": name,
+        "size": size,
+        "duration": duration,
+        "option_faults": option_faults,
+    }
     app.jinja_env.filters["dictvalues"] = lambda row: list(row.values())
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.after_request(_problem_as_page)

@@ -1,13 +1,17 @@
 """The table of the options of `POST /predict`: their names, defaults, values and descriptions.
 
-The gateway's parser and schema (`rowcast.jobs.options`), the command line and the table in docs/api.md are made from
-it. It imports nothing, so that `rowcast --help` stays quick. The client repeats the names and types for type checkers.
+The gateway's parser and schema (`rowcast.jobs.options`), the command line, the form of the web page and the table in
+docs/api.md are made from it. It imports nothing, so that `rowcast --help` stays quick. The client repeats the names and
+types for type checkers.
 `tests/rowcast/cli/commands/test_predict_options.py` holds all of them together.
 `python -m rowcast.jobs.option_table` prints the table of docs/api.md.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+Group = Literal["model", "file", "result", "job"]
+"""What an option is about: which model predicts, how the file is read, what the result has, or the job around it."""
 
 
 @dataclass(frozen=True)
@@ -16,12 +20,25 @@ class Option:
 
     #: Value that applies if the option is not given.
     default: Any
-    #: Meaning, in Markdown without links, for people who use HTTP, the command line or the client.
+    #: Its name for people, as a form has it.
+    label: str
+    #: What it is about. Forms and help texts show the options of a group together.
+    group: Group
+    #: Meaning, in Markdown without links, for users of HTTP, the command line, the client and the page.
     description: str
+    #: More of the meaning, for users of everything but the page.
+    for_programs: str = ""
     #: Type of a value in a query: `bool`, `int` (0 or more) or `str`; or the texts to choose from.
     takes: type | tuple[str, ...] = str
+    #: The texts that a form offers, if the option takes these and other spellings of them.
+    offers: tuple[str, ...] = ()
     #: The default in words, if it depends on the service or on the model.
     default_in_words: str = ""
+
+    @property
+    def whole_description(self) -> str:
+        """The description with what is for programs."""
+        return f"{self.description} {self.for_programs}".strip()
 
     @property
     def default_text(self) -> str:
@@ -39,6 +56,8 @@ class Option:
 OPTIONS = {
     "model": Option(
         None,
+        "Model",
+        "model",
         "The model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`. It is resolved once, when the job is created. Two models "
         "with a comma between them both predict in one pass, each into its own columns, and the summary counts the "
         "rows where they disagree.",
@@ -46,31 +65,45 @@ OPTIONS = {
     ),
     "output": Option(
         "joined",
+        "Output",
+        "result",
         "`joined`: every input row, byte for byte, then the added cells. `predictions`: the columns of `key`, "
         "then the added cells.",
         takes=("joined", "predictions"),
     ),
     "key": Option(
         (),
-        "Input columns that `output=predictions` keeps, for example `a,b`. In JSON also a list.",
+        "Key columns",
+        "result",
+        "Input columns that `output=predictions` keeps, for example `a,b`.",
+        "In JSON also a list.",
     ),
     "probabilities": Option(
         False,
-        "Adds `probability_CLASS` for each class, in the model's order. Refused (422) if the model has no "
-        "probabilities.",
+        "Add the probability of each class",
+        "result",
+        "Adds `probability_CLASS` for each class, in the model's order.",
+        "Refused (422) if the model has no probabilities.",
         takes=bool,
     ),
     "scores": Option(
         False,
+        "Add decision scores",
+        "result",
         "Adds what the model's `decision_function` returns, as `score` or as `score_CLASS` for each class.",
         takes=bool,
     ),
     "prediction_column": Option(
         "prediction",
-        "Name of the prediction column. Refused (422) if the input has a column of that name.",
+        "Name of the prediction column",
+        "result",
+        "Name of the prediction column.",
+        "Refused (422) if the input has a column of that name.",
     ),
     "on_error": Option(
         "skip",
+        "Rows that cannot be predicted",
+        "result",
         "What happens if a row cannot be predicted. `skip`: its added cells are empty, and `errors` lists it. "
         "`fail`: the job fails. `column`: as `skip`, and a column `prediction_error` says what is wrong; it is empty "
         "for good rows.",
@@ -78,52 +111,77 @@ OPTIONS = {
     ),
     "max_errors": Option(
         None,
+        "Most bad rows allowed",
+        "result",
         "The job fails as soon as more rows than this could not be predicted.",
         takes=int,
     ),
     "delimiter": Option(
         "auto",
+        "Delimiter",
+        "file",
         "What separates the fields: `,` `;` `|` or `tab`. `auto` is the one with which the header has the "
         "model's features; the job's `input.delimiter` shows it. CSV only.",
+        offers=("auto", ",", ";", "|", "tab"),
     ),
     "decimal": Option(
         ".",
+        "Decimal mark",
+        "file",
         "Decimal mark in the cells: `.` or `,`. CSV only.",
         takes=(".", ","),
     ),
     "encoding": Option(
         "auto",
+        "Encoding",
+        "file",
         "`utf-8`, `utf-16`, `windows-1252` or `latin-1`. `auto` is UTF-8, or UTF-16 if the file begins with "
         "its byte order mark. CSV only.",
+        offers=("auto", "utf-8", "utf-16", "windows-1252", "latin-1"),
     ),
     "na_values": Option(
         None,
-        "Cells that mean a missing value, for example `NA,n/a`. In JSON also a list. An empty text is a value too.",
+        "Missing values",
+        "file",
+        "Cells that mean a missing value, for example `NA,n/a`.",
+        "In JSON also a list. An empty text is a value too.",
         default_in_words="the model's",
     ),
     "header": Option(
         True,
+        "First line is a header",
+        "file",
         "Without a header line (`false`), the columns are the model's features in order. CSV only.",
         takes=bool,
     ),
     "guard_formulas": Option(
         False,
+        "Guard formulas",
+        "result",
         "Puts an apostrophe before predicted text that begins with `=` `+` `-` `@`, a tab or a carriage "
         "return, so that a spreadsheet does not run it.",
         takes=bool,
     ),
     "reuse": Option(
         False,
+        "Reuse an earlier job",
+        "job",
         "If you have had the same file scored with the same model version and options, responds with that job instead "
-        "of making another. Files only; not with `follow`.",
+        "of making another.",
+        "Files only; not with `follow`.",
         takes=bool,
     ),
     "tags": Option(
         {},
-        "Up to 16 tags to find the job by, for example `run:nightly,team:risk`. In JSON also an object.",
+        "Tags",
+        "job",
+        "Up to 16 tags to find the job by, for example `run:nightly,team:risk`.",
+        "In JSON also an object.",
     ),
     "webhook": Option(
         None,
+        "Webhook",
+        "job",
         "An https URL that gets the job as a signed POST when it has ended. Not with `reuse`.",
     ),
 }
@@ -134,7 +192,7 @@ def table() -> str:
     lines = ["| option | default | meaning |", "| --- | --- | --- |"]
     for name, option in OPTIONS.items():
         default = option.default_text if option.has_no_default else f"`{option.default_text}`"
-        lines.append(f"| `{name}` | {default} | {option.description.replace('|', chr(92) + '|')} |")
+        lines.append(f"| `{name}` | {default} | {option.whole_description.replace('|', chr(92) + '|')} |")
     return "\n".join(lines) + "\n"
 
 

@@ -64,7 +64,7 @@ def _encoding(value: object) -> object:
 
 
 def _option(name: str, **constraints: Any) -> Any:
-    return Field(default=OPTIONS[name].default, description=OPTIONS[name].description, **constraints)
+    return Field(default=OPTIONS[name].default, description=OPTIONS[name].whole_description, **constraints)
 
 
 class Options(BaseModel):

@@ -151,6 +151,7 @@ async function check() {
     }
     if (found.includes("<html")) throw new Error("not a part of the page");
     byId("check").innerHTML = found;
+    markFaults(JSON.parse(byId("check").querySelector("[data-faults]")?.dataset.faults ?? "{}"));
   } catch {
     if (turn !== checks || !byId("check")) return;
     const fault = (await isReadable(part)) ? "the service cannot be reached, or refused. Try again." : UNREADABLE;
@@ -170,8 +171,28 @@ const UNREADABLE = "it cannot be read. Was it changed or removed since it was ch
 function options(form) {
   const fields = new FormData(form);
   const models = fields.getAll("model").map((name) => name.trim()).filter(Boolean);
-  const others = [...fields].filter(([name]) => name !== "file" && name !== "model");
+  const others = [...fields].filter(([name, value]) => name !== "file" && name !== "model" && value.trim());
   return models.length ? [["model", models.join(",")], ...others] : others;
+}
+
+// What the service says about options, shown at their fields.
+
+function markFaults(faults) {
+  for (const place of document.querySelectorAll(".options .fault")) {
+    const name = place.id.slice(2);
+    place.textContent = faults[name] ?? "";
+    place.hidden = !faults[name];
+    if (faults[name]) {
+      byId(`o-${name}`).setAttribute("aria-invalid", "true");
+      place.closest("details").open = true;
+    } else byId(`o-${name}`).removeAttribute("aria-invalid");
+  }
+}
+
+function faultsOf({ type, errors = [] }) {
+  const field = ({ where }) =>
+    type.endsWith(":column-clash") ? "prediction_column" : where.startsWith("key.") ? "key" : where;
+  return Object.fromEntries(errors.map((fault) => [field(fault), fault.message]));
 }
 
 // The upload, with its progress.
@@ -216,7 +237,7 @@ async function send(event) {
     byId("upload").hidden = true;
     return askKey(() => form.requestSubmit());
   }
-  let answer = { title: "Not taken", detail: `The service answered with status ${status}.` };
+  let answer = { type: "", title: "Not taken", detail: `The service answered with status ${status}.` };
   try {
     answer = JSON.parse(text);
   } catch {
@@ -238,6 +259,8 @@ async function send(event) {
   box.append(Object.assign(document.createElement("h2"), { textContent: answer.title }));
   box.append(Object.assign(document.createElement("p"), { textContent: answer.detail }));
   byId("check").replaceChildren(box);
+  markFaults(faultsOf(answer));
+  form.querySelector("[aria-invalid]")?.focus();
 }
 
 function choose(file) {
@@ -356,13 +379,19 @@ function begin() {
   uploadKey = uploadOptions = "";
   const form = byId("file-form");
   form?.addEventListener("submit", send);
+  // Otherwise the field that loses the focus starts a check, the page moves, and the click misses the button.
+  form?.querySelector("button:not([type])").addEventListener("mousedown", (event) => event.preventDefault());
   byId("file")?.addEventListener("change", ({ target }) => {
     if (target.files[0]) return choose(target.files[0]);
     chosen = null; // the choice was taken back
     checks += 1;
     byId("check").replaceChildren();
   });
-  form?.addEventListener("change", ({ target }) => target.id !== "file" && check());
+  form?.addEventListener("change", ({ target }) => {
+    if (target.id === "file") return;
+    markFaults({}); // they may be about another value
+    check();
+  });
   if (byId("key-form") && sessionStorage.getItem("rowcast-key") && !keyWasTried) {
     keyWasTried = true; // the page was loaded anew, and browsers do not send the key by themselves
     refresh();

@@ -15,8 +15,6 @@ from rowcast.jobs.option_table import OPTIONS, Option
 
 _SHORT = {"model": "-m"}
 
-_OF_THE_FILE = ("delimiter", "decimal", "encoding", "na_values", "header")
-
 
 def parameter_name(name: str) -> str:
     """Returns the name of an option's parameter, for example `no_header` for `header`."""
@@ -69,8 +67,8 @@ def _declaration(name: str, option: Option) -> Any:
     return typer.Option(
         "--" + parameter_name(name).replace("_", "-"),
         *([_SHORT[name]] if name in _SHORT else []),
-        help=option.description.replace("`", ""),
+        help=option.whole_description.replace("`", ""),
         min=0 if option.takes is int else None,
-        rich_help_panel="How the file is read" if name in _OF_THE_FILE else "How it is scored",
+        rich_help_panel="How the file is read" if option.group == "file" else "How it is scored",
         show_default=False if option.takes is bool or option.default_text == "none" else option.default_text,
     )

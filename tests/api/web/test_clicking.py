@@ -97,7 +97,7 @@ def test_an_answer_that_is_lost_costs_no_second_job_and_other_options_make_one(q
         predict(quiet)
         expect(quiet.locator("#upload-text")).to_contain_text("The connection broke.")
         expect(quiet.get_by_role("button", name="Predict", exact=True)).to_be_enabled()
-    quiet.get_by_text("Options", exact=True).click()
+    quiet.locator("summary", has_text="Result").click()
     quiet.get_by_label("Add the probability").check()
     predict(quiet)
     expect(quiet.get_by_role("button", name="Predict", exact=True)).to_be_enabled()

@@ -243,7 +243,7 @@ def test_two_models_are_chosen_and_compared(browser: Browser, stack: Stack, riva
     context = browser.new_context(base_url=stack.url, java_script_enabled=script)
     page = context.new_page()
     choose(page, "two.csv", b"age,pclass\n25,3\n26,3\n27,3\n")
-    page.get_by_text("Options", exact=True).click()
+    page.locator("summary", has_text="Result").click()
     page.get_by_label("Second model").fill(f"{rival}@1")
     if script:
         page.get_by_label("Second model").blur()
@@ -284,6 +284,11 @@ def test_axe_finds_nothing(browser: Browser, stack: Stack) -> None:
         if path == "/":
             choose(page, "commas.csv", b"age;pclass\n25,5;3\n")
             expect(page.get_by_role("heading", name="This file does not fit")).to_be_visible()
+            for title in ("Reading the file", "Result", "Job"):
+                page.locator("summary", has_text=title).click()
+            page.get_by_label("Tags").fill("nightly")
+            page.get_by_label("Tags").blur()
+            expect(page.locator("[aria-invalid]")).to_have_count(1)
         assert axe_faults(page) == "", path
     context.close()
 

@@ -71,11 +71,13 @@ def test_command_line_client_and_gateway_agree_on_an_option(rowcast, service: Fa
 def test_the_table_has_the_names_and_the_values_that_the_gateway_checks() -> None:
     assert list(OPTIONS) == list(FIELDS)
     for name, option in OPTIONS.items():
-        assert (option.default, option.description) == (FIELDS[name].default, FIELDS[name].description)
+        assert (option.default, option.whole_description) == (FIELDS[name].default, FIELDS[name].description)
         taken = {bool: bool, int: int | None}.get(option.takes)
         if isinstance(option.takes, tuple):
             taken = Literal[option.takes]
         assert taken in (None, FIELDS[name].annotation), name
+        read = [getattr(Options(**{name: text}), name) for text in option.offers]
+        assert not read or set(read) == set(get_args(FIELDS[name].annotation)), name
 
 
 def test_options_that_are_not_given_are_left_to_the_service(rowcast, service: FakeService) -> None:
