@@ -20,7 +20,7 @@ TITANIC = ROOT / "training" / "data" / "titanic.csv"
 
 
 def main() -> None:
-    """Writes `page-check.png`, `page-job.png` and `page-progress.png`."""
+    """Writes `page-check.png`, `page-options.png`, `page-job.png`, `page-progress.png` and `page-queue.png`."""
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "rowcast.cli", "up", "--example", "--port", "0", "--data", folder]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
@@ -40,11 +40,27 @@ def photograph(url: str) -> None:
         page.get_by_label("CSV file").set_input_files(TITANIC)
         page.get_by_role("heading", name="This file fits").wait_for()
         _take(page, "page-check")
+        _take_options(page)
         page.get_by_role("button", name="Predict", exact=True).click()
         page.locator("#status .succeeded").wait_for()
         _take(page, "page-job")
         _take_progress(page, url)
+        page.goto("/ui/queue")
+        page.get_by_text("in use").wait_for()
+        _take(page, "page-queue")
         browser.close()
+
+
+def _take_options(page: Page) -> None:
+    """Takes the picture of a value that is refused, and corrects it."""
+    page.locator("summary", has_text="Job").click()
+    page.get_by_label("Tags").fill("nightly")
+    page.get_by_label("Tags").blur()
+    page.locator("[aria-invalid]").wait_for()
+    _take(page, "page-options")
+    page.get_by_label("Tags").fill("run:nightly")
+    page.get_by_label("Tags").blur()
+    page.get_by_role("heading", name="This file fits").wait_for()
 
 
 def _take_progress(page: Page, url: str) -> None:
