@@ -1,0 +1,100 @@
+"""Measures how soon the web page shows something on a slow phone: python tools/first_paint.py (needs Chromium).
+
+It starts a service with the example model in a temporary folder, sends the Titanic, and opens each page in Chromium
+with a slower processor and a slow network. It prints the table of docs/page.md: the median of the first contentful
+paint (https://www.w3.org/TR/paint-timing/) and the bytes that were sent for the page, with headers.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import IO, Any, cast
+
+import httpx
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+TITANIC = ROOT / "training" / "data" / "titanic.csv"
+
+RUNS = 7
+
+SLOWER = 4
+"""How many times slower the processor is."""
+
+SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 1_600_000 / 8, "uploadThroughput": 750_000 / 8}
+"""Latency of each request in milliseconds, and bytes a second: what Lighthouse calls slow 4G."""
+
+_QUIET: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+
+_PAINT = """new Promise((resolve) => new PerformanceObserver((list) => {
+    for (const entry of list.getEntries())
+        if (entry.name === "first-contentful-paint") resolve(entry.startTime);
+}).observe({ type: "paint", buffered: true }))"""
+
+
+def main() -> None:
+    """Prints the table."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "rowcast.cli", "up", "--example", "--port", "0", "--data", folder]
+        with subprocess.Popen(command, cwd=ROOT, **_QUIET) as service:
+            try:
+                url = cast(IO[str], service.stdout).readline().split()[-1]
+                measure(url)
+            finally:
+                service.terminate()
+
+
+def measure(url: str) -> None:
+    """Measures the pages of the service at `url`, and prints a row for each."""
+    with httpx.Client(base_url=url, timeout=90) as http:
+        headers = {"Content-Type": "text/csv", "Prefer": "wait=60"}
+        job = http.post("/predict", content=TITANIC.read_bytes(), headers=headers).json()["id"]
+    pages = {
+        "Predict (`/`)": "/",
+        "A job": f"/ui/jobs/{job}",
+        "Jobs": "/ui/jobs",
+        "Queue": "/ui/queue",
+        "Models": "/ui/models",
+        "Documentation (`/docs/api`)": "/docs/api",
+    }
+    print("| page | first visit | later visits | bytes of the first visit |\n| --- | --- | --- | --- |")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        for name, path in pages.items():
+            visits = [_visits(browser, url + path) for _ in range(RUNS)]
+            first, later, sent = (median(column) for column in zip(*visits, strict=True))
+            print(f"| {name} | {first / 1000:.2f} s | {later / 1000:.2f} s | {sent:,.0f} |", flush=True)
+        browser.close()
+
+
+def _visits(browser: Browser, url: str) -> tuple[float, float, float]:
+    """Returns the first paint of a first visit and of the next one, in milliseconds, and the bytes of the first."""
+    context = browser.new_context()
+    first, sent = _visit(context, url)
+    later, _ = _visit(context, url)
+    context.close()
+    return first, later, sent
+
+
+def _visit(context: BrowserContext, url: str) -> tuple[float, float]:
+    """Returns the first paint in milliseconds, and the bytes that were received."""
+    page, received = context.new_page(), [0.0]
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", SLOW_4G)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+
+    def count(event: dict[str, float]) -> None:
+        received[0] += event["encodedDataLength"]
+
+    session.on("Network.loadingFinished", count)
+    page.goto(url, wait_until="load")
+    paint = float(page.evaluate(_PAINT))
+    page.close()
+    return paint, received[0]
+
+
+if __name__ == "__main__":
+    main()
