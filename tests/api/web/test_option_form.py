@@ -133,7 +133,9 @@ def test_what_is_wrong_stands_at_the_field_and_what_was_typed_stays(context: Bro
     expect(page.get_by_label("Decimal mark")).to_have_value(",")
     expect(page.get_by_role("alert")).to_contain_text("max_errors")
     fill(page, {"tags": "run:nightly", "max_errors": "3", "webhook": ""})
-    if page.evaluate("document.getElementById('file').files.length") == 0:  # a page that the server sends again cannot keep it
+    if (
+        page.evaluate("document.getElementById('file').files.length") == 0
+    ):  # a page that the server sends again cannot keep it
         page.get_by_label("CSV file").set_input_files([FILE])
     predict(page)
     assert made_by(page, gateway)["max_errors"] == 3

@@ -12,6 +12,8 @@ from registering import register
 from scored import submit, wait
 from sklearn.dummy import DummyClassifier
 
+from api.web.pages import duration, size
+
 TITANIC = ROOT / "training" / "data" / "titanic.csv"
 LOADED = ("/static/page.css", "/static/page.js", "/static/upload.js")
 """What every page loads."""
@@ -29,6 +31,22 @@ def score(stack: Stack, body: bytes, **options: object) -> str:
 def choose(page: Page, name: str, body: bytes) -> None:
     page.goto("/")
     page.get_by_label("CSV file").set_input_files([{"name": name, "mimeType": "text/csv", "buffer": body}])
+
+
+@pytest.mark.parametrize(
+    ("length_bytes", "text"),
+    [(None, ""), (0, "0 B"), (1023, "1,023 B"), (1536, "1.5 KiB"), (2**28, "256 MiB"), (5 * 2**40, "5,120 GiB")],
+)
+def test_sizes_are_short(length_bytes: int | None, text: str) -> None:
+    assert size(length_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, ""), (0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (3600, "1 h 0 min"), (187_300, "2 d 4 h")],
+)
+def test_times_are_short(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_a_file_goes_from_the_check_to_the_download(page: Page, tmp_path: Path) -> None:
