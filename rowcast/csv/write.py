@@ -10,6 +10,12 @@ _ODD = re.compile(r'["\r\n]|^\s|\s$')
 """Text that gets quotes, as does the delimiter. Blanks at the edges do not need them, but some programs strip them."""
 
 
+class InQuotes(str):
+    """A text that gets quotes although CSV does not need them. Every reader drops them again."""
+
+    __slots__ = ()
+
+
 def csv_row(cells: Sequence[object], delimiter: str = ",") -> bytes:
     """Returns one row with its LF: None as an empty cell, lists and objects as their JSON.
 
@@ -49,6 +55,6 @@ def _text(cell: object, delimiter: str) -> str:
 
 
 def _quoted(text: str, delimiter: str) -> str:
-    if delimiter in text or _ODD.search(text):
+    if delimiter in text or _ODD.search(text) or isinstance(text, InQuotes):
         return '"' + text.replace('"', '""') + '"'
     return text

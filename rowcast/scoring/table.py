@@ -1,7 +1,6 @@
 """The table of a chunk: its bytes as what an estimator takes, and the rows that are bad."""
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from rowcast.models.model_manifest import Feature
 from rowcast.models.row_values import csv_value
 from rowcast.scoring.cell_format import Reading
 from rowcast.scoring.cell_types import Column, column_dtype, convert
+from rowcast.scoring.converted_cells import FILE_FORMS, empty_texts, in_file_form, retyped_cells
 from rowcast.scoring.feature_columns import InvalidCells, read_columns
 
 if TYPE_CHECKING:
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
 Table = pd.DataFrame | pd.Series | NDArray[Any]
 """What `predict` gets: shape (rows, features), or (rows,) of a model that takes one Series. See `make_table`."""
-
-
-_EMPTY_TEXT = re.compile(rb'(?:(?<=[,\n])|\A)""(?=[,\r\n]|\Z)')
-_NO_EMPTY_TEXT = (
-    "an empty text, which means missing in a CSV and so in the model's sample: write a null or another text"
-)
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,9 @@ def read_each(
         reading = Reading.of(model.manifest, options.delimiter, options.decimal, options.na_values)
         if format == "parquet":  # texts mean themselves there: only a null is missing
             reading = Reading(options.delimiter)
-            faults |= empty_texts(data, fields.lines, columns, {feature.name for feature in features})
+            faults |= _faults(empty_texts(data, fields.lines, columns, features))
+        elif format == "xlsx":
+            faults |= _faults(retyped_cells(data, fields.lines, columns, features))
         if known != (features, reading):
             good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(faults), np.int64), assume_unique=True)
             places = [place_of[feature.name] for feature in features]
@@ -112,12 +108,18 @@ def read_each(
         yield _rows(fields, faults, good, (values, invalid), (features, model.container))
 
 
+def _faults(invalid: InvalidCells) -> dict[int, RowFault]:
+    return {row: RowFault(row, *cell) for row, cell in invalid.items()}
+
+
 def _typed(features: list[Feature], dtypes: Mapping[str, str]) -> list[Feature]:
     """Returns the features with the types that the columns of a converted file have."""
     found = list(features)
     for place, feature in enumerate(features):
         dtype = dtypes.get(feature.name, "")
-        if dtype and feature.kind == ("integer" if "int" in dtype else "number"):
+        if dtype in FILE_FORMS:
+            found[place] = in_file_form(feature)
+        elif dtype and feature.kind == ("integer" if "int" in dtype else "number"):
             found[place] = feature.model_copy(update={"dtype": dtype})
     return found
 
@@ -136,7 +138,7 @@ def _rows(
     faults = dict(malformed)
     values, invalid = found
     if invalid:
-        faults |= {int(good[index]): RowFault(int(good[index]), *cell) for index, cell in invalid.items()}
+        faults |= _faults({int(good[index]): cell for index, cell in invalid.items()})
         fit = np.setdiff1d(np.arange(len(good)), np.array(list(invalid), np.int64), assume_unique=True)
         values, good = [column.take(fit) for column in values], good[fit]
     table = make_table(values, *shape)
@@ -201,27 +203,6 @@ def _cell(value: object, feature: Feature) -> str:
     if isinstance(written, float) and written.is_integer() and feature.kind == "category":
         return str(int(written))
     return written if isinstance(written, str) else str(written)
-
-
-def empty_texts(
-    data: bytes, lines: scan.Lines, columns: Sequence[str], features: Collection[str]
-) -> dict[int, RowFault]:
-    """Returns the rows with an empty text in a feature, by index: `""` in a chunk that a worker has converted.
-
-    A null is an empty field without quotes there. If there is only one column, a null is `""`.
-    """
-    if len(columns) == 1:
-        return {}
-    faults = {}
-    for found in _EMPTY_TEXT.finditer(data):
-        row = int(np.searchsorted(lines.starts, found.start(), "right")) - 1
-        if row not in faults:  # the match may lie within quotes, so the fields decide
-            cells = scan.fields(data[int(lines.starts[row]) : int(lines.ends[row])], ",")
-            for column, cell in zip(columns, cells, strict=False):
-                if cell == b'""' and column in features:
-                    faults[row] = RowFault(row, column, "", _NO_EMPTY_TEXT)
-                    break
-    return faults
 
 
 def _malformed_rows(

@@ -21,6 +21,7 @@ from registering import FEW_ALONE
 
 from rowcast.csv.chunker import Chunker
 from rowcast.errors import RowcastError
+from rowcast.jobs.job import Format
 from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.registry import Registry
@@ -126,9 +127,12 @@ def register(folder: Path, model: Any, sample: Path, read: Reading, target: str 
 
 
 def scored(
-    model: LoadedModel, data: bytes, chunk_rows: int, decimal: str = "."
+    model: LoadedModel, data: bytes, chunk_rows: int, decimal: str = ".", format: Format = "csv"
 ) -> tuple[list[tuple[str, ...]], dict[int, str]]:
-    """Returns the added cells of each row of a file, and why each bad row is bad, by index from 0."""
+    """Returns the added cells of each row of a file, and why each bad row is bad, by index from 0.
+
+    `format` is that of the file that the CSV was made of.
+    """
     options = Options.model_validate({"output": "predictions", "delimiter": ",", "decimal": decimal})
     chunker = Chunker(
         delimiter=options.delimiter,
@@ -142,7 +146,7 @@ def scored(
     )
     chunks = [*chunker.feed(data), *chunker.end()]
     assert chunker.header is not None
-    spec = ChunkSpec(chunker.header.columns, chunker.line_end, options)
+    spec = ChunkSpec(chunker.header.columns, chunker.line_end, options, format)
     parts = [score(chunk.data, chunk.first_row, model, spec) for chunk in chunks]
     rows = csv.reader(io.StringIO(b"".join(part.data for part in parts).decode(), newline=""))
     faults = {

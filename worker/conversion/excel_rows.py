@@ -6,16 +6,18 @@ import resource
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from rowcast.csv.write import csv_row
-from rowcast.errors import BrokenFile, TooLarge, WrongColumnType
+from rowcast.csv.write import InQuotes, csv_row
+from rowcast.errors import BrokenFile, TooLarge
 from rowcast.memory import MIB
 from rowcast.models.model_manifest import Feature
-from worker.conversion.features_by_name import READ_DIFFERENTLY, FeaturesByName
+from rowcast.scoring.converted_cells import takes_text
+from worker.conversion.features_by_name import FeaturesByName, unlike
 
 MAX_FILE_BYTES = 512 * MIB
 MAX_UNPACKED_BYTES = 2048 * MIB
@@ -54,6 +56,7 @@ class ExcelRows:
         if sheet.total_width > max_columns:
             raise TooLarge(f"The number of columns, {sheet.total_width},", max_columns, "ROWCAST_MAX_COLUMNS")
         self._cells = (row for row in sheet.iter_rows())
+        self._height = sheet.end[0] + 1 if sheet.end else 0
         self._rows_before = 0
         first = self._first_row()
         self._names = [_name(cell) for cell in first]
@@ -65,23 +68,33 @@ class ExcelRows:
 
     @property
     def dtypes(self) -> dict[str, str]:
-        """`Spec.dtypes` of this file: none, as numbers in Excel have 64 bits."""
-        return {}
+        """`Spec.dtypes` of this file: only booleans that two models write in different ways. Numbers have 64 bits."""
+        return {
+            name: "bool"
+            for name in _unique(self._names)
+            if len(unlike(self._features.get(name, ()))) > 1
+            and any(feature.kind == "boolean" for feature in self._features[name])
+        }
 
     def check(self) -> None:
         """Does nothing: in Excel, each cell has a type, and columns have none."""
 
-    def rows(self) -> Iterator[bytes]:
-        """Yields the rows, some at a time. Empty rows at the end are left out, as pandas does."""
+    @property
+    def row_count(self) -> int:
+        """Number of rows below the header, with empty ones at the end."""
+        return self._height - self._rows_before
+
+    def rows(self, most: int | None = None) -> Iterator[bytes]:
+        """Yields the rows, or `most` of them, some at a time. Empty rows at the end are left out, as pandas does."""
         held: list[bytes] = []
         features = [self._features.get(name, ()) for name in _unique(self._names)]
         empty = csv_row([None] * len(self._names))
         blanks = 0
-        for number, row in enumerate(self._cells, start=self._rows_before + 1):
+        for row in self._cells if most is None else islice(self._cells, most):
             if all(cell == "" for cell in row):
                 blanks += 1
                 continue
-            cells = [_cell_of_each(cell, each, number) for cell, each in zip(row, features, strict=True)]
+            cells = [_cell_of_each(cell, each) for cell, each in zip(row, features, strict=True)]
             held += [empty] * blanks
             held.append(csv_row(cells))
             blanks = 0
@@ -113,57 +126,42 @@ def _name(cell: Any) -> str:
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
-def _cell_of_each(cell: Any, features: tuple[Feature, ...], number: int) -> object:
-    """Returns what a cell is in the CSV, which must be the same for all of its features."""
-    if not features:
-        return _cell(cell, None, number)
-    first, *others = [_cell(cell, feature, number) for feature in features]
-    if any(other != first for other in others):
-        raise WrongColumnType.at(f"row {number} of the sheet, column {features[0].name!r}", READ_DIFFERENTLY)
-    return first
+def _cell_of_each(cell: Any, features: tuple[Feature, ...]) -> object:
+    """Returns what a cell is in the CSV: one that all of its features read, as far as there is one."""
+    first, *others = [_cell(cell, feature) for feature in features] or [_cell(cell, None)]
+    if all(type(other) is type(first) and other == first for other in others):
+        return first
+    quoted = next((one for one in (first, *others) if isinstance(one, InQuotes)), None)
+    return _cell(cell, None) if quoted is None else quoted
 
 
-def _cell(cell: Any, feature: Feature | None, number: int) -> object:
-    """Returns what a cell is in the CSV: a text, a number, or None if it is empty."""
+def _cell(cell: Any, feature: Feature | None) -> object:
+    """Returns what a cell is in the CSV: a text, a number, or None if it is empty.
+
+    A cell that would be text for the feature, which it is not for the user's script, is `InQuotes`: it makes a bad row.
+    """
     if isinstance(cell, str):
         return cell or None
-    if feature is not None:
-        _refuse_misfit(cell, feature, number)
+    if feature is not None and takes_text(feature):
+        return InQuotes(csv_row([_cell(cell, None), None])[:-2].decode())
     if isinstance(cell, bool):
-        if feature is not None and feature.kind == "boolean":
-            return (feature.true_texts if cell else feature.false_texts)[0]
-        return cell
+        words = (feature.true_texts, feature.false_texts) if feature and feature.kind == "boolean" else None
+        return words[0 if cell else 1][0] if words else cell
     if isinstance(cell, float):
         return int(cell) if cell.is_integer() and abs(cell) < _LARGEST_INTEGER else cell
     if isinstance(cell, datetime.date):
-        return _date(cell, feature, number)
+        return _date(cell, feature)
     return str(cell)
 
 
-def _refuse_misfit(cell: Any, feature: Feature, number: int) -> None:
-    """Refuses a cell that would be text for the model, which it is not for the user's script."""
-    has_texts = any(isinstance(value, str) for value in feature.categories or [])
-    if feature.kind == "text" or (feature.kind == "category" and has_texts):
-        what = "true or false" if isinstance(cell, bool) else "a number" if isinstance(cell, int | float) else "a date"
-        raise WrongColumnType.at(
-            f"row {number} of the sheet, column {feature.name!r}",
-            f"is {what} ({cell}), but the model was registered with text there, and would predict something else: "
-            "format the column as text, and enter the value again",
-        )
-
-
-def _date(cell: datetime.date, feature: Feature | None, number: int) -> str:
+def _date(cell: datetime.date, feature: Feature | None) -> str:
+    """Returns a date in the form that the feature reads; in ISO 8601 if that cannot express it, which is a bad row."""
     value = cell if isinstance(cell, datetime.datetime) else datetime.datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001
     if feature is None or feature.kind != "date" or feature.date_format is None:
         return value.isoformat(" ")
     text = value.strftime(feature.date_format)
-    if datetime.datetime.strptime(text, feature.date_format).replace(tzinfo=None) != value:  # noqa: DTZ007
-        raise WrongColumnType.at(
-            f"row {number} of the sheet, column {feature.name!r}",
-            f"is {value.isoformat(' ')}, but the model was registered with dates of the form {feature.date_format}, "
-            "which cannot express it",
-        )
-    return text
+    is_same = datetime.datetime.strptime(text, feature.date_format).replace(tzinfo=None) == value  # noqa: DTZ007
+    return text if is_same else value.isoformat(" ")
 
 
 def _check_size(file: BinaryIO) -> None:

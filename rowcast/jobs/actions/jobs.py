@@ -206,8 +206,9 @@ class Jobs:
         """
         job = self.get(id, owner)
         require_rows(job)
-        columns = job.spec.input.columns if job.spec.input else ()
-        reader = CorrectionReader(columns, job.spec.options.delimiter, job.rows_total, self._settings)
+        columns, format = (job.spec.input.columns, job.spec.input.format) if job.spec.input else ((), "csv")
+        delimiter, is_converted = job.spec.options.delimiter, format != "csv"
+        reader = CorrectionReader(columns, delimiter, job.rows_total, self._settings, is_converted=is_converted)
         Repair(self._records, self._files, job).apply(read(reader))
         return self.get(id, owner)
 

@@ -52,9 +52,15 @@ class Correction:
 class CorrectionReader:
     """Reads the corrections of one job."""
 
-    def __init__(self, columns: Sequence[str], delimiter: str, rows: int, settings: Settings) -> None:
-        """Takes the columns and the delimiter of the job's input, and its number of rows."""
-        self._names = correction_columns(columns)[2:]
+    def __init__(
+        self, columns: Sequence[str], delimiter: str, rows: int, settings: Settings, *, is_converted: bool = False
+    ) -> None:
+        """Takes the columns and the delimiter of the job's input, and its number of rows.
+
+        `is_converted` says that a worker made the rows of a file that is not CSV. Quotes that are not needed have a
+        meaning there (`converted_cells.py`), but not in a correction, which is CSV. So they are dropped.
+        """
+        self._names, self._is_converted = correction_columns(columns)[2:], is_converted
         self._delimiter, self._rows, self._settings = delimiter, rows, settings
 
     def csv(self, blocks: Iterable[bytes], encoding: str = "auto") -> dict[int, Correction]:
@@ -133,14 +139,15 @@ class CorrectionReader:
         is_as_given = list(header.columns) == [ROW_COLUMN, ERROR_COLUMN, *self._names]
         if not is_as_given or header.delimiter != self._delimiter:
             raise CorrectionFault.at(f"row {number}", f"has {len(fields)} fields instead of {len(header.columns)}")
-        return number, Correction({}, self._joined(fields[2:]))
+        return number, Correction({}, self._joined([self._field(field, header) for field in fields[2:]]))
 
     def _joined(self, fields: Sequence[bytes]) -> bytes:
         return self._delimiter.encode().join(fields)
 
     def _field(self, field: bytes, header: Header) -> bytes:
         """Returns the same field as the job's delimiter needs it."""
-        return field if header.delimiter == self._delimiter else csv_cell(scan.text(field), self._delimiter)
+        is_as_needed = header.delimiter == self._delimiter and not self._is_converted
+        return field if is_as_needed else csv_cell(scan.text(field), self._delimiter)
 
     def _number(self, text: str, where: str) -> int:
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= self._rows):

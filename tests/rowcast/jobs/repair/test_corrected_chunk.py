@@ -56,6 +56,15 @@ def test_columns_that_the_file_lacks_stay_as_they_were() -> None:
         assert result == b'"Ann, B.",25,x\r\n"Bo",31,y\r\n'
 
 
+def test_quotes_that_a_correction_does_not_need_mean_nothing() -> None:
+    """In rows that a worker has converted they would mean a cell that is not text, or an empty text."""
+    chunk = b'"12",old\n"a, b",31\n'
+    for body in (b'_row,town,age\n1,"12","25"\n2,"a, b",31\n', b'_row;town;age\n1;"12";"25"\n2;"a, b";31\n'):
+        reader = CorrectionReader(("town", "age"), ",", 2, Settings.read(), is_converted=True)
+        result = corrected(chunk, reader.csv([body]), {1}, first_row=1, columns=2, delimiter=",")
+        assert result == b'12,25\n"a, b",31\n'
+
+
 def test_a_row_of_one_empty_cell_stays_a_row() -> None:
     reader = CorrectionReader(("age",), ",", 1, Settings.read())
     corrections = reader.objects([{"_row": 1, "age": None}])
