@@ -46,7 +46,7 @@ class BrokenFile(Unprocessable):
 
 
 class WrongColumnType(Unprocessable):
-    """A column of a Parquet file or Excel workbook has a type that the model was not registered with, or lists."""
+    """A column of a Parquet file that the model needs has another type than at registration, or lists."""
 
     slug = "wrong-column-type"
     title = "Wrong type of a column"

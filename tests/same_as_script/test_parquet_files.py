@@ -2,6 +2,8 @@
 
 import io
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from rowcast.errors import RowcastError
 from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_set import ModelSet
-from rowcast.scoring.score_chunk import ChunkSpec, score
+from rowcast.scoring.score_chunk import ChunkSpec, score_each
 from worker.conversion.features_by_name import features_by_name
 from worker.conversion.parquet_rows import ParquetRows
 
@@ -37,11 +39,12 @@ TOWNS = RANDOM.choice(["Aix", "Bonn", 'O"slo, N', " Rome "], ROWS)
 TARGET = RANDOM.normal(size=ROWS)
 PLAIN = Reading()
 GAPS = RANDOM.random(ROWS) < 0.2
+DATES = pd.date_range("2019-01-01", periods=ROWS, freq="11h")
 
 
-def converted(model: LoadedModel, file: bytes, chunk_rows: int) -> tuple[list[str], dict[int, str]]:
-    """Returns the prediction of each row as text, and why each bad row is bad, by index."""
-    features = features_by_name(ModelSet((model.manifest,)))
+def converted(models: Sequence[LoadedModel], file: bytes, chunk_rows: int) -> tuple[list[str], dict[int, str]]:
+    """Returns the predictions of each row as text, and why each bad row is bad, by index."""
+    features = features_by_name(ModelSet(tuple(model.manifest for model in models)))
     table = ParquetRows(io.BytesIO(file), features, 10_000)
     table.check()
     chunker = Chunker(
@@ -61,30 +64,65 @@ def converted(model: LoadedModel, file: bytes, chunk_rows: int) -> tuple[list[st
     assert chunker.header is not None
     options = Options.model_validate({"output": "predictions", "delimiter": ","})
     spec = ChunkSpec(chunker.header.columns, b"\n", options, "parquet", table.dtypes)
-    parts = [score(chunk.data, chunk.first_row, model, spec) for chunk in chunks]
+    parts = [score_each(chunk.data, chunk.first_row, models, spec) for chunk in chunks]
     faults = {fault.row - 1: f"{fault.column}: {fault.message}" for part in parts for fault in part.faults}
     return b"".join(part.data for part in parts).decode().splitlines(), faults
 
 
-def compare(folder: Path, model: Any, sample: pd.DataFrame, table: pa.Table, read: Reading = PLAIN) -> dict[int, str]:
-    """Registers the model with the sample as CSV, and compares the predictions of a Parquet file with the script's.
+@dataclass(frozen=True)
+class Served:
+    """A fitted model, and what the service has registered of it."""
 
-    Returns the bad rows.
-    """
+    model: Any
+    loaded: LoadedModel
+    features: list[str]
+    folder: Path
+
+    def compare(self, table: pa.Table) -> dict[int, str]:
+        """Compares the predictions of a Parquet file with the script's, and returns the bad rows."""
+        pq.write_table(table, self.folder / "file.parquet", row_group_size=150)
+        frame = pd.read_parquet(self.folder / "file.parquet")[self.features]
+        for chunk_rows in (64, 10**6):
+            got, faults = converted([self.loaded], (self.folder / "file.parquet").read_bytes(), chunk_rows)
+            good = [row for row in range(len(frame)) if row not in faults]
+            expected = self.model.predict(frame.iloc[good] if faults else frame)
+            assert [got[row] for row in good] == [repr(float(value)) for value in expected]
+        return faults
+
+
+def serve(folder: Path, model: Any, sample: pd.DataFrame, read: Reading = PLAIN) -> Served:
+    """Registers a model with the sample as CSV."""
     (folder / "sample.csv").write_text(sample.to_csv(index=False))
     features = list(sample)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fit(model, pd.read_csv(folder / "sample.csv", **read.for_pandas)[features], TARGET[: len(sample)])
-    served = register(folder, model, folder / "sample.csv", read)
-    pq.write_table(table, folder / "file.parquet", row_group_size=150)
-    for chunk_rows in (64, 10**6):
-        got, faults = converted(served, (folder / "file.parquet").read_bytes(), chunk_rows)
-        frame = pd.read_parquet(folder / "file.parquet")[features]
-        good = [row for row in range(len(frame)) if row not in faults]
-        expected = model.predict(frame.iloc[good]) if faults else model.predict(frame)
-        assert [got[row] for row in good] == [repr(float(value)) for value in expected]
-    return faults
+    return Served(model, register(folder, model, folder / "sample.csv", read), features, folder)
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    sample = pd.DataFrame({"x": np.where(GAPS, np.nan, FLOATS), "y": FLOATS[::-1]})
+    return serve(tmp_path_factory.mktemp("numbers"), linear(), sample)
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    known = ["Aix", "Bonn", 'O"slo, N', " Rome ", "1e5", "01067", "a\nb", '"']
+    sample = pd.DataFrame({"x": [*known * (ROWS // 8)], "y": FLOATS})
+    sample.loc[[3, 77], "x"] = None
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["x"]), remainder="passthrough"),
+        LinearRegression(),
+    )
+    return serve(tmp_path_factory.mktemp("texts"), model, sample)
+
+
+@pytest.fixture(scope="module")
+def dates(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    model = make_pipeline(FunctionTransformer(users_code.date_parts), LinearRegression())
+    read = Reading(parse_dates=("x",), kinds={"x": "date"})
+    return serve(tmp_path_factory.mktemp("dates"), model, pd.DataFrame({"x": DATES}), read)
 
 
 def linear() -> Any:
@@ -113,10 +151,9 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_numbers_are_the_scripts_to_the_last_bit(tmp_path: Path, name: str) -> None:
-    sample = pd.DataFrame({"x": np.where(GAPS, np.nan, FLOATS), "y": FLOATS[::-1]})
+def test_numbers_are_the_scripts_to_the_last_bit(numbers: Served, name: str) -> None:
     table = pa.table({"y": pa.array(FLOATS[::-1]), "x": NUMBERS[name], "carried": pa.array(TOWNS)})
-    assert compare(tmp_path, linear(), sample, table) == {}
+    assert numbers.compare(table) == {}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -124,14 +161,15 @@ def test_a_script_that_computes_in_single_precision_is_followed(tmp_path: Path, 
     small = np.clip(FLOATS, -1e4, 1e4)
     sample = pd.DataFrame({"x": small, "y": small[::-1]})
     table = pa.table({name: pa.array(sample[name].to_numpy().astype(dtype)) for name in sample})
-    assert compare(tmp_path, linear(), sample, table) == {}
+    assert serve(tmp_path, linear(), sample).compare(table) == {}
 
 
 def test_whole_numbers_keep_their_width(tmp_path: Path) -> None:
     model = make_pipeline(FunctionTransformer(users_code.as_python_text), encoded())
     sample = pd.DataFrame({"x": RANDOM.integers(0, 5, ROWS)})
+    served = serve(tmp_path, model, sample)
     for dtype in ("int64", "int16", "uint32"):
-        assert compare(tmp_path, model, sample, pa.table({"x": pa.array(sample["x"].astype(dtype))})) == {}
+        assert served.compare(pa.table({"x": pa.array(sample["x"].astype(dtype))})) == {}
 
 
 TEXTS = {
@@ -146,26 +184,13 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_text_is_the_scripts(tmp_path: Path, name: str) -> None:
-    known = ["Aix", "Bonn", 'O"slo, N', " Rome ", "1e5", "01067", "a\nb", '"']
-    sample = pd.DataFrame({"x": [*known * (ROWS // 8)], "y": FLOATS})
-    sample.loc[[3, 77], "x"] = None
-    model = make_pipeline(
-        make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["x"]), remainder="passthrough"),
-        LinearRegression(),
-    )
-    assert compare(tmp_path, model, sample, pa.table({"x": TEXTS[name], "y": pa.array(FLOATS)})) == {}
+def test_text_is_the_scripts(texts: Served, name: str) -> None:
+    assert texts.compare(pa.table({"x": TEXTS[name], "y": pa.array(FLOATS)})) == {}
 
 
-def test_an_empty_text_is_a_bad_row(tmp_path: Path) -> None:
-    sample = pd.DataFrame({"x": TOWNS, "y": FLOATS})
-    sample.loc[[3, 77], "x"] = None
-    model = make_pipeline(
-        make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["x"]), remainder="passthrough"),
-        LinearRegression(),
-    )
-    texts = [*TOWNS[:-3], "", 'x,"",y', None]
-    faults = compare(tmp_path, model, sample, pa.table({"x": pa.array(texts), "y": pa.array(FLOATS)}))
+def test_an_empty_text_is_a_bad_row(texts: Served) -> None:
+    cells = [*TOWNS[:-3], "", 'x,"",y', None]
+    faults = texts.compare(pa.table({"x": pa.array(cells), "y": pa.array(FLOATS)}))
     assert faults == {ROWS - 3: faults[ROWS - 3]}
     assert "write a null" in faults[ROWS - 3]
 
@@ -174,18 +199,12 @@ def test_booleans_are_the_scripts(tmp_path: Path) -> None:
     flags = RANDOM.random(ROWS) < 0.5
     sample = pd.DataFrame({"x": flags, "y": FLOATS})
     table = pa.table({"x": pa.array(flags[::-1]), "y": pa.array(FLOATS)})
-    assert compare(tmp_path, HistGradientBoostingRegressor(max_iter=5), sample, table) == {}
-
-
-DATES = pd.date_range("2019-01-01", periods=ROWS, freq="11h")
+    assert serve(tmp_path, tree(), sample).compare(table) == {}
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-def test_timestamps_are_the_scripts(tmp_path: Path, unit: str) -> None:
-    model = make_pipeline(FunctionTransformer(users_code.date_parts), LinearRegression())
-    sample = pd.DataFrame({"x": DATES})
-    table = pa.table({"x": pa.array(DATES[::-1].floor("s"), pa.timestamp(unit))})
-    assert compare(tmp_path, model, sample, table, Reading(parse_dates=("x",), kinds={"x": "date"})) == {}
+def test_timestamps_are_the_scripts(dates: Served, unit: str) -> None:
+    assert dates.compare(pa.table({"x": pa.array(DATES[::-1].floor("s"), pa.timestamp(unit))})) == {}
 
 
 MISFITS = {
@@ -193,21 +212,138 @@ MISFITS = {
     "floats where text was": ("x", pa.array([1.5, 2]), "convert the column to text"),
     "dates where text was": ("x", pa.array([DATES[0], DATES[1]]), "convert the column to text"),
     "booleans where text was": ("x", pa.array([True, False]), "convert the column to text"),
-    "bytes": ("carried", pa.array([b"a", b"b"]), "drop it, or write it as text"),
-    "structs": ("carried", pa.array([{"a": 1}, {"a": 2}]), "drop it, or write it as text"),
+    "lists": ("x", pa.array([["Aix"], []]), "no cell of a table can hold"),
+    "bytes": ("x", pa.array([b"a", b"b"]), "no cell of a table can hold"),
 }
 
 
+def test_another_time_zone_is_refused(tmp_path: Path) -> None:
+    """The script would predict with the hours of that zone."""
+    model = make_pipeline(FunctionTransformer(users_code.date_parts), LinearRegression())
+    read = Reading(parse_dates=("x",), kinds={"x": "date"})
+    served = serve(tmp_path, model, pd.DataFrame({"x": DATES.strftime("%Y-%m-%dT%H:%M:%SZ")}), read)
+    in_utc = DATES.tz_localize("UTC")
+    assert served.compare(pa.table({"x": pa.array(in_utc)})) == {}
+    with pytest.raises(RowcastError, match=r"has the time zone Europe/Berlin, but .* registered with the time zone UTC"):
+        served.compare(pa.table({"x": pa.array(in_utc.tz_convert("Europe/Berlin"))}))
+    with pytest.raises(RowcastError, match="has no time zone, but"):
+        served.compare(pa.table({"x": pa.array(DATES)}))
+
+
 @pytest.mark.parametrize("name", MISFITS)
-def test_a_type_that_would_mean_something_else_is_refused(tmp_path: Path, name: str) -> None:
-    sample = pd.DataFrame({"x": TOWNS})
-    (tmp_path / "sample.csv").write_text(sample.to_csv(index=False))
-    model = fit(encoded(), sample, TARGET)
-    served = register(tmp_path, model, tmp_path / "sample.csv", Reading())
+def test_a_type_that_would_mean_something_else_is_refused(texts: Served, tmp_path: Path, name: str) -> None:
     column, values, words = MISFITS[name]
-    pq.write_table(pa.table({"x": pa.array(["Aix", "Bonn"])} | {column: values}), tmp_path / "file.parquet")
+    table = pa.table({"x": pa.array(["Aix", "Bonn"]), "y": pa.array([1.5, 2.5])} | {column: values})
+    pq.write_table(table, tmp_path / "file.parquet")
     with pytest.raises(RowcastError, match=words):
-        converted(served, (tmp_path / "file.parquet").read_bytes(), 64)
+        converted([texts.loaded], (tmp_path / "file.parquet").read_bytes(), 64)
+
+
+def assert_both_as_scripts(both: list[Served], table: pa.Table) -> None:
+    """Compares the predictions of two models in one pass with those of two scripts."""
+    pq.write_table(table, both[0].folder / "file.parquet")
+    frame = pd.read_parquet(both[0].folder / "file.parquet")
+    got, faults = converted([one.loaded for one in both], (both[0].folder / "file.parquet").read_bytes(), 64)
+    expected = zip(*(one.model.predict(frame[one.features]).tolist() for one in both), strict=True)
+    assert (faults, got) == ({}, [f"{first!r},{second!r}" for first, second in expected])
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def tree() -> HistGradientBoostingRegressor:
+    return HistGradientBoostingRegressor(max_iter=5)
+
+
+def test_two_models_read_one_column_of_booleans_in_their_own_words(tmp_path: Path) -> None:
+    flags = RANDOM.random(ROWS) < 0.5
+    words = {"true_values": ["yes"], "false_values": ["no"]}
+    one = serve(made(tmp_path / "one"), tree(), pd.DataFrame({"x": flags, "y": FLOATS}))
+    other = serve(
+        made(tmp_path / "other"),
+        tree(),
+        pd.DataFrame({"x": np.where(flags, "no", "yes"), "y": FLOATS}),
+        Reading(kinds={"x": "boolean"}, more=words),
+    )
+    assert one.loaded.manifest.features[0].true_texts != other.loaded.manifest.features[0].true_texts
+    assert_both_as_scripts([one, other], pa.table({"x": pa.array(flags[::-1]), "y": pa.array(FLOATS)}))
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_two_models_read_one_column_of_dates_in_their_own_forms(tmp_path: Path, zone: str | None) -> None:
+    marks = ["Z", "+0000"] if zone else ["", ""]
+    forms = [f"%Y-%m-%d %H:%M:%S{marks[0]}", f"%m/%d/%Y %H:%M{marks[1]}"]
+    served = []
+    for number, form in enumerate(forms):
+        model = make_pipeline(FunctionTransformer(users_code.date_parts), LinearRegression())
+        sample = pd.DataFrame({"x": DATES.strftime(form)})
+        read = Reading(parse_dates=("x",), kinds={"x": "date"})
+        served.append(serve(made(tmp_path / str(number)), model, sample, read))
+    assert served[0].loaded.manifest.features[0].date_format != served[1].loaded.manifest.features[0].date_format
+    assert_both_as_scripts(served, pa.table({"x": pa.array((DATES.tz_localize(zone) if zone else DATES)[::-1])}))
+
+
+NESTED = {
+    "lists of numbers": (pa.array([[1, 2], [], None, [None, -3]]), ["[1,2]", "[]", "", "[null,-3]"]),
+    "lists of floats": (
+        pa.array([[0.1, float("nan")], [1e300], None, [float("inf"), 2.0]]),
+        ["[0.1,null]", "[1e+300]", "", "[null,2]"],
+    ),
+    "large lists of float16": (
+        pa.array([[0.5], None, [1.5, 2.5], []], pa.large_list(pa.float16())),
+        ["[0.5]", "", "[1.5,2.5]", "[]"],
+    ),
+    "lists of texts": (pa.array([["a", 'b"c', "é"], [], None, [""]]), ['["a","b\\"c","é"]', "[]", "", '[""]']),
+    "fixed lists": (
+        pa.array([[1, 2], None, [3, 4], [5, 6]], pa.list_(pa.int8(), 2)),
+        ["[1,2]", "", "[3,4]", "[5,6]"],
+    ),
+    "structs": (
+        pa.array([{"a": 1, "b": [Decimal("1.50")]}, None, {"a": None, "b": []}, {"a": 2, "b": None}]),
+        ['{"a":1,"b":["1.50"]}', "", '{"a":null,"b":[]}', '{"a":2,"b":null}'],
+    ),
+    "structs with dates": (
+        pa.array([{"t": DATES[0], "s": pd.Timedelta("1h")}] * 4),
+        ['{"t":"2019-01-01T00:00:00","s":"0 days 01:00:00"}'] * 4,
+    ),
+    "maps": (
+        pa.array([[("a", 1.5), ("b", float("nan"))], None, [], [("c", None)]], pa.map_(pa.string(), pa.float64())),
+        ['{"a":1.5,"b":null}', "", "{}", '{"c":null}'],
+    ),
+    "bytes": (pa.array([b"\x00\xff", None, b"", b"abc"]), ["AP8=", "", "", "YWJj"]),
+    "durations": (
+        pa.array([pd.Timedelta("26h"), None, pd.Timedelta("1us"), pd.Timedelta(0)]),
+        ["1 days 02:00:00", "", "0 days 00:00:00.000001", "0 days 00:00:00"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_column_that_no_cell_can_hold_comes_back_as_text(tmp_path: Path, name: str) -> None:
+    """A slice is written first, as an array may begin in the middle of its buffers."""
+    column, wanted = NESTED[name]
+    for some in (slice(0, 4), slice(1, 3)):
+        pq.write_table(pa.table({"x": column[some], "y": pa.array(range(4))[some]}), tmp_path / "file.parquet")
+        table = ParquetRows(io.BytesIO((tmp_path / "file.parquet").read_bytes()), {}, 100)
+        table.check()
+        rows = pd.read_csv(io.BytesIO(table.header + b"".join(table.rows())), dtype=str, keep_default_na=False)
+        assert rows["x"].tolist() == wanted[some]
+        assert rows["y"].tolist() == ["0", "1", "2", "3"][some]
+
+
+def test_a_column_that_no_cell_can_hold_does_not_change_a_prediction(texts: Served) -> None:
+    column = pa.array([list(range(row % 7)) for row in range(ROWS)])
+    table = pa.table({"x": pa.array(TOWNS), "embedding": column, "y": pa.array(FLOATS)})
+    assert texts.compare(table) == {}
+
+
+def test_long_lists_are_read_a_few_rows_at_a_time(tmp_path: Path) -> None:
+    """Memory does not grow with the length of a list."""
+    pq.write_table(pa.table({"x": pa.array([[1.0] * 4096] * 500)}), tmp_path / "file.parquet")
+    table = ParquetRows(io.BytesIO((tmp_path / "file.parquet").read_bytes()), {}, 100)
+    assert max(rows.count(b"\n") for rows in table.rows()) == 64
 
 
 def test_the_fields_are_what_pandas_writes(tmp_path: Path) -> None:

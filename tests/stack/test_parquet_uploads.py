@@ -48,6 +48,14 @@ def test_a_parquet_file_is_predicted_as_the_csv_is(stack: Stack, client: httpx.C
     assert not [name for name in stack.files() if job["id"] in name]
 
 
+def test_a_column_of_lists_comes_back_as_json(client: httpx.Client) -> None:
+    job = predicted(client, parquet(FRAME[:2].assign(seats=[[1, 2], None])))
+    assert job["status"] == "succeeded", job["error"]
+    table = pd.read_csv(io.BytesIO(client.get(f"/jobs/{job['id']}/result").content))
+    assert table["seats"].tolist()[:1] == ["[1,2]"]
+    assert table["prediction"].notna().all()
+
+
 @pytest.mark.parametrize("packed", [FILE, gzip.compress(FILE)], ids=["plain", "gzip"])
 def test_its_first_bytes_tell_a_parquet_file(client: httpx.Client, packed: bytes) -> None:
     job = predicted(client, packed, {"Content-Type": "application/octet-stream"}, output="predictions", key="name")
@@ -100,7 +108,7 @@ WRONG = {
     "no rows": (parquet(FRAME[:0]), "empty-file", "has a header line and no rows"),
     "cut off": (FILE[:-1000], "broken-file", "cannot be read"),
     "only magic": (b"PAR1PAR1", "broken-file", "cannot be read"),
-    "lists": (parquet(FRAME[:5].assign(seats=[[1, 2]] * 5)), "wrong-column-type", "drop it, or write it as text"),
+    "lists": (parquet(FRAME[:5].assign(age=[[1, 2]] * 5)), "wrong-column-type", "no cell of a table can hold"),
     "text as a number": (parquet(FRAME[:5].assign(age=["a"] * 5)), "every-row-bad", "not a number"),
     "boolean as a number": (parquet(FRAME[:5].assign(age=True)), "wrong-column-type", "convert the column to numbers"),
     "added column": (parquet(FRAME.assign(prediction=1)), "column-clash", "is a column that the result adds"),

@@ -8,6 +8,8 @@ import pyarrow.compute as pc
 
 from rowcast.errors import WrongColumnType
 from rowcast.models.model_manifest import Feature
+from worker.conversion.column_types import is_cell
+from worker.conversion.nested_texts import nested_texts
 
 _ODD = r'[",\r\n]|\A\s|\s\z|\A\z'
 """Text that gets quotes. An empty text does, too: a field without quotes is a null."""
@@ -16,7 +18,7 @@ _ISO = "%Y-%m-%d %H:%M:%S.%f"
 
 
 def fields_of(column: pa.Array, name: str, feature: Feature | None) -> pa.Array:
-    """Returns the fields of a column of a type that `column_types.py` allows. Of a feature, they are as it reads them.
+    """Returns the fields of a column. Of a feature, they are as it reads them; `column_types.py` allows its type.
 
     Raises:
         WrongColumnType: the feature's format of dates cannot express a date.
@@ -24,6 +26,8 @@ def fields_of(column: pa.Array, name: str, feature: Feature | None) -> pa.Array:
     type = column.type
     if pa.types.is_dictionary(type):
         return fields_of(column.dictionary_decode(), name, feature)
+    if not is_cell(type):
+        return quoted(nested_texts(column))
     if pa.types.is_floating(type):
         return _floats(column)
     if pa.types.is_boolean(type) and feature is not None and feature.kind == "boolean":

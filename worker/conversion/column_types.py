@@ -1,4 +1,4 @@
-"""The types of a Parquet file's columns: which of them can be written as CSV, and which the model takes."""
+"""The types of a Parquet file's columns: which of them a cell can hold, and which the model takes."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 from rowcast.errors import WrongColumnType
 from rowcast.models.model_manifest import Feature, Kind
 from rowcast.scoring.cell_types import column_dtype
-from worker.conversion.features_by_name import FeaturesByName
+from worker.conversion.features_by_name import FeaturesByName, unlike
 
 _WORDS: dict[Kind, str] = {
     "number": "numbers",
@@ -31,19 +31,20 @@ def check_types(schema: Sequence[tuple[str, pa.DataType]], features: FeaturesByN
     """Checks the columns, by name. `features` are those that the models look at.
 
     Raises:
-        WrongColumnType: with every column that cannot be written as CSV, or is not what the model was registered with.
+        WrongColumnType: with every column of a feature that is not what the model was registered with.
     """
     faults = []
     for name, type in schema:
-        held = _held(type)
-        if held is None:
-            faults.append((name, f"is {type}, which a table of rows cannot hold: drop it, or write it as text"))
-        else:
-            misfits = [_misfit(feature, held, type) for feature in features.get(name, ())]
-            faults += [(name, fault) for fault in dict.fromkeys(misfits) if fault]
+        misfits = [_misfit(feature, type) for feature in features.get(name, ())]
+        faults += [(name, fault) for fault in dict.fromkeys(misfits) if fault]
     if faults:
         errors = [{"where": f"column {name!r}", "message": message} for name, message in faults]
         raise WrongColumnType("; ".join(f"{one['where']} {one['message']}" for one in errors[:20]) + ".", errors)
+
+
+def is_cell(type: pa.DataType) -> bool:
+    """Returns whether a cell of a CSV can hold a value of the type; lists, structs, maps and bytes do not fit."""
+    return _held(type) is not None
 
 
 def narrow_dtypes(schema: Sequence[tuple[str, pa.DataType]], features: FeaturesByName) -> dict[str, str]:
@@ -58,8 +59,21 @@ def narrow_dtypes(schema: Sequence[tuple[str, pa.DataType]], features: FeaturesB
     return found
 
 
-def _misfit(feature: Feature, held: str, type: pa.DataType) -> str | None:
+def file_forms(schema: Sequence[tuple[str, pa.DataType]], features: FeaturesByName) -> dict[str, str]:
+    """Returns the columns of booleans or dates that two models know in different forms, for `Spec.dtypes`."""
+    of_held = {"booleans": "bool", "dates": "datetime64"}
+    shared = [(name, _held(type)) for name, type in schema if len(unlike(features.get(name, ()))) > 1]
+    return {name: of_held[held] for name, held in shared if held in of_held}
+
+
+def _misfit(feature: Feature, type: pa.DataType) -> str | None:
     """Returns what is wrong with a column for a feature; None if nothing is."""
+    held = _held(type)
+    if held is None:
+        return (
+            f"is {type}, which no cell of a table can hold, and the model takes {_WORDS[feature.kind]} there: convert "
+            "the column, for example write each element into a column of its own"
+        )
     taken = _TAKEN[feature.kind] if feature.kind != "category" else _categories(feature)
     if held == "nulls only":
         return None
@@ -68,11 +82,18 @@ def _misfit(feature: Feature, held: str, type: pa.DataType) -> str | None:
             f"is {type}, but the model was registered with {_WORDS[feature.kind]} there, and would predict something "
             f"else: convert the column to {_WORDS[feature.kind]}"
         )
-    has_zone, reads_zone = getattr(type, "tz", None) is not None, "," in column_dtype(feature)
-    if held == "dates" and has_zone != reads_zone:
-        there, here = ("a", "none") if has_zone else ("no", "one")
-        return f"has {there} time zone, but the model was registered with {here}: convert the column"
+    there, here = _zone(getattr(type, "tz", None)), _zone(column_dtype(feature).partition(", ")[2].rstrip("]"))
+    if held == "dates" and feature.kind == "date" and there != here:
+        return f"has {there}, but the model was registered with {here}: convert the column"
     return None
+
+
+def _zone(name: str | None) -> str:
+    """Returns how messages call a time zone, by its name in pandas or Arrow. The hour of a date depends on it."""
+    if not name:
+        return "no time zone"
+    offset = name.removeprefix("UTC")
+    return "the time zone UTC" if offset in ("", "Etc/UTC", "+00:00", "Z") else f"the time zone {offset}"
 
 
 def _categories(feature: Feature) -> tuple[str, ...]:
@@ -85,7 +106,7 @@ def _categories(feature: Feature) -> tuple[str, ...]:
 
 
 def _held(type: pa.DataType) -> str | None:
-    """Returns what a type holds; None if it cannot be written as CSV."""
+    """Returns what a type holds; None if a cell of a CSV cannot hold it."""
     if pa.types.is_dictionary(type):
         return _held(type.value_type)
     kinds = {

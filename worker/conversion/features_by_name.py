@@ -9,13 +9,6 @@ FeaturesByName = Mapping[str, tuple[Feature, ...]]
 """For each column that a model looks at, its feature; two if two models look at it in different ways."""
 
 
-READ_DIFFERENTLY = (
-    "is read by the two models in different ways, so no text of a cell suits both: send the file to each model by "
-    "itself, or write the column as text that both understand"
-)
-"""What is wrong with a column of booleans or dates that two models need as different texts."""
-
-
 def features_by_name(models: ModelSet) -> FeaturesByName:
     """Returns the features of all models."""
     found: dict[str, tuple[Feature, ...]] = {}

@@ -12,14 +12,15 @@ from rowcast.csv.header import column_names
 from rowcast.csv.write import csv_cell, csv_row
 from rowcast.errors import BrokenFile, TooLarge, WrongColumnType
 from rowcast.models.model_manifest import Feature
+from rowcast.scoring.converted_cells import in_file_form
 from worker.conversion.arrow_texts import fields_of, rows_of
-from worker.conversion.column_types import check_types, narrow_dtypes
-from worker.conversion.features_by_name import READ_DIFFERENTLY, FeaturesByName, unlike
+from worker.conversion.column_types import check_types, file_forms, narrow_dtypes
+from worker.conversion.features_by_name import FeaturesByName, unlike
 
 _CELLS = 256 * 1024
 """About as many cells are in memory at once."""
 
-_MOST_ROWS = 8192
+_FEWEST_ROWS, _MOST_ROWS = 64, 8192
 _READ_BYTES = 1024 * 1024
 """A column of a row group is read from the file in steps of this size, not as a whole."""
 
@@ -31,7 +32,7 @@ class ParquetRows:
     """An open Parquet file.
 
     Raises:
-        BrokenFile: it cannot be read. WrongColumnType: a column's type does not fit, or cannot be written as CSV.
+        BrokenFile: it cannot be read. WrongColumnType: a column's type does not fit.
     """
 
     def __init__(self, file: BinaryIO, features: FeaturesByName, max_columns: int) -> None:
@@ -58,17 +59,23 @@ class ParquetRows:
     @property
     def dtypes(self) -> dict[str, str]:
         """`Spec.dtypes` of this file."""
-        return narrow_dtypes(self._schema, self._features)
+        return narrow_dtypes(self._schema, self._features) | file_forms(self._schema, self._features)
+
+    @property
+    def row_count(self) -> int:
+        """Number of rows."""
+        return int(self._file.metadata.num_rows)
 
     def check(self) -> None:
         """Checks the types of all columns."""
         check_types(self._schema, self._features)
 
-    def rows(self) -> Iterator[bytes]:
-        """Yields the rows, some at a time."""
-        size = max(64, min(_MOST_ROWS, _CELLS // max(1, len(self._names))))
-        batches = self._file.iter_batches(batch_size=size, use_threads=False)
-        while True:
+    def rows(self, most: int | None = None) -> Iterator[bytes]:
+        """Yields the rows, or `most` of them, some at a time."""
+        size = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, self._values_per_row())))
+        left = self.row_count if most is None else most
+        batches = self._file.iter_batches(batch_size=min(size, max(1, left)), use_threads=False)
+        while left > 0:
             try:
                 batch = next(batches, None)
             except (pa.ArrowException, OSError, ValueError) as error:
@@ -76,7 +83,19 @@ class ParquetRows:
             if batch is None:
                 return
             if batch.num_rows:
-                yield self._rows_of(batch)
+                yield self._rows_of(batch.slice(0, left))
+                left -= batch.num_rows
+
+    def _values_per_row(self) -> int:
+        """Returns how many values a row has on average, in the row group with the largest ones. Lists have many."""
+        fewest = len(self._names)
+        if not any(pa.types.is_nested(type) for _, type in self._schema):
+            return fewest
+        metadata, most = self._file.metadata, 0
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            values = sum(group.column(place).num_values for place in range(group.num_columns))
+            most = max(most, values // max(1, group.num_rows))
+        return max(fewest, most)
 
     def _rows_of(self, batch: pa.RecordBatch) -> bytes:
         fields = []
@@ -84,17 +103,15 @@ class ParquetRows:
             column = batch.column(place)
             if len(self._names) == 1:
                 _refuse_empty_texts(column, name)
-            fields.append(_fields_of_each(column, name, self._features.get(name, ())))
+            fields.append(fields_of(column, name, self._read_as(name)))
         return rows_of(fields)
 
-
-def _fields_of_each(column: pa.Array, name: str, features: tuple[Feature, ...]) -> pa.Array:
-    """Returns the fields of a column, which must be the same for all of its features."""
-    first, *others = unlike(features) or (None,)
-    fields = fields_of(column, name, first)
-    if any(not fields_of(column, name, other).equals(fields) for other in others):
-        raise WrongColumnType.at(f"column {name!r}", READ_DIFFERENTLY)
-    return fields
+    def _read_as(self, name: str) -> Feature | None:
+        """Returns the feature for which a column is written."""
+        features = unlike(self._features.get(name, ()))
+        if not features:
+            return None
+        return in_file_form(features[0]) if len(features) > 1 else features[0]
 
 
 def _refuse_empty_texts(column: pa.Array, name: str) -> None:
