@@ -1,47 +1,47 @@
 """The check of a file (`POST /predict?dry_run=true`): a worker scores its first rows as a job that is then deleted."""
 
 import re
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
+from typing import cast
 
 from flask import Response, g, jsonify, request
 
+from api.check_job import NoWorker, ended_job, hidden_request, not_scored, scored_by
 from api.error_responses import problem
 from api.input.content_sniffing import Unpacked
 from api.input.request_input import FileInput
 from api.output.early_response import close_after
-from api.output.responses import wait_for_end
-from api.output.result_parts import PATIENCE_SECONDS, Parts
 from api.services import Services
 from api.url_prefix import prefix
-from rowcast.csv.rows import rows
-from rowcast.errors import Gone, NotFound, OptionUnsuitable, OptionValue, QueueFull, Refused
-from rowcast.jobs.actions.receive_source import FORMAT_NAMES
-from rowcast.jobs.actions.submit import new_id
-from rowcast.jobs.check.answer import (
-    SHOWN_FAULTS,
-    SHOWN_ROWS,
-    CheckWarning,
-    Expected,
-    PublicCheck,
-    SampleFault,
-    SampleRow,
-    ScoredSample,
-    describe,
-    refusal,
+from rowcast.csv.header import Header
+from rowcast.errors import (
+    BrokenCompression,
+    Gone,
+    NotFound,
+    OptionUnsuitable,
+    OptionValue,
+    QueueFull,
+    Refused,
+    TooLarge,
 )
-from rowcast.jobs.check.file_sample import FileSample, read_sample
+from rowcast.jobs.actions.receive_source import FORMAT_NAMES, require_no_csv_options
+from rowcast.jobs.check.answer import Expected, PublicCheck, ScoredSample, describe, refusal
+from rowcast.jobs.check.file_sample import SAMPLE_BYTES, FileSample, read_sample
+from rowcast.jobs.check.found_table import CHECKED_SOURCE_BYTES, FoundTable
+from rowcast.jobs.chunk_tables import unpack_whole_plan
 from rowcast.jobs.job import Format, Job
 from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.request import Request
-from rowcast.jobs.results.labels import prediction_reader
 from rowcast.jobs.states import Status
-from rowcast.models.model_set import ModelSet
 
 SCORE_SECONDS = 10.0
 """How long a check waits for a worker."""
+
+CONVERT_SECONDS = 30.0
+"""The same if the worker has to read a Parquet file or a workbook first."""
 
 _TELLING_ROWS = 10_000
 """Jobs with fewer rows say too little about how long a larger one takes."""
@@ -62,38 +62,34 @@ def check_of(services: Services, source: FileInput) -> PublicCheck:
     """Returns the check of a file.
 
     Raises:
-        OptionValue: the header `Content-Range` is not valid. The others are those of reading the body.
+        OptionValue: the header `Content-Range` is not valid. OptionUnsuitable, TooLarge: as `_check_converted`.
+        The others are those of reading the body.
     """
     is_cut, length_bytes = _range()
-    _refuse_converted(source)
-    sample = read_sample(
-        source.blocks, source.request, services.settings, is_cut=is_cut, is_generated=source.is_generated
-    )
+    if (format := _format(source)) != "csv":
+        return _check_converted(services, source, format, is_cut=is_cut)
+    asked = source.request
+    sample = read_sample(source.blocks, asked, services.settings, is_cut=is_cut, is_generated=source.is_generated)
     scored = ScoredSample([], [], 0)
-    if refusal(sample, source.request) is None and sample.rows:
-        scored = _score(services, source.request, sample)
+    if refusal(sample, asked) is None and sample.rows:
+        scored = _score(services, asked, sample)
     is_compressed = source.is_compressed or (isinstance(source.blocks, Unpacked) and source.blocks.is_compressed)
     row_count = _expected_rows(sample, None if is_compressed or source.is_generated else length_bytes)
-    expected: Expected = {"rows": row_count, "seconds": _expected_seconds(services, source.request, row_count)}
-    return describe(sample, source.request, scored, expected, lambda one: problem(one, prefix()))
+    return _answer(services, asked, sample, scored, row_count)
 
 
-def _refuse_converted(source: FileInput) -> None:
-    """Refuses a file that a worker would have to convert as a whole.
+def _answer(
+    services: Services, asked: Request, sample: FileSample, scored: ScoredSample, row_count: int | None
+) -> PublicCheck:
+    expected: Expected = {"rows": row_count, "seconds": _expected_seconds(services, asked, row_count)}
+    return describe(sample, asked, scored, expected, lambda one: problem(one, prefix()))
 
-    Raises:
-        OptionUnsuitable: it is such a file.
-    """
-    if not isinstance(source.blocks, Unpacked):
-        return
-    format: Format = "csv"
-    with suppress(Refused):  # the check says so
-        format = source.blocks.begin()
-    if format != "csv":
-        what = FORMAT_NAMES[format]
-        raise OptionUnsuitable.at(
-            "dry_run", f"is only for CSV files; a worker checks the columns and types of this {what} when it is sent"
-        )
+
+def _format(source: FileInput) -> Format:
+    if isinstance(source.blocks, Unpacked):
+        with suppress(Refused):  # the check says so
+            return source.blocks.begin()
+    return "csv"
 
 
 def _range() -> tuple[bool, int | None]:
@@ -120,10 +116,10 @@ def _expected_rows(sample: FileSample, length_bytes: int | None) -> int | None:
     return round(length_bytes * sample.rows_seen / sample.bytes_seen)
 
 
-def _expected_seconds(services: Services, request: Request, row_count: int | None) -> float | None:
+def _expected_seconds(services: Services, asked: Request, row_count: int | None) -> float | None:
     """Returns how long the newest larger job of the same model version would have taken for as many rows."""
     taken = JobFilter(Status.SUCCEEDED)
-    known_as = request.models.reference
+    known_as = asked.models.reference
     jobs, _ = services.jobs.page(_LOOKED_AT, owner=g.scope)  # without the filter, as it could read thousands of records
     for job in filter(taken.matches, jobs):
         if job.spec.known_as == known_as and job.rows_total >= _TELLING_ROWS and job.started_ms and job.finished_ms:
@@ -132,78 +128,77 @@ def _expected_seconds(services: Services, request: Request, row_count: int | Non
     return None
 
 
-def _score(services: Services, request: Request, sample: FileSample) -> ScoredSample:
-    options = request.options.model_copy(
-        update={
-            "delimiter": sample.delimiter,
-            "encoding": "utf-8",
-            "output": "predictions",
-            "key": (),
-            "probabilities": False,
-            "scores": False,
-            "on_error": "skip",
-            "max_errors": None,
-            "guard_formulas": False,
-            "reuse": False,
-            "tags": {},
-            "webhook": None,
-        }
-    )
-    hidden = replace(request, options=options, idempotency_key=None, filename=None, is_check=True)
+def _score(services: Services, asked: Request, sample: FileSample) -> ScoredSample:
+    hidden = hidden_request(asked, sample.delimiter)
     content = (sample.header.line if sample.header else b"") + sample.data
     try:
-        with _hidden_job(services, hidden, content) as job:
-            return _read(services, request.models, job, sample.delimiter)
+        with ended_job(services, SCORE_SECONDS, lambda id: services.jobs.submit_file(hidden, [content], id)) as job:
+            return scored_by(services, asked.models, job, SCORE_SECONDS)
+    except NoWorker:
+        return not_scored()
     except QueueFull as error:
-        return _not_scored(error.detail)
+        return not_scored(error.detail)
     except (Gone, NotFound):
-        return _not_scored("the job of the first rows was deleted")
+        return not_scored("the job of the first rows was deleted")
 
 
-@contextmanager
-def _hidden_job(services: Services, request: Request, content: bytes) -> Iterator[Job]:
-    """Yields the job of the sample when it has ended, or after `SCORE_SECONDS`. Afterwards the job is deleted.
+def _check_converted(services: Services, source: FileInput, format: Format, *, is_cut: bool) -> PublicCheck:
+    """Returns the check of a file that a worker converts: the worker reads its columns and its first rows.
 
-    If the gateway dies before that, upkeep removes the job soon after its end.
+    Raises:
+        OptionUnsuitable: an option says how a CSV file is written, or the body is only the beginning of the file.
+        TooLarge: the file is larger than a check takes.
     """
-    id = new_id()
-    with services.notifications.expect(id) as waiter:
-        try:
-            services.jobs.submit_file(request, [content], id)
-            yield wait_for_end(services, id, waiter, time.monotonic() + SCORE_SECONDS)
-        finally:
-            services.jobs.discard(id)
+    require_no_csv_options(source.request.options, format)
+    if is_cut:
+        what = FORMAT_NAMES[format]
+        raise OptionUnsuitable.at("Content-Range", f"is not for the check of this {what}: send the whole file")
+    blocks = _within_limit(cast(Unpacked, source.blocks).content(), format)
+    hidden = hidden_request(source.request, ",")
+    sample, scored, row_count = _no_sample(format), ScoredSample([], [], 0), None
+    try:
+        with ended_job(
+            services, CONVERT_SECONDS, lambda id: services.jobs.submit_source(hidden, blocks, format, id)
+        ) as job:
+            if (document := services.files.get_found(job.id)) is not None:
+                found = FoundTable.model_validate_json(document)
+                sample, row_count = _converted_sample(services, job, found), found.rows
+            scored = scored_by(services, source.request.models, job, CONVERT_SECONDS)
+    except BrokenCompression as error:
+        sample = replace(sample, problem=error)
+    except NoWorker:
+        scored = not_scored()
+    except QueueFull as error:
+        scored = not_scored(error.detail)
+    except (Gone, NotFound):
+        scored = not_scored("the job of the first rows was deleted")
+    return _answer(services, source.request, sample, scored, row_count)
 
 
-def _not_scored(why: str) -> ScoredSample:
-    warning: CheckWarning = {"type": "not-scored", "message": f"The first rows were not predicted: {why}."}
-    return ScoredSample([], [], 0, warnings=(warning,))
+def _within_limit(blocks: Iterator[bytes], format: Format) -> Iterator[bytes]:
+    """Yields the blocks of a file. Raises TooLarge if it is larger than a check takes."""
+    read_bytes = 0
+    for block in blocks:
+        read_bytes += len(block)
+        if read_bytes > CHECKED_SOURCE_BYTES:
+            what = f"The {FORMAT_NAMES[format]} to check (send it without the check, which a worker then makes)"
+            raise TooLarge(what, CHECKED_SOURCE_BYTES, "fixed")
+        yield block
 
 
-def _read(services: Services, models: ModelSet, job: Job, delimiter: str) -> ScoredSample:
-    if not job.status.is_terminal:
-        online = services.workers.count()
-        return _not_scored(f"no worker did so within {SCORE_SECONDS:g} s" if online else "no worker is online")
-    if job.status is Status.CANCELLED:
-        return _not_scored("their job was cancelled")
-    parts = Parts(services, job.id, job.chunks_total)
-    predictions, faults = b"", b""
-    for number, part in enumerate(parts.stored):
-        if part.is_stored:
-            predictions += b"".join(parts.read(number, 0, PATIENCE_SECONDS))
-            faults += parts.errors(number, PATIENCE_SECONDS) if part.error_bytes else b""
-    bad_rows = _bad_rows(faults)
-    bad = {row["row"] for row in bad_rows}
-    read = prediction_reader(models)
-    good = [(row, cells) for row, cells in enumerate(rows(predictions, delimiter), start=1) if row not in bad]
-    sample: list[SampleRow] = [{"row": row, "prediction": read(cells)} for row, cells in good[:SHOWN_ROWS]]
-    return ScoredSample(
-        sample, bad_rows[:SHOWN_FAULTS], len(bad_rows), job.error, unfit=frozenset(row["column"] for row in bad_rows)
-    )
+def _converted_sample(services: Services, job: Job, found: FoundTable) -> FileSample:
+    """Returns the first rows of a file as the worker has converted them, about as many bytes as of a CSV file."""
+    data, rows = b"", 0
+    plan = unpack_whole_plan(services.records.plan(job.id))
+    for number, planned in enumerate(islice(plan, job.chunks_total)):
+        if len(data) < SAMPLE_BYTES:
+            data += services.files.get_input(job.id, number)
+            rows += planned.rows
+    known = _no_sample(job.spec.input.format if job.spec.input else "csv")
+    header = Header(b"", found.columns)
+    return FileSample(header, known.delimiter, "utf-8", data, rows, found.rows, 0, True, None, known.format)
 
 
-def _bad_rows(lines: bytes) -> list[SampleFault]:
-    return [
-        {"row": int(row), "column": column, "value": value, "message": text}
-        for row, column, value, text in rows(lines, ",")
-    ]
+def _no_sample(format: Format) -> FileSample:
+    """Returns the sample of a file that could not be read."""
+    return FileSample(None, ",", "", b"", 0, 0, 0, is_ended=False, problem=None, format=format)

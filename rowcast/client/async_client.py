@@ -90,7 +90,7 @@ class AsyncClient:
         return await self._run(self._calls.submit_csv(source, on_progress, idempotency_key, options))
 
     async def check(self, source: Source, **options: Unpack[CsvOptions]) -> Check:
-        """Checks a CSV file without making a job, as `Client.check` does."""
+        """Checks a file without making a job, as `Client.check` does."""
         return await self._run(self._calls.check(source, options))
 
     async def predict_csv(

@@ -5,7 +5,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 CHECKED_BYTES = 1024 * 1024
-"""The service reads no more of a file than this, so the client sends no more."""
+"""The service reads no more of a CSV file than this, so the client sends no more."""
+
+CHECKED_SOURCE_BYTES = 64 * 1024 * 1024
+"""Largest Parquet file or workbook that the service checks. Such a file is sent as a whole."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,8 @@ class Check:
     ok: bool
     #: The model version, `{"name": ..., "version": ...}`.
     model: dict[str, str]
+    #: `csv`, `parquet` or `xlsx`. Of the last two, the next three describe the rows of CSV that a worker makes of them.
+    format: str
     #: The delimiter that was found, or the one that was named.
     delimiter: str
     #: The decimal mark.

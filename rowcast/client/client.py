@@ -124,13 +124,16 @@ class Client:
         return self._run(self._calls.submit_csv(source, on_progress, idempotency_key, options))
 
     def check(self, source: Source, **options: Unpack[CsvOptions]) -> Check:
-        """Checks a CSV file without making a job: the service reads its first MiB and predicts its first rows.
+        """Checks a file without making a job: the service reads its first MiB and predicts its first rows.
+
+        A Parquet file or a workbook is sent as a whole, up to 64 MiB.
 
         Args:
-            source: as in `submit_csv`. Of standard input or another pipe, the first MiB is used up.
+            source: as in `submit_csv`. Of standard input or another pipe, the first MiB (or all of it) is used up.
             options: how the file would be scored.
 
         Raises:
+            WrongUse: a Parquet file or a workbook is larger.
             Unprocessable: an option is wrong. A file that does not fit raises nothing: the check says what is wrong.
         """
         return self._run(self._calls.check(source, options))

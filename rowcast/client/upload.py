@@ -23,6 +23,13 @@ _MEDIA_TYPES = {
 }
 """Content type of files that are not CSV, by the ending of their names."""
 
+_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+_NAME_AT = 30
+"""Where the name of the first file begins in a zip."""
+
+_WORKBOOK = (b"[Content_Types].xml", b"xl/", b"docProps/", b"_rels/")
+"""How the name of the first file in a workbook begins."""
+
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 OnBytes = Callable[[int, int | None], None]
 """Called with the bytes transferred so far and the bytes in all; None if the total is unknown."""
@@ -86,8 +93,7 @@ class Upload:
     @property
     def file_headers(self) -> dict[str, str]:
         """The headers that describe the file. Its name says whether it is gzip (`.gz`), Parquet or Excel (`.xlsx`)."""
-        ending = Path((self.name or "").lower().removesuffix(".gz")).suffix
-        headers = {"Content-Type": _MEDIA_TYPES.get(ending, "text/csv")}
+        headers = {"Content-Type": _MEDIA_TYPES.get(self._ending, "text/csv")}
         if self.name:
             # A name that is not UTF-8 on disk is a text that cannot be encoded.
             name = self.name.encode(errors="surrogateescape").decode(errors="replace")
@@ -96,20 +102,42 @@ class Upload:
                 headers["Content-Encoding"] = "gzip"
         return headers
 
-    def beginning(self, size: int) -> tuple[bytes, dict[str, str]]:
+    def beginning(self, size: int, whole_size: int) -> tuple[bytes, dict[str, str]]:
         """Returns the first `size` bytes of the body, and the headers with which they are sent as such.
 
-        `Content-Range` says that the body is the beginning of a longer file (RFC 9110 section 14.5).
+        `Content-Range` says that the body is the beginning of a longer file (RFC 9110 section 14.5). Of a Parquet file
+        or a workbook, which nothing can read without its end, the whole is returned.
+
+        Raises:
+            WrongUse: such a file has more than `whole_size` bytes.
         """
-        data = b""
+        data, is_whole = bytearray(), False
         for block in self.read_blocks():
+            is_whole = is_whole or (not data and self._has_no_beginning(block))
             data += block
-            if len(data) > size:
+            if len(data) > (whole_size if is_whole else size):
                 break
+        if is_whole:
+            if len(data) > whole_size:
+                raise WrongUse(
+                    f"A check takes a Parquet file or a workbook of at most {whole_size:,} bytes, and this one is "
+                    "larger. Send it without the check: a worker then reads its columns first, and the job fails with "
+                    "the reason if they do not fit."
+                )
+            return bytes(data), {**self.headers, "Content-Length": str(len(data))}
         headers = {**self.headers, "Content-Length": str(min(len(data), size))}
         if len(data) > size:
             headers["Content-Range"] = f"bytes 0-{size - 1}/{'*' if self.length_bytes is None else self.length_bytes}"
-        return data[:size], headers
+        return bytes(data[:size]), headers
+
+    @property
+    def _ending(self) -> str:
+        return Path((self.name or "").lower().removesuffix(".gz")).suffix
+
+    def _has_no_beginning(self, first: bytes) -> bool:
+        """Returns whether a file with this first block is a Parquet file or a workbook."""
+        is_workbook = first.startswith(_ZIP) and first[_NAME_AT:].startswith(_WORKBOOK)
+        return self._ending in _MEDIA_TYPES or first.startswith(_PARQUET) or is_workbook
 
     def watch(self) -> EarlyResponse:
         """Returns the detector of an early response for one attempt."""

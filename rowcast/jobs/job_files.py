@@ -7,6 +7,7 @@
     jobs/ID/parquet/0-4f…   the result as Parquet after 0 repairs, if it has been asked for
     jobs/ID/job.json        the manifest: what Redis needs to know of the job if it is emptied (`job_manifest.py`)
     jobs/ID/source/0000000  a piece of a file that a worker converts, as it was sent; until it is converted
+    jobs/ID/found.json      what a worker found in a file that a check has sent (`jobs/check/found_table.py`)
     jobs/ID/upload/…        the segments of a resumable upload, as they were sent; until its job is made
 
 An object for each chunk needs no multipart upload. It can be read while later chunks arrive, and never half-written.
@@ -119,6 +120,17 @@ class Files:
     def get_source(self, id: str, piece: int, start: int, length: int) -> bytes:
         """Reads a range of one piece of a source."""
         return self._storage.get_range(_object(id, "source", piece, ""), start, length)
+
+    def put_found(self, id: str, document: bytes) -> None:
+        """Stores what a worker found in the source of a check."""
+        self._storage.put(f"jobs/{id}/found.json", document)
+
+    def get_found(self, id: str) -> bytes | None:
+        """Reads what a worker found in the source of a check. Returns None if none has opened it."""
+        try:
+            return self._storage.get(f"jobs/{id}/found.json")
+        except FileNotFoundError:
+            return None
 
     def delete_source(self, id: str) -> None:
         """Deletes a source, whose rows are chunks now."""

@@ -224,7 +224,9 @@ def test_another_time_zone_is_refused(tmp_path: Path) -> None:
     served = serve(tmp_path, model, pd.DataFrame({"x": DATES.strftime("%Y-%m-%dT%H:%M:%SZ")}), read)
     in_utc = DATES.tz_localize("UTC")
     assert served.compare(pa.table({"x": pa.array(in_utc)})) == {}
-    with pytest.raises(RowcastError, match=r"has the time zone Europe/Berlin, but .* registered with the time zone UTC"):
+    with pytest.raises(
+        RowcastError, match=r"has the time zone Europe/Berlin, but .* registered with the time zone UTC"
+    ):
         served.compare(pa.table({"x": pa.array(in_utc.tz_convert("Europe/Berlin"))}))
     with pytest.raises(RowcastError, match="has no time zone, but"):
         served.compare(pa.table({"x": pa.array(DATES)}))

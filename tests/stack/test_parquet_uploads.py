@@ -134,7 +134,6 @@ def test_a_wrong_file_fails_the_job_with_the_words_of_a_csv(stack: Stack, client
         ("encoding", "utf-16", "is only for CSV files"),
         ("header", "false", "is only for CSV files"),
         ("na_values", "-", "a missing value is a null"),
-        ("dry_run", "true", "when it is sent"),
     ],
 )
 def test_an_option_for_csv_is_refused(stack: Stack, client: httpx.Client, option: str, value: str, words: str) -> None:

@@ -5,23 +5,11 @@ import zipfile
 from typing import Any
 
 import httpx
-import openpyxl
 import pytest
 from programs import Stack
+from workbooks import XLSX, workbook
 
-XLSX = {"Content-Type": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 ROWS = [["name", "age", "pclass"], ["Ann", 25.5, 3], ["Bob", None, 1], [None, 40, 2]]
-
-
-def workbook(*rows: list[Any]) -> bytes:
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    for row in rows:
-        sheet.append(row)
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
 
 
 FILE = workbook(*ROWS)

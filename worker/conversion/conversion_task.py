@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO, Protocol, cast
 
+from rowcast.csv import scan
+from rowcast.csv.header import column_names
 from rowcast.errors import (
     EmptyFile,
     InputLost,
@@ -17,6 +19,8 @@ from rowcast.errors import (
 )
 from rowcast.jobs import job_manifest
 from rowcast.jobs.actions.receive_upload import UploadReceiver
+from rowcast.jobs.check.file_sample import SAMPLE_BYTES, SAMPLE_ROWS
+from rowcast.jobs.check.found_table import FoundTable
 from rowcast.jobs.chunk_tables import PlanEntry, unpack_whole_plan
 from rowcast.jobs.job import InputInfo, Spec
 from rowcast.jobs.new_job import NewJob
@@ -44,11 +48,15 @@ class TableRows(Protocol):
     def dtypes(self) -> dict[str, str]:
         """`Spec.dtypes` of this file."""
 
+    @property
+    def row_count(self) -> int:
+        """Number of rows; in a workbook, empty ones at the end are counted."""
+
     def check(self) -> None:
         """Checks the types of all columns, if the file has any."""
 
-    def rows(self) -> Iterator[bytes]:
-        """Yields the rows, some at a time."""
+    def rows(self, most: int | None = None) -> Iterator[bytes]:
+        """Yields the rows, or `most` of them, some at a time."""
 
 
 class ConversionTask:
@@ -88,7 +96,8 @@ class ConversionTask:
             if file.error is not None and file.error is not error:  # a library has replaced it
                 raise file.error from error
             raise
-        self._keep_manifest(new)
+        if not lease.spec.is_check:
+            self._keep_manifest(new)
         cpu_seconds = time.process_time() - started_cpu
         outcome = resources.leases.end_conversion(lease, new.chunks, new.spec, cpu_seconds)
         if outcome != "stale":
@@ -182,11 +191,23 @@ class _Conversion:
         """Yields the header line by itself, so that its columns are checked first, and then the rows."""
         if not table.header:
             raise EmptyFile.at("file", "has no columns")
+        if self._lease.spec.is_check:
+            self._keep_found(table)
         yield table.header
         table.check()
-        for rows in table.rows():
+        is_check, read_bytes = self._lease.spec.is_check, 0
+        for rows in table.rows(SAMPLE_ROWS if is_check else None):
             step()
             yield rows
+            read_bytes += len(rows)
+            if is_check and read_bytes >= SAMPLE_BYTES:
+                break
+
+    def _keep_found(self, table: TableRows) -> None:
+        """Stores what a check says of the file even if its columns do not fit."""
+        header = table.header.removesuffix(b"\n")
+        found = FoundTable(columns=tuple(column_names(scan.fields(header, ","))), rows=table.row_count)
+        self._resources.files.put_found(self._lease.id, found.model_dump_json().encode())
 
     def _keep_header(self, line: bytes, chunks: int, paused: bool) -> None:
         """Stores the header line of the result before the first chunk is added, for callers that follow the job."""

@@ -113,8 +113,9 @@ async function refresh(how = {}) {
 
 // The check of the chosen file: its first part is sent, and what comes back is a part of the page.
 
-// Files that a worker converts. The check reads only CSV.
-const CONVERTED = /\.(parquet|xlsx)$/i;
+// Files that a worker converts. They cannot be read without their end, so the whole file is sent.
+const CONVERTED = /\.(parquet|xlsx)(\.gz)?$/i;
+const CHECKED_SOURCE_BYTES = 64 * 1024 * 1024;
 
 let chosen = null;
 let uploadKey = "";
@@ -126,12 +127,13 @@ const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 async function check() {
   const form = byId("file-form");
   if (!chosen || !form) return;
-  if (CONVERTED.test(chosen.name)) {
+  const isConverted = CONVERTED.test(chosen.name);
+  if (isConverted && chosen.size > CHECKED_SOURCE_BYTES) {
     checks++;
-    byId("check").textContent = `${chosen.name} is checked when it is sent: a worker reads its columns and their types.`;
+    byId("check").textContent = `${chosen.name} is larger than 64 MiB, so it is checked when it is sent: a worker reads its columns and their types.`;
     return;
   }
-  const part = chosen.slice(0, CHECKED_BYTES);
+  const part = isConverted ? chosen : chosen.slice(0, CHECKED_BYTES);
   const query = new URLSearchParams(options(form));
   const range = chosen.size > part.size ? { "Content-Range": `bytes 0-${part.size - 1}/${chosen.size}` } : {};
   byId("check").textContent = `Checking ${chosen.name} …`;

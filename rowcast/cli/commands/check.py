@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rowcast.client.csv_options import CsvOptions
 
 _LISTED = 10
+_FORMATS = {"parquet": "Parquet file", "xlsx": "Excel workbook, first sheet"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 @takes_predict_options
 def check(
-    source: Annotated[str, typer.Argument(metavar="IN.csv", help="CSV file to check; .gz too.")],
+    source: Annotated[str, typer.Argument(metavar="IN.csv", help="File to check: .csv, .csv.gz, .parquet or .xlsx.")],
     *,
     options: "CsvOptions",
     url: Url = None,
@@ -31,13 +32,14 @@ def check(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Check a CSV file before you send it: its columns, its cells, and the predictions of its first rows.
+    """Check a file before you send it: its columns, its cells, and the predictions of its first rows.
 
     The exit code is 0 if the file fits, otherwise 1.
 
     Examples:
         rowcast check in.csv
         rowcast check in.csv --model titanic@production --delimiter ";" --decimal ,
+        rowcast check in.xlsx
     """
     with client(url, api_key, data) as service:
         found = service.check(source, **options)
@@ -55,10 +57,7 @@ def lines(source: str, found: "Check") -> list[str]:
     model = " and ".join(f"{one['name']}@{one['version']}" for one in models_in(found.raw))
     verdict = "fits" if found.ok else "does not fit" if found.problem or found.bad_rows else "could not be tried with"
     told = [f"{source} {verdict} {model}."]
-    delimiter = "tab" if found.delimiter == "\t" else found.delimiter
-    told.append(
-        _row("file", f"{_size(found.expected)}, delimiter {delimiter!r}, {found.encoding or 'encoding unknown'}")
-    )
+    told.append(_row("file", f"{_size(found.expected)}, {_form(found)}"))
     told += [_row("problem", found.problem["detail"])] if found.problem else []
     told += [_row("missing", _missing(column)) for column in found.columns["missing"][:_LISTED]]
     told.append(_row("used", _names(found.columns["matched"])))
@@ -88,6 +87,14 @@ def _size(expected: dict[str, Any]) -> str:
     rows, seconds = expected["rows"], expected["seconds"]
     known = "number of rows unknown" if rows is None else f"about {rows:,} rows"
     return known if seconds is None else f"{known}, about {seconds:g} s"
+
+
+def _form(found: "Check") -> str:
+    """Returns how the file is written, for example `delimiter ',', utf-8`."""
+    if found.format in _FORMATS:
+        return _FORMATS[found.format]
+    delimiter = "tab" if found.delimiter == "\t" else found.delimiter
+    return f"delimiter {delimiter!r}, {found.encoding or 'encoding unknown'}"
 
 
 def _missing(column: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from rowcast.client.calls.job_calls import AnyJob, JobCalls
 from rowcast.client.calls.job_record import JobRecord
 from rowcast.client.calls.lookup import find_manifests
 from rowcast.client.calls.resumable_upload import send_file
-from rowcast.client.check import CHECKED_BYTES, Check
+from rowcast.client.check import CHECKED_BYTES, CHECKED_SOURCE_BYTES, Check
 from rowcast.client.csv_options import CsvOptions, query_of
 from rowcast.client.download import Target, open_sink
 from rowcast.client.download_format import ResultFormat, format_of
@@ -30,8 +30,8 @@ from rowcast.client.upload import OnBytes, Source, Upload
 _ACT_SECONDS = 30
 """How long a bulk action may take."""
 
-_CHECK_SECONDS = 15
-"""How long a check may take: the service waits for a worker."""
+_CHECK_SECONDS = 45
+"""How long a check may take: the service waits for a worker, which may have to read a whole workbook."""
 
 _HOLD_SECONDS = 60
 """The longest wait that the service accepts."""
@@ -93,8 +93,8 @@ class ServiceCalls(Generic[AnyJob]):
         return self.make_job((yield from send_file(self.endpoint, upload, query_of(options), headers)))
 
     def check(self, source: Source, options: CsvOptions) -> Steps[Check]:
-        """Checks the beginning of a CSV file."""
-        data, headers = yield from run(lambda: Upload(source).beginning(CHECKED_BYTES))
+        """Checks the beginning of a CSV file, or the whole of a Parquet file or a workbook."""
+        data, headers = yield from run(lambda: Upload(source).beginning(CHECKED_BYTES, CHECKED_SOURCE_BYTES))
         params = {**query_of(options), "dry_run": "true"}
         answer = yield from self.endpoint.call(
             "POST", "/predict", params=params, content=data, headers=headers, wait_seconds=_CHECK_SECONDS

@@ -80,6 +80,7 @@ class SourceReceiver:
             options=options,
             request_id=request.request_id,
             input=input,
+            is_check=request.is_check,
             line_end="\n",
         )
         return NewJob(
@@ -90,7 +91,7 @@ class SourceReceiver:
             chunks=0,
             plan=b"",
             repeat=request.repeat(sha256),
-            sameness=request.sameness(sha256, options),
+            sameness=None if request.is_check else request.sameness(sha256, options),
             reuses=options.reuse,
             max_errors=options.max_errors,
             is_converting=True,

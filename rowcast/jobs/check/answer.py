@@ -11,6 +11,7 @@ from rowcast.csv.delimiter import AUTO, fitting_delimiter
 from rowcast.errors import MissingColumns, NotUtf8, Refused
 from rowcast.jobs.check.file_sample import FileSample
 from rowcast.jobs.check.seen_kinds import SeenKind, column_cells, seen_kind
+from rowcast.jobs.job import Format
 from rowcast.jobs.public_job import PinnedModel
 from rowcast.jobs.request import Request, require_columns
 from rowcast.models.model_manifest import Label, Manifest
@@ -112,6 +113,8 @@ class PublicCheck(TypedDict):
     model: PinnedModel
     #: All models: one or two, in the order of the request.
     models: list[PinnedModel]
+    #: The format of the file. A worker converts any other than `csv` to rows of CSV, which the next four describe.
+    format: Format
     delimiter: str
     decimal: str
     #: Empty if the file could not be read.
@@ -182,6 +185,7 @@ def describe(
         "ok": recorded is None and bool(scored.sample) and not _has_too_many_bad_rows(request, scored),
         "model": models[0],
         "models": models,
+        "format": sample.format,
         "delimiter": sample.delimiter,
         "decimal": options.decimal,
         "encoding": sample.encoding,
@@ -231,7 +235,8 @@ def _types_of(
     present = set(columns)
     features = [feature for feature in manifest.features if feature.required and feature.name in present]
     cells = column_cells(sample, columns, [feature.name for feature in features]) if sample.rows else {}
-    na_texts = manifest.na_texts(options.na_values)
+    # In a Parquet file only a null is missing, and it is an empty cell here.
+    na_texts = manifest.na_texts(options.na_values) if sample.format != "parquet" else frozenset({""})
     return [
         {
             "name": feature.name,

@@ -7,6 +7,7 @@ from rowcast.csv.chunker import Chunker
 from rowcast.csv.header import Header
 from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import BrokenCompression, Refused
+from rowcast.jobs.job import Format
 from rowcast.jobs.request import Request
 from rowcast.settings import Settings
 
@@ -39,6 +40,8 @@ class FileSample:
     is_ended: bool
     #: Why `POST /predict` would refuse these bytes; None if it would not.
     problem: Refused | None
+    #: The format of the file. A worker makes the rows of any other than `csv`.
+    format: Format = "csv"
 
 
 def read_sample(
