@@ -17,6 +17,7 @@ from api.input.option_parsing import dry_run, query_follow, read_options
 from api.input.request_body import in_steps, read_blocks, read_whole
 from api.openapi.call_types import CSV_TYPES, TAB_SEPARATED
 from api.services import Services
+from api.url_prefix import prefix
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, UnsupportedType
 from rowcast.jobs.actions.receive_upload import OnProgress
 from rowcast.jobs.actions.submit import Submitted
@@ -206,7 +207,16 @@ def _request(services: Services, options: Options, filename: str | None = None) 
             raise OptionUnsuitable.at("webhook", "cannot be combined with reuse: the earlier job has its own, or none")
         services.webhook_guard.require_allowed(options.webhook)
     _require_suitable(options, models)
-    return Request(models.first, options, g.owner, g.request_id, key, filename, second=models.second)
+    return Request(
+        models.first,
+        options,
+        g.owner,
+        g.request_id,
+        key,
+        filename,
+        second=models.second,
+        url_prefix=prefix() if options.webhook is not None else "",
+    )
 
 
 def _require_suitable(options: Options, models: ModelSet) -> None:

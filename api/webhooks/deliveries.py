@@ -111,7 +111,7 @@ class Deliveries:
 
     def _attempt(self, claimed: ClaimedDelivery, job: Job, webhook: str) -> None:
         began_ms = now_ms()
-        body = json.dumps(job_document(job, self._settings.url_prefix)).encode()
+        body = json.dumps(job_document(job, self._settings.url_prefix or job.spec.url_prefix)).encode()
         id = f"{job.id}-{claimed.end}"
         headers = signed_headers(self._settings.webhook_keys, id, int(time.time()), body)
         try:

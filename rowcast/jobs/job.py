@@ -70,6 +70,8 @@ class Spec(BaseModel):
     options: Options
     #: Id of the HTTP request that made the job, for the logs.
     request_id: str = ""
+    #: The path under which the request came (`X-Forwarded-Prefix`), for the links in the body of a webhook.
+    url_prefix: str = ""
     #: What is known of a batch's file; None for a single job.
     input: InputInfo | None = None
     #: Whether the job only predicts the first rows of a file for a check. No list shows it, and it does not live long.

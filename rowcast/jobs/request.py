@@ -36,6 +36,8 @@ class Request:
     second: Manifest | None = None
     #: The format that the sender says (Content-Type); None if it only says that it is a file.
     format: Format | None = None
+    #: The path under which the request came (`Spec.url_prefix`); empty without a webhook.
+    url_prefix: str = ""
 
     def repeat(self, content: bytes | str) -> Repeat | None:
         """Returns the digests by which the same request is recognised, or None without an Idempotency-Key.
@@ -92,6 +94,8 @@ class StoredRequest(BaseModel):
     is_gzip: bool
     #: The format that the sender says; None if it only says that it is a file.
     format: Format | None = None
+    #: As in `Request`.
+    url_prefix: str = ""
     #: Maximum bytes of a chunk when the upload was created. A gateway with another setting must cut the same chunks.
     chunk_bytes: int
     #: Maximum rows of a chunk when the upload was created.
@@ -100,7 +104,7 @@ class StoredRequest(BaseModel):
     def request(self, models: ModelSet) -> Request:
         """Returns the request. `models` are those of `model`."""
         known = (self.options, self.owner, self.request_id, self.idempotency_key, self.filename)
-        return Request(models.first, *known, second=models.second)
+        return Request(models.first, *known, second=models.second, url_prefix=self.url_prefix)
 
 
 def require_columns(header: Header, request: Request) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from programs import ROOT
+from webhook_receiver import SECRET
 
 from api.app import create_app
 from api.url_prefix import prefix_of
@@ -48,6 +49,20 @@ def test_every_link_starts_with_the_prefix(client_of: MakeClient, way: str) -> N
     assert refused["help"] == "/rowcast/docs/errors#job-unfinished"
     assert client.get("/openapi.json", headers=headers).get_json()["servers"] == [{"url": "/rowcast"}]
     assert client.get("/nowhere", headers=headers).get_json()["help"] == "/rowcast/docs/errors#unknown-path"
+
+
+def test_a_job_with_a_webhook_keeps_the_prefix_of_its_request(client_of: MakeClient) -> None:
+    """So its links are right in the body of the webhook, which no request asks for."""
+    more = {"webhook_secret": SECRET, "webhook_private": True}
+    client, headers = client_of(**more), {"X-Forwarded-Prefix": "/rowcast"}
+    records = client.application.extensions["rowcast"].records
+    body = {"features": [25, 3], "webhook": "http://127.0.0.1:1/"}
+    kept = client.post("/predict", json=body, headers=headers).get_json()["id"]
+    assert records.get(kept).spec.url_prefix == "/rowcast"
+    plain = client.post("/predict", json={"features": [25, 3]}, headers=headers).get_json()["id"]
+    assert records.get(plain).spec.url_prefix == ""
+    setting = client_of(url_prefix="/mine", **more).post("/predict", json=body, headers=headers).get_json()["id"]
+    assert records.get(setting).spec.url_prefix == "/mine"
 
 
 def test_a_failed_jobs_error_has_its_help_below_the_prefix(client_of: MakeClient, settings: Settings) -> None:

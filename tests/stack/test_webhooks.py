@@ -15,6 +15,7 @@ from people import ended, people
 from programs import ROOT, SUPPORT, Stack, free_port, http_client, kill_group, until
 from resumable import create, send
 from webhook_receiver import SECRET, Received, Receiver, canonical, receiving
+from workbooks import workbook
 
 from rowcast.client import Client
 from rowcast.jobs.records.redis_keys import key
@@ -32,11 +33,10 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def hooked(make_stack: Callable[..., Stack]) -> Stack:
-    """The whole service, which delivers to private addresses, and is behind a path of a proxy."""
+    """The whole service, which delivers to private addresses."""
     stack = make_stack(
         ROWCAST_WEBHOOK_SECRET=SECRET,
         ROWCAST_WEBHOOK_PRIVATE="true",
-        ROWCAST_URL_PREFIX="/scores",
         ROWCAST_CHUNK_ROWS="64",
         PYTHONPATH=str(SUPPORT),
     )
@@ -48,7 +48,9 @@ def hooked(make_stack: Callable[..., Stack]) -> Stack:
 
 @pytest.fixture
 def client(hooked: Stack) -> Iterator[httpx.Client]:
+    """A client whose requests come as through a proxy below a path."""
     with http_client(hooked.url, timeout=90) as http:
+        http.headers["X-Forwarded-Prefix"] = "/scores"
         yield http
 
 
@@ -98,11 +100,27 @@ def test_a_receiver_gets_a_batch_as_the_job_is_when_it_has_ended(client: httpx.C
     assert canonical(job) == canonical(client.get(f"/jobs/{id}").json())
 
 
-def test_a_check_calls_no_webhook(client: httpx.Client, receiver: Receiver) -> None:
-    options = {"webhook": receiver.url("/ok?check"), "dry_run": "true"}
-    assert client.post("/predict", params=options, content=b"age,pclass\n25,3\n", headers=CSV).json()["ok"]
-    batch(client, receiver.url("/ok?job"))
-    assert receiver.next().path == "/ok?job"
+def test_a_receiver_gets_a_job_of_a_converted_file(client: httpx.Client, receiver: Receiver) -> None:
+    body = workbook(["age", "pclass"], *[[row % 60, 3] for row in range(200)])
+    id = batch(client, receiver.url("/ok"), body)
+    job = receiver.next().job()
+    assert (job["id"], job["status"], job["progress"]["rows_done"]) == (id, "succeeded", 200)
+    assert (job["input"]["format"], job["input"]["columns"]) == ("xlsx", ["age", "pclass"])
+    assert job["links"]["result"] == f"/scores/jobs/{id}/result"
+    settled(client, id)
+    assert canonical(job) == canonical(client.get(f"/jobs/{id}").json())
+    failed = batch(client, receiver.url("/ok"), workbook(["Age", "pclass"], [25, 3]))
+    job = receiver.next().job()
+    assert (job["id"], job["status"], job["error"]["type"]) == (failed, "failed", "urn:rowcast:problem:missing-columns")
+
+
+@pytest.mark.parametrize("body", [b"age,pclass\n25,3\n", workbook(["age", "pclass"], [25, 3])], ids=["csv", "xlsx"])
+def test_a_check_calls_no_webhook(client: httpx.Client, receiver: Receiver, body: bytes) -> None:
+    options = {"dry_run": "true", "webhook": receiver.url("/check")}
+    assert client.post("/predict", params=options, content=body, headers=CSV).json()["ok"]
+    other = batch(client, receiver.url("/ok"))
+    assert receiver.next().id == f"{other}-1"
+    assert receiver.seen["/check"] == 0
 
 
 def test_a_receiver_gets_a_single_row_and_its_credentials(client: httpx.Client, receiver: Receiver) -> None:
@@ -199,7 +217,9 @@ def test_receivers_that_never_end_hold_up_no_other(client: httpx.Client) -> None
 
 
 def test_a_resumable_upload_may_have_a_webhook(client: httpx.Client, receiver: Receiver) -> None:
-    job = send(client, create(client, webhook=receiver.url("/ok")), b"age,pclass\n25,3\n30,1\n", [12]).json()
+    job = send(
+        client, create(client, webhook=receiver.url("/ok")).removeprefix("/scores"), b"age,pclass\n25,3\n30,1\n", [12]
+    ).json()
     assert job["webhook"]["url"] == receiver.url("/ok")
     got = receiver.next().job()
     assert (got["id"], got["progress"]["rows_done"]) == (job["id"], 2)

@@ -87,6 +87,7 @@ class Jobs:
                 second_model=request.second_model,
                 options=request.options,
                 request_id=request.request_id,
+                url_prefix=request.url_prefix,
             ),
             rows=1,
             chunks=1,

@@ -79,6 +79,7 @@ class SourceReceiver:
             second_model=request.second_model,
             options=options,
             request_id=request.request_id,
+            url_prefix=request.url_prefix,
             input=input,
             is_check=request.is_check,
             line_end="\n",

@@ -162,6 +162,7 @@ class UploadReceiver:
             second_model=request.second_model,
             options=self._options,
             request_id=request.request_id,
+            url_prefix=request.url_prefix,
             input=InputInfo(
                 bytes=chunker.bytes_total,
                 sha256=chunker.sha256,
