@@ -11,12 +11,7 @@ import pytest
 from programs import SUPPORT, Stack, http_client, kill_group, until
 from registering import register
 
-from rowcast.jobs.audit.collect import Auditor
-from rowcast.jobs.job_files import Files
-from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.redis_keys import key
-from rowcast.settings import Settings
-from rowcast.storage import Storage
 
 LASTING = ("gateway", "upkeep")
 """The programs of `kept_stack` that go on from test to test."""
@@ -84,7 +79,7 @@ def http(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     with http_client(stack.url, timeout=90) as client:
         yield client
         try:
-            assert_adds_up(stack)
+            stack.audit()
         except BaseException:  # this phase is reported only when all fixtures have ended
             request.node.stash[FAILED] = True
             raise
@@ -151,11 +146,3 @@ def empty(stack: Stack) -> None:
     with closing(stack.redis) as redis:
         redis.flushall()
         until(lambda: redis.get(key("indexed")) == b"whole", "upkeep knows that there is no job")
-
-
-def assert_adds_up(stack: Stack) -> None:
-    """Fails if `rowcast audit` would find something. A new program for each test would take a second."""
-    settings = Settings.read(redis_url=stack.redis_url, store=str(stack.store))
-    with closing(connect(stack.redis_url, timeout_seconds=30)) as redis:
-        report = Auditor(redis, Files(Storage(settings.store)), settings).report()
-    assert not report.findings, "\n".join(map(str, report.findings))
