@@ -19,6 +19,9 @@ class Proxy:
         self._is_open, self._holes = True, 0
         self._left: int | None = None
         self._cuts_answer = False
+        self._mark, self._marks_left = b"", 0
+        self.swallowed = threading.Event()
+        """Set when `swallow_at` has taken effect."""
         self.sent_bytes = 0
         """Number of bytes that were passed on to the port."""
         self.requests = b""
@@ -34,6 +37,10 @@ class Proxy:
     def swallow(self) -> None:
         """From now on whatever is sent is lost, in either direction."""
         self._is_open, self._holes = False, self._holes + 1
+
+    def swallow_at(self, mark: bytes, count: int) -> None:
+        """Swallows everything from the request on that has the `count`-th of these marks."""
+        self._mark, self._marks_left = mark, count
 
     def forward(self) -> None:
         """New connections work. The old ones stay as dead as they are, without a word to either end."""
@@ -82,6 +89,11 @@ class Proxy:
             self._left = None if is_cut else left - len(block)
         self.sent_bytes += len(block)
         self.requests += block
+        if self._marks_left and self.requests.count(self._mark) >= self._marks_left:
+            self._marks_left = 0
+            self.swallow()
+            self.swallowed.set()
+            return b"", False
         return block, is_cut
 
     def _cut_response(self, block: bytes) -> tuple[bytes, bool]:
