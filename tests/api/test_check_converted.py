@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
-from parquet_files import FRAME, PARQUET, parquet
+from parquet_files import FEW, PARQUET, parquet, passengers
 from programs import ROOT, Stack, http_client
 from scored import submit, wait
 from workbooks import XLSX, workbook
@@ -62,9 +62,9 @@ def test_a_check_says_what_that_of_the_same_csv_says_and_leaves_nothing(
 
 
 def test_only_the_first_rows_of_a_long_file_are_converted(client: httpx.Client, stack: Stack) -> None:
-    file = parquet(FRAME, row_group_size=17_000)
+    file = parquet(passengers(5_000), row_group_size=700)
     found = check(client, file, key="name", output="predictions", on_error="column", prediction_column="p")
-    assert (found["ok"], found["expected"]["rows"]) == (True, len(FRAME))
+    assert (found["ok"], found["expected"]["rows"]) == (True, 5_000)
     assert found["columns"]["carried"] == ["name"]
     converted = [
         line for line in map(json.loads, stack.log("worker").splitlines()) if line["event"] == "file_converted"
@@ -77,15 +77,15 @@ def test_only_the_first_rows_of_a_long_file_are_converted(client: httpx.Client, 
 
 
 WRONG = {
-    "missing column": (parquet(FRAME[["name", "age"]].rename(columns={"age": "Age"})), PARQUET),
-    "no rows": (parquet(FRAME[:0]), PARQUET),
-    "damaged": (parquet(FRAME[:9])[:-100], PARQUET),
-    "lists": (parquet(FRAME[:5].assign(age=[[1, 2]] * 5)), PARQUET),
-    "text": (parquet(FRAME[:5].assign(age=["a"] * 5)), PARQUET),
-    "added column": (parquet(FRAME[:5].assign(prediction=1)), PARQUET),
+    "missing column": (parquet(FEW[["name", "age"]].rename(columns={"age": "Age"})), PARQUET),
+    "no rows": (parquet(FEW[:0]), PARQUET),
+    "damaged": (parquet(FEW[:9])[:-100], PARQUET),
+    "lists": (parquet(FEW[:5].assign(age=[[1, 2]] * 5)), PARQUET),
+    "text": (parquet(FEW[:5].assign(age=["a"] * 5)), PARQUET),
+    "added column": (parquet(FEW[:5].assign(prediction=1)), PARQUET),
     "an empty sheet": (workbook(), XLSX),
     "a word in a workbook": (workbook(["age", "pclass"], ["old", 3]), XLSX),
-    "a cut gzip": (gzip.compress(parquet(FRAME[:5000]))[:-9], PARQUET),
+    "a cut gzip": (gzip.compress(parquet(FEW))[:-9], PARQUET),
 }
 
 
@@ -100,7 +100,7 @@ def test_a_wrong_file_gets_the_problem_of_its_job(client: httpx.Client, name: st
 
 
 def test_misspelt_columns_are_named_with_the_nearest(client: httpx.Client) -> None:
-    found = check(client, parquet(FRAME[:9].rename(columns={"age": "Age"})))
+    found = check(client, parquet(FEW[:9].rename(columns={"age": "Age"})))
     assert found["columns"] == {
         "matched": ["pclass"],
         "missing": [{"name": "age", "nearest": "Age"}],

@@ -4,17 +4,17 @@ import gzip
 import hashlib
 import io
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pandas as pd
 import pytest
-from parquet_files import FILE, FRAME, PARQUET, parquet
+from parquet_files import FEW, FILE, FRAME, PARQUET, SMALL, parquet
 from programs import Stack
 
 from rowcast import Client
+from rowcast.cli.main import main
 
 CSV = {"Content-Type": "text/csv"}
 
@@ -49,25 +49,25 @@ def test_a_parquet_file_is_predicted_as_the_csv_is(stack: Stack, client: httpx.C
 
 
 def test_a_column_of_lists_comes_back_as_json(client: httpx.Client) -> None:
-    job = predicted(client, parquet(FRAME[:2].assign(seats=[[1, 2], None])))
+    job = predicted(client, parquet(FEW[:2].assign(seats=[[1, 2], None])))
     assert job["status"] == "succeeded", job["error"]
     table = pd.read_csv(io.BytesIO(client.get(f"/jobs/{job['id']}/result").content))
     assert table["seats"].tolist()[:1] == ["[1,2]"]
     assert table["prediction"].notna().all()
 
 
-@pytest.mark.parametrize("packed", [FILE, gzip.compress(FILE)], ids=["plain", "gzip"])
+@pytest.mark.parametrize("packed", [SMALL, gzip.compress(SMALL)], ids=["plain", "gzip"])
 def test_its_first_bytes_tell_a_parquet_file(client: httpx.Client, packed: bytes) -> None:
     job = predicted(client, packed, {"Content-Type": "application/octet-stream"}, output="predictions", key="name")
-    assert job["input"]["sha256"] == hashlib.sha256(FILE).hexdigest()
+    assert job["input"]["sha256"] == hashlib.sha256(SMALL).hexdigest()
     result = pd.read_csv(io.BytesIO(client.get(f"/jobs/{job['id']}/result").content))
-    assert result["name"].tolist()[1:3] == FRAME["name"].tolist()[1:3]
-    assert len(result) == len(FRAME)
+    assert result["name"].tolist()[1:3] == FEW["name"].tolist()[1:3]
+    assert len(result) == len(FEW)
 
 
 def test_curl_sends_it_as_a_form(stack: Stack, client: httpx.Client, tmp_path: Path) -> None:
     file = tmp_path / "in.parquet"
-    file.write_bytes(FILE)
+    file.write_bytes(SMALL)
     form = ["-F", f"file=@{file}", "-F", "output=predictions", "-F", "key=name"]
     done = subprocess.run(
         ["curl", "-sS", *form, f"{stack.url}/predict?wait=60"], capture_output=True, text=True, check=True
@@ -87,14 +87,14 @@ def test_the_result_can_be_followed(client: httpx.Client) -> None:
 def test_a_resumable_upload_takes_it(stack: Stack, client: httpx.Client) -> None:
     made = client.post("/uploads", params={"output": "predictions"}, headers=PARQUET)
     assert made.status_code == 201, made.text
-    path, half = made.headers["Location"], len(FILE) // 2
-    first = client.patch(path, content=FILE[:half], headers={"Upload-Offset": "0"})
+    path, half = made.headers["Location"], len(SMALL) // 2
+    first = client.patch(path, content=SMALL[:half], headers={"Upload-Offset": "0"})
     assert first.status_code == 204, first.text
     last = {"Upload-Offset": str(half), "Upload-Complete": "?1"}
-    sent = client.patch(f"{path}?wait=60", content=FILE[half:], headers=last)
+    sent = client.patch(f"{path}?wait=60", content=SMALL[half:], headers=last)
     assert sent.status_code == 200, sent.text
     job = sent.json()
-    assert (job["status"], job["input"]["sha256"]) == ("succeeded", hashlib.sha256(FILE).hexdigest())
+    assert (job["status"], job["input"]["sha256"]) == ("succeeded", hashlib.sha256(SMALL).hexdigest())
     assert {name.split("/")[2] for name in stack.files() if job["id"] in name} == {
         "header",
         "input",
@@ -104,14 +104,14 @@ def test_a_resumable_upload_takes_it(stack: Stack, client: httpx.Client) -> None
 
 
 WRONG = {
-    "missing column": (parquet(FRAME[["name", "age"]]), "missing-columns", "'pclass' is missing"),
-    "no rows": (parquet(FRAME[:0]), "empty-file", "has a header line and no rows"),
-    "cut off": (FILE[:-1000], "broken-file", "cannot be read"),
+    "missing column": (parquet(FEW[["name", "age"]]), "missing-columns", "'pclass' is missing"),
+    "no rows": (parquet(FEW[:0]), "empty-file", "has a header line and no rows"),
+    "cut off": (SMALL[:-100], "broken-file", "cannot be read"),
     "only magic": (b"PAR1PAR1", "broken-file", "cannot be read"),
-    "lists": (parquet(FRAME[:5].assign(age=[[1, 2]] * 5)), "wrong-column-type", "no cell of a table can hold"),
-    "text as a number": (parquet(FRAME[:5].assign(age=["a"] * 5)), "every-row-bad", "not a number"),
-    "boolean as a number": (parquet(FRAME[:5].assign(age=True)), "wrong-column-type", "convert the column to numbers"),
-    "added column": (parquet(FRAME.assign(prediction=1)), "column-clash", "is a column that the result adds"),
+    "lists": (parquet(FEW[:5].assign(age=[[1, 2]] * 5)), "wrong-column-type", "no cell of a table can hold"),
+    "text as a number": (parquet(FEW[:5].assign(age=["a"] * 5)), "every-row-bad", "not a number"),
+    "boolean as a number": (parquet(FEW[:5].assign(age=True)), "wrong-column-type", "convert the column to numbers"),
+    "added column": (parquet(FEW.assign(prediction=1)), "column-clash", "is a column that the result adds"),
 }
 
 
@@ -138,7 +138,7 @@ def test_a_wrong_file_fails_the_job_with_the_words_of_a_csv(stack: Stack, client
 )
 def test_an_option_for_csv_is_refused(stack: Stack, client: httpx.Client, option: str, value: str, words: str) -> None:
     before = stack.files()
-    sent = client.post("/predict", params={option: value}, content=FILE, headers=PARQUET)
+    sent = client.post("/predict", params={option: value}, content=SMALL, headers=PARQUET)
     assert sent.status_code == 422, sent.text
     assert sent.json()["errors"][0]["where"] == option
     assert words in sent.json()["detail"]
@@ -153,12 +153,10 @@ def test_a_csv_that_is_sent_as_parquet_is_refused(client: httpx.Client) -> None:
 
 def test_client_and_command_line_send_it_by_its_ending(stack: Stack, tmp_path: Path) -> None:
     file = tmp_path / "in.parquet"
-    file.write_bytes(FILE)
+    file.write_bytes(SMALL)
     with Client(stack.url) as client:
         job = client.predict_csv(file, tmp_path / "out.csv")
     assert (job.status, job.raw["input"]["filename"]) == ("succeeded", "in.parquet")
-    command = [sys.executable, "-m", "rowcast.cli", "predict", str(file), "--url", stack.url]
-    done = subprocess.run([*command, "-o", str(tmp_path / "cli.csv")], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert main(["predict", str(file), "--url", stack.url, "-o", str(tmp_path / "cli.csv")]) == 0
     assert (tmp_path / "cli.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
-    assert len((tmp_path / "out.csv").read_text().splitlines()) == len(FRAME) + 1
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == len(FEW) + 1

@@ -1,4 +1,4 @@
-"""Passengers as a Parquet file, larger than one chunk."""
+"""Passengers as Parquet files: one that is larger than one chunk, and a small one."""
 
 import io
 from typing import Any
@@ -28,3 +28,7 @@ def passengers(rows: int) -> pd.DataFrame:
 
 FRAME = passengers(60_001)
 FILE = parquet(FRAME, row_group_size=17_000)
+
+FEW = passengers(600)
+SMALL = parquet(FEW, row_group_size=150)
+"""One chunk, in several row groups."""

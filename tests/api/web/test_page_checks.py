@@ -1,12 +1,12 @@
 """The check of a Parquet file or a workbook on the page, which shows what that of a CSV file shows."""
 
 import pytest
-from parquet_files import FRAME, parquet
+from parquet_files import FEW, parquet
 from playwright.sync_api import FilePayload, Page, expect
 from workbooks import workbook
 
 FILES = {
-    "in.parquet": (parquet(FRAME[:50]), "Parquet file."),
+    "in.parquet": (parquet(FEW[:50]), "Parquet file."),
     "in.xlsx": (workbook(["age", "pclass", "name"], *[[row, 3, "Ann"] for row in range(50)]), "Excel workbook"),
 }
 
