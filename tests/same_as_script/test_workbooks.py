@@ -4,6 +4,7 @@ import io
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -19,7 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_manifest import Feature
 from rowcast.models.model_set import ModelSet
+from rowcast.scoring.converted_cells import in_file_form
 from worker.conversion.excel_rows import ExcelRows
 from worker.conversion.features_by_name import features_by_name
 
@@ -173,6 +176,27 @@ def test_a_cell_of_another_type_in_a_feature_of_text_is_a_bad_row(towns: Served,
     frame = pd.read_excel(io.BytesIO(file), engine=ENGINES[0])[["x"]].drop(index=2)
     expected = [(repr(float(value)),) for value in towns.model.predict(frame)]
     assert [row for number, row in enumerate(got) if number != 2] == expected
+
+
+def test_two_models_read_one_column_of_booleans_or_dates_in_their_own_words() -> None:
+    """The model with other words still reads a text that is one of them."""
+    plain = Feature(name="x", kind="boolean", missing=False)
+    words = plain.model_copy(update={"true_values": ["yes"], "false_values": ["no"]})
+    iso, german = (
+        Feature(name="day", kind="date", missing=False, date_format=form) for form in ("%Y-%m-%d", "%d.%m.%Y")
+    )
+    file = workbook({"x": [True, False, None, "yes"], "day": [DAYS[0]] * 4})
+    table = ExcelRows(io.BytesIO(file), {"x": (plain, words), "day": (iso, german)}, 100)
+    assert b"".join(table.rows()).decode().splitlines() == [
+        f"{cell},2020-01-01 00:00:00.000000" for cell in ("true", "false", "", "yes")
+    ]
+    assert table.dtypes == {"x": "bool", "day": "datetime64"}
+    for feature in (iso, german):
+        form = in_file_form(feature).date_format
+        assert form is not None
+        assert datetime.strptime("2020-01-01 00:00:00.000000", form) == DAYS[0]  # noqa: DTZ007
+    assert in_file_form(words).true_texts == ["true", "yes"]
+    assert in_file_form(words).false_texts == ["false", "no"]
 
 
 def test_texts_that_need_quotes_are_good_rows(towns: Served) -> None:

@@ -16,7 +16,7 @@ FILE = parquet(SOME, row_group_size=150)
 """Ten chunks, in several row groups."""
 
 WIDE = pd.concat([SOME, pd.DataFrame(0, SOME.index, [f"c{number}" for number in range(2_045)])], axis=1)
-"""A file of so many columns is read and added to Redis in five steps."""
+"""A file with this number of columns is read and added to Redis in five steps."""
 
 
 def sent(http: httpx.Client, content: bytes = FILE) -> str:

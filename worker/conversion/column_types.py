@@ -72,7 +72,7 @@ def _misfit(feature: Feature, type: pa.DataType) -> str | None:
     if held is None:
         return (
             f"is {type}, which no cell of a table can hold, and the model takes {_WORDS[feature.kind]} there: convert "
-            "the column, for example write each element into a column of its own"
+            "the column, for example write each element into a separate column"
         )
     taken = _TAKEN[feature.kind] if feature.kind != "category" else _categories(feature)
     if held == "nulls only":

@@ -16,7 +16,7 @@ from rowcast.csv.write import InQuotes, csv_row
 from rowcast.errors import BrokenFile, TooLarge
 from rowcast.memory import MIB
 from rowcast.models.model_manifest import Feature
-from rowcast.scoring.converted_cells import takes_text
+from rowcast.scoring.converted_cells import in_file_form, takes_text
 from worker.conversion.features_by_name import FeaturesByName, unlike
 
 MAX_FILE_BYTES = 512 * MIB
@@ -68,13 +68,10 @@ class ExcelRows:
 
     @property
     def dtypes(self) -> dict[str, str]:
-        """`Spec.dtypes` of this file: only booleans that two models write in different ways. Numbers have 64 bits."""
-        return {
-            name: "bool"
-            for name in _unique(self._names)
-            if len(unlike(self._features.get(name, ()))) > 1
-            and any(feature.kind == "boolean" for feature in self._features[name])
-        }
+        """`Spec.dtypes` of this file: booleans and dates that two models know in different forms."""
+        kinds = {name: {feature.kind for feature in features} for name, features in self._features.items()}
+        shared = [name for name in self._names if len(unlike(self._features.get(name, ()))) > 1]
+        return {name: "bool" if "boolean" in kinds[name] else "datetime64" for name in shared}
 
     def check(self) -> None:
         """Does nothing: in Excel, each cell has a type, and columns have none."""
@@ -87,7 +84,11 @@ class ExcelRows:
     def rows(self, most: int | None = None) -> Iterator[bytes]:
         """Yields the rows, or `most` of them, some at a time. Empty rows at the end are left out, as pandas does."""
         held: list[bytes] = []
-        features = [self._features.get(name, ()) for name in _unique(self._names)]
+        forms = self.dtypes
+        features = [
+            tuple(in_file_form(feature) if name in forms else feature for feature in self._features.get(name, ()))
+            for name in _unique(self._names)
+        ]
         empty = csv_row([None] * len(self._names))
         blanks = 0
         for row in self._cells if most is None else islice(self._cells, most):
