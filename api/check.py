@@ -195,7 +195,7 @@ def _converted_sample(services: Services, job: Job, found: FoundTable) -> FileSa
             data += services.files.get_input(job.id, number)
             rows += planned.rows
     known = _no_sample(job.spec.input.format if job.spec.input else "csv")
-    header = Header(b"", found.columns)
+    header = Header(b"", found.columns, delimiter="")
     return FileSample(header, known.delimiter, "utf-8", data, rows, found.rows, 0, True, None, known.format)
 
 

@@ -23,7 +23,7 @@ class Header:
     columns: tuple[str, ...]
     """The names as `column_names` gives them: no two are the same."""
     delimiter: str = ","
-    """What separates its fields."""
+    """What separates its fields; empty if the file was not CSV."""
 
     @classmethod
     def read(cls, line: bytes, fields: Sequence[bytes], delimiter: str) -> "Header":

@@ -106,6 +106,7 @@ def test_misspelt_columns_are_named_with_the_nearest(client: httpx.Client) -> No
         "missing": [{"name": "age", "nearest": "Age"}],
         "carried": ["name", "Age"],
     }
+    assert "delimiter" not in found["problem"]["detail"], "the file has none"
 
 
 def test_bad_cells_are_listed(client: httpx.Client) -> None:

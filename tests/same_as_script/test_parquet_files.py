@@ -291,7 +291,7 @@ NESTED = {
     "lists of numbers": (pa.array([[1, 2], [], None, [None, -3]]), ["[1,2]", "[]", "", "[null,-3]"]),
     "lists of floats": (
         pa.array([[0.1, float("nan")], [1e300], None, [float("inf"), 2.0]]),
-        ["[0.1,null]", "[1e+300]", "", "[null,2]"],
+        ["[0.1,null]", "[1e+300]", "", "[null,2.0]"],
     ),
     "large lists of float16": (
         pa.array([[0.5], None, [1.5, 2.5], []], pa.large_list(pa.float16())),

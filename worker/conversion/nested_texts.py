@@ -56,7 +56,10 @@ def _lists_of_numbers(column: pa.Array) -> pa.Array:
         values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
         if values.type == pa.float16():
             values = pc.cast(values, pa.float32())
-    texts = pc.fill_null(pc.cast(values, pa.string()), "null")
+    texts = pc.cast(values, pa.string())
+    if pa.types.is_floating(values.type):
+        texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)$", r"\1.0")
+    texts = pc.fill_null(texts, "null")
     lengths = pc.fill_null(pc.list_value_length(column), 0)
     ends = pc.cumulative_sum(pc.cast(lengths, pa.int32()))
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])

@@ -65,7 +65,7 @@ def lines(source: str, found: "Check") -> list[str]:
     told += [
         _row("does not fit", f"{one['name']}: the model takes {one['kind']}, the cells are {one['seen']}")
         for one in found.types
-        if not one["fits"]
+        if not one["fits"] and one["kind"] != one["seen"]
     ][:_LISTED]
     told += [_row("bad row", f"{one['row']}{_cell(one)}: {one['message']}") for one in found.bad_rows[:_LISTED]]
     told += [_row(f"row {one['row']}", f"prediction {_prediction(one['prediction'])}") for one in found.sample]

@@ -4,7 +4,7 @@ Workers score the first chunks at once. No call and no list shows the job before
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Protocol
 
 from rowcast.csv.chunker import Chunker
@@ -69,7 +69,7 @@ class UploadReceiver:
         """
         options, features = request.options, tuple(request.models.feature_names)
         self._uploads, self._files, self._request, self._id = uploads, files, request, id
-        self._check = partial(require_columns, request=request)
+        self._is_generated = is_generated
         self._on_progress = on_progress
         self._chunker = Chunker(
             delimiter="," if is_generated else options.delimiter,
@@ -111,6 +111,10 @@ class UploadReceiver:
         header = self._result_header()
         self._files.put_header(self._id, header)
         return self._job(header)
+
+    def _check(self, header: Header) -> None:
+        """Checks the header. The delimiter of a generated CSV is not the caller's, so no message names it."""
+        require_columns(replace(header, delimiter="") if self._is_generated else header, self._request)
 
     def _report(self, *, paused: bool) -> None:
         if self._on_progress is None:

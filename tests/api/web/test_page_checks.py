@@ -21,7 +21,7 @@ def test_the_page_shows_the_check_of_a_converted_file(page: Page, name: str) -> 
     check = page.locator("#check")
     expect(check).to_contain_text("About 50 rows")
     expect(check).to_contain_text(words)
-    expect(check).to_contain_text("Used: ")
+    expect(check).to_contain_text(". Used: ")
     expect(page.get_by_role("region", name="First predictions")).to_be_visible()
 
 
