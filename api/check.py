@@ -162,7 +162,7 @@ def _check_converted(services: Services, source: FileInput, format: Format, *, i
         ) as job:
             if (document := services.files.get_found(job.id)) is not None:
                 found = FoundTable.model_validate_json(document)
-                sample, row_count = _converted_sample(services, job, found), found.rows
+                sample, row_count = _converted_sample(services, job, found, sample), found.rows
             scored = scored_by(services, source.request.models, job, CONVERT_SECONDS)
     except BrokenCompression as error:
         sample = replace(sample, problem=error)
@@ -186,7 +186,7 @@ def _within_limit(blocks: Iterator[bytes], format: Format) -> Iterator[bytes]:
         yield block
 
 
-def _converted_sample(services: Services, job: Job, found: FoundTable) -> FileSample:
+def _converted_sample(services: Services, job: Job, found: FoundTable, sample: FileSample) -> FileSample:
     """Returns the first rows of a file as the worker has converted them, about as many bytes as of a CSV file."""
     data, rows = b"", 0
     plan = unpack_whole_plan(services.records.plan(job.id))
@@ -194,11 +194,21 @@ def _converted_sample(services: Services, job: Job, found: FoundTable) -> FileSa
         if len(data) < SAMPLE_BYTES:
             data += services.files.get_input(job.id, number)
             rows += planned.rows
-    known = _no_sample(job.spec.input.format if job.spec.input else "csv")
     header = Header(b"", found.columns, delimiter="")
-    return FileSample(header, known.delimiter, "utf-8", data, rows, found.rows, 0, True, None, known.format)
+    return replace(sample, header=header, encoding="utf-8", data=data, rows=rows, rows_seen=found.rows)
 
 
 def _no_sample(format: Format) -> FileSample:
-    """Returns the sample of a file that could not be read."""
-    return FileSample(None, ",", "", b"", 0, 0, 0, is_ended=False, problem=None, format=format)
+    """Returns the sample of a file of which nothing is known yet."""
+    return FileSample(
+        header=None,
+        delimiter=",",
+        encoding="",
+        data=b"",
+        rows=0,
+        rows_seen=0,
+        bytes_seen=0,
+        is_ended=False,
+        problem=None,
+        format=format,
+    )

@@ -129,7 +129,9 @@ def _name(cell: Any) -> str:
 
 def _cell_of_each(cell: Any, features: tuple[Feature, ...]) -> object:
     """Returns what a cell is in the CSV: one that all of its features read, as far as there is one."""
-    first, *others = [_cell(cell, feature) for feature in features] or [_cell(cell, None)]
+    if len(features) < 2:
+        return _cell(cell, features[0] if features else None)
+    first, *others = [_cell(cell, feature) for feature in features]
     if all(type(other) is type(first) and other == first for other in others):
         return first
     quoted = next((one for one in (first, *others) if isinstance(one, InQuotes)), None)
