@@ -13,6 +13,7 @@ ROWS = {
     "api": 3, "worker": 3, "training": 3, "upkeep": 3, "rowcast.client": 3,
     "rowcast.jobs": 2, "rowcast.models": 2, "rowcast.scoring": 2,
     "rowcast.csv": 1, "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.api_keys": 1, "rowcast.receipts": 1,
+    "rowcast.trees": 1,
     "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.nearest": 0,
     "rowcast.memory": 0, "rowcast.loopback": 0, "rowcast.exit_reason": 0, "rowcast.exception_text": 0,
     "rowcast.stop_signals": 0,
@@ -25,9 +26,10 @@ ALLOWED = {
     ("rowcast.scoring", "rowcast.jobs"),
     ("rowcast.scoring", "rowcast.models"),
     ("rowcast", "rowcast.client"),
+    ("rowcast", "rowcast.trees"),
     ("rowcast.cli", "rowcast.local"),
 }
-"""Jobs know what a model promises (its manifest), never how it is opened; the package's face names the client."""
+"""Jobs know what a model promises (its manifest), never how it is opened; the package's face names the client and `accelerate`."""
 
 FILES = sorted(
     file for folder in ("api", "worker", "training", "upkeep", "rowcast") for file in (ROOT / folder).rglob("*.py")
