@@ -1,0 +1,274 @@
+"""Subclasses of scikit-learn's estimators that replace only the innermost step of predicting.
+
+Validation, classes, losses and links stay scikit-learn's own code. Each step hands over to `super()` if the estimator
+was fitted again since its tables were built, or if the call is not one of those that were compared.
+"""
+
+import copy
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.base import clone
+from sklearn.ensemble._iforest import _average_path_length
+from sklearn.utils.validation import check_is_fitted
+
+if TYPE_CHECKING:
+    _Base = Any
+else:
+    _Base = object
+
+Array = NDArray[Any]
+
+_ATTRIBUTE = "_rowcast_trees"
+
+
+class Tables(Protocol):
+    """A leaf sweep or a node walk."""
+
+    def add_to(self, sums: NDArray[np.float64], rows: Array) -> None:
+        """Adds the leaves of every tree to the rows' sums."""
+
+    @property
+    def table_bytes(self) -> int:
+        """Memory of the tables."""
+
+
+@dataclass(frozen=True)
+class FittedTrees:
+    """The tables of one estimator, and what they were built from."""
+
+    #: The tables.
+    tables: Tables
+    #: Number of sums of a row.
+    columns: int
+    #: What the estimator had when the tables were built: objects that are compared by identity.
+    objects: tuple[Any, ...]
+    #: Likewise, numbers that are compared by value.
+    numbers: tuple[float, ...]
+
+
+class FastEstimator(_Base):
+    """What all fast estimators have in common. Copies, clones and pickles of one are plain estimators."""
+
+    plain_class: type
+    objects_compared: tuple[str, ...] = ()
+    numbers_compared: tuple[str, ...] = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return plain(self).__reduce_ex__(protocol)
+
+    def __sklearn_clone__(self) -> Any:
+        """Returns an unfitted estimator of scikit-learn's own class."""
+        return clone(plain(self))
+
+    @classmethod
+    def state(cls, estimator: Any) -> tuple[tuple[Any, ...], tuple[float, ...]]:
+        """Returns what tells whether the estimator was fitted again: objects, and numbers."""
+        objects = tuple(getattr(estimator, name) for name in cls.objects_compared)
+        lengths = tuple(len(one) for one in objects if hasattr(one, "__len__"))
+        return objects, (*lengths, *(float(getattr(estimator, name)) for name in cls.numbers_compared))
+
+    def _current_trees(self) -> FittedTrees | None:
+        """Returns the tables, or None if the estimator is not the one that they were built from."""
+        trees: FittedTrees | None = vars(self).get(_ATTRIBUTE)
+        if trees is None:
+            return None
+        try:
+            objects, numbers = self.state(self)
+        except (AttributeError, TypeError, ValueError):
+            return None
+        same = len(objects) == len(trees.objects) and all(map(_is, objects, trees.objects))
+        return trees if same and numbers == trees.numbers else None
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
+
+
+class FastHistGradientBoosting(FastEstimator):
+    """HistGradientBoosting*: the sums of the leaves."""
+
+    objects_compared = ("_predictors", "_bin_mapper")
+
+    def _predict_iterations(
+        self, X: Array, predictors: Any, raw_predictions: Array, is_binned: bool, n_threads: int  # noqa: N803
+    ) -> None:  # fmt: skip
+        trees = None if is_binned or predictors is not getattr(self, "_predictors", None) else self._current_trees()
+        if trees is None or raw_predictions.dtype != np.float64 or X.dtype != np.float64 or self._has_odd_codes(X):
+            super()._predict_iterations(X, predictors, raw_predictions, is_binned, n_threads)
+        else:
+            trees.tables.add_to(raw_predictions, X)
+
+    def _has_odd_codes(self, cells: Array) -> bool:
+        """Returns whether a category's code does not fit into a byte. scikit-learn's encoder writes none that large."""
+        if self.is_categorical_ is None:
+            return False
+        first = int(np.count_nonzero(self.is_categorical_))
+        return bool((cells[:, :first] >= 255).any())
+
+
+class _FastForest(FastEstimator):
+    """Sums of the values of a forest's leaves, for rows that scikit-learn has validated."""
+
+    objects_compared = ("estimators_",)
+
+    def _usable_trees(self, rows: Any) -> FittedTrees | None:
+        """Returns the tables if rows like these can be predicted by them."""
+        trees = self._current_trees()
+        return None if trees is None or self.verbose or issparse(rows) else trees
+
+    def _mean(self, trees: FittedTrees, rows: Any) -> NDArray[np.float64]:
+        """Returns the mean of the trees, shape (rows, sums)."""
+        check_is_fitted(self)
+        cells = self._validate_X_predict(rows)
+        sums = np.zeros((cells.shape[0], trees.columns))
+        trees.tables.add_to(sums, cells)
+        sums /= len(self.estimators_)
+        return sums
+
+
+class FastForestClassifier(_FastForest):
+    """RandomForestClassifier and ExtraTreesClassifier."""
+
+    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+        """Returns the mean of the trees' probabilities, as scikit-learn does."""
+        trees = self._usable_trees(X)
+        if trees is None:
+            return super().predict_proba(X)
+        mean = self._mean(trees, X)
+        if self.n_outputs_ == 1:
+            return mean
+        by_output = mean.reshape(len(mean), self.n_outputs_, -1)
+        return [np.ascontiguousarray(by_output[:, k, :count]) for k, count in enumerate(self.n_classes_)]
+
+
+class FastForestRegressor(_FastForest):
+    """RandomForestRegressor and ExtraTreesRegressor."""
+
+    def predict(self, X: Any) -> Any:  # noqa: N803
+        """Returns the mean of the trees' predictions, as scikit-learn does."""
+        trees = self._usable_trees(X)
+        if trees is None:
+            return super().predict(X)
+        mean = self._mean(trees, X)
+        return mean if self.n_outputs_ > 1 else mean[:, 0]
+
+
+class _FastSingleTree(FastEstimator):
+    """The values of one tree's leaves."""
+
+    objects_compared = ("tree_",)
+
+    def _leaf_values(self, rows: Any, check_input: bool) -> NDArray[np.float64] | None:
+        """Returns the values of the rows' leaves, or None if scikit-learn has to find them."""
+        trees = self._current_trees()
+        known = check_input or (isinstance(rows, np.ndarray) and rows.dtype == np.float32 and rows.ndim == 2)
+        if trees is None or issparse(rows) or not known:
+            return None
+        check_is_fitted(self)
+        cells = self._validate_X_predict(rows, check_input)
+        values = np.full((cells.shape[0], trees.columns), -0.0)  # -0.0 + leaf is the leaf, also if that is -0.0
+        trees.tables.add_to(values, cells)
+        return values
+
+
+class FastTreeClassifier(_FastSingleTree):
+    """DecisionTreeClassifier and ExtraTreeClassifier with one output."""
+
+    def predict(self, X: Any, check_input: bool = True) -> Any:  # noqa: N803
+        """Returns the most probable class, as scikit-learn does."""
+        values = self._leaf_values(X, check_input)
+        if values is None:
+            return super().predict(X, check_input)
+        return self.classes_.take(np.argmax(values, axis=1), axis=0)
+
+    def predict_proba(self, X: Any, check_input: bool = True) -> Any:  # noqa: N803
+        """Returns the share of each class in the leaf, as scikit-learn does."""
+        values = self._leaf_values(X, check_input)
+        return super().predict_proba(X, check_input) if values is None else values[:, : self.n_classes_]
+
+
+class FastTreeRegressor(_FastSingleTree):
+    """DecisionTreeRegressor and ExtraTreeRegressor with one output."""
+
+    def predict(self, X: Any, check_input: bool = True) -> Any:  # noqa: N803
+        """Returns the value of the leaf, as scikit-learn does."""
+        values = self._leaf_values(X, check_input)
+        return super().predict(X, check_input) if values is None else values[:, 0]
+
+
+class FastGradientBoosting(FastEstimator):
+    """GradientBoosting*: the sums of the leaves on top of the first estimator's prediction."""
+
+    objects_compared = ("estimators_",)
+    numbers_compared = ("learning_rate",)
+
+    def _raw_predict(self, X: Any) -> Any:  # noqa: N803
+        trees = self._current_trees()
+        if trees is None or not isinstance(X, np.ndarray) or X.dtype != np.float32 or not X.flags.c_contiguous:
+            return super()._raw_predict(X)
+        check_is_fitted(self)
+        sums = self._raw_predict_init(X)
+        if sums.dtype != np.float64 or sums.shape != (len(X), trees.columns) or not sums.flags.writeable:
+            return super()._raw_predict(X)
+        trees.tables.add_to(sums, X)
+        return sums
+
+
+class FastIsolationForest(FastEstimator):
+    """IsolationForest: the sums of the path lengths."""
+
+    objects_compared = ("estimators_", "estimators_features_", "_decision_path_lengths")
+
+    def _compute_score_samples(self, X: Any, subsample_features: bool) -> Any:  # noqa: N803
+        trees = self._current_trees()
+        if trees is None or self.verbose or not isinstance(X, np.ndarray) or X.dtype != np.float32:
+            return super()._compute_score_samples(X, subsample_features)
+        sums = np.zeros((len(X), 1))
+        trees.tables.add_to(sums, X)
+        depths = sums.ravel()
+        denominator = len(self.estimators_) * _average_path_length([self._max_samples])
+        return 2 ** (-np.divide(depths, denominator, out=np.ones_like(depths), where=denominator != 0))
+
+
+def fast_copy(estimator: Any, mixin: type[FastEstimator], tables: Tables, columns: int) -> Any:
+    """Returns a copy of the estimator that predicts by the tables. Everything that was fitted is shared."""
+    fast = _copied(estimator, _fast_class(mixin, type(estimator)))
+    vars(fast)[_ATTRIBUTE] = FittedTrees(tables, columns, *mixin.state(estimator))
+    return fast
+
+
+def plain(estimator: Any) -> Any:
+    """Returns a copy of scikit-learn's own class without tables, or the given estimator if it is not a fast one."""
+    if not isinstance(estimator, FastEstimator):
+        return estimator
+    copied = _copied(estimator, type(estimator).plain_class)
+    vars(copied).pop(_ATTRIBUTE, None)
+    return copied
+
+
+def tables_of(estimator: Any) -> Tables:
+    """Returns the tables of a fast estimator."""
+    trees: FittedTrees = vars(estimator)[_ATTRIBUTE]
+    return trees.tables
+
+
+def plain_class(estimator: Any) -> type:
+    """Returns scikit-learn's class of the estimator."""
+    return type(estimator).plain_class if isinstance(estimator, FastEstimator) else type(estimator)
+
+
+def _copied(estimator: Any, kind: type) -> Any:
+    copied = kind.__new__(kind)
+    vars(copied).update(copy.copy(vars(estimator)))
+    return copied
+
+
+@cache
+def _fast_class(mixin: type[FastEstimator], plain_class: type) -> type:
+    """Returns the subclass. It has the name of scikit-learn's class, which is what `repr` shows."""
+    return type(plain_class.__name__, (mixin, plain_class), {"plain_class": plain_class, "__module__": __name__})
