@@ -40,7 +40,10 @@ def accelerate(model: M) -> M:
         ImportError: numba or scikit-learn is not installed.
     """
     _require_libraries()
-    raise NotImplementedError
+    from rowcast.trees.acceleration import accelerated
+
+    found: M = accelerated(model)[0]
+    return found
 
 
 def explain(model: Any) -> tuple[EstimatorNote, ...]:
@@ -54,7 +57,9 @@ def explain(model: Any) -> tuple[EstimatorNote, ...]:
         ImportError: numba or scikit-learn is not installed.
     """
     _require_libraries()
-    raise NotImplementedError
+    from rowcast.trees.acceleration import accelerated
+
+    return accelerated(model)[1]
 
 
 def edge_rows(model: Any, sample: Table, rows: int, seed: int) -> Table:
@@ -75,7 +80,10 @@ def edge_rows(model: Any, sample: Table, rows: int, seed: int) -> Table:
         ImportError: numba or scikit-learn is not installed.
     """
     _require_libraries()
-    raise NotImplementedError
+    from rowcast.trees.edge_sample import edge_sample
+
+    made: Table = edge_sample(model, sample, rows, seed)
+    return made
 
 
 def differences(model: Any, accelerated: Any, sample: Any, seed: int = 0) -> list[str]:
@@ -96,7 +104,9 @@ def differences(model: Any, accelerated: Any, sample: Any, seed: int = 0) -> lis
         ImportError: numba or scikit-learn is not installed.
     """
     _require_libraries()
-    raise NotImplementedError
+    from rowcast.trees.bit_differences import bit_differences
+
+    return bit_differences(model, accelerated, sample, seed)
 
 
 def compile_all() -> None:
@@ -109,7 +119,8 @@ def compile_all() -> None:
         ImportError: numba or scikit-learn is not installed.
     """
     _require_libraries()
-    raise NotImplementedError
+    import rowcast.trees.leaf_sweep_kernels
+    import rowcast.trees.node_walk_kernels  # noqa: F401 - the functions have signatures, so importing compiles them
 
 
 def _require_libraries() -> None:

@@ -59,7 +59,8 @@ class FastEstimator(_Base):
     numbers_compared: tuple[str, ...] = ()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return plain(self).__reduce_ex__(protocol)
+        # Protocol 2 and later insist on the class of the object itself.
+        return plain(self).__reduce_ex__(1)
 
     def __sklearn_clone__(self) -> Any:
         """Returns an unfitted estimator of scikit-learn's own class."""
