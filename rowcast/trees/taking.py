@@ -63,13 +63,15 @@ def sequential(estimator: Any) -> Any:
 
 
 def cell_limits(estimator: Any, family: Family) -> CellLimits:
-    """Returns which cells the estimator takes. Whether they may be missing is tried."""
-    row = np.full((1, estimator.n_features_in_), np.nan, family.cell_type)
+    """Returns which cells the estimator's `predict` takes. HistGradientBoosting takes all; of others it is tried."""
+    if family.cell_type is np.float64:
+        return CellLimits(double=True, missing=True)
+    row = np.full((1, estimator.n_features_in_), np.nan)
     try:
-        family.scores(_without_names(estimator), row)
+        _without_names(estimator).predict(row)
     except ValueError:
-        return CellLimits(double=family.cell_type is np.float64, missing=False)
-    return CellLimits(double=family.cell_type is np.float64, missing=True)
+        return CellLimits(double=False, missing=False)
+    return CellLimits(double=False, missing=True)
 
 
 def _fast(estimator: Any) -> Any:
