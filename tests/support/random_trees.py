@@ -31,7 +31,7 @@ def random_rows(random: Random, rows: int, features: int, missing: bool) -> NDAr
         elif kind == 6 and features > 1:
             column[:] = 7.5
     if missing:
-        cells[random.random(cells.shape) < 0.15] = np.nan
+        cells[2:][random.random(cells[2:].shape) < 0.15] = np.nan
     return cells
 
 
@@ -83,7 +83,7 @@ def random_estimator(random: Random) -> tuple[Any, NDArray[np.float64]]:
     """Returns a fitted estimator and the rows that it was fitted on."""
     kind = int(random.integers(0, 13))
     missing = kind < 10 and bool(random.integers(0, 2))
-    cells = random_rows(random, int(random.choice([3, 60, 700, 2000])), int(random.integers(1, 9)), missing)
+    cells = random_rows(random, int(random.choice([3, 60, 700, 2000, 9000])), int(random.integers(1, 9)), missing)
     target = random_target(random, cells)
     classifier = kind in (0, 2, 4, 6, 8, 10)
     weights = random.random(len(cells)) + 0.01 if random.random() < 0.3 and kind != 12 else None
