@@ -114,6 +114,12 @@ def test_the_examples_of_receipts_work_also_without_rowcast(stack: Stack, tmp_pa
     ).returncode
 
 
+def test_the_script_that_accelerates_a_model_works(tmp_path: Path) -> None:
+    script = "".join(re.findall(r"<!-- script -->\n```python\n(.*?)```", text("fast-trees.md"), re.DOTALL))
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "model.steps[1][1]: HistGradientBoostingClassifier: exact fast path\n"
+
+
 def test_the_page_of_commands_is_made_from_them() -> None:
     assert text("cli.md") == cli_page.markdown(), "run: python tools/cli_page.py"
 
@@ -243,7 +249,9 @@ def test_every_link_to_a_section_leads_to_a_heading(name: str) -> None:
 def test_every_picture_was_drawn_from_its_text_and_is_shown(source: Path) -> None:
     tool = "draw" if source.suffix == ".dot" else "terminal"
     assert draw.is_current(source), f"run: python tools/{tool}.py"
-    assert f"pictures/{source.stem}.svg" in (ROOT / "README.md").read_text() + text("architecture.md")
+    assert f"pictures/{source.stem}.svg" in (ROOT / "README.md").read_text() + text("architecture.md") + text(
+        "fast-trees.md"
+    )
 
 
 def test_the_picture_of_the_layers_is_the_table_that_imports_are_checked_by() -> None:

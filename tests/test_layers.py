@@ -29,7 +29,7 @@ ALLOWED = {
     ("rowcast", "rowcast.trees"),
     ("rowcast.cli", "rowcast.local"),
 }
-"""Jobs know what a model promises (its manifest), never how it is opened; the package's face names the client and `accelerate`."""
+"""Jobs know what a model promises (its manifest), never how it is opened; the package's face names what is public."""
 
 FILES = sorted(
     file for folder in ("api", "worker", "training", "upkeep", "rowcast") for file in (ROOT / folder).rglob("*.py")

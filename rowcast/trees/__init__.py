@@ -49,9 +49,8 @@ def accelerate(model: M) -> M:
 def explain(model: Any) -> tuple[EstimatorNote, ...]:
     """Returns a note for each tree estimator found in the model: taken, or why not.
 
-    Estimators that hold others (pipelines, voting …) have no note. A model of another kind, for example a linear
-    one, has one note, which says that there are no trees to take. An accelerated model has the notes of the model that it
-    was made of.
+    Estimators that hold others (pipelines, voting …) have no note. A model without trees, for example a linear one, has
+    one note, which says so. An accelerated model has the notes of the model that it was made from.
 
     Raises:
         ImportError: numba or scikit-learn is not installed.

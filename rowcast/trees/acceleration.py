@@ -20,5 +20,5 @@ def accelerated(model: Any) -> tuple[Any, tuple[EstimatorNote, ...]]:
 
     found = replaced(model, decide)
     if not notes:
-        notes.append(EstimatorNote("model", type(model).__name__, taken=False, reason="There are no trees in it."))
+        notes.append(EstimatorNote("model", type(model).__name__, taken=False, reason="It holds no trees."))
     return found, tuple(notes)

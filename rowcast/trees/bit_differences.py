@@ -103,7 +103,7 @@ def _outcome(call: Callable[[Any], Any], rows: Any) -> Any:
     try:
         with np.errstate(all="ignore"):
             return call(rows)
-    except Exception as error:  # noqa: BLE001 - whatever scikit-learn raises, the fast one has to raise
+    except Exception as error:  # whatever scikit-learn raises, the fast one has to raise
         return f"{type(error).__name__}: {error}"
 
 
@@ -123,8 +123,8 @@ def _difference(what: str, wanted: Any, found: Any) -> Iterator[str]:
         return
     rows = np.flatnonzero(_differing_rows(one, other))
     if len(rows):
-        first = rows[0]
-        yield f"{what}: {len(rows)} of {len(one)} rows differ, first row {first}: {one[first]!r}, accelerated {other[first]!r}."
+        pair = f"{one[rows[0]]!r}, accelerated {other[rows[0]]!r}"
+        yield f"{what}: {len(rows)} of {len(one)} rows differ, first row {rows[0]}: {pair}."
 
 
 def _differing_rows(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:

@@ -28,7 +28,7 @@ class CellLimits:
 def edge_cells(
     base: NDArray[np.float64], thresholds: NDArray[np.float64], limits: CellLimits, random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Returns a column of cells: half of them at a threshold or next to one, some odd or missing, the rest of `base`."""
+    """Returns a column of cells: half at a threshold or next to one, some odd or missing, others as in `base`."""
     count = len(base)
     draw = random.random(count)
     cells = base.copy()

@@ -21,7 +21,7 @@ from rowcast.trees.leaf_sweep import build_leaf_sweep
 from rowcast.trees.node_walk import build_node_walk
 
 OTHER_LIBRARIES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
-"""Libraries whose trees are left to them: each adds up its leaves in an order and precision of its own."""
+"""Libraries whose trees are left to them: each adds up its leaves in another order and precision."""
 
 
 @dataclass(frozen=True)

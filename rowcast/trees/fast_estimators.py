@@ -4,10 +4,9 @@ Validation, classes, losses and links stay scikit-learn's own code. Each step ha
 was fitted again since its tables were built, or if the call is not one of those that were compared.
 """
 
-import copy
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,8 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.utils.validation import check_is_fitted
+
+from rowcast.trees.shallow_copy import shallow_copy
 
 if TYPE_CHECKING:
     _Base = Any
@@ -68,13 +69,13 @@ class FastEstimator(_Base):
 
     @classmethod
     def state(cls, estimator: Any) -> tuple[tuple[Any, ...], tuple[float, ...]]:
-        """Returns what tells whether the estimator was fitted again: objects, and numbers."""
+        """Returns what changes if the estimator is fitted again: objects, and numbers."""
         objects = tuple(getattr(estimator, name) for name in cls.objects_compared)
         lengths = tuple(len(one) for one in objects if hasattr(one, "__len__"))
         return objects, (*lengths, *(float(getattr(estimator, name)) for name in cls.numbers_compared))
 
-    def _current_trees(self) -> FittedTrees | None:
-        """Returns the tables, or None if the estimator is not the one that they were built from."""
+    def current_trees(self) -> FittedTrees | None:
+        """Returns the tables, or None if the estimator was fitted again since they were built."""
         trees: FittedTrees | None = vars(self).get(_ATTRIBUTE)
         if trees is None:
             return None
@@ -98,7 +99,7 @@ class FastHistGradientBoosting(FastEstimator):
     def _predict_iterations(
         self, X: Array, predictors: Any, raw_predictions: Array, is_binned: bool, n_threads: int  # noqa: N803
     ) -> None:  # fmt: skip
-        trees = None if is_binned or predictors is not getattr(self, "_predictors", None) else self._current_trees()
+        trees = None if is_binned or predictors is not getattr(self, "_predictors", None) else self.current_trees()
         if trees is None or raw_predictions.dtype != np.float64 or X.dtype != np.float64 or self._has_odd_codes(X):
             super()._predict_iterations(X, predictors, raw_predictions, is_binned, n_threads)
         else:
@@ -119,7 +120,7 @@ class _FastForest(FastEstimator):
 
     def _usable_trees(self, rows: Any) -> FittedTrees | None:
         """Returns the tables if rows like these can be predicted by them."""
-        trees = self._current_trees()
+        trees = self.current_trees()
         return None if trees is None or self.verbose or issparse(rows) else trees
 
     def _mean(self, trees: FittedTrees, rows: Any) -> NDArray[np.float64]:
@@ -166,7 +167,7 @@ class _FastSingleTree(FastEstimator):
 
     def _leaf_values(self, rows: Any, check_input: bool) -> NDArray[np.float64] | None:
         """Returns the values of the rows' leaves, or None if scikit-learn has to find them."""
-        trees = self._current_trees()
+        trees = self.current_trees()
         known = check_input or (isinstance(rows, np.ndarray) and rows.dtype == np.float32 and rows.ndim == 2)
         if trees is None or issparse(rows) or not known:
             return None
@@ -209,7 +210,7 @@ class FastGradientBoosting(FastEstimator):
     numbers_compared = ("learning_rate",)
 
     def _raw_predict(self, X: Any) -> Any:  # noqa: N803
-        trees = self._current_trees()
+        trees = self.current_trees()
         if trees is None or not isinstance(X, np.ndarray) or X.dtype != np.float32 or not X.flags.c_contiguous:
             return super()._raw_predict(X)
         check_is_fitted(self)
@@ -226,7 +227,7 @@ class FastIsolationForest(FastEstimator):
     objects_compared = ("estimators_", "estimators_features_", "_decision_path_lengths")
 
     def _compute_score_samples(self, X: Any, subsample_features: bool) -> Any:  # noqa: N803
-        trees = self._current_trees()
+        trees = self.current_trees()
         if trees is None or self.verbose or not isinstance(X, np.ndarray) or X.dtype != np.float32:
             return super()._compute_score_samples(X, subsample_features)
         sums = np.zeros((len(X), 1))
@@ -238,7 +239,7 @@ class FastIsolationForest(FastEstimator):
 
 def fast_copy(estimator: Any, mixin: type[FastEstimator], tables: Tables, columns: int) -> Any:
     """Returns a copy of the estimator that predicts by the tables. Everything that was fitted is shared."""
-    fast = _copied(estimator, _fast_class(mixin, type(estimator)))
+    fast = shallow_copy(estimator, _fast_class(cast(Any, mixin), cast(Any, type(estimator))))
     vars(fast)[_ATTRIBUTE] = FittedTrees(tables, columns, *mixin.state(estimator))
     return fast
 
@@ -247,7 +248,7 @@ def plain(estimator: Any) -> Any:
     """Returns a copy of scikit-learn's own class without tables, or the given estimator if it is not a fast one."""
     if not isinstance(estimator, FastEstimator):
         return estimator
-    copied = _copied(estimator, type(estimator).plain_class)
+    copied = shallow_copy(estimator, type(estimator).plain_class)
     vars(copied).pop(_ATTRIBUTE, None)
     return copied
 
@@ -263,13 +264,7 @@ def plain_class(estimator: Any) -> type:
     return type(estimator).plain_class if isinstance(estimator, FastEstimator) else type(estimator)
 
 
-def _copied(estimator: Any, kind: type) -> Any:
-    copied = kind.__new__(kind)
-    vars(copied).update(copy.copy(vars(estimator)))
-    return copied
-
-
 @cache
-def _fast_class(mixin: type[FastEstimator], plain_class: type) -> type:
+def _fast_class(mixin: Any, plain_class: Any) -> Any:
     """Returns the subclass. It has the name of scikit-learn's class, which is what `repr` shows."""
     return type(plain_class.__name__, (mixin, plain_class), {"plain_class": plain_class, "__module__": __name__})

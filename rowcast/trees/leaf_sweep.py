@@ -75,13 +75,14 @@ class LeafSweep:
             sums: Shape (rows, columns), changed in place.
             rows: Cells as float64 or float32, shape (rows, all features).
         """
+        sweep: Any = sweep_trees
         by_column = np.ascontiguousarray(sums.T)
         direct = rows.dtype == np.float64 and rows.flags.c_contiguous
         block = len(rows) if direct else max(1, COPY_BYTES // (8 * max(1, rows.shape[1])))
-        tables = tuple(vars(self).values())
+        tables: Any = tuple(vars(self).values())  # in the order of the fields, which is that of the parameters
         for start in range(0, len(rows), max(1, block)):
             cells = np.ascontiguousarray(rows[start : start + block], np.float64)
-            sweep_trees(cells, len(cells), *tables, by_column, start)
+            sweep(cells, len(cells), *tables, by_column, start)
         if not sums.flags.f_contiguous:
             sums[...] = by_column.T
 
@@ -103,16 +104,16 @@ def build_leaf_sweep(ensemble: Ensemble) -> LeafSweep:
     low, scale, steps, below = _bucket_tables(of_slots)
     lengths = [len(own) + 1 for own in of_slots]
     return LeafSweep(
-        features,
-        np.isin(features, categories),
-        np.concatenate([np.empty(0), *(np.append(own, np.inf) for own in of_slots)]),
-        np.cumsum([0, *lengths], dtype=np.int64),
-        low,
-        scale,
-        steps,
-        below,
-        *_node_tables(ensemble, features, of_slots),
-        ensemble.tree_column,
+        features=features,
+        is_category=np.isin(features, categories),
+        thresholds=np.concatenate([np.empty(0), *(np.append(own, np.inf) for own in of_slots)]),
+        threshold_starts=np.cumsum([0, *lengths], dtype=np.int64),
+        low=low,
+        scale=scale,
+        steps=steps,
+        below=below,
+        tree_sum=ensemble.tree_column,
+        **_node_tables(ensemble, features, of_slots),
     )
 
 
@@ -137,8 +138,8 @@ def _bucket_tables(of_slots: list[NDArray[np.float64]]) -> tuple[NDArray[Any], .
 
 def _node_tables(
     ensemble: Ensemble, features: NDArray[np.int64], of_slots: list[NDArray[np.float64]]
-) -> tuple[NDArray[Any], ...]:
-    """Returns the tables of nodes and leaves."""
+) -> dict[str, NDArray[Any]]:
+    """Returns the tables of nodes and leaves by field."""
     columns, codes, firsts, rights, sets = [], [], [], [], []
     values = []
     for tree in ensemble.trees:
@@ -155,17 +156,17 @@ def _node_tables(
         sets.append(own_sets)
         values.append(tree.values[leaves, 0])
     goes_right = np.zeros((0, CATEGORY_CODES), np.uint8) if ensemble.goes_right is None else ensemble.goes_right
-    return (
-        _joined(columns, np.int32),
-        _joined(codes, np.uint8),
-        _joined(firsts, np.uint8),
-        _joined(rights, np.uint8),
-        _joined(sets, np.int32),
-        goes_right,
-        np.cumsum([0, *map(len, columns)], dtype=np.int64),
-        _joined(values, np.float64),
-        np.cumsum([0, *map(len, values)], dtype=np.int64),
-    )
+    return {
+        "node_column": _joined(columns, np.int32),
+        "node_code": _joined(codes, np.uint8),
+        "node_first": _joined(firsts, np.uint8),
+        "node_right": _joined(rights, np.uint8),
+        "node_set": _joined(sets, np.int32),
+        "goes_right": goes_right,
+        "node_starts": np.cumsum([0, *map(len, columns)], dtype=np.int64),
+        "leaf_values": _joined(values, np.float64),
+        "leaf_starts": np.cumsum([0, *map(len, values)], dtype=np.int64),
+    }
 
 
 def _threshold_indices(

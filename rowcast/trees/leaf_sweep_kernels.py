@@ -6,7 +6,9 @@ They are in one file because numba's cache notices changes of a function's own f
 from typing import Any
 
 import numpy as np
-from numba import boolean, float64, int32, int64, njit, types, uint8, void
+from numba import boolean, float64, int32, int64, njit, uint8, void
+
+from rowcast.trees.compiling import compiled, table
 
 BLOCK_ROWS = 512
 """Rows whose ranks and leaves are held at a time. They stay in the processor's first cache."""
@@ -21,11 +23,6 @@ MISSING = 255
 """The rank of a missing cell that goes right, and the code of a missing category. No number has it."""
 
 
-def _table(kind: Any, dimensions: int) -> Any:
-    """Returns numba's type of an array that is only read. Writable arrays are taken, too."""
-    return types.Array(kind, dimensions, "C", readonly=True)
-
-
 @njit
 def _bucket(cell: float, low: float, scale: float) -> Any:
     """Returns the cell's bucket. It never falls as the cell grows, even after rounding; NaN has bucket 0."""
@@ -35,7 +32,7 @@ def _bucket(cell: float, low: float, scale: float) -> Any:
     return np.int32(place)
 
 
-@njit(int64(_table(float64, 1), float64, float64, uint8[::1]), cache=True, nogil=True)
+@compiled(int64(table(float64, 1), float64, float64, uint8[::1]))
 def fill_buckets(thresholds: Any, low: float, scale: float, below: Any) -> int:
     """Writes into `below[b]` how many thresholds are in the buckets before b. Returns the largest bucket's number."""
     counts = np.zeros(BUCKETS, np.int64)
@@ -77,11 +74,11 @@ def _rank(cells: Any, rows: int, thresholds: Any, low: float, scale: float, step
 
 @njit
 def _write_codes(cells: Any, rows: int, thresholds: Any, ranks: Any, right: Any, left: Any) -> None:
-    """Finishes the ranks: `right` is the column in which a missing cell goes right, `left` that in which it goes left."""
+    """Finishes the ranks. A missing cell goes right in the column `right`, and left in the column `left`."""
     for row in range(rows):
         cell = cells[row]
         rank = ranks[row] + (1 if thresholds[ranks[row]] < cell else 0)
-        missing = cell != cell
+        missing = np.isnan(cell)
         right[row] = np.uint8(MISSING) if missing else np.uint8(rank)
         left[row] = np.uint8(0) if missing else np.uint8(rank)
 
@@ -112,15 +109,14 @@ def _pass_category_node(leaves: Any, column: Any, goes_right: Any, first: Any, r
         leaves[row] = right if (goes_right[column[row]] != 0) & (leaves[row] == first) else leaves[row]
 
 
-@njit(
+@compiled(
     void(
-        _table(float64, 2), int64, *(_table(int64, 1), _table(boolean, 1), _table(float64, 1), _table(int64, 1)),
-        *(_table(float64, 1), _table(float64, 1), _table(int64, 1), _table(uint8, 2)),
-        *(_table(int32, 1), _table(uint8, 1), _table(uint8, 1), _table(uint8, 1), _table(int32, 1), _table(uint8, 2)),
-        *(_table(int64, 1), _table(float64, 1), _table(int64, 1), _table(int64, 1)),
+        table(float64, 2), int64, *(table(int64, 1), table(boolean, 1), table(float64, 1), table(int64, 1)),
+        *(table(float64, 1), table(float64, 1), table(int64, 1), table(uint8, 2)),
+        *(table(int32, 1), table(uint8, 1), table(uint8, 1), table(uint8, 1), table(int32, 1), table(uint8, 2)),
+        *(table(int64, 1), table(float64, 1), table(int64, 1), table(int64, 1)),
         float64[:, ::1], int64,
-    ),
-    cache=True, nogil=True, error_model="numpy",
+    )
 )  # fmt: skip
 def sweep_trees(
     cells: Any, rows: int, features: Any, is_category: Any, thresholds: Any, threshold_starts: Any,

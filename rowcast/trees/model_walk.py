@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from rowcast.trees.families import is_tree_estimator
+from rowcast.trees.shallow_copy import shallow_copy
 
 Replacement = Callable[[str, Any], Any]
 """Takes the path of a tree estimator and the estimator; returns what is to stand in its place."""
@@ -67,14 +68,15 @@ class _Walk:
 
 
 def _may_hold_estimators(value: Any) -> bool:
-    """Returns whether the value is a container, or an object of scikit-learn or made like one of its estimators."""
+    """Returns whether the value is a container, an object of scikit-learn, or another object with `predict`."""
     if isinstance(value, np.ndarray):
         return value.dtype == object and value.ndim == 1
     if isinstance(value, list | dict) or type(value) is tuple:
         return True
     if isinstance(value, type) or not hasattr(value, "__dict__"):
         return False
-    return isinstance(value, BaseEstimator) or type(value).__module__.partition(".")[0] == "sklearn"
+    of_sklearn = isinstance(value, BaseEstimator) or type(value).__module__.partition(".")[0] == "sklearn"
+    return of_sklearn or hasattr(value, "predict")
 
 
 def _parts(value: Any, path: str) -> Iterator[tuple[Any, Any, str]]:
@@ -96,8 +98,6 @@ def _with_parts(value: Any, changed: dict[Any, Any]) -> Any:
         for key, part in changed.items():
             copied[key] = part
         return copied
-    kind = type(value)
-    copied = kind.__new__(kind)
-    vars(copied).update(vars(value))
+    copied = shallow_copy(value)
     vars(copied).update(changed)
     return copied

@@ -154,7 +154,7 @@ def _by_breadth(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _plan(weight_by_depth: list[float]) -> int:
-    """Returns how a tree is walked. If most rows go nearly to its end, all do; that needs no look at who is there."""
+    """Returns how a tree is walked. If most rows go nearly to its end, all are taken there without looking."""
     depth = len(weight_by_depth) - 1
     total = sum(weight_by_depth)
     mean = sum(level * weight for level, weight in enumerate(weight_by_depth)) / total if total else depth
@@ -162,7 +162,7 @@ def _plan(weight_by_depth: list[float]) -> int:
 
 
 def rounded_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Returns the largest float32 that is not above each threshold: a float32 is at most the one if at most the other."""
+    """Returns the largest float32 not above each threshold. A float32 is at most that if at most the threshold."""
     with np.errstate(over="ignore"):
         nearest = thresholds.astype(np.float32)
     below = np.nextafter(nearest, np.float32(-np.inf))

@@ -6,7 +6,9 @@ They are in one file because numba's cache notices changes of a function's own f
 from typing import Any
 
 import numpy as np
-from numba import boolean, float64, int32, int64, njit, types, uint32, void
+from numba import boolean, float64, int32, int64, njit, uint32, void
+
+from rowcast.trees.compiling import compiled, table
 
 LANES = 8
 """Rows that are walked at once, so that the processor waits for eight loads from memory at a time."""
@@ -16,11 +18,6 @@ ROUND_STEPS = 3
 
 LARGEST_KEY = np.int32(2**31 - 1)
 SMALLEST_KEY = np.int32(-(2**31))
-
-
-def _table(kind: Any, dimensions: int) -> Any:
-    """Returns numba's type of an array that is only read. Writable arrays are taken, too."""
-    return types.Array(kind, dimensions, "C", readonly=True)
 
 
 @njit
@@ -34,7 +31,7 @@ def _is_nan(bits: Any) -> Any:
     return (bits & np.int32(0x7FFFFFFF)) > np.int32(0x7F800000)
 
 
-@njit(boolean(_table(int32, 2), _table(int64, 1), int32[:, ::1]), cache=True, nogil=True)
+@compiled(boolean(table(int32, 2), table(int64, 1), int32[:, ::1]))
 def write_keys(bits: Any, features: Any, keys: Any) -> bool:
     """Writes the keys of float32 cells, given as their bits. Returns whether a cell is NaN; then the keys are wrong.
 
@@ -49,7 +46,7 @@ def write_keys(bits: Any, features: Any, keys: Any) -> bool:
     return nan
 
 
-@njit(void(_table(int32, 2), _table(int64, 1), int32[:, ::1]), cache=True, nogil=True)
+@compiled(void(table(int32, 2), table(int64, 1), int32[:, ::1]))
 def write_keys_with_nan(bits: Any, features: Any, keys: Any) -> None:
     """Writes each key twice: NaN is the largest key in the first half of a row and the smallest in the second."""
     slots = features.shape[0]
@@ -120,7 +117,7 @@ def _walk_rest(nodes: Any, keys: Any, shift: Any, mask: Any, at: Any, rows: Any,
 
 @njit
 def _add_leaves(values: Any, at: Any, rows: Any, sums: Any, first_row: Any, column: Any) -> None:
-    """Adds the values of each row's leaf. The two usual widths have loops of their own, which are faster."""
+    """Adds the values of each row's leaf. Two usual widths have faster loops."""
     width = values.shape[1]
     if width == 1:
         for row in range(rows):
@@ -136,12 +133,11 @@ def _add_leaves(values: Any, at: Any, rows: Any, sums: Any, first_row: Any, colu
                 sums[first_row + row, column + index] += values[at[row], index]
 
 
-@njit(
+@compiled(
     void(
-        _table(int32, 2), int64, _table(uint32, 2), uint32, _table(int64, 1), _table(int64, 1),
-        *(_table(float64, 2), _table(int64, 1), float64[:, ::1], int64),
-    ),
-    cache=True, nogil=True,
+        table(int32, 2), int64, table(uint32, 2), uint32, table(int64, 1), table(int64, 1),
+        *(table(float64, 2), table(int64, 1), float64[:, ::1], int64),
+    )
 )  # fmt: skip
 def walk_trees(
     keys: Any, rows: int, nodes: Any, shift: Any, tree_starts: Any, plans: Any,

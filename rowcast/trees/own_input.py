@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 
 from rowcast.trees.fast_estimators import plain
 from rowcast.trees.model_walk import replaced
+from rowcast.trees.shallow_copy import shallow_copy
 
 MOST_ROWS = 2_000
 """Rows of an estimator's input that are kept."""
@@ -25,7 +26,8 @@ def own_inputs(model: Any, sample: Any) -> dict[str, Any]:
     observed = replaced(model, lambda path, estimator: _observed(plain(estimator), path, seen))
     with warnings.catch_warnings(), parallel_config(backend="threading"), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        observed.predict(sample)
+        if hasattr(observed, "predict"):
+            observed.predict(sample)
     return seen
 
 
@@ -41,9 +43,7 @@ def _observed(estimator: Any, path: str, seen: dict[str, Any]) -> Any:
     original = type(estimator)
     methods = {name: _noting(original, name, path, seen) for name in _METHODS if hasattr(original, name)}
     kind = type(original.__name__, (original,), {**methods, "__module__": __name__})
-    copied = kind.__new__(kind)
-    vars(copied).update(vars(estimator))
-    return copied
+    return shallow_copy(estimator, kind)
 
 
 def _noting(original: type, name: str, path: str, seen: dict[str, Any]) -> Any:

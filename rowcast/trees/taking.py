@@ -14,6 +14,7 @@ from rowcast.trees.ensemble import Declined, Ensemble
 from rowcast.trees.estimator_note import EstimatorNote
 from rowcast.trees.families import Family, family_of, library_of
 from rowcast.trees.fast_estimators import FastEstimator, fast_copy, plain
+from rowcast.trees.shallow_copy import shallow_copy
 
 TRIAL_ROWS = 192
 """Rows on which a new estimator's bits are compared before it is used."""
@@ -41,10 +42,10 @@ def is_fitted(estimator: Any) -> bool:
 def take(path: str, estimator: Any) -> Taken:
     """Returns a fast estimator in place of the given one, or the given one with the reason why it was not taken."""
     name = type(estimator).__name__
-    if isinstance(estimator, FastEstimator):
+    if isinstance(estimator, FastEstimator) and estimator.current_trees() is not None:
         return Taken(estimator, EstimatorNote(path, name, taken=True))
     try:
-        fast = _fast(estimator)
+        fast = _fast(plain(estimator))
     except Declined as declined:
         return Taken(estimator, EstimatorNote(path, name, taken=False, reason=str(declined)))
     return Taken(fast, EstimatorNote(path, name, taken=True))
@@ -52,11 +53,7 @@ def take(path: str, estimator: Any) -> Taken:
 
 def sequential(estimator: Any) -> Any:
     """Returns a copy that adds up its trees in their order, and takes arrays without names; it is not a fast one."""
-    copied = plain(estimator)
-    if copied is estimator:
-        kind = type(estimator)
-        copied = kind.__new__(kind)
-        vars(copied).update(vars(estimator))
+    copied = shallow_copy(plain(estimator))
     if "n_jobs" in vars(copied):
         copied.n_jobs = None
     return copied
@@ -99,7 +96,7 @@ def _fast(estimator: Any) -> Any:
 def _why_not_its_class(estimator: Any) -> str:
     library = library_of(estimator)
     if library:
-        return f"{library} adds up its leaves in an order and precision of its own, so it predicts itself."
+        return f"{library} adds up its leaves in another order and precision, so it predicts itself."
     for kind in type(estimator).__mro__[1:]:
         if kind.__module__.startswith("sklearn.") and "Base" not in kind.__name__:
             return f"It is a subclass of {kind.__name__}, which may predict in another way."
@@ -137,9 +134,7 @@ def scores(estimator: Any, family: Family, cells: NDArray[Any]) -> NDArray[np.fl
 def _without_names(estimator: Any) -> Any:
     if not hasattr(estimator, "feature_names_in_"):
         return estimator
-    kind = type(estimator)
-    copied = kind.__new__(kind)
-    vars(copied).update(vars(estimator))
+    copied = shallow_copy(estimator)
     del copied.feature_names_in_
     return copied
 

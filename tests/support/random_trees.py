@@ -124,7 +124,7 @@ def random_estimator(random: Random) -> tuple[Any, NDArray[np.float64]]:
 
 
 def _use_categories(random: Random, made: Any, cells: NDArray[np.float64]) -> None:
-    """Makes some columns whole numbers, and tells the estimator that they are categories."""
+    """Makes some columns whole numbers, and declares them as categories."""
     columns = np.flatnonzero(random.random(cells.shape[1]) < 0.5)
     for column in columns:
         missing = np.isnan(cells[:, column])
@@ -151,4 +151,6 @@ def rows_at_thresholds(random: Random, estimator: Any, cells: NDArray[np.float64
 
 def compared(estimator: Any) -> list[str]:
     """Returns the methods whose bits are compared."""
-    return [name for name in ("predict", "predict_proba", "decision_function", "score_samples") if hasattr(estimator, name)]
+    return [
+        name for name in ("predict", "predict_proba", "decision_function", "score_samples") if hasattr(estimator, name)
+    ]

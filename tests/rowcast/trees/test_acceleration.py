@@ -3,8 +3,11 @@
 import copy
 import multiprocessing
 import pickle
+import shutil
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -150,7 +153,7 @@ def test_errors_are_scikit_learns(data: Data) -> None:
         fast = rowcast.accelerate(model)
         infinite = data.cells.copy()
         infinite[3, 2] = np.inf
-        for rows in (infinite, data.cells[:, :4], data.cells[:0], [["text"] * 6], data.cells[0]):
+        for rows in (infinite, data.cells[:, :4], data.cells[:, :0], data.cells[:0], [["text"] * 6], data.cells[0]):
             outcomes = []
             for one in (model, fast):
                 try:
@@ -181,6 +184,9 @@ def test_an_estimator_that_is_fitted_again_predicts_by_its_new_trees(data: Data)
         again = pickle.loads(pickle.dumps(fast))
         assert not is_fast(again)
         require_same_bits(again, fast, data.cells)
+        fast = rowcast.accelerate(fast)
+        assert fast.current_trees()
+        require_same_bits(again, fast, data.cells)
 
 
 def test_a_warm_start_and_a_changed_rate_are_noticed(data: Data) -> None:
@@ -201,7 +207,9 @@ def test_a_warm_start_and_a_changed_rate_are_noticed(data: Data) -> None:
 def test_stages_are_scikit_learns(data: Data) -> None:
     for name in ("boosting", "classic boosting"):
         model = fitted(name, data)
-        stages = zip(model.staged_predict(data.cells), rowcast.accelerate(model).staged_predict(data.cells), strict=True)
+        stages = zip(
+            model.staged_predict(data.cells), rowcast.accelerate(model).staged_predict(data.cells), strict=True
+        )
         assert all(bits(one) == bits(other) for one, other in stages)
 
 
@@ -231,7 +239,8 @@ def test_copies_clones_and_pickles_are_plain_estimators(data: Data) -> None:
 def test_a_forest_with_several_threads_has_the_bits_of_one(data: Data) -> None:
     model = ensemble.RandomForestRegressor(30, n_jobs=2, random_state=0).fit(data.cells, data.target)
     fast = rowcast.accelerate(model)
-    assert bits(fast.predict(data.cells)) == bits(clone(model).set_params(n_jobs=1).fit(data.cells, data.target).predict(data.cells))  # fmt: skip
+    alone = clone(model).set_params(n_jobs=1).fit(data.cells, data.target)
+    assert bits(fast.predict(data.cells)) == bits(alone.predict(data.cells))
     assert trees.differences(model, fast, data.cells) == []
 
 
@@ -265,6 +274,19 @@ def test_a_missing_library_is_named_with_the_extra(monkeypatch: pytest.MonkeyPat
             without.setitem(sys.modules, name, None)
             with pytest.raises(ImportError, match=rf"needs {name}.*rowcast\[fast\]"):
                 rowcast.accelerate(object())
+
+
+def test_without_a_folder_for_the_cache_functions_are_compiled_in_memory(tmp_path: Path) -> None:
+    """As for a user who may write neither beside the installed modules nor into a home folder."""
+    installed = tmp_path / "rowcast"
+    shutil.copytree(Path(rowcast.__file__).parent, installed, ignore=shutil.ignore_patterns("__pycache__"))
+    script = (
+        "import numba.core.caching as caching; caching.CacheImpl._locator_classes = []; "
+        "import rowcast.trees, rowcast.trees.node_walk_kernels as kernels; rowcast.trees.compile_all(); "
+        "print(kernels.write_keys.stats.cache_path, kernels.__file__)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["None", str(installed / "trees" / "node_walk_kernels.py")]
 
 
 def integers(rows: NDArray[Any]) -> NDArray[np.int64]:

@@ -58,7 +58,10 @@ HOLDERS: dict[str, tuple[Any, str, int]] = {
     "trees in columns": (
         pipeline.make_pipeline(
             compose.make_column_transformer(
-                (ensemble.StackingClassifier([("a", Forest)], cv=2, final_estimator=tree.DecisionTreeClassifier()), [0, 1])
+                (
+                    ensemble.StackingClassifier([("a", Forest)], cv=2, final_estimator=tree.DecisionTreeClassifier()),
+                    [0, 1],
+                )
             ),
             linear_model.LogisticRegression(),
         ),
@@ -123,13 +126,28 @@ def test_what_holds_no_trees_is_returned_itself(data: Data) -> None:
     model.fit(data.cells, data.classes)
     assert rowcast.accelerate(model) is model
     (note,) = trees.explain(model)
-    assert (note.path, note.taken, note.reason) == ("model", False, "There are no trees in it.")
+    assert (note.path, note.taken, note.reason) == ("model", False, "It holds no trees.")
 
 
 def test_an_object_that_holds_itself_is_no_endless_way(data: Data) -> None:
     model = Doubled().fit(data.cells, data.classes)
     model.itself_ = model
     assert [note.taken for note in trees.explain(model)] == [True]
+
+
+def test_a_forest_in_an_object_that_only_predicts_is_taken(data: Data) -> None:
+    class Wrapper:
+        def __init__(self) -> None:
+            self.inner = clone(Forest).fit(data.cells, data.classes)
+
+        def predict(self, rows: Any) -> Any:
+            return self.inner.predict(rows)
+
+    model = Wrapper()
+    fast = rowcast.accelerate(model)
+    assert isinstance(fast.inner, FastEstimator)
+    assert not isinstance(model.inner, FastEstimator)
+    assert trees.differences(model, fast, data.cells) == []
 
 
 class OwnForest(ensemble.RandomForestRegressor):

@@ -17,7 +17,7 @@ WANTED_PREDICTIONS = 100_000_000
 
 
 def require_same_bits(seed: int, rows: int) -> int:
-    """Compares one random ensemble on so many rows. Returns the number of compared predictions."""
+    """Compares one random ensemble on some rows. Returns the number of compared predictions."""
     random = np.random.default_rng(seed)
     estimator, cells = random_estimator(random)
     fast = rowcast.accelerate(estimator)
@@ -49,4 +49,6 @@ def test_a_hundred_million_predictions_have_the_same_bits() -> None:
     while time.monotonic() < end and done < WANTED_PREDICTIONS:
         done += require_same_bits(seed, 100_000)
         seed += 1
-    print(f"\n{done:,} predictions of {seed - first:,} random ensembles have the same bits (seeds {first} to {seed - 1})")
+    print(
+        f"\n{done:,} predictions of {seed - first:,} random ensembles have the same bits (seeds {first} to {seed - 1})"
+    )
