@@ -15,7 +15,8 @@ def compiled(signature: Any) -> Callable[[Any], Any]:
     """Returns a decorator that compiles a function when its module is imported, or loads it from numba's cache.
 
     The types are fixed, so that no later call compiles again. `fastmath` stays off: it would change the order of
-    sums. There are no threads in a function, so a process may be forked after it; other threads run meanwhile.
+    sums. A function starts no threads, so a process may be
+    forked after it; other threads run meanwhile.
     """
     options: Any = {"nogil": True, "error_model": "numpy"}
 

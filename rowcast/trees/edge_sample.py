@@ -15,7 +15,7 @@ from rowcast.trees.taking import cell_limits, is_fitted
 
 @dataclass(frozen=True)
 class _Columns:
-    """What the trees of a model ask of the columns of its sample."""
+    """What the trees of a model do with the columns of its sample."""
 
     #: Thresholds by place of the column.
     thresholds: dict[int, NDArray[np.float64]]
@@ -58,7 +58,7 @@ def _as(cells: NDArray[np.float64], kind: Any) -> NDArray[Any]:
 
 
 def _columns(model: Any) -> _Columns:
-    """Returns what all trees of the model ask."""
+    """Returns what all trees of the model do with the sample's columns."""
     found: dict[int, list[NDArray[np.float64]]] = {}
     categories: set[int] = set()
     limits = []

@@ -22,7 +22,7 @@ class Tree:
     left: NDArray[np.int64]
     #: Right child of each node.
     right: NDArray[np.int64]
-    #: Column that the node asks.
+    #: Column that the node tests.
     feature: NDArray[np.int64]
     #: A row goes left if its cell is at most this.
     threshold: NDArray[np.float64]
@@ -30,7 +30,7 @@ class Tree:
     missing_left: NDArray[np.bool_]
     #: What a leaf adds to a row's sums, shape (nodes, width).
     values: NDArray[np.float64]
-    #: Row of the ensemble's `goes_right` by which the node asks for categories; -1 if it asks for a number.
+    #: Row of the ensemble's `goes_right` by which the node tests a category; -1 if it tests a number.
     category_set: NDArray[np.int64] | None = None
 
     @property
@@ -66,11 +66,11 @@ class Ensemble:
     category_features: NDArray[np.int64] | None = None
 
     def used_features(self) -> NDArray[np.int64]:
-        """Returns the columns that a node asks, in ascending order."""
+        """Returns the columns that a node tests, in ascending order."""
         return np.unique(np.concatenate([np.empty(0, np.int64), *(tree.feature[tree.inner] for tree in self.trees)]))
 
     def thresholds(self) -> dict[int, NDArray[np.float64]]:
-        """Returns the distinct thresholds of each column that a node asks for a number, in ascending order."""
+        """Returns the distinct thresholds of each column that nodes test as a number, in ascending order."""
         features, thresholds = [np.empty(0, np.int64)], [np.empty(0, np.float64)]
         for tree in self.trees:
             numeric = tree.inner if tree.category_set is None else tree.inner & (tree.category_set < 0)

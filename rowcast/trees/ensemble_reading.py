@@ -154,12 +154,12 @@ def _category_features(trees: list[Tree]) -> NDArray[np.int64] | None:
     """Returns the columns of categories.
 
     Raises:
-        Declined: a column is asked for categories and for numbers.
+        Declined: a column is tested both as categories and as numbers.
     """
-    asked = [tree.feature[tree.inner & (tree.category_set >= 0)] for tree in trees if tree.category_set is not None]
-    features = np.unique(np.concatenate([np.empty(0, np.int64), *asked]))
+    tested = [tree.feature[tree.inner & (tree.category_set >= 0)] for tree in trees if tree.category_set is not None]
+    features = np.unique(np.concatenate([np.empty(0, np.int64), *tested]))
     for tree in trees:
         numeric = tree.feature[tree.inner & (tree.category_set < 0)]  # type: ignore[operator]
         if np.isin(numeric, features).any():
-            raise Declined("A column is asked for categories and for numbers.")
+            raise Declined("A column is tested both as categories and as numbers.")
     return features if len(features) else None

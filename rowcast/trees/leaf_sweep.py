@@ -23,7 +23,7 @@ COPY_BYTES = 8 << 20
 class LeafSweep:
     """An ensemble whose trees have at most 256 leaves, and whose columns have at most 254 thresholds each.
 
-    A *slot* is a column that a node asks. Each slot has two columns of codes: in the first a missing cell goes right
+    A *slot* is a column that a node tests. Each slot has two columns of codes: in the first a missing cell goes right
     (255), in the second it goes left (0). A node reads the one that it needs.
     """
 
@@ -50,7 +50,7 @@ class LeafSweep:
     node_first: NDArray[np.uint8]
     #: Number of the leftmost leaf below the node's right child.
     node_right: NDArray[np.uint8]
-    #: Row of `goes_right`, or -1 if the node asks for a number.
+    #: Row of `goes_right`, or -1 if the node tests a number.
     node_set: NDArray[np.int32]
     #: Whether a category goes right, shape (sets, 256).
     goes_right: NDArray[np.uint8]
@@ -175,7 +175,7 @@ def _threshold_indices(
     sets: NDArray[np.int64],
     of_slots: list[NDArray[np.float64]],
 ) -> NDArray[np.int64]:
-    """Returns the place of each node's threshold among those of its slot; 0 for nodes that ask for categories."""
+    """Returns the place of each node's threshold among those of its slot; 0 for nodes that test categories."""
     found = np.zeros(len(thresholds), np.int64)
     for slot in np.unique(slots[sets < 0]):
         here = (slots == slot) & (sets < 0)

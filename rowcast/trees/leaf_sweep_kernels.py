@@ -104,7 +104,7 @@ def _pass_node(leaves: Any, column: Any, code: Any, first: Any, right: Any, rows
 
 @njit
 def _pass_category_node(leaves: Any, column: Any, goes_right: Any, first: Any, right: Any, rows: int) -> None:
-    """Does the same at a node that asks for categories."""
+    """Does the same at a node that tests categories."""
     for row in range(rows):
         leaves[row] = right if (goes_right[column[row]] != 0) & (leaves[row] == first) else leaves[row]
 

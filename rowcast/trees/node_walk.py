@@ -23,7 +23,7 @@ _WORD_BITS = 32
 class NodeWalk:
     """An ensemble of trees over float32 cells.
 
-    A *slot* is a column that a node asks. A *key* is an integer that is ordered as the float32 it stands for, so that
+    A *slot* is a column that a node tests. A *key* is an integer that is ordered as the float32 it stands for, so that
     `cell <= threshold` is a comparison of integers, and missing cells are the largest or the smallest integer.
     """
 
@@ -100,7 +100,7 @@ def build_node_walk(ensemble: Ensemble) -> NodeWalk:
     """Builds the tables.
 
     Raises:
-        Declined: a tree has too many nodes for the number of columns that are asked.
+        Declined: a tree has too many nodes for the number of columns that are tested.
     """
     features = ensemble.used_features()
     shift = max(1, int(2 * len(features) - 1).bit_length())
@@ -108,7 +108,7 @@ def build_node_walk(ensemble: Ensemble) -> NodeWalk:
     largest = max(len(tree.left) for tree in ensemble.trees)
     if largest > most_nodes:
         raise Declined(
-            f"A tree has {largest:,} nodes; with {len(features):,} columns asked, at most {most_nodes:,} are possible."
+            f"A tree has {largest:,} nodes; with {len(features):,} tested columns, at most {most_nodes:,} are possible."
         )
     weights = ensemble.weights or [np.ones(len(tree.left)) for tree in ensemble.trees]
     parts = [_pack(tree, features, shift) for tree in ensemble.trees]

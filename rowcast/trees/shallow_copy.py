@@ -4,7 +4,7 @@ from typing import Any
 
 
 def shallow_copy(value: Any, kind: Any = None) -> Any:
-    """Returns a copy of the object, of another class if `kind` is given. `__copy__` and `__reduce__` are not asked."""
+    """Returns a copy, of another class if `kind` is given. It does not call `__copy__` or `__reduce__`."""
     copied = object.__new__(kind or type(value))
     vars(copied).update(vars(value))
     return copied

@@ -277,7 +277,7 @@ def test_a_missing_library_is_named_with_the_extra(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_folder_for_the_cache_functions_are_compiled_in_memory(tmp_path: Path) -> None:
-    """As for a user who may write neither beside the installed modules nor into a home folder."""
+    """Some users can write neither next to the installed modules nor into a home folder."""
     installed = tmp_path / "rowcast"
     shutil.copytree(Path(rowcast.__file__).parent, installed, ignore=shutil.ignore_patterns("__pycache__"))
     script = (
