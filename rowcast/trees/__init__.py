@@ -79,7 +79,7 @@ def edge_rows(model: Any, sample: Table, rows: int, seed: int) -> Table:
         ImportError: numba or scikit-learn is not installed.
     """
     _require_libraries()
-    from rowcast.trees.edge_sample import edge_sample
+    from rowcast.trees.comparison.edge_sample import edge_sample
 
     made: Table = edge_sample(model, sample, rows, seed)
     return made
@@ -103,7 +103,7 @@ def differences(model: Any, accelerated: Any, sample: Any, seed: int = 0) -> lis
         ImportError: numba or scikit-learn is not installed.
     """
     _require_libraries()
-    from rowcast.trees.bit_differences import bit_differences
+    from rowcast.trees.comparison.bit_differences import bit_differences
 
     return bit_differences(model, accelerated, sample, seed)
 
@@ -118,8 +118,8 @@ def compile_all() -> None:
         ImportError: numba or scikit-learn is not installed.
     """
     _require_libraries()
-    import rowcast.trees.leaf_sweep_kernels
-    import rowcast.trees.node_walk_kernels  # noqa: F401 - the functions have signatures, so importing compiles them
+    import rowcast.trees.evaluation.leaf_sweep_kernels
+    import rowcast.trees.evaluation.node_walk_kernels  # noqa: F401 - the functions have signatures, so importing compiles them
 
 
 def _require_libraries() -> None:

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rowcast.trees.ensemble import CATEGORY_CODES, Declined, Ensemble, Tree, require_attributes, require_fields
+from rowcast.trees.evaluation.ensemble import (
+    CATEGORY_CODES,
+    Declined,
+    Ensemble,
+    Tree,
+    require_attributes,
+    require_fields,
+)
 
 _TREE_FIELDS = {
     "left_child", "right_child", "feature", "threshold", "impurity", "n_node_samples", "weighted_n_node_samples",

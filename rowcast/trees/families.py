@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import ensemble, tree
 
-from rowcast.trees import fast_estimators as fast
-from rowcast.trees.ensemble import Declined, Ensemble
 from rowcast.trees.ensemble_reading import (
     read_boosting,
     read_classic_boosting,
@@ -17,8 +15,21 @@ from rowcast.trees.ensemble_reading import (
     read_isolation_forest,
     read_single_tree,
 )
-from rowcast.trees.leaf_sweep import build_leaf_sweep
-from rowcast.trees.node_walk import build_node_walk
+from rowcast.trees.evaluation.ensemble import Declined, Ensemble
+from rowcast.trees.evaluation.leaf_sweep import build_leaf_sweep
+from rowcast.trees.evaluation.node_walk import build_node_walk
+from rowcast.trees.fast_estimators import (
+    FastEstimator,
+    FastForestClassifier,
+    FastForestRegressor,
+    FastGradientBoosting,
+    FastHistGradientBoosting,
+    FastIsolationForest,
+    FastTreeClassifier,
+    FastTreeRegressor,
+    Tables,
+    plain_class,
+)
 
 OTHER_LIBRARIES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 """Libraries whose trees are left to them: each adds up its leaves in another order and precision."""
@@ -29,11 +40,11 @@ class Family:
     """Estimators that are evaluated in the same way."""
 
     #: What their fast subclasses have.
-    mixin: type[fast.FastEstimator]
+    mixin: type[FastEstimator]
     #: Reads the trees.
     read: Callable[[Any], Ensemble]
     #: Builds the tables.
-    build: Callable[[Ensemble], fast.Tables]
+    build: Callable[[Ensemble], Tables]
     #: Returns the sums, or what is nearest to them, of cells of the type that the trees compare.
     scores: Callable[[Any, NDArray[Any]], NDArray[np.float64]]
     #: The type of the cells that the trees compare.
@@ -42,7 +53,7 @@ class Family:
 
 def family_of(estimator: Any) -> Family | None:
     """Returns the family of the estimator's exact class. Subclasses have none: they may predict in another way."""
-    return FAMILIES.get(fast.plain_class(estimator))
+    return FAMILIES.get(plain_class(estimator))
 
 
 def is_tree_estimator(value: Any) -> bool:
@@ -85,7 +96,7 @@ def _isolation_scores(estimator: Any, cells: NDArray[Any]) -> NDArray[np.float64
     return np.asarray(estimator.score_samples(cells))
 
 
-def _sweep_or_walk(trees: Ensemble) -> fast.Tables:
+def _sweep_or_walk(trees: Ensemble) -> Tables:
     """Returns a leaf sweep if the trees are small enough for it to be faster."""
     most_leaves = max(int((tree.left < 0).sum()) for tree in trees.trees)
     if most_leaves <= _FEW_LEAVES:
@@ -115,15 +126,15 @@ _TREE_CLASSES = (
 )
 
 _BOOSTING = Family(
-    fast.FastHistGradientBoosting, read_boosting, build_leaf_sweep, _boosting_scores, np.float64
+    FastHistGradientBoosting, read_boosting, build_leaf_sweep, _boosting_scores, np.float64
 )  # fmt: skip
-_CLASSIC = Family(fast.FastGradientBoosting, read_classic_boosting, _sweep_or_walk, _raw_predictions, np.float32)
-_FOREST_CLASSIFIER = Family(fast.FastForestClassifier, read_forest, build_node_walk, _probabilities, np.float32)
-_FOREST_REGRESSOR = Family(fast.FastForestRegressor, read_forest, build_node_walk, _predictions, np.float32)
-_TREE_CLASSIFIER = Family(fast.FastTreeClassifier, read_single_tree, build_node_walk, _probabilities, np.float32)
-_TREE_REGRESSOR = Family(fast.FastTreeRegressor, read_single_tree, build_node_walk, _predictions, np.float32)
+_CLASSIC = Family(FastGradientBoosting, read_classic_boosting, _sweep_or_walk, _raw_predictions, np.float32)
+_FOREST_CLASSIFIER = Family(FastForestClassifier, read_forest, build_node_walk, _probabilities, np.float32)
+_FOREST_REGRESSOR = Family(FastForestRegressor, read_forest, build_node_walk, _predictions, np.float32)
+_TREE_CLASSIFIER = Family(FastTreeClassifier, read_single_tree, build_node_walk, _probabilities, np.float32)
+_TREE_REGRESSOR = Family(FastTreeRegressor, read_single_tree, build_node_walk, _predictions, np.float32)
 _ISOLATION = Family(
-    fast.FastIsolationForest, read_isolation_forest, build_node_walk, _isolation_scores, np.float32
+    FastIsolationForest, read_isolation_forest, build_node_walk, _isolation_scores, np.float32
 )  # fmt: skip
 
 FAMILIES: dict[type, Family] = {

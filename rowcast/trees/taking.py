@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from rowcast.trees.edge_cells import CellLimits, edge_matrix
-from rowcast.trees.ensemble import Declined, Ensemble
+from rowcast.trees.comparison.edge_cells import CellLimits, edge_matrix
 from rowcast.trees.estimator_note import EstimatorNote
+from rowcast.trees.evaluation.ensemble import Declined, Ensemble
 from rowcast.trees.families import Family, family_of, library_of
 from rowcast.trees.fast_estimators import FastEstimator, fast_copy, plain
 from rowcast.trees.shallow_copy import shallow_copy

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import ensemble, tree
 
-from rowcast.trees.edge_sample import edge_sample
+from rowcast.trees.comparison.edge_sample import edge_sample
 
 Random = np.random.Generator
 

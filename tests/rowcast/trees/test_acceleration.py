@@ -282,11 +282,11 @@ def test_without_a_folder_for_the_cache_functions_are_compiled_in_memory(tmp_pat
     shutil.copytree(Path(rowcast.__file__).parent, installed, ignore=shutil.ignore_patterns("__pycache__"))
     script = (
         "import numba.core.caching as caching; caching.CacheImpl._locator_classes = []; "
-        "import rowcast.trees, rowcast.trees.node_walk_kernels as kernels; rowcast.trees.compile_all(); "
+        "import rowcast.trees, rowcast.trees.evaluation.node_walk_kernels as kernels; rowcast.trees.compile_all(); "
         "print(kernels.write_keys.stats.cache_path, kernels.__file__)"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["None", str(installed / "trees" / "node_walk_kernels.py")]
+    assert done.stdout.split() == ["None", str(installed / "trees" / "evaluation" / "node_walk_kernels.py")]
 
 
 def integers(rows: NDArray[Any]) -> NDArray[np.int64]:

@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 
 import rowcast
 from rowcast import trees
-from rowcast.trees import node_walk
+from rowcast.trees.evaluation import node_walk
+from rowcast.trees.evaluation.node_walk import build_node_walk
 from rowcast.trees.families import family_of
 from rowcast.trees.fast_estimators import fast_copy, tables_of
-from rowcast.trees.node_walk import build_node_walk
 
 from .conftest import Data
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rowcast.trees.ensemble import Declined, Ensemble, Tree
-from rowcast.trees.node_walk_kernels import LANES, LARGEST_KEY, walk_trees, write_keys, write_keys_with_nan
+from rowcast.trees.evaluation.ensemble import Declined, Ensemble, Tree
+from rowcast.trees.evaluation.node_walk_kernels import LANES, LARGEST_KEY, walk_trees, write_keys, write_keys_with_nan
 
 KEY_BYTES = 16 << 20
 """Memory for the keys of one block of rows."""

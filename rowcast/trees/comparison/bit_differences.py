@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rowcast.trees.edge_sample import edge_sample
+from rowcast.trees.comparison.edge_sample import edge_sample
+from rowcast.trees.comparison.own_input import own_inputs
 from rowcast.trees.families import Family, family_of
 from rowcast.trees.fast_estimators import FastEstimator
 from rowcast.trees.model_walk import replaced, tree_estimators
-from rowcast.trees.own_input import own_inputs
 from rowcast.trees.taking import scores, sequential
 
 EDGE_ROWS = 1_000

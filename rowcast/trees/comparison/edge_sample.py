@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rowcast.trees.edge_cells import CellLimits, edge_cells
-from rowcast.trees.ensemble import Declined
+from rowcast.trees.comparison.edge_cells import CellLimits, edge_cells
+from rowcast.trees.evaluation.ensemble import Declined
 from rowcast.trees.families import family_of
 from rowcast.trees.model_walk import tree_estimators
 from rowcast.trees.taking import cell_limits, is_fitted

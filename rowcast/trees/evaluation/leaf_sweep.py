@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rowcast.trees.ensemble import CATEGORY_CODES, Declined, Ensemble, Tree
-from rowcast.trees.leaf_sweep_kernels import BUCKETS, MOST_IN_A_BUCKET, fill_buckets, sweep_trees
+from rowcast.trees.evaluation.ensemble import CATEGORY_CODES, Declined, Ensemble, Tree
+from rowcast.trees.evaluation.leaf_sweep_kernels import BUCKETS, MOST_IN_A_BUCKET, fill_buckets, sweep_trees
 
 MOST_THRESHOLDS = 254
 """Different thresholds of a column, so that a rank fits into a byte besides the rank of missing cells."""

@@ -1,0 +1,1 @@
+"""Whether an accelerated model has the same bits: rows on which they would differ, and the comparison."""
