@@ -32,7 +32,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "security": "What is protected from the start, and what you have to do.",
         "keys": "API keys, roles and limits.",
         "containers": "Docker Compose: volumes, settings, signals and health checks.",
-        "fast-trees": "scikit-learn's trees, up to sixteen times as fast with the same bits; also in your own scripts.",
+        "fast-trees": "scikit-learn's trees, up to fifteen times as fast with the same bits; also in your own scripts.",
         "scaling": "What limits the speed when you add workers.",
         "performance": "How fast it is, compared with scripts.",
     },
