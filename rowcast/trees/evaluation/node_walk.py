@@ -73,6 +73,8 @@ class NodeWalk:
         """
         by_row = np.ascontiguousarray(sums)
         block = self.block_rows
+        if not rows.flags.c_contiguous:  # each block is copied
+            block = max(LANES, min(block, KEY_BYTES // (4 * rows.shape[1])))
         for start in range(0, len(rows), block):
             part = np.ascontiguousarray(rows[start : start + block], np.float32).view(np.int32)
             keys, missing = self._keys(part)

@@ -22,6 +22,8 @@ from sklearn.base import clone
 
 import rowcast
 from rowcast import trees
+from rowcast.trees.evaluation.node_walk import KEY_BYTES
+from rowcast.trees.fast_estimators import tables_of
 
 from .conftest import Data
 
@@ -145,6 +147,16 @@ def test_the_number_of_columns_does_not_matter(features: int) -> None:
         fast = rowcast.accelerate(model)
         assert is_fast(fast), model
         require_same_bits(model, fast, random.standard_normal((300, features)))
+
+
+def test_the_keys_of_a_block_are_bounded() -> None:
+    random = np.random.default_rng(0)
+    for features in (3, 5000):
+        cells = random.standard_normal((60, features))
+        fast = rowcast.accelerate(ensemble.ExtraTreesRegressor(60, random_state=0).fit(cells, cells[:, 0]))
+        tables: Any = tables_of(fast)
+        assert tables.block_rows * 2 * len(tables.features) * 4 <= KEY_BYTES
+        assert tables.table_bytes < 2 << 20
 
 
 def test_errors_are_scikit_learns(data: Data) -> None:
