@@ -51,10 +51,10 @@ def edge_matrix(
     limits: CellLimits,
     random: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Returns rows made without a sample, shape (rows, features)."""
+    """Returns rows made without a sample, shape (rows, features). Columns without thresholds are normal numbers."""
     cells = random.standard_normal((rows, features))
-    for feature in range(features):
-        cells[:, feature] = edge_cells(cells[:, feature], thresholds.get(feature, np.empty(0)), limits, random)
+    for feature, own in thresholds.items():
+        cells[:, feature] = edge_cells(cells[:, feature], own, limits, random)
     return cells
 
 
