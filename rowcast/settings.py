@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         default="strict",
         description="`warn`: also load models of another scikit-learn version (`MAJOR.MINOR`). `strict`: refuse them.",
     )
+    fast_trees: bool = Field(
+        default=True,
+        description="`false`: workers evaluate trees with scikit-learn instead of the fast path. The predictions are "
+        "the same, bit for bit.",
+    )
     webhook_secret: str | None = Field(
         default=None,
         min_length=1,
