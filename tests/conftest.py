@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"  # before numpy is imported: sums of another order differ in the last bit
+# One cache of compiled code for all tests and runs, instead of one in each data folder: compiling takes seconds.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # as in a worker: importing pyarrow starts no thread
 
 import httpx

@@ -1,6 +1,8 @@
 """The rooms and the ways between them (docs/architecture.md): a file imports only from the rows below its own."""
 
 import ast
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 ROWS = {
     "rowcast.cli": 4, "rowcast.local": 4,
     "api": 3, "worker": 3, "training": 3, "upkeep": 3, "rowcast.client": 3,
-    "rowcast.jobs": 2, "rowcast.models": 2, "rowcast.scoring": 2,
+    "rowcast.jobs": 2, "rowcast.models": 2, "rowcast.scoring": 2, "rowcast.compiled_cache": 2,
     "rowcast.csv": 1, "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.api_keys": 1, "rowcast.receipts": 1,
     "rowcast.trees": 1,
     "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.nearest": 0,
@@ -163,7 +165,17 @@ def test_jobs_know_of_models_only_what_they_promise() -> None:
         }
 
 
-@pytest.mark.parametrize("folder", ["api", "rowcast/jobs"])
-def test_the_gateway_needs_no_scikit_learn_and_no_pandas(folder: str) -> None:
+@pytest.mark.parametrize("folder", ["api", "upkeep", "rowcast/jobs", "rowcast/client"])
+def test_the_gateway_and_upkeep_need_no_scikit_learn_no_pandas_and_no_numba(folder: str) -> None:
+    heavy = {"sklearn", "joblib", "numba", "rowcast.trees", "rowcast.models.loading.load"}
+    heavy |= set() if folder == "rowcast/client" else {"pandas"}
     for file in (ROOT / folder).rglob("*.py"):
-        assert not {"sklearn", "pandas", "joblib", "rowcast.models.loading.load"} & set(imports(file)), file
+        assert not heavy & set(imports(file)), file
+
+
+def test_the_gateway_upkeep_and_the_command_line_load_no_numba() -> None:
+    code = (
+        "import sys, api.app, upkeep.loop, rowcast.cli.main, rowcast.local.up;"
+        "assert not {'sklearn', 'pandas', 'numba', 'llvmlite'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
