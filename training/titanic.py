@@ -6,6 +6,7 @@
 import sys
 from importlib.resources import as_file, files
 
+from rowcast.compiled_cache import cache_folder
 from rowcast.errors import RowcastError
 from rowcast.logs import logger, set_up
 from rowcast.models.model_manifest import Manifest
@@ -36,7 +37,8 @@ def main() -> int:
         if names := registry.names():
             logger("training").info("registry_has_models", models=names)
             return 0
-        train_default(registry)
+        with cache_folder():
+            train_default(registry)
     except RowcastError as error:
         print(error.detail, file=sys.stderr)
         return 2

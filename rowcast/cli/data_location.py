@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rowcast.compiled_cache import FOLDER as COMPILED_CODE
 from rowcast.errors import RowcastError, Unavailable
 from rowcast.local.running_services import Instance, instance_at, running_instances
 
@@ -62,6 +63,11 @@ class DataLocation:
     def store(self) -> str:
         """The store of inputs and results: a path or a bucket's URL."""
         return self.instance.store if self.instance else str(self.folder / "store")
+
+    @property
+    def compiled_code(self) -> Path:
+        """The folder of the functions that were compiled for the fast path."""
+        return self.folder / COMPILED_CODE
 
     @property
     def models_shown(self) -> str:

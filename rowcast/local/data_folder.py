@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rowcast.compiled_cache import FOLDER as COMPILED_CODE
 from rowcast.errors import RowcastError
 
 RECEIPT_KEY = "receipt-key.pem"
@@ -16,7 +17,10 @@ class FolderTaken(RowcastError):
 
 
 class DataFolder:
-    """The folder with `models`, `store`, `redis`, `lock` and the key for receipts. Only its owner can read it."""
+    """The folder with `models`, `store`, `redis`, `numba`, `lock` and the key for receipts. Only its owner can read it.
+
+    `numba` has compiled code. It may be deleted while nothing runs, and is made again at the next start.
+    """
 
     def __init__(self, path: Path) -> None:
         """Creates the folder if it is missing.
@@ -28,6 +32,7 @@ class DataFolder:
         self.models = self.path / "models"
         self.store = self.path / "store"
         self.redis = self.path / "redis"
+        self.compiled_code = self.path / COMPILED_CODE
         self.receipt_key = self.path / RECEIPT_KEY
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -74,6 +74,39 @@ class Golden(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file `golden.json` next to the manifest.")
 
 
+class FastPathEstimator(BaseModel):
+    """An estimator of trees in a model, and whether the fast path takes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str = Field(description="Where it is, as a Python expression, for example `model.steps[1][1]`.")
+    class_name: str = Field(description="Name of its class, for example `HistGradientBoostingClassifier`.")
+    exact: bool = Field(description="Whether it is taken: its predictions had the same bits at registration.")
+    reason: str | None = Field(default=None, description="Why it is left as it is, in a sentence.")
+
+
+class FastPath(BaseModel):
+    """Whether a model's trees may be evaluated by the fast path (`rowcast/trees`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    exact: bool = Field(
+        description="Whether the model with the fast path predicted the same bits as without it at registration."
+    )
+    estimators: list[FastPathEstimator] = Field(default=[], description="The estimators of trees in the model.")
+    reason: str | None = Field(
+        default=None, description="Why the fast path is not used, in a sentence, if `exact` is false."
+    )
+
+    def __str__(self) -> str:
+        """Returns a sentence for people, for example `Yes, with the same bits: RandomForestClassifier.`."""
+        if not self.exact:
+            return f"No. {self.reason}"
+        taken = ", ".join(dict.fromkeys(one.class_name for one in self.estimators if one.exact))
+        left = "".join(f" {one.class_name} is left as it is: {one.reason}" for one in self.estimators if not one.exact)
+        return f"Yes, with the same bits: {taken}.{left}"
+
+
 class Requirement(BaseModel):
     """An installed package that a model imports."""
 
@@ -127,6 +160,11 @@ class Draft(BaseModel):
     )
     keep_default_na: bool = Field(default=True, description="Whether pandas' own are among them.")
     golden: Golden | None = Field(default=None, description="The golden sample, which a worker checks after loading.")
+    fast_path: FastPath | None = Field(
+        default=None,
+        description="Whether workers evaluate its trees by the fast path. None: not compared at registration; each "
+        "worker finds out when it opens the model.",
+    )
     notes: list[str] = Field(default=[], description="What the rehearsal at registration found worth knowing.")
     metrics: dict[str, float] = Field(default_factory=dict, description="Measured on held-out rows.")
     training: dict[str, Label | list[str] | None] = Field(

@@ -13,7 +13,7 @@ from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import Draft, Manifest
 from rowcast.models.row_values import row_values
 from rowcast.scoring.predict import Wanted, predict
-from rowcast.scoring.table import RowFault, read, table_of_values
+from rowcast.scoring.table import RowFault, Rows, Table, read, table_of_values
 from training.rehearsal.users_script import Answers
 from training.sample.sample import Dialect
 
@@ -37,11 +37,14 @@ def manifest_of(draft: Draft, name: str = "rehearsal") -> Manifest:
 
 def score_csv(model: LoadedModel, data: bytes, dialect: Dialect, methods: Sequence[str]) -> Scored:
     """Scores a CSV with its header line, in one chunk. Raises whatever the estimator raises."""
-    header, _, rows = data.partition(b"\n")
-    options = Options(delimiter=dialect.delimiter, decimal=dialect.decimal)  # type: ignore[arg-type]
-    found = read(rows, _names(header, dialect), model, options)
+    found = _read(model, data, dialect)
     answers = answers_of(model, found.table, methods) if len(found.good) else {}
     return Scored(answers, found.good, found.faults)
+
+
+def table_of(model: LoadedModel, data: bytes, dialect: Dialect) -> Table:
+    """Returns the good rows of a CSV with its header line, as the model's `predict` takes them."""
+    return _read(model, data, dialect).table
 
 
 def score_json(model: LoadedModel, rows: Sequence[Sequence[Any]], methods: Sequence[str]) -> Scored:
@@ -68,6 +71,12 @@ def answers_of(model: LoadedModel, table: Any, methods: Sequence[str]) -> Answer
     if values.scores is not None:
         answers["decision_function"] = values.scores.ravel() if values.scores.shape[1] == 1 else values.scores
     return answers
+
+
+def _read(model: LoadedModel, data: bytes, dialect: Dialect) -> Rows:
+    header, _, rows = data.partition(b"\n")
+    options = Options(delimiter=dialect.delimiter, decimal=dialect.decimal)  # type: ignore[arg-type]
+    return read(rows, _names(header, dialect), model, options)
 
 
 def _names(header: bytes, dialect: Dialect) -> list[str]:

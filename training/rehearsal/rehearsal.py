@@ -19,12 +19,13 @@ from rowcast.errors import Unprocessable
 from rowcast.models.loading.load import as_loaded, predict_in_one_thread, without_names
 from rowcast.models.model_manifest import Draft
 from training.estimator_facts import describe
-from training.rehearsal.as_the_service import manifest_of
+from training.rehearsal.as_the_service import manifest_of, table_of
 from training.rehearsal.checks.batch_dependence import require_independent_rows
 from training.rehearsal.checks.chunk_cuts import BLOCK_ROWS, chunk_cuts
 from training.rehearsal.checks.missing_values import allow_gaps
 from training.rehearsal.checks.other_files import allow_for_other_types
 from training.rehearsal.checks.rows_as_json import require_same_as_json
+from training.rehearsal.checks.same_bits import fast_path
 from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows, in_time, rows_alone
 from training.rehearsal.checks.unseen_categories import allow_unseen
 from training.rehearsal.golden_rows import golden_sample
@@ -152,6 +153,7 @@ def _finish(rehearsal: Rehearsal, alone: SingleRows) -> None:
                 f"The service cannot predict what your script predicts: cut into chunks, {found.said(name)}. {_IF_CUT}"
             )
     require_same_as_json(rehearsal, model, served)
+    rehearsal.take_fast_path(fast_path(model, table_of(model, trial.data, script.dialect)))
     rehearsal.golden = golden_sample(rehearsal, model)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rowcast.csv import scan
 from rowcast.exception_text import one_line_with_type
 from rowcast.models.loading.load import Container, LoadedModel
-from rowcast.models.model_manifest import Draft, Feature
+from rowcast.models.model_manifest import Draft, FastPath, Feature
 from rowcast.scoring.golden_sample import GoldenSample
 from training.rehearsal.as_the_service import Scored, manifest_of, score_csv
 from training.rehearsal.compare import Difference, difference, shown, taken
@@ -51,6 +51,10 @@ class Rehearsal:
     def take(self, features: Sequence[Feature], container: Container) -> None:
         """Puts this representation into the draft."""
         self.draft = self.draft.model_copy(update={"features": list(features), "container": container})
+
+    def take_fast_path(self, found: FastPath | None) -> None:
+        """Puts into the draft whether workers may use the fast path."""
+        self.draft = self.draft.model_copy(update={"fast_path": found})
 
     def note(self, sentence: str) -> None:
         """Adds to the manifest's notes."""

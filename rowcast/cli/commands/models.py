@@ -22,9 +22,11 @@ from rowcast.cli.commands.model_options import (
 )
 from rowcast.cli.connection_options import Json
 from rowcast.cli.data_location import Data, find_data_location
+from rowcast.cli.model_facts import facts
 from rowcast.cli.output import print_json, print_table, say
 from rowcast.cli.progress_bars import rehearsal_bar
 from rowcast.cli.typer_app import App
+from rowcast.compiled_cache import cache_folder
 from rowcast.errors import RowcastError
 from rowcast.models.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
 
@@ -97,31 +99,12 @@ def show(
     if json:
         print_json(manifest.model_dump(mode="json"))
         return
-    facts = {
-        "model": f"{manifest.name}@{manifest.version}",
-        "task": manifest.task,
-        "classes": None if manifest.classes is None else ", ".join(map(str, manifest.classes)),
-        "metrics": ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.items()) or None,
-        "needs": ", ".join(_needs(manifest)) or None,
-        "code": ", ".join(one.path for one in manifest.code) or None,
-        "created": manifest.created_at,
-        "sha256": manifest.sha256,
-    }
-    for name, value in facts.items():
-        if value is not None:
-            print(f"{name + ':':<10} {value}")
+    for name, value in facts(manifest).items():
+        print(f"{name + ':':<10} {value}")
     print_table(
         ["feature", "kind", "missing"],
         ([one.name, one.kind, "may be missing" if one.missing else "required"] for one in manifest.features),
     )
-
-
-def _needs(manifest: "Manifest") -> list[str]:
-    """Returns the packages that the model imports with their versions, for example `lightgbm 4.7.0`."""
-    return [
-        f"{one.distribution or module}{f' {one.version}' if one.version else ''}{' (optional)' if one.optional else ''}"
-        for module, one in manifest.requires.items()
-    ]
 
 
 def add(
@@ -162,7 +145,7 @@ def add(
         code=code or (),
         versions=Settings.read().model_versions,
     )
-    with rehearsal_bar() as progress:
+    with cache_folder(_compiled_code(where, data)), rehearsal_bar() as progress:
         manifest = add_model(file, name, registry, features_from, options, say=say, progress=progress)
     _say_registered(manifest, place)
 
@@ -261,21 +244,24 @@ def train(
     from training.train import train as train_model
 
     registry, place = _registry(where, data_dir, "--data-dir")
-    manifest = train_model(
-        data,
-        target,
-        name,
-        registry,
-        features=[column for column in features.split(",") if column] if features else None,
-        estimator=estimator,
-        aliases=alias or (),
-        say=say,
-    )
+    with cache_folder(_compiled_code(where, data_dir, "--data-dir")):
+        manifest = train_model(
+            data,
+            target,
+            name,
+            registry,
+            features=[column for column in features.split(",") if column] if features else None,
+            estimator=estimator,
+            aliases=alias or (),
+            say=say,
+        )
     _say_registered(manifest, place, alias or ())
 
 
 def _say_registered(manifest: "Manifest", place: str, aliases: Sequence[str] = ()) -> None:
     reference = f"{manifest.name}@{manifest.version}"
+    if manifest.fast_path is not None and manifest.fast_path.estimators:
+        say(f"Fast path for trees: {manifest.fast_path}")
     say(f"Registered {', '.join([reference, *(f'{manifest.name}@{alias}' for alias in aliases)])} in {place}.")
     print(reference)
 
@@ -295,3 +281,8 @@ def _registry(where: str | None, data: Path | None, option: str = "--data") -> t
         return Registry(Storage(where), settings.model_key), where
     location = find_data_location(data, option)
     return Registry(Storage(location.models), settings.model_key), location.models_shown
+
+
+def _compiled_code(where: str | None, data: Path | None, option: str = "--data") -> Path | None:
+    """Returns the folder of compiled code in the data folder; None if only a registry is named."""
+    return None if where and not data else find_data_location(data, option).compiled_code

@@ -52,6 +52,8 @@ class LoadedModel:
     """The model's own modules, which must be `active` while the estimator predicts."""
     file_bytes: int | None = None
     """Length of the pickle; None if it was not read from the registry."""
+    fast: bool = False
+    """Whether its trees are evaluated by the fast path (`rowcast/trees`)."""
 
 
 def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "warn"]) -> LoadedModel:

@@ -1,0 +1,38 @@
+"""The check of the fast path: whether the model predicts the same bits with it, on the sample and on generated rows."""
+
+import warnings
+from collections.abc import Sequence
+
+from rowcast.exception_text import one_line_with_type
+from rowcast.models.loading.fast_model import accelerated
+from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_manifest import FastPath, FastPathEstimator
+from rowcast.scoring.table import Table
+from rowcast.trees import EstimatorNote, differences, explain
+
+
+def fast_path(model: LoadedModel, table: Table) -> FastPath | None:
+    """Returns whether workers may evaluate the model's trees by the fast path; None if numba is not installed here.
+
+    `table` has the rows of the sample as a worker reads them. The generated rows have cells at the thresholds of the
+    trees and next to them, missing cells, and very small and very large numbers.
+    """
+    try:
+        with model.code.active(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the generated rows
+            notes = explain(model.estimator)
+            fast = accelerated(model)
+            found = differences(model.estimator, fast.estimator, table) if fast.fast else []
+    except ImportError:
+        return None
+    except Exception as error:
+        return FastPath(exact=False, reason=f"It could not be compared: {one_line_with_type(error, 200)}")
+    estimators = [_estimator(note, found) for note in notes]
+    reasons = dict.fromkeys(one.reason for one in estimators if one.reason is not None)
+    is_exact = fast.fast and not found
+    return FastPath(exact=is_exact, estimators=estimators, reason=None if is_exact else " ".join(reasons))
+
+
+def _estimator(note: EstimatorNote, found: Sequence[str]) -> FastPathEstimator:
+    reason = f"Its bits differ: {found[0]}" if note.taken and found else note.reason or None
+    return FastPathEstimator(path=note.path, class_name=note.class_name, exact=reason is None, reason=reason)
