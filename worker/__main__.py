@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 from rowcast.errors import BadSetting
+from rowcast.logs import set_up
 from rowcast.memory import MIB, keep_memory
 from rowcast.settings import Settings
 
@@ -28,6 +29,40 @@ def main() -> int:
         help=f"time for running chunks to end after SIGTERM, in seconds (default: {GRACE_SECONDS:g})",
     )
     options = parser.parse_args()
+    _set_environment()
+    try:
+        settings = Settings.read()
+    except BadSetting as error:
+        print(error.detail, file=sys.stderr)
+        return 2
+    gc.disable()  # collections while modules are imported take a tenth of the start
+    # After the environment is set: Celery reads it when imported.
+    from worker.app import make_worker, release_all_leases
+    from worker.fast_path import compiled_trees
+
+    app = make_worker(settings, options.grace)
+    _ignore_warnings()
+    # Celery prints advice about Ctrl-C there, which is wrong here: the program that started the worker stops it.
+    sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc]  # noqa: SIM115 - until the process ends
+    keep_memory(128 * MIB)
+    set_up(settings, "worker")
+    with compiled_trees(settings.fast_trees):
+        gc.freeze()  # objects that exist now stay shared with the worker processes, as no collection writes to them
+        gc.enable()
+        try:
+            app.worker_main(
+                [
+                    *("--quiet", "worker", "--concurrency", str(options.concurrency), "--pool", "prefork"),
+                    *("--loglevel", settings.log_level, "--without-mingle", "--without-gossip", "--without-heartbeat"),
+                ]
+            )
+        finally:
+            release_all_leases(settings)
+    return 0
+
+
+def _set_environment() -> None:
+    """Sets what libraries read from the environment when they are imported."""
     # Before numpy is imported: one thread per process, as there is one process per core.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -36,35 +71,15 @@ def main() -> int:
     # By default, Celery waits on SIGTERM without a limit. This makes it a cold shutdown, before which
     # worker/consumer/deferred_stop.py waits for a limited time.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
-    try:
-        settings = Settings.read()
-    except BadSetting as error:
-        print(error.detail, file=sys.stderr)
-        return 2
-    # After the environment is set: Celery reads it when imported.
-    from worker.app import make_worker, release_all_leases
 
-    app = make_worker(settings, options.grace)
+
+def _ignore_warnings() -> None:
     # Celery warns of pickled messages. Ours are JSON only, so running as root adds no risk here.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     # The setting that this warning asks for is made in rowcast/jobs/records/celery_queues.py.
     warnings.filterwarnings("ignore", message=r"\s*In Celery 5.1 we introduced an optional breaking change")
-    # Celery prints advice about Ctrl-C there, which is wrong here: the program that started the worker stops it.
-    sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc]  # noqa: SIM115 - until the process ends
     # The rehearsal has chosen between a frame and an array; scikit-learn would warn about the choice at each chunk.
     warnings.filterwarnings("ignore", message="X (has|does not have valid) feature names")
-    keep_memory(128 * MIB)
-    gc.freeze()  # objects that exist now stay shared with the worker processes, as no collection writes to them
-    try:
-        app.worker_main(
-            [
-                *("--quiet", "worker", "--concurrency", str(options.concurrency), "--pool", "prefork"),
-                *("--loglevel", settings.log_level, "--without-mingle", "--without-gossip", "--without-heartbeat"),
-            ]
-        )
-    finally:
-        release_all_leases(settings)
-    return 0
 
 
 def _cores() -> int:

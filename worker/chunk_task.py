@@ -1,6 +1,7 @@
 """The chunk task: scores one chunk of a file, stores its part, and counts it."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rowcast.errors import (
@@ -17,6 +18,7 @@ from rowcast.jobs.chunk_tables import PartEntry
 from rowcast.jobs.records.leases import ChunkLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.repair.bad_rows import bad_numbers
+from rowcast.models.loading.load import LoadedModel
 from rowcast.scoring.predict import Predict, SearchAborted
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score_each, unscored
 from worker.isolation.child import is_suspect
@@ -54,7 +56,8 @@ class ChunkTask:
 
     def _score_and_commit(self, lease: ChunkLease, log: Any) -> None:
         started, started_cpu = time.perf_counter(), time.process_time()
-        part = self._scored(lease)
+        models = [self._resources.models.get(one.name, one.version) for one in lease.spec.models]
+        part = self._scored(lease, models)
         if part.rows_failed and lease.spec.options.on_error == "fail":
             self._resources.records.fail(lease.id, _bad_row(part))
             log.info("job_failed_at_bad_row")
@@ -66,6 +69,7 @@ class ChunkTask:
             rows=part.rows,
             rows_failed=part.rows_failed,
             isolated=is_suspect(lease),
+            fast_path=any(model.fast for model in models),
             seconds=round(time.perf_counter() - started, 6),
             outcome=outcome,
         )
@@ -74,9 +78,8 @@ class ChunkTask:
         elif outcome == "lost":
             log.error("part_digest_mismatch")
 
-    def _scored(self, lease: ChunkLease) -> Part:
+    def _scored(self, lease: ChunkLease, models: Sequence[LoadedModel]) -> Part:
         spec = lease.spec
-        models = [self._resources.models.get(one.name, one.version) for one in spec.models]
         data = self._input(lease)
         columns, format = (spec.input.columns, spec.input.format) if spec.input else ((), "csv")
         chunk = ChunkSpec(columns, spec.line_end.encode(), spec.options, format, spec.dtypes)

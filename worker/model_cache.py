@@ -10,6 +10,7 @@ from rowcast.models.aliases import LATEST, PRODUCTION
 from rowcast.models.loading.load import LoadedModel, load, why_not_here, without_names
 from rowcast.models.registry import Registry
 from rowcast.scoring.golden_sample import check_golden
+from worker.fast_path import with_fast_path
 
 _KEPT = 8
 """Largest number of open models. The least recently used one is closed first."""
@@ -18,9 +19,10 @@ _KEPT = 8
 class ModelCache:
     """Open models by name and version. A version never changes, so an open model stays valid."""
 
-    def __init__(self, registry: Registry, versions: Literal["strict", "warn"]) -> None:
+    def __init__(self, registry: Registry, versions: Literal["strict", "warn"], *, fast_trees: bool = True) -> None:
         self._registry = registry
         self._versions = versions
+        self._fast_trees = fast_trees
         self._open: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
         #: When each model was last asked for, in `time.monotonic()` seconds.
         self._used: dict[tuple[str, str], float] = {}
@@ -34,11 +36,7 @@ class ModelCache:
         """
         wanted = (name, version)
         if wanted not in self._open:
-            model = without_names(load(self._registry, self._registry.manifest(name, version), self._versions))
-            golden = self._registry.golden_bytes(model.manifest)
-            if golden is not None:
-                check_golden(model, golden, self._versions)
-            self._open[wanted] = model
+            self._open[wanted] = self._opened(name, version)
             if len(self._open) > _KEPT:
                 closed, _ = self._open.popitem(last=False)
                 del self._used[closed]
@@ -58,6 +56,13 @@ class ModelCache:
             model.manifest.reference: OpenModel(now - self._used[known_as], model.file_bytes)
             for known_as, model in self._open.items()
         }
+
+    def _opened(self, name: str, version: str) -> LoadedModel:
+        model = without_names(load(self._registry, self._registry.manifest(name, version), self._versions))
+        golden = self._registry.golden_bytes(model.manifest)
+        if golden is not None:
+            check_golden(model, golden, self._versions)
+        return with_fast_path(model, golden) if self._fast_trees else model
 
     def files(self, model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
         """Returns the pickle and the code of an open model, for another process. Their digests are checked again."""

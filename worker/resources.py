@@ -93,7 +93,8 @@ def open_resources(settings: Settings, node: str) -> Resources:
     holder = f"{node}/{os.getpid()}"
     leases = Leases(scripts, holder)
     registry = Registry(Storage(settings.models), settings.model_key)
-    models, workers = ModelCache(registry, settings.model_versions), WorkerRegistry(redis)
+    models = ModelCache(registry, settings.model_versions, fast_trees=settings.fast_trees)
+    workers = WorkerRegistry(redis)
     return Resources(
         node=node,
         leases=leases,

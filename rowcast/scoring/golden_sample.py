@@ -13,6 +13,7 @@ from rowcast.errors import ModelRefused
 from rowcast.jobs.options import Options
 from rowcast.logs import logger
 from rowcast.scoring.score_chunk import ChunkSpec, score
+from rowcast.scoring.table import Table, read
 
 if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel
@@ -69,13 +70,28 @@ def check_golden(model: "LoadedModel", document: bytes, versions: Literal["stric
             return
 
 
+def same_on_golden(model: "LoadedModel", other: "LoadedModel", document: bytes) -> bool:
+    """Returns whether both models predict the same for the golden rows, in every bit."""
+    sample = GoldenSample.model_validate_json(document)
+    return _result(model, sample) == _result(other, sample)
+
+
+def golden_table(model: "LoadedModel", document: bytes) -> Table:
+    """Returns the golden rows as the model's `predict` takes them."""
+    sample = GoldenSample.model_validate_json(document)
+    return read(sample.rows.encode(), sample.columns, model, _options(model, sample)).table
+
+
 def _result(model: "LoadedModel", sample: GoldenSample) -> str:
-    manifest = model.manifest
-    options = Options(
+    spec = ChunkSpec(sample.columns, b"\n", _options(model, sample))
+    return score(sample.rows.encode(), 1, model, spec).data.decode()
+
+
+def _options(model: "LoadedModel", sample: GoldenSample) -> Options:
+    return Options(
         output="predictions",
         delimiter=sample.delimiter,
         decimal=sample.decimal,
-        probabilities=manifest.probabilities,
-        scores=manifest.scores is not None,
+        probabilities=model.manifest.probabilities,
+        scores=model.manifest.scores is not None,
     )
-    return score(sample.rows.encode(), 1, model, ChunkSpec(sample.columns, b"\n", options)).data.decode()

@@ -3,9 +3,9 @@
 It has one thread, no connection, and the model, which it never calls itself. So its forks find OpenMP and BLAS unused,
 start in milliseconds, and may die or hang without harm. `pipe.py` has the format of the messages.
 
-Standard input: the manifest as JSON, the model's file, and a pickle of its code (path to content). Then, for each call,
-its limit in seconds and a pickle of the table and a `Wanted`. The process exits when standard input is closed. Standard
-output: an empty message when the model is open, then a pickle of an `Answer` for each call.
+Standard input: the manifest as JSON, `FAST` or nothing, the model's file, and a pickle of its code (path to content).
+Then, for each call, its limit in seconds and a pickle of the table and a `Wanted`. The process exits when standard
+input is closed. Standard output: an empty message when the model is open, then a pickle of an `Answer` for each call.
 """
 
 import faulthandler
@@ -20,6 +20,7 @@ from rowcast.errors import RowcastError
 from rowcast.exception_text import one_line
 from rowcast.exit_reason import exit_reason
 from rowcast.logs import set_up
+from rowcast.models.loading.fast_model import accelerated
 from rowcast.models.loading.load import LoadedModel, as_loaded, unpickle, without_names
 from rowcast.models.loading.own_code import ModelCode
 from rowcast.models.model_manifest import Manifest
@@ -33,6 +34,9 @@ Answer = tuple[Literal["values", "raised", "refused", "memory", "fatal"], Any]
 MOST_EXCUSED = 5
 """A call may wait for a processor for up to five times its limit, in addition to the limit."""
 
+FAST = b"fast"
+"""What the worker process sends if it predicts the model with the fast path, so that this process does the same."""
+
 _ORPHANED_SECONDS = 5
 """Time after its total limit at which a fork ends itself, if its parent process is gone."""
 
@@ -43,7 +47,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker handles Ctrl-C and then ends this process
     faulthandler.enable()  # a crash in a library's native code then logs a traceback
     set_up(Settings.read(), "isolated")
-    model = _open(receive(requests), receive(requests), pickle.loads(receive(requests)))
+    model = _open(receive(requests), receive(requests), receive(requests), pickle.loads(receive(requests)))
     send(answers, b"")
     while True:
         try:
@@ -62,11 +66,12 @@ def _channels() -> tuple[int, int]:
     return requests, answers
 
 
-def _open(manifest: bytes, file: bytes, files: dict[str, bytes]) -> LoadedModel:
+def _open(manifest: bytes, fast: bytes, file: bytes, files: dict[str, bytes]) -> LoadedModel:
     """Returns the model as `ModelCache` prepares it. The process that sent it has verified it."""
     code = ModelCode(files)
     estimator, _ = unpickle(file, code=code)
-    return without_names(as_loaded(Manifest.model_validate_json(manifest), estimator, code))
+    model = without_names(as_loaded(Manifest.model_validate_json(manifest), estimator, code))
+    return accelerated(model) if fast == FAST else model
 
 
 def _attempt(model: LoadedModel, request: bytes, limit_seconds: float, requests: int) -> bytes:

@@ -16,7 +16,7 @@ from rowcast.exit_reason import exit_reason
 from rowcast.jobs.records.leases import ChunkLease, RowLease
 from rowcast.scoring.predict import Predicted, Values, Wanted, no_values, predict_good, rows_of
 from rowcast.scoring.table import Table
-from worker.isolation.__main__ import MOST_EXCUSED, Answer
+from worker.isolation.__main__ import FAST, MOST_EXCUSED, Answer
 from worker.isolation.bisection import Fatal, OutOfMemory, search
 from worker.isolation.pipe import receive, send
 
@@ -130,6 +130,7 @@ class _Child:
         os.close(theirs_out)
         try:
             send(self._input, model.manifest.model_dump_json().encode())
+            send(self._input, FAST if model.fast else b"")
             send(self._input, file)
             send(self._input, pickle.dumps(dict(code)))
             receive(self._output, _START_SECONDS)

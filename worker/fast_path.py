@@ -1,0 +1,88 @@
+"""The fast path of a worker: whether it predicts a model's trees by `rowcast/trees`, after a check on this machine."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from rowcast.compiled_cache import CacheFolder, cache_folder, compile_into
+from rowcast.exception_text import one_line_with_type
+from rowcast.logs import logger
+from rowcast.models.loading.fast_model import accelerated
+from rowcast.models.loading.load import LoadedModel, library_version
+from rowcast.scoring.golden_sample import golden_table, same_on_golden
+from rowcast.trees import compile_all, differences
+
+_LIBRARIES = ("scikit-learn", "numpy")
+"""Libraries whose versions decide whether the comparison at registration holds here."""
+
+
+@contextmanager
+def compiled_trees(wanted: bool) -> Iterator[None]:
+    """Compiles or loads the functions of the fast path, if it is wanted, for this process and those that it forks.
+
+    So they are in memory once for all processes of a worker. If that fails, models are predicted without them.
+    """
+    if not wanted:
+        yield
+        return
+    with cache_folder() as folder:
+        try:
+            _compile(folder)
+        except Exception as error:
+            reason = one_line_with_type(error, 300)
+            logger("worker").warning("fast_path_unavailable", reason=reason)
+        yield
+
+
+def _compile(folder: CacheFolder | None) -> None:
+    """Loads the functions. Compiles those that the folder does not have, and logs that with whether they are kept."""
+    started, log = perf_counter(), logger("worker")
+    if folder is None:
+        compile_all()
+        log.warning("trees_compiled", reason="no folder can be written, so this is repeated at each start", kept=False)
+        return
+    compiled = compile_into(folder.path)
+    if compiled:
+        place, seconds = folder.copy_of or folder.path, round(perf_counter() - started, 6)
+        kept = folder.copy_of is None
+        log.info("trees_compiled", folder=str(place), functions=compiled, seconds=seconds, kept=kept)
+
+
+def with_fast_path(model: LoadedModel, golden: bytes | None) -> LoadedModel:
+    """Returns the model with the fast path, if it predicts the same bits here; otherwise the model as it is.
+
+    With the libraries of the registration, the golden sample is compared. With others, and for a model that was
+    registered before there was a fast path, generated rows are compared as well, as at registration. A model without a
+    golden sample stays as it is, because there is nothing to compare with.
+    """
+    recorded = model.manifest.fast_path
+    if golden is None or (recorded is not None and not recorded.exact):
+        return model
+    started = perf_counter()
+    fast = accelerated(model)
+    if not fast.fast:
+        return model
+    log = logger("models").bind(model=model.manifest.reference)
+    found = _difference(model, fast, golden)
+    if found is not None:
+        log.warning("fast_path_differs", reason=found)
+        return model
+    log.info("fast_path_used", seconds=round(perf_counter() - started, 6))
+    return fast
+
+
+def _difference(model: LoadedModel, fast: LoadedModel, golden: bytes) -> str | None:
+    """Returns what differs between the model with and without the fast path; None if nothing does."""
+    if not same_on_golden(model, fast, golden):
+        return "it predicts other bits for the golden sample"
+    if model.manifest.fast_path is not None and _has_libraries_of_registration(model):
+        return None
+    with model.code.active(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the generated rows
+        found = differences(model.estimator, fast.estimator, golden_table(model, golden))
+    return found[0] if found else None
+
+
+def _has_libraries_of_registration(model: LoadedModel) -> bool:
+    return all(model.manifest.libraries.get(name) == library_version(name) for name in _LIBRARIES)
