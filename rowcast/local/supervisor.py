@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
 import rowcast
+from rowcast.compiled_cache import VARIABLE as CACHE_VARIABLE
+from rowcast.compiled_cache import has_code
 from rowcast.errors import RowcastError
 from rowcast.local.data_folder import DataFolder
 from rowcast.local.embedded_redis import EmbeddedRedis
@@ -63,15 +66,21 @@ class Up:
 class Service:
     """A context in which the programs run. Only one process at a time can enter it on a data folder."""
 
-    def __init__(self, up: Up, environment: dict[str, str], *, beyond_loopback: bool = False) -> None:
+    def __init__(
+        self, up: Up, environment: dict[str, str], *, beyond_loopback: bool = False, fast_trees: bool = True
+    ) -> None:
         """Takes the environment of the programs; missing settings for the data folder are added to it.
+
+        If the workers use `fast_trees`, the first start compiles them.
 
         Raises:
             RowcastError: the host is not loopback, and `beyond_loopback` is false.
         """
         if not is_loopback(up.host) and not beyond_loopback:
             raise RowcastError(NEEDS_KEYS.format(up.host))
-        self._up, self._given = up, environment
+        self._up, self._given, self._fast_trees = up, environment, fast_trees
+        #: Whether this start compiles the functions of the fast path, as the first one on a data folder does.
+        self.compiles = False
         self._run = secrets.token_hex(8)
         self._log = logger("up")
         self._processes: dict[str, SupervisedProcess] = {}
@@ -88,6 +97,8 @@ class Service:
             self.url = url_of(self._socket)
             self._environment = self._complete(self._given)
             self._require_receipt_key()
+            has_compiled = has_code(Path(self._environment[CACHE_VARIABLE]))
+            self.compiles = self._fast_trees and not has_compiled and find_spec("numba") is not None
             stack.callback(self._end)
             self._begin()
             stack.enter_context(publish_instance(self._instance()))
@@ -129,13 +140,7 @@ class Service:
 
     def train_example(self) -> "subprocess.Popen[bytes]":
         """Starts training the example model, if it is missing, in a process that ends with the service."""
-        return subprocess.Popen(
-            self._python("rowcast.local.example_model"),
-            env=self._environment | {VARIABLE: self._mark("example")},
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-            start_new_session=True,
-        )
+        return self._start_once("example", "rowcast.local.example_model")
 
     def hurry(self) -> None:
         """Kills the running programs, except Redis, which stops quickly and must complete its file."""
@@ -160,6 +165,9 @@ class Service:
         )
 
     def _begin(self) -> None:
+        if self.compiles:
+            # While the other programs start. The worker waits for it, and then needs no memory for compiling.
+            self._compiling = self._start_once("compiling", "rowcast.compiled_cache", output=subprocess.DEVNULL)
         if "ROWCAST_REDIS_URL" not in self._environment:
             self._environment["ROWCAST_REDIS_URL"] = self._begin_redis()
         self._keep(
@@ -200,6 +208,16 @@ class Service:
             )
 
         self._add(name, start)
+
+    def _start_once(self, name: str, module: str, output: int = 2) -> "subprocess.Popen[bytes]":
+        """Starts a program that ends by itself, or with the service."""
+        return subprocess.Popen(
+            self._python(module),
+            env=self._environment | {VARIABLE: self._mark(name)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            start_new_session=True,
+        )
 
     def _add(self, name: str, start: "Callable[[], subprocess.Popen[bytes]]") -> None:
         self._processes[name] = SupervisedProcess(name, start, self._log)
@@ -259,6 +277,7 @@ class Service:
             "ROWCAST_STORE": str(self._folder.store),
             "ROWCAST_MODELS": str(self._folder.models),
             "ROWCAST_RECEIPT_KEY_FILE": str(self._folder.receipt_key),
+            CACHE_VARIABLE: str(self._folder.compiled_code),
             "OMP_NUM_THREADS": "1",  # one process per core
             "OPENBLAS_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",

@@ -29,9 +29,12 @@ def run(up: Up, *, example: bool = False) -> None:
     settings = Settings.read()
     set_up(settings, "up")
     with StopSignals() as signals, ExitStack() as stack:
-        service = Service(up, dict(os.environ), beyond_loopback=has_keys(settings) or settings.open)
+        is_open = has_keys(settings) or settings.open
+        service = Service(up, dict(os.environ), beyond_loopback=is_open, fast_trees=settings.fast_trees)
         signals.call_again(service.hurry)
         stack.enter_context(service)
+        if service.compiles:
+            say_compiling()
         if example and not train_example(service, signals.wait):
             return
         found = service.wait_ready(signals.wait)
@@ -68,6 +71,11 @@ def train_example(service: Service, pause: Callable[[float], bool]) -> bool:
     if training.returncode:
         raise StartFailed("The example model could not be trained. The reason is above.")
     return True
+
+
+def say_compiling() -> None:
+    """Says why the first start takes longer than later ones."""
+    print("Compiling the fast path for trees. This is done once and takes some seconds.", file=sys.stderr, flush=True)
 
 
 def _say_stopping() -> None:

@@ -97,9 +97,18 @@ def test_only_the_gateway_is_published_and_on_loopback_alone(compose):
     assert not any(published.values()), published
 
 
-def test_the_gateways_image_has_neither_scikit_learn_nor_pandas(compose):
-    program = "from importlib.util import find_spec; print([bool(find_spec(n)) for n in ('{}', '{}', 'flask')])"
-    assert compose.python("gateway", program.format("sklearn", "pandas")) == "[False, False, True]"
+def test_the_gateways_image_has_neither_scikit_learn_nor_pandas_nor_numba(compose):
+    names = ("sklearn", "pandas", "numba", "flask")
+    program = f"from importlib.util import find_spec; print([bool(find_spec(name)) for name in {names}])"
+    assert compose.python("gateway", program) == "[False, False, False, True]"
+
+
+def test_workers_use_the_fast_path_without_compiling(compose, client):
+    job = ended(client, submit(client, people(3 * compose.chunk_rows))["id"])
+    workers = compose.containers("worker")
+    scored = [line for worker in workers for line in compose.events(worker, "chunk_scored", job["id"])]
+    assert [line["fast_path"] for line in scored] == [True] * 3
+    assert not any(compose.events(worker, "trees_compiled") for worker in workers)
 
 
 def test_the_gateways_image_has_the_documentation(client):

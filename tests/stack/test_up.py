@@ -21,6 +21,7 @@ from programs import ROOT, until
 
 from rowcast import Client, api_keys
 from rowcast.client import StillRunning
+from rowcast.compiled_cache import has_code
 from rowcast.local.stale_processes import VARIABLE
 
 ROWS = b"age,pclass,name\n" + b'25,3,"Allen, Mr."\n35,1,Bonnell\n' * 500
@@ -246,7 +247,10 @@ def test_a_killed_supervisors_programs_end_by_its_reaper_or_by_the_next_start(st
     until(lambda: not first.running(), "all processes end")
 
 
-def test_it_starts_without_a_model_and_says_how_to_add_one(start: Start, tmp_path: Path) -> None:
+def test_it_starts_without_a_model_and_says_how_to_add_one(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR")  # of the tests, so that this start compiles into its own folder
     up = start(tmp_path / "new", "--port", "0", terminal=True)
     answer = httpx.get(f"{up.url}/ready")
     assert answer.status_code == 503
@@ -270,7 +274,10 @@ def test_it_starts_without_a_model_and_says_how_to_add_one(start: Start, tmp_pat
     assert max(map(len, lines)) <= 100, lines
     plain = [re.sub(r"\x1b\[\d*m", "", line) for line in lines]
     program = r"\d\d:\d\d:\d\d (up|redis|gateway|worker|upkeep) +\w.*"
-    assert all(re.fullmatch(rf"{program}|No model yet\. .*|Stopping\. .*|", line) for line in plain), lines
+    sentences = r"Compiling the fast path for trees\. .*|No model yet\. .*|Stopping\. .*|"
+    assert all(re.fullmatch(rf"{program}|{sentences}", line) for line in plain), lines
+    assert plain[0].startswith("Compiling the fast path")
+    assert has_code(up.data / "numba")
     warnings = [line for line in plain if "warn" in line.lower()]
     assert [line.partition("warning: ")[2][:12] for line in warnings] == ["There are no"], "only what can be acted on"
 

@@ -17,7 +17,7 @@ from rowcast.cli.progress import progress
 from rowcast.client import Client, Job
 from rowcast.local.gateway_socket import CannotListen, listen
 from rowcast.local.supervisor import Service, Up
-from rowcast.local.up import train_example
+from rowcast.local.up import say_compiling, train_example
 from rowcast.logs import set_up
 from rowcast.settings import Settings
 
@@ -34,8 +34,10 @@ def run(up: Up) -> None:
     """
     settings = Settings.read()
     set_up(settings, "demo")
-    with _interruptible(), Service(_on_free_port(up), _environment(settings)) as service:
+    with _interruptible(), _service(up, settings) as service:
         say(f"Starting Rowcast at {service.url} ...")
+        if service.compiles:
+            say_compiling()
         train_example(service, _pause)
         service.wait_ready(_pause)
         target = up.data / RESULT
@@ -46,6 +48,10 @@ def run(up: Up) -> None:
         say(f"Scored {job.progress['rows_total']:,} passengers in {seconds:.1f} s. The first {_ROWS_SHOWN}:")
         _show(target)
         say(f"The whole result is in {target}. Stopping ...")
+
+
+def _service(up: Up, settings: Settings) -> Service:
+    return Service(_on_free_port(up), _environment(settings), fast_trees=settings.fast_trees)
 
 
 def _score(url: str, source: Path, target: Path) -> Job:
