@@ -11,8 +11,8 @@ from bench.data import TARGET
 from rowcast.models.model_manifest import Feature
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
+from training.add_model import add
 from training.fitting.pipelines import recipe
-from training.registration import draft
 
 KINDS: dict[str, dict[str, Any]] = {
     "logistic_regression": {},
@@ -20,10 +20,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "random_forest": {"n_estimators": 100, "max_depth": 12},
 }
 TRAINING_ROWS = 50_000
+SAMPLE_ROWS = 1_000
 
 
 def fit(data: Path, kind: str, models: Path) -> Path:
-    """Fits `kind` to the file's first rows, registers it as `DATA-KIND`, and returns the path of its pickle."""
+    """Fits `kind` to the file's first rows, adds it as `DATA-KIND` as users do, and returns the path of its pickle."""
     name = f"{data.stem.split('-')[0]}-{kind}"
     pickled = models.parent / f"{name}.pkl"
     if not pickled.exists():
@@ -34,16 +35,13 @@ def fit(data: Path, kind: str, models: Path) -> Path:
         last: BaseEstimator = pipeline.steps[-1][1]
         last.set_params(**KINDS[kind])
         pipeline.fit(table, target)
-        document = draft(
-            pipeline,
-            training={},
-            features=features,
-            task="classification",
-            classes=pipeline.classes_.tolist(),
-            probabilities=True,
-        )
-        Registry(Storage(str(models))).register(name, pickle.dumps(pipeline), document)
-        pickled.write_bytes(pickle.dumps(pipeline))
+        models.parent.mkdir(parents=True, exist_ok=True)
+        made = pickled.with_suffix(".part")
+        made.write_bytes(pickle.dumps(pipeline))
+        sample = pickled.with_suffix(".csv")
+        table.head(SAMPLE_ROWS).to_csv(sample, index=False)
+        add(made, name, Registry(Storage(str(models))), sample)
+        made.rename(pickled)
     return pickled
 
 
