@@ -158,6 +158,7 @@ def main() -> None:
     for modules in PROGRAMS.values():
         for module in modules:
             importlib.import_module(module)
+    importlib.import_module("rowcast.trees").compile_all()  # as a worker does before it forks
     assert threading.active_count() == 1, "threads do not survive a fork"
     gc.freeze()
     channel = socket.socket(fileno=int(sys.argv[1]))

@@ -1,10 +1,13 @@
-"""The worker's main process can fork: importing the tasks starts no thread."""
+"""The worker's main process can fork: importing the tasks and the fast path starts no thread."""
 
 import subprocess
 import sys
 
 
-def test_importing_the_tasks_starts_no_thread() -> None:
-    code = "import worker.app, os; print(len(os.listdir('/proc/self/task')))"
+def test_importing_the_tasks_and_loading_compiled_functions_starts_no_thread() -> None:
+    code = (
+        "import worker.app, os; from rowcast.trees import compile_all;"
+        "compile_all(); print(len(os.listdir('/proc/self/task')))"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "1\n"
