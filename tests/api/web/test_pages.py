@@ -225,6 +225,7 @@ def test_models_show_their_features_and_metrics(page: Page) -> None:
     expect(page.get_by_role("heading", name="titanic@1")).to_be_visible()
     expect(page.get_by_role("region", name="Features")).to_contain_text("pclass")
     expect(page.get_by_role("heading", name="Metrics")).to_be_visible()
+    expect(page.get_by_text("Fast path for trees: Yes, with the same bits: HistGradient")).to_be_visible()
 
 
 def test_the_queue_shows_memory_uptime_and_models_of_a_worker(page: Page, stack: Stack) -> None:

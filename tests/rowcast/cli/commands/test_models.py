@@ -37,6 +37,7 @@ def test_a_model_is_trained_listed_and_shown(rowcast, models: Path) -> None:
     assert "age\tnumber" in rowcast("models", "show", "people@production", "--models", models).stdout.decode()
     shown = json.loads(rowcast("models", "show", "people", "--models", models, "--json").stdout)
     assert shown["classes"] == [0, 1]
+    assert shown["fast_path"]["exact"] is False
 
 
 @pytest.mark.usefixtures("trained")
@@ -48,6 +49,9 @@ def test_a_pickle_of_somebody_elses_is_added_and_an_alias_moved(rowcast, models:
     words = ["--name", "people", "--features-from", people, "--target", "survived", "--models", models]
     done = rowcast("models", "add", file, *words)
     assert (done.returncode, done.stdout) == (0, b"people@2\n"), done.stderr
+    fast = "Yes, with the same bits: DecisionTreeClassifier."
+    assert f"Fast path for trees: {fast}" in done.stderr.decode()
+    assert f"fast path: {fast}\n" in rowcast("models", "show", "people@2", "--models", models).stdout.decode()
     assert rowcast("models", "alias", "people", "production", "2", "--models", models).returncode == 0
     assert rowcast("models", "show", "people@production", "--models", models).stdout.startswith(b"model:     people@2")
 
