@@ -22,8 +22,8 @@ demo: $(VENV)/ready ## Train the Titanic model, start the service, score a file,
 up: $(VENV)/ready ## Run the whole service on this machine (Ctrl-C stops it)
 	@exec $(RUN) -m rowcast.cli up --example $(ARGS)
 
-test: $(VENV)/developer ## Run the tests, three at a time
-	@exec $(RUN) -m pytest --numprocesses 3 --dist loadgroup $(ARGS)
+test: $(VENV)/developer ## Run the tests, four at a time
+	@exec $(RUN) -m pytest --numprocesses 4 --dist loadgroup $(ARGS)
 
 soak: $(VENV)/developer ## Run the long tests (minutes each)
 	@exec $(RUN) -m pytest -m soak -s $(ARGS)
