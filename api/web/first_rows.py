@@ -1,5 +1,6 @@
 """The first rows of a result, and the first bad rows, as a page shows them."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -14,6 +15,7 @@ SHOWN_ROWS = 10
 _SHOWN_COLUMNS = 30
 _READ_BYTES = 256 * 1024
 _CELL_CHARACTERS = 200
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,19 @@ class BadCell(NamedTuple):
 
     @property
     def can_be_typed(self) -> bool:
-        """Whether the page offers to correct the cell. The list of bad rows holds only the beginning of a long one."""
-        return bool(self.column) and len(self.value) < _CELL_CHARACTERS
+        """Whether the page offers to correct the cell.
+
+        The list of bad rows holds only the beginning of a long one. A field of a form takes no line ends and no control
+        characters, so what comes back would be another text even if it was not changed.
+        """
+        return (
+            bool(self.column) and len(self.value) < _CELL_CHARACTERS and not _CONTROLS.search(self.field + self.value)
+        )
+
+    @property
+    def field(self) -> str:
+        """The name of the cell's field in the form."""
+        return f"{self.row}/{self.column}"
 
 
 def bad_rows(services: Services, job: Job) -> list[BadCell]:

@@ -38,6 +38,9 @@ _CHUNKS_SHOWN = 25
 _RELOAD_SECONDS = (2, 30)
 """Without JavaScript: how often the page of a running job is loaded again, first and at last."""
 
+_WAS = "was:"
+"""In front of the name of a field: another field, with the cell as it was when the page was shown."""
+
 _LEAST_PAUSE_MS = 1000
 """Shortest time after which a page fetches the chunks again. It grows with their number, as does the cost."""
 
@@ -71,8 +74,14 @@ def act_from_page() -> Response:
     if action not in ACTIONS:
         raise OptionValue.at("action", f"must be one of {', '.join(ACTIONS)}")
     is_count = request.form.get("confirmed") != "true"
-    outcome = act(current_services().jobs, action, read_filter(given), g.scope, dry_run=is_count)
-    return page("actions.html", given=given, outcome=outcome)
+    counted = request.form.get("counted", type=int)
+    jobs, taken = current_services().jobs, read_filter(given)
+    if counted is not None and not is_count:
+        outcome = act(jobs, action, taken, g.scope, dry_run=True)
+        if outcome["matched"] > counted:  # the others were not agreed to
+            return page("actions.html", given=given, outcome=outcome, counted=counted)
+    outcome = act(jobs, action, taken, g.scope, dry_run=is_count)
+    return page("actions.html", given=given, outcome=outcome, counted=None)
 
 
 @blueprint.get("/<id>")
@@ -116,7 +125,8 @@ def repair_from_page(id: str) -> Response:
         current_services().jobs.repair(id, read, g.scope)
     except (Refused, WrongState) as error:
         refused = problem_of(error)
-        return _job_page(own_job(id), refused["status"], problem=refused)
+        typed = request.form if read is _typed_cells else {}
+        return _job_page(own_job(id), refused["status"], problem=refused, typed=typed)
     return to(f"/ui/jobs/{id}")
 
 
@@ -138,19 +148,27 @@ def _done_to(id: str, act_on: Callable[[str, str | None], Job]) -> Response:
 
 
 def _typed_cells(reader: CorrectionReader) -> Mapping[int, Correction]:
-    """Reads the cells of a form, whose fields are called `ROW/COLUMN`."""
+    """Reads the cells of a form that were changed. Its fields are called `ROW/COLUMN`.
+
+    The others may have been corrected elsewhere since the page was shown.
+    """
     rows: dict[str, dict[str, str]] = {}
     for name, text in request.form.items():
+        if name.startswith(_WAS) or request.form.get(_WAS + name) == text:
+            continue
         row, _, column = name.partition("/")
         rows.setdefault(row, {ROW_COLUMN: row})[column] = text
     return reader.objects(list(rows.values()))
 
 
-def _job_page(job: Job, status: int = 200, problem: Mapping[str, Any] | None = None) -> Response:
+def _job_page(
+    job: Job, status: int = 200, problem: Mapping[str, Any] | None = None, typed: Mapping[str, str] | None = None
+) -> Response:
     services = current_services()
     document = job_document(job, prefix())
     shown: dict[str, Any] = {"job": job, "document": document, "plots": plots(job.summary), "problem": problem}
     shown["reload_seconds"] = reload_seconds(time.time() - job.created_ms / 1000)
+    shown |= {"typed": typed or {}, "was": _WAS}
     shown["has_receipts"] = services.receipts.keys is not None
     if not job.is_single and job.status is not Status.EXPIRED:
         try:
