@@ -1,6 +1,7 @@
 // The pages work without this script. It adds the check before a file is sent, the progress of an upload, pages that
 // follow a running job, and the API key, which stays in this tab.
 
+import { dropDraft, isUnsent, keepDraft } from "./drafts.js";
 import { isReadable, sendFile } from "./upload.js";
 
 const CHECKED_BYTES = 1024 * 1024;
@@ -9,15 +10,35 @@ const byId = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat("en");
 let stopFollowing = () => {};
 let shows = 0;
+let going = 0;
 let checks = 0;
 let keyWasTried = false;
 let lastMain = byId("main").outerHTML;
 let lastAnnounced = 0;
+let heldKey = null;
 
 document.documentElement.classList.add("script");
 
+function apiKey() {
+  try {
+    return sessionStorage.getItem("rowcast-key") ?? heldKey;
+  } catch {
+    return heldKey; // the storage is not allowed
+  }
+}
+
+function keepKey(key) {
+  heldKey = key;
+  try {
+    sessionStorage.removeItem("rowcast-key");
+    sessionStorage.setItem("rowcast-key", key);
+  } catch {
+    // the storage is full or not allowed: the key is gone when the page is loaded anew
+  }
+}
+
 function headers(more = {}) {
-  const key = sessionStorage.getItem("rowcast-key");
+  const key = apiKey();
   return key ? { ...more, Authorization: `Bearer ${key}` } : more;
 }
 
@@ -39,46 +60,105 @@ function arrive(url) {
   else byId("main").focus();
 }
 
-// Shows a page that was fetched with the key. Without a key the browser could do this itself.
-async function show(url, options = {}, { push = true, onlyIfChanged = false } = {}) {
-  const turn = ++shows;
+const AWAY = "The service cannot be reached. This page tries again by itself.";
+const NOT_LOADED = "The page could not be loaded: the service cannot be reached. Try again.";
+
+function markLost(text) {
+  byId("lost").textContent = text;
+  byId("lost").hidden = !text;
+}
+
+// Fetches a page with the key. Without a key the browser could do this itself.
+async function fetchPage(url, options = {}) {
   const response = await fetch(url, { ...options, headers: headers(options.headers) });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (turn !== shows) return; // another page was asked for in the meantime
-  markLost(false);
-  const main = page.querySelector("main#main");
-  if (!main) {
-    location.assign(url);
-    return;
-  }
-  const before = lastMain;
+  return { response, main: page.querySelector("main#main"), title: page.title };
+}
+
+// What the address names, apart from a place within the page.
+const pageOf = ({ pathname, search }) => pathname + search;
+const shown = { page: pageOf(location), hash: location.hash };
+
+// `place` is the address at which keyboard and screen reader begin, if the page was asked for.
+function put({ main, title }, address = location.href, { push = true, place = "" } = {}) {
   lastMain = main.outerHTML;
-  if (onlyIfChanged && lastMain === before) return; // a screen reader would lose its place
+  markLost("");
   stopFollowing();
   byId("main").replaceWith(main);
-  document.title = page.title;
-  const isForm = options.method === "POST" && !response.redirected; // its address answers no GET
-  if (push && !isForm) history.pushState({}, "", response.url);
+  document.title = title;
+  if (push) history.pushState({}, "", address);
+  Object.assign(shown, { page: pageOf(location), hash: location.hash });
   begin();
-  if (push) arrive(url);
+  if (place) arrive(place);
 }
 
-function markLost(isLost) {
-  byId("lost").hidden = !isLost;
+// Shows the page of a link, or says that the service cannot be reached.
+async function go(url, { push = true } = {}) {
+  const turn = ++shows;
+  going += 1;
+  try {
+    const page = await fetchPage(url);
+    if (turn !== shows) return; // another page was asked for in the meantime
+    if (page.main) put(page, page.response.url, { push: push && page.response.url !== location.href, place: push ? url : "" });
+    else location.assign(url);
+  } catch {
+    if (turn === shows) markLost(NOT_LOADED);
+  } finally {
+    going -= 1;
+  }
 }
 
-// Shows the page of a link or a form, and says so if the service cannot be reached: what was typed stays.
-function go(url, options) {
-  return show(url, options).catch(() => {
-    markLost(true);
-    delete document.activeElement?.form?.dataset.sent;
-  });
+// Sends a form. If it is refused, the page stays, with what was typed.
+async function sendForm(form, button) {
+  const attribute = (name) => button?.getAttribute(`form${name}`) ?? form.getAttribute(name); // a field may be called so
+  const data = new FormData(form);
+  const body = attribute("enctype") === "multipart/form-data" ? data : new URLSearchParams(data);
+  const turn = ++shows;
+  form.dataset.sent = "yes";
+  going += 1;
+  try {
+    const page = await fetchPage(attribute("action"), { method: "POST", body });
+    if (turn !== shows) return;
+    const { status, redirected, url } = page.response;
+    if (status === 401) {
+      await askKey(() => sendForm(form, button));
+    } else if (!page.main || "error" in page.main.dataset) {
+      const [title, detail] = page.main?.querySelectorAll("h1, h1 + p") ?? [];
+      refuse(form, title?.textContent ?? "Not taken", detail?.textContent ?? `The service answered with status ${status}.`);
+    } else {
+      if (redirected) dropDraft(form);
+      const address = redirected ? url : location.href; // the address of a form answers no GET
+      put(page, address, { push: address !== location.href || "step" in form.dataset, place: address });
+    }
+  } catch {
+    if (turn === shows) refuse(form, "Not sent", "The service cannot be reached. Nothing that you typed is lost: try again.");
+  } finally {
+    delete form.dataset.sent;
+    going -= 1;
+  }
 }
 
-// Says what became of a file although another page is shown by now.
+function problemBox(title, detail) {
+  const box = document.createElement("section");
+  box.className = "problem";
+  box.setAttribute("role", "alert");
+  box.append(Object.assign(document.createElement("h2"), { textContent: title }));
+  box.append(Object.assign(document.createElement("p"), { textContent: detail }));
+  return box;
+}
+
+function refuse(form, title, detail) {
+  const box = problemBox(title, detail);
+  box.classList.add("refused");
+  byId("main").querySelector(".refused")?.remove();
+  (form.closest(".actions") ?? form).after(box);
+}
+
+// Says what became of a file although another page is shown by now, or another file chosen.
 function notify(text, href) {
-  const link = Object.assign(document.createElement("a"), { href, textContent: text });
-  byId("news").replaceChildren(href ? link : text);
+  const line = document.createElement("p");
+  line.append(href ? Object.assign(document.createElement("a"), { href, textContent: text }) : text);
+  byId("news").append(line);
   byId("news").hidden = false;
 }
 
@@ -93,22 +173,38 @@ async function askKey(andThen) {
   box.append(...page.querySelectorAll("main h1 + p"), form);
   byId("main").querySelector(".problem:has(#key-form)")?.remove();
   byId("main").prepend(box);
+  byId("key").focus();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    sessionStorage.setItem("rowcast-key", byId("key").value.trim());
+    keepKey(byId("key").value.trim());
     box.remove();
     andThen();
   });
 }
 
-async function refresh(how = {}) {
+const typedFields = () => [...byId("main").querySelectorAll("input[id], select[id]")].filter(({ type }) => type !== "file");
+let valuesAtFirst = new Map();
+
+// Shows the page anew, with what was typed, unfolded and focused. Returns false if another page is being loaded.
+async function refresh({ onlyIfChanged = false } = {}) {
+  if (going) return false;
+  const turn = shows;
+  const page = await fetchPage(location.href);
+  if (turn !== shows || going) return false;
+  const { status } = page.response;
+  if (!page.main || status === 429 || status >= 500) throw new Error("the service is away"); // what is shown stays
+  markLost("");
+  if (onlyIfChanged && page.main.outerHTML === lastMain) return true; // a screen reader would lose its place
   const focused = document.activeElement?.id;
   const wasInside = byId("main").contains(document.activeElement);
   const unfolded = [...document.querySelectorAll("details[id][open]")].map(({ id }) => id);
-  await show(location.href, {}, { push: false, ...how });
+  const typed = typedFields().filter(({ id, value }) => valuesAtFirst.get(id) !== value);
+  put(page, location.href, { push: false });
+  for (const { id, value } of typed) if (byId(id)) byId(id).value = value;
   for (const id of unfolded) if (byId(id)) byId(id).open = true;
   if (focused) byId(focused)?.focus();
   if (wasInside && document.activeElement === document.body) byId("main").focus({ preventScroll: true });
+  return true;
 }
 
 // The check of the chosen file: its first part is sent, and what comes back is a part of the page.
@@ -228,14 +324,16 @@ async function send(event) {
   const { status, text } = await sendFile(file, prefix, query, headers({ "Idempotency-Key": uploadKey }), onProgress, tell);
   uploads -= 1;
   button.disabled = false;
+  const isShown = form.isConnected && chosen === file; // otherwise another page or file is
+  if (form.isConnected && !isShown) byId("upload").hidden = true;
   if (status === 0) {
     const fault = "The connection broke. Press Predict again: the file is not scored twice.";
     const said = (await isReadable(file)) ? fault : `The file was not sent: ${UNREADABLE}`;
-    if (form.isConnected) tell(said);
+    if (isShown) tell(said);
     else notify(`${file.name}: ${said}`);
     return;
   }
-  if (status === 401 && form.isConnected) {
+  if (status === 401 && isShown) {
     byId("upload").hidden = true;
     return askKey(() => form.requestSubmit());
   }
@@ -245,7 +343,7 @@ async function send(event) {
   } catch {
     // a proxy's page
   }
-  if (!form.isConnected) {
+  if (!isShown) {
     if (status < 300) notify(`${file.name} is sent: see its job`, `${prefix}/ui/jobs/${answer.id}`);
     else notify(`${file.name}: ${answer.detail}`);
     return;
@@ -255,12 +353,7 @@ async function send(event) {
     return;
   }
   byId("upload").hidden = true;
-  const box = document.createElement("section");
-  box.className = "problem";
-  box.setAttribute("role", "alert");
-  box.append(Object.assign(document.createElement("h2"), { textContent: answer.title }));
-  box.append(Object.assign(document.createElement("p"), { textContent: answer.detail }));
-  byId("check").replaceChildren(box);
+  byId("check").replaceChildren(problemBox(answer.title, answer.detail));
   markFaults(faultsOf(answer));
   form.querySelector("[aria-invalid]")?.focus();
 }
@@ -277,6 +370,20 @@ function choose(file) {
 async function follow(url) {
   const stop = new AbortController();
   stopFollowing = () => stop.abort();
+  const again = (isEnd) => {
+    if (stop.signal.aborted) return;
+    const later = () => setTimeout(again, 2000, isEnd);
+    refresh().then(
+      (isDone) => {
+        if (!isDone) later();
+        else if (isEnd && byId("status")) announce(`${document.querySelector("h1").textContent}: ${byId("status").textContent}`);
+      },
+      () => {
+        markLost(AWAY);
+        later();
+      },
+    );
+  };
   try {
     const response = await fetch(url, { headers: headers(), signal: stop.signal });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -290,25 +397,22 @@ async function follow(url) {
       for (const event of events) {
         const data = event.match(/^data: (.*)$/m);
         if (data) progress(JSON.parse(data[1]));
-        if (event.startsWith("event: end")) {
-          await refresh();
-          announce(`${document.querySelector("h1").textContent}: ${byId("status").textContent}`);
-          return;
-        }
+        if (event.startsWith("event: end")) return again(true);
       }
     }
   } catch {
     if (stop.signal.aborted) return;
   }
-  const again = () => {
-    if (stop.signal.aborted) return;
-    refresh().catch(() => {
-      markLost(true);
-      setTimeout(again, 2000);
-    });
-  };
   setTimeout(again, 2000);
 }
+
+// A browser has six connections to a service, for all tabs together. Those that are hidden leave theirs to others.
+document.addEventListener("visibilitychange", () => {
+  const { events } = byId("main").dataset;
+  if (!events) return;
+  stopFollowing();
+  if (!document.hidden) follow(events);
+});
 
 // The chunks and the log may change with every event. They are fetched at most once a second, and less often for a
 // large job, of which the service reads more.
@@ -362,7 +466,9 @@ async function download(link) {
     alert(problem.detail);
     return;
   }
-  const name = response.headers.get("Content-Disposition")?.match(/filename="?([^";]+)/)?.[1] ?? "result.csv";
+  const named = response.headers.get("Content-Disposition") ?? "";
+  const full = named.match(/filename\*=UTF-8''([^;]+)/i)?.[1];
+  const name = full ? decodeURIComponent(full) : (named.match(/filename="?([^";]+)/)?.[1] ?? "result.csv");
   const address = URL.createObjectURL(await response.blob());
   Object.assign(document.createElement("a"), { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
@@ -371,12 +477,14 @@ async function download(link) {
 function begin() {
   stopFollowing = () => {};
   const main = byId("main");
-  if (main.dataset.events) follow(main.dataset.events);
+  valuesAtFirst = new Map(typedFields().map(({ id, value }) => [id, value]));
+  if (main.dataset.events && !document.hidden) follow(main.dataset.events);
   if (main.dataset.refresh) {
-    const isBusy = () => document.hidden || main.querySelector(":focus:not(.wide)");
-    const timer = setInterval(() => isBusy() || refresh({ onlyIfChanged: true }).catch(() => markLost(true)), main.dataset.refresh * 1000);
+    const isBusy = () => document.hidden || main.querySelector(":focus:not(.wide)") || isSelected(main);
+    const timer = setInterval(() => isBusy() || refresh({ onlyIfChanged: true }).catch(() => markLost(AWAY)), main.dataset.refresh * 1000);
     stopFollowing = () => clearInterval(timer);
   }
+  for (const form of main.querySelectorAll("form[data-draft]")) keepDraft(form);
   chosen = null;
   uploadKey = uploadOptions = "";
   const form = byId("file-form");
@@ -394,67 +502,96 @@ function begin() {
     markFaults({}); // they may be about another value
     check();
   });
-  if (byId("key-form") && sessionStorage.getItem("rowcast-key") && !keyWasTried) {
+  if (byId("key-form") && apiKey() && !keyWasTried) {
     keyWasTried = true; // the page was loaded anew, and browsers do not send the key by themselves
-    refresh();
+    go(location.href, { push: false });
   }
   byId("key-form")?.addEventListener("submit", (event) => {
     event.preventDefault();
     keyWasTried = true;
-    sessionStorage.setItem("rowcast-key", byId("key").value.trim());
-    refresh();
+    keepKey(byId("key").value.trim());
+    go(location.href, { push: false });
   });
 }
 
+// Whether text is selected, to be copied.
+function isSelected(main) {
+  const selection = getSelection();
+  return !selection.isCollapsed && main.contains(selection.anchorNode);
+}
+
 document.addEventListener("submit", (event) => {
-  const form = event.target;
+  const [form, button] = [event.target, event.submitter];
   if (event.defaultPrevented) return;
-  if (form.dataset.confirm && !confirm(form.dataset.confirm)) {
+  if (form.dataset.sent || (form.dataset.confirm && !confirm(form.dataset.confirm))) {
+    event.preventDefault(); // the second of two quick clicks, or no
+  } else if ((button?.getAttribute("formmethod") ?? form.getAttribute("method")) === "post") {
     event.preventDefault();
-  } else if (form.dataset.sent) {
-    event.preventDefault(); // the second of two quick clicks
-  } else if (sessionStorage.getItem("rowcast-key")) {
+    sendForm(form, button);
+  } else if (apiKey()) {
     event.preventDefault();
-    const address = form.getAttribute("action"); // not form.action, as a field may have that name
-    form.dataset.sent = "yes";
-    if (form.getAttribute("method") === "get") go(`${address}?${new URLSearchParams(new FormData(form))}`);
-    else go(address, { method: "POST", body: new FormData(form) });
-  } else {
-    form.dataset.sent = "yes";
+    go(`${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
   }
 });
 
+let staysInside = -Infinity; // when a link of ours was last followed
+
 document.addEventListener("click", (event) => {
+  // By the second of two quick clicks, the page may have another button in the place of the first.
+  if (event.detail > 1 && event.target.closest("button:not([type])")) event.preventDefault();
   const link = event.target.closest("a");
-  if (!link || !sessionStorage.getItem("rowcast-key") || link.origin !== location.origin) return;
+  if (!link || link.origin !== location.origin) return;
   if (event.ctrlKey || event.metaKey || event.shiftKey || link.getAttribute("href").startsWith("#")) return;
+  staysInside = performance.now(); // what is typed is kept for the tab
+  if (!apiKey()) return;
   if (link.pathname.startsWith(`${prefix}/docs`)) return; // the documentation needs no key
   event.preventDefault();
-  if (link.hasAttribute("download")) download(link).catch(() => markLost(true));
+  if (link.hasAttribute("download")) download(link).catch(() => markLost(NOT_LOADED));
   else go(link.href);
 });
 
-addEventListener("popstate", () => refresh().catch(() => markLost(true)));
+addEventListener("popstate", () => {
+  const isWithin = pageOf(location) === shown.page && location.hash !== shown.hash; // a link to a place in the page
+  shown.hash = location.hash;
+  if (!isWithin) go(location.href, { push: false });
+});
 addEventListener("pageshow", () => {
-  for (const form of document.forms) delete form.dataset.sent; // the page came back from the browser's memory
+  if (!chosen && byId("file")?.files[0]) choose(byId("file").files[0]); // the browser remembered it
 });
 addEventListener("beforeunload", (event) => {
-  if (uploads) event.preventDefault(); // the browser asks whether to leave
+  const isInside = performance.now() - staysInside < 1000;
+  const isTyped = [...document.querySelectorAll("form[data-draft]")].some(isUnsent);
+  if (uploads || (isTyped && !isInside)) event.preventDefault(); // the browser asks whether to leave
 });
+
+// Files are dropped anywhere. Without the default, the browser would leave the page and show the file.
+
+const fileInput = () => byId("file") ?? byId("corrected");
+
 for (const type of ["dragenter", "dragover"]) {
   addEventListener(type, (event) => {
-    if (!byId("file") || !event.dataTransfer?.types.includes("Files")) return;
+    if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    document.body.classList.add("dropping");
+    if (fileInput()) document.body.classList.add("dropping");
   });
 }
 addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dropping"));
 addEventListener("drop", (event) => {
   document.body.classList.remove("dropping");
-  if (!byId("file") || !event.dataTransfer?.files.length) return;
+  const [file, ...others] = event.dataTransfer?.files ?? [];
+  if (!file) return;
   event.preventDefault();
-  byId("file").files = event.dataTransfer.files;
-  choose(event.dataTransfer.files[0]);
+  const input = fileInput();
+  if (!input) {
+    notify("This page takes no file: drop it on the page Predict.", `${prefix}/`);
+    return;
+  }
+  const one = new DataTransfer();
+  one.items.add(file);
+  input.files = one.files;
+  if (others.length) notify(`${others.length + 1} files were dropped. Only ${file.name} is chosen: send one after another.`);
+  if (input.id === "file") choose(file);
+  else announce(`${file.name} chosen`);
 });
 
 begin();

@@ -16,9 +16,12 @@ export async function isReadable(file) {
   }
 }
 
+// Returns a name as the value of a header field takes it (RFC 8187): without ' ( ) *, which `encodeURIComponent` leaves.
+const encoded = (name) => encodeURIComponent(name).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+
 // Returns status and text of the last response; the status is 0 if the connection broke.
 export function sendFile(file, prefix, query, headers, onProgress, tell) {
-  const named = `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`;
+  const named = `attachment; filename*=UTF-8''${encoded(file.name)}`;
   const about = { ...headers, "Content-Type": "text/csv", "Content-Disposition": named };
   if (file.size < LARGE_BYTES) return sendBody("POST", `${prefix}/predict?${query}`, about, file, onProgress);
   return sendResumable(file, `${prefix}/uploads?${query}`, headers, about, onProgress, tell);

@@ -156,8 +156,8 @@ def test_a_key_that_is_no_longer_valid_is_asked_for_in_place(guarded_page: tuple
     page.goto("/")
     page.get_by_label("API key").fill(secret)
     page.get_by_role("button", name="Use this key").click()
-    choose(page, "a.csv", SMALL)
-    expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
+    choose(page, "a.csv", SMALL + b"old,3\nbad,1\n")
+    expect(page.locator("#check")).to_contain_text("not a number")
     page.evaluate("sessionStorage.setItem('rowcast-key', 'rc_old')")
     predict(page)
     expect(page.get_by_text("does not know this API key")).to_be_visible()
@@ -166,11 +166,31 @@ def test_a_key_that_is_no_longer_valid_is_asked_for_in_place(guarded_page: tuple
     expect(page.get_by_role("heading", name="a.csv")).to_be_visible()
     expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
 
-    page.get_by_role("link", name="Predict").click()  # what is sent while another page is shown is not lost
+    page.get_by_label("Row 2, age").fill("31")  # what is typed stays, too
+    page.evaluate("sessionStorage.setItem('rowcast-key', 'rc_old')")
+    page.get_by_role("button", name="Predict these rows again").click()
+    page.get_by_label("API key").fill(secret)
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.locator("#progress-text")).to_contain_text("1 of them bad")
+
+    page.clock.install()
+    page.get_by_role("link", name="Queue").click()  # a page that refreshes takes no slow link back
+    expect(page.get_by_role("heading", name="Queue")).to_be_visible()
     held: list[Route] = []
 
     def hold(route: Route) -> None:
         held.append(route)
+
+    page.route("**/ui/models", hold)
+    with page.expect_request("**/ui/models"):
+        page.get_by_role("link", name="Models").click()
+    page.clock.run_for(10_000)
+    held.pop().continue_()
+    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+    page.unroute("**/ui/models")
+    page.clock.resume()
+
+    page.get_by_role("link", name="Predict", exact=True).click()  # what is sent while another page is shown is not lost
 
     def is_upload(url: str) -> bool:
         return "/predict?" in url and "dry_run" not in url

@@ -15,7 +15,7 @@ from sklearn.dummy import DummyClassifier
 from api.web.pages import duration, size
 
 TITANIC = ROOT / "training" / "data" / "titanic.csv"
-LOADED = ("/static/page.css", "/static/page.js", "/static/upload.js")
+LOADED = ("/static/page.css", "/static/page.js", "/static/drafts.js", "/static/upload.js")
 """What every page loads."""
 
 SMALL = b"age,pclass\n25,3\n"
@@ -372,18 +372,21 @@ def test_a_form_of_another_site_is_refused(stack: Stack) -> None:
 def test_with_keys_it_asks_for_one_and_keeps_it_for_the_tab(guarded_page: tuple[Page, str]) -> None:
     page, secret = guarded_page
     assert page.goto("/").status == 401
+    page.get_by_label("API key").fill("“wrong”")
+    page.get_by_role("button", name="Use this key").click()
+    assert page.get_by_label("API key").evaluate("(field) => field.validity.patternMismatch")
     page.get_by_label("API key").fill("wrong")
     page.get_by_role("button", name="Use this key").click()
     expect(page.get_by_text("does not know this API key")).to_be_visible()
     page.get_by_label("API key").fill(secret)
     page.get_by_role("button", name="Use this key").click()
-    page.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    page.get_by_label("CSV file").set_input_files([{"name": "报 (1).csv", "mimeType": "text/csv", "buffer": SMALL}])
     expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.locator("#status")).to_have_text("succeeded", timeout=30_000)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the result").click()
-    assert download.value.suggested_filename == "a-predictions.csv"
+    assert download.value.suggested_filename == "报 (1)-predictions.csv"
     assert Path(download.value.path()).read_bytes() == b"age,pclass,prediction\n25,3,0\n"
     page.get_by_role("link", name="Predict").click()
     page.get_by_label(re.compile("^age")).fill("25")
@@ -393,11 +396,15 @@ def test_with_keys_it_asks_for_one_and_keeps_it_for_the_tab(guarded_page: tuple[
     page.get_by_role("link", name="Jobs").click()
     page.get_by_label("Status").select_option("succeeded")
     page.get_by_role("button", name="Show").click()
-    expect(page.get_by_role("link", name="a.csv")).to_be_visible()
+    expect(page.get_by_role("link", name="报 (1).csv")).to_be_visible()
     page.reload()
-    expect(page.get_by_role("link", name="a.csv")).to_be_visible()
+    expect(page.get_by_role("link", name="报 (1).csv")).to_be_visible()
     page.get_by_label("Every job that matches").select_option("delete")
     page.get_by_role("button", name="Count them first").click()
     expect(page.get_by_role("status").first).to_contain_text("2 jobs match")
     another_tab = page.context.new_page()
+    another_tab.add_init_script("Object.defineProperty(window, 'sessionStorage', { get() { throw new Error('no'); } })")
     assert another_tab.goto("/ui/jobs").status == 401
+    another_tab.get_by_label("API key").fill(secret)
+    another_tab.get_by_role("button", name="Use this key").click()
+    expect(another_tab.get_by_role("heading", name="Jobs")).to_be_visible()

@@ -1,0 +1,49 @@
+// Keeps what is typed into a form until it is sent: when the page is left and shown again, reloaded, or replaced by an
+// error. It is kept for the tab only.
+
+const keyOf = (form) => `rowcast-draft ${form.getAttribute("action")}`;
+const fieldsOf = (form) => [...form.elements].filter(({ type }) => type === "text");
+
+// What stood in the field before anything was typed. After an error the service sends it apart from what was typed.
+const before = (form, field) => form.elements[form.dataset.draft + field.name]?.value ?? field.defaultValue;
+
+function changedFields(form) {
+  return fieldsOf(form).filter((field) => field.value !== before(form, field));
+}
+
+function read(form) {
+  try {
+    return JSON.parse(sessionStorage.getItem(keyOf(form))) ?? {};
+  } catch {
+    return {}; // the storage is not allowed
+  }
+}
+
+// Returns whether something is typed that was not sent.
+export function isUnsent(form) {
+  return changedFields(form).length > 0;
+}
+
+export function keepDraft(form) {
+  const draft = read(form);
+  for (const field of fieldsOf(form)) {
+    const [was, typed] = draft[field.name] ?? [];
+    if (was === before(form, field)) field.value = typed; // it may have been corrected elsewhere
+  }
+  form.addEventListener("input", () => {
+    const typed = changedFields(form).map((field) => [field.name, [before(form, field), field.value]]);
+    try {
+      sessionStorage.setItem(keyOf(form), JSON.stringify(Object.fromEntries(typed)));
+    } catch {
+      // the storage is full or not allowed: the browser asks before the page is left
+    }
+  });
+}
+
+export function dropDraft(form) {
+  try {
+    sessionStorage.removeItem(keyOf(form));
+  } catch {
+    // nothing was kept
+  }
+}

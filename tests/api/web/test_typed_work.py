@@ -1,0 +1,244 @@
+"""What was typed or chosen is not lost: on leaving the page, by errors, by other tabs, or by the page itself."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, Route, expect
+from programs import Stack, http_client
+from scored import submit, wait
+
+BAD = b"name,age,pclass\nAnn,25,3\nBo,old,3\nCem,bad,1\nDo,,x\n"
+SMALL = b"age,pclass\n25,3\n"
+
+
+@pytest.fixture
+def bad(stack: Stack) -> str:
+    """A job with the bad rows 2, 3 and 4."""
+    return _scored(stack, BAD)
+
+
+@pytest.fixture
+def waiting(browser: Browser, gateway: Stack) -> Iterator[Page]:
+    """A page of the gateway without workers. The test fails if a script failed."""
+    context = browser.new_context(base_url=gateway.url)
+    page, faults = context.new_page(), []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    context.close()
+    assert faults == []
+
+
+def _scored(stack: Stack, body: bytes, **options: object) -> str:
+    with http_client(stack.url, timeout=90) as http:
+        id = submit(http, "titanic", body, **options)
+        wait(http, id)
+    return id
+
+
+def _type(page: Page, label: str, text: str) -> None:
+    page.get_by_label(label).click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(text)
+
+
+def _repair(page: Page) -> None:
+    page.get_by_role("button", name="Predict these rows again").click()
+
+
+def _drop(page: Page, *names: str) -> bool:
+    """Drops files that hold `SMALL`. Returns whether the browser would have left the page to show them."""
+    return bool(
+        page.evaluate(
+            """([names, body]) => {
+                const dataTransfer = new DataTransfer();
+                for (const name of names) dataTransfer.items.add(new File([body], name));
+                const drop = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer });
+                return document.querySelector("main").dispatchEvent(drop);
+            }""",
+            [names, SMALL.decode()],
+        )
+    )
+
+
+def test_a_typed_cell_is_there_after_a_reload_a_link_and_a_lost_connection(page: Page, bad: str) -> None:
+    asked: list[str] = []
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", accept)
+    page.goto(f"/ui/jobs/{bad}")
+    cell = page.get_by_label("Row 2, age")
+    _type(page, "Row 2, age", "31")
+    page.get_by_role("link", name="Skip to the content").focus()
+    page.keyboard.press("Enter")
+    expect(cell).to_have_value("31")
+    page.reload()
+    expect(cell).to_have_value("31")
+    assert asked == ["beforeunload"]
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    page.goto(f"/ui/jobs/{bad}")
+    expect(cell).to_have_value("31")
+    assert asked == ["beforeunload"]  # within the service it is kept, so nothing asks
+    page.context.set_offline(True)
+    _repair(page)
+    expect(page.get_by_role("alert")).to_contain_text("Nothing that you typed is lost")
+    page.context.set_offline(False)
+    _repair(page)
+    expect(page.locator("#progress-text")).to_contain_text("2 of them bad")
+    page.reload()
+    assert asked == ["beforeunload"]
+
+
+def test_two_tabs_correct_rows_of_one_job(page: Page, bad: str) -> None:
+    other = page.context.new_page()
+    for tab in (page, other):
+        tab.goto(f"/ui/jobs/{bad}")
+    page.get_by_label("Row 2, age").fill("31")
+    _repair(page)
+    expect(page.locator("#progress-text")).to_contain_text("2 of them bad")
+    other.get_by_label("Row 2, age").fill("32")  # it has a prediction by now
+    other.get_by_label("Row 4, pclass").fill("2")
+    _repair(other)
+    expect(other.get_by_role("alert")).to_contain_text("row 2: has a prediction")
+    expect(other.get_by_label("Row 4, pclass")).to_have_value("2")
+    _repair(other)
+    expect(other.locator("#progress-text")).to_contain_text("1 of them bad")
+
+
+def test_a_cell_that_a_form_would_change_is_not_offered_and_unchanged_ones_are_not_sent(stack: Stack) -> None:
+    id = _scored(stack, b'age,pclass\n"3\n1",3\nold,3\n"x","1"\n')
+    with http_client(stack.url, follow_redirects=True, timeout=90) as http:
+        shown = http.get(f"/ui/jobs/{id}").text
+        assert re.findall(r'type="text" name="([^"]*)"', shown) == ["2/age", "3/age"]
+        cells = {"2/age": "40", "was:2/age": "old", "3/age": "x", "was:3/age": "x"}
+        assert http.post(f"/ui/jobs/{id}/repair", data=cells).status_code == 200
+        wait(http, id)
+        result = http.get(f"/jobs/{id}/result").content
+    assert result == b'age,pclass,prediction\n"3\n1",3,\n40,3,0\n"x","1",\n'
+
+
+def test_without_a_script_a_refused_correction_keeps_what_was_typed(stack: Stack, bad: str) -> None:
+    with http_client(stack.url) as http:
+        cells = {"1/age": "9", "2/age": "<31>", "was:2/age": "old"}
+        answer = http.post(f"/ui/jobs/{bad}/repair", data=cells)
+        assert answer.status_code == 422
+        assert 'name="2/age" value="&lt;31&gt;"' in answer.text
+
+
+def test_a_file_that_is_chosen_stays_chosen_after_a_link_within_the_page(waiting: Page) -> None:
+    waiting.goto("/")
+    waiting.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    waiting.get_by_label(re.compile("^age")).fill("33")
+    waiting.get_by_role("link", name="Skip to the content").focus()
+    waiting.keyboard.press("Enter")
+    expect(waiting).to_have_url(re.compile("#main"))
+    waiting.evaluate("new Promise((done) => setTimeout(done))")  # `popstate` has been handled
+    assert waiting.evaluate("document.getElementById('file').files.length") == 1
+    expect(waiting.get_by_label(re.compile("^age"))).to_have_value("33")
+
+
+def test_a_dropped_file_never_replaces_the_page(page: Page, bad: str) -> None:
+    page.goto("/")
+    assert not _drop(page, "one.csv", "two.csv")
+    expect(page.locator("#news")).to_contain_text("2 files were dropped. Only one.csv is chosen")
+    assert page.evaluate("[...document.getElementById('file').files].map(({ name }) => name)") == ["one.csv"]
+    page.goto("/ui/jobs")
+    assert not _drop(page, "one.csv")
+    expect(page.locator("#news")).to_contain_text("drop it on the page Predict")
+    page.goto(f"/ui/jobs/{bad}")
+    assert not _drop(page, "corrected.csv")
+    assert page.evaluate("document.getElementById('corrected').files[0].name") == "corrected.csv"
+
+
+def test_a_file_that_is_chosen_while_another_is_sent_stays_chosen(waiting: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    waiting.route("**/predict?*", hold)
+    waiting.goto("/")
+    waiting.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    with waiting.expect_request("**/predict?*"):
+        waiting.get_by_role("button", name="Predict", exact=True).click()
+    _drop(waiting, "b.csv")
+    held[0].fulfill(status=202, body=json.dumps({"id": "x"}))
+    expect(waiting.locator("#news")).to_contain_text("a.csv is sent: see its job")
+    assert waiting.evaluate("document.getElementById('file').files[0].name") == "b.csv"
+    with waiting.expect_request("**/predict?*"):
+        waiting.get_by_role("button", name="Predict", exact=True).click()
+    held[1].fulfill(status=422, body=json.dumps({"title": "Empty file", "detail": "no rows"}))
+    expect(waiting.get_by_role("alert")).to_contain_text("no rows")
+
+
+def test_the_list_of_jobs_keeps_what_is_typed_and_acts_on_what_it_shows(waiting: Page, gateway: Stack) -> None:
+    with http_client(gateway.url) as http:
+        ids = [submit(http, "titanic", SMALL, tags="run:kept")]
+        waiting.goto("/ui/jobs")
+        waiting.get_by_label("Tag").fill("run:kept")
+        waiting.get_by_label("Every job that matches").select_option("delete")
+        waiting.evaluate("document.getElementById('main').setAttribute('data-old', '')")
+        waiting.get_by_role("heading", name="Jobs").click()  # the fields lose the focus, and the page refreshes
+        expect(waiting.locator("main[data-old]")).to_have_count(0)
+        expect(waiting.get_by_label("Tag")).to_have_value("run:kept")
+        waiting.get_by_role("button", name="Count them first").click()
+        expect(waiting.get_by_role("status").first).to_contain_text("1 job matches")
+        ids.append(submit(http, "titanic", SMALL, tags="run:kept"))
+        waiting.get_by_role("button", name="Delete 1").click()
+        expect(waiting.get_by_text("Nothing was done.")).to_be_visible()
+        waiting.go_back()
+        expect(waiting.get_by_role("button", name="Delete 1")).to_have_count(0)
+        assert [http.delete(f"/jobs/{id}").status_code for id in ids] == [204, 204]
+
+
+def test_the_second_of_two_quick_clicks_does_not_press_the_next_button(waiting: Page, gateway: Stack) -> None:
+    with http_client(gateway.url) as http:
+        id = submit(http, "titanic", SMALL)
+        waiting.goto(f"/ui/jobs/{id}")
+        waiting.get_by_role("button", name="Cancel").click()
+        place = waiting.get_by_role("button", name="Retry").bounding_box()
+        waiting.mouse.move(place["x"] + 5, place["y"] + 5)
+        waiting.mouse.down(click_count=2)
+        waiting.mouse.up(click_count=2)
+        waiting.reload()
+        expect(waiting.locator("#status")).to_have_text("cancelled")
+        http.delete(f"/jobs/{id}")
+
+
+def test_a_tab_that_is_hidden_leaves_its_connection_to_others(waiting: Page, gateway: Stack) -> None:
+    with http_client(gateway.url) as http:
+        id = submit(http, "titanic", SMALL)
+        with waiting.expect_request("**/events"):
+            waiting.goto(f"/ui/jobs/{id}")
+        hide = "(hidden) => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+        hide += " document.dispatchEvent(new Event('visibilitychange')); }"
+        with waiting.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+            waiting.evaluate(hide, True)
+        http.delete(f"/jobs/{id}")
+        waiting.evaluate(hide, False)
+        expect(waiting.get_by_role("heading", name="Job deleted")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/ui/jobs", "/ui/queue"])
+def test_a_page_that_follows_outlives_errors_of_the_service(waiting: Page, path: str) -> None:
+    waiting.goto(path)
+    heading = waiting.locator("h1").inner_text()
+    waiting.route(
+        f"**{path}", lambda route: route.fulfill(status=503, body="<html><main id='main'><h1>Down</h1></main>")
+    )
+    expect(waiting.get_by_text("The service cannot be reached.")).to_be_visible()
+    expect(waiting.get_by_role("heading", name=heading)).to_be_visible()
+    waiting.unroute(f"**{path}")
+    expect(waiting.get_by_text("The service cannot be reached.")).to_be_hidden()
+
+
+def test_a_name_with_parentheses_is_kept(page: Page, tmp_path: Path) -> None:
+    page.goto("/")
+    page.get_by_label("CSV file").set_input_files([{"name": "naïve (1)'.csv", "mimeType": "", "buffer": SMALL}])
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_role("heading", name="naïve (1)'.csv")).to_be_visible()
