@@ -343,6 +343,9 @@ async function send(event) {
   } catch {
     // a proxy's page
   }
+  if (status < 300 && !(await isReadable(file))) {
+    notify(`${file.name} was changed while it was sent: some of its rows may be the old ones, others the new ones. Send it again.`);
+  }
   if (!isShown) {
     if (status < 300) notify(`${file.name} is sent: see its job`, `${prefix}/ui/jobs/${answer.id}`);
     else notify(`${file.name}: ${answer.detail}`);
@@ -353,6 +356,7 @@ async function send(event) {
     return;
   }
   byId("upload").hidden = true;
+  checks += 1; // a check that is still under way would hide why the file was refused
   byId("check").replaceChildren(problemBox(answer.title, answer.detail));
   markFaults(faultsOf(answer));
   form.querySelector("[aria-invalid]")?.focus();

@@ -237,7 +237,44 @@ def test_a_page_that_follows_outlives_errors_of_the_service(waiting: Page, path:
     expect(waiting.get_by_text("The service cannot be reached.")).to_be_hidden()
 
 
-def test_a_name_with_parentheses_is_kept(page: Page, tmp_path: Path) -> None:
+def test_a_refusal_is_not_hidden_by_a_check_that_ends_later(waiting: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    waiting.goto("/")
+    waiting.route("**/ui/check?*", hold)
+    with waiting.expect_request("**/ui/check?*"):
+        waiting.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    waiting.get_by_text("Options", exact=True).click()
+    with waiting.expect_request("**/ui/check?*"):
+        waiting.get_by_label("Tags").fill("no tag")
+        waiting.get_by_role("button", name="Predict", exact=True).click()
+    expect(waiting.get_by_role("alert")).to_contain_text("tags")
+    for route in held:
+        with waiting.expect_event("requestfinished"):
+            route.fulfill(body="<section>fits</section>")
+    waiting.evaluate("new Promise((done) => setTimeout(done))")  # the answer has been handled
+    expect(waiting.get_by_role("alert")).to_contain_text("tags")
+
+
+def test_a_file_that_changes_while_it_is_sent_is_named(waiting: Page, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_bytes(SMALL)
+
+    def change_and_answer(route: Route) -> None:
+        file.write_bytes(SMALL + b"26,3\n")
+        route.fulfill(status=202, body=json.dumps({"id": "x"}))
+
+    waiting.route("**/predict?*", change_and_answer)
+    waiting.goto("/")
+    waiting.get_by_label("CSV file").set_input_files(file)
+    waiting.get_by_role("button", name="Predict", exact=True).click()
+    expect(waiting.locator("#news")).to_contain_text("in.csv was changed while it was sent")
+
+
+def test_a_name_with_parentheses_is_kept(page: Page) -> None:
     page.goto("/")
     page.get_by_label("CSV file").set_input_files([{"name": "naïve (1)'.csv", "mimeType": "", "buffer": SMALL}])
     page.get_by_role("button", name="Predict", exact=True).click()
