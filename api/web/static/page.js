@@ -115,6 +115,8 @@ async function sendForm(form, button) {
   const body = attribute("enctype") === "multipart/form-data" ? data : new URLSearchParams(data);
   const turn = ++shows;
   form.dataset.sent = "yes";
+  button?.setAttribute("aria-busy", "true");
+  announce("Sending …");
   going += 1;
   try {
     const page = await fetchPage(attribute("action"), { method: "POST", body });
@@ -134,6 +136,8 @@ async function sendForm(form, button) {
     if (turn === shows) refuse(form, "Not sent", "The service cannot be reached. Nothing that you typed is lost: try again.");
   } finally {
     delete form.dataset.sent;
+    button?.removeAttribute("aria-busy");
+    announce("");
     going -= 1;
   }
 }
