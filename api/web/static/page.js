@@ -127,6 +127,8 @@ async function sendForm(form, button) {
     } else if (!page.main || "error" in page.main.dataset) {
       const [title, detail] = page.main?.querySelectorAll("h1, h1 + p") ?? [];
       refuse(form, title?.textContent ?? "Not taken", detail?.textContent ?? `The service answered with status ${status}.`);
+    } else if ("part" in form.dataset && page.main.querySelector("form[data-part]")) {
+      replaceForm(form, page.main.querySelector("form[data-part]"));
     } else {
       if (redirected) dropDraft(form);
       const address = redirected ? url : location.href; // the address of a form answers no GET
@@ -140,6 +142,15 @@ async function sendForm(form, button) {
     announce("");
     going -= 1;
   }
+}
+
+// Shows the answer to a form in its place. The rest of the page stays, for example a file that is chosen.
+function replaceForm(form, answer) {
+  const focused = form.contains(document.activeElement) && document.activeElement.id;
+  byId("main").querySelector(".refused")?.remove();
+  form.replaceWith(answer);
+  (byId(focused) ?? answer.querySelector("button")).focus({ preventScroll: true });
+  answer.scrollIntoView();
 }
 
 function problemBox(title, detail) {
@@ -291,7 +302,7 @@ function markFaults(faults) {
   }
 }
 
-function faultsOf({ type, errors = [] }) {
+function faultsOf({ type = "", errors = [] }) {
   const field = ({ where }) =>
     type.endsWith(":column-clash") ? "prediction_column" : where.startsWith("key.") ? "key" : where;
   return Object.fromEntries(errors.map((fault) => [field(fault), fault.message]));
@@ -341,21 +352,16 @@ async function send(event) {
     byId("upload").hidden = true;
     return askKey(() => form.requestSubmit());
   }
-  let answer = { type: "", title: "Not taken", detail: `The service answered with status ${status}.` };
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    // a proxy's page
-  }
-  if (status < 300 && !(await isReadable(file))) {
+  const { isTaken, answer } = readAnswer(status, text);
+  if (isTaken && !(await isReadable(file))) {
     notify(`${file.name} was changed while it was sent: some of its rows may be the old ones, others the new ones. Send it again.`);
   }
   if (!isShown) {
-    if (status < 300) notify(`${file.name} is sent: see its job`, `${prefix}/ui/jobs/${answer.id}`);
+    if (isTaken) notify(`${file.name} is sent: see its job`, `${prefix}/ui/jobs/${answer.id}`);
     else notify(`${file.name}: ${answer.detail}`);
     return;
   }
-  if (status < 300) {
+  if (isTaken) {
     go(`${prefix}/ui/jobs/${answer.id}`);
     return;
   }
@@ -364,6 +370,19 @@ async function send(event) {
   byId("check").replaceChildren(problemBox(answer.title, answer.detail));
   markFaults(faultsOf(answer));
   form.querySelector("[aria-invalid]")?.focus();
+}
+
+// A proxy in between may answer in place of the service, for example with a page to log in.
+function readAnswer(status, text) {
+  let answer = {};
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    // a proxy's page
+  }
+  const isTaken = status < 300 && "id" in answer;
+  if (!isTaken && !answer.detail) answer = { title: "Not taken", detail: `The service answered with status ${status}.` };
+  return { isTaken, answer };
 }
 
 function choose(file) {

@@ -259,6 +259,28 @@ def test_a_refusal_is_not_hidden_by_a_check_that_ends_later(waiting: Page) -> No
     expect(waiting.get_by_role("alert")).to_contain_text("tags")
 
 
+def test_a_row_is_predicted_while_a_file_is_chosen(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    page.get_by_label(re.compile("^age")).fill("25")
+    page.get_by_label(re.compile("^pclass")).press("Enter")
+    expect(page.locator(".outcome")).to_have_text("Prediction: 0")
+    expect(page.get_by_label(re.compile("^pclass"))).to_be_focused()
+    page.get_by_label(re.compile("^age")).fill("old")
+    page.get_by_role("button", name="Predict the row").click()
+    expect(page.get_by_role("alert")).to_contain_text("must be a number")
+    assert page.evaluate("document.getElementById('file').files[0].name") == "a.csv"
+
+
+def test_a_page_that_a_proxy_sends_is_no_answer_to_an_upload(waiting: Page) -> None:
+    waiting.route("**/predict?*", lambda route: route.fulfill(body="<html>Log in</html>"))
+    waiting.goto("/")
+    waiting.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    waiting.get_by_role("button", name="Predict", exact=True).click()
+    expect(waiting.get_by_role("alert")).to_contain_text("status 200")
+    assert waiting.evaluate("document.getElementById('file').files[0].name") == "a.csv"
+
+
 def test_a_file_that_changes_while_it_is_sent_is_named(waiting: Page, tmp_path: Path) -> None:
     file = tmp_path / "in.csv"
     file.write_bytes(SMALL)
