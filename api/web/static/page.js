@@ -130,7 +130,7 @@ async function sendForm(form, button) {
     } else if ("part" in form.dataset && page.main.querySelector("form[data-part]")) {
       replaceForm(form, page.main.querySelector("form[data-part]"));
     } else {
-      if (redirected) dropDraft(form);
+      if (redirected && "draft" in form.dataset) dropDraft(form);
       const address = redirected ? url : location.href; // the address of a form answers no GET
       put(page, address, { push: address !== location.href || "step" in form.dataset, place: address });
     }

@@ -110,6 +110,16 @@ def test_two_tabs_correct_rows_of_one_job(page: Page, bad: str) -> None:
     expect(other.locator("#progress-text")).to_contain_text("1 of them bad")
 
 
+def test_a_typed_cell_outlives_a_file_of_corrections(page: Page, bad: str) -> None:
+    page.goto(f"/ui/jobs/{bad}")
+    page.get_by_label("Row 2, age").fill("31")
+    corrected = {"name": "corrected.csv", "mimeType": "text/csv", "buffer": b"_row,age\n3,40\n"}
+    page.get_by_label("Corrected rows").set_input_files([corrected])
+    page.get_by_role("button", name="Send corrected rows").click()
+    expect(page.locator("#progress-text")).to_contain_text("2 of them bad")
+    expect(page.get_by_label("Row 2, age")).to_have_value("31")
+
+
 def test_a_cell_that_a_form_would_change_is_not_offered_and_unchanged_ones_are_not_sent(stack: Stack) -> None:
     id = _scored(stack, b'age,pclass\n"3\n1",3\nold,3\n"x","1"\n')
     with http_client(stack.url, follow_redirects=True, timeout=90) as http:
