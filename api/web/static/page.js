@@ -133,6 +133,8 @@ async function sendForm(form, button) {
       if (redirected && "draft" in form.dataset) dropDraft(form);
       const address = redirected ? url : location.href; // the address of a form answers no GET
       put(page, address, { push: address !== location.href || "step" in form.dataset, place: address });
+      const isHidden = "draft" in form.dataset && !redirected && !byId("main").querySelector("form[data-draft]");
+      if (isHidden) notify("What you typed is kept. It is shown again when the job has ended.");
     }
   } catch {
     if (turn === shows) refuse(form, "Not sent", "The service cannot be reached. Nothing that you typed is lost: try again.");

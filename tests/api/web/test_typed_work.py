@@ -110,6 +110,17 @@ def test_two_tabs_correct_rows_of_one_job(page: Page, bad: str) -> None:
     expect(other.locator("#progress-text")).to_contain_text("1 of them bad")
 
 
+def test_cells_that_cannot_be_sent_yet_are_shown_again_later(page: Page, bad: str) -> None:
+    page.goto(f"/ui/jobs/{bad}")
+    page.get_by_label("Row 2, age").fill("31")
+    page.route("**/repair", lambda route: route.fulfill(status=409, body="<main id='main'><h1>It runs</h1></main>"))
+    _repair(page)
+    expect(page.locator("#news")).to_contain_text("What you typed is kept.")
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    page.goto(f"/ui/jobs/{bad}")
+    expect(page.get_by_label("Row 2, age")).to_have_value("31")
+
+
 def test_a_typed_cell_outlives_a_file_of_corrections(page: Page, bad: str) -> None:
     page.goto(f"/ui/jobs/{bad}")
     page.get_by_label("Row 2, age").fill("31")
