@@ -2,11 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 from programs import Stack, http_client
 from scored import submit, wait
 
@@ -18,17 +17,6 @@ SMALL = b"age,pclass\n25,3\n"
 def bad(stack: Stack) -> str:
     """A job with the bad rows 2, 3 and 4."""
     return _scored(stack, BAD)
-
-
-@pytest.fixture
-def waiting(browser: Browser, gateway: Stack) -> Iterator[Page]:
-    """A page of the gateway without workers. The test fails if a script failed."""
-    context = browser.new_context(base_url=gateway.url)
-    page, faults = context.new_page(), []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert faults == []
 
 
 def _scored(stack: Stack, body: bytes, **options: object) -> str:
@@ -151,16 +139,16 @@ def test_without_a_script_a_refused_correction_keeps_what_was_typed(stack: Stack
         assert 'name="2/age" value="&lt;31&gt;"' in answer.text
 
 
-def test_a_file_that_is_chosen_stays_chosen_after_a_link_within_the_page(waiting: Page) -> None:
-    waiting.goto("/")
-    waiting.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
-    waiting.get_by_label(re.compile("^age")).fill("33")
-    waiting.get_by_role("link", name="Skip to the content").focus()
-    waiting.keyboard.press("Enter")
-    expect(waiting).to_have_url(re.compile("#main"))
-    waiting.evaluate("new Promise((done) => setTimeout(done))")  # `popstate` has been handled
-    assert waiting.evaluate("document.getElementById('file').files.length") == 1
-    expect(waiting.get_by_label(re.compile("^age"))).to_have_value("33")
+def test_a_file_that_is_chosen_stays_chosen_after_a_link_within_the_page(quiet: Page) -> None:
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    quiet.get_by_label(re.compile("^age")).fill("33")
+    quiet.get_by_role("link", name="Skip to the content").focus()
+    quiet.keyboard.press("Enter")
+    expect(quiet).to_have_url(re.compile("#main"))
+    quiet.evaluate("new Promise((done) => setTimeout(done))")  # `popstate` has been handled
+    assert quiet.evaluate("document.getElementById('file').files.length") == 1
+    expect(quiet.get_by_label(re.compile("^age"))).to_have_value("33")
 
 
 def test_a_dropped_file_never_replaces_the_page(page: Page, bad: str) -> None:
@@ -176,109 +164,106 @@ def test_a_dropped_file_never_replaces_the_page(page: Page, bad: str) -> None:
     assert page.evaluate("document.getElementById('corrected').files[0].name") == "corrected.csv"
 
 
-def test_a_file_that_is_chosen_while_another_is_sent_stays_chosen(waiting: Page) -> None:
+def test_a_file_that_is_chosen_while_another_is_sent_stays_chosen(quiet: Page) -> None:
     held: list[Route] = []
 
     def hold(route: Route) -> None:
         held.append(route)
 
-    waiting.route("**/predict?*", hold)
-    waiting.goto("/")
-    waiting.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
-    with waiting.expect_request("**/predict?*"):
-        waiting.get_by_role("button", name="Predict", exact=True).click()
-    _drop(waiting, "b.csv")
+    quiet.route("**/predict?*", hold)
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    with quiet.expect_request("**/predict?*"):
+        quiet.get_by_role("button", name="Predict", exact=True).click()
+    _drop(quiet, "b.csv")
     held[0].fulfill(status=202, body=json.dumps({"id": "x"}))
-    expect(waiting.locator("#news")).to_contain_text("a.csv is sent: see its job")
-    assert waiting.evaluate("document.getElementById('file').files[0].name") == "b.csv"
-    with waiting.expect_request("**/predict?*"):
-        waiting.get_by_role("button", name="Predict", exact=True).click()
+    expect(quiet.locator("#news")).to_contain_text("a.csv is sent: see its job")
+    assert quiet.evaluate("document.getElementById('file').files[0].name") == "b.csv"
+    with quiet.expect_request("**/predict?*"):
+        quiet.get_by_role("button", name="Predict", exact=True).click()
     held[1].fulfill(status=422, body=json.dumps({"title": "Empty file", "detail": "no rows"}))
-    expect(waiting.get_by_role("alert")).to_contain_text("no rows")
+    expect(quiet.get_by_role("alert")).to_contain_text("no rows")
 
 
-def test_the_list_of_jobs_keeps_what_is_typed_and_acts_on_what_it_shows(waiting: Page, gateway: Stack) -> None:
+def test_the_list_of_jobs_keeps_what_is_typed_and_acts_on_what_it_shows(quiet: Page, gateway: Stack) -> None:
     with http_client(gateway.url) as http:
         ids = [submit(http, "titanic", SMALL, tags="run:kept")]
-        waiting.goto("/ui/jobs")
-        waiting.get_by_label("Tag").fill("run:kept")
-        waiting.get_by_label("Every job that matches").select_option("delete")
-        waiting.evaluate("document.getElementById('main').setAttribute('data-old', '')")
-        waiting.get_by_role("heading", name="Jobs").click()  # the fields lose the focus, and the page refreshes
+        quiet.goto("/ui/jobs")
+        quiet.get_by_label("Tag").fill("run:kept")
+        quiet.get_by_label("Every job that matches").select_option("delete")
+        quiet.evaluate("document.getElementById('main').setAttribute('data-old', '')")
+        quiet.get_by_role("heading", name="Jobs").click()  # the fields lose the focus, and the page refreshes
         ids.append(submit(http, "titanic", SMALL))
-        expect(waiting.locator("main[data-old]")).to_have_count(0)
-        expect(waiting.get_by_label("Tag")).to_have_value("run:kept")
-        waiting.get_by_role("button", name="Count them first").click()
-        expect(waiting.get_by_role("status").first).to_contain_text("1 job matches")
+        expect(quiet.locator("main[data-old]")).to_have_count(0)
+        expect(quiet.get_by_label("Tag")).to_have_value("run:kept")
+        quiet.get_by_role("button", name="Count them first").click()
+        expect(quiet.get_by_role("status").first).to_contain_text("1 job matches")
         ids.append(submit(http, "titanic", SMALL, tags="run:kept"))
-        waiting.get_by_role("button", name="Delete 1").click()
-        expect(waiting.get_by_text("Nothing was done.")).to_be_visible()
-        waiting.go_back()
-        expect(waiting.get_by_role("button", name="Delete 1")).to_have_count(0)
+        quiet.get_by_role("button", name="Delete 1").click()
+        expect(quiet.get_by_text("Nothing was done.")).to_be_visible()
+        quiet.go_back()
+        expect(quiet.get_by_role("button", name="Delete 1")).to_have_count(0)
         assert [http.delete(f"/jobs/{id}").status_code for id in ids] == [204, 204, 204]
 
 
-def test_the_second_of_two_quick_clicks_does_not_press_the_next_button(waiting: Page, gateway: Stack) -> None:
+def test_the_second_of_two_quick_clicks_does_not_press_the_next_button(quiet: Page, gateway: Stack) -> None:
     with http_client(gateway.url) as http:
         id = submit(http, "titanic", SMALL)
-        waiting.goto(f"/ui/jobs/{id}")
-        waiting.get_by_role("button", name="Cancel").click()
-        place = waiting.get_by_role("button", name="Retry").bounding_box()
-        waiting.mouse.move(place["x"] + 5, place["y"] + 5)
-        waiting.mouse.down(click_count=2)
-        waiting.mouse.up(click_count=2)
-        waiting.reload()
-        expect(waiting.locator("#status")).to_have_text("cancelled")
+        quiet.goto(f"/ui/jobs/{id}")
+        quiet.get_by_role("button", name="Cancel").click()
+        place = quiet.get_by_role("button", name="Retry").bounding_box()
+        quiet.mouse.move(place["x"] + 5, place["y"] + 5)
+        quiet.mouse.down(click_count=2)
+        quiet.mouse.up(click_count=2)
+        quiet.reload()
+        expect(quiet.locator("#status")).to_have_text("cancelled")
         http.delete(f"/jobs/{id}")
 
 
-def test_a_tab_that_is_hidden_leaves_its_connection_to_others(waiting: Page, gateway: Stack) -> None:
+def test_a_tab_that_is_hidden_leaves_its_connection_to_others(quiet: Page, gateway: Stack) -> None:
     with http_client(gateway.url) as http:
         id = submit(http, "titanic", SMALL)
-        with waiting.expect_request("**/events"):
-            waiting.goto(f"/ui/jobs/{id}")
+        with quiet.expect_request("**/events"):
+            quiet.goto(f"/ui/jobs/{id}")
         hide = "(hidden) => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
         hide += " document.dispatchEvent(new Event('visibilitychange')); }"
-        with waiting.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
-            waiting.evaluate(hide, True)
+        with quiet.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+            quiet.evaluate(hide, True)
         http.delete(f"/jobs/{id}")
-        waiting.evaluate(hide, False)
-        expect(waiting.get_by_role("heading", name="Job deleted")).to_be_visible()
+        quiet.evaluate(hide, False)
+        expect(quiet.get_by_role("heading", name="Job deleted")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/ui/jobs", "/ui/queue"])
-def test_a_page_that_follows_outlives_errors_of_the_service(waiting: Page, path: str) -> None:
-    waiting.goto(path)
-    heading = waiting.locator("h1").inner_text()
-    waiting.route(
-        f"**{path}", lambda route: route.fulfill(status=503, body="<html><main id='main'><h1>Down</h1></main>")
-    )
-    expect(waiting.get_by_text("The service cannot be reached.")).to_be_visible()
-    expect(waiting.get_by_role("heading", name=heading)).to_be_visible()
-    waiting.unroute(f"**{path}")
-    expect(waiting.get_by_text("The service cannot be reached.")).to_be_hidden()
+def test_a_page_that_follows_outlives_errors_of_the_service(quiet: Page, path: str) -> None:
+    quiet.goto(path)
+    heading = quiet.locator("h1").inner_text()
+    quiet.route(f"**{path}", lambda route: route.fulfill(status=503, body="<html><main id='main'><h1>Down</h1></main>"))
+    expect(quiet.get_by_text("The service cannot be reached.")).to_be_visible()
+    expect(quiet.get_by_role("heading", name=heading)).to_be_visible()
+    quiet.unroute(f"**{path}")
+    expect(quiet.get_by_text("The service cannot be reached.")).to_be_hidden()
 
 
-def test_a_refusal_is_not_hidden_by_a_check_that_ends_later(waiting: Page) -> None:
+def test_a_refusal_is_not_hidden_by_a_check_that_ends_later(quiet: Page) -> None:
     held: list[Route] = []
 
     def hold(route: Route) -> None:
         held.append(route)
 
-    waiting.goto("/")
-    waiting.route("**/ui/check?*", hold)
-    with waiting.expect_request("**/ui/check?*"):
-        waiting.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
-    waiting.get_by_text("Options", exact=True).click()
-    with waiting.expect_request("**/ui/check?*"):
-        waiting.get_by_label("Tags").fill("no tag")
-        waiting.get_by_role("button", name="Predict", exact=True).click()
-    expect(waiting.get_by_role("alert")).to_contain_text("tags")
+    quiet.goto("/")
+    quiet.route("**/ui/check?*", hold)
+    with quiet.expect_request("**/ui/check?*"):
+        quiet.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    quiet.locator("details:has(#o-tags) summary").click()
+    quiet.locator("#o-tags").fill("no tag")
+    quiet.get_by_role("button", name="Predict", exact=True).click()
+    expect(quiet.get_by_role("alert")).to_contain_text("tags")
     for route in held:
-        with waiting.expect_event("requestfinished"):
+        with quiet.expect_event("requestfinished"):
             route.fulfill(body="<section>fits</section>")
-    waiting.evaluate("new Promise((done) => setTimeout(done))")  # the answer has been handled
-    expect(waiting.get_by_role("alert")).to_contain_text("tags")
+    quiet.evaluate("new Promise((done) => setTimeout(done))")  # the answer has been handled
+    expect(quiet.get_by_role("alert")).to_contain_text("tags")
 
 
 def test_a_row_is_predicted_while_a_file_is_chosen(page: Page) -> None:
@@ -294,16 +279,16 @@ def test_a_row_is_predicted_while_a_file_is_chosen(page: Page) -> None:
     assert page.evaluate("document.getElementById('file').files[0].name") == "a.csv"
 
 
-def test_a_page_that_a_proxy_sends_is_no_answer_to_an_upload(waiting: Page) -> None:
-    waiting.route("**/predict?*", lambda route: route.fulfill(body="<html>Log in</html>"))
-    waiting.goto("/")
-    waiting.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
-    waiting.get_by_role("button", name="Predict", exact=True).click()
-    expect(waiting.get_by_role("alert")).to_contain_text("status 200")
-    assert waiting.evaluate("document.getElementById('file').files[0].name") == "a.csv"
+def test_a_page_that_a_proxy_sends_is_no_answer_to_an_upload(quiet: Page) -> None:
+    quiet.route("**/predict?*", lambda route: route.fulfill(body="<html>Log in</html>"))
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    quiet.get_by_role("button", name="Predict", exact=True).click()
+    expect(quiet.get_by_role("alert")).to_contain_text("status 200")
+    assert quiet.evaluate("document.getElementById('file').files[0].name") == "a.csv"
 
 
-def test_a_file_that_changes_while_it_is_sent_is_named(waiting: Page, tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_sent_is_named(quiet: Page, tmp_path: Path) -> None:
     file = tmp_path / "in.csv"
     file.write_bytes(SMALL)
 
@@ -311,11 +296,11 @@ def test_a_file_that_changes_while_it_is_sent_is_named(waiting: Page, tmp_path: 
         file.write_bytes(SMALL + b"26,3\n")
         route.fulfill(status=202, body=json.dumps({"id": "x"}))
 
-    waiting.route("**/predict?*", change_and_answer)
-    waiting.goto("/")
-    waiting.get_by_label("CSV file").set_input_files(file)
-    waiting.get_by_role("button", name="Predict", exact=True).click()
-    expect(waiting.locator("#news")).to_contain_text("in.csv was changed while it was sent")
+    quiet.route("**/predict?*", change_and_answer)
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files(file)
+    quiet.get_by_role("button", name="Predict", exact=True).click()
+    expect(quiet.locator("#news")).to_contain_text("in.csv was changed while it was sent")
 
 
 def test_a_name_with_parentheses_is_kept(page: Page) -> None:
