@@ -14,7 +14,7 @@ import rowcast
 from rowcast import trees
 
 WANTED_PREDICTIONS = 100_000_000
-"""Predictions that were compared before the first release; `ROWCAST_SOAK_MINUTES=60 make soak` does it again."""
+"""Predictions that were compared before the first release; `SOAK_MINUTES=60 make soak` does it again."""
 
 
 def require_same_bits(seed: int, rows: int) -> int:
@@ -43,9 +43,9 @@ def test_a_random_ensemble_has_the_same_bits(seed: int, rows: int) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_a_hundred_million_predictions_have_the_same_bits() -> None:
-    """Runs for `ROWCAST_SOAK_MINUTES` (3); `ROWCAST_SOAK_SEED` (0) is where it goes on. Prints how far it came."""
-    first = int(os.environ.get("ROWCAST_SOAK_SEED", "0"))
-    end = time.monotonic() + 60 * float(os.environ.get("ROWCAST_SOAK_MINUTES", "3"))
+    """Runs for `SOAK_MINUTES` (3); `SOAK_SEED` (0) is where it goes on. Prints how far it came."""
+    first = int(os.environ.get("SOAK_SEED", "0"))
+    end = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "3"))
     done, seed = 0, first
     while time.monotonic() < end and done < WANTED_PREDICTIONS:
         with threadpool_limits(1):  # threads of OpenMP wait for each other on a busy machine
