@@ -35,7 +35,8 @@ def test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds(
         until(lambda: own_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
         kill_group(own_stack.processes.pop("first"))
         stuck.unlink()
-        assert wait(http, id, GOES_ON_SECONDS)["status"] == "succeeded", "the chunk was not taken over in time"
+        job = http.get(f"/jobs/{id}", params={"wait": GOES_ON_SECONDS}).json()
+        assert job["status"] == "succeeded", "the chunk was not taken over in time"
         assert_whole(own_stack, http, id)
     own_stack.audit()
 

@@ -1,4 +1,7 @@
-"""The command that a newcomer types first, on a fresh clone, with an empty environment, in a folder with a space."""
+"""The command that a newcomer types first, on a fresh clone, with an empty environment, in a folder with a space.
+
+It installs every dependency again. `tests/test_readme.py` runs the rest in a clone that has them.
+"""
 
 import os
 import subprocess
@@ -11,7 +14,7 @@ from programs import ROOT
 PASSED_ON = ("HOME", "PATH", "PIP_CERT", "SSL_CERT_FILE", "PIP_INDEX_URL")
 
 
-@pytest.mark.skipif("CI" not in os.environ, reason="installs every dependency again; CI=true runs it")
+@pytest.mark.soak
 @pytest.mark.timeout(400)
 def test_make_demo_on_a_fresh_clone(tmp_path: Path) -> None:
     clone = tmp_path / "with a space"

@@ -29,7 +29,7 @@ CHROMIUM = [
 ]  # fmt: skip
 
 
-EXAMPLES = 20
+EXAMPLES = 10
 EXAMPLES_WITHOUT_KEYS = 8
 """Of each call and each check. Without keys, the service answers as with one, except for 401 and 429."""
 

@@ -61,7 +61,11 @@ def test_browsers_keep_the_version_of_a_file_that_the_page_names(gateway: Stack,
     )
     page = body.decode()  # curl has decompressed it
     paths = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))
-    assert {path.rpartition("/")[2] for path in paths} == {file.name for file in STATIC.iterdir()}
+    imported = {name for file in STATIC.glob("*.js") for name in re.findall(r'from "\./(\w+\.js)"', file.read_text())}
+    named = {path.rpartition("/")[2] for path in paths}
+    assert named | imported == {file.name for file in STATIC.iterdir()}
+    folder = next(path.rpartition("/")[0] for path in paths if path.endswith("/page.js"))
+    paths |= {f"{folder}/{name}" for name in imported}
     for path in paths:
         status, headers, body = curl(gateway, tmp_path, path)
         assert (status, headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
-from programs import Stack
+from programs import Stack, http_client, until
 
 from rowcast import api_keys
 from rowcast.api_keys import Role
@@ -53,6 +53,9 @@ def guarded_stack(make_stack: Callable[..., Stack]) -> Stack:
 def guarded_page(browser: Browser, guarded_stack: Stack) -> Iterator[tuple[Page, str]]:
     """A page of a service that needs API keys, and the key of a user of the test's own."""
     secret = api_keys.new(guarded_stack.folder / "keys.txt", f"ann-{uuid.uuid4().hex[:8]}", Role.USER)
+    authorization = {"Authorization": f"Bearer {secret}"}
+    with http_client(guarded_stack.url) as http:  # the gateway looks at the file at most once a second
+        until(lambda: http.get("/jobs", headers=authorization).is_success, "the gateway knows the key")
     context = browser.new_context(base_url=guarded_stack.url, accept_downloads=True)
     yield context.new_page(), secret
     context.close()
