@@ -122,7 +122,10 @@ def test_two_gateways_take_turns(stack: Stack, client: httpx.Client, wanted: byt
         path, step = create(client), len(CSV) // 5
         for turn, http in enumerate((client, second, client, second)):
             assert append(http, path, turn * step, CSV[turn * step : (turn + 1) * step]).status_code == 204
+        upload = key("upload", path.rpartition("/")[2])
+        before = stack.redis.hget(upload, UploadField.HOLDER)
         with closing(begin(stack, path, 4 * step, len(CSV) - 4 * step, CSV[4 * step : -1])):
+            until(lambda: stack.redis.hget(upload, UploadField.HOLDER) != before, "the first gateway has the upload")
             stored = offset_of(second, path)  # takes the upload from the first gateway
             job = append(second, path, stored, CSV[stored:], last=True).json()
         assert append(client, path, len(CSV), b"", last=True).json()["id"] == job["id"]

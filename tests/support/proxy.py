@@ -68,10 +68,11 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 self._sockets.append(client)
+                holes = self._holes  # read first: a hole that opens between the two lines swallows this connection
                 if self._is_open:
-                    self._connect(client)
+                    self._connect(client, holes)
 
-    def _connect(self, client: socket.socket) -> None:
+    def _connect(self, client: socket.socket, holes: int) -> None:
         try:
             server = socket.create_connection(("127.0.0.1", self._target))
         except OSError:  # no server listens there at the moment
@@ -79,7 +80,7 @@ class Proxy:
             return
         self._sockets.append(server)
         for ends in ((client, server, self._cut_request), (server, client, self._cut_response)):
-            threading.Thread(target=self._pump, args=(*ends, self._holes), daemon=True).start()
+            threading.Thread(target=self._pump, args=(*ends, holes), daemon=True).start()
 
     def _cut_request(self, block: bytes) -> tuple[bytes, bool]:
         """Returns what of a block is passed on to the port, and whether the connection is cut behind it."""
