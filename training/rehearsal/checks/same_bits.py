@@ -4,11 +4,10 @@ import warnings
 from collections.abc import Sequence
 
 from rowcast.exception_text import one_line_with_type
-from rowcast.models.loading.fast_model import accelerated
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import FastPath, FastPathEstimator
 from rowcast.scoring.table import Table
-from rowcast.trees import EstimatorNote, differences, explain
+from rowcast.trees import EstimatorNote, accelerate, differences, explain
 
 
 def fast_path(model: LoadedModel, table: Table) -> FastPath | None:
@@ -20,16 +19,17 @@ def fast_path(model: LoadedModel, table: Table) -> FastPath | None:
     try:
         with model.code.active(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the generated rows
-            notes = explain(model.estimator)
-            fast = accelerated(model)
-            found = differences(model.estimator, fast.estimator, table) if fast.fast else []
+            fast = accelerate(model.estimator)
+            notes = explain(fast)  # of the tables that are built already
+            is_fast = fast is not model.estimator
+            found = differences(model.estimator, fast, table) if is_fast else []
     except ImportError:
         return None
     except Exception as error:
         return FastPath(exact=False, reason=f"It could not be compared: {one_line_with_type(error, 200)}")
     estimators = [_estimator(note, found) for note in notes]
     reasons = dict.fromkeys(one.reason for one in estimators if one.reason is not None)
-    is_exact = fast.fast and not found
+    is_exact = is_fast and not found
     return FastPath(exact=is_exact, estimators=estimators, reason=None if is_exact else " ".join(reasons))
 
 

@@ -1,6 +1,5 @@
 """What the manifest says about the fast path, and how that reads."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,10 +51,9 @@ def test_a_model_without_trees_has_no_fast_path() -> None:
 
 
 def test_a_difference_in_one_bit_is_the_reason_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    forest = model(RandomForestRegressor(3))
-    other = replace(forest, estimator=RandomForestRegressor(3, random_state=1).fit(TABLE, AMOUNT), fast=True)
-    monkeypatch.setattr(same_bits, "accelerated", lambda model: other)
-    found = fast_path(forest, TABLE)
+    other = RandomForestRegressor(3, random_state=1).fit(TABLE, AMOUNT)
+    monkeypatch.setattr(same_bits, "accelerate", lambda estimator: other)
+    found = fast_path(model(RandomForestRegressor(3)), TABLE)
     assert not found.exact
     assert str(found).startswith("No. Its bits differ: model.predict on the sample: ")
     assert [one.exact for one in found.estimators] == [False]
