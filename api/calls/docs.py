@@ -83,10 +83,9 @@ def file(file: str) -> Response:
 @documented(Call("service", {200: Answer("The picture.", {"image/png": None, "image/svg+xml": None})}, (NotFound,)))
 def picture(picture: str) -> Response:
     """Returns a picture of a page."""
-    pictures = folder() / "pictures"
-    if picture not in {file.name for file in pictures.iterdir() if file.suffix in (".png", ".svg")}:
+    if not picture.endswith((".png", ".svg")):
         abort(404)
-    return shared_file(pictures, picture)
+    return shared_file(folder() / "pictures", picture)
 
 
 def _openapi() -> dict[str, Any]:

@@ -4,7 +4,7 @@ import hashlib
 from functools import cache, lru_cache
 from pathlib import Path
 
-from flask import Response, request
+from flask import Response, abort, request
 from werkzeug.utils import get_content_type
 
 from api.output.gzip_encoding import gzip_bytes, prefers_gzip
@@ -25,7 +25,9 @@ _BEST = 9
 
 
 def shared_file(folder: Path, name: str, cache_control: str = VALIDATED) -> Response:
-    """Returns the file `name` of a folder. The caller has checked that the name is one of its files."""
+    """Returns the file `name` of a folder; 404 if it has no such file."""
+    if name not in _names(folder):
+        abort(404)
     return shared_response(_content(folder, name), _type_of(name), cache_control)
 
 
@@ -49,6 +51,11 @@ def shared_response(body: bytes | str, content_type: str, cache_control: str = V
         response.set_etag(_tag(whole))
         response.make_conditional(request.environ, accept_ranges=True, complete_length=len(whole))
     return response
+
+
+@cache
+def _names(folder: Path) -> frozenset[str]:
+    return frozenset(file.name for file in folder.iterdir())
 
 
 @cache
