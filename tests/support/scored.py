@@ -1,7 +1,7 @@
 """A CSV of ten chunks, its right answer, and what the fault tests ask of a job that had to live through something."""
 
 import httpx
-from programs import Stack, until
+from programs import Stack, http_client, until
 
 from rowcast.jobs.records.redis_keys import key
 
@@ -26,6 +26,14 @@ def wait(http: httpx.Client, id: str) -> dict:
         if job["status"] not in ("queued", "running"):
             break
     return job
+
+
+def score(stack: Stack, body: bytes, **options: object) -> str:
+    """Has `titanic` predict a file, and returns the job's id when it has ended."""
+    with http_client(stack.url, timeout=90) as http:
+        id = submit(http, "titanic", body, **options)
+        wait(http, id)
+    return id
 
 
 def assert_whole(own_stack: Stack, http: httpx.Client, id: str) -> None:

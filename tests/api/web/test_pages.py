@@ -9,7 +9,7 @@ from axe_faults import axe_faults
 from playwright.sync_api import Browser, Page, expect
 from programs import ROOT, Stack, http_client
 from registering import register
-from scored import submit, wait
+from scored import score
 from sklearn.dummy import DummyClassifier
 
 from api.web.pages import duration, size
@@ -19,13 +19,6 @@ LOADED = ("/static/page.css", "/static/page.js", "/static/drafts.js", "/static/u
 """What every page loads."""
 
 SMALL = b"age,pclass\n25,3\n"
-
-
-def score(stack: Stack, body: bytes, **options: object) -> str:
-    with http_client(stack.url, timeout=90) as http:
-        id = submit(http, "titanic", body, **options)
-        wait(http, id)
-    return id
 
 
 def choose(page: Page, name: str, body: bytes) -> None:

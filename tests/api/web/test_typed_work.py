@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog, Page, Route, expect
 from programs import Stack, http_client
-from scored import submit, wait
+from scored import score, submit, wait
 
 BAD = b"name,age,pclass\nAnn,25,3\nBo,old,3\nCem,bad,1\nDo,,x\n"
 SMALL = b"age,pclass\n25,3\n"
@@ -16,14 +16,7 @@ SMALL = b"age,pclass\n25,3\n"
 @pytest.fixture
 def bad(stack: Stack) -> str:
     """A job with the bad rows 2, 3 and 4."""
-    return _scored(stack, BAD)
-
-
-def _scored(stack: Stack, body: bytes, **options: object) -> str:
-    with http_client(stack.url, timeout=90) as http:
-        id = submit(http, "titanic", body, **options)
-        wait(http, id)
-    return id
+    return score(stack, BAD)
 
 
 def _type(page: Page, label: str, text: str) -> None:
@@ -120,7 +113,7 @@ def test_a_typed_cell_outlives_a_file_of_corrections(page: Page, bad: str) -> No
 
 
 def test_a_cell_that_a_form_would_change_is_not_offered_and_unchanged_ones_are_not_sent(stack: Stack) -> None:
-    id = _scored(stack, b'age,pclass\n"3\n1",3\nold,3\n"x","1"\n')
+    id = score(stack, b'age,pclass\n"3\n1",3\nold,3\n"x","1"\n')
     with http_client(stack.url, follow_redirects=True, timeout=90) as http:
         shown = http.get(f"/ui/jobs/{id}").text
         assert re.findall(r'type="text" name="([^"]*)"', shown) == ["2/age", "3/age"]
