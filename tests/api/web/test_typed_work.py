@@ -244,8 +244,8 @@ def test_a_refusal_is_not_hidden_by_a_check_that_ends_later(quiet: Page) -> None
     def hold(route: Route) -> None:
         held.append(route)
 
-    quiet.goto("/")
     quiet.route("**/ui/check?*", hold)
+    quiet.goto("/")
     with quiet.expect_request("**/ui/check?*"):
         quiet.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
     quiet.locator("details:has(#o-tags) summary").click()
