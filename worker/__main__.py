@@ -37,7 +37,7 @@ def main() -> int:
         return 2
     gc.disable()  # collections while modules are imported take a tenth of the start
     # After the environment is set: Celery reads it when imported.
-    from worker.app import make_worker, release_all_leases
+    from worker.app import make_worker, release_all_leases, run_worker
     from worker.fast_path import compiled_trees
 
     app = make_worker(settings, options.grace)
@@ -50,15 +50,9 @@ def main() -> int:
         gc.freeze()  # objects that exist now stay shared with the worker processes, as no collection writes to them
         gc.enable()
         try:
-            app.worker_main(
-                [
-                    *("--quiet", "worker", "--concurrency", str(options.concurrency), "--pool", "prefork"),
-                    *("--loglevel", settings.log_level, "--without-mingle", "--without-gossip", "--without-heartbeat"),
-                ]
-            )
+            return run_worker(app, options.concurrency, settings.log_level)
         finally:
             release_all_leases(settings)
-    return 0
 
 
 def _set_environment() -> None:

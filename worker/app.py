@@ -5,7 +5,10 @@ import socket
 from typing import Any
 
 from celery import Celery
+from celery.apps.worker import Worker
+from celery.concurrency import prefork
 from celery.signals import setup_logging, worker_process_init
+from celery.worker import components, consumer
 
 from rowcast.jobs.records.celery_queues import CHUNK_TASK, SINGLES_TASK, make_app
 from rowcast.jobs.records.leases import Leases
@@ -18,6 +21,9 @@ from worker.consumer.deferred_stop import make_stop_step
 from worker.consumer.message_filter import filtered_transport
 from worker.resources import open_resources
 from worker.work_loop import WorkLoop
+
+IMPORTED_EARLY = (prefork, components, consumer)
+"""Modules that Celery would import when it starts. So they are in memory once for all processes of a worker."""
 
 
 def make_worker(settings: Settings, grace_seconds: float) -> Celery:
@@ -39,6 +45,24 @@ def make_worker(settings: Settings, grace_seconds: float) -> Celery:
         set_up(settings, "worker")
 
     return app
+
+
+def run_worker(app: Celery, concurrency: int, log_level: str) -> int:
+    """Runs Celery's worker until it stops. Returns its exit code.
+
+    Celery's command line would do the same, and import a hundred modules for shells and prompts.
+    """
+    worker = Worker(
+        app=app,
+        concurrency=concurrency,
+        loglevel=log_level,
+        quiet=True,
+        without_mingle=True,
+        without_gossip=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
 
 
 def release_all_leases(settings: Settings) -> None:
