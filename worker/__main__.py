@@ -39,14 +39,16 @@ def main() -> int:
     # After the environment is set: Celery reads it when imported.
     from worker.app import make_worker, release_all_leases, run_worker
     from worker.fast_path import compiled_trees
+    from worker.isolation import isolated_process
+    from worker.isolation.fork_server import ForkServer
 
-    app = make_worker(settings, options.grace)
     _ignore_warnings()
     # Celery prints advice about Ctrl-C there, which is wrong here: the program that started the worker stops it.
     sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc]  # noqa: SIM115 - until the process ends
     keep_memory(128 * MIB)
     set_up(settings, "worker")
-    with compiled_trees(settings.fast_trees):
+    with compiled_trees(settings.fast_trees), ForkServer.started(isolated_process.run) as fork_server:
+        app = make_worker(settings, options.grace, fork_server)
         gc.freeze()  # objects that exist now stay shared with the worker processes, as no collection writes to them
         gc.enable()
         try:

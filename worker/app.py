@@ -19,6 +19,7 @@ from rowcast.settings import Settings
 from worker.consumer.bootstep import make_bootstep, release_leases
 from worker.consumer.deferred_stop import make_stop_step
 from worker.consumer.message_filter import filtered_transport
+from worker.isolation.fork_server import ForkServer
 from worker.resources import open_resources
 from worker.work_loop import WorkLoop
 
@@ -26,7 +27,7 @@ IMPORTED_EARLY = (prefork, components, consumer)
 """Modules that Celery would import when it starts. So they are in memory once for all processes of a worker."""
 
 
-def make_worker(settings: Settings, grace_seconds: float) -> Celery:
+def make_worker(settings: Settings, grace_seconds: float, fork_server: ForkServer) -> Celery:
     """Returns the Celery application with its tasks. After a stop signal, running chunks have `grace_seconds` to end.
 
     The main process imports what its worker processes will need, so that they start at once and share its memory. It
@@ -36,9 +37,9 @@ def make_worker(settings: Settings, grace_seconds: float) -> Celery:
     app = make_app(settings)
     app.conf.broker_transport = filtered_transport(app)
     node = _node()
-    app.steps["worker"].add(make_bootstep(settings, node))
+    app.steps["worker"].add(make_bootstep(settings, node, fork_server))
     app.steps["worker"].add(make_stop_step(grace_seconds))
-    _register_tasks(app, settings, node)
+    _register_tasks(app, settings, node, fork_server)
 
     @setup_logging.connect(weak=False)
     def _logs(**_: Any) -> None:
@@ -78,13 +79,13 @@ def _node() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _register_tasks(app: Celery, settings: Settings, node: str) -> None:
+def _register_tasks(app: Celery, settings: Settings, node: str, fork_server: ForkServer) -> None:
     """Registers both tasks. They do the same: a message says only that work waits, and its queue sets the priority."""
     loops: list[WorkLoop] = []
 
     @worker_process_init.connect(weak=False)
     def _start(**_: Any) -> None:
-        resources = open_resources(settings, node)
+        resources = open_resources(settings, node, fork_server)
         loops.append(WorkLoop(resources))
         resources.warm_up()
 

@@ -19,6 +19,7 @@ from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
 from worker.isolation.child import IsolatedProcess
+from worker.isolation.fork_server import ForkServer
 from worker.lease_watchdog import LeaseWatchdog
 from worker.model_cache import ModelCache
 from worker.model_report import ModelReport
@@ -86,7 +87,7 @@ class Resources:
         self.watchdog.release(leases, error.recorded(), strikes=0, delay_seconds=pause_seconds)
 
 
-def open_resources(settings: Settings, node: str) -> Resources:
+def open_resources(settings: Settings, node: str, fork_server: ForkServer) -> Resources:
     """Opens what a process of the worker `node` needs."""
     redis = connect(settings.redis_url)
     scripts = Scripts(redis, settings)
@@ -104,7 +105,7 @@ def open_resources(settings: Settings, node: str) -> Resources:
         models=models,
         model_report=ModelReport(models, workers, node),
         default_model=DefaultModel(registry, settings),
-        isolated=IsolatedProcess(models.files, settings.chunk_timeout_seconds),
+        isolated=IsolatedProcess(models.files, settings.chunk_timeout_seconds, fork_server),
         watchdog=LeaseWatchdog(leases, settings.lease_seconds, settings.chunk_timeout_seconds),
         settings=settings,
         log=logger("worker").bind(worker=holder),

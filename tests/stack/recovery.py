@@ -36,7 +36,7 @@ Fault = Callable[[Stack, Proxy], float]
 
 
 def kill_worker_process(stack: Stack, _: Proxy) -> float:
-    psutil.Process(stack.supervised["first"].pid).children()[0].kill()
+    stack.worker_processes("first")[0].kill()
     return monotonic()
 
 

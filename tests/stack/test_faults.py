@@ -4,7 +4,6 @@ import base64
 import json
 
 import httpx
-import psutil
 from programs import Stack, http_client, kill_group, until
 from scored import CHUNKS, ROWS, assert_whole, begun, submit, wait
 from traps import trap
@@ -12,13 +11,10 @@ from traps import trap
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.records.celery_queues import REFUSED
 from rowcast.jobs.records.redis_keys import key
+from worker.consumer.bootstep import EXIT_CODE
 
 GOES_ON_SECONDS = 20
 """So soon after a worker was killed its work goes on, by default settings."""
-
-
-def worker_processes(stack: Stack, name: str = "worker") -> list[psutil.Process]:
-    return psutil.Process(stack.processes[name].pid).children()
 
 
 def test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds(own_stack: Stack) -> None:
@@ -85,12 +81,19 @@ def test_sigterm_of_a_worker_that_does_not_get_done_hands_its_chunk_back_at_once
     assert_whole(kept_stack, http, id)
 
 
+def test_a_worker_without_its_fork_server_ends_so_that_it_is_started_again(kept_stack: Stack) -> None:
+    kept_stack.start_worker(concurrency=1)
+    kept_stack.fork_server().kill()
+    assert kept_stack.processes["worker"].wait(timeout=30) == EXIT_CODE
+    assert '"fork_server_ended"' in kept_stack.log("worker")
+
+
 def test_cancel_stops_a_chunk_in_the_middle(kept_stack: Stack, http: httpx.Client) -> None:
     kept_stack.start_worker(concurrency=1)
     (kept_stack.folder / "stuck").touch()
     id = submit(http, "stuck")
     begun(http, id)
-    (process,) = worker_processes(kept_stack)
+    (process,) = kept_stack.worker_processes()
     answer = http.post(f"/jobs/{id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (202, "cancelled")
     process.wait(timeout=10)  # `predict` cannot be interrupted: its process ends, and another takes its place

@@ -99,6 +99,13 @@ class Greedy(Fixed):
         return super().predict(table)
 
 
+class Forked(Fixed):
+    """Predicts the id of the process that forked its own."""
+
+    def predict(self, table):
+        return np.full(len(table), os.getppid())
+
+
 class Nosy(Fixed):
     """Predicts how many sockets its process has, and how many threads the process that forked it."""
 

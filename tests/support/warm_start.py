@@ -36,6 +36,7 @@ PROGRAMS = {
         "worker": ("worker.app",),
         "upkeep": ("upkeep.loop", "rowcast.stop_signals"),
         "rowcast.cli": ("rowcast.cli.main",),
+        "isolation_server": ("worker.isolation.isolated_process",),
     },
     "gateway": {
         "api": ("api.server", "api.app", "api.webhooks.deliveries"),
@@ -44,6 +45,7 @@ PROGRAMS = {
 """The programs of each template, and what their `__main__` imports; that is not imported itself, as it is what runs."""
 
 _REQUEST_BYTES = 256 * 1024
+_MOST_FILES = 3
 _NO_LIBRARY_READS = ("ROWCAST_", "PYTEST_", "PYTHONPATH", "XDG_STATE_HOME")
 """Variables that may be different for each program, by how they begin."""
 
@@ -100,12 +102,15 @@ class Template:
         """
         return _inherited(environment) == self._environment
 
-    def start(self, command: list[str], environment: Mapping[str, str], output: int) -> WarmProcess:
-        """Starts a program. Its standard output and error go to the file descriptor `output`."""
+    def start(self, command: list[str], environment: Mapping[str, str], output: int, *third: int) -> WarmProcess:
+        """Starts a program. Its standard output and error go to the file descriptor `output`.
+
+        If there is another file descriptor, the program has it as 3.
+        """
         exit_code, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = json.dumps([command, dict(environment)]).encode()
         with self._lock, its_end:
-            socket.send_fds(self._channel, [request], [its_end.fileno(), output])
+            socket.send_fds(self._channel, [request], [its_end.fileno(), output, *third])
             pid = int(self._channel.recv(16))
         return WarmProcess(command, pid, exit_code)
 
@@ -145,28 +150,31 @@ def _serve(channel: socket.socket) -> list[str] | None:
                 answer.send(str(status).encode())
         if channel not in readable:
             continue
-        data, fds, _, _ = socket.recv_fds(channel, _REQUEST_BYTES, 2)
+        data, fds, _, _ = socket.recv_fds(channel, _REQUEST_BYTES, _MOST_FILES)
         if not data:
             return None
         command, environment = json.loads(data)
-        exit_code, output = fds
+        exit_code, *files = fds
         pid = os.fork()
         if not pid:
             for _, answer in exit_codes.values():
                 answer.close()  # now, and not when its number is that of another file
-            _become(environment, output)
+            _become(environment, *files)
             return list(command)
-        os.close(output)
+        for file in files:
+            os.close(file)
         exit_codes[os.pidfd_open(pid)] = pid, unpatched_socket(fileno=exit_code)
         channel.send(str(pid).encode())
 
 
-def _become(environment: dict[str, str], output: int) -> None:
+def _become(environment: dict[str, str], output: int, *third: int) -> None:
     """Makes this process what `subprocess.Popen` starts."""
     os.setsid()
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    for file in third:
+        os.dup2(file, 3)
+    os.closerange(3 + len(third), os.sysconf("SC_OPEN_MAX"))
     os.environ.clear()
     os.environ.update(environment)
     sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))

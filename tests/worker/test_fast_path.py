@@ -25,6 +25,7 @@ from rowcast.storage import Storage
 from training.add_model import add
 from training.add_options import AddOptions
 from worker.isolation.child import IsolatedProcess
+from worker.isolation.fork_server import ForkServer
 from worker.model_cache import ModelCache
 
 Register = Callable[..., Manifest]
@@ -156,11 +157,13 @@ def test_without_numba_the_model_is_used_as_it_is(
     assert [line["event"] for line in logs] == ["fast_path_unavailable"]
 
 
-def test_the_isolated_process_predicts_with_it_too(register: Register, registry: Registry) -> None:
+def test_the_isolated_process_predicts_with_it_too(
+    register: Register, registry: Registry, fork_server: ForkServer
+) -> None:
     cache = ModelCache(registry, "strict")
     model = cache.get("m", register(HistGradientBoostingClassifier(max_iter=5)).version)
     table = golden_table(model, registry.golden_bytes(model.manifest))
-    with closing(IsolatedProcess(cache.files, 30)) as isolated:
+    with closing(IsolatedProcess(cache.files, 30, fork_server)) as isolated:
         found = isolated.predict_good(model, table, Wanted(probabilities=True))
     wanted = predict(model, table, Wanted(probabilities=True))
     assert found.values.probabilities.tobytes() == wanted.probabilities.tobytes()

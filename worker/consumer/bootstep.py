@@ -26,15 +26,16 @@ from rowcast.logs import logger
 from rowcast.memory import resident_bytes
 from rowcast.settings import Settings
 from worker.consumer.stall_detector import RECONNECTS_BEFORE_EXIT, QueueSnapshot, StallDetector
+from worker.isolation.fork_server import ForkServer
 
 EXIT_CODE = 70
-"""Exit code of a worker whose consumer stays stalled, so that its supervisor starts it again."""
+"""Exit code of a worker whose consumer stays stalled or whose fork server has ended. Its supervisor starts it again."""
 
 CHECK_SECONDS = 0.5
 """Time between two checks for dead worker processes. Celery itself checks every five seconds, and may miss a signal."""
 
 
-def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep]:
+def make_bootstep(settings: Settings, node: str, fork_server: ForkServer) -> type[bootsteps.StartStopStep]:
     """Returns a step of the main process. It uses the timer of Celery's event loop, so that no thread is needed."""
 
     class Heartbeat(bootsteps.StartStopStep):
@@ -51,6 +52,7 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
                 worker.timer.call_repeatedly(HEARTBEAT_SECONDS, self._beat, priority=10),
                 worker.timer.call_repeatedly(CHECK_SECONDS, self._release_leases_of_dead_processes, priority=10),
                 worker.timer.call_repeatedly(CHECK_SECONDS, self._reconnect_if_stalled, priority=10),
+                worker.timer.call_repeatedly(CHECK_SECONDS, self._end_without_fork_server, priority=10),
             ]
             self._beat()
 
@@ -78,6 +80,12 @@ def make_bootstep(settings: Settings, node: str) -> type[bootsteps.StartStopStep
         def _release_leases_of_dead_processes(self) -> None:
             if release_leases(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
                 self._worker.pool._pool.maintain_pool()
+
+        def _end_without_fork_server(self) -> None:
+            """Ends the worker, so that its supervisor starts it again: only a main process without threads can fork."""
+            if not fork_server.lives:
+                logger("worker").warning("fork_server_ended")
+                state.should_stop = EXIT_CODE
 
         def _reconnect_if_stalled(self) -> None:
             """Acts as if the connection had broken if the consumer is stalled, so that Celery opens a new one."""

@@ -2,22 +2,20 @@
 
 import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rowcast.errors import ModelRefused, RowcastError
+from rowcast.errors import ModelRefused, RowcastError, Unavailable
 from rowcast.exit_reason import exit_reason
 from rowcast.jobs.records.leases import ChunkLease, RowLease
 from rowcast.scoring.predict import Predicted, Values, Wanted, no_values, predict_good, rows_of
 from rowcast.scoring.table import Table
-from worker.isolation.__main__ import FAST, MOST_EXCUSED, Answer
 from worker.isolation.bisection import Fatal, OutOfMemory, search
+from worker.isolation.fork_server import ForkServer
+from worker.isolation.isolated_process import FAST, MOST_EXCUSED, Answer
 from worker.isolation.pipe import receive, send
 
 if TYPE_CHECKING:
@@ -68,8 +66,11 @@ class Raised(Exception):
 class IsolatedProcess:
     """Runs `predict_good` in a separate process, which starts when it is first needed and runs until `close`."""
 
-    def __init__(self, files_of: Callable[["LoadedModel"], ModelFiles], limit_seconds: float) -> None:
+    def __init__(
+        self, files_of: Callable[["LoadedModel"], ModelFiles], limit_seconds: float, fork_server: ForkServer
+    ) -> None:
         self._files_of = files_of
+        self._fork_server = fork_server
         self._limit_seconds = limit_seconds
         self._child: _Child | None = None
         self.longest_seconds = _START_SECONDS + (_SEARCH_LIMITS + 2 + MOST_EXCUSED) * limit_seconds
@@ -80,6 +81,7 @@ class IsolatedProcess:
 
         Raises:
             NotStarted: the process did not start.
+            Unavailable: there is no fork server.
             Others: see `bisection.search`.
         """
         rows = len(table)
@@ -109,25 +111,26 @@ class IsolatedProcess:
         if self._child and (self._child.model is not model or not self._child.lives):
             self.close()
         if not self._child:
-            self._child = _Child(model, *self._files_of(model))
+            self._child = _Child(self._fork_server, model, *self._files_of(model))
         return self._child
 
 
 class _Child:
-    """An isolated process with its model open (`__main__.py`). Raises NotStarted if it does not start."""
+    """An isolated process with its model open. Raises NotStarted or Unavailable if it does not start."""
 
-    def __init__(self, model: "LoadedModel", file: bytes, code: Mapping[str, bytes]) -> None:
+    def __init__(self, fork_server: ForkServer, model: "LoadedModel", file: bytes, code: Mapping[str, bytes]) -> None:
         self.model = model
         theirs_in, self._input = os.pipe()
         self._output, theirs_out = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "worker.isolation"],
-            stdin=theirs_in,
-            stdout=theirs_out,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # it can import what this process can
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
+        try:
+            self._process = fork_server.fork(theirs_in, theirs_out)
+        except BrokenPipeError:
+            os.close(self._input)
+            os.close(self._output)
+            raise Unavailable("The worker's fork server has ended; the worker starts again.") from None
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
         try:
             send(self._input, model.manifest.model_dump_json().encode())
             send(self._input, FAST if model.fast else b"")
@@ -141,7 +144,7 @@ class _Child:
 
     @property
     def lives(self) -> bool:
-        return self._process.poll() is None
+        return self._process.wait(0) is None
 
     def predict(self, table: Table, wanted: Wanted, limit_seconds: float) -> Values:
         """Calls `predict` once and returns its values.
@@ -175,14 +178,11 @@ class _Child:
     def close(self) -> None:
         """Ends the process. Its input is closed first, so that it can end its fork."""
         os.close(self._input)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_END_SECONDS)
-        self._process.kill()
-        self._process.wait()
+        if self._process.wait(_END_SECONDS) is None:
+            self._process.kill()
+        self._process.close()
         os.close(self._output)
 
     def _ending(self) -> str:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_END_SECONDS)
-        code = self._process.poll()
+        code = self._process.wait(_END_SECONDS)
         return "it does not end" if code is None else exit_reason(code)

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,15 +21,16 @@ from loaded_models import loaded, numbers
 from own_code import pickle_here
 from programs import ROOT, SUPPORT, until
 
-from rowcast.errors import ModelRefused
+from rowcast.errors import ModelRefused, Unavailable
 from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel, unpickle
 from rowcast.models.loading.own_code import ModelCode
 from rowcast.scoring.predict import SearchAborted, Wanted, predict_good
 from rowcast.scoring.score_chunk import ChunkSpec, score
-from worker.isolation.__main__ import waited_seconds
 from worker.isolation.bisection import MOST_FATAL_ROWS, Fatal
 from worker.isolation.child import IsolatedProcess, NotStarted
+from worker.isolation.fork_server import ForkServer
+from worker.isolation.isolated_process import waited_seconds
 from worker.isolation.pipe import receive, send
 
 KILLED = "predict ended its process (killed by SIGKILL)"
@@ -39,15 +42,15 @@ def files_of(model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
 
 
 @pytest.fixture(scope="module")
-def isolated() -> Iterator[IsolatedProcess]:
-    """One for all tests, as its process takes a second to start. It runs until the model changes."""
-    with closing(IsolatedProcess(files_of, 30)) as isolated:
+def isolated(fork_server: ForkServer) -> Iterator[IsolatedProcess]:
+    """One for all tests. Its process runs until the model changes."""
+    with closing(IsolatedProcess(files_of, 30, fork_server)) as isolated:
         yield isolated
 
 
 @pytest.fixture
-def impatient() -> Iterator[IsolatedProcess]:
-    with closing(IsolatedProcess(files_of, 0.5)) as isolated:
+def impatient(fork_server: ForkServer) -> Iterator[IsolatedProcess]:
+    with closing(IsolatedProcess(files_of, 0.5, fork_server)) as isolated:
         yield isolated
 
 
@@ -187,8 +190,8 @@ def test_a_model_without_a_declared_method_is_refused(isolated: IsolatedProcess)
         isolated.predict_good(misbehaving(estimators.Fixed), column(1, 2), Wanted(True))
 
 
-def test_rows_are_not_blamed_if_the_model_cannot_be_opened() -> None:
-    broken = IsolatedProcess(lambda model: (b"no pickle", {}), 30)
+def test_rows_are_not_blamed_if_the_model_cannot_be_opened(fork_server: ForkServer) -> None:
+    broken = IsolatedProcess(lambda model: (b"no pickle", {}), 30, fork_server)
     with closing(broken), pytest.raises(NotStarted, match="exit code 1"):
         broken.predict_good(misbehaving(estimators.Fixed), column(1), Wanted())
 
@@ -201,25 +204,39 @@ def test_the_process_has_one_thread_and_no_sockets_and_can_change_models(
 
 
 def test_an_isolated_process_that_was_killed_is_started_again(isolated: IsolatedProcess) -> None:
-    model = misbehaving(estimators.Fixed)
-    isolated.predict_good(model, column(1), Wanted())
-    for child in psutil.Process().children():
-        if "worker.isolation" in child.cmdline():
-            child.kill()
-    assert isolated.predict_good(model, column(*range(20)), Wanted()).faults == {}
+    model = misbehaving(estimators.Forked)
+    (process,) = isolated.predict_good(model, column(1), Wanted()).values.predictions
+    os.kill(process, signal.SIGKILL)
+    until(lambda: not psutil.pid_exists(process), "the isolated process has ended")
+    again = isolated.predict_good(model, column(*range(20)), Wanted())
+    assert again.faults == {}
+    assert process not in again.values.predictions
+
+
+def test_without_its_fork_server_no_process_starts_and_no_row_is_blamed() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    server = ForkServer(ours)
+    alone = IsolatedProcess(files_of, 30, server)
+    assert not server.lives
+    with ours, closing(alone), pytest.raises(Unavailable, match="fork server has ended"):
+        alone.predict_good(misbehaving(estimators.Fixed), column(1), Wanted())
 
 
 def test_its_processes_end_with_the_process_that_started_it(tmp_path: Path) -> None:
     code = f"""
 import sys; sys.path[:0] = [{str(SUPPORT)!r}]
 from test_child import *
-IsolatedProcess(files_of, 60).predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
+from worker.isolation.isolated_process import run
+with ForkServer.started(run) as server:
+    isolated = IsolatedProcess(files_of, 60, server)
+    isolated.predict_good(misbehaving(estimators.Hanging, {str(tmp_path)!r}), column(66), Wanted())
 """
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as asking:
         until(lambda: (tmp_path / "hangs").exists() and (tmp_path / "hangs").read_text(), "predict hangs")
         processes = psutil.Process(asking.pid).children(recursive=True)
-        assert len(processes) == 2
+        assert len(processes) == 3  # the fork server, the isolated process, and its fork
         asking.kill()
     psutil.wait_procs(processes, timeout=10)
     assert not any(process.is_running() for process in processes)

@@ -1,11 +1,11 @@
-"""The isolated process, `python -m worker.isolation`: predicts for a worker process, each call in a separate fork.
+"""The isolated process: predicts for a worker process, each call in a separate fork.
 
 It has one thread, no connection, and the model, which it never calls itself. So its forks find OpenMP and BLAS unused,
 start in milliseconds, and may die or hang without harm. `pipe.py` has the format of the messages.
 
-Standard input: the manifest as JSON, `FAST` or nothing, the model's file, and a pickle of its code (path to content).
-Then, for each call, its limit in seconds and a pickle of the table and a `Wanted`. The process exits when standard
-input is closed. Standard output: an empty message when the model is open, then a pickle of an `Answer` for each call.
+Its requests: the manifest as JSON, `FAST` or nothing, the model's file, and a pickle of its code (path to content).
+Then, for each call, its limit in seconds and a pickle of the table and a `Wanted`. The process exits when their pipe is
+closed. Its answers: an empty message when the model is open, then a pickle of an `Answer` for each call.
 """
 
 import faulthandler
@@ -41,10 +41,11 @@ _ORPHANED_SECONDS = 5
 """Time after its total limit at which a fork ends itself, if its parent process is gone."""
 
 
-def main() -> int:
-    """Runs until standard input is closed."""
-    requests, answers = _channels()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker handles Ctrl-C and then ends this process
+def run(requests: int, answers: int) -> int:
+    """Runs until the pipe of its requests is closed. Returns the exit code."""
+    with suppress(OSError):  # not on macOS
+        Path("/proc/self/comm").write_text("isolated")
+    _let_the_model_print_to_the_log()
     faulthandler.enable()  # a crash in a library's native code then logs a traceback
     set_up(Settings.read(), "isolated")
     model = _open(receive(requests), receive(requests), receive(requests), pickle.loads(receive(requests)))
@@ -57,13 +58,12 @@ def main() -> int:
             return 0
 
 
-def _channels() -> tuple[int, int]:
-    """Reserves standard input and output for messages: the model reads nothing, and what it prints goes to the log."""
-    requests, answers = os.dup(0), os.dup(1)
+def _let_the_model_print_to_the_log() -> None:
+    """Makes standard input empty, and standard output the same as standard error."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
-    return requests, answers
 
 
 def _open(manifest: bytes, fast: bytes, file: bytes, files: dict[str, bytes]) -> LoadedModel:
@@ -144,7 +144,3 @@ def _predicted(model: LoadedModel, request: bytes) -> bytes:
 
 def _packed(*answer: Any) -> bytes:
     return pickle.dumps(answer)
-
-
-if __name__ == "__main__":
-    os._exit(main())  # nothing is left to clean up, and the worker waits for the exit
