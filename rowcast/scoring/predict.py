@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from rowcast.errors import ModelRefused, RowcastError
 from rowcast.exception_text import one_line
@@ -77,7 +78,7 @@ class SearchAborted(RowcastError):
 
 
 def predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
-    """Calls `predict` once, and `predict_proba` and `decision_function` if they are wanted.
+    """Calls `predict` once, and `predict_proba` and `decision_function` if they are wanted. Shared steps run once.
 
     Raises:
         ModelRefused: the model returns other shapes than in its manifest, has no such method, or imports a module
@@ -94,26 +95,65 @@ def predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
 
 def _predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
     rows, manifest = len(table), model.manifest
-    predictions = np.asarray(model.estimator.predict(table))
+    asked = {"predict": True, "predict_proba": wanted.probabilities, "decision_function": wanted.scores}
+    methods = [method for method, is_wanted in asked.items() if is_wanted]
+    for method in methods[1:]:
+        if not hasattr(model.estimator, method):
+            raise ModelRefused(f"The model {manifest.name}@{manifest.version} has no `{method}`.")
+    answers = {method: np.asarray(values) for method, values in called(model.estimator, table, methods).items()}
+    predictions = answers["predict"]
+    shares, scores = answers.get("predict_proba"), answers.get("decision_function")
     if manifest.outputs is None and predictions.shape == (rows, 1):
         predictions = predictions.ravel()
     _require(model, "predict", predictions, (rows,) if manifest.outputs is None else (rows, len(manifest.outputs)))
-    shares = scores = None
-    if wanted.probabilities:
-        shares = _call(model, "predict_proba", table)
+    if shares is not None:
         _require(model, "predict_proba", shares, (rows, len(manifest.classes or [])))
-    if wanted.scores:
-        scores = _call(model, "decision_function", table)
+    if scores is not None:
         scores = scores.reshape(rows, -1) if scores.ndim == 1 else scores
         _require(model, "decision_function", scores, (rows, len(manifest.scores or [])))
     return Values(predictions, shares, scores)
 
 
-def _call(model: "LoadedModel", method: str, table: Table) -> NDArray[Any]:
-    call = getattr(model.estimator, method, None)
-    if call is None:
-        raise ModelRefused(f"The model {model.manifest.name}@{model.manifest.version} has no `{method}`.")
-    return np.asarray(call(table))
+def called(estimator: Any, table: Any, methods: Sequence[str]) -> dict[str, Any]:
+    """Returns what each of the estimator's methods returns for the table.
+
+    In scikit-learn's `Pipeline`, `predict` and `predict_proba` each run all steps before the last one. Here these run
+    once, and the methods of the last step get the same rows. If a method has changed the rows, or they are not numbers,
+    the others are called on the pipeline itself.
+
+    Raises:
+        Exception: whatever the estimator raises.
+    """
+    first, *others = methods
+    if not others or not _is_pipeline(estimator):
+        return {method: getattr(estimator, method)(table) for method in methods}
+    rows, last = table, estimator.steps[-1][1]
+    for _, step in estimator.steps[:-1]:
+        if step is not None and step != "passthrough":
+            rows = step.transform(rows)
+    before = _numbers(rows)
+    answers = {first: getattr(last, first)(rows)}
+    for method in others:
+        unchanged = before is not None and before == _numbers(rows)
+        answers[method] = getattr(last, method)(rows) if unchanged else getattr(estimator, method)(table)
+    return answers
+
+
+def _is_pipeline(estimator: Any) -> bool:
+    """Returns whether it is scikit-learn's own `Pipeline`. A subclass may do something else."""
+    kind = type(estimator)
+    return (kind.__module__, kind.__name__) == ("sklearn.pipeline", "Pipeline")
+
+
+def _numbers(rows: Any) -> list[bytes] | None:
+    """Returns the bytes of a table of numbers; None if it is anything else, for example a DataFrame."""
+    if isinstance(rows, np.ndarray):
+        arrays = [rows]
+    elif issparse(rows) and rows.format in ("csr", "csc"):
+        arrays = [rows.data, rows.indices, rows.indptr]
+    else:
+        return None
+    return [array.tobytes() for array in arrays] if all(array.dtype.kind in "fiub" for array in arrays) else None
 
 
 def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Predicted:

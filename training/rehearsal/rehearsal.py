@@ -31,7 +31,7 @@ from training.rehearsal.checks.unseen_categories import allow_unseen
 from training.rehearsal.golden_rows import golden_sample
 from training.rehearsal.representation import choose
 from training.rehearsal.trial import Rehearsal, Trial, compared
-from training.rehearsal.users_script import Script, find_script
+from training.rehearsal.users_script import Answers, Script, find_script
 from training.sample.sample import Sample
 from training.sample.sample_features import describe_features
 from training.sample.unused_columns import unused_features
@@ -68,13 +68,14 @@ def rehearse(
     """
     predict_in_one_thread(estimator)
     with threadpool_limits(1):
-        script, frame = find_script(estimator, sample, features, say)
+        script, frame, answers = find_script(estimator, sample, features, say)
         some = frame if len(frame) <= MAX_ROWS else frame.head(MAX_ROWS)
         if len(some) < len(frame):
             say(f"Rehearsing with the first {MAX_ROWS:,} of {len(frame):,} rows.")
-        notes = require_independent_rows(script, some, alone)
+            answers = script.answers(some)
+        notes = require_independent_rows(script, some, answers, alone)
         described = describe_features(script, sample)
-        facts = describe(estimator, script.answers(some.head(100)), targets)
+        facts = describe(estimator, answers, targets)
         made = draft(
             features=described,
             na_values=script.dialect.na_texts(),
@@ -82,7 +83,9 @@ def rehearse(
             notes=notes,
             **facts,
         )
-        rehearsal = Rehearsal(script, sample, made, list(_trials(script, sample, some)))
+        rehearsal = Rehearsal(
+            script, sample, made, list(_trials(script, sample, some, answers if some is frame else None))
+        )
         choose(rehearsal, say)
         allow_for_other_types(rehearsal)
         allow_gaps(rehearsal, some, say, lambda done, every: progress("Rows with a missing value", done, every))
@@ -92,8 +95,11 @@ def rehearse(
     return rehearsal
 
 
-def _trials(script: Script, sample: Sample, frame: pd.DataFrame) -> Iterator[Trial]:
-    """Yields the sample's rows, then only the complete ones: pandas may read their columns as other types."""
+def _trials(script: Script, sample: Sample, frame: pd.DataFrame, known: Answers | None) -> Iterator[Trial]:
+    """Yields the sample's rows, then only the complete ones: pandas may read their columns as other types.
+
+    `known` are the script's answers for the frame; None if a file of its rows may have other types than the frame.
+    """
     sets = [frame.index.to_numpy()]
     complete = frame.index[frame.notna().all(axis=1)].to_numpy()
     if 0 < len(complete) < len(frame):
@@ -101,7 +107,7 @@ def _trials(script: Script, sample: Sample, frame: pd.DataFrame) -> Iterator[Tri
     for number, rows in enumerate(sets):
         data = sample.csv(rows.tolist(), script.features)
         try:
-            answers = script.answers(script.read(data))
+            answers = known if number == 0 and known is not None else script.answers(script.read(data))
         except Exception:
             if number == 0:
                 raise

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from rowcast.exception_text import one_line_with_type
 from rowcast.models.cells import LEADING_ZERO
 from rowcast.models.loading.load import Container, components
 from rowcast.models.model_manifest import Kind
+from rowcast.scoring.predict import called
 from training.sample.sample import Dialect, Sample
 
 METHODS = ("predict", "predict_proba", "decision_function")
@@ -37,16 +39,25 @@ class Script:
         return self.dialect.read(data, self.features)
 
     def answers(self, frame: pd.DataFrame) -> Answers:
-        """Calls each method once. Raises whatever the estimator raises."""
+        """Calls each method of the estimator once. Raises whatever the estimator raises."""
         table = self.table(frame)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return {method: self._answer(method, table, len(frame)) for method in self.methods}
+            return self._shaped({method: getattr(self.estimator, method)(table) for method in self.methods}, len(frame))
+
+    def shared_answers(self, frame: pd.DataFrame) -> Answers:
+        """Returns the same as `answers`, but the steps of a pipeline run once for all methods.
+
+        It is for comparisons with `answers` for other rows, or with itself. So a difference between both would show.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self._shaped(called(self.estimator, self.table(frame), self.methods), len(frame))
 
     def works(self, frame: pd.DataFrame) -> bool:
         """Returns whether no method raises. `SVC` without probabilities does, and a row without a value may."""
         try:
-            self.answers(frame)
+            self.shared_answers(frame)
         except Exception:
             return False
         return True
@@ -57,20 +68,27 @@ class Script:
             return frame[self.features[0]]
         return frame if self.container == "frame" else frame.to_numpy()
 
-    def _answer(self, method: str, table: Any, rows: int) -> NDArray[Any]:
-        values = np.asarray(getattr(self.estimator, method)(table))
-        if values.ndim == 2 and values.shape[1] == 1:
-            values = values.ravel()
-        if values.ndim not in (1, 2) or len(values) != rows:
-            raise ValueError(f"`{method}` returns an array of the shape {values.shape} for {rows} rows")
-        return values
+    @staticmethod
+    def _shaped(answers: Mapping[str, Any], rows: int) -> Answers:
+        """Returns the answers as arrays. One column becomes an array of one dimension."""
+        shaped = {}
+        for method, answer in answers.items():
+            values = np.asarray(answer)
+            if values.ndim == 2 and values.shape[1] == 1:
+                values = values.ravel()
+            if values.ndim not in (1, 2) or len(values) != rows:
+                raise ValueError(f"`{method}` returns an array of the shape {values.shape} for {rows} rows")
+            shaped[method] = values
+        return shaped
 
 
-def find_script(estimator: Any, sample: Sample, features: Sequence[str], say: Any) -> tuple[Script, pd.DataFrame]:
+def find_script(
+    estimator: Any, sample: Sample, features: Sequence[str], say: Any
+) -> tuple[Script, pd.DataFrame, Answers]:
     """Finds the script that works: with pandas' default types first, then as text, dates or categories.
 
     Returns:
-        The script, and the frame of the sample's rows that it can predict.
+        The script, the frame of the sample's rows that it can predict, and the script's answers for it.
 
     Raises:
         Unprocessable: no script works. It says what the first one raised.
@@ -81,7 +99,7 @@ def find_script(estimator: Any, sample: Sample, features: Sequence[str], say: An
         for names, container in _containers(estimator, sample, features):
             script = Script(estimator, names, base.with_kinds(kinds), container)
             try:
-                frame = _predictable(script, sample)
+                frame, answers = _predictable(script, sample)
             except Exception as error:
                 first = first or error
                 continue
@@ -89,32 +107,31 @@ def find_script(estimator: Any, sample: Sample, features: Sequence[str], say: An
                 say(said)
             if len(names) < len(features):
                 say(f"The model takes one column of text: {names[0]!r}.")
-            return _with_methods(script, frame), frame
+            answers |= _of_other_methods(script, frame) if answers["predict"].ndim == 1 else {}
+            return replace(script, methods=tuple(answers)), frame, answers
     raise Unprocessable(_why_not(first, sample, features)) from first
 
 
-def _predictable(script: Script, sample: Sample) -> pd.DataFrame:
+def _predictable(script: Script, sample: Sample) -> tuple[pd.DataFrame, dict[str, NDArray[Any]]]:
     """Returns the frame of all rows, or of the complete ones if the model does not accept missing values."""
     frame = script.read(sample.csv(columns=script.features))
     try:
-        script.answers(frame)
+        return frame, dict(script.answers(frame))
     except Exception:
         rows = np.flatnonzero(frame.notna().all(axis=1).to_numpy())
         if len(rows) in (0, len(frame)):
             raise
-    else:
-        return frame
     frame = script.read(sample.csv(rows.tolist(), script.features))
-    script.answers(frame)
-    return frame.set_axis(rows, axis=0)
+    return frame.set_axis(rows, axis=0), dict(script.answers(frame))
 
 
-def _with_methods(script: Script, frame: pd.DataFrame) -> Script:
-    """Returns the script with every method that the estimator has and that works for these rows."""
-    known = ["predict"]
-    if script.answers(frame)["predict"].ndim == 1:
-        known += [method for method in METHODS[1:] if replace(script, methods=(method,)).works(frame)]
-    return replace(script, methods=tuple(known))
+def _of_other_methods(script: Script, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """Returns the answers of every other method that the estimator has and that works for these rows."""
+    found: dict[str, NDArray[Any]] = {}
+    for method in METHODS[1:]:
+        with suppress(Exception):  # for example `SVC` without probabilities
+            found |= replace(script, methods=(method,)).answers(frame)
+    return found
 
 
 def _containers(estimator: Any, sample: Sample, features: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Container]]:

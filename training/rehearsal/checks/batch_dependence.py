@@ -23,8 +23,10 @@ ROUNDING_NOTE = (
 _MESSAGE_CHARACTERS = 200
 
 
-def require_independent_rows(script: Script, frame: pd.DataFrame, alone: SingleRows = SINGLE_ROWS) -> list[str]:
-    """Compares the script's predictions of the whole frame with those of pieces and of single rows.
+def require_independent_rows(
+    script: Script, frame: pd.DataFrame, whole: Answers, alone: SingleRows = SINGLE_ROWS
+) -> list[str]:
+    """Compares the script's answers for the whole frame with those for pieces and for single rows.
 
     Every row is predicted by itself if the time is enough, otherwise as many as possible (`single_rows.py`).
 
@@ -41,12 +43,11 @@ def require_independent_rows(script: Script, frame: pd.DataFrame, alone: SingleR
             "The sample has one row that the model can predict. Take more: one row does not show "
             "whether predictions depend on the rows around them."
         )
-    whole = script.answers(frame)
     rounds = False
     single = in_time(rows_alone(frame, whole["predict"]), alone.seconds, alone.by_script)
     for start, stop in chain(_pieces(len(frame)), ((row, row + 1) for row in single)):
         try:
-            piece = script.answers(frame.iloc[start:stop].reset_index(drop=True))
+            piece = script.shared_answers(frame.iloc[start:stop].reset_index(drop=True))
         except Exception as error:
             why = one_line_with_type(error, _MESSAGE_CHARACTERS)
             raise _refusal(script, frame, None, f"rows {start + 1} to {stop} by themselves raise {why}") from error

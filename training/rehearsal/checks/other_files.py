@@ -87,7 +87,7 @@ def tells_apart(script: Script, frame: pd.DataFrame, names: Sequence[str], one: 
     """Returns whether the predictions for two forms of these columns differ by more than the last bits."""
     forms = [frame.assign(**{name: change(frame[name]) for name in names}) for change in (one, other)]
     try:
-        first = script.answers(forms[0])
+        first = script.shared_answers(forms[0])
     except Exception:
         return False
     return _difference(script, first, forms[1]) is not None
@@ -102,7 +102,7 @@ def brute_force_decides(script: Script, frame: pd.DataFrame, names: Sequence[str
 def _difference(script: Script, wanted: Answers, frame: pd.DataFrame) -> Difference | None:
     """Returns the first difference for a frame, other than the last bits; None if the script cannot predict it."""
     try:
-        found = difference(wanted, script.answers(frame))
+        found = difference(wanted, script.shared_answers(frame))
     except Exception:
         return None
     return None if found is None or found.is_rounding else found
