@@ -178,6 +178,7 @@ def differences(
     their last bits.
     """
     found: list[str] = []
+    by_script: dict[tuple[int, ...], list[tuple[str, ...]]] = {}  # by the rows that are good
     texts = pd.read_csv(path, dtype=str, na_values=list(read.na_values))
     for chunk_rows in chunk_sizes:
         cut = f"chunks of {chunk_rows}"
@@ -186,9 +187,9 @@ def differences(
             return [f"{cut}: {len(got)} rows for {len(texts)}"]
         wrong = [row for row in faults if not may_be_bad(texts.iloc[row])]
         found += [f"{cut}, row {row}: bad, {faults[row]}" for row in wrong[:SHOWN]]
-        good = [row for row in range(len(got)) if row not in faults]
+        good = tuple(row for row in range(len(got)) if row not in faults)
         try:
-            expected = _by_script(model, path, features, read, good)
+            expected = by_script[good] = by_script.get(good) or _by_script(model, path, features, read, good)
         except Exception as error:
             found.append(f"{cut}: the script fails for the good rows, {type(error).__name__}: {error}"[:300])
             continue
@@ -213,7 +214,7 @@ def _by_script(model: Any, path: Path, features: Any, read: Reading, good: Seque
 
 
 def single_differences(
-    model: Any, registered: LoadedModel, path: Path, features: Any, read: Reading, *, exact: bool = True, rows: int = 8
+    model: Any, registered: LoadedModel, path: Path, features: Any, read: Reading, *, exact: bool = True, rows: int = 4
 ) -> list[str]:
     """Returns what differs between single rows of a file, sent as JSON, and the script for frames of one row."""
     frame = pd.read_csv(path, **read.for_pandas)

@@ -54,24 +54,17 @@ class Family:
 
 
 def encode() -> ColumnTransformer:
-    """Returns the usual preprocessing of features of every kind."""
-    most_frequent = make_pipeline(SimpleImputer(strategy="most_frequent"), one_hot())
+    """Returns a short preprocessing of features of every kind. test_features.py has each kind with each usual step."""
     return ColumnTransformer(
         [
             ("numbers", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), ["height cm", "age"]),
-            ("text", most_frequent, ["town", "agree"]),
-            ("codes", make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), one_hot()), ["zip", "code"]),
+            ("text", one_hot(), ["town", "agree", "zip", "code", "plan"]),
             (
                 "flags",
                 OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2),
                 ["member"],
             ),
-            (
-                "dates",
-                make_pipeline(FunctionTransformer(users_code.date_parts), SimpleImputer(), StandardScaler()),
-                ["joined"],
-            ),
-            ("plans", one_hot(), ["plan"]),
+            ("dates", make_pipeline(FunctionTransformer(users_code.date_parts), SimpleImputer()), ["joined"]),
         ]
     )
 
