@@ -288,7 +288,7 @@ def test_the_flights_are_learned_with_all_their_columns(registry, flights, estim
         "dest",
         "time_hour",
     }
-    assert manifest.training["rows"] == 8_000
+    assert manifest.training["rows"] == 2_000
     assert manifest.metrics["roc_auc"] > 0.85
     model = opened(registry, "flights")
     script = model.estimator.predict(pd.read_csv(flights)[manifest.feature_names])
