@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from programs import Stack
+from registering import FEW_ALONE
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
@@ -162,7 +163,7 @@ def test_dates_are_sent_as_the_model_reads_them(client: Client, stack: Stack, tm
         "weekend",
         Registry(Storage(str(stack.models))),
         tmp_path / "s.csv",
-        AddOptions(parse_dates=["day"]),
+        AddOptions(parse_dates=["day"], alone=FEW_ALONE),
     )
     done = client.predict_frame(read, model="weekend")
     assert done["prediction"].dtype == bool

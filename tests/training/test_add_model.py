@@ -1,5 +1,6 @@
 import pickle
 import sys
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 import sklearn
 from own_code import run_script, write_model
+from registering import FEW_ALONE
 from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -15,8 +17,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from rowcast.errors import ModelRefused, NotFound, Unprocessable, Unreadable
 from rowcast.models.loading.load import load
-from training.add_model import add
-from training.add_options import AddOptions
+from training.add_model import add as add_with_long_rehearsal
+from training.add_options import NO_OPTIONS, AddOptions
+
+
+def add(file, name, registry, data, options=NO_OPTIONS, **more):
+    """Adds after a short rehearsal: single rows have other tests (`test_rehearsal.py`)."""
+    return add_with_long_rehearsal(file, name, registry, data, replace(options, alone=FEW_ALONE), **more)
 
 
 @pytest.fixture
@@ -220,13 +227,16 @@ joblib.dump(model, "joblibbed", compress=3)
 """
 
 
-@pytest.fixture
-def notebook(data, tmp_path):
-    """A folder with models of a class that was defined in a notebook."""
-    run_script(tmp_path, NOTEBOOK)
-    return tmp_path
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory):
+    """A folder with models of a class that was defined in a notebook. The tests only read it."""
+    folder = tmp_path_factory.mktemp("notebook")
+    (folder / "examples.csv").write_text("a,b,y\n" + "".join(f"{n},{n % 7},{n % 2}\n" for n in range(40)))
+    run_script(folder, NOTEBOOK)
+    return folder
 
 
+@pytest.mark.xdist_group("own code")
 @pytest.mark.parametrize("name", ["pickled", "joblibbed"])
 def test_a_class_of_a_notebook_is_refused_with_both_remedies(registry, data, notebook, name):
     with pytest.raises((Unprocessable, Unreadable)) as error:
@@ -235,6 +245,7 @@ def test_a_class_of_a_notebook_is_refused_with_both_remedies(registry, data, not
         assert words in error.value.detail
 
 
+@pytest.mark.xdist_group("own code")
 def test_a_class_of_a_notebook_travels_in_a_cloudpickle(registry, data, frame, notebook):
     manifest = add(notebook / "cloudpickled", "m", registry, data)
     estimator = load(registry, manifest, "strict").estimator
@@ -242,6 +253,7 @@ def test_a_class_of_a_notebook_travels_in_a_cloudpickle(registry, data, frame, n
     assert manifest.requires["cloudpickle"].distribution == "cloudpickle"
 
 
+@pytest.mark.xdist_group("own code")
 def test_own_code_is_stored_with_the_version_and_its_packages_are_written_down(registry, write, tmp_path):
     file, code = write_model(tmp_path / "own", 10)
     data = write(["a"], *([n] for n in range(40)))
@@ -254,6 +266,7 @@ def test_own_code_is_stored_with_the_version_and_its_packages_are_written_down(r
     assert "mypackage" not in sys.modules
 
 
+@pytest.mark.xdist_group("own code")
 @pytest.mark.parametrize(("given", "option"), [([], "--code mypackage"), (["mypackage"], "--code steps.py")])
 def test_code_that_was_not_given_is_named_with_the_option(registry, data, tmp_path, given, option):
     file, _ = write_model(tmp_path / "own", 10)
@@ -263,6 +276,7 @@ def test_code_that_was_not_given_is_named_with_the_option(registry, data, tmp_pa
     assert registry.names() == []
 
 
+@pytest.mark.xdist_group("own code")
 def test_a_module_without_the_class_is_said_with_the_nearest(registry, data, tmp_path):
     file, code = write_model(tmp_path / "own", 10)
     source = tmp_path / "own" / "mypackage" / "__init__.py"

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from registering import FEW_ALONE
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -29,14 +30,17 @@ ROWS = 120
 
 @pytest.fixture
 def register(registry, tmp_path):
-    """Registers an estimator with a frame as its sample; returns the manifest and what was said."""
+    """Registers an estimator with a frame as its sample; returns the manifest and what was said.
+
+    Few single rows are predicted, except by the tests of those.
+    """
 
     def run(estimator, sample, **options):
         (tmp_path / "model.pkl").write_bytes(pickle.dumps(estimator))
         sample.to_csv(tmp_path / "sample.csv", index=False)
         said = []
         file, data = tmp_path / "model.pkl", tmp_path / "sample.csv"
-        manifest = add(file, "m", registry, data, AddOptions(**options), say=said.append)
+        manifest = add(file, "m", registry, data, AddOptions(**{"alone": FEW_ALONE, **options}), say=said.append)
         return manifest, said
 
     return run
@@ -105,7 +109,7 @@ def test_neighbours_by_brute_force_are_refused_with_what_to_use_instead(register
     with pytest.raises(Unprocessable, match=r"Batch-dependent step: .*algorithm='kd_tree'"):
         register(model, sample + 0.01)
     model = KNeighborsRegressor(5, algorithm="kd_tree", weights="distance").fit(sample, target)
-    assert register(model, sample + 0.01, alone=SingleRows(seconds=0))[0].task == "regression"
+    assert register(model, sample + 0.01)[0].task == "regression"
 
 
 def test_a_step_that_fills_gaps_from_the_rows_before_is_refused(register):

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import sklearn
-from own_code import write_code, write_model
+from own_code import KINDS, write_code, write_model
 
 from rowcast.errors import ModelRefused, NotFound, Unprocessable
 from rowcast.models.loading.load import load, unpickle
@@ -14,6 +14,8 @@ from rowcast.models.loading.own_code import ModelCode
 from rowcast.models.loading.own_code_files import read_code
 from rowcast.models.registry import Registry
 from rowcast.scoring.predict import Wanted, predict
+
+pytestmark = pytest.mark.xdist_group("own code")  # they share the models of `write_model`
 
 COLUMN = np.arange(100.0).reshape(100, 1)
 
@@ -47,11 +49,7 @@ def test_versions_whose_code_has_the_same_names_work_side_by_side(registry, regi
     assert not any(isinstance(finder, ModelCode) for finder in sys.meta_path)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["BaggingClassifier(Over(), 3)", "make_pipeline(FunctionTransformer(), Over())"],
-    ids=["bagging", "pipeline"],
-)
+@pytest.mark.parametrize("kind", KINDS[1:], ids=["bagging", "pipeline"])
 def test_estimators_that_copy_and_hold_others_work_with_own_code(registry, registered, kind):
     models = [load(registry, registered(limit, kind), "strict") for limit in (10, 50)]
     for limit, model in zip((10, 50), models, strict=True):
