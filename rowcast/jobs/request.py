@@ -3,11 +3,12 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from rowcast.csv.header import Header, check_header
-from rowcast.jobs.job import Format, ModelRef
+from rowcast.jobs.job import Format, InputInfo, ModelRef, Spec
 from rowcast.jobs.new_job import Repeat
 from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Manifest
@@ -66,6 +67,37 @@ class Request:
     def second_model(self) -> ModelRef | None:
         """The second version that the job is pinned to, if two models predict."""
         return None if self.second is None else ModelRef(name=self.second.name, version=self.second.version)
+
+    def spec(
+        self,
+        kind: Literal["single", "batch"],
+        options: Options | None = None,
+        input: InputInfo | None = None,
+        *,
+        line_end: str = "\n",
+        header_bytes: int = 0,
+    ) -> Spec:
+        """Returns what is fixed of the job of this request.
+
+        Args:
+            kind: As in `Spec`, like the others.
+            options: Those of the request, with what was found out about the file; None if nothing was.
+            input: What is known of the file of a batch.
+            line_end: The line end of the file.
+            header_bytes: Length of the result's header line in bytes.
+        """
+        return Spec(
+            kind=kind,
+            model=self.model,
+            second_model=self.second_model,
+            options=options or self.options,
+            request_id=self.request_id,
+            url_prefix=self.url_prefix,
+            input=input,
+            is_check=self.is_check,
+            line_end=line_end,
+            header_bytes=header_bytes,
+        )
 
     @property
     def models(self) -> ModelSet:

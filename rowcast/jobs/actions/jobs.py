@@ -16,7 +16,7 @@ from rowcast.jobs.actions.apply_repair import Repair, require_rows
 from rowcast.jobs.actions.receive_source import SourceReceiver
 from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
 from rowcast.jobs.actions.submit import Submitted, is_job_id, new_id
-from rowcast.jobs.job import Format, Job, Spec
+from rowcast.jobs.job import Format, Job
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.new_job import NewJob
@@ -81,14 +81,7 @@ class Jobs:
         new = NewJob(
             id=id or new_id(),
             owner=request.owner,
-            spec=Spec(
-                kind="single",
-                model=request.model,
-                second_model=request.second_model,
-                options=request.options,
-                request_id=request.request_id,
-                url_prefix=request.url_prefix,
-            ),
+            spec=request.spec("single"),
             rows=1,
             chunks=1,
             values=values,

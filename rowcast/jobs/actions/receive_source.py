@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from rowcast.errors import OptionUnsuitable
 from rowcast.jobs.actions.keep_alive import KeepAlive
-from rowcast.jobs.job import Format, InputInfo, Spec
+from rowcast.jobs.job import Format, InputInfo
 from rowcast.jobs.job_files import SOURCE_PIECE_BYTES, Files
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
@@ -73,21 +73,10 @@ class SourceReceiver:
         request = self._request
         options = request.options.model_copy(update={"delimiter": ",", "encoding": "utf-8"})
         input = InputInfo(bytes=length, sha256=sha256, filename=request.filename, columns=(), format=self._format)
-        spec = Spec(
-            kind="batch",
-            model=request.model,
-            second_model=request.second_model,
-            options=options,
-            request_id=request.request_id,
-            url_prefix=request.url_prefix,
-            input=input,
-            is_check=request.is_check,
-            line_end="\n",
-        )
         return NewJob(
             id=self._id,
             owner=request.owner,
-            spec=spec,
+            spec=request.spec("batch", options, input),
             rows=0,
             chunks=0,
             plan=b"",

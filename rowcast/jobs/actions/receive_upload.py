@@ -13,7 +13,7 @@ from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import Unavailable
 from rowcast.jobs.actions.keep_alive import KeepAlive
 from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
-from rowcast.jobs.job import InputInfo, Spec
+from rowcast.jobs.job import InputInfo
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
@@ -160,25 +160,16 @@ class UploadReceiver:
         """Returns the job that consists of the rows so far."""
         request, chunker = self._request, self._chunker
         columns = chunker.header.columns if chunker.header else tuple(request.models.feature_names)
-        spec = Spec(
-            kind="batch",
-            model=request.model,
-            second_model=request.second_model,
-            options=self._options,
-            request_id=request.request_id,
-            url_prefix=request.url_prefix,
-            input=InputInfo(
-                bytes=chunker.bytes_total,
-                sha256=chunker.sha256,
-                filename=request.filename,
-                columns=columns,
-                delimiter=chunker.delimiter,
-                encoding=chunker.decoder.encoding,
-            ),
-            is_check=request.is_check,
-            line_end=chunker.line_end.decode(),
-            header_bytes=len(header),
+        input = InputInfo(
+            bytes=chunker.bytes_total,
+            sha256=chunker.sha256,
+            filename=request.filename,
+            columns=columns,
+            delimiter=chunker.delimiter,
+            encoding=chunker.decoder.encoding,
         )
+        line_end = chunker.line_end.decode()
+        spec = request.spec("batch", self._options, input, line_end=line_end, header_bytes=len(header))
         return NewJob(
             id=self._id,
             owner=request.owner,
