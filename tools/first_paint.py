@@ -5,18 +5,15 @@ with a slower processor and a slow network. It prints the table of docs/page.md:
 paint (https://www.w3.org/TR/paint-timing/) and the bytes that were sent for the page, with headers.
 """
 
-import subprocess
 import sys
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
-from typing import IO, Any, cast
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-ROOT = Path(__file__).parent.parent
-TITANIC = ROOT / "training" / "data" / "titanic.csv"
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tools.example_service import CHROMIUM, TITANIC, example_service
 
 RUNS = 7
 
@@ -26,8 +23,6 @@ SLOWER = 4
 SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 1_600_000 / 8, "uploadThroughput": 750_000 / 8}
 """Latency of each request in milliseconds, and bytes a second: what Lighthouse calls slow 4G."""
 
-_QUIET: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-
 _PAINT = """new Promise((resolve) => new PerformanceObserver((list) => {
     for (const entry of list.getEntries())
         if (entry.name === "first-contentful-paint") resolve(entry.startTime);
@@ -36,14 +31,8 @@ _PAINT = """new Promise((resolve) => new PerformanceObserver((list) => {
 
 def main() -> None:
     """Prints the table."""
-    with TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "rowcast.cli", "up", "--example", "--port", "0", "--data", folder]
-        with subprocess.Popen(command, cwd=ROOT, **_QUIET) as service:
-            try:
-                url = cast(IO[str], service.stdout).readline().split()[-1]
-                measure(url)
-            finally:
-                service.terminate()
+    with example_service() as url:
+        measure(url)
 
 
 def measure(url: str) -> None:
@@ -61,7 +50,7 @@ def measure(url: str) -> None:
     }
     print("| page | first visit | later visits | bytes of the first visit |\n| --- | --- | --- | --- |")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for name, path in pages.items():
             visits = [_visits(browser, url + path) for _ in range(RUNS)]
             first, later, sent = (median(column) for column in zip(*visits, strict=True))

@@ -5,36 +5,28 @@ It starts a service with the example model in a temporary folder, sends the Tita
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import IO, cast
 
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tools.example_service import CHROMIUM, ROOT, TITANIC, example_service
+
 PICTURES = ROOT / "docs" / "pictures"
-TITANIC = ROOT / "training" / "data" / "titanic.csv"
 
 
 def main() -> None:
     """Writes `page-check.png`, `page-options.png`, `page-job.png`, `page-progress.png` and `page-queue.png`."""
-    with TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "rowcast.cli", "up", "--example", "--port", "0", "--data", folder]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
-            try:
-                url = cast(IO[str], service.stdout).readline().split()[-1]
-                photograph(url)
-            finally:
-                service.terminate()
+    with example_service() as url:
+        photograph(url)
 
 
 def photograph(url: str) -> None:
     """Sends the Titanic through the page of the service at `url`, and takes the pictures."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(base_url=url, viewport={"width": 900, "height": 640})
         page.goto("/")
         page.get_by_label("CSV file").set_input_files(TITANIC)

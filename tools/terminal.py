@@ -9,14 +9,10 @@ The output in the picture is what the commands print; only the port is written a
 import os
 import pty
 import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import IO, cast
 
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
@@ -24,8 +20,8 @@ from rich.text import Text
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tools.draw import FOLDER, mark
+from tools.example_service import ROOT, TITANIC, example_service
 
-ROOT = Path(__file__).parent.parent
 SESSION = FOLDER / "session.txt"
 COLUMNS = 96
 COPIES_OF_THE_FILE = 764
@@ -36,7 +32,7 @@ _CONTROL = re.compile(r"\x1b\[\??(\d*)([A-KSTfhlsu])|\r\n|\r|\n")
 
 def main() -> None:
     """Runs the session and writes the picture."""
-    with tempfile.TemporaryDirectory() as name, _service(Path(name) / "data") as url:
+    with tempfile.TemporaryDirectory() as name, example_service() as url:
         folder = Path(name)
         _write_passengers(folder / "passengers.csv")
         screen = Text()
@@ -87,17 +83,8 @@ def _run(command: str, folder: Path, url: str) -> str:
     return shown(b"".join(pieces).decode()).replace(address, "localhost:5000")
 
 
-@contextmanager
-def _service(data: Path) -> Iterator[str]:
-    """Starts everything, and yields its address."""
-    arguments = ["-m", "rowcast.cli", "up", "--example", "--port", "0", "--data", str(data)]
-    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True) as up:
-        yield cast(IO[str], up.stdout).readline().split()[-1]
-        up.terminate()
-
-
 def _write_passengers(path: Path) -> None:
-    header, _, rows = (ROOT / "training" / "data" / "titanic.csv").read_text().partition("\n")
+    header, _, rows = TITANIC.read_text().partition("\n")
     path.write_text(f"{header}\n{rows * COPIES_OF_THE_FILE}")
 
 
