@@ -16,12 +16,12 @@ ROWS = {
     "rowcast.jobs": 2, "rowcast.models": 2, "rowcast.scoring": 2, "rowcast.compiled_cache": 2,
     "rowcast.csv": 1, "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.api_keys": 1, "rowcast.receipts": 1,
     "rowcast.trees": 1,
-    "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.nearest": 0,
-    "rowcast.memory": 0, "rowcast.loopback": 0, "rowcast.exit_reason": 0, "rowcast.exception_text": 0,
-    "rowcast.stop_signals": 0,
+    "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.wording": 0,
+    "rowcast.memory": 0, "rowcast.loopback": 0, "rowcast.exit_reason": 0, "rowcast.stop_signals": 0,
 }  # fmt: skip
 ALLOWED = {
     ("rowcast.settings", "rowcast.errors"),
+    ("rowcast.errors", "rowcast.wording"),
     ("rowcast.settings", "rowcast.memory"),
     ("rowcast.problem", "rowcast.errors"),
     ("rowcast.jobs", "rowcast.models"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rowcast.errors import NotFound, NotUtf8, Unprocessable, Unreadable
-from rowcast.nearest import or_nearest
+from rowcast.wording.nearest import or_nearest
 
 _GZIP = b"\x1f\x8b"
 _UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

@@ -12,6 +12,7 @@ from rowcast.models.estimator_names import DEFAULT_FAMILY
 from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_alias, require_name
+from rowcast.wording.quantity import counted
 from training.findings import Say, silent
 from training.fitting.column_kinds import feature, is_empty, odd_cell, table
 from training.fitting.fit import fit
@@ -56,9 +57,11 @@ def train(
     build = recipe(estimator, learned.task).build
     described = _features(file, target, features, say)
     if learned.dropped:
-        say(f"{learned.dropped:,} of {file.rows:,} rows have no {target!r}; they are left out.")
+        say(f"Left out {learned.dropped:,} of {counted(file.rows, 'row')}: they have no {target!r}.")
     rows = table(file.columns, described).iloc[learned.rows].reset_index(drop=True)
-    say(f"Fitting {estimator} ({learned.task}) to {len(rows):,} rows and {len(described)} features.")
+    say(
+        f"Fitting {estimator} ({learned.task}) to {counted(len(rows), 'row')} and {counted(len(described), 'feature')}."
+    )
     metrics, held_out = _held_out(build(described, len(rows)), rows, learned, say)
     fitted = fit(build(described, len(rows)), rows, learned.values, say)
     facts = _facts_of_training(file, target, estimator, learned, held_out)

@@ -21,6 +21,7 @@ from rowcast.jobs.repair.bad_rows import bad_numbers
 from rowcast.models.loading.load import LoadedModel
 from rowcast.scoring.predict import Predict, SearchAborted
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score_each, unscored
+from rowcast.wording.quantity import counted
 from worker.isolation.child import is_suspect
 from worker.resources import Resources
 
@@ -86,10 +87,10 @@ class ChunkTask:
         if not lease.planned.rows:
             return unscored(data, models, chunk)
         predict = self._resources.isolated.predict_good if is_suspect(lease) else self._predict
-        first_row, counted = lease.planned.first_row, self._rows_to_count(lease)
-        part = score_each(data, first_row, models, chunk, predict, summarized=counted)
+        first_row, summarized = lease.planned.first_row, self._rows_to_count(lease)
+        part = score_each(data, first_row, models, chunk, predict, summarized=summarized)
         if part.rows != lease.planned.rows:
-            raise RuntimeError(f"the plan says {lease.planned.rows} rows, scoring found {part.rows}")
+            raise RuntimeError(f"the plan says {counted(lease.planned.rows, 'row')}, scoring found {part.rows}")
         return part
 
     def _rows_to_count(self, lease: ChunkLease) -> list[int] | None:
@@ -111,7 +112,7 @@ class ChunkTask:
         except FileNotFoundError:
             raise InputLost("its input is missing from the store: send the file again") from None
         if len(data) != lease.planned.input_bytes:
-            sizes = f"{len(data)} bytes in the store instead of {lease.planned.input_bytes}"
+            sizes = f"{counted(len(data), 'byte')} in the store instead of {lease.planned.input_bytes}"
             raise InputLost(f"its input has {sizes}: send the file again")
         return data
 

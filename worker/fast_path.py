@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from rowcast.compiled_cache import CacheFolder, cache_folder, compile_into
-from rowcast.exception_text import one_line_with_type
 from rowcast.logs import logger
 from rowcast.models.loading.fast_model import accelerated
 from rowcast.models.loading.load import LoadedModel, library_version
 from rowcast.scoring.golden_sample import golden_table, same_on_golden
 from rowcast.trees import compile_all, differences
+from rowcast.wording.exception_text import one_line_with_type
 
 _LIBRARIES = ("scikit-learn", "numpy")
 """Libraries whose versions decide whether the comparison at registration holds here."""

@@ -34,6 +34,7 @@ from rowcast.jobs.public_job import PublicJob
 from rowcast.jobs.records.resumable_uploads import Hold, UploadRecord
 from rowcast.jobs.states import UploadState
 from rowcast.logs import logger
+from rowcast.wording.quantity import counted
 
 blueprint = Blueprint("resumable", __name__, url_prefix="/uploads")
 
@@ -117,7 +118,9 @@ def append_to_upload(id: str) -> Response:
             return _answer_once_more(hold.upload)
         hold.upload.require_open()
         if offset != hold.upload.offset:
-            raise WrongOffset(f"The service has {hold.upload.offset} bytes of this file.", hold.upload.offset)
+            raise WrongOffset(
+                f"The service has {counted(hold.upload.offset, 'byte')} of this file.", hold.upload.offset
+            )
         stored = services.open_uploads.append(turn, hold, _body(hold.upload, services.settings.max_upload_bytes))
         if not is_last:
             return Response(status=204, headers=_progress(stored, is_complete=False))
@@ -223,7 +226,7 @@ def _complete(services: Services, turn: Turn, hold: Hold) -> Response:
     """Makes the job, and returns it, or what it has led to if the caller waits."""
     upload = hold.upload
     if upload.length not in (None, upload.offset):
-        raise BodyCutShort(f"The file should have {upload.length} bytes, but {upload.offset} have come.")
+        raise BodyCutShort(f"The file should have {counted(upload.length, 'byte')}, but {upload.offset:,} came.")
     requested, preferred = query_wait(), preferred_wait()
     wait = next(seconds for seconds in (requested, preferred, services.settings.predict_wait) if seconds is not None)
     with services.notifications.expect(upload.id) as waiter:

@@ -10,7 +10,7 @@ from api.openapi.call_types import query
 from rowcast.errors import OptionValue, UnknownOption
 from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.states import PublicStatus, Status
-from rowcast.nearest import if_nearest
+from rowcast.wording.nearest import if_nearest
 
 _EXAMPLE = "2026-01-31T09:30:00Z"
 

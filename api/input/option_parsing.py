@@ -11,7 +11,7 @@ from werkzeug.http import parse_list_header
 from api.openapi.call_types import query
 from rowcast.errors import OptionValue, UnknownOption
 from rowcast.jobs.options import Options
-from rowcast.nearest import if_nearest
+from rowcast.wording.nearest import if_nearest
 
 MAX_WAIT_SECONDS = 60.0
 WAIT = query(

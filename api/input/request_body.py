@@ -11,6 +11,7 @@ from api.input.unbuffered_read import read_some
 from api.output.early_response import BODY_READ
 from rowcast.errors import BodyCutShort, TooLarge, Unprocessable, Unreadable, UnsupportedType
 from rowcast.settings import Settings
+from rowcast.wording.quantity import counted
 
 BODY_ERRORS = (Unreadable, TooLarge, UnsupportedType, Unprocessable)
 """The errors of reading a body and what is in it, for the OpenAPI entries of calls that do so."""
@@ -115,5 +116,5 @@ def _read(
             raise TooLarge("The body", max_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
         yield block
     if expected is not None and got < expected:
-        raise BodyCutShort(f"The body broke off: {got} of {expected} bytes arrived.")
+        raise BodyCutShort(f"The body broke off: {got:,} of {counted(expected, 'byte')} arrived.")
     environ[BODY_READ] = True

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rowcast.jobs.progress.job_chunks import ChunkGroup
+from rowcast.wording.quantity import counted
 
 WIDTH, HEIGHT = 640, 44
 _COLUMN_HEIGHT = 24
@@ -72,7 +73,7 @@ def _group_about(group: ChunkGroup) -> str:
     else:
         words = [f"Chunks {group.first:,} to {group.last:,}: {group.done:,} done"]
         words += [f"{group.running:,} being scored"] if group.running else []
-    words += [f"{group.rows_failed:,} bad rows"] if group.rows_failed else []
+    words += [counted(group.rows_failed, "bad row")] if group.rows_failed else []
     words += ["tried more than once" if group.chunks == 1 else f"{group.tried_again:,} tried more than once"] * bool(
         group.tried_again
     )
@@ -83,8 +84,8 @@ def _about(groups: Sequence[ChunkGroup]) -> str:
     total, done = sum(group.chunks for group in groups), sum(group.done for group in groups)
     running, again = sum(group.running for group in groups), sum(group.tried_again for group in groups)
     bad = sum(group.rows_failed for group in groups)
-    words = [f"{done:,} of {total:,} {'chunk' if total == 1 else 'chunks'} done"]
+    words = [f"{done:,} of {counted(total, 'chunk')} done"]
     words += [f"{running:,} being scored"] if running else []
     words += [f"{again:,} tried more than once"] if again else []
-    words += [f"{bad:,} bad {'row' if bad == 1 else 'rows'}"] if bad else []
+    words += [counted(bad, "bad row")] if bad else []
     return ", ".join(words) + "."

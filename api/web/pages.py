@@ -18,6 +18,7 @@ from api.web.paths import is_page
 from rowcast.errors import RowcastError
 from rowcast.jobs.job import Job
 from rowcast.jobs.states import Status
+from rowcast.wording.quantity import counted
 
 HTML = "text/html"
 
@@ -42,6 +43,7 @@ def register(app: Flask) -> None:
         "name": name,
         "size": size,
         "duration": duration,
+        "counted": counted,
         "option_faults": option_faults,
     }
     app.jinja_env.filters["dictvalues"] = lambda row: list(row.values())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from rich import filesize
 
 from rowcast.cli.output import say
+from rowcast.wording.quantity import counted
 
 if TYPE_CHECKING:
     from rowcast.client import Job
@@ -58,7 +59,7 @@ class ProgressLines:
         rate, seconds_left = rows.get("rows_per_second"), rows.get("eta_seconds")
         sentence = f"Job {job.id} is {job.status}"
         if total:
-            sentence += f": {done:,} of {total:,} rows done"
+            sentence += f": {done:,} of {counted(total, 'row')} done"
             if rate and seconds_left and not job.has_ended:
                 sentence += f", {rate:,.0f} a second, about {seconds_left:,.0f} s left"
         self._say(sentence, job.has_ended)

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from rowcast.wording.quantity import counted
+
 if TYPE_CHECKING:
     from rowcast.client import Job
 
@@ -59,7 +61,7 @@ class _Amount(ProgressColumn):
         done, total = int(task.completed), None if task.total is None else int(task.total)
         if task.fields["unit"] == "bytes":
             return Text(filesize.decimal(done) + (f" of {filesize.decimal(total)}" if total else ""), no_wrap=True)
-        return Text(f"{done:,}" + (f" of {total:,} rows" if total else " rows"), no_wrap=True)
+        return Text(f"{done:,} of {counted(total, 'row')}" if total else counted(done, "row"), no_wrap=True)
 
 
 class _Rate(ProgressColumn):

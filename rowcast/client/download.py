@@ -16,6 +16,7 @@ from rowcast.client.http.endpoint import Endpoint
 from rowcast.client.http.retries import with_retries
 from rowcast.client.http.steps import Receive, Steps
 from rowcast.client.upload import OnBytes
+from rowcast.wording.quantity import counted
 
 Target = str | os.PathLike[str] | BinaryIO
 
@@ -127,7 +128,9 @@ class Transfer:
         url, timeout = self._endpoint.url + path, self._endpoint.timeout(wait_seconds=self._wait_seconds)
         yield Receive(url, headers, timeout, self._begin, self._write, self._wrote)
         if self._total is not None and self._sink.written_bytes != self._total:
-            raise Unreachable(f"The download ended after {self._sink.written_bytes:,} of {self._total:,} bytes.")
+            raise Unreachable(
+                f"The download ended after {self._sink.written_bytes:,} of {counted(self._total, 'byte')}."
+            )
         self._is_whole = True
 
     def _begin(self, answer: httpx.Response) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpcore
 
 from rowcast.client.errors import WrongUse
+from rowcast.wording.quantity import counted
 
 BLOCK_BYTES = 256 * 1024
 
@@ -229,7 +230,7 @@ class Upload:
                 self._require_unchanged(file)
             yield block
         if self.length_bytes is not None and left:
-            raise WrongUse(f"The file became {left:,} bytes shorter while it was sent.")
+            raise WrongUse(f"The file became {counted(left, 'byte')} shorter while it was sent.")
 
     def _require_unchanged(self, file: BinaryIO) -> None:
         """Refuses a file at a path that was overwritten, before its last block makes a job of a mixture of both.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rowcast.csv import scan
 from rowcast.errors import ColumnClash, MissingColumns, UnknownKeyColumn, Unprocessable
-from rowcast.nearest import nearest
+from rowcast.wording.nearest import nearest
 
 _NEAREST_FOR = 20
 """Maximum missing columns that get a nearest name: the search is slow, and a header may have thousands."""

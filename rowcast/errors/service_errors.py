@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from rowcast.errors.root import RowcastError
+from rowcast.wording.quantity import counted
 
 
 class JobFault(RowcastError):
@@ -188,8 +189,8 @@ class LiveUploadsFull(Unavailable):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"{limit:,} uploads with `follow=true` are open, which is the limit of this gateway. Try again later, or "
-            "send the file without `follow=true`.",
+            f"This gateway takes {counted(limit, 'upload')} with `follow=true` at a time. Try again later, or send the "
+            "file without `follow=true`.",
             30,
         )
 

@@ -28,6 +28,7 @@ from rowcast.local.stale_processes import VARIABLE, Mark, end_stale_processes
 from rowcast.local.supervised_process import SupervisedProcess
 from rowcast.logs import logger
 from rowcast.loopback import NEEDS_KEYS, is_loopback
+from rowcast.wording.quantity import counted
 
 _POLL_SECONDS = 0.03
 _REPORT_INTERVAL_SECONDS = 10.0
@@ -247,7 +248,7 @@ class Service:
         for process in self._processes.values():
             if len(process.endings) >= _DEATHS_BEFORE_READY:
                 raise StartFailed(
-                    f"{process.name} exited {len(process.endings)} times before it was ready "
+                    f"{process.name} exited {counted(len(process.endings), 'time')} before it was ready "
                     f"({process.endings[-1]}). Its messages are above."
                 )
 

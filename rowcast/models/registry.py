@@ -23,8 +23,8 @@ from rowcast.models.model_manifest import NAME, VERSION, CodeFile, Draft, Manife
 from rowcast.models.signature import is_signed, signed
 from rowcast.models.valid_names import require_alias, require_name, shown
 from rowcast.models.version_files import VersionFiles, code_key, golden_key, is_manifest_key, model_key
-from rowcast.nearest import or_nearest
 from rowcast.storage import Storage
+from rowcast.wording.nearest import or_nearest
 
 _REMOVED = "removed"
 

@@ -8,7 +8,8 @@ from rowcast.errors import RowValues
 from rowcast.models import cells
 from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.models.model_set import ModelSet
-from rowcast.nearest import if_nearest
+from rowcast.wording.nearest import if_nearest
+from rowcast.wording.quantity import counted
 
 _UNKNOWN_SHOWN = 20
 _NAME_CHARACTERS = 200
@@ -39,7 +40,9 @@ def row_values(features: Any, manifest: Manifest, where: str = "features") -> li
         raise RowValues.at(where, "must be a list in the model's order, or an object with the features' names as keys")
     if len(features) != len(manifest.features):
         names = ", ".join(manifest.feature_names)
-        raise RowValues.at(where, f"has {len(features)} values, the model takes {len(manifest.features)}: {names}")
+        raise RowValues.at(
+            where, f"has {counted(len(features), 'value')}, the model takes {len(manifest.features)}: {names}"
+        )
     return _checked(list(features), manifest, where)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from rowcast.receipts.file_digest import digests_of
 from rowcast.receipts.key_files import PublicKey
 from rowcast.receipts.signed_document import NotReceipt, is_signed_by
+from rowcast.wording.quantity import counted
 
 TYPE: Final = "urn:rowcast:receipt:1"
 """The member `type` of a receipt. Another form would get another number."""
@@ -47,7 +48,8 @@ def check_files(receipt: Mapping[str, Any], files: Mapping[str, Path], found: Ve
         else:
             found.differences.append(
                 f"{member}.sha256 differs: {file} is not the {member} of this receipt. The receipt says {wanted[0]} "
-                f"({wanted[1]} bytes), the file has {seen[-1].sha256} ({seen[-1].length_bytes} bytes)."
+                f"({counted(wanted[1], 'byte')}), the file has {seen[-1].sha256} "
+                f"({counted(seen[-1].length_bytes, 'byte')})."
             )
 
 

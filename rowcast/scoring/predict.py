@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from rowcast.errors import ModelRefused, RowcastError
-from rowcast.exception_text import one_line
 from rowcast.models.loading.pickle_errors import why_unreadable
 from rowcast.scoring.table import Table
+from rowcast.wording.exception_text import one_line
 
 if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel

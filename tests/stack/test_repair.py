@@ -163,7 +163,7 @@ def test_a_file_of_only_bad_rows_is_repaired(client: httpx.Client) -> None:
         (b"_row,age\n1.0,31\n", "column _row: '1.0' is not the number of a row: 1 to 3"),
         (b"_row,age\n1,31\n1,32\n", "row 1: is there twice"),
         (b"_row,age\n1,31,5\n", "row 1: has 3 fields instead of 2"),
-        (b"_row,age\n3,31\n", "row 3: has 1 fields instead of 2, so send all of its columns"),
+        (b"_row,age\n3,31\n", "row 3: has 1 field instead of 2, so send all of its columns"),
         (b'{"rows": [{"age": 31}]}', 'rows[0]: must be an object such as {"_row": 7, "age": 31}'),
         (b'{"rows": [{"_row": 1, "ages": 31}]}', "rows[0].ages: is not a column of the job's input; the nearest is"),
         (b'[1]', 'body: must be for example {"rows": [{"_row": 7, "age": 31}]}'),
@@ -207,7 +207,7 @@ def test_the_client_and_the_command_line_repair(
     assert main(["errors", job.id, "--as-input", "-o", str(bad), "--url", stack.url]) == 0
     bad.write_bytes(bad.read_bytes().replace(b"y,1,", b".0,1,"))
     assert main(["repair", job.id, str(bad), "--url", stack.url]) == 0
-    assert f"{failed - 1:,} of {failed - 1:,} bad rows of job {job.id} are predicted now." in capfd.readouterr().err
+    assert f"Predicted {failed - 1:,} of {failed - 1:,} bad rows of job {job.id}." in capfd.readouterr().err
     with Client(stack.url) as service:
         right = service.submit_csv(TITANIC).wait()
         assert service.job(job.id).to_pandas().equals(right.to_pandas())

@@ -154,7 +154,7 @@ def test_an_amount_is_learned_by_a_regressor(registry, titanic, estimator):
     assert not manifest.probabilities
     assert set(manifest.metrics) == {"r2", "mae", "rmse"}
     assert manifest.training["rows_without_target"] == 263
-    assert "263 of 1,309 rows have no 'age'; they are left out." in said
+    assert "Left out 263 of 1,309 rows: they have no 'age'." in said
     assert scored(opened(registry, "ages"), titanic).dtype == "float64"
 
 

@@ -26,7 +26,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from rowcast.errors import Unprocessable
 from rowcast.models.estimator_names import FAMILIES, SUFFIXES
 from rowcast.models.model_manifest import Feature
-from rowcast.nearest import or_nearest
+from rowcast.wording.nearest import or_nearest
 from training.fitting.target import Task
 
 SEED = 0

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rowcast.errors import Unprocessable
+from rowcast.wording.quantity import counted
 from training.fitting.column_kinds import boolean, is_infinite, number
 from training.fitting.training_file import Cell
 
@@ -53,7 +54,7 @@ def read_target(name: str, cells: Sequence[Cell], wanted: Task | None) -> Target
     ]
     kept = [str(cells[row]) for row in there]
     if len(kept) < MIN_ROWS:
-        raise _wrong(name, f"only {len(kept)} rows have a value; at least {MIN_ROWS} are needed")
+        raise _wrong(name, f"it has a value in {counted(len(kept), 'row')}; at least {MIN_ROWS} are needed")
     rows = np.array(there, dtype=np.intp)
     dropped = len(cells) - len(there)
     if is_number:

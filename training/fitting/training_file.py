@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rowcast.errors import Unprocessable
 from rowcast.models.cells import NA_TEXTS
+from rowcast.wording.quantity import counted
 from training.input_file import no_column, read_text
 
 Cell = str | None
@@ -84,16 +85,14 @@ def _columns(name: str, records: Iterator[list[str]]) -> CsvFile:
     row = 0
     for row, record in enumerate(records, 1):
         if len(record) != len(header):
-            raise Unprocessable(f"{name}, row {row}: it has {_fields(len(record))}, the header has {len(header)}.")
+            raise Unprocessable(
+                f"{name}, row {row}: it has {counted(len(record), 'field')}, the header has {len(header)}."
+            )
         for column, cell in zip(columns, record, strict=True):
             column.append(same.setdefault(cell, cell))
     if row == 0:
         raise Unprocessable(f"{name} has a header line but no rows.")
     return CsvFile(name, dict(zip(header, columns, strict=True)), row)
-
-
-def _fields(count: int) -> str:
-    return "1 field" if count == 1 else f"{count} fields"
 
 
 def _require_distinct_columns(name: str, header: Sequence[str]) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
-from rowcast.exception_text import one_line_with_type
 from rowcast.models.loading.load import Container, LoadedModel
 from rowcast.models.model_manifest import Draft, FastPath, Feature
 from rowcast.scoring.golden_sample import GoldenSample
+from rowcast.wording.exception_text import one_line_with_type
 from training.rehearsal.as_the_service import Scored, manifest_of, score_csv
 from training.rehearsal.compare import Difference, difference, shown, taken
 from training.rehearsal.users_script import Answers, Script

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.errors import Unprocessable
-from rowcast.exception_text import one_line_with_type
 from rowcast.models.cells import LEADING_ZERO
 from rowcast.models.loading.load import Container, components
 from rowcast.models.model_manifest import Kind
 from rowcast.scoring.predict import called
+from rowcast.wording.exception_text import one_line_with_type
+from rowcast.wording.quantity import counted
 from training.sample.sample import Dialect, Sample
 
 METHODS = ("predict", "predict_proba", "decision_function")
@@ -77,7 +78,7 @@ class Script:
             if values.ndim == 2 and values.shape[1] == 1:
                 values = values.ravel()
             if values.ndim not in (1, 2) or len(values) != rows:
-                raise ValueError(f"`{method}` returns an array of the shape {values.shape} for {rows} rows")
+                raise ValueError(f"`{method}` returns an array of the shape {values.shape} for {counted(rows, 'row')}")
             shaped[method] = values
         return shaped
 

@@ -11,6 +11,7 @@ from pandas.tseries.api import guess_datetime_format
 from rowcast.errors import Unprocessable
 from rowcast.models.cells import TRUE_TEXTS, boolean_pair
 from rowcast.models.model_manifest import Feature
+from rowcast.wording.quantity import counted
 from training.fitting.column_kinds import SHOWN_CATEGORIES
 from training.rehearsal.users_script import Script
 from training.sample.sample import Sample
@@ -33,8 +34,8 @@ def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named:
     if wanted != len(rest):
         raise Unprocessable.at(
             "features",
-            f"the estimator was fitted with {wanted} features without names, and {sample.name} has {len(rest)} "
-            "columns; list its columns in the estimator's order: --features a,b",
+            f"the estimator was fitted with {counted(wanted, 'feature')} without names, and {sample.name} has "
+            f"{counted(len(rest), 'column')}; list its columns in the estimator's order: --features a,b",
         )
     return rest
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.errors import RowcastError
-from rowcast.exception_text import one_line
 from rowcast.scoring.predict import Predicted, SearchAborted, Values
+from rowcast.wording.exception_text import one_line
 
 MOST_FATAL_ROWS = 64
 """Maximum number of fatal rows in one chunk. Finding one takes about twenty processes, and more are unlikely to be the

@@ -9,6 +9,7 @@ import typer
 from rowcast.cli.connection_options import Json
 from rowcast.cli.data_location import Data, find_data_location
 from rowcast.cli.output import print_json, print_table, say
+from rowcast.wording.quantity import counted
 
 if TYPE_CHECKING:
     from rowcast.settings import Settings
@@ -77,4 +78,4 @@ def _settings(data: Path | None) -> "Settings":
 def _verdict(findings: int) -> str:
     if not findings:
         return "Everything adds up."
-    return "Found 1 mismatch." if findings == 1 else f"Found {findings:,} mismatches."
+    return f"Found {counted(findings, 'mismatch')}."

@@ -11,6 +11,7 @@ from rowcast.cli.data_location import Data
 from rowcast.cli.output import model_of, print_json, print_table, say, short_time
 from rowcast.cli.output_files import Force, Format, require_free, result_format
 from rowcast.cli.progress import progress
+from rowcast.wording.quantity import counted
 
 if TYPE_CHECKING:
     from rowcast.client import Client, Job
@@ -177,7 +178,7 @@ def _act(
     service: "Client", action: Literal["cancel", "retry", "delete"], matching: "JobFilter", *, is_confirmed: bool
 ) -> None:
     matched = service.act(action, dry_run=True, **matching).matched
-    many = "1 job matches" if matched == 1 else f"{matched:,} jobs match"
+    many = counted(matched, "matching job")
     if not matched or is_confirmed:
         say(f"{many}.")
     elif sys.stdin.isatty():

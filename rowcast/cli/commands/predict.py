@@ -16,6 +16,7 @@ from rowcast.cli.output import fail, model_of, print_json, say
 from rowcast.cli.output_files import Force, Format, inputs_of, outputs_of, result_format
 from rowcast.cli.progress import ProgressDisplay, progress
 from rowcast.cli.termination import Terminated
+from rowcast.wording.quantity import counted
 
 if TYPE_CHECKING:
     from rowcast.client import Client, Job
@@ -112,7 +113,7 @@ def _predict_each(
             say(f"{source}:")
             fail(error)
     if failures:
-        say(f"{failures} of {len(outputs)} files could not be scored.")
+        say(f"{failures:,} of {counted(len(outputs), 'file')} could not be scored.")
     return failures
 
 
@@ -225,12 +226,11 @@ def _say_done(job: "Job", out: str, *, as_json: bool) -> None:
         return
     rows = job.progress
     failed = rows.get("rows_failed") or 0
-    noun = "row" if rows.get("rows_total") == 1 else "rows"
-    sentence = f"{rows.get('rows_total'):,} {noun} scored by {model_of(job)}" + ("" if out == "-" else f" into {out}")
+    sentence = f"{counted(rows.get('rows_total') or 0, 'row')} scored by {model_of(job)}"
+    sentence += "" if out == "-" else f" into {out}"
     summary = (job.raw.get("result") or {}).get("summary") or {}
     if disagreement := summary.get("disagreement"):
-        noun = "row" if disagreement["rows"] == 1 else "rows"
-        sentence += f"; the models disagree in {disagreement['rows']:,} {noun} ({disagreement['fraction']:.2%})"
+        sentence += f"; the models disagree in {counted(disagreement['rows'], 'row')} ({disagreement['fraction']:.2%})"
     if failed:
         sentence += f"; {failed:,} of them could not be predicted: rowcast errors {job.id}"
     say(f"{sentence}.")

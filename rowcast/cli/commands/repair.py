@@ -9,6 +9,7 @@ from rowcast.cli.data_location import Data
 from rowcast.cli.output import print_json, say
 from rowcast.cli.output_files import Force, require_free
 from rowcast.cli.progress import progress
+from rowcast.wording.quantity import counted
 
 if TYPE_CHECKING:
     from rowcast.client import Job
@@ -79,5 +80,5 @@ def repair(
 def _outcome(job: "Job", before: int) -> str:
     """Returns what the repair did, as a sentence."""
     left = job.progress.get("rows_failed") or 0
-    mended = f"{before - left:,} of {before:,} bad rows of job {job.id} are predicted now"
+    mended = f"Predicted {before - left:,} of {counted(before, 'bad row')} of job {job.id}"
     return f"{mended}." if not left else f"{mended}. {left:,} are still bad: rowcast errors {job.id} --as-input"

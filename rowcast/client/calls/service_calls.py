@@ -26,6 +26,7 @@ from rowcast.client.http.steps import Steps, run
 from rowcast.client.job_filter import BulkOutcome, filter_of
 from rowcast.client.row import Prediction, is_series, needed_features, row_features, to_json
 from rowcast.client.upload import OnBytes, Source, Upload
+from rowcast.wording.quantity import counted
 
 _ACT_SECONDS = 30
 """How long a bulk action may take."""
@@ -151,5 +152,7 @@ class ServiceCalls(Generic[AnyJob]):
 def warn_of_failed_rows(job: JobRecord, rows: int) -> None:
     """Warns the caller of the public method if some rows could not be predicted."""
     if failed := job.progress.get("rows_failed"):
-        message = f"{failed:,} of {rows:,} rows could not be predicted; client.job({job.id!r}).errors() lists them"
+        message = (
+            f"{failed:,} of {counted(rows, 'row')} could not be predicted; client.job({job.id!r}).errors() lists them"
+        )
         warnings.warn(message, stacklevel=3)

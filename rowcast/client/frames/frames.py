@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 from rowcast.client.errors import ServiceError, WrongUse
 from rowcast.client.frames.added_columns import read_added
+from rowcast.wording.quantity import counted
 
 
 class DataFrame(Protocol):
@@ -65,7 +66,7 @@ def with_predictions(frame: Frame, result: BinaryIO, models: Mapping[str, Mappin
     added = read_added(result, models)
     rows = len(next(iter(added.values()), []))
     if rows != len(frame):
-        raise ServiceError(f"The result has {rows:,} rows, but the frame has {len(frame):,}.")
+        raise ServiceError(f"The result has {counted(rows, 'row')}, but the frame has {len(frame):,}.")
     clashes = [name for name in added if name in frame.columns]
     if clashes:
         raise WrongUse(f"The frame already has a column {clashes[0]!r}, which the result would add.")

@@ -13,6 +13,7 @@ from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import SOURCE_PIECE_BYTES, name_of
 from rowcast.jobs.states import Status
 from rowcast.jobs.webhook.delivery import DeliveryState
+from rowcast.wording.quantity import counted
 
 ENDS = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 """The statuses of ended jobs that have running totals."""
@@ -28,7 +29,7 @@ class Count(NamedTuple):
     rows: int = 0
 
     def __str__(self) -> str:
-        return f"{self.jobs} jobs ({self.rows} rows)"
+        return f"{counted(self.jobs, 'job')} ({counted(self.rows, 'row')})"
 
 
 class Finding(NamedTuple):
@@ -80,11 +81,15 @@ class Totals:
                 yield Finding(None, f"{known} have the status {end}, but only {total} were counted.")
         alive = sum(self._of(status).jobs for status in LIVE)
         if self.live.get("*", 0) != alive:
-            yield Finding(None, f"{alive} jobs have not ended, but {self.live.get('*', 0)} are counted as live.")
+            yield Finding(
+                None, f"{counted(alive, 'unfinished job')} found, but {self.live.get('*', 0)} counted as live."
+            )
         for owner in sorted((self.live.keys() | self.owners.keys()) - {"*"}):
-            counted, there = self.live.get(owner, 0), self.owners.get(owner, 0)
-            if counted != there:
-                yield Finding(None, f"{there} jobs of {owner or 'no owner'} have not ended, but {counted} are counted.")
+            live, there = self.live.get(owner, 0), self.owners.get(owner, 0)
+            if live != there:
+                yield Finding(
+                    None, f"{counted(there, 'unfinished job')} of {owner or 'no owner'} found, but {live} counted."
+                )
         for entry in sorted(set(self.stale_entries)):
             id, _, chunk = entry.rpartition("/")
             yield Finding(id, f"chunk {chunk} is leased or due, but is not in flight.")
@@ -132,11 +137,11 @@ class JobState:
     def _of_counts(self) -> Iterator[str]:
         job = self.job
         if job.rows_done > job.rows_total:
-            yield f"{job.rows_done} of its {job.rows_total} rows are done."
+            yield f"{job.rows_done:,} of its {counted(job.rows_total, 'row')} done."
         if job.rows_failed > job.rows_done:
             yield f"{job.rows_failed} of its {job.rows_done} done rows are bad."
         if job.status is Status.SUCCEEDED and job.rows_done != job.rows_total:
-            yield f"it succeeded with {job.rows_done} of its {job.rows_total} rows."
+            yield f"it succeeded with {job.rows_done:,} of its {counted(job.rows_total, 'row')}."
         if job.status.is_terminal and job.finished_ms is None:
             yield "it has ended, but has no end time."
 
@@ -167,10 +172,10 @@ class JobState:
     def _of_plan(self) -> Iterator[str]:
         planned, job = self.planned, self.job
         if len(planned) != job.chunks_total:
-            yield f"the plan has {len(planned)} chunks, but the job has {job.chunks_total}."
+            yield f"the plan has {counted(len(planned), 'chunk')}, but the job has {job.chunks_total}."
         rows = sum(chunk.rows for chunk in planned)
         if rows != job.rows_total:
-            yield f"the plan has {rows} rows, but the job has {job.rows_total}."
+            yield f"the plan has {counted(rows, 'row')}, but the job has {job.rows_total}."
 
     def _of_parts(self) -> Iterator[str]:
         job, stored = self.job, [part for part in self.stored if part.is_stored]
@@ -181,12 +186,12 @@ class JobState:
             "bytes": (sum(part.part_bytes for part in stored), job.part_bytes),
             "bytes of errors": (sum(part.error_bytes for part in stored), job.error_bytes),
         }
-        for what, (there, counted) in pairs.items():
-            if there != counted:
-                yield f"the table of parts has {there} {what}, but {counted} are counted."
+        for what, (there, known) in pairs.items():
+            if there != known:
+                yield f"the table of parts has {there} {what}, but {known} are counted."
         for chunk, (planned, part) in enumerate(zip(self.planned, self.stored, strict=False)):
             if part.is_stored and part.rows != planned.rows:
-                yield f"part {chunk} has {part.rows} rows, but its chunk has {planned.rows}."
+                yield f"part {chunk} has {counted(part.rows, 'row')}, but its chunk has {planned.rows}."
             if part.is_stored and chunk in self.in_flight:
                 yield f"chunk {chunk} is done, but still in flight."
 
@@ -213,7 +218,7 @@ class JobState:
             if name not in sizes:
                 yield Finding(job.id, f"its file {name} is missing.")
             elif sizes[name] != size:
-                yield Finding(job.id, f"its file {name} has {sizes[name]} bytes, but should have {size}.")
+                yield Finding(job.id, f"its file {name} has {counted(sizes[name], 'byte')}, but should have {size}.")
 
 
 def _source(job: Job) -> dict[str, int]:

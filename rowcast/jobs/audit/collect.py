@@ -13,6 +13,7 @@ from rowcast.jobs.records.schema import JobField, named
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
+from rowcast.wording.quantity import counted
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Auditor:
         """Returns files that no record needs, except those that upkeep will sweep and those of uploads."""
         for id in self._files.jobs():
             if not self._is_expected(id) and (files := len(self._files.sizes(id))):
-                yield Finding(id, f"it has {files} files in the store, but no record that needs them.")
+                yield Finding(id, f"it has {counted(files, 'file')} in the store, but no record that needs them.")
 
     def _still_has_files(self, id: str) -> bool:
         """Returns whether the job still needs files: it may have been deleted or have expired meanwhile."""

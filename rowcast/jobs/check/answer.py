@@ -16,6 +16,7 @@ from rowcast.jobs.public_job import PinnedModel
 from rowcast.jobs.request import Request, require_columns
 from rowcast.models.model_manifest import Label, Manifest
 from rowcast.problem import Problem, Recorded
+from rowcast.wording.quantity import counted
 
 SHOWN_ROWS = 10
 """Predictions that a check shows."""
@@ -252,8 +253,7 @@ def _types_of(
 def _warnings(sample: FileSample, scored: ScoredSample) -> list[CheckWarning]:
     if not scored.bad_count:
         return []
-    what = "row" if sample.rows == 1 else "rows"
-    message = f"{scored.bad_count:,} of the first {sample.rows:,} {what} could not be predicted"
+    message = f"{scored.bad_count:,} of the first {counted(sample.rows, 'row')} could not be predicted"
     return [{"type": "bad-rows", "message": message}]
 
 

@@ -3,6 +3,7 @@
 from rowcast.errors import QueueFull
 from rowcast.jobs.records.scripts.script_results import Full, Limits
 from rowcast.settings import Settings
+from rowcast.wording.quantity import counted
 
 _RETRY_AFTER_SECONDS = 10
 
@@ -15,7 +16,8 @@ def limits_of(settings: Settings, owner: str) -> Limits:
 def queue_full(full: Full, settings: Settings) -> QueueFull:
     """Returns the error of a job for which there is no room."""
     if full.limit == "owner":
-        most, name = settings.max_jobs_per_key, "ROWCAST_MAX_JOBS_PER_KEY"
-        return QueueFull(f"This API key has {most} jobs that have not ended yet ({name}).", _RETRY_AFTER_SECONDS)
-    most, name = settings.max_jobs, "ROWCAST_MAX_JOBS"
-    return QueueFull(f"There are {most} jobs that have not ended yet ({name}).", _RETRY_AFTER_SECONDS)
+        caller, most, name = "This API key", settings.max_jobs_per_key, "ROWCAST_MAX_JOBS_PER_KEY"
+    else:
+        caller, most, name = "The service", settings.max_jobs, "ROWCAST_MAX_JOBS"
+    has = counted(most, "unfinished job")
+    return QueueFull(f"{caller} has {has}, the most that {name} allows.", _RETRY_AFTER_SECONDS)

@@ -10,8 +10,9 @@ from rowcast.csv.header import Header
 from rowcast.csv.write import csv_cell, csv_row
 from rowcast.errors import CorrectionFault, TooLarge
 from rowcast.jobs.repair.bad_rows import ERROR_COLUMN, ROW_COLUMN, correction_columns
-from rowcast.nearest import nearest
 from rowcast.settings import Settings
+from rowcast.wording.nearest import nearest
+from rowcast.wording.quantity import counted
 
 MOST_BYTES, MOST_ROWS = 16 * 1024 * 1024, 100_000
 """Maximum bytes and rows of the corrections in one call, because the gateway holds them in memory."""
@@ -40,7 +41,8 @@ class Correction:
             fields = scan.fields(row, delimiter)
             if len(fields) != columns:
                 raise CorrectionFault.at(
-                    f"row {number}", f"has {len(fields)} fields instead of {columns}, so send all of its columns"
+                    f"row {number}",
+                    f"has {counted(len(fields), 'field')} instead of {columns}, so send all of its columns",
                 )
             for place, field in self.fields.items():
                 fields[place] = field
@@ -138,7 +140,9 @@ class CorrectionReader:
             return number, Correction({}, self._joined([corrected[place] for place in range(len(self._names))]))
         is_as_given = list(header.columns) == [ROW_COLUMN, ERROR_COLUMN, *self._names]
         if not is_as_given or header.delimiter != self._delimiter:
-            raise CorrectionFault.at(f"row {number}", f"has {len(fields)} fields instead of {len(header.columns)}")
+            raise CorrectionFault.at(
+                f"row {number}", f"has {counted(len(fields), 'field')} instead of {len(header.columns)}"
+            )
         return number, Correction({}, self._joined([self._field(field, header) for field in fields[2:]]))
 
     def _joined(self, fields: Sequence[bytes]) -> bytes:

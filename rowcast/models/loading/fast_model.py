@@ -3,10 +3,10 @@
 import warnings
 from dataclasses import replace
 
-from rowcast.exception_text import one_line_with_type
 from rowcast.logs import logger
 from rowcast.models.loading.load import LoadedModel
 from rowcast.trees import accelerate
+from rowcast.wording.exception_text import one_line_with_type
 
 
 def accelerated(model: LoadedModel) -> LoadedModel:

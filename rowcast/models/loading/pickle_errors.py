@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rowcast.models.loading.own_code import ModelCode
 from rowcast.models.loading.pickle_scan import MAIN
 from rowcast.models.loading.requirements import PIP_NAMES, is_installed
-from rowcast.nearest import if_nearest
+from rowcast.wording.nearest import if_nearest
 
 _NO_ATTRIBUTE = re.compile(r"Can't get (?:local )?attribute '([^']+)' on <module '([^']+)'")
 """How pickle says that a module has no such class or function."""

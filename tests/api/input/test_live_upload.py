@@ -23,7 +23,7 @@ def test_one_upload_too_many_is_refused_until_another_ends_in_whatever_way() -> 
 
     ends_itself, given_up, waits = begun(3)
     gevent.idle()
-    with pytest.raises(LiveUploadsFull, match="3 uploads with `follow=true` are open"):
+    with pytest.raises(LiveUploadsFull, match="takes 3 uploads with `follow=true` at a time"):
         begun(1)
     given_up.stop()
     goes_on.set()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rowcast.errors import Unprocessable
-from rowcast.exception_text import one_line_with_type
+from rowcast.wording.exception_text import one_line_with_type
 from training.rehearsal.checks.chunk_cuts import BLOCK_ROWS, chunk_cuts
 from training.rehearsal.checks.neighbours import REMEDY, looks_by_brute_force
 from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows, in_time, rows_alone

@@ -3,11 +3,11 @@
 import warnings
 from collections.abc import Sequence
 
-from rowcast.exception_text import one_line_with_type
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import FastPath, FastPathEstimator
 from rowcast.scoring.table import Table
 from rowcast.trees import EstimatorNote, accelerate, differences, explain
+from rowcast.wording.exception_text import one_line_with_type
 
 
 def fast_path(model: LoadedModel, table: Table) -> FastPath | None:

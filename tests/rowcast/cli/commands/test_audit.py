@@ -35,7 +35,7 @@ def test_the_audit_says_what_does_not_add_up_and_exits_with_1(rowcast, redis: Re
     redis.hincrby(key("totals"), "rows_accepted", 2)
     done = rowcast("audit")
     assert (done.returncode, done.stderr) == (1, b"Found 1 mismatch.\n")
-    assert b"1 jobs (3 rows) were accepted, but 1 jobs (1 rows) are accounted for." in done.stdout
+    assert b"1 job (3 rows) were accepted, but 1 job (1 row) are accounted for." in done.stdout
 
 
 def test_the_audit_speaks_json(rowcast, redis: RedisClient) -> None:

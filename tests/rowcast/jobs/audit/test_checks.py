@@ -91,10 +91,10 @@ def test_deleted_jobs_stay_counted(place: Place, redis: RedisClient, settings: S
 DAMAGES: list[tuple[Callable[[Place], object], str]] = [
     (lambda at: at.redis.hincrby(key("totals"), "jobs_accepted", 1), "4 jobs (13 rows) were accepted, but 3 jobs"),
     (lambda at: at.redis.delete(key("job", at.running)), "3 jobs (13 rows) were accepted, but 2 jobs (7 rows)"),
-    (lambda at: at.redis.hincrby(key("live"), "*", 1), "2 jobs have not ended, but 3 are counted as live"),
-    (lambda at: at.redis.hincrby(key("live"), "me", 1), "1 jobs of me have not ended, but 2 are counted"),
+    (lambda at: at.redis.hincrby(key("live"), "*", 1), "2 unfinished jobs found, but 3 counted as live"),
+    (lambda at: at.redis.hincrby(key("live"), "me", 1), "1 unfinished job of me found, but 2 counted"),
     (lambda at: at.redis.hset(key("totals"), "jobs_succeeded", 0), "the status succeeded, but only 0 jobs"),
-    (lambda at: at.redis.hincrby(key("job", at.done), JobField.ROWS_DONE, 1), "7 of its 6 rows are done"),
+    (lambda at: at.redis.hincrby(key("job", at.done), JobField.ROWS_DONE, 1), "7 of its 6 rows done"),
     (
         lambda at: at.redis.hincrby(key("job", at.running), JobField.ROWS_DONE, -1),
         "table of parts has 3 rows, but 2 are counted",
@@ -117,7 +117,7 @@ DAMAGES: list[tuple[Callable[[Place], object], str]] = [
     (lambda at: at.storage.delete(f"jobs/{at.done}/errors/0000000"), "its file errors/0000000 is missing"),
     (lambda at: at.storage.delete(f"jobs/{at.running}/input/0000001"), "its file input/0000001 is missing"),
     (lambda at: at.storage.delete_folder(f"jobs/{at.done}"), "its file header is missing"),
-    (lambda at: at.storage.put(f"jobs/{new_id()}/header", b"h"), "1 files in the store, but no record that needs them"),
+    (lambda at: at.storage.put(f"jobs/{new_id()}/header", b"h"), "1 file in the store, but no record that needs them"),
 ]
 
 
