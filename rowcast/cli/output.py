@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rowcast.cli.option_names import flag, in_words_of_commands
+from rowcast.jobs.option_table import OPTIONS
+
 if TYPE_CHECKING:
     from rowcast.client import Job
 
@@ -36,10 +39,16 @@ def say(sentence: str) -> None:
 def fail(error: Exception) -> None:
     """Prints an error on standard error, and below it each fault of a refused request."""
     detail = str(getattr(error, "detail", error))
-    say(f"rowcast: {detail}")
+    say(f"rowcast: {in_words_of_commands(detail)}")
     for fault in getattr(error, "errors", None) or []:
         if str(fault.get("message", "")) not in detail:
-            say(f"  {fault.get('where')}: {fault.get('message')}")
+            say(f"  {_place(fault)}: {in_words_of_commands(str(fault.get('message')))}")
+
+
+def _place(fault: Mapping[str, Any]) -> str:
+    """Returns what a fault is about: for example `row 3`, or an option as a command has it."""
+    where = str(fault.get("where"))
+    return flag(where) if where in OPTIONS else where
 
 
 def print_json(value: object, stream: TextIO | None = None) -> None:

@@ -245,9 +245,20 @@ def test_the_command_shows_what_to_do(stack: Stack, tmp_path: Path, capsys: pyte
     assert main([*command, "--decimal", ","]) == 0
     shown = capsys.readouterr().out
     assert f"{file} fits titanic@" in shown
+    assert "but has bad rows" not in shown
     assert "prediction 0" in shown
     assert main([*command, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False
+    file.write_text("age,pclass\n25,3\nold,3\n")
+    assert main(command) == 0
+    assert ", but has bad rows.\n" in capsys.readouterr().out
+    file.write_bytes("näme,age,pclass\nÉva,25,3\n".encode("windows-1252"))
+    assert main(command) == 1
+    shown = capsys.readouterr().out
+    assert "send --encoding windows-1252" in shown
+    assert "encoding=" not in shown
+    assert main(["predict", str(file), "--url", stack.url, "--prediction-column", "age", "--encoding", "latin-1"]) == 2
+    assert "--prediction-column" in capsys.readouterr().err
 
 
 def test_a_sample_is_a_chunk_as_every_other_is() -> None:

@@ -7,7 +7,9 @@ import typer
 from rowcast.cli.commands.predict_options import takes_predict_options
 from rowcast.cli.connection_options import ApiKey, Json, Url, client
 from rowcast.cli.data_location import Data
+from rowcast.cli.option_names import as_written, in_words_of_commands
 from rowcast.cli.output import models_in, print_json
+from rowcast.wording.quantity import counted
 
 if TYPE_CHECKING:
     from rowcast.client import Check
@@ -56,9 +58,9 @@ def lines(source: str, found: "Check") -> list[str]:
     """Returns what a check found out, line by line."""
     model = " and ".join(f"{one['name']}@{one['version']}" for one in models_in(found.raw))
     verdict = "fits" if found.ok else "does not fit" if found.problem or found.bad_rows else "could not be tried with"
-    told = [f"{source} {verdict} {model}."]
+    told = [f"{source} {verdict} {model}{', but has bad rows' if found.ok and found.bad_rows else ''}."]
     told.append(_row("file", f"{_size(found.expected)}, {_form(found)}"))
-    told += [_row("problem", found.problem["detail"])] if found.problem else []
+    told += [_row("problem", in_words_of_commands(found.problem["detail"]))] if found.problem else []
     told += [_row("missing", _missing(column)) for column in found.columns["missing"][:_LISTED]]
     told.append(_row("used", _names(found.columns["matched"])))
     told += [_row("carried", _names(found.columns["carried"]))] if found.columns["carried"] else []
@@ -70,7 +72,7 @@ def lines(source: str, found: "Check") -> list[str]:
     told += [_row("bad row", f"{one['row']}{_cell(one)}: {one['message']}") for one in found.bad_rows[:_LISTED]]
     told += [_row(f"row {one['row']}", f"prediction {_prediction(one['prediction'])}") for one in found.sample]
     told += [_row("warning", one["message"]) for one in found.warnings]
-    told += [_row("fix", f"{one['message']} Try --{one['option']} {one['value']}") for one in found.fixes]
+    told += [_row("fix", f"{one['message']} Try {as_written(one['option'], one['value'])}") for one in found.fixes]
     return told
 
 
@@ -85,7 +87,7 @@ def _prediction(value: Any) -> str:
 
 def _size(expected: dict[str, Any]) -> str:
     rows, seconds = expected["rows"], expected["seconds"]
-    known = "number of rows unknown" if rows is None else f"about {rows:,} rows"
+    known = "number of rows unknown" if rows is None else f"about {counted(rows, 'row')}"
     return known if seconds is None else f"{known}, about {seconds:g} s"
 
 

@@ -11,14 +11,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from rowcast.cli.option_names import flag, parameter_name
 from rowcast.jobs.option_table import OPTIONS, Option
 
 _SHORT = {"model": "-m"}
-
-
-def parameter_name(name: str) -> str:
-    """Returns the name of an option's parameter, for example `no_header` for `header`."""
-    return f"no_{name}" if OPTIONS[name].default is True else name
 
 
 def takes_predict_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,7 +61,7 @@ def _value_type(option: Option) -> Any:
 
 def _declaration(name: str, option: Option) -> Any:
     return typer.Option(
-        "--" + parameter_name(name).replace("_", "-"),
+        flag(name),
         *([_SHORT[name]] if name in _SHORT else []),
         help=option.whole_description.replace("`", ""),
         min=0 if option.takes is int else None,

@@ -11,8 +11,8 @@ from typer.main import get_command
 
 from api.input.body_types import Form, ManyRows, OneRow, option_parameters
 from api.input.option_parsing import read_options
-from rowcast.cli.commands.predict_options import parameter_name
 from rowcast.cli.main import app as cli
+from rowcast.cli.option_names import parameter_name
 from rowcast.client import Client
 from rowcast.client.csv_options import CsvOptions, query_of
 from rowcast.jobs.option_table import OPTIONS, table
