@@ -1,9 +1,10 @@
 """The commands that show the service at work: watch and open."""
 
+import select
 import sys
 import time
 import webbrowser
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 _LISTED = 15
 _PAUSE_SECONDS = 1.0
-_ID_CHARACTERS = 36
-"""An id is never shortened, so that it can be copied."""
+_UNLIMITED = 10_000
+"""A width in characters that no table has."""
 
 _COLUMNS = ("status", "model", "rows", "a second", "left")
 
@@ -86,36 +87,49 @@ def _watch_all(service: "Client") -> None:
             if seen.get(job.id) != line:
                 seen[job.id] = line
                 print(line, flush=True)
+        _pause(sys.stdout)
+
+
+def _pause(output: TextIO) -> None:
+    """Waits until the jobs are asked for again. Raises BrokenPipeError as soon as the reader of the output is gone."""
+    if not hasattr(select, "poll"):  # Windows
         time.sleep(_PAUSE_SECONDS)
+        return
+    poll = select.poll()
+    poll.register(output, 0)  # errors only: a pipe has one if nothing reads it
+    if poll.poll(_PAUSE_SECONDS * 1000):
+        raise BrokenPipeError
 
 
 def _draw(service: "Client") -> None:
+    from rich.console import Console, Group
     from rich.live import Live
-    from rich.table import Column, Table
+    from rich.table import Table
     from rich.text import Text
 
-    def table() -> Table:
-        shown = Table(
-            Column("job", min_width=_ID_CHARACTERS), *_COLUMNS, box=None, pad_edge=False, collapse_padding=True
-        )
-        for job in service.jobs(limit=_LISTED):
-            rows = job.progress
-            rate, left = rows.get("rows_per_second"), rows.get("eta_seconds")
-            cells = (
-                job.id,
-                job.status,
-                model_of(job),
-                _rows(job),
-                f"{rate:,.0f}" if rate else "",
-                f"{left:g} s" if left else "",
-            )
-            shown.add_row(*map(Text, cells))
-        return shown
+    console = Console()
 
-    with Live(table(), auto_refresh=False) as live:
+    def shown() -> Table | Group:
+        jobs = [(job.id, *_cells(job)) for job in service.jobs(limit=_LISTED)]
+        table = Table("job", *_COLUMNS, box=None, pad_edge=False, collapse_padding=True)
+        for cells in jobs:
+            table.add_row(*map(Text, cells))
+        if console.measure(table, options=console.options.update(width=_UNLIMITED)).maximum <= console.width:
+            return table
+        # Too narrow for a table: an id is never shortened, so that it can be copied.
+        lines = (f"{id}\n  {', '.join(filter(None, cells))}" for id, *cells in jobs)
+        return Group(*(Text(line, overflow="fold") for line in lines))
+
+    with Live(shown(), console=console, auto_refresh=False) as live:
         while True:
-            time.sleep(_PAUSE_SECONDS)
-            live.update(table(), refresh=True)
+            _pause(sys.stdout)
+            live.update(shown(), refresh=True)
+
+
+def _cells(job: "Job") -> tuple[str, ...]:
+    rate, left = job.progress.get("rows_per_second"), job.progress.get("eta_seconds")
+    speed = f"{rate:,.0f}" if rate else ""
+    return job.status, model_of(job), _rows(job), speed, f"{left:g} s" if left else ""
 
 
 def _rows(job: "Job") -> str:

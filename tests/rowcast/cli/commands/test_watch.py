@@ -1,5 +1,6 @@
 import os
 import pty
+import re
 import signal
 import sys
 from pathlib import Path
@@ -41,16 +42,25 @@ def test_all_jobs_are_listed_at_each_change_until_ctrl_c(program, service: FakeS
     assert b"Traceback" not in err
 
 
-def test_on_a_terminal_it_draws_a_table(service: FakeService, job: str) -> None:
+def test_all_jobs_end_as_soon_as_the_reader_is_gone(program, service: FakeService, job: str) -> None:
+    process = program("watch")
+    process.stdout.readline()
+    process.stdout.close()  # no job changes any more, so nothing is written
+    assert (process.wait(timeout=60), process.stderr.read()) == (141, b"")
+
+
+@pytest.mark.parametrize("columns", [120, 20])
+def test_on_a_terminal_it_draws_all_of_each_job(service: FakeService, job: str, columns: int) -> None:
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execve(sys.executable, [sys.executable, "-m", "rowcast.cli", "watch"], {**os.environ, "TERM": "xterm"})
+        os.execve(sys.executable, [sys.executable, "-m", "rowcast.cli", "watch"], environment)
     shown = b""
 
     def is_drawn() -> bool:
         nonlocal shown
         shown += os.read(terminal, 65_536)
-        return job.encode() in shown and b"titanic@1" in shown
+        return job.encode() in re.sub(rb"\s", b"", shown) and b"titanic@1" in shown and b"40,000" in shown
 
     until(is_drawn, "the table is drawn")
     os.kill(pid, signal.SIGINT)
