@@ -1,7 +1,7 @@
 """Responses as gzip for callers that send `Accept-Encoding: gzip`. Results are compressed while they are sent."""
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from flask import Response, request
 
@@ -9,6 +9,11 @@ from api.threaded_storage import in_thread
 
 _LEVEL = 1
 """The quickest level: the gateway also serves other requests meanwhile."""
+
+_LEAST_BYTES = 500
+"""Smaller bodies do not become smaller by more than the header that would say so."""
+
+_TEXTS = ("text/", "application/json", "image/svg")
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 """Makes zlib write the gzip format (RFC 1952)."""
@@ -47,6 +52,21 @@ def gzipped(blocks: Iterable[bytes]) -> Iterator[bytes]:
     finally:
         if close := getattr(blocks, "close", None):
             close()
+
+
+def set_body(response: Response, body: bytes, pack: Callable[[bytes], bytes]) -> bool:
+    """Sets the whole body of a response: as gzip, if it is text and the request prefers that. Returns whether it is.
+
+    `pack` makes the gzip form.
+    """
+    can_shrink = response.content_type.startswith(_TEXTS) and len(body) >= _LEAST_BYTES
+    is_packed = can_shrink and prefers_gzip()
+    response.set_data(pack(body) if is_packed else body)
+    if can_shrink:
+        response.vary.add("Accept-Encoding")
+    if is_packed:
+        response.headers["Content-Encoding"] = "gzip"
+    return is_packed
 
 
 def gzip_bytes(data: bytes, level: int) -> bytes:

@@ -7,16 +7,13 @@ from pathlib import Path
 from flask import Response, abort, request
 from werkzeug.utils import get_content_type
 
-from api.output.gzip_encoding import gzip_bytes, prefers_gzip
+from api.output.gzip_encoding import gzip_bytes, set_body
 
 VALIDATED = "no-cache"
 """`Cache-Control` of an address whose content may change: a browser keeps it, and asks each time whether it did."""
 
 UNCHANGING = "public, max-age=31536000, immutable"
 """`Cache-Control` of an address that names the version of its content: a browser never asks again."""
-
-_LEAST_BYTES = 500
-"""Smaller bodies do not become smaller by more than the header that would say so."""
 
 _KEPT = 256
 """Compressed bodies that are kept. There are some eighty pages and files, and a proxy's prefix makes them again."""
@@ -37,14 +34,9 @@ def shared_response(body: bytes | str, content_type: str, cache_control: str = V
     It has an entity tag for each of the two forms, so that `If-None-Match` is answered with 304.
     """
     whole = body.encode() if isinstance(body, str) else body
-    can_shrink = _is_text(content_type) and len(whole) >= _LEAST_BYTES
-    is_packed = can_shrink and prefers_gzip()
-    response = Response(_packed(whole) if is_packed else whole, content_type=content_type)
+    response = Response(content_type=content_type)
     response.headers["Cache-Control"] = cache_control
-    if can_shrink:
-        response.vary.add("Accept-Encoding")
-    if is_packed:
-        response.headers["Content-Encoding"] = "gzip"
+    if set_body(response, whole, _packed):
         response.set_etag(f"{_tag(whole)}-gzip")
         response.make_conditional(request.environ)
     else:
@@ -77,7 +69,3 @@ def _type_of(name: str) -> str:
     types = {".css": "text/css", ".js": "text/javascript", ".html": "text/html", ".svg": "image/svg+xml"}
     known = types.get(Path(name).suffix, "image/png" if name.endswith(".png") else "application/octet-stream")
     return get_content_type(known, "utf-8")
-
-
-def _is_text(content_type: str) -> bool:
-    return content_type.startswith(("text/", "application/json", "image/svg"))

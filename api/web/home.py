@@ -69,10 +69,14 @@ def send_file() -> Response:
     return to(f"/ui/jobs/{submitted.id}")
 
 
+@blueprint.get("/ui", strict_slashes=False)
 @blueprint.get("/ui/predict")
 @blueprint.get("/ui/row")
 def form_again() -> Response:
-    """Leads to the page with the forms: a phone that closed a tab meanwhile asks for the address of its answer."""
+    """Leads to the page with the forms: a phone that closed a tab meanwhile asks for the address of its answer.
+
+    The shortened address of another page, `/ui`, leads there too.
+    """
     return to("/")
 
 

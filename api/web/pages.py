@@ -11,7 +11,7 @@ from flask import Flask, Response, g, render_template, request
 
 from api.error_responses import problem
 from api.output.early_response import close_after
-from api.output.gzip_encoding import gzip_bytes, prefers_gzip
+from api.output.gzip_encoding import gzip_bytes, set_body
 from api.url_prefix import prefix
 from api.web.option_form import option_faults
 from api.web.paths import is_page
@@ -24,9 +24,6 @@ HTML = "text/html"
 
 STATIC = Path(__file__).parent / "static"
 """The folder of the files that pages load."""
-
-_LEAST_BYTES = 1_000
-"""Smaller pages are sent as they are: compressed, they fit into as many packets."""
 
 _KIBI = 1024
 
@@ -63,19 +60,20 @@ def _problem_as_page(response: Response) -> Response:
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """Returns a page. `values` are the template's variables."""
-    body = html(template, **values).encode()
-    response = Response(body, status, content_type=f"{HTML}; charset=utf-8")
+    response = Response(status=status, content_type=f"{HTML}; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
-    response.vary.add("Accept-Encoding")
-    if len(body) >= _LEAST_BYTES and prefers_gzip():
-        response.set_data(gzip_bytes(body, _LEVEL))
-        response.headers["Content-Encoding"] = "gzip"
+    set_body(response, html(template, **values).encode(), lambda body: gzip_bytes(body, _LEVEL))
     return response
 
 
 def html(template: str, **values: Any) -> str:
     """Returns a page as text. `values` are the template's variables."""
-    shown = {"prefix": prefix(), "static": f"{prefix()}/static/{static_version()}", "statuses": list(Status.public())}
+    shown = {
+        "prefix": prefix(),
+        "static": f"{prefix()}/static/{static_version()}",
+        "modules": modules(),
+        "statuses": list(Status.public()),
+    }
     return render_template(f"web/{template}", **shown, **values)
 
 
@@ -84,6 +82,12 @@ def static_version() -> str:
     """Returns a name of the version of all static files together, which is a part of their addresses."""
     contents = [file.read_bytes() for file in sorted(STATIC.iterdir())]
     return hashlib.sha256(b"".join(contents)).hexdigest()[:12]
+
+
+@cache
+def modules() -> list[str]:
+    """Returns the names of the modules that the script of the pages imports."""
+    return sorted(file.name for file in STATIC.glob("*.js") if file.name != "page.js")
 
 
 def problem_of(error: RowcastError) -> dict[str, Any]:

@@ -3,4 +3,4 @@
 
 def is_page(path: str) -> bool:
     """Returns whether a path, or the pattern of a route, is that of a page or of a file that pages load."""
-    return path == "/" or path.startswith(("/ui/", "/static/"))
+    return path in ("/", "/ui") or path.startswith(("/ui/", "/static/"))

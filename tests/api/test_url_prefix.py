@@ -74,6 +74,10 @@ def test_a_failed_jobs_error_has_its_help_below_the_prefix(client_of: MakeClient
     assert client.get(f"/jobs/{id}/result").get_json()["error"] == error
 
 
+def test_a_shortened_address_leads_to_the_first_page_below_the_prefix(client_of: MakeClient) -> None:
+    assert client_of(url_prefix="/rowcast").get("/ui").headers["Location"] == "/rowcast/"
+
+
 def test_pages_name_their_files_relatively() -> None:
     html = (ROOT / "api" / "pages" / "try.html").read_text()
     assert not re.search(r'(href|src)="(/|https?:)', html)
