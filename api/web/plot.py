@@ -2,24 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from rowcast.wording.quantity import counted
 
 WIDTH = 640
-_LABEL, _COUNT, _ROW = 150, 90, 26
-_HEIGHT, _FOOT = 180, 24
+_HEIGHT = 180
 _MOST_CLASSES = 12
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar, in units of the SVG."""
+    """One bar. Of classes, only `width` counts, in percent; of a histogram, all four are in units of the SVG."""
 
-    x: float
-    y: float
     width: float
-    height: float
     label: str
     count: int
+    x: float = 0
+    y: float = 0
+    height: float = 0
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ class Plot:
 
     name: str
     #: `classes`: horizontal bars with their labels. `histogram`: vertical bars between `low` and `high`.
-    kind: str
+    kind: Literal["classes", "histogram"]
     bars: list[Bar]
-    height: int
     about: str
+    height: int = 0
     low: str = ""
     mean: str = ""
     high: str = ""
@@ -58,18 +59,15 @@ def _plot(name: str, summary: Mapping[str, Any]) -> Plot | None:
 
 def _classes(name: str, counts: Mapping[str, int]) -> Plot | None:
     ordered = sorted(counts.items(), key=lambda item: -item[1])
-    shown = ordered[:_MOST_CLASSES]
-    if rest := sum(count for _, count in ordered[_MOST_CLASSES:]):
-        shown.append((f"{len(ordered) - _MOST_CLASSES} others", rest))
+    shown, others = ordered[:_MOST_CLASSES], ordered[_MOST_CLASSES:]
+    if others:
+        shown.append((counted(len(others), "other"), sum(count for _, count in others)))
     if not shown:
         return None
-    most, room = max(count for _, count in shown), WIDTH - _LABEL - _COUNT
-    bars = [
-        Bar(_LABEL, place * _ROW + 4, round(room * count / most, 1), _ROW - 8, label, count)
-        for place, (label, count) in enumerate(shown)
-    ]
+    most = max(1, *(count for _, count in shown))
+    bars = [Bar(round(100 * count / most, 1), label, count) for label, count in shown]
     about = "; ".join(f"{label}: {count:,}" for label, count in shown)
-    return Plot(name, "classes", bars, _ROW * len(shown), f"Predicted classes. {about}")
+    return Plot(name, "classes", bars, f"Predicted classes. {about}")
 
 
 def _histogram(name: str, summary: Mapping[str, Any]) -> Plot:
@@ -79,7 +77,7 @@ def _histogram(name: str, summary: Mapping[str, Any]) -> Plot:
     for place, count in enumerate(counts):
         height = round(_HEIGHT * count / most, 1)
         label = f"{edges[place]:.6g} to {edges[place + 1]:.6g}"
-        bars.append(Bar(round(place * step + 1, 1), _HEIGHT - height, round(step - 2, 1), height, label, count))
+        bars.append(Bar(round(step - 2, 1), label, count, round(place * step + 1, 1), _HEIGHT - height, height))
     low, mean, high = (f"{summary[part]:.6g}" for part in ("min", "mean", "max"))
     about = f"Histogram of the predictions, from {low} to {high}; their mean is {mean}"
-    return Plot(name, "histogram", bars, _HEIGHT + _FOOT, about, f"{edges[0]:.6g}", mean, f"{edges[-1]:.6g}")
+    return Plot(name, "histogram", bars, about, _HEIGHT, f"{edges[0]:.6g}", mean, f"{edges[-1]:.6g}")

@@ -27,7 +27,7 @@ def test_by_page(browser: Browser, started: Folder) -> None:
     page.get_by_label("CSV file").set_input_files(started.path / "customers.csv")
     expect(page.get_by_role("heading", name="This file fits churn@1")).to_be_visible()
     page.get_by_role("button", name="Predict", exact=True).click()
-    expect(page.get_by_role("img", name=re.compile("Predicted classes"))).to_be_visible()
+    expect(page.get_by_role("table", name=re.compile("Predicted classes"))).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the result").click()
     result = pandas.read_csv(download.value.path())
