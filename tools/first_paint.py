@@ -2,7 +2,7 @@
 
 It starts a service with the example model in a temporary folder, sends the Titanic, and opens each page in Chromium
 with a slower processor and a slow network. It prints the table of docs/page.md: the median of the first contentful
-paint (https://www.w3.org/TR/paint-timing/) and the bytes that were sent for the page, with headers.
+paint (https://www.w3.org/TR/paint-timing/).
 """
 
 import sys
@@ -48,41 +48,35 @@ def measure(url: str) -> None:
         "Models": "/ui/models",
         "Documentation (`/docs/api`)": "/docs/api",
     }
-    print("| page | first visit | later visits | bytes of the first visit |\n| --- | --- | --- | --- |")
+    print("| page | first visit | later visits |\n| --- | --- | --- |")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for name, path in pages.items():
             visits = [_visits(browser, url + path) for _ in range(RUNS)]
-            first, later, sent = (median(column) for column in zip(*visits, strict=True))
-            print(f"| {name} | {first / 1000:.2f} s | {later / 1000:.2f} s | {sent:,.0f} |", flush=True)
+            first, later = (median(column) for column in zip(*visits, strict=True))
+            print(f"| {name} | {first / 1000:.2f} s | {later / 1000:.2f} s |", flush=True)
         browser.close()
 
 
-def _visits(browser: Browser, url: str) -> tuple[float, float, float]:
-    """Returns the first paint of a first visit and of the next one, in milliseconds, and the bytes of the first."""
+def _visits(browser: Browser, url: str) -> tuple[float, float]:
+    """Returns the first paint of a first visit and of the next one, in milliseconds."""
     context = browser.new_context()
-    first, sent = _visit(context, url)
-    later, _ = _visit(context, url)
+    first, later = _paint(context, url), _paint(context, url)
     context.close()
-    return first, later, sent
+    return first, later
 
 
-def _visit(context: BrowserContext, url: str) -> tuple[float, float]:
-    """Returns the first paint in milliseconds, and the bytes that were received."""
-    page, received = context.new_page(), [0.0]
+def _paint(context: BrowserContext, url: str) -> float:
+    """Returns the first paint of a visit in milliseconds."""
+    page = context.new_page()
     session = context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", SLOW_4G)
     session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
-
-    def count(event: dict[str, float]) -> None:
-        received[0] += event["encodedDataLength"]
-
-    session.on("Network.loadingFinished", count)
     page.goto(url, wait_until="load")
     paint = float(page.evaluate(_PAINT))
     page.close()
-    return paint, received[0]
+    return paint
 
 
 if __name__ == "__main__":

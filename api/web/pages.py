@@ -68,12 +68,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 
 def html(template: str, **values: Any) -> str:
     """Returns a page as text. `values` are the template's variables."""
-    shown = {
-        "prefix": prefix(),
-        "static": f"{prefix()}/static/{static_version()}",
-        "modules": modules(),
-        "statuses": list(Status.public()),
-    }
+    shown = {"prefix": prefix(), "static": f"{prefix()}/static/{static_version()}", "statuses": list(Status.public())}
     return render_template(f"web/{template}", **shown, **values)
 
 
@@ -82,12 +77,6 @@ def static_version() -> str:
     """Returns a name of the version of all static files together, which is a part of their addresses."""
     contents = [file.read_bytes() for file in sorted(STATIC.iterdir())]
     return hashlib.sha256(b"".join(contents)).hexdigest()[:12]
-
-
-@cache
-def modules() -> list[str]:
-    """Returns the names of the modules that the script of the pages imports."""
-    return sorted(file.name for file in STATIC.glob("*.js") if file.name != "page.js")
 
 
 def problem_of(error: RowcastError) -> dict[str, Any]:

@@ -6,6 +6,8 @@ const RETRY_SECONDS = 2;
 const PATIENCE_SECONDS = 600; // without a connection
 const OTHER_TRY = [400, 409, 429]; // statuses after which the file may go on: a body cut short, a wrong offset, a limit
 
+export const UNREADABLE = "it cannot be read. Was it changed or removed since it was chosen, or is it a folder? Choose it again.";
+
 // A file that was changed or removed since it was chosen cannot be read any more.
 export async function isReadable(file) {
   try {

@@ -117,7 +117,7 @@ def _draw(service: "Client") -> None:
         if console.measure(table, options=console.options.update(width=_UNLIMITED)).maximum <= console.width:
             return table
         # Too narrow for a table: an id is never shortened, so that it can be copied.
-        lines = (f"{id}\n  {', '.join(filter(None, cells))}" for id, *cells in jobs)
+        lines = (f"{id}\n  {', '.join(filter(None, cells[:3]))}" for id, *cells in jobs)
         return Group(*(Text(line, overflow="fold") for line in lines))
 
     with Live(shown(), console=console, auto_refresh=False) as live:

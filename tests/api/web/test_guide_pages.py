@@ -7,7 +7,9 @@ from axe_faults import axe_faults
 from playwright.sync_api import Browser, Page, expect
 from programs import ROOT, Stack, http_client
 
-LOADED = ("/static/page.css", "/static/page.js", "/static/upload.js")
+from api.web.pages import STATIC
+
+LOADED = [f"/static/{file.name}" for file in STATIC.iterdir()]
 PATHS = [
     "/docs",
     "/docs/types",

@@ -144,6 +144,29 @@ def test_a_file_that_is_chosen_stays_chosen_after_a_link_within_the_page(quiet: 
     expect(quiet.get_by_label(re.compile("^age"))).to_have_value("33")
 
 
+def test_a_row_and_options_are_there_after_the_button_back_and_a_reload(quiet: Page) -> None:
+    quiet.goto("/ui/models")
+    quiet.get_by_role("link", name="Predict", exact=True).click()
+    quiet.locator("summary", has_text="Job").click()
+    quiet.get_by_label("Tags").fill("run:nightly")
+    quiet.locator("summary", has_text="Result").click()
+    quiet.get_by_label("Add the probability").check()
+    quiet.get_by_label(re.compile("^age")).fill("25")
+    quiet.get_by_role("link", name="Jobs").click()
+    expect(quiet.get_by_role("heading", name="Jobs")).to_be_visible()
+    quiet.go_back()
+    for _ in range(2):
+        expect(quiet.get_by_label("Tags")).to_have_value("run:nightly")  # it is unfolded: it would be sent unseen
+        expect(quiet.get_by_label("Tags")).to_be_visible()
+        expect(quiet.get_by_label("Add the probability")).to_be_checked()
+        expect(quiet.get_by_label(re.compile("^age"))).to_have_value("25")
+        quiet.reload()
+    quiet.get_by_role("link", name="Models").click()
+    quiet.get_by_role("link", name="Predict", exact=True).click()  # another visit
+    expect(quiet.get_by_label("Tags")).to_have_value("")
+    expect(quiet.get_by_label(re.compile("^age"))).to_have_value("")
+
+
 def test_a_dropped_file_never_replaces_the_page(page: Page, bad: str) -> None:
     page.goto("/")
     assert not _drop(page, "one.csv", "two.csv")

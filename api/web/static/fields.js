@@ -1,0 +1,29 @@
+// Keeps what is typed and chosen in the fields of a page for when the page is shown again: after a reload, by the
+// buttons back and forward, or because it refreshes itself. The browser keeps it with the entry of the tab's history,
+// so another visit of the page begins with empty fields.
+
+import { byId } from "./service.js";
+
+const isKept = ({ id, type, form }) => id && !["file", "password"].includes(type) && !("draft" in (form?.dataset ?? {}));
+
+export function restoreFields() {
+  for (const [id, value] of Object.entries(history.state?.fields ?? {})) {
+    const field = byId(id);
+    if (!field || !byId("main").contains(field)) continue;
+    field[field.type === "checkbox" ? "checked" : "value"] = value;
+    const folded = field.closest("details");
+    if (folded) folded.open = true; // it would be sent without being seen
+  }
+}
+
+for (const type of ["input", "change"]) {
+  document.addEventListener(type, ({ target }) => {
+    if (!isKept(target) || !byId("main").contains(target)) return;
+    const value = target.type === "checkbox" ? target.checked : target.value;
+    try {
+      history.replaceState({ fields: { ...history.state?.fields, [target.id]: value } }, "");
+    } catch {
+      // the browser limits how often: the next change keeps it
+    }
+  });
+}

@@ -1,0 +1,84 @@
+// Forms are sent without leaving the page, so that what was typed stays if they are refused.
+
+import { dropDraft } from "./drafts.js";
+import { announce, notify, problemBox } from "./messages.js";
+import { asLast, put } from "./navigation.js";
+import { byId, fetchPage, headers, keepKey, parsed, prefix } from "./service.js";
+
+// Sends a form. If it is refused, the page stays, with what was typed.
+export function sendForm(form, button) {
+  const attribute = (name) => button?.getAttribute(`form${name}`) ?? form.getAttribute(name); // a field may be called so
+  const data = new FormData(form);
+  const body = attribute("enctype") === "multipart/form-data" ? data : new URLSearchParams(data);
+  form.dataset.sent = "yes";
+  button?.setAttribute("aria-busy", "true");
+  announce("Sending …");
+  return asLast(async (isLast) => {
+    try {
+      const page = await fetchPage(attribute("action"), { method: "POST", body });
+      if (!isLast()) return;
+      if (page.response.status === 401) await askKey(() => sendForm(form, button));
+      else answer(form, page);
+    } catch {
+      if (isLast()) refuse(form, "Not sent", "The service cannot be reached. Nothing that you typed is lost: try again.");
+    } finally {
+      delete form.dataset.sent;
+      button?.removeAttribute("aria-busy");
+      announce("");
+    }
+  });
+}
+
+// Shows what the service answered to a form: its page, a part of this one, or why it was refused.
+function answer(form, page) {
+  const { status, redirected, url } = page.response;
+  const part = "part" in form.dataset && page.main?.querySelector("form[data-part]");
+  if (!page.main || "error" in page.main.dataset) {
+    const [title, detail] = page.main?.querySelectorAll("h1, h1 + p") ?? [];
+    refuse(form, title?.textContent ?? "Not taken", detail?.textContent ?? `The service answered with status ${status}.`);
+  } else if (part) {
+    replaceForm(form, part);
+  } else {
+    if (redirected && "draft" in form.dataset) dropDraft(form);
+    const address = redirected ? url : location.href; // the address of a form answers no GET
+    put(page, address, { push: address !== location.href || "step" in form.dataset, place: address });
+    const isHidden = "draft" in form.dataset && !redirected && !byId("main").querySelector("form[data-draft]");
+    if (isHidden) notify("What you typed is kept. It is shown again when the job has ended.");
+  }
+}
+
+// Shows the answer to a form in its place. The rest of the page stays, for example a file that is chosen.
+function replaceForm(form, part) {
+  const focused = form.contains(document.activeElement) && document.activeElement.id;
+  byId("main").querySelector(".refused")?.remove();
+  form.replaceWith(part);
+  (byId(focused) ?? part.querySelector("button")).focus({ preventScroll: true });
+  part.scrollIntoView();
+}
+
+function refuse(form, title, detail) {
+  const box = problemBox(title, detail);
+  box.classList.add("refused");
+  byId("main").querySelector(".refused")?.remove();
+  (form.closest(".actions") ?? form).after(box);
+}
+
+// Asks for another API key in place, so that a file that is chosen stays chosen.
+export async function askKey(andThen) {
+  const page = parsed(await (await fetch(`${prefix}/`, { headers: headers() })).text());
+  const form = page.querySelector("#key-form");
+  if (!form) return andThen();
+  const box = document.createElement("section");
+  box.className = "problem";
+  box.setAttribute("role", "alert");
+  box.append(...page.querySelectorAll("main h1 + p"), form);
+  byId("main").querySelector(".problem:has(#key-form)")?.remove();
+  byId("main").prepend(box);
+  byId("key").focus();
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    keepKey(byId("key").value.trim());
+    box.remove();
+    andThen();
+  });
+}

@@ -1,0 +1,45 @@
+// What the page says: to everybody in its lines and boxes, and to screen readers.
+
+import { byId } from "./service.js";
+
+export const AWAY = "The service cannot be reached. This page tries again by itself.";
+export const NOT_LOADED = "The page could not be loaded: the service cannot be reached. Try again.";
+
+export const numbers = new Intl.NumberFormat("en");
+let lastAnnounced = 0;
+
+// Returns for example `1 row` and `1,200 rows`.
+export const counted = (number, noun) => `${numbers.format(number)} ${noun}${number === 1 ? "" : "s"}`;
+
+// Has a screen reader say the text.
+export function announce(text) {
+  lastAnnounced = performance.now();
+  byId("announcer").textContent = text;
+}
+
+// What changes several times a second is said every 15 seconds, and is no live region.
+export function announceProgress(fraction) {
+  if (performance.now() - lastAnnounced > 15_000) announce(`${Math.floor(fraction * 100)} % done`);
+}
+
+export function markLost(text) {
+  byId("lost").textContent = text;
+  byId("lost").hidden = !text;
+}
+
+// Says what became of a file although another page is shown by now, or another file chosen.
+export function notify(text, href) {
+  const line = document.createElement("p");
+  line.append(href ? Object.assign(document.createElement("a"), { href, textContent: text }) : text);
+  byId("news").append(line);
+  byId("news").hidden = false;
+}
+
+export function problemBox(title, detail) {
+  const box = document.createElement("section");
+  box.className = "problem";
+  box.setAttribute("role", "alert");
+  box.append(Object.assign(document.createElement("h2"), { textContent: title }));
+  box.append(Object.assign(document.createElement("p"), { textContent: detail }));
+  return box;
+}
