@@ -5,6 +5,7 @@ import { choose, chosenFile, isChosen } from "./check.js";
 import { download } from "./downloads.js";
 import { isUnsent, keepDraft } from "./drafts.js";
 import "./file_drop.js";
+import "./paste.js";
 import { beginFollowing } from "./following.js";
 import { sendForm } from "./forms.js";
 import { go, whenShown } from "./navigation.js";

@@ -167,6 +167,25 @@ def test_a_row_and_options_are_there_after_the_button_back_and_a_reload(quiet: P
     expect(quiet.get_by_label(re.compile("^age"))).to_have_value("")
 
 
+def test_cells_of_a_spreadsheet_are_pasted_into_fields_one_after_another(page: Page, bad: str) -> None:
+    def paste(text: str) -> None:
+        page.evaluate("text => navigator.clipboard.writeText(text)", text)
+        page.keyboard.press("Control+v")
+
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/")
+    page.get_by_label(re.compile("^age")).focus()
+    paste("25\t3\r\n")
+    page.get_by_role("button", name="Predict the row").click()
+    expect(page.locator(".outcome")).to_have_text("Prediction: 0")
+    page.goto(f"/ui/jobs/{bad}")
+    page.get_by_label("Row 2, age").select_text()
+    paste("31\n32\n33\n34\n")
+    expect(page.locator("#news")).to_have_text(re.compile("Left out [12] pasted cells?, for which there is no field."))
+    _repair(page)
+    expect(page.locator("#progress-text")).not_to_contain_text("bad")
+
+
 def test_a_dropped_file_never_replaces_the_page(page: Page, bad: str) -> None:
     page.goto("/")
     assert not _drop(page, "one.csv", "two.csv")
