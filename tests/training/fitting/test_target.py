@@ -40,8 +40,8 @@ def test_rows_without_a_target_are_left_out_and_counted():
 @pytest.mark.parametrize(
     ("cells", "task", "sentence"),
     [
-        (["0", "1"], None, "only 2 rows have a value; at least 10 are needed"),
-        ([None] * 20, None, "only 0 rows have a value"),
+        (["0", "1"], None, "it has a value in 2 rows; at least 10 are needed"),
+        ([None] * 20, None, "it has a value in 0 rows"),
         (["1"] * 10, None, "every row is 1; a classifier needs at least two classes"),
         (["a"] * 10, None, "every row is 'a'"),
         (["0.5"] * 9 + ["inf"], None, "row 10 is not finite"),
