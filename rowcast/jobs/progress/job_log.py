@@ -10,6 +10,7 @@ from rowcast.jobs.records.policy import STRIKES_ALLOWED
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.states import Status
+from rowcast.wording.quantity import counted
 
 Entry = Mapping[str, Any]
 """An entry as a script wrote it: `at_ms`, `event`, and what is known of chunk, worker, attempt, strikes and detail."""
@@ -61,10 +62,6 @@ def _because(entry: Entry) -> str:
     return (f": {detail}" if detail else "") + ("" if detail.endswith((".", "?")) else ".")
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _strikes(entry: Entry) -> str:
     fail = "give it up" if "is_parquet" in entry else "fail the job"
     return f"That is strike {entry['strikes']}; {STRIKES_ALLOWED} {fail}."
@@ -73,14 +70,14 @@ def _strikes(entry: Entry) -> str:
 EVENTS: dict[str, Callable[[Entry], str]] = {
     "arriving": lambda entry: "The file began to arrive.",
     "created": lambda entry: (
-        f"The job was made: {_count(entry['rows'], 'row')} in {_count(entry['chunks'], 'chunk')}."
+        f"The job was made: {counted(entry['rows'], 'row')} in {counted(entry['chunks'], 'chunk')}."
         if "rows" in entry
         else "The job was made. A worker converts its file to rows."
         if "converting" in entry
         else "The job was made."
     ),
     "converted": lambda entry: (
-        f"The file was converted{_by(entry)}: {_count(entry['rows'], 'row')} in {_count(entry['chunks'], 'chunk')}."
+        f"The file was converted{_by(entry)}: {counted(entry['rows'], 'row')} in {counted(entry['chunks'], 'chunk')}."
     ),
     "started": _started,
     "worker_lost": lambda entry: (
@@ -94,8 +91,8 @@ EVENTS: dict[str, Callable[[Entry], str]] = {
     "rescoring": lambda entry: f"The part of chunk {entry['chunk']} was missing or damaged, and is made again.",
     "rescored": lambda entry: f"The part of chunk {entry['chunk']} was made again{_by(entry)}.",
     "part_lost": lambda entry: f"The part of chunk {entry['chunk']} could not be made again.",
-    "repair": lambda entry: f"Bad rows were corrected: {_count(entry['chunks'], 'chunk')} scored again.",
-    "retried": lambda entry: f"The job was retried: {_count(entry['chunks'], 'chunk')} to score.",
+    "repair": lambda entry: f"Bad rows were corrected: {counted(entry['chunks'], 'chunk')} scored again.",
+    "retried": lambda entry: f"The job was retried: {counted(entry['chunks'], 'chunk')} to score.",
     "succeeded": lambda entry: "The job succeeded.",
     "failed": lambda entry: f"The job failed{_because(entry)}",
     "cancelled": lambda entry: "The job was cancelled.",
