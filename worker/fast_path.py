@@ -1,4 +1,4 @@
-"""The fast path of a worker: whether it predicts a model's trees by `rowcast/trees`, after a check on this machine."""
+"""The fast path of a worker: whether it evaluates a model by `rowcast/trees`, after a check on this machine."""
 
 import warnings
 from collections.abc import Iterator

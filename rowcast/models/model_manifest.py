@@ -75,7 +75,7 @@ class Golden(BaseModel):
 
 
 class FastPathEstimator(BaseModel):
-    """An estimator of trees in a model, and whether the fast path takes it."""
+    """An estimator of trees or an encoder in a model, and whether the fast path takes it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -86,14 +86,16 @@ class FastPathEstimator(BaseModel):
 
 
 class FastPath(BaseModel):
-    """Whether a model's trees may be evaluated by the fast path (`rowcast/trees`)."""
+    """Whether a model's trees and encoders may be evaluated by the fast path (`rowcast/trees`)."""
 
     model_config = ConfigDict(frozen=True)
 
     exact: bool = Field(
         description="Whether the model with the fast path predicted the same bits as without it at registration."
     )
-    estimators: list[FastPathEstimator] = Field(default=[], description="The estimators of trees in the model.")
+    estimators: list[FastPathEstimator] = Field(
+        default=[], description="The estimators of trees and the encoders in the model."
+    )
     reason: str | None = Field(
         default=None, description="Why the fast path is not used, in a sentence, if `exact` is false."
     )

@@ -1,7 +1,7 @@
-"""Faster prediction for scikit-learn's trees, with the same bits: `rowcast.accelerate(model)`.
+"""Faster prediction for scikit-learn's trees and encoders, with the same bits: `rowcast.accelerate(model)`.
 
 numba and scikit-learn are imported on first use, because neither the client nor the gateway has them.
-`docs/fast-trees.md` explains the two algorithms.
+`docs/fast-trees.md` explains the algorithms.
 """
 
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,14 +21,15 @@ Table = TypeVar("Table", "pd.DataFrame", "np.ndarray[Any, Any]")
 def accelerate(model: M) -> M:
     """Returns a model that predicts faster, with the same bits.
 
-    Every tree estimator in the model that can be taken is replaced by a copy of a subclass of its class; everything
-    that is not changed is shared with the given model, which stays as it was. Estimators that cannot be taken are left
-    as they are (`explain` says why), so a model without trees is returned itself.
+    Every tree estimator, and every encoder of categories with the steps around it that act cell by cell, is replaced
+    by a copy of a subclass of its class if it can be taken. Everything that is not changed is shared with the given
+    model, which stays as it was. What cannot be taken is left as it is (`explain` says why), so a model without trees
+    and encoders is returned itself.
 
-    An estimator is only taken if its bits were equal on rows generated from its own thresholds. It predicts in one
-    thread: forests with `n_jobs` add up their trees in the order in which threads finish, so their last bits vary from
-    call to call; the accelerated forest has the bits of `n_jobs=1`. If something is unexpected in a call (a sparse
-    matrix, an estimator that was fitted again), scikit-learn's own code runs.
+    An estimator is only taken if its bits were equal on rows generated from its own thresholds or categories. It
+    predicts in one thread: forests with `n_jobs` add up their trees in the order in which threads finish, so their last
+    bits vary from call to call; the accelerated forest has the bits of `n_jobs=1`. If something is unexpected in a call
+    (a sparse matrix, an estimator that was fitted again), scikit-learn's own code runs.
 
     Clones, copies and pickles of the returned model's estimators are plain scikit-learn ones again: call `accelerate`
     after loading a pickle.
@@ -47,10 +48,10 @@ def accelerate(model: M) -> M:
 
 
 def explain(model: Any) -> tuple[EstimatorNote, ...]:
-    """Returns a note for each tree estimator found in the model: taken, or why not.
+    """Returns a note for each tree estimator and encoder found in the model: taken, or why not.
 
-    Estimators that hold others (pipelines, voting …) have no note. A model without trees, for example a linear one, has
-    one note, which says so. An accelerated model has the notes of the model that it was made from.
+    Estimators that hold others (pipelines, voting …) have no note. A model with neither, for example a linear one of
+    numbers, has one note, which says so. An accelerated model has the notes of the model that it was made from.
 
     Raises:
         ImportError: numba or scikit-learn is not installed.
@@ -90,7 +91,9 @@ def differences(model: Any, accelerated: Any, sample: Any, seed: int = 0) -> lis
 
     Compared are `predict`, `predict_proba`, `decision_function` and `score_samples` (those that there are) of the whole
     model on the sample, and these and the raw scores of each taken estimator on its own input: the sample after the
-    steps before the estimator, and rows made from that by `edge_rows`. Errors are compared, too. Forests with `n_jobs`
+    steps before the estimator, and rows made from that by `edge_rows`. The output of each taken encoder is compared on
+    its own input, and on tables made from that with unknown, missing, infinite and odd cells. Errors are compared, too.
+    Forests with `n_jobs`
     are compared with the same forest without it.
 
     Args:

@@ -18,6 +18,7 @@ from rowcast.trees.ensemble_reading import (
 from rowcast.trees.evaluation.ensemble import Declined, Ensemble
 from rowcast.trees.evaluation.leaf_sweep import build_leaf_sweep
 from rowcast.trees.evaluation.node_walk import build_node_walk
+from rowcast.trees.fast_copies import plain_class
 from rowcast.trees.fast_estimators import (
     FastEstimator,
     FastForestClassifier,
@@ -28,7 +29,6 @@ from rowcast.trees.fast_estimators import (
     FastTreeClassifier,
     FastTreeRegressor,
     Tables,
-    plain_class,
 )
 
 OTHER_LIBRARIES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}

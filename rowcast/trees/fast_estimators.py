@@ -5,26 +5,17 @@ was fitted again since its tables were built, or if the call is not one of those
 """
 
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.base import clone
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.utils.validation import check_is_fitted
 
-from rowcast.trees.shallow_copy import shallow_copy
-
-if TYPE_CHECKING:
-    _Base = Any
-else:
-    _Base = object
+from rowcast.trees.fast_copies import FastCopy, addition_of, fast_copy_of
 
 Array = NDArray[Any]
-
-_ATTRIBUTE = "_rowcast_trees"
 
 
 class Tables(Protocol):
@@ -52,20 +43,11 @@ class FittedTrees:
     numbers: tuple[float, ...]
 
 
-class FastEstimator(_Base):
-    """What all fast estimators have in common. Copies, clones and pickles of one are plain estimators."""
+class FastEstimator(FastCopy):
+    """What all fast tree estimators have in common."""
 
-    plain_class: type
     objects_compared: tuple[str, ...] = ()
     numbers_compared: tuple[str, ...] = ()
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        # Protocol 2 and later insist on the class of the object itself.
-        return plain(self).__reduce_ex__(1)
-
-    def __sklearn_clone__(self) -> Any:
-        """Returns an unfitted estimator of scikit-learn's own class."""
-        return clone(plain(self))
 
     @classmethod
     def state(cls, estimator: Any) -> tuple[tuple[Any, ...], tuple[float, ...]]:
@@ -76,7 +58,7 @@ class FastEstimator(_Base):
 
     def current_trees(self) -> FittedTrees | None:
         """Returns the tables, or None if the estimator was fitted again since they were built."""
-        trees: FittedTrees | None = vars(self).get(_ATTRIBUTE)
+        trees: FittedTrees | None = addition_of(self)
         if trees is None:
             return None
         try:
@@ -239,32 +221,10 @@ class FastIsolationForest(FastEstimator):
 
 def fast_copy(estimator: Any, mixin: type[FastEstimator], tables: Tables, columns: int) -> Any:
     """Returns a copy of the estimator that predicts by the tables. Everything that was fitted is shared."""
-    fast = shallow_copy(estimator, _fast_class(cast(Any, mixin), cast(Any, type(estimator))))
-    vars(fast)[_ATTRIBUTE] = FittedTrees(tables, columns, *mixin.state(estimator))
-    return fast
-
-
-def plain(estimator: Any) -> Any:
-    """Returns a copy of scikit-learn's own class without tables, or the given estimator if it is not a fast one."""
-    if not isinstance(estimator, FastEstimator):
-        return estimator
-    copied = shallow_copy(estimator, type(estimator).plain_class)
-    vars(copied).pop(_ATTRIBUTE, None)
-    return copied
+    return fast_copy_of(estimator, mixin, FittedTrees(tables, columns, *mixin.state(estimator)))
 
 
 def tables_of(estimator: Any) -> Tables:
     """Returns the tables of a fast estimator."""
-    trees: FittedTrees = vars(estimator)[_ATTRIBUTE]
+    trees: FittedTrees = addition_of(estimator)
     return trees.tables
-
-
-def plain_class(estimator: Any) -> type:
-    """Returns scikit-learn's class of the estimator."""
-    return type(estimator).plain_class if isinstance(estimator, FastEstimator) else type(estimator)
-
-
-@cache
-def _fast_class(mixin: Any, plain_class: Any) -> Any:
-    """Returns the subclass. It has the name of scikit-learn's class, which is what `repr` shows."""
-    return type(plain_class.__name__, (mixin, plain_class), {"plain_class": plain_class, "__module__": __name__})

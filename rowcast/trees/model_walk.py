@@ -1,4 +1,4 @@
-"""Finds the tree estimators in a model, and makes copies of models in which they are replaced."""
+"""Finds the parts of a model that may be replaced (trees, encoders), and makes copies in which they are."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -7,32 +7,42 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from rowcast.trees.distinct.cellwise_steps import encoder_of
 from rowcast.trees.families import is_tree_estimator
 from rowcast.trees.shallow_copy import shallow_copy
 
 Replacement = Callable[[str, Any], Any]
-"""Takes the path of a tree estimator and the estimator; returns what is to stand in its place."""
+"""Takes the path of a part and the part; returns what is to stand in its place."""
 
 
 def replaced(model: Any, replacement: Replacement) -> Any:
-    """Returns the model with its tree estimators replaced.
+    """Returns the model with its tree estimators and its transformers with an encoder replaced.
 
-    Objects that hold no replaced estimator are shared with the given model, which is not changed. An estimator that is
-    held in several places is replaced by the same object everywhere.
+    Objects that hold no replaced part are shared with the given model, which is not changed. A part that is held in
+    several places is replaced by the same object everywhere.
     """
     return _Walk(replacement).visit(model, "model")
 
 
-def tree_estimators(model: Any) -> dict[str, Any]:
-    """Returns the tree estimators in the model by their paths."""
+def replaceable_parts(model: Any) -> dict[str, Any]:
+    """Returns the tree estimators, and the transformers with an encoder, in the model by their paths."""
     found: dict[str, Any] = {}
 
-    def note(path: str, estimator: Any) -> Any:
-        found[path] = estimator
-        return estimator
+    def note(path: str, part: Any) -> Any:
+        found[path] = part
+        return part
 
     replaced(model, note)
     return found
+
+
+def tree_estimators(model: Any) -> dict[str, Any]:
+    """Returns the tree estimators in the model by their paths."""
+    return {path: part for path, part in replaceable_parts(model).items() if is_tree_estimator(part)}
+
+
+PREPROCESSOR = "_preprocessor"
+"""The attribute in which HistGradientBoosting keeps its encoder of categories."""
 
 
 class _Walk:
@@ -48,6 +58,8 @@ class _Walk:
         if id(value) in self._done:
             return self._done[id(value)]
         if is_tree_estimator(value):
+            found = self._with_preprocessor(self._replacement(path, value), value, path)
+        elif encoder_of(value) is not None:
             found = self._replacement(path, value)
         elif _may_hold_estimators(value):
             self._done[id(value)] = value  # until it is known, for objects that hold each other
@@ -57,6 +69,14 @@ class _Walk:
         self._kept.append(value)
         self._done[id(value)] = found
         return found
+
+    def _with_preprocessor(self, found: Any, estimator: Any, path: str) -> Any:
+        """Returns the replacement with the steps replaced with which HistGradientBoosting encodes categories."""
+        own = vars(estimator).get(PREPROCESSOR)
+        if own is None or PREPROCESSOR not in vars(found):
+            return found
+        visited = self.visit(own, f"{path}.{PREPROCESSOR}")
+        return found if visited is own else _with_parts(found, {PREPROCESSOR: visited})
 
     def _visit_parts(self, value: Any, path: str) -> Any:
         changed = {}

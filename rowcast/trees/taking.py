@@ -13,7 +13,8 @@ from rowcast.trees.comparison.edge_cells import CellLimits, edge_matrix
 from rowcast.trees.estimator_note import EstimatorNote
 from rowcast.trees.evaluation.ensemble import Declined, Ensemble
 from rowcast.trees.families import Family, family_of, library_of
-from rowcast.trees.fast_estimators import FastEstimator, fast_copy, plain
+from rowcast.trees.fast_copies import plain
+from rowcast.trees.fast_estimators import FastEstimator, fast_copy
 from rowcast.trees.shallow_copy import shallow_copy
 
 TRIAL_ROWS = 192

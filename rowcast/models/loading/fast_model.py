@@ -1,4 +1,4 @@
-"""The fast path of a loaded model: its trees are evaluated by `rowcast/trees`, with the same bits."""
+"""The fast path of a loaded model: its trees and encoders are evaluated by `rowcast/trees`, with the same bits."""
 
 import warnings
 from dataclasses import replace

@@ -53,7 +53,7 @@ class LoadedModel:
     file_bytes: int | None = None
     """Length of the pickle; None if it was not read from the registry."""
     fast: bool = False
-    """Whether its trees are evaluated by the fast path (`rowcast/trees`)."""
+    """Whether its trees and encoders are evaluated by the fast path (`rowcast/trees`)."""
 
 
 def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "warn"]) -> LoadedModel:

@@ -1,4 +1,4 @@
-"""What the tree estimators in a model are called with: the sample after the steps before each of them."""
+"""What the parts of a model are called with: the sample after the steps before each of them."""
 
 import warnings
 from typing import Any
@@ -7,27 +7,28 @@ import numpy as np
 from joblib import parallel_config
 from scipy.sparse import issparse
 
-from rowcast.trees.fast_estimators import plain
+from rowcast.trees.fast_copies import plain
 from rowcast.trees.model_walk import replaced
 from rowcast.trees.shallow_copy import shallow_copy
 
 MOST_ROWS = 2_000
 """Rows of an estimator's input that are kept."""
 
-_METHODS = ("predict", "predict_proba", "decision_function", "score_samples")
+_METHODS = ("predict", "predict_proba", "decision_function", "score_samples", "transform")
 
 
 def own_inputs(model: Any, sample: Any) -> dict[str, Any]:
-    """Returns the first rows with which the model's `predict` calls each tree estimator, by the estimator's path.
+    """Returns the first rows with which the model's `predict` (or `transform`) calls each part that may be replaced.
 
-    Estimators that `predict` does not call are left out.
+    They are by the part's path. Parts that are not called are left out.
     """
     seen: dict[str, Any] = {}
     observed = replaced(model, lambda path, estimator: _observed(plain(estimator), path, seen))
     with warnings.catch_warnings(), parallel_config(backend="threading"), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        if hasattr(observed, "predict"):
-            observed.predict(sample)
+        call = getattr(observed, "predict", None) or getattr(observed, "transform", None)
+        if call is not None:
+            call(sample)
     return seen
 
 

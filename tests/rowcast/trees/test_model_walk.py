@@ -16,6 +16,7 @@ from sklearn.multiclass import OneVsRestClassifier
 
 import rowcast
 from rowcast import trees
+from rowcast.trees.fast_copies import FastCopy
 from rowcast.trees.fast_estimators import FastEstimator
 
 from .conftest import Data
@@ -53,7 +54,7 @@ HOLDERS: dict[str, tuple[Any, str, int]] = {
             compose.make_column_transformer((preprocessing.OneHotEncoder(), [5]), remainder="passthrough"), Forest
         ),
         "classes",
-        1,
+        2,
     ),
     "trees in columns": (
         pipeline.make_pipeline(
@@ -102,13 +103,13 @@ def test_trees_in_a_holder_are_taken_with_the_same_bits(name: str, data: Data) -
     assert [note.taken for note in notes] == [True] * count, notes
     for note in notes:
         plain, taken = (eval(note.path, {"model": one}) for one in (model, fast))
-        assert isinstance(taken, FastEstimator), note
-        assert not isinstance(plain, FastEstimator)
+        assert isinstance(taken, FastCopy), note
+        assert not isinstance(plain, FastCopy)
         assert isinstance(taken, type(plain))
     assert type(fast) is type(model)
     assert trees.differences(model, fast, data.cells[:200]) == []
     assert trees.explain(fast) == notes
-    assert not isinstance(eval(notes[0].path, {"model": model}), FastEstimator)
+    assert not isinstance(eval(notes[0].path, {"model": model}), FastCopy)
 
 
 def test_an_estimator_in_two_places_is_replaced_by_one(data: Data) -> None:
@@ -121,12 +122,12 @@ def test_an_estimator_in_two_places_is_replaced_by_one(data: Data) -> None:
     assert fast.named_estimators_["a"] is fast.estimators_[0]
 
 
-def test_what_holds_no_trees_is_returned_itself(data: Data) -> None:
+def test_what_holds_neither_trees_nor_encoders_is_returned_itself(data: Data) -> None:
     model = pipeline.make_pipeline(preprocessing.StandardScaler(), linear_model.LogisticRegression())
     model.fit(data.cells, data.classes)
     assert rowcast.accelerate(model) is model
     (note,) = trees.explain(model)
-    assert (note.path, note.taken, note.reason) == ("model", False, "It holds no trees.")
+    assert (note.path, note.taken, note.reason) == ("model", False, "It holds neither trees nor encoders.")
 
 
 def test_an_object_that_holds_itself_is_no_endless_way(data: Data) -> None:

@@ -11,10 +11,10 @@ from rowcast.wording.exception_text import one_line_with_type
 
 
 def fast_path(model: LoadedModel, table: Table) -> FastPath | None:
-    """Returns whether workers may evaluate the model's trees by the fast path; None if numba is not installed here.
+    """Returns whether workers may use the fast path for the model's trees and encoders; None if numba is missing here.
 
     `table` has the rows of the sample as a worker reads them. The generated rows have cells at the thresholds of the
-    trees and next to them, missing cells, and very small and very large numbers.
+    trees and next to them, missing and unknown cells, and very small and very large numbers.
     """
     try:
         with model.code.active(), warnings.catch_warnings():

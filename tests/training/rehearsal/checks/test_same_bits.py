@@ -43,10 +43,10 @@ def test_trees_that_predict_the_same_bits_are_named(estimator: Any, path: str) -
     assert str(found) == f"Yes, with the same bits: {found.estimators[0].class_name}."
 
 
-def test_a_model_without_trees_has_no_fast_path() -> None:
+def test_a_model_without_trees_and_encoders_has_no_fast_path() -> None:
     found = fast_path(model(LinearRegression()), TABLE)
     assert not found.exact
-    assert "no trees" in found.reason
+    assert "neither trees nor encoders" in found.reason
     assert str(found) == f"No. {found.reason}"
 
 
