@@ -80,10 +80,19 @@ def markdown() -> list[str]:
     return [*lines, *(f"| `{key.template}` | {key.kind} | {key.holds} | {key.life} |" for key in TABLE.values())]
 
 
-def lua() -> str:
-    """Returns the same names as Lua functions: `K.job(id)` is the key of a job's record."""
-    names = (
-        f"  {name} = function(part) return '{entry.template.replace('{}', _PART)}' end,"
+def lua_names() -> dict[str, str]:
+    """Returns what the scripts write for each key, and its text in Lua: `K.jobs()` is `'rowcast:jobs'`.
+
+    A key with a part is a function of `lua_functions`: `K.job(id)` calls `key_of_job(id)`.
+    """
+    fixed = {f"{name}()": f"'{entry.template}'" for name, entry in TABLE.items() if "{}" not in entry.template}
+    return fixed | {name: f"key_of_{name}" for name, entry in TABLE.items() if "{}" in entry.template}
+
+
+def lua_functions() -> str:
+    """Returns the Lua functions that make the keys with a part."""
+    return "\n".join(
+        f"local function key_of_{name}(part) return '{entry.template.replace('{}', _PART)}' end"
         for name, entry in TABLE.items()
+        if "{}" in entry.template
     )
-    return "\n".join(["local K = checked({", *names, "})"])

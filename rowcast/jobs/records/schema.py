@@ -5,7 +5,7 @@ a deleted job, has only `status` and `owner`. A second table has the fields of a
 `rowcast:upload:ID`, which Lua calls for example `U.offset`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -75,28 +75,35 @@ _F = JobField
 
 TABLE: dict[JobField, Field] = {
     _F.STATUS: Field("both", "a status", "`set_status`", "state of the job (`rowcast/jobs/states.py`)"),
-    _F.OWNER: Field("both", "text", "submit", "name of the API key that made the job; empty without keys"),
-    _F.KIND: Field("both", "text", "submit, add_chunks", "`single` (one row, in `values`) or `batch` (a file)"),
+    _F.OWNER: Field("both", "text", "submit, submit_row", "name of the API key that made the job; empty without keys"),
+    _F.KIND: Field(
+        "both", "text", "submit, submit_row, add_chunks", "`single` (one row, in `values`) or `batch` (a file)"
+    ),
     _F.MODEL: Field(
         "both",
         "text",
-        "submit, add_chunks",
+        "submit, submit_row, add_chunks",
         "model version that the job is pinned to: `NAME@VERSION`; two with a comma",
     ),
     _F.SPEC: Field(
-        "both", "JSON", "submit, add_chunks, add_converted", "what was asked for (`Spec` in `rowcast/jobs/job.py`)"
+        "both",
+        "JSON",
+        "submit, submit_row, add_chunks, add_converted",
+        "what was asked for (`Spec` in `rowcast/jobs/job.py`)",
     ),
-    _F.ROWS: Field("both", "integer", "submit, add_chunks, add_converted", "number of data rows"),
-    _F.CHUNKS: Field("both", "integer", "submit, add_chunks, add_converted", "number of chunks (that have arrived)"),
-    _F.VALUES: Field("single", "JSON", "submit", "values of the row, in the order of the model's features"),
-    _F.EXTRAS: Field("single", "text", "submit", "`probabilities`, `scores` or both with a comma, if asked for"),
+    _F.ROWS: Field("both", "integer", "submit, submit_row, add_chunks, add_converted", "number of data rows"),
+    _F.CHUNKS: Field(
+        "both", "integer", "submit, submit_row, add_chunks, add_converted", "number of chunks (that have arrived)"
+    ),
+    _F.VALUES: Field("single", "JSON", "submit_row", "values of the row, in the order of the model's features"),
+    _F.EXTRAS: Field("single", "text", "submit_row", "`probabilities`, `scores` or both with a comma, if asked for"),
     _F.MAX_ERRORS: Field("batch", "integer", "submit, add_chunks", "the job fails if more rows than this are bad"),
     _F.IS_CHECK: Field("batch", "`1`", "submit, add_chunks", "the job serves a check, and goes soon after its end"),
     _F.CONVERTING: Field(
         "batch", "`1`", "submit", "until a worker has converted the file: `rows`, `chunks` still grow"
     ),
     _F.STARTED_MS: Field(
-        "both", "ms", "lease_chunk, take, submit", "time of the first lease, or the first since a retry"
+        "both", "ms", "lease_chunk, take, submit, submit_row", "time of the first lease, or the first since a retry"
     ),
     _F.FINISHED_MS: Field("both", "ms", "`finish`", "time of the end; absent before"),
     _F.ROWS_DONE: Field("both", "integer", "commit_chunk, commit_rows", "rows that are counted, the bad ones included"),
@@ -128,13 +135,13 @@ TABLE: dict[JobField, Field] = {
     _F.PARQUET: Field(
         "batch", "JSON", "commit_parquet", "the result as Parquet (`ParquetFile`); empty if it could not be written"
     ),
-    _F.ATTEMPTS: Field("single", "integer", "take, submit", "leases of the row so far"),
+    _F.ATTEMPTS: Field("single", "integer", "take, submit_row", "leases of the row so far"),
     _F.STRIKES: Field("single", "integer", "release, resend", "strikes against the row; 10 fail the job"),
     _F.POSTPONED: Field("single", "`1`", "release", "the row waits until its delay is over"),
     _F.WEBHOOK: Field(
         "both",
         "a state",
-        "submit, add_chunks, settle_delivery, `begin_delivery`, `drop_delivery`",
+        "submit, submit_row, add_chunks, settle_delivery, `begin_delivery`, `drop_delivery`",
         "state of the delivery to its webhook",
     ),
     _F.WEBHOOK_ENDS: Field(
@@ -194,13 +201,3 @@ def upload_markdown() -> list[str]:
     """Returns the lines of the table of a resumable upload's fields for the documentation."""
     lines = ["| field | type | meaning |", "| --- | --- | --- |"]
     return [*lines, *(f"| `{name}` | {type} | {meaning} |" for name, (type, meaning) in UPLOAD_TABLE.items())]
-
-
-def lua() -> str:
-    """Returns the names as Lua: `F.status` and `U.offset`. A name that is not in its table is an error."""
-    return "\n".join([_lua("F", TABLE), _lua("U", UPLOAD_TABLE)])
-
-
-def _lua(table: str, fields: Iterable[str]) -> str:
-    names = " ".join(f"{name} = '{name}'," for name in fields)
-    return f"local {table} = checked({{{names}}})"

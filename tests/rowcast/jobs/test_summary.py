@@ -95,7 +95,7 @@ def test_classes_are_counted_together() -> None:
 @pytest.fixture
 def in_redis(redis: RedisClient, settings: Settings):
     """Returns a function that adds summaries up as a commit does, and renders what Redis has then."""
-    script = LuaSource(settings).with_shared("summary", "add_summary(ARGV[1], cjson.decode(ARGV[2]))")
+    script = LuaSource(settings).linked("add_summary(ARGV[1], cjson.decode(ARGV[2]))")
     add = redis.register_script(script)
 
     def add_up(parts: list[Summary]):

@@ -5,7 +5,7 @@ from pathlib import Path
 from rowcast.errors import PREFIX
 from rowcast.jobs.chunk_tables import CONVERSION, HISTORY_ENTRY_BYTES, PART_ENTRY_BYTES, PLAN_ENTRY_BYTES
 from rowcast.jobs.number_summary import MAX_BINS
-from rowcast.jobs.records import policy, redis_keys, schema
+from rowcast.jobs.records import policy, redis_keys
 from rowcast.jobs.records.celery_queues import (
     BATCH,
     CHUNK_TASK,
@@ -16,6 +16,8 @@ from rowcast.jobs.records.celery_queues import (
     make_app,
     message_template,
 )
+from rowcast.jobs.records.schema import JobField, UploadField
+from rowcast.jobs.records.scripts.lua_linker import LuaLinker
 from rowcast.jobs.states import TRANSITIONS, Status, UploadState
 from rowcast.jobs.webhook.delivery import DeliveryState
 from rowcast.jobs.webhook.delivery_schedule import GIVE_UP_SECONDS, LONGEST_PAUSE_SECONDS
@@ -23,67 +25,58 @@ from rowcast.settings import Settings
 
 _FOLDER = Path(__file__).parent / "lua"
 
-_SHARED = ("values", "log", "workers", "lines", "flight", "webhooks", "status", "uploads", "leases")
-"""Files of `lua/shared` that come before every script; each may use the ones before it."""
-
-_ALSO_SHARED = {
-    "add_chunks": ("plan",),
-    "add_converted": ("plan",),
-    "end_conversion": ("ending",),
-    "commit_chunk": ("revisions", "summary", "ending", "history"),
-    "commit_rows": ("history",),
-    "lease_chunk": ("revisions",),
-    "repair": ("revisions",),
-    "submit": ("ending",),
-}
-"""Further files of `lua/shared`, for the scripts that use them."""
-
-_CHECKED = """\
-local function checked(names)
-  return setmetatable(names, {__index = function(_, name) error('no such name: ' .. tostring(name)) end})
-end"""
+_SHARED = (
+    "values",
+    "log",
+    "workers",
+    "lines",
+    "flight",
+    "webhooks",
+    "status",
+    "admission",
+    "uploads",
+    "leases",
+    "plan",
+    "ending",
+    "revisions",
+    "summary",
+    "history",
+)
+"""Files of `lua/shared`; each may use the ones before it."""
 
 
 class LuaSource:
     """Makes the whole text of each script for these settings."""
 
     def __init__(self, settings: Settings) -> None:
-        constants = [_CHECKED, redis_keys.lua(), schema.lua(), *_states(), *_messages(settings), *_numbers(settings)]
-        self._preamble = "\n".join([*constants, *map(_shared, _SHARED)])
+        shared = ((_FOLDER / "shared" / f"{name}.lua").read_text() for name in _SHARED)
+        constants = [redis_keys.lua_functions(), *_states(), *_messages(settings), *_numbers(settings)]
+        self._linker = LuaLinker("\n".join([*constants, *shared]), _names())
 
     def of(self, name: str) -> str:
         """Returns the text of `lua/NAME.lua` with everything that it uses."""
-        used = [_shared(other) for other in _ALSO_SHARED.get(name, ())]
-        return "\n".join([self._preamble, *used, (_FOLDER / f"{name}.lua").read_text()])
+        return self.linked((_FOLDER / f"{name}.lua").read_text())
 
-    def with_shared(self, shared: str, script: str) -> str:
-        """Returns the text of a script of a test, which uses the file `shared` of `lua/shared`."""
-        return "\n".join([self._preamble, _shared(shared), script])
+    def linked(self, script: str) -> str:
+        """Returns the text of a script with everything that it uses."""
+        return self._linker.link(script)
 
 
-def _shared(name: str) -> str:
-    return (_FOLDER / "shared" / f"{name}.lua").read_text()
+def _names() -> dict[str, dict[str, str]]:
+    """Returns the tables of names that a script may use, for example `STATUS.queued` and `K.job(id)`."""
+    kinds = ("single", "batch")
+    tables = {"F": JobField, "U": UploadField, "STATUS": Status, "UPLOAD": UploadState, "DELIVERY": DeliveryState}
+    names = {table: {str(name): f"'{name}'" for name in members} for table, members in tables.items()}
+    return names | {"KIND": {kind: f"'{kind}'" for kind in kinds}, "K": redis_keys.lua_names()}
 
 
 def _states() -> list[str]:
-    """Returns the table of states: `STATUS.queued`, `MAY[from][to]`, and `ENDED[status]` if the status is terminal."""
-    names = ", ".join(f"{status} = '{status}'" for status in Status)
+    """Returns the table of states: `MAY[from .. ' ' .. to]`, and `ENDED[status]` if the status is terminal."""
     moves = ", ".join(
-        f"{source} = {{{', '.join(f'{target} = true' for target in sorted(targets))}}}"
-        for source, targets in TRANSITIONS.items()
+        f"['{source} {target}'] = true" for source, targets in TRANSITIONS.items() for target in sorted(targets)
     )
     ended = ", ".join(f"{status} = true" for status in Status if status.is_terminal)
-    uploads = ", ".join(f"{state} = '{state}'" for state in UploadState)
-    deliveries = ", ".join(f"{state} = '{state}'" for state in DeliveryState)
-    return [
-        f"local STATUS = checked({{{names}}})",
-        f"local MAY = checked({{{moves}}})",
-        f"local ENDED = {{{ended}}}",
-        f"local UPLOAD = checked({{{uploads}}})",
-        f"local DELIVERY = checked({{{deliveries}}})",
-        "local KIND = checked({single = 'single', batch = 'batch'})",
-        f"local CONVERSION = '{CONVERSION}'",
-    ]
+    return [f"local MAY = {{{moves}}}", f"local ENDED = {{{ended}}}", f"local CONVERSION = '{CONVERSION}'"]
 
 
 def _messages(settings: Settings) -> list[str]:

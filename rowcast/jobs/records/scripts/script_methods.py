@@ -59,9 +59,13 @@ class Scripts:
     def submit(self, new: NewJob, limits: Limits) -> Made | Full:
         """Makes a job: record, indexes, counts and first messages, or nothing at all."""
         repeat = (new.repeat.digest, new.repeat.fingerprint) if new.repeat else ("", "")
-        arguments: list[Argument] = [new.id, new.owner, *limits, *repeat, new.plan or b"", new.spec.known_as]
-        arguments += [new.sameness or "", "1" if new.sameness and new.reuses else ""]
-        outcome, *rest = (word.decode() for word in self._run("submit", *arguments, *_flat(new)))
+        known: list[Argument] = [new.id, new.owner, *limits, *repeat]
+        if new.spec.kind == "single":
+            made = self._run("submit_row", *known, new.spec.known_as, *_flat(new))
+        else:
+            same = (new.sameness or "", "1" if new.sameness and new.reuses else "")
+            made = self._run("submit", *known, new.plan or b"", new.rows, *same, *_flat(new))
+        outcome, *rest = (word.decode() for word in made)
         if outcome == "full":
             return Full(cast(Limit, rest[0]))
         return Made(outcome, rest[0] if rest else new.id)

@@ -13,7 +13,6 @@ from rowcast.jobs.job import ModelRef, Spec
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.job_hash import fields_of
-from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.schema import TABLE, JobField
 from rowcast.jobs.records.scripts.lua_source import LuaSource
 from rowcast.settings import Settings
@@ -86,11 +85,16 @@ def test_every_field_that_a_script_uses_is_in_the_table(file: Path) -> None:
     assert set(re.findall(r"\bF\.(\w+)", file.read_text())) <= NAMES
 
 
-def test_a_name_that_is_not_in_a_table_is_an_error_in_lua(redis: RedisClient, settings: Settings) -> None:
-    for name in ("F.stauts", "K.jbo", "STATUS.runing", "KIND.many"):
-        script = LuaSource(settings).with_shared("summary", f"return {name}")
-        with pytest.raises(Exception, match="no such name"):
-            redis.register_script(script)(keys=[], args=[])
+@pytest.mark.parametrize("name", ["F.stauts", "K.jbo", "STATUS.runing", "KIND.many"])
+def test_a_name_that_is_not_in_a_table_is_an_error(settings: Settings, name: str) -> None:
+    with pytest.raises(LookupError, match=name):
+        LuaSource(settings).linked(f"return {name}")
+
+
+def test_a_script_carries_only_what_it_uses(settings: Settings) -> None:
+    source = LuaSource(settings)
+    assert source.linked("return STATUS.queued\n") == "return 'queued'\n"
+    assert source.linked("return status_of(ARGV[1])\n").count("local function") == 2  # and the key of the record
 
 
 @pytest.mark.parametrize("kind", ["single", "batch"])

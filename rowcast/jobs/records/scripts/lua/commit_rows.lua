@@ -5,9 +5,8 @@ for index = 1, #ARGV, 4 do
   local id, attempt, status, outcome = unpack(ARGV, index, index + 3)
   if lease_of(member_of(id, ROW)) == tonumber(attempt) then
     local succeeded = status == STATUS.succeeded
-    if finish(id, status, not succeeded and outcome or nil) then
-      redis.call('HSET', K.job(id), F.rows_done, 1, F.rows_failed, succeeded and 0 or 1)
-      if succeeded then redis.call('HSET', K.job(id), F.result, outcome) end
+    local field = succeeded and F.result or F.error
+    if finish(id, status, nil, F.rows_done, 1, F.rows_failed, succeeded and 0 or 1, field, outcome) then
       ended[#ended + 1] = #outcome <= PUBLISHED_BYTES and id .. ' ' .. status .. ' ' .. outcome or id
     end
   end

@@ -8,7 +8,7 @@ local status, owner, rows, chunks, done = unpack(redis.call(
   'HMGET', K.job(id), F.status, F.owner, F.rows, F.chunks, F.chunks_done))
 local revisions = revisions_in(id, F.revisions)
 if revisions[ARGV[4]] == ARGV[6] then return {'repairing'} end -- the gateway repeats a call whose answer was lost
-if not status or not ENDED[status] or not MAY[status][STATUS.queued] or is_single(id) then return {'over'} end
+if not status or not ENDED[status] or not MAY[status .. ' ' .. STATUS.queued] or is_single(id) then return {'over'} end
 if tonumber(done or 0) < tonumber(chunks) or is_converting(id) then return {'over'} end
 for index = 4, #ARGV, 4 do
   if (revisions[ARGV[index]] or '') ~= ARGV[index + 1] then return {'changed'} end

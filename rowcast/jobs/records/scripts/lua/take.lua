@@ -11,14 +11,14 @@ local function lease_rows(model)
   while #leased < most and not by_itself do
     local id = redis.call('LPOP', K.waiting(model))
     if not id then break end
-    local status, strikes = unpack(redis.call('HMGET', K.job(id), F.status, F.strikes))
-    if status and not ENDED[status] and not lease_of(member_of(id, ROW)) then
-      by_itself = strikes and true or false
+    local row = row_to_lease(id)
+    if row then
+      by_itself = row.strikes and true or false
       if by_itself and #leased > 0 then
         redis.call('LPUSH', K.waiting(model), id)
         break
       end
-      leased[#leased + 1] = lease_row(id, holder)
+      leased[#leased + 1] = lease_row(row, holder)
     end
   end
   if redis.call('LLEN', K.waiting(model)) > 0 then line_up('models', model) end

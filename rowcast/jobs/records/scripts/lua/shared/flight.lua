@@ -52,9 +52,15 @@ local function take_out_of_flight(id, chunk)
   redis.call('ZREM', K.ready_chunks(), member_of(id, chunk))
 end
 
+-- Ends the lease of a single job's row if it has one, and lets upkeep not look at it any more.
+local function take_row_out_of_flight(id)
+  redis.call('ZREM', K.due(), member_of(id, ROW))
+  redis.call('HDEL', K.leases(), member_of(id, ROW))
+end
+
 local function take_all_out_of_flight(id)
   for _, chunk in ipairs(redis.call('HKEYS', K.in_flight(id))) do take_out_of_flight(id, chunk) end
-  take_out_of_flight(id, ROW)
+  take_row_out_of_flight(id)
 end
 
 -- Returns the chunks in flight and their attempts, for example '3 1 4 2': chunk 3 had 1 attempt, chunk 4 had 2. A retry

@@ -16,13 +16,22 @@ local function write_lease(member, attempt, holder)
   prolong(member)
 end
 
--- Leases a single job's row to a process. Returns {id, attempt, values, extras or '', strikes}.
-local function lease_row(id, holder)
-  local values, extras, strikes = unpack(redis.call('HMGET', K.job(id), F.values, F.extras, F.strikes))
-  local attempt = redis.call('HINCRBY', K.job(id), F.attempts, 1)
-  write_lease(member_of(id, ROW), attempt, holder)
-  set_status(id, STATUS.running)
-  return {id, attempt, values, extras or '', strikes or '0'}
+-- Reads a single job's row. Returns nil if its job has ended, or if a process has its lease.
+local function row_to_lease(id)
+  local status, values, extras, strikes, attempts =
+    unpack(redis.call('HMGET', K.job(id), F.status, F.values, F.extras, F.strikes, F.attempts))
+  if not status or ENDED[status] or lease_of(member_of(id, ROW)) then return nil end
+  return {id = id, status = status, values = values, extras = extras, strikes = strikes, attempts = attempts}
+end
+
+-- Leases such a row to a process. Returns {id, attempt, values, extras or '', strikes}.
+local function lease_row(row, holder)
+  local attempt = (tonumber(row.attempts) or 0) + 1
+  write_lease(member_of(row.id, ROW), attempt, holder)
+  if not set_status(row.id, STATUS.running, row.status, F.attempts, attempt) then
+    redis.call('HSET', K.job(row.id), F.attempts, attempt) -- it runs already: an earlier lease ended without a result
+  end
+  return {row.id, attempt, row.values, row.extras or '', row.strikes or '0'}
 end
 
 -- Returns a chunk's entry of the plan.

@@ -37,17 +37,22 @@ end
 
 local function length(line) return redis.call('ZCARD', LINES[line].key) end
 
--- Calls a process to a line: one that lingers, or the one that receives a message. A process that is called looks at all
--- work that waits. More messages than processes would therefore change nothing, and are not sent.
-local function call_process(line)
-  local holder = take_lingering()
-  if holder then return wake(holder, '') end
+-- Sends a message that calls a process to a line. A process that is called looks at all work that waits. More messages than
+-- processes would therefore change nothing, and are not sent.
+local function send_message(line)
   local queue = LINES[line].queue
   local messages = redis.call('LLEN', queue)
   if messages == 0 or (messages < length(line) and messages < slots_online()) then
     local tag = 'm' .. format_integer(redis.call('HINCRBY', K.totals(), MESSAGES_SENT, 1))
     redis.call('LPUSH', queue, (string.gsub(LINES[line].message, TAG_MARK, tag)))
   end
+end
+
+-- Calls a process to a line: one that lingers, or the one that receives a message.
+local function call_process(line)
+  local holder = take_lingering()
+  if holder then return wake(holder, '') end
+  send_message(line)
 end
 
 -- Lets a chunk in flight wait for a process.

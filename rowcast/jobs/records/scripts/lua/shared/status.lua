@@ -14,13 +14,15 @@ end
 
 local function status_of(id) return redis.call('HGET', K.job(id), F.status) end
 
--- Changes the status of a job. Returns whether the table of states allowed it. Only the first status of a new record is
--- written elsewhere (add_chunks.lua, submit.lua).
-local function set_status(id, to)
-  local from = status_of(id)
-  if not from or not MAY[from][to] then return false end
-  redis.call('HSET', K.job(id), F.status, to)
-  if to == STATUS.running then redis.call('HSET', K.job(id), F.started_ms, format_integer(now_ms())) end
+-- Changes the status of a job, and writes more fields (`...`) in the same step. `from` is the present status, or nil if the
+-- caller does not know it. Returns whether the table of states allowed it. Only the first status of a new record is written
+-- elsewhere (add_chunks.lua, submit.lua).
+local function set_status(id, to, from, ...)
+  from = from or status_of(id)
+  if not from or not MAY[from .. ' ' .. to] then return false end
+  if to == STATUS.running then
+    redis.call('HSET', K.job(id), F.status, to, F.started_ms, format_integer(now_ms()), ...)
+  else redis.call('HSET', K.job(id), F.status, to, ...) end
   return true
 end
 
@@ -35,25 +37,27 @@ local function interrupt(id)
   take_all_out_of_flight(id)
 end
 
--- Ends a job: sets status, times and counts, and takes all chunks out of flight. Returns whether the status allowed it.
--- The caller publishes the end. A job whose input is still being uploaded ends when the upload is complete (submit.lua).
-local function finish(id, to, err)
-  if is_arriving(id) then
+-- Ends a job: sets status, times and counts, and takes all chunks out of flight. `...` are fields that are written in the
+-- same step, for example the error. Returns whether the status allowed it. The caller publishes the end. A job whose input
+-- is still being uploaded ends when the upload is complete (submit.lua).
+local function finish(id, to, err, ...)
+  local from, owner, rows, kind, webhook, is_check =
+    unpack(redis.call('HMGET', K.job(id), F.status, F.owner, F.rows, F.kind, F.webhook, F.is_check))
+  if from == STATUS.arriving then
     redis.call('HSET', K.job(id), F.verdict, to, F.error, err or '')
     interrupt(id)
     return true
   end
-  if not set_status(id, to) then return false end
-  local now = now_ms()
-  redis.call('HSET', K.job(id), F.finished_ms, format_integer(now))
+  if not set_status(id, to, from, F.finished_ms, format_integer(now_ms()), ...) then return false end
   if err then redis.call('HSET', K.job(id), F.error, err) end
-  interrupt(id)
-  local owner, rows, kind, webhook = unpack(redis.call('HMGET', K.job(id), F.owner, F.rows, F.kind, F.webhook))
-  if kind ~= KIND.single then note(id, to, {detail = detail_of(err)}) end -- of a single job, the record says it
+  if kind == KIND.single then take_row_out_of_flight(id) -- the record says how it ended
+  else
+    interrupt(id)
+    note(id, to, {detail = detail_of(err)})
+  end
   count_live(owner, -1)
   begin_delivery(id, webhook)
-  local life_ms = redis.call('HEXISTS', K.job(id), F.is_check) == 1 and CHECK_MS or RETENTION_MS
-  redis.call('ZADD', K.expiring(), format_integer(now + life_ms), id)
+  redis.call('ZADD', K.expiring(), format_integer(now_ms() + (is_check and CHECK_MS or RETENTION_MS)), id)
   add_total('jobs_' .. to, 1)
   add_total('rows_' .. to, tonumber(rows))
   return true

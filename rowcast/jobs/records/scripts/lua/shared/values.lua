@@ -1,9 +1,15 @@
 -- Time, numbers as text, problems and totals. Before this file come the constants that `lua_source.py` writes: the keys
 -- (K), the fields of a job's record (F), the statuses (STATUS, MAY, ENDED), the messages and the policy.
 
+local known_now_ms = nil
+
+-- Returns the time, which is the same for a whole script.
 local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not known_now_ms then
+    local time = redis.call('TIME')
+    known_now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return known_now_ms
 end
 
 -- Lua's own conversion keeps only 14 digits.

@@ -1,0 +1,25 @@
+-- Makes a job of one row: record, indexes and counts, and hands the row to a process; or nothing at all.
+-- ARGV: id, owner, limit of live jobs, limit of the owner's, idempotency digest or '', fingerprint, NAME@VERSION, then fields
+--       and values of the record.
+-- Returns {'made'} | {'replayed', id} | {'conflict', id} | {'full', 'all' or 'owner'}.
+local id, owner, most, most_owned, digest, fingerprint, model = unpack(ARGV, 1, 7)
+if status_of(id) then return {'made'} end -- the gateway repeats a call whose answer was lost
+local earlier = earlier_job(digest, fingerprint)
+if earlier then return earlier end
+local full = limit_reached(owner, most, most_owned)
+if full ~= '' then return {'full', full} end
+redis.call('HSET', K.job(id), F.owner, owner, F.status, STATUS.queued, unpack(ARGV, 8))
+count_accepted(id, owner, 1)
+remember_request(digest, fingerprint, id)
+
+-- A process that lingers gets the row at once, which is quicker than a message.
+local holder = take_lingering()
+if holder then
+  wake(holder, cjson.encode({model, lease_row(row_to_lease(id), holder)}))
+  return {'made'}
+end
+redis.call('RPUSH', K.waiting(model), id)
+redis.call('ZADD', K.due(), format_integer(now_ms() + RESEND_MS), member_of(id, ROW))
+line_up('models', model)
+send_message('models')
+return {'made'}
