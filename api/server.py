@@ -1,5 +1,6 @@
 """The gateway's server: gunicorn with gevent. One process serves thousands of waiting callers and slow uploads."""
 
+import gc
 import html
 import json
 import re
@@ -69,6 +70,7 @@ class Server(BaseApplication):
         from api.webhooks.deliveries import Deliveries
 
         app = create_app(self._settings)
+        gc.freeze()  # the modules' objects stay for ever, so no collection has to look at them
         if self._settings.webhook_keys:
             Deliveries(app.extensions["rowcast"]).start()
         return _closable(app.wsgi_app)

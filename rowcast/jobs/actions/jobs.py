@@ -85,7 +85,7 @@ class Jobs:
             rows=1,
             chunks=1,
             values=values,
-            repeat=request.repeat(json.dumps(values)),
+            repeat=request.repeat(json.dumps(values)) if request.idempotency_key is not None else None,
         )
         return self._make(new)
 

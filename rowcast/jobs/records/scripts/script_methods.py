@@ -9,6 +9,7 @@ from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_hash import fields_of
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.schema import UploadField
+from rowcast.jobs.records.scripts.joined_calls import JoinedCalls
 from rowcast.jobs.records.scripts.lua_source import LuaSource
 from rowcast.jobs.records.scripts.script_results import (
     AddedChunks,
@@ -46,6 +47,7 @@ class Scripts:
         self.redis = redis
         self._source = LuaSource(settings)
         self._loaded: dict[str, Any] = {}
+        self._submit_row = JoinedCalls(redis, self._source.of("submit_row"))
 
     def _run(self, name: str, *arguments: Argument) -> Any:
         """Runs `lua/NAME.lua`. Numbers and text arrive as text, and text comes back as bytes."""
@@ -61,7 +63,8 @@ class Scripts:
         repeat = (new.repeat.digest, new.repeat.fingerprint) if new.repeat else ("", "")
         known: list[Argument] = [new.id, new.owner, *limits, *repeat]
         if new.spec.kind == "single":
-            made = self._run("submit_row", *known, new.spec.known_as, *_flat(new))
+            with redis_errors(self.redis):
+                made = self._submit_row.call(*known, new.spec.known_as, *_flat(new))
         else:
             same = (new.sameness or "", "1" if new.sameness and new.reuses else "")
             made = self._run("submit", *known, new.plan or b"", new.rows, *same, *_flat(new))
