@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile, mkdtemp
 
-from rowcast.trees import compile_all
+from rowcast.csv import number_cells
+from rowcast.trees import compile_all as compile_trees
 
 VARIABLE = "NUMBA_CACHE_DIR"
 
@@ -64,8 +65,19 @@ def cache_folder(usual: Path | None = None) -> Iterator[CacheFolder | None]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def compile_into(folder: Path) -> int:
-    """Compiles every compiled function, or loads it from the folder. Returns how many were compiled.
+def compile_all(*, trees: bool = True) -> None:
+    """Compiles every compiled function, or loads it from the cache; those of `rowcast/trees` only with `trees`.
+
+    Raises:
+        ImportError: numba is not installed.
+    """
+    if trees:
+        compile_trees()
+    number_cells.load()
+
+
+def compile_into(folder: Path, *, trees: bool = True) -> int:
+    """Does what `compile_all` does, with the folder as the cache. Returns how many functions were compiled.
 
     If several processes start at the same time, one compiles, and the others wait and load.
 
@@ -74,7 +86,7 @@ def compile_into(folder: Path) -> int:
     """
     with _locked(folder):
         before = sum(1 for _ in folder.glob(_CODE))
-        compile_all()
+        compile_all(trees=trees)
         return sum(1 for _ in folder.glob(_CODE)) - before
 
 

@@ -38,7 +38,7 @@ def main() -> int:
     gc.disable()  # collections while modules are imported take a tenth of the start
     # After the environment is set: Celery reads it when imported.
     from worker.app import make_worker, release_all_leases, run_worker
-    from worker.fast_path import compiled_trees
+    from worker.fast_path import compiled_functions
     from worker.isolation import isolated_process
     from worker.isolation.fork_server import ForkServer
 
@@ -47,7 +47,7 @@ def main() -> int:
     sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc]  # noqa: SIM115 - until the process ends
     keep_memory(128 * MIB)
     set_up(settings, "worker")
-    with compiled_trees(settings.fast_trees), ForkServer.started(isolated_process.run) as fork_server:
+    with compiled_functions(trees=settings.fast_trees), ForkServer.started(isolated_process.run) as fork_server:
         app = make_worker(settings, options.grace, fork_server)
         gc.freeze()  # objects that exist now stay shared with the worker processes, as no collection writes to them
         gc.enable()

@@ -79,6 +79,15 @@ class Fields:
         is_there = place < self.counts
         return np.where(is_there, begins, 0), np.where(is_there, ends, 0)
 
+    def spans_of(self, rows: Positions, place: int) -> tuple[Positions, Positions]:
+        """Returns where the field at `place` begins and ends in some rows, which have the field."""
+        at, lines = self.firsts[rows] + place, self.lines
+        begins = self.delimiters[at - 1] + 1 if place else lines.starts[rows]
+        ends = lines.ends[rows]
+        is_parted = place < self.counts[rows] - 1
+        ends[is_parted] = self.delimiters[at[is_parted]]
+        return begins, ends
+
 
 def quoted(data: bytes, delimiter: str) -> Quoted:
     """Finds the stretches in quotes."""

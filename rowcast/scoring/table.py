@@ -101,7 +101,7 @@ def read_each(
         if known != (features, reading):
             good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(faults), np.int64), assume_unique=True)
             places = [place_of[feature.name] for feature in features]
-            values, invalid = read_columns(data, fields.lines, good, features, places=places, reading=reading)
+            values, invalid = read_columns(data, fields, good, features, places=places, reading=reading)
             known = features, reading
         else:  # a model may change its table in place
             values = [column.copy() for column in values]

@@ -109,7 +109,7 @@ def test_workers_use_the_fast_path_without_compiling(compose, client):
     scored = [line for worker in workers for line in compose.events(worker, "chunk_scored", job["id"])]
     assert scored
     assert all(line["fast_path"] for line in scored)
-    assert not any(compose.events(worker, "trees_compiled") for worker in workers)
+    assert not any(compose.events(worker, "functions_compiled") for worker in workers)
 
 
 def test_the_gateways_image_has_the_documentation(client):

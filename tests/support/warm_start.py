@@ -190,7 +190,7 @@ def main() -> None:
         for module in modules:
             importlib.import_module(module)
     if name == "worker":
-        importlib.import_module("rowcast.trees").compile_all()  # as a worker does before it forks
+        importlib.import_module("rowcast.compiled_cache").compile_all()  # as a worker does before it forks
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "threads do not survive a fork"
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests; they close the socket

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import boolean, float64, int32, int64, njit, uint8, void
 
-from rowcast.trees.evaluation.compiling import compiled, table
+from rowcast.compiling import compiled, table
 
 BLOCK_ROWS = 512
 """Rows whose ranks and leaves are held at a time. They stay in the processor's first cache."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import boolean, float64, int32, int64, njit, uint32, void
 
-from rowcast.trees.evaluation.compiling import compiled, table
+from rowcast.compiling import compiled, table
 
 LANES = 8
 """Rows that are walked at once, so that the processor waits for eight loads from memory at a time."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rowcast.csv import scan
 from rowcast.jobs.options import Options
 from rowcast.models.cells import NA_TEXTS
 from rowcast.models.loading.load import LoadedModel
@@ -106,6 +107,25 @@ def test_the_quick_way_and_the_exact_way_make_the_same_table(table: list[list[st
             assert not misfits
             assert np.array_equal(one, other, equal_nan=True)
             assert np.signbit(one).tolist() == np.signbit(other).tolist()
+
+
+@given(st.dictionaries(st.tuples(st.integers(0, 99), st.integers(0, 3)), cells, max_size=10))
+def test_compiled_code_and_the_parser_make_the_same_columns(odd: dict[tuple[int, int], str]) -> None:
+    known = [Feature(name="a", kind="number", missing=True), Feature(name="b", kind="integer", missing=False)]
+    known += [Feature(name="c", kind="text", missing=False), Feature(name="d", kind="number", missing=False)]
+    table = [[f"{row / 7}", f"{row}", f"t{row}", f"-{row}e-3"] for row in range(100)]
+    for (row, column), cell in odd.items():
+        table[row][column] = cell
+    data = "".join(",".join(map(quoted, row)) + "\n" for row in table).encode()
+    fields = scan.split(data, scan.quoted(data, ","), ",", 4)
+    rows, places = np.arange(100), [0, 1, 2, 3]
+    compiled = columns_module.read_columns(data, fields, rows, known, places=places, reading=READING)
+    parsed = columns_module._parsed_or_converted(data, fields.lines, rows, known, places=places, reading=READING)
+    assert compiled[1] == parsed[1]
+    for column, other in zip(compiled[0], parsed[0], strict=True):
+        good = [row for row in range(100) if row not in parsed[1]]
+        assert [repr(column[row]) for row in good] == [repr(other[row]) for row in good]
+        assert column.dtype == other.dtype
 
 
 PIECES = [

@@ -21,7 +21,7 @@ from sklearn.base import clone
 
 import rowcast
 from rowcast import trees
-from rowcast.trees.evaluation.compiling import compiled
+from rowcast.compiling import compiled
 from rowcast.trees.evaluation.node_walk import KEY_BYTES
 from rowcast.trees.fast_estimators import tables_of
 
