@@ -21,6 +21,7 @@ from worker.consumer.deferred_stop import make_stop_step
 from worker.consumer.message_filter import filtered_transport
 from worker.isolation.fork_server import ForkServer
 from worker.resources import open_resources
+from worker.stop_flag import StopFlag
 from worker.work_loop import WorkLoop
 
 IMPORTED_EARLY = (prefork, components, consumer)
@@ -37,9 +38,10 @@ def make_worker(settings: Settings, grace_seconds: float, fork_server: ForkServe
     app = make_app(settings)
     app.conf.broker_transport = filtered_transport(app)
     node = _node()
+    stop_flag = StopFlag()
     app.steps["worker"].add(make_bootstep(settings, node, fork_server))
-    app.steps["worker"].add(make_stop_step(grace_seconds))
-    _register_tasks(app, settings, node, fork_server)
+    app.steps["worker"].add(make_stop_step(grace_seconds, stop_flag))
+    _register_tasks(app, settings, node, fork_server, stop_flag)
 
     @setup_logging.connect(weak=False)
     def _logs(**_: Any) -> None:
@@ -79,14 +81,14 @@ def _node() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _register_tasks(app: Celery, settings: Settings, node: str, fork_server: ForkServer) -> None:
+def _register_tasks(app: Celery, settings: Settings, node: str, fork_server: ForkServer, stop_flag: StopFlag) -> None:
     """Registers both tasks. They do the same: a message says only that work waits, and its queue sets the priority."""
     loops: list[WorkLoop] = []
 
     @worker_process_init.connect(weak=False)
     def _start(**_: Any) -> None:
         resources = open_resources(settings, node, fork_server)
-        loops.append(WorkLoop(resources))
+        loops.append(WorkLoop(resources, stop_flag))
         resources.warm_up()
 
     @app.task(name=CHUNK_TASK)

@@ -10,6 +10,7 @@ from worker.fair_share import FairShare
 from worker.parquet_task import ParquetTask
 from worker.resources import Resources
 from worker.row_task import RowTask
+from worker.stop_flag import StopFlag
 from worker.time_slices import TimeSlices
 
 GATHER_ROWS = 256
@@ -21,14 +22,15 @@ LINGER_SECONDS = 1.0
 A message takes longer to arrive through Celery than a prediction takes. Other work ends the wait."""
 
 STAY_SECONDS = 5.0
-"""After this time the process returns to Celery in any case, so that a worker can stop its processes."""
+"""After this time the process returns to Celery after its present work, so that Celery's acknowledgements and its
+messages move on."""
 
 
 class WorkLoop:
     """Takes work until none waits. Rows and chunks get their fair shares of the process's time."""
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
+    def __init__(self, resources: Resources, stop_flag: StopFlag) -> None:
+        self._resources, self._stop_flag = resources, stop_flag
         self._share = FairShare()
         self._rows = RowTask(resources)
         self._conversions = ConversionTask(resources, self._let_rows_pass)
@@ -38,32 +40,34 @@ class WorkLoop:
         self._counted_until = 0.0
 
     def run(self) -> None:
-        """Predicts the rows that wait until it is a chunk's turn, then scores one chunk and returns.
+        """Predicts rows and scores chunks, each kind when it is its turn.
 
-        If nothing waits, it lingers for rows that may come.
+        A message for each chunk would take longer than a small chunk. If nothing waits, the process lingers for work
+        that may come. It returns if none came, after `STAY_SECONDS`, and if the worker stops.
         """
         leases = self._resources.leases
         stay_until = time.monotonic() + STAY_SECONDS
-        while True:
+        while not self._stop_flag.is_set:
             linger_seconds = max(0.0, min(LINGER_SECONDS, stay_until - time.monotonic()))
             taken = leases.take(self._share.order, GATHER_ROWS, linger_seconds)
             work = leases.linger(linger_seconds) if taken == "lingering" else taken
             match work:
                 case WaitingRows():
-                    if not self._predict(work) or time.monotonic() > stay_until:
+                    if not self._predict(work):
                         return
                 case WaitingChunk():
-                    if self._score(work):
-                        return
+                    self._score(work)
                 case None:
                     return
+            if time.monotonic() > stay_until:
+                return
 
-    def _score(self, work: WaitingChunk) -> bool:
-        """Scores a chunk, or converts a file. Returns False if no lease was granted: it is done, or another has it."""
+    def _score(self, work: WaitingChunk) -> None:
+        """Scores a chunk, or converts a file, unless no lease is granted: it is done, or another process has it."""
         lease = self._resources.leases.chunk(work.id, work.chunk)
         if isinstance(lease, str):
             self._resources.log.info("chunk_not_needed", job=work.id, chunk=work.chunk, reason=lease)
-            return False
+            return
         self._counted_until = time.perf_counter()
         try:
             if isinstance(lease, ConversionLease):
@@ -75,7 +79,6 @@ class WorkLoop:
         finally:
             self._count_chunk_time()
             self._resources.model_report.send_if_due()
-        return True
 
     def _predict(self, work: WaitingRows) -> bool:
         """Predicts rows. Returns whether to go on with others."""

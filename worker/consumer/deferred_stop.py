@@ -15,6 +15,8 @@ from typing import Any
 from celery import bootsteps
 from celery.worker import state
 
+from worker.stop_flag import StopFlag
+
 CHECK_SECONDS = 0.1
 """Time between two checks for a stop signal, and for the end of the last chunk."""
 
@@ -30,9 +32,12 @@ class DeferredStop:
     A second signal ends the grace. Needs no lock, which the interrupted code could be holding. Uses SIGALRM.
     """
 
-    def __init__(self, grace_seconds: float, is_idle: Callable[[], bool]) -> None:
-        """`is_idle` is asked at each check after the signal. The handler is called when it says yes."""
-        self._grace_seconds, self._is_idle = grace_seconds, is_idle
+    def __init__(self, grace_seconds: float, is_idle: Callable[[], bool], stop_flag: StopFlag) -> None:
+        """`is_idle` is asked at each check after the signal. The handler is called when it says yes.
+
+        The signal sets `stop_flag`, so that the worker's processes end after their present work.
+        """
+        self._grace_seconds, self._is_idle, self._stop_flag = grace_seconds, is_idle, stop_flag
         self._handlers: dict[int, Any] = {}
         self._asked: int | None = None
         self._until = 0.0
@@ -49,6 +54,7 @@ class DeferredStop:
             self._run()
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
+        self._stop_flag.set()
         grace = 0.0 if self._asked is not None else self._grace_seconds
         self._asked, self._until = number, time.monotonic() + grace
         signal.setitimer(signal.ITIMER_REAL, grace + PATIENCE_SECONDS)
@@ -62,14 +68,14 @@ class DeferredStop:
             self._handlers[number](number, None)
 
 
-def make_stop_step(grace_seconds: float) -> type[bootsteps.StartStopStep]:
+def make_stop_step(grace_seconds: float, stop_flag: StopFlag) -> type[bootsteps.StartStopStep]:
     """Returns the step of the worker's main process that installs a `DeferredStop` after Celery's own handlers."""
 
     class DeferredStopStep(bootsteps.StartStopStep):
         requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
         def start(self, worker: Any) -> None:
-            stop = DeferredStop(grace_seconds, lambda: _is_idle(worker))
+            stop = DeferredStop(grace_seconds, lambda: _is_idle(worker), stop_flag)
             stop.install()
             self._timer = worker.timer.call_repeatedly(CHECK_SECONDS, stop.check, priority=10)
 

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from programs import until
 
 from worker.consumer import deferred_stop
 from worker.consumer.deferred_stop import DeferredStop
+from worker.stop_flag import StopFlag
 
 LONG_SECONDS = 600.0
 
@@ -23,8 +25,8 @@ def handled() -> Iterator[list[int]]:
         signal.signal(number, handler)
 
 
-def deferred(grace_seconds: float, *, is_idle: bool) -> DeferredStop:
-    stop = DeferredStop(grace_seconds, lambda: is_idle)
+def deferred(grace_seconds: float, *, is_idle: bool, stop_flag: StopFlag | None = None) -> DeferredStop:
+    stop = DeferredStop(grace_seconds, lambda: is_idle, stop_flag or StopFlag())
     stop.install()
     return stop
 
@@ -67,3 +69,18 @@ def test_a_worker_stops_although_its_loop_does_not_go_on(handled: list[int], mon
     os.kill(os.getpid(), signal.SIGTERM)
     until(lambda: handled, "the handler runs")
     assert handled == [signal.SIGTERM]
+
+
+def test_processes_that_were_forked_before_see_the_signal(handled: list[int]) -> None:
+    flag = StopFlag()
+    deferred(LONG_SECONDS, is_idle=False, stop_flag=flag)
+    process = multiprocessing.get_context("fork").Process(target=_exit_when_set, args=(flag,))
+    process.start()
+    assert not flag.is_set
+    os.kill(os.getpid(), signal.SIGTERM)
+    process.join(LONG_SECONDS)
+    assert (process.exitcode, handled) == (0, [])
+
+
+def _exit_when_set(flag: StopFlag) -> None:
+    until(lambda: flag.is_set, "the worker stops")
