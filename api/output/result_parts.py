@@ -4,15 +4,13 @@ If a part is missing, cut short or changed, it does not match the digest in its 
 the same bytes, so a worker is asked to do that, while the reader waits for a short time.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 
 from api.services import Services
-from api.threaded_storage import in_thread
 from rowcast.errors import JobExpired, Restoring, ResultLost, Unavailable
 from rowcast.jobs.chunk_tables import PartEntry, unpack_parts
-from rowcast.jobs.job_files import digest
+from rowcast.jobs.job_files import digest, digest_of_blocks
 from rowcast.jobs.states import Status
 from rowcast.logs import logger
 
@@ -132,16 +130,15 @@ class Parts:
 
     def _whole(self, number: int) -> bytes | None:
         data = self._services.files.get_whole_part(self._id, number, self._revisions.get(number, ""))
-        return data if in_thread(digest, data) == self.stored[number].digest else None
+        return data if digest(data) == self.stored[number].digest else None
 
     def _hashed_in_blocks(self, number: int) -> bytes | None:
-        part, seen = self.stored[number], hashlib.sha256()
+        part = self.stored[number]
         try:
-            for begin in range(0, part.part_bytes, _WHOLE_BYTES):
-                in_thread(seen.update, self._block(number, begin))
+            found = digest_of_blocks(self._block(number, begin) for begin in range(0, part.part_bytes, _WHOLE_BYTES))
         except Unavailable:  # a store may also report a range beyond the end of a short part in this way
             return None
-        return b"" if seen.digest()[:16] == part.digest else None
+        return b"" if found == part.digest else None
 
     def _block(self, number: int, begin: int) -> bytes:
         size = min(_WHOLE_BYTES, self.stored[number].part_bytes - begin)
