@@ -68,6 +68,8 @@ class Storage:
             FileNotFoundError: the object does not exist.
         """
         with _store_errors(self.location, key):
+            if self._folder:  # obstore copies what it has read, and wakes a thread for each call
+                return _file(self._folder, key).read_bytes()
             return obstore.get(self._store, key).bytes().to_bytes()
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
@@ -131,6 +133,18 @@ class Storage:
         if self.get(key) != b"ok":
             raise StoreUnavailable(f"The store {self.location} returned other bytes than were written.")
         self.delete(key)
+
+
+def _file(folder: Path, key: str) -> Path:
+    """Returns the object's file.
+
+    Raises:
+        FileNotFoundError: the key is that of a folder, or leads out of `folder`.
+    """
+    path = folder / key
+    if ".." in path.parts or not path.is_relative_to(folder) or path.is_dir():
+        raise FileNotFoundError(key)
+    return path
 
 
 def _open(location: str, folder: Path | None) -> ObjectStore:

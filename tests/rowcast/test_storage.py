@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from rowcast.storage import Storage
 
 
@@ -25,3 +27,14 @@ def test_checks_at_the_same_time_do_not_disturb_each_other_and_leave_nothing(tmp
         for _ in threads.map(lambda _: storage.check(), range(400)):
             pass
     assert not list((tmp_path / "store").iterdir())
+
+
+def test_an_object_is_read_by_its_key_only(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"s")
+    storage = Storage(str(tmp_path / "store"))
+    for key in ("jobs/a/0", "jobs/ä b%20#~/[x]"):
+        storage.put(key, key.encode())
+        assert storage.get(key) == key.encode()
+    for key in ("jobs/a", "jobs/b/0", "../secret", "jobs/../../secret", str(tmp_path / "secret")):
+        with pytest.raises(FileNotFoundError):
+            storage.get(key)
