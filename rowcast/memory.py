@@ -1,4 +1,4 @@
-"""Memory: how much a process has, and how one that handles many large buffers keeps freed memory."""
+"""Memory: how much a process has, and whether it keeps or returns what it has freed."""
 
 import ctypes
 import os
@@ -24,6 +24,13 @@ def keep_memory(most_bytes: int) -> None:
     if mallopt is not None:  # another C library has no mallopt
         mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
         mallopt(_TRIM_THRESHOLD, most_bytes)
+
+
+def return_freed_memory() -> None:
+    """Returns freed memory to the kernel, also where memory in use lies behind it."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:  # another C library has no malloc_trim
+        malloc_trim(0)
 
 
 def resident_bytes(pid: int) -> int | None:

@@ -20,7 +20,9 @@ from worker.consumer.bootstep import make_bootstep, release_leases
 from worker.consumer.deferred_stop import make_stop_step
 from worker.consumer.message_filter import filtered_transport
 from worker.isolation.fork_server import ForkServer
+from worker.model_cache import MOST_OPEN
 from worker.resources import open_resources
+from worker.sharing.image_files import ImageFiles
 from worker.stop_flag import StopFlag
 from worker.work_loop import WorkLoop
 
@@ -32,8 +34,8 @@ def make_worker(settings: Settings, grace_seconds: float, fork_server: ForkServe
     """Returns the Celery application with its tasks. After a stop signal, running chunks have `grace_seconds` to end.
 
     The main process imports what its worker processes will need, so that they start at once and share its memory. It
-    opens nothing: neither connections nor the threads of obstore, BLAS and OpenMP survive a fork. All of these start
-    with the first use, not with the import (tests/worker/test_app.py checks that).
+    opens only the files for shared models: neither connections nor the threads of obstore, BLAS and OpenMP survive a
+    fork. All of these start with the first use, not with the import (tests/worker/test_app.py checks that).
     """
     app = make_app(settings)
     app.conf.broker_transport = filtered_transport(app)
@@ -84,10 +86,11 @@ def _node() -> str:
 def _register_tasks(app: Celery, settings: Settings, node: str, fork_server: ForkServer, stop_flag: StopFlag) -> None:
     """Registers both tasks. They do the same: a message says only that work waits, and its queue sets the priority."""
     loops: list[WorkLoop] = []
+    image_files = ImageFiles(MOST_OPEN)  # made here, so that all processes have them
 
     @worker_process_init.connect(weak=False)
     def _start(**_: Any) -> None:
-        resources = open_resources(settings, node, fork_server)
+        resources = open_resources(settings, node, fork_server, image_files)
         loops.append(WorkLoop(resources, stop_flag))
         resources.warm_up()
 

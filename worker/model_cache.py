@@ -8,19 +8,30 @@ from rowcast.errors import ModelRefused, NotFound
 from rowcast.jobs.records.workers import OpenModel
 from rowcast.models.aliases import LATEST, PRODUCTION
 from rowcast.models.loading.load import LoadedModel, load, why_not_here, without_names
+from rowcast.models.model_manifest import Manifest
 from rowcast.models.registry import Registry
 from rowcast.scoring.golden_sample import check_golden
 from worker.fast_path import with_fast_path
+from worker.sharing.shared_models import SharedModels
 
-_KEPT = 8
+MOST_OPEN = 8
 """Largest number of open models. The least recently used one is closed first."""
 
 
 class ModelCache:
     """Open models by name and version. A version never changes, so an open model stays valid."""
 
-    def __init__(self, registry: Registry, versions: Literal["strict", "warn"], *, fast_trees: bool = True) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        versions: Literal["strict", "warn"],
+        *,
+        fast_trees: bool = True,
+        shared: SharedModels | None = None,
+    ) -> None:
+        """`shared` has the large models that the worker's processes share; without it, each process has its own."""
         self._registry = registry
+        self._shared = shared
         self._versions = versions
         self._fast_trees = fast_trees
         self._open: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
@@ -37,7 +48,7 @@ class ModelCache:
         wanted = (name, version)
         if wanted not in self._open:
             self._open[wanted] = self._opened(name, version)
-            if len(self._open) > _KEPT:
+            if len(self._open) > MOST_OPEN:
                 closed, _ = self._open.popitem(last=False)
                 del self._used[closed]
         self._open.move_to_end(wanted)
@@ -58,7 +69,11 @@ class ModelCache:
         }
 
     def _opened(self, name: str, version: str) -> LoadedModel:
-        model = without_names(load(self._registry, self._registry.manifest(name, version), self._versions))
+        manifest = self._registry.manifest(name, version)
+        return self._shared.get(manifest, self._loaded) if self._shared else self._loaded(manifest)
+
+    def _loaded(self, manifest: Manifest) -> LoadedModel:
+        model = without_names(load(self._registry, manifest, self._versions))
         golden = self._registry.golden_bytes(model.manifest)
         if golden is not None:
             check_golden(model, golden, self._versions)

@@ -23,6 +23,8 @@ from worker.isolation.fork_server import ForkServer
 from worker.lease_watchdog import LeaseWatchdog
 from worker.model_cache import ModelCache
 from worker.model_report import ModelReport
+from worker.sharing.image_files import ImageFiles
+from worker.sharing.shared_models import SharedModels
 
 
 @dataclass(frozen=True)
@@ -87,14 +89,15 @@ class Resources:
         self.watchdog.release(leases, error.recorded(), strikes=0, delay_seconds=pause_seconds)
 
 
-def open_resources(settings: Settings, node: str, fork_server: ForkServer) -> Resources:
-    """Opens what a process of the worker `node` needs."""
+def open_resources(settings: Settings, node: str, fork_server: ForkServer, image_files: ImageFiles) -> Resources:
+    """Opens what a process of the worker `node` needs. All processes of the worker have the same image files."""
     redis = connect(settings.redis_url)
     scripts = Scripts(redis, settings)
     holder = f"{node}/{os.getpid()}"
     leases = Leases(scripts, holder)
     registry = Registry(Storage(settings.models), settings.model_key)
-    models = ModelCache(registry, settings.model_versions, fast_trees=settings.fast_trees)
+    shared = SharedModels(image_files, registry)
+    models = ModelCache(registry, settings.model_versions, fast_trees=settings.fast_trees, shared=shared)
     workers = WorkerRegistry(redis)
     return Resources(
         node=node,

@@ -169,6 +169,11 @@ class Registry:
         self._require_genuine(manifest)
         return self._files.model(manifest)
 
+    def model_file_bytes(self, manifest: Manifest) -> int:
+        """Returns the length of the pickle of a version, which is not read; 0 if it is missing."""
+        self._require_genuine(manifest)
+        return self._files.model_length(manifest)
+
     def golden_bytes(self, manifest: Manifest) -> bytes | None:
         """Reads the golden sample of a version. Returns None if it has none.
 

@@ -53,6 +53,11 @@ class VersionFiles:
         _require_digest(data, manifest.sha256, f"The model file of {manifest.reference}")
         return data
 
+    def model_length(self, manifest: Manifest) -> int:
+        """Returns the length of the pickle in bytes; 0 if it is missing."""
+        lengths = dict(self._storage.entries(f"{manifest.name}/{manifest.version}"))
+        return lengths.get(model_key(manifest.name, manifest.version), 0)
+
     def golden(self, manifest: Manifest) -> bytes | None:
         """Reads the golden sample. Returns None if the version has none.
 

@@ -55,6 +55,11 @@ def plain_class(estimator: Any) -> type:
     return type(estimator).plain_class if isinstance(estimator, FastCopy) else type(estimator)
 
 
+def empty_fast_copy(mixin: Any, plain_class: Any) -> Any:
+    """Returns a fast copy without attributes."""
+    return object.__new__(_fast_class(mixin, plain_class))
+
+
 @cache
 def _fast_class(mixin: Any, plain_class: Any) -> Any:
     """Returns the subclass. It has the name of scikit-learn's class, which is what `repr` shows."""

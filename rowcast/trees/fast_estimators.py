@@ -224,6 +224,19 @@ def fast_copy(estimator: Any, mixin: type[FastEstimator], tables: Tables, column
     return fast_copy_of(estimator, mixin, FittedTrees(tables, columns, *mixin.state(estimator)))
 
 
+def trees_replaced_by_tables(estimator: FastEstimator) -> list[Any]:
+    """Returns scikit-learn's trees that the estimator's methods do not need as long as the tables are used.
+
+    GradientBoosting keeps its trees: compiled code of scikit-learn takes them, which accepts nothing in their place.
+    """
+    holders: list[Any] = []
+    if isinstance(estimator, _FastSingleTree):
+        holders = [estimator]
+    elif isinstance(estimator, _FastForest | FastIsolationForest):
+        holders = estimator.estimators_
+    return [vars(one)["tree_"] for one in holders if "tree_" in vars(one)] if estimator.current_trees() else []
+
+
 def tables_of(estimator: Any) -> Tables:
     """Returns the tables of a fast estimator."""
     trees: FittedTrees = addition_of(estimator)

@@ -54,6 +54,11 @@ class NodeWalk:
         nodes[:, 1] += self.missing_offset
         return nodes
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Includes the nodes for missing cells, so that processes which share the tables share these, too."""
+        _ = self.nodes_for_missing
+        return vars(self)
+
     @property
     def table_bytes(self) -> int:
         """Memory of the tables, including the nodes for missing cells if they were made."""

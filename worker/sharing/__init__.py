@@ -1,0 +1,1 @@
+"""Large models, which all processes of a worker have in memory once."""
