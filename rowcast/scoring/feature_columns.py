@@ -7,6 +7,7 @@ cell is read by itself. Which of these happened cannot be seen in the columns.
 
 import io
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -157,9 +158,15 @@ def _parsed(data: bytes, features: Sequence[Feature], places: Sequence[int], rea
     return columns
 
 
-def _parser_type(feature: Feature) -> str:
+def _parser_type(feature: Feature) -> Any:
     """Returns what the parser is asked for; other types are converted after it (for int64 it would take `1.0`)."""
-    return column_dtype(feature) if feature.kind in ("number", "text") else "object"
+    return _dtype(column_dtype(feature) if feature.kind in ("number", "text") else "object")
+
+
+@cache
+def _dtype(name: str) -> Any:
+    """Returns what pandas makes of a type's name. For a table of 5,000 columns, that takes a quarter of the parsing."""
+    return pd.api.types.pandas_dtype(name)
 
 
 def _parser_reads_missing(feature: Feature) -> bool:
@@ -198,7 +205,7 @@ def _texts(data: bytes, places: Sequence[int], delimiter: str) -> list[list[str]
     return [frame[place].tolist() for place in places]
 
 
-def _read_csv(data: bytes, delimiter: str, types: dict[int, str], more: dict[str, Any]) -> pd.DataFrame:
+def _read_csv(data: bytes, delimiter: str, types: dict[int, Any], more: dict[str, Any]) -> pd.DataFrame:
     options: dict[str, Any] = {
         "sep": delimiter,
         "header": None,

@@ -250,3 +250,15 @@ def test_a_number_that_was_named_as_missing_is_missing_in_json_too() -> None:
     table, faults = table_of_values([[-999], [-999.0], [3]], LoadedModel(named, None, "frame"))
     assert not faults
     assert table["a"].isna().tolist() == [True, True, False]
+
+
+def test_a_chunk_of_five_thousand_columns_has_the_numbers_and_names_the_bad_cell() -> None:
+    known = [Feature(name=f"x{number}", kind="number", missing=number % 2 == 1) for number in range(5_000)]
+    numbers = np.random.default_rng(0).normal(size=(4, len(known)))
+    lines = [",".join(map(repr, row)) for row in numbers.tolist()]
+    names = tuple(feature.name for feature in known)
+    rows = read("\n".join(lines).encode(), names, loaded(*known, container="array"), OPTIONS)
+    assert rows.table.tobytes() == numbers.tobytes()
+    lines[2] = lines[2].rpartition(",")[0] + ",many"
+    (bad,) = read("\n".join(lines).encode(), names, loaded(*known), OPTIONS).faults
+    assert (bad.row, bad.column, bad.value) == (2, "x4999", "many")
