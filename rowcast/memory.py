@@ -10,6 +10,9 @@ MIB = 1024 * 1024
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """The numbers of M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in mallopt(3)."""
 
+_MADV_DONTNEED = 4
+"""The number of MADV_DONTNEED in madvise(2)."""
+
 _LARGE_BYTES = 32 * MIB
 """glibc's maximum for M_MMAP_THRESHOLD on 64-bit."""
 
@@ -31,6 +34,21 @@ def return_freed_memory() -> None:
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if malloc_trim is not None:  # another C library has no malloc_trim
         malloc_trim(0)
+
+
+def release_code() -> None:
+    """Takes the code of libraries out of the process's memory. The kernel brings back what is executed again.
+
+    Importing a library maps most of its code, although little of it ran. The code stays in the cache of files as long
+    as the kernel has no other use for that memory. Outside Linux, nothing happens.
+    """
+    with suppress(OSError, AttributeError):
+        madvise = ctypes.CDLL(None).madvise
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            addresses, permissions, _, _, inode = line.split()[:5]
+            if permissions == "r-xp" and inode != "0":  # code of a file, which no process has changed
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
 
 
 def resident_bytes(pid: int) -> int | None:

@@ -7,14 +7,14 @@ The variable of a field is `ROWCAST_` and the field's name in capitals, for exam
 import base64
 import binascii
 import ipaddress
+import os
 import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rowcast.errors import BadSetting
 from rowcast.memory import MIB
@@ -39,10 +39,10 @@ Count = Annotated[int, Field(ge=1)]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting of the gateway, the workers and upkeep. Create it with `read`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True)
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
@@ -161,8 +161,9 @@ class Settings(BaseSettings):
         Raises:
             BadSetting: names the first invalid variable, its value and the valid values.
         """
+        variables = ((name, os.environ.get(PREFIX + name.upper())) for name in cls.model_fields)
         try:
-            return cls(**overrides)
+            return cls(**({name: value for name, value in variables if value is not None} | overrides))
         except ValidationError as error:
             first = error.errors()[0]
             name = PREFIX + str(first["loc"][0]).upper()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rowcast.errors import BadSetting
 from rowcast.logs import set_up
-from rowcast.memory import MIB, keep_memory
+from rowcast.memory import MIB, keep_memory, release_code
 from rowcast.settings import Settings
 
 GRACE_SECONDS = 6.0
@@ -49,6 +49,7 @@ def main() -> int:
     set_up(settings, "worker")
     with compiled_functions(trees=settings.fast_trees), ForkServer.started(isolated_process.run) as fork_server:
         app = make_worker(settings, options.grace, fork_server)
+        release_code()  # this process will only receive messages, and its processes bring back what they need
         gc.freeze()  # objects that exist now stay shared with the worker processes, as no collection writes to them
         gc.enable()
         try:
