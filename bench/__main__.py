@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import batch, growth, load, mixed, single, start, where
+from bench import batch, growth, large, load, mixed, single, start, where
 from bench.table import Figure, keep, plot, table
 
 importlib.import_module("matplotlib")  # not only when the first picture is drawn
@@ -20,13 +20,19 @@ GROUPS: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "load": load.figures,
     "mixed": mixed.figures,
     "where": where.figures,
+    "large": large.figures,
 }
+
+LONG = {"large"}
+"""Groups that run only if they are named."""
 
 
 def main() -> None:
     """Runs the groups."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("groups", nargs="*", default=list(GROUPS), metavar=f"{{{','.join(GROUPS)}}}")
+    parser.add_argument(
+        "groups", nargs="*", default=[name for name in GROUPS if name not in LONG], metavar=f"{{{','.join(GROUPS)}}}"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller files, for a quick try")
     parser.add_argument("--folder", type=Path, default=Path(".bench"), help="folder for files and models")
     arguments = parser.parse_args()
