@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile, mkdtemp
 
-from rowcast.csv import number_cells
 from rowcast.trees import compile_all as compile_trees
 
 VARIABLE = "NUMBA_CACHE_DIR"
@@ -71,6 +70,8 @@ def compile_all(*, trees: bool = True) -> None:
     Raises:
         ImportError: numba is not installed.
     """
+    from rowcast.csv import number_cells  # the command line imports this module, and needs no numpy
+
     if trees:
         compile_trees()
     number_cells.load()
