@@ -14,12 +14,12 @@ app.conf.update(task_acks_late=True, worker_prefetch_multiplier=1)
 
 
 @cache
-def estimator() -> Any:
+def estimator(pickled: str) -> Any:
     """Returns the model, which each process loads once."""
-    return pickle.loads(Path(os.environ["BENCH_MODEL"]).read_bytes())
+    return pickle.loads(Path(pickled).read_bytes())
 
 
 @app.task
 def predict(row: dict[str, float]) -> int:
     """Returns one row's class."""
-    return int(estimator().predict(pd.DataFrame([row]))[0])
+    return int(estimator(os.environ["BENCH_MODEL"]).predict(pd.DataFrame([row]))[0])

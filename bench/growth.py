@@ -37,12 +37,12 @@ def _sizes(folder: Path, sizes: tuple[int, ...]) -> list[Figure]:
     growth = (seconds[large] / large) / (seconds[small] / small)
     more = {name: peaks[large][name] - peaks[small][name] for name in ("gateway", "worker")}
     return [
-        Figure("time a row, the largest file", f"{small:,} rows", growth, " times", 1.2, "at most", said),
+        Figure("time a row, the largest file", f"{small:,} rows", growth, " times", 1.1, "at most", said),
         *(
             Figure(f"{name}'s peak memory, large file", f"{small:,} rows", by, " MiB more", 30, "at most", memory)
             for name, by in more.items()
         ),
-        Figure("gateway's peak memory", "", peaks[large]["gateway"], " MiB", 150, "at most", memory),
+        Figure("gateway's peak memory", "", peaks[large]["gateway"], " MiB", 120, "at most", memory),
     ]
 
 

@@ -1,7 +1,7 @@
 """The limit of the machine: two bare processes over byte ranges of the file.
 
-They parse, predict and join bytes as a worker does, without a service around them, but with scikit-learn's own trees.
-They run before the measurement starts and have loaded the model, as workers have.
+They parse, predict and join bytes as a worker does, without a service around them: with scikit-learn's own trees, or
+with the fast path. They run before the measurement starts and have loaded the model, as workers have.
 """
 
 import os
@@ -35,11 +35,11 @@ def ranges(source: Path) -> list[tuple[int, int]]:
     return list(zip(cuts, [*cuts[1:], size], strict=True))
 
 
-def score_range(source: Path, model: LoadedModel, sink: Path, output: str, start: int, stop: int) -> None:
+def score_range(source: Path, model: LoadedModel, sink: Path, start: int, stop: int) -> None:
     """Scores the rows between two positions, a chunk at a time."""
     with source.open("rb") as file, sink.open("wb") as out:
         columns = tuple(next(file).rstrip(b"\n").decode().split(","))
-        spec = ChunkSpec(columns, b"\n", Options.model_validate({"output": output, "delimiter": ","}))
+        spec = ChunkSpec(columns, b"\n", Options.model_validate({"output": "joined", "delimiter": ","}))
         file.seek(start)
         while (position := file.tell()) < stop:
             data = file.read(min(CHUNK_BYTES, stop - position))
@@ -47,12 +47,15 @@ def score_range(source: Path, model: LoadedModel, sink: Path, output: str, start
             out.write(score(data, 1, model, spec).data)
 
 
-def seconds_of_limit(source: Path, models: Path, name: str, sink: Path, output: str) -> float:
-    """Returns how long both take with a loaded model, from the start signal until the whole result is on disk."""
+def seconds_of_limit(source: Path, models: Path, name: str, sink: Path, trees: str) -> float:
+    """Returns how long both take to join, from the start signal until the whole result is on disk.
+
+    `trees`: `scikit-learn` or `fast`.
+    """
     parts = [Path(f"{sink}.{number}") for number in range(PROCESSES)]
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "bench.limit", *map(str, (source, models, name, part, output, *span))],
+            [sys.executable, "-m", "bench.limit", *map(str, (source, models, name, part, trees, *span))],
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             cwd=Path(__file__).parents[1],
             stdin=subprocess.PIPE,
@@ -61,7 +64,8 @@ def seconds_of_limit(source: Path, models: Path, name: str, sink: Path, output: 
         for part, span in zip(parts, ranges(source), strict=True)
     ]
     for process in started:
-        process.stdout.readline()  # type: ignore[union-attr]  # it was asked for
+        while process.stdout.readline() != b"ready\n":  # type: ignore[union-attr]  # before it, lines of the log
+            pass
     begun = perf_counter()
     for process in started:
         process.stdin.close()  # type: ignore[union-attr]
@@ -69,7 +73,7 @@ def seconds_of_limit(source: Path, models: Path, name: str, sink: Path, output: 
         process.wait()
     with source.open("rb") as head, sink.open("wb") as whole:
         line = next(head).rstrip(b"\n")
-        whole.write(line + b",prediction\n" if output == "joined" else b"prediction\n")
+        whole.write(line + b",prediction\n")
         for part in parts:
             with part.open("rb") as rows:
                 shutil.copyfileobj(rows, whole, CHUNK_BYTES)
@@ -79,12 +83,12 @@ def seconds_of_limit(source: Path, models: Path, name: str, sink: Path, output: 
 
 def main() -> None:
     """Runs one of the processes."""
-    source, models, name, sink, output, start, stop = sys.argv[1:]
+    source, models, name, sink, trees, start, stop = sys.argv[1:]
     registry = Registry(Storage(models))
-    model = ModelCache(registry, "warn", fast_trees=False).get(name, "1")
+    model = ModelCache(registry, "warn", fast_trees=trees == "fast").get(name, "1")
     print("ready", flush=True)
     sys.stdin.readline()
-    score_range(Path(source), model, Path(sink), output, int(start), int(stop))
+    score_range(Path(source), model, Path(sink), int(start), int(stop))
 
 
 if __name__ == "__main__":

@@ -69,15 +69,16 @@ def rowcast(data: Path, workers: int = 2, **environment: str) -> Iterator[Servic
 
 @contextmanager
 def bare_celery(folder: Path, pickled: Path) -> Iterator[None]:
-    """Runs a worker of `bench.celery_task` with two processes, and a server with the same settings as Rowcast's."""
+    """Runs a worker of the hand-written tasks with two processes, and a server with the same settings as Rowcast's."""
     folder.mkdir(parents=True, exist_ok=True)
     server = EmbeddedRedis(folder, dict(os.environ))
     redis = server.start()
     while not server.answers():
         sleep(_PAUSE_SECONDS)
     os.environ |= {"BENCH_REDIS_URL": server.url, "BENCH_MODEL": str(pickled)}
-    command = [sys.executable, "-m", "celery", "-A", "bench.celery_task", "worker", "-c", "2", "--loglevel", "error"]
-    worker = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}  # otherwise the processes' threads get in each other's way
+    command = [sys.executable, "-m", "celery", "-A", "bench.celery_ranges", "worker", "-c", "2", "--loglevel", "error"]
+    worker = subprocess.Popen(command, cwd=ROOT, env=one_thread, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:
