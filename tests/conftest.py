@@ -59,6 +59,11 @@ def _interrupts_are_heeded() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Shortens the names of tests with long values: a test's name is a variable of each program that it starts."""
+    return ascii(val[:60]) if isinstance(val, str | bytes) and len(val) > 100 else None
+
+
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving(tmp_path_factory.mktemp("redis")) as server:

@@ -43,7 +43,6 @@ from refusals import refused
         (b'{"features": [25, 3], "model": "\\ud800"}', 400),
         (b'{"instances": [[25, 3]], "prediction_column": "a\\u0000"}', 422),
     ],
-    ids=lambda value: str(value)[:60],  # the name of a test is a variable of the programs that it starts
 )
 def test_json_that_does_not_fit_is_refused(http: httpx.Client, body: bytes, status: int) -> None:
     refused(http.post("/predict", content=body, headers={"Content-Type": "application/json"}), status)
