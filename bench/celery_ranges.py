@@ -28,11 +28,12 @@ def score_range(source: str, start: int, stop: int, pickled: str, sink: str) -> 
 
 def seconds_of_tasks(source: Path, pickled: Path, sink: Path) -> float:
     """Returns how long it takes from the first `delay` until the whole result is on disk."""
-    parts = [Path(f"{sink}.{number}") for number in range(len(ranges(source)))]
+    spans = ranges(source)
+    parts = [Path(f"{sink}.{number}") for number in range(len(spans))]
     started = perf_counter()
     tasks = [
         score_range.delay(str(source), start, stop, str(pickled), str(part))
-        for part, (start, stop) in zip(parts, ranges(source), strict=True)
+        for part, (start, stop) in zip(parts, spans, strict=True)
     ]
     for task in tasks:
         task.get()

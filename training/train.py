@@ -59,9 +59,8 @@ def train(
     if learned.dropped:
         say(f"Left out {learned.dropped:,} of {counted(file.rows, 'row')}: they have no {target!r}.")
     rows = table(file.columns, described).iloc[learned.rows].reset_index(drop=True)
-    say(
-        f"Fitting {estimator} ({learned.task}) to {counted(len(rows), 'row')} and {counted(len(described), 'feature')}."
-    )
+    size = f"{counted(len(rows), 'row')} and {counted(len(described), 'feature')}"
+    say(f"Fitting {estimator} ({learned.task}) to {size}.")
     metrics, held_out = _held_out(build(described, len(rows)), rows, learned, say)
     fitted = fit(build(described, len(rows)), rows, learned.values, say)
     facts = _facts_of_training(file, target, estimator, learned, held_out)

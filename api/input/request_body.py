@@ -23,7 +23,7 @@ STALL_SECONDS = 30.0
 LIVE_STALL_SECONDS = 3600.0
 """The same for a caller that follows the result: `tail -f` may be silent for a long time."""
 
-_BLOCK_BYTES = 256 * 1024
+_LEAST_BLOCK_BYTES = 256 * 1024
 """Length from which a block is handed on. The work on each block has a fixed cost."""
 
 _FIRST_BYTES = 64 * 1024
@@ -107,7 +107,7 @@ def _read_block(body: Any, least: int, most: int) -> bytes:
 def _read(
     environ: dict[str, Any], expected: int | None, max_bytes: int, first_bytes: int, stall_seconds: float
 ) -> Iterator[bytes]:
-    """Yields blocks of at least `_BLOCK_BYTES`. Within the first `first_bytes` a block is whatever has arrived."""
+    """Yields blocks of at least `_LEAST_BLOCK_BYTES`; of the first `first_bytes`, whatever has arrived."""
     socket = environ.get("gunicorn.socket")
     if socket is not None:
         socket.settimeout(stall_seconds)
@@ -118,7 +118,7 @@ def _read(
             got_since = 0
         try:
             left = BLOCK_BYTES if expected is None else min(BLOCK_BYTES, expected - got)
-            block = _read_block(body, 1 if got < first_bytes else min(_BLOCK_BYTES, left), left)
+            block = _read_block(body, 1 if got < first_bytes else min(_LEAST_BLOCK_BYTES, left), left)
         except TimeoutError:
             raise BodyCutShort(f"The body stalled: no data arrived for {stall_seconds:g} s.") from None
         except Exception as error:  # gunicorn's own errors, for example an invalid chunk or a cut connection

@@ -5,6 +5,7 @@ was fitted again since its tables were built, or if the call is not one of those
 """
 
 from dataclasses import dataclass
+from operator import is_
 from typing import Any, Protocol
 
 import numpy as np
@@ -65,12 +66,8 @@ class FastEstimator(FastCopy):
             objects, numbers = self.state(self)
         except (AttributeError, TypeError, ValueError):
             return None
-        same = len(objects) == len(trees.objects) and all(map(_is, objects, trees.objects))
+        same = len(objects) == len(trees.objects) and all(map(is_, objects, trees.objects))
         return trees if same and numbers == trees.numbers else None
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 class FastHistGradientBoosting(FastEstimator):

@@ -38,8 +38,10 @@ class SharedModels:
         Raises:
             NotFound, ModelRefused: as `load`.
         """
+        if self._registry.model_file_bytes(manifest) < self._least_file_bytes:
+            return load(manifest)
         golden = self._registry.golden_bytes(manifest)
-        if golden is None or self._registry.model_file_bytes(manifest) < self._least_file_bytes:
+        if golden is None:
             return load(manifest)
         key = f"{manifest.reference} {manifest.sha256}"
         with self._files.alone(key):

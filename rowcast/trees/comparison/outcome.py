@@ -21,7 +21,7 @@ def difference(what: str, wanted: Any, found: Any, *, order: bool = False) -> It
     """Yields a sentence if the two outcomes differ; with `order`, also if they lie in another order in memory."""
     if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            yield from difference(f"{what}, output {index}", one, other)
+            yield from difference(f"{what}, output {index}", one, other, order=order)
         return
     if isinstance(wanted, str) or isinstance(found, str):
         if not (isinstance(wanted, str) and isinstance(found, str) and wanted == found):

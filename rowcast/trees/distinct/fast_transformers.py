@@ -5,6 +5,7 @@ what it made of them. If anything is unexpected, also an exception, it gets all 
 """
 
 from collections.abc import Sequence
+from operator import is_
 from threading import Lock
 from typing import Any
 
@@ -69,7 +70,7 @@ class KnownOutput:
             Declined: it cannot be taken with these parameters.
         """
         state = _state(transformer)
-        if self._steps is None or len(state) != len(self._state) or not all(map(_is, state, self._state)):
+        if self._steps is None or len(state) != len(self._state) or not all(map(is_, state, self._state)):
             self._steps = None
             steps = cellwise(transformer)
             self._state, self._steps = state, steps
@@ -171,7 +172,3 @@ def _state(transformer: Any) -> list[Any]:
         if step is not transformer:
             state += vars(step).values()
     return state
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
