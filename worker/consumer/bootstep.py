@@ -42,65 +42,80 @@ def make_bootstep(settings: Settings, node: str, fork_server: ForkServer) -> typ
         requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
         def start(self, worker: Any) -> None:
-            redis = connect(settings.redis_url)
-            self._workers, self._slots = WorkerRegistry(redis), worker.concurrency
-            self._leases = Leases(Scripts(redis, settings), node)
-            self._worker = worker
-            self._redis, self._stall_detector = redis, StallDetector(worker.concurrency)
-            self._started, self._processes = time.monotonic(), set[int]()
-            self._timers = [
-                worker.timer.call_repeatedly(HEARTBEAT_SECONDS, self._beat, priority=10),
-                worker.timer.call_repeatedly(CHECK_SECONDS, self._release_leases_of_dead_processes, priority=10),
-                worker.timer.call_repeatedly(CHECK_SECONDS, self._reconnect_if_stalled, priority=10),
-                worker.timer.call_repeatedly(CHECK_SECONDS, self._end_without_fork_server, priority=10),
-            ]
-            self._beat()
+            self._duties = _Duties(worker, settings, node, fork_server)
+            self._duties.start()
 
         def stop(self, worker: Any) -> None:
-            for timer in self._timers:
-                timer.cancel()
-            with suppress(Unavailable):  # without heartbeats it counts as offline after ten seconds
-                self._workers.remove(node, self._slots)
-
-        def _beat(self) -> None:
-            try:
-                self._workers.heartbeat(node, self._slots, self._vitals())
-                touch_heartbeat_file(settings)
-            except Unavailable as error:
-                logger("worker").warning("heartbeat_failed", reason=error.detail)
-
-        def _vitals(self) -> Vitals:
-            pool = self._worker.pool._pool  # None while the worker stops
-            processes = {process.pid for process in pool._pool} if pool else set()
-            ended, self._processes = self._processes - processes, processes
-            sizes = [resident_bytes(pid) for pid in (os.getpid(), *processes)]
-            known = [size for size in sizes if size is not None]
-            return Vitals(time.monotonic() - self._started, sum(known) if known else None, tuple(ended))
-
-        def _release_leases_of_dead_processes(self) -> None:
-            if release_leases(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
-                self._worker.pool._pool.maintain_pool()
-
-        def _end_without_fork_server(self) -> None:
-            """Ends the worker, so that its supervisor starts it again: only a main process without threads can fork."""
-            if not fork_server.lives:
-                logger("worker").warning("fork_server_ended")
-                state.should_stop = EXIT_CODE
-
-        def _reconnect_if_stalled(self) -> None:
-            """Acts as if the connection had broken if the consumer is stalled, so that Celery opens a new one."""
-            snapshot = _queue_snapshot(self._redis) if _takes_messages(self._worker) else None
-            if snapshot is None or not self._stall_detector.is_stalled(snapshot):
-                return
-            logger("worker").warning(
-                "consumer_stalled", waiting=snapshot.waiting, times=self._stall_detector.reconnects
-            )
-            if self._stall_detector.reconnects > RECONNECTS_BEFORE_EXIT:
-                state.should_stop = EXIT_CODE
-            else:
-                raise RedisConnectionError("messages wait in the queue, and none is received")
+            self._duties.stop()
 
     return Heartbeat
+
+
+class _Duties:
+    """What the main process of the worker `node` does again and again, besides Celery's own work."""
+
+    def __init__(self, worker: Any, settings: Settings, node: str, fork_server: ForkServer) -> None:
+        redis = connect(settings.redis_url)
+        self._worker, self._settings, self._node, self._fork_server = worker, settings, node, fork_server
+        self._workers, self._slots = WorkerRegistry(redis), worker.concurrency
+        self._leases = Leases(Scripts(redis, settings), node)
+        self._redis, self._stall_detector = redis, StallDetector(worker.concurrency)
+        self._started, self._processes = time.monotonic(), set[int]()
+        self._timers: list[Any] = []
+
+    def start(self) -> None:
+        """Begins with all duties, and sends the first heartbeat."""
+        call_repeatedly = self._worker.timer.call_repeatedly
+        self._timers = [
+            call_repeatedly(HEARTBEAT_SECONDS, self._beat, priority=10),
+            call_repeatedly(CHECK_SECONDS, self._release_leases_of_dead_processes, priority=10),
+            call_repeatedly(CHECK_SECONDS, self._reconnect_if_stalled, priority=10),
+            call_repeatedly(CHECK_SECONDS, self._end_without_fork_server, priority=10),
+        ]
+        self._beat()
+
+    def stop(self) -> None:
+        """Ends them, and reports that the worker stops."""
+        for timer in self._timers:
+            timer.cancel()
+        with suppress(Unavailable):  # without heartbeats it counts as offline after ten seconds
+            self._workers.remove(self._node, self._slots)
+
+    def _beat(self) -> None:
+        try:
+            self._workers.heartbeat(self._node, self._slots, self._vitals())
+            touch_heartbeat_file(self._settings)
+        except Unavailable as error:
+            logger("worker").warning("heartbeat_failed", reason=error.detail)
+
+    def _vitals(self) -> Vitals:
+        pool = self._worker.pool._pool  # None while the worker stops
+        processes = {process.pid for process in pool._pool} if pool else set()
+        ended, self._processes = self._processes - processes, processes
+        sizes = [resident_bytes(pid) for pid in (os.getpid(), *processes)]
+        known = [size for size in sizes if size is not None]
+        return Vitals(time.monotonic() - self._started, sum(known) if known else None, tuple(ended))
+
+    def _release_leases_of_dead_processes(self) -> None:
+        if release_leases(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
+            self._worker.pool._pool.maintain_pool()
+
+    def _end_without_fork_server(self) -> None:
+        """Ends the worker, so that its supervisor starts it again: only a main process without threads can fork."""
+        if not self._fork_server.lives:
+            logger("worker").warning("fork_server_ended")
+            state.should_stop = EXIT_CODE
+
+    def _reconnect_if_stalled(self) -> None:
+        """Acts as if the connection had broken if the consumer is stalled, so that Celery opens a new one."""
+        snapshot = _queue_snapshot(self._redis) if _takes_messages(self._worker) else None
+        if snapshot is None or not self._stall_detector.is_stalled(snapshot):
+            return
+        logger("worker").warning("consumer_stalled", waiting=snapshot.waiting, times=self._stall_detector.reconnects)
+        if self._stall_detector.reconnects > RECONNECTS_BEFORE_EXIT:
+            state.should_stop = EXIT_CODE
+        else:
+            raise RedisConnectionError("messages wait in the queue, and none is received")
 
 
 def _takes_messages(worker: Any) -> bool:
