@@ -17,6 +17,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # as in a worker: importing pyarrow starts no thread
 
+import chromium
 import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -162,17 +163,15 @@ def anyio_backend(own_event_loop: None) -> str:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """Debian's Chromium. The shell without windows is taken first: it needs a third of the processor time."""
+    """Debian's Chromium."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=30_000)  # milliseconds; a first prediction on a busy machine takes more than 5 s
-    names = ("chromium-headless-shell", "chromium", "google-chrome")
-    chromium = next(filter(None, map(shutil.which, names)), None)
-    if chromium is None:
+    if chromium.find() is None:
         if os.environ.get("CI") == "true":
             pytest.fail("there is no Chromium, and CI must look at the pages")
         pytest.skip("there is no Chromium here: the pages are not looked at")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium.__file__, args=["--no-sandbox"])
         yield browser
         browser.close()
