@@ -51,13 +51,16 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _interrupts_are_heeded() -> None:
-    """A shell starts what runs in the background (`pytest &`) with SIGINT ignored, and every program inherits that.
+def _signals_are_heeded() -> None:
+    """Lets the programs that tests start heed Ctrl-C and a hangup, however the tests themselves were started.
 
-    Tests that send Ctrl-C need programs that heed it, however the tests themselves were started.
+    A shell starts what runs in the background (`pytest &`) with SIGINT ignored, `nohup` with SIGHUP ignored, and
+    every program inherits that. A function that handles a signal is not inherited.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
