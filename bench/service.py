@@ -46,6 +46,18 @@ class Service:
         """A client of its server."""
         return connect(str(self.part("worker").environ()["ROWCAST_REDIS_URL"]))
 
+    @contextmanager
+    def workers_stopped(self) -> Iterator[None]:
+        """Lets the worker's processes stand still, so that work waits for them."""
+        processes = [self.part("worker"), *self.part("worker").children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
     def peak_bytes(self, name: str) -> int:
         """Returns the largest peak memory (resident) of a part's processes so far."""
         return max(_peak(process) for process in [self.part(name), *self.part(name).children(recursive=True)])
