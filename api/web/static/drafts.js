@@ -19,6 +19,16 @@ function read(form) {
   }
 }
 
+function write(form, fields) {
+  const draft = Object.fromEntries(fields.map((field) => [field.name, [before(form, field), field.value]]));
+  try {
+    sessionStorage.removeItem(keyOf(form));
+    if (fields.length) sessionStorage.setItem(keyOf(form), JSON.stringify(draft));
+  } catch {
+    // the storage is full or not allowed: the browser asks before the page is left
+  }
+}
+
 // Returns whether something is typed that was not sent.
 export function isUnsent(form) {
   return changedFields(form).length > 0;
@@ -30,20 +40,12 @@ export function keepDraft(form) {
     const [was, typed] = draft[field.name] ?? [];
     if (was === before(form, field)) field.value = typed; // it may have been corrected elsewhere
   }
-  form.addEventListener("input", () => {
-    const typed = changedFields(form).map((field) => [field.name, [before(form, field), field.value]]);
-    try {
-      sessionStorage.setItem(keyOf(form), JSON.stringify(Object.fromEntries(typed)));
-    } catch {
-      // the storage is full or not allowed: the browser asks before the page is left
-    }
-  });
+  form.addEventListener("input", () => write(form, changedFields(form)));
 }
 
-export function dropDraft(form) {
-  try {
-    sessionStorage.removeItem(keyOf(form));
-  } catch {
-    // nothing was kept
-  }
+// Forgets what was sent. What was typed since then is kept. Returns whether there is any.
+export function dropSent(form, sent) {
+  const left = changedFields(form).filter((field) => field.value !== sent.get(field.name));
+  write(form, left);
+  return left.length > 0;
 }

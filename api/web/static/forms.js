@@ -1,6 +1,6 @@
 // Forms are sent without leaving the page, so that what was typed stays if they are refused.
 
-import { dropDraft } from "./drafts.js";
+import { dropSent, isUnsent } from "./drafts.js";
 import { announce, notify, problemBox } from "./messages.js";
 import { asLast, put } from "./navigation.js";
 import { byId, fetchPage, headers, keepKey, parsed, prefix } from "./service.js";
@@ -18,7 +18,7 @@ export function sendForm(form, button) {
       const page = await fetchPage(attribute("action"), { method: "POST", body });
       if (!isLast()) return;
       if (page.response.status === 401) await askKey(() => sendForm(form, button));
-      else answer(form, page);
+      else answer(form, page, data);
     } catch {
       if (isLast()) refuse(form, "Not sent", "The service cannot be reached. Nothing that you typed is lost: try again.");
     } finally {
@@ -30,29 +30,38 @@ export function sendForm(form, button) {
 }
 
 // Shows what the service answered to a form: its page, a part of this one, or why it was refused.
-function answer(form, page) {
+function answer(form, page, sent) {
   const { status, redirected, url } = page.response;
   const part = "part" in form.dataset && page.main?.querySelector("form[data-part]");
   if (!page.main || "error" in page.main.dataset) {
     const [title, detail] = page.main?.querySelectorAll("h1, h1 + p") ?? [];
     refuse(form, title?.textContent ?? "Not taken", detail?.textContent ?? `The service answered with status ${status}.`);
   } else if (part) {
-    replaceForm(form, part);
+    replaceForm(form, part, sent);
   } else {
-    if (redirected && "draft" in form.dataset) dropDraft(form);
+    const isLeft = "draft" in form.dataset && (redirected ? dropSent(form, sent) : isUnsent(form));
     const address = redirected ? url : location.href; // the address of a form answers no GET
     put(page, address, { push: address !== location.href || "step" in form.dataset, place: address });
-    const isHidden = "draft" in form.dataset && !redirected && !byId("main").querySelector("form[data-draft]");
-    if (isHidden) notify("What you typed is kept. It is shown again when the job has ended.");
+    if (isLeft && !byId("main").querySelector("form[data-draft]")) notify("What you typed is kept. It is shown again when the job has ended.");
   }
 }
 
-// Shows the answer to a form in its place. The rest of the page stays, for example a file that is chosen.
-function replaceForm(form, part) {
-  const focused = form.contains(document.activeElement) && document.activeElement.id;
+// Shows the answer to a form in its place. The rest of the page stays, for example a file that is chosen, and what was
+// typed since the form was sent.
+function replaceForm(form, part, sent) {
+  const active = document.activeElement;
+  const isElsewhere = active !== document.body && !form.contains(active);
+  const { id, selectionStart, selectionEnd } = active;
   byId("main").querySelector(".refused")?.remove();
   form.replaceWith(part);
-  (byId(focused) ?? part.querySelector("button")).focus({ preventScroll: true });
+  for (const field of form.querySelectorAll("input[id]")) {
+    const next = byId(field.id);
+    if (next?.name === field.name && field.value !== sent.get(field.name)) next.value = field.value;
+  }
+  if (isElsewhere) return; // something else is being typed
+  const focused = byId(id) ?? part.querySelector("button");
+  focused.focus({ preventScroll: true });
+  if (focused.type === "text") focused.setSelectionRange(selectionStart, selectionEnd);
   part.scrollIntoView();
 }
 

@@ -343,3 +343,48 @@ def test_a_name_with_parentheses_is_kept(page: Page) -> None:
     page.get_by_label("CSV file").set_input_files([{"name": "naïve (1)'.csv", "mimeType": "", "buffer": SMALL}])
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.get_by_role("heading", name="naïve (1)'.csv")).to_be_visible()
+
+
+def test_what_is_typed_while_a_row_is_predicted_stays(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/ui/row*", hold)
+    page.goto("/")
+    age = page.get_by_label(re.compile("^age"))
+    age.fill("25")
+    with page.expect_request("**/ui/row*"):
+        age.press("Enter")
+    age.fill("61")
+    page.keyboard.press("ArrowLeft")
+    held[0].continue_()
+    expect(page.locator(".outcome")).to_have_text("Prediction: 0")
+    page.keyboard.type("8")  # the caret has not moved
+    expect(age).to_have_value("681")
+    with page.expect_request("**/ui/row*"):
+        age.press("Enter")
+    page.locator("summary", has_text="Job").click()
+    page.get_by_label("Tags").focus()
+    page.evaluate("document.getElementById('row').setAttribute('data-old', '')")
+    held[1].continue_()
+    expect(page.locator("#row[data-old]")).to_have_count(0)
+    expect(page.get_by_label("Tags")).to_be_focused()
+
+
+def test_a_cell_that_is_typed_while_others_are_sent_stays(page: Page, bad: str) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/repair", hold)
+    page.goto(f"/ui/jobs/{bad}")
+    page.get_by_label("Row 2, age").fill("31")
+    with page.expect_request("**/repair"):
+        _repair(page)
+    page.get_by_label("Row 3, age").fill("32")
+    held[0].continue_()
+    expect(page.locator("#progress-text")).to_contain_text("2 of them bad")
+    expect(page.get_by_label("Row 3, age")).to_have_value("32")
