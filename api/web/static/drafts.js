@@ -1,6 +1,8 @@
 // Keeps what is typed into a form until it is sent: when the page is left and shown again, reloaded, or replaced by an
 // error. It is kept for the tab only.
 
+const unstored = new Map(); // what the browser did not store: it is lost with the document
+
 const keyOf = (form) => `rowcast-draft ${form.getAttribute("action")}`;
 const fieldsOf = (form) => [...form.elements].filter(({ type }) => type === "text");
 
@@ -13,7 +15,7 @@ function changedFields(form) {
 
 function read(form) {
   try {
-    return JSON.parse(sessionStorage.getItem(keyOf(form))) ?? {};
+    return unstored.get(keyOf(form)) ?? JSON.parse(sessionStorage.getItem(keyOf(form))) ?? {};
   } catch {
     return {}; // the storage is not allowed
   }
@@ -21,11 +23,12 @@ function read(form) {
 
 function write(form, fields) {
   const draft = Object.fromEntries(fields.map((field) => [field.name, [before(form, field), field.value]]));
+  unstored.delete(keyOf(form));
   try {
     sessionStorage.removeItem(keyOf(form));
     if (fields.length) sessionStorage.setItem(keyOf(form), JSON.stringify(draft));
   } catch {
-    // the storage is full or not allowed: the browser asks before the page is left
+    if (fields.length) unstored.set(keyOf(form), draft); // the storage is full or not allowed
   }
 }
 
@@ -33,6 +36,9 @@ function write(form, fields) {
 export function isUnsent(form) {
   return changedFields(form).length > 0;
 }
+
+// Returns whether what is typed outlives the document.
+export const isStored = (form) => !unstored.has(keyOf(form));
 
 export function keepDraft(form) {
   const draft = read(form);

@@ -3,7 +3,7 @@
 
 import { choose, chosenFile, isChosen } from "./check.js";
 import { download } from "./downloads.js";
-import { isUnsent, keepDraft } from "./drafts.js";
+import { isStored, isUnsent, keepDraft } from "./drafts.js";
 import "./file_drop.js";
 import "./paste.js";
 import { beginFollowing } from "./following.js";
@@ -67,8 +67,8 @@ addEventListener("pageshow", () => {
 });
 addEventListener("beforeunload", (event) => {
   const isInside = performance.now() - staysInside < 1000;
-  const isTyped = [...document.querySelectorAll("form[data-draft]")].some(isUnsent);
-  if (isSending() || (isTyped && !isInside)) event.preventDefault(); // the browser asks whether to leave
+  const typed = [...document.querySelectorAll("form[data-draft]")].filter(isUnsent);
+  if (isSending() || typed.some((form) => !isInside || !isStored(form))) event.preventDefault(); // the browser asks whether to leave
 });
 
 whenShown(() => {

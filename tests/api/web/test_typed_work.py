@@ -388,3 +388,26 @@ def test_a_cell_that_is_typed_while_others_are_sent_stays(page: Page, bad: str) 
     held[0].continue_()
     expect(page.locator("#progress-text")).to_contain_text("2 of them bad")
     expect(page.get_by_label("Row 3, age")).to_have_value("32")
+
+
+def test_without_storage_typed_cells_outlive_a_refusal_and_a_link_asks(page: Page, bad: str) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', { get() { throw new Error('not allowed') } })"
+    )
+    page.goto(f"/ui/jobs/{bad}")
+    _type(page, "Row 2, age", "31")
+    refused = {"name": "corrected.csv", "mimeType": "text/csv", "buffer": b"_row,age\n1,40\n"}
+    page.get_by_label("Corrected rows").set_input_files([refused])
+    page.get_by_role("button", name="Send corrected rows").click()
+    expect(page.get_by_role("alert")).to_contain_text("row 1: has a prediction")
+    expect(page.get_by_label("Row 2, age")).to_have_value("31")
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    expect(page.get_by_label("Row 2, age")).to_have_value("31")
+    assert asked == ["beforeunload"]
