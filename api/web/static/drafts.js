@@ -1,7 +1,8 @@
 // Keeps what is typed into a form until it is sent: when the page is left and shown again, reloaded, or replaced by an
-// error. It is kept for the tab only.
+// error. It is kept for the tab only. A file that is chosen is kept when the page is replaced by another form's answer.
 
 const unstored = new Map(); // what the browser did not store: it is lost with the document
+const chosenFiles = new Map();
 
 const keyOf = (form) => `rowcast-draft ${form.getAttribute("action")}`;
 const fieldsOf = (form) => [...form.elements].filter(({ type }) => type === "text");
@@ -55,3 +56,12 @@ export function dropSent(form, sent) {
   write(form, left);
   return left.length > 0;
 }
+
+// Keeps the file that is chosen in the form.
+export function keepFile(form) {
+  const input = form.querySelector("input[type=file]");
+  if (chosenFiles.has(keyOf(form))) input.files = chosenFiles.get(keyOf(form));
+  form.addEventListener("change", () => chosenFiles.set(keyOf(form), input.files));
+}
+
+export const dropFile = (form) => chosenFiles.delete(keyOf(form));

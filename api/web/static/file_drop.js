@@ -29,5 +29,8 @@ addEventListener("drop", (event) => {
   input.files = one.files;
   if (others.length) notify(`${others.length + 1} files were dropped. Only ${file.name} is chosen: send one after another.`);
   if (input.id === "file") choose(file);
-  else announce(`${file.name} chosen`);
+  else {
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    announce(`${file.name} chosen`);
+  }
 });

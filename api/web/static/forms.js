@@ -1,9 +1,12 @@
 // Forms are sent without leaving the page, so that what was typed stays if they are refused.
 
-import { dropSent, isUnsent } from "./drafts.js";
+import { dropFile, dropSent, isUnsent } from "./drafts.js";
 import { announce, notify, problemBox } from "./messages.js";
 import { asLast, put } from "./navigation.js";
 import { byId, fetchPage, headers, keepKey, parsed, prefix } from "./service.js";
+import { isReadable, UNREADABLE } from "./upload.js";
+
+const UNREACHED = "The service cannot be reached. Nothing that you typed is lost: try again.";
 
 // Sends a form. If it is refused, the page stays, with what was typed.
 export function sendForm(form, button) {
@@ -20,13 +23,20 @@ export function sendForm(form, button) {
       if (page.response.status === 401) await askKey(() => sendForm(form, button));
       else answer(form, page, data);
     } catch {
-      if (isLast()) refuse(form, "Not sent", "The service cannot be reached. Nothing that you typed is lost: try again.");
+      const fault = (await hasUnreadable(data)) ? `The file was not sent: ${UNREADABLE}` : UNREACHED;
+      if (isLast()) refuse(form, "Not sent", fault);
     } finally {
       delete form.dataset.sent;
       button?.removeAttribute("aria-busy");
       announce("");
     }
   });
+}
+
+// Returns whether a file of the form was changed or removed since it was chosen.
+async function hasUnreadable(data) {
+  const files = [...data.values()].filter((value) => value instanceof File);
+  return (await Promise.all(files.map(isReadable))).includes(false);
 }
 
 // Shows what the service answered to a form: its page, a part of this one, or why it was refused.
@@ -40,6 +50,7 @@ function answer(form, page, sent) {
     replaceForm(form, part, sent);
   } else {
     const isLeft = "draft" in form.dataset && (redirected ? dropSent(form, sent) : isUnsent(form));
+    if ("file" in form.dataset) dropFile(form);
     const address = redirected ? url : location.href; // the address of a form answers no GET
     put(page, address, { push: address !== location.href || "step" in form.dataset, place: address });
     if (isLeft && !byId("main").querySelector("form[data-draft]")) notify("What you typed is kept. It is shown again when the job has ended.");

@@ -3,7 +3,7 @@
 
 import { choose, chosenFile, isChosen } from "./check.js";
 import { download } from "./downloads.js";
-import { isStored, isUnsent, keepDraft } from "./drafts.js";
+import { isStored, isUnsent, keepDraft, keepFile } from "./drafts.js";
 import "./file_drop.js";
 import "./paste.js";
 import { beginFollowing } from "./following.js";
@@ -74,6 +74,7 @@ addEventListener("beforeunload", (event) => {
 whenShown(() => {
   beginFollowing();
   for (const form of byId("main").querySelectorAll("form[data-draft]")) keepDraft(form);
+  for (const form of byId("main").querySelectorAll("form[data-file]")) keepFile(form);
   beginForm();
   beginKeyForm();
 });

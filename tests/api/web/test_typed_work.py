@@ -411,3 +411,24 @@ def test_without_storage_typed_cells_outlive_a_refusal_and_a_link_asks(page: Pag
     page.get_by_role("link", name="Jobs", exact=True).click()
     expect(page.get_by_label("Row 2, age")).to_have_value("31")
     assert asked == ["beforeunload"]
+
+
+def test_a_file_of_corrections_stays_chosen_while_cells_are_sent(page: Page, bad: str, tmp_path: Path) -> None:
+    file = tmp_path / "corrected.csv"
+    file.write_bytes(b"_row,age\n3,40\n")
+    page.goto(f"/ui/jobs/{bad}")
+    chosen, send = page.get_by_label("Corrected rows"), page.get_by_role("button", name="Send corrected rows")
+    chosen.set_input_files(file)
+    page.get_by_label("Row 2, age").fill("31")
+    _repair(page)
+    expect(page.locator("#progress-text")).to_contain_text("2 of them bad")
+    assert chosen.evaluate("({ files }) => files[0].name") == "corrected.csv"
+    assert chosen.evaluate("({ files }) => files[0].size") == 14
+    file.unlink()
+    send.click()
+    expect(page.get_by_role("alert")).to_contain_text("The file was not sent: it cannot be read.")
+    file.write_bytes(b"_row,age\n3,40\n")
+    chosen.set_input_files(file)
+    send.click()
+    expect(page.locator("#progress-text")).to_contain_text("1 of them bad")
+    assert chosen.evaluate("({ files }) => files.length") == 0
