@@ -54,7 +54,10 @@ async function send(event) {
   if (status === 0) await broke(file, isShown);
   else if (status === 401 && isShown) {
     byId("upload").hidden = true;
-    await askKey(() => form.requestSubmit());
+    await askKey(() => form.requestSubmit()).catch(() => {
+      byId("upload").hidden = false;
+      return broke(file, isShown);
+    });
   } else await ended(form, file, isShown, readAnswer(status, text));
 }
 

@@ -83,6 +83,19 @@ def test_without_a_network_it_says_so_and_the_same_button_sends_the_file(quiet: 
         http.delete(quiet.url.replace("/ui", "")).raise_for_status()
 
 
+def test_a_key_that_is_asked_for_while_the_connection_breaks_is_asked_for_again(quiet: Page) -> None:
+    quiet.route("**/predict?*", lambda route: route.fulfill(status=401, body="{}"))
+    quiet.goto("/")
+    choose(quiet, "in.csv", SMALL)
+    expect(quiet.locator("#check")).to_contain_text("fits")
+    quiet.route("**/", lambda route: route.abort())
+    predict(quiet)
+    expect(quiet.locator("#upload-text")).to_contain_text("The connection broke. Press Predict again")
+    quiet.unroute_all()
+    predict(quiet)
+    expect(quiet.locator("#status")).to_have_text("queued")
+
+
 def test_an_answer_that_is_lost_costs_no_second_job_and_other_options_make_one(quiet: Page, gateway: Stack) -> None:
     keys: list[str] = []
 
