@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -177,7 +178,11 @@ def list_jobs(
 def _act(
     service: "Client", action: Literal["cancel", "retry", "delete"], matching: "JobFilter", *, is_confirmed: bool
 ) -> None:
-    matched = service.act(action, dry_run=True, **matching).matched
+    newest = next(service.jobs(limit=1, **matching), None)
+    if newest is not None:  # later jobs are not counted, so they are not agreed to
+        made = datetime.fromisoformat(newest.raw["created_at"])
+        matching = {**matching, "until": made + timedelta(milliseconds=1)}
+    matched = service.act(action, dry_run=True, **matching).matched if newest is not None else 0
     many = counted(matched, "matching job")
     if not matched or is_confirmed:
         say(f"{many}.")

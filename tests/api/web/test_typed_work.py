@@ -233,12 +233,34 @@ def test_the_list_of_jobs_keeps_what_is_typed_and_acts_on_what_it_shows(quiet: P
         expect(quiet.get_by_label("Tag")).to_have_value("run:kept")
         quiet.get_by_role("button", name="Count them first").click()
         expect(quiet.get_by_role("status").first).to_contain_text("1 job matches")
-        ids.append(submit(http, "titanic", SMALL, tags="run:kept"))
-        quiet.get_by_role("button", name="Delete 1").click()
-        expect(quiet.get_by_text("Nothing was done.")).to_be_visible()
         quiet.go_back()
         expect(quiet.get_by_role("button", name="Delete 1")).to_have_count(0)
-        assert [http.delete(f"/jobs/{id}").status_code for id in ids] == [204, 204, 204]
+        assert [http.delete(f"/jobs/{id}").status_code for id in ids] == [204, 204]
+
+
+def test_a_bulk_action_is_done_to_no_more_jobs_than_were_counted(quiet: Page, gateway: Stack) -> None:
+    with http_client(gateway.url) as http:
+
+        def count(status: str) -> None:
+            quiet.goto(f"/ui/jobs?tag=run:counted&status={status}")
+            quiet.get_by_label("Every job that matches").select_option("delete")
+            quiet.get_by_role("button", name="Count them first").click()
+            expect(quiet.get_by_role("status").first).to_contain_text("1 job matches")
+
+        ids = [submit(http, "titanic", SMALL, tags="run:counted")]
+        count("")
+        ids.append(submit(http, "titanic", SMALL, tags="run:counted"))  # it was made later
+        quiet.get_by_role("button", name="Delete 1").click()
+        expect(quiet.get_by_role("status").first).to_contain_text("Done to 1 of 1.")
+        ids.append(submit(http, "titanic", SMALL, tags="run:counted"))
+        http.post(f"/jobs/{ids[1]}/cancel").raise_for_status()
+        count("queued")
+        http.post(f"/jobs/{ids[1]}/retry").raise_for_status()  # it is queued again
+        quiet.get_by_role("button", name="Delete 1").click()
+        expect(quiet.get_by_text("Nothing was done.")).to_be_visible()
+        assert [http.get(f"/jobs/{id}").status_code for id in ids] == [410, 200, 200]
+        quiet.get_by_role("button", name="Delete 2").click()
+        expect(quiet.get_by_role("status").first).to_contain_text("Done to 2 of 2.")
 
 
 def test_the_second_of_two_quick_clicks_does_not_press_the_next_button(quiet: Page, gateway: Stack) -> None:

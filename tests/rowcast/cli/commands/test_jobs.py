@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from fake_service import FakeService, Handler, problem
-from programs import until
+from programs import Stack, http_client, until
+from scored import submit
 
 ID = "d23206a5-eb2e-4499-ab96-45ef2a0ae9e8"
 
@@ -315,6 +316,28 @@ def test_results_are_written_in_the_format_of_the_ending_or_the_option(
     assert {path.read_bytes() for path in tmp_path.glob("[0-9].*")} == {service.result}
     assert rowcast("predict", table, table, "-o", tmp_path / "all", "--format", "ndjson").returncode == 0
     assert rowcast("result", job, "--format", "xlsx").returncode == 2
+
+
+def test_a_job_that_comes_while_a_bulk_action_asks_is_left_alone(gateway: Stack) -> None:
+    with http_client(gateway.url) as http:
+        counted = [submit(http, "titanic", b"age,pclass\n25,3\n", tags="run:asked") for _ in range(2)]
+        pid, terminal = pty.fork()
+        if pid == 0:
+            command = ["rowcast.cli", "jobs", "--tag", "run:asked", "--do", "delete", "--url", gateway.url]
+            os.execv(sys.executable, [sys.executable, "-m", *command])
+        shown = b""
+        while b"2 matching jobs. Delete?" not in shown:
+            shown += os.read(terminal, 65_536)
+        later = submit(http, "titanic", b"age,pclass\n25,3\n", tags="run:asked")
+        os.write(terminal, b"y\n")
+        with suppress(OSError):  # the terminal is closed at the end
+            while block := os.read(terminal, 65_536):
+                shown += block
+        os.waitpid(pid, 0)
+        os.close(terminal)
+        assert b"Done to 2." in shown
+        assert [http.get(f"/jobs/{id}").status_code for id in (*counted, later)] == [410, 410, 200]
+        http.delete(f"/jobs/{later}")
 
 
 def test_a_parquet_file_is_not_shown_on_a_terminal(service: FakeService, table: Path, job: str) -> None:
