@@ -1,12 +1,14 @@
 // Downloads of results and lists.
 
-import { NOT_LOADED, markLost, notify } from "./messages.js";
+import { markLost, notify } from "./messages.js";
 import { apiKey, headers } from "./service.js";
+
+const BROKEN = "The download broke off, and no file was made: the service cannot be reached. Try again.";
 
 // Downloads the file of a link. Without a key the browser does it itself: it only says that it failed, but not why.
 export function download(link, event) {
   if (apiKey()) event.preventDefault();
-  (apiKey() ? save(link) : explain(link)).catch(() => markLost(NOT_LOADED));
+  (apiKey() ? save(link) : explain(link)).catch(() => markLost(BROKEN));
 }
 
 // Downloads need the key too, so with a key the file is fetched here.

@@ -1,8 +1,11 @@
 // Keeps what is typed and chosen in the fields of a page for when the page is shown again: after a reload, by the
 // buttons back and forward, or because it refreshes itself. The browser keeps it with the entry of the tab's history,
-// so another visit of the page begins with empty fields.
+// so another visit of the page begins with empty fields. A chosen file is kept for such an entry too, as long as the
+// document is not left.
 
 import { byId } from "./service.js";
+
+const chosenFiles = new Map();
 
 const isKept = ({ id, type, form }) => id && !["file", "password"].includes(type) && !("draft" in (form?.dataset ?? {}));
 
@@ -14,16 +17,29 @@ export function restoreFields() {
     const folded = field.closest("details");
     if (folded) folded.open = true; // it would be sent without being seen
   }
+  const files = chosenFiles.get(history.state?.entry);
+  if (files && byId("file")) byId("file").files = files;
+}
+
+function keep(more) {
+  try {
+    history.replaceState({ ...history.state, ...more }, "");
+  } catch {
+    // the browser limits how often: the next change keeps it
+  }
 }
 
 for (const type of ["input", "change"]) {
   document.addEventListener(type, ({ target }) => {
+    if (target.id === "file") keepFiles(target.files);
     if (!isKept(target) || !byId("main").contains(target)) return;
     const value = target.type === "checkbox" ? target.checked : target.value;
-    try {
-      history.replaceState({ fields: { ...history.state?.fields, [target.id]: value } }, "");
-    } catch {
-      // the browser limits how often: the next change keeps it
-    }
+    keep({ fields: { ...history.state?.fields, [target.id]: value } });
   });
+}
+
+function keepFiles(files) {
+  const entry = history.state?.entry ?? Math.random();
+  chosenFiles.set(entry, files);
+  keep({ entry });
 }

@@ -1,6 +1,5 @@
 // Files are dropped anywhere. Without the default, the browser would leave the page and show the file.
 
-import { choose } from "./check.js";
 import { announce, notify } from "./messages.js";
 import { byId, prefix } from "./service.js";
 
@@ -28,9 +27,6 @@ addEventListener("drop", (event) => {
   one.items.add(file);
   input.files = one.files;
   if (others.length) notify(`${others.length + 1} files were dropped. Only ${file.name} is chosen: send one after another.`);
-  if (input.id === "file") choose(file);
-  else {
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-    announce(`${file.name} chosen`);
-  }
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+  if (input.id !== "file") announce(`${file.name} chosen`);
 });

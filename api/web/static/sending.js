@@ -18,6 +18,7 @@ export const isSending = () => uploads > 0;
 export function beginForm() {
   choseNothing();
   const form = byId("file-form");
+  if (chosenFile()) choose(chosenFile()); // it is kept
   form?.addEventListener("submit", send);
   // Otherwise the field that loses the focus starts a check, the page moves, and the click misses the button.
   form?.querySelector("button:not([type])").addEventListener("mousedown", (event) => event.preventDefault());

@@ -454,3 +454,17 @@ def test_a_file_of_corrections_stays_chosen_while_cells_are_sent(page: Page, bad
     send.click()
     expect(page.locator("#progress-text")).to_contain_text("1 of them bad")
     assert chosen.evaluate("({ files }) => files.length") == 0
+
+
+def test_a_file_is_still_chosen_after_its_job_and_the_button_back(quiet: Page, gateway: Stack) -> None:
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    quiet.get_by_role("button", name="Predict", exact=True).click()
+    expect(quiet.get_by_role("heading", name="a.csv")).to_be_visible()
+    with http_client(gateway.url) as http:
+        http.delete(quiet.url.replace("/ui", "")).raise_for_status()
+    quiet.go_back()
+    expect(quiet.locator("#check")).to_contain_text("fits")
+    assert quiet.evaluate("document.getElementById('file').files[0].name") == "a.csv"
+    quiet.get_by_role("link", name="Predict", exact=True).click()  # another visit
+    expect(quiet.locator("#check")).to_be_empty()
