@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Dialog, Page, Route, expect
+from playwright.sync_api import Browser, Dialog, Page, Route, expect
 from programs import Stack, http_client
 from scored import score, submit, wait
 
@@ -468,3 +468,23 @@ def test_a_file_is_still_chosen_after_its_job_and_the_button_back(quiet: Page, g
     assert quiet.evaluate("document.getElementById('file').files[0].name") == "a.csv"
     quiet.get_by_role("link", name="Predict", exact=True).click()  # another visit
     expect(quiet.locator("#check")).to_be_empty()
+
+
+def test_without_a_script_the_button_back_shows_what_was_typed(browser: Browser, stack: Stack, bad: str) -> None:
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label(re.compile("^age")).fill("25")
+    page.locator("summary", has_text="Job").click()
+    page.get_by_label("Tags").fill("run:nightly")
+    page.goto(f"/ui/jobs/{bad}")
+    page.get_by_label("Row 2, age").fill("31")
+    page.route("**/repair", lambda route: route.fulfill(status=502, body="down"))
+    _repair(page)
+    expect(page.get_by_text("down")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Row 2, age")).to_have_value("31")
+    page.go_back()
+    expect(page.get_by_label(re.compile("^age"))).to_have_value("25")
+    expect(page.get_by_label("Tags")).to_have_value("run:nightly")
+    context.close()
