@@ -139,7 +139,9 @@ def repair_from_page(id: str) -> Response:
 
 @blueprint.post("/<id>/delete")
 def delete_from_page(id: str) -> Response:
-    """Deletes the job and its files, and leads to the list of jobs."""
+    """Deletes the job and its files, and leads to the list of jobs. Without a script, it asks first."""
+    if request.form.get("confirmed") != "true":
+        return page("delete.html", job=own_job(id))
     current_services().jobs.delete(id, g.scope)
     return to("/ui/jobs")
 

@@ -36,7 +36,10 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   if (form.dataset.sent || (form.dataset.confirm && !confirm(form.dataset.confirm))) {
     event.preventDefault(); // the second of two quick clicks, or no
-  } else if ((button?.getAttribute("formmethod") ?? form.getAttribute("method")) === "post") {
+    return;
+  }
+  if (form.dataset.confirm) form.elements.confirmed.value = "true"; // otherwise the service asks
+  if ((button?.getAttribute("formmethod") ?? form.getAttribute("method")) === "post") {
     event.preventDefault();
     sendForm(form, button);
   } else if (apiKey()) {
