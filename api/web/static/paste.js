@@ -9,12 +9,15 @@ document.addEventListener("paste", (event) => {
   const cells = clipboardData.getData("text").replace(/\r?\n$/, "").split(/\t|\r?\n/);
   if (cells.length === 1) return;
   event.preventDefault();
-  const fields = [...form.elements].filter(({ type }) => type === "text");
-  const free = fields.slice(fields.indexOf(target), fields.indexOf(target) + cells.length);
-  free.forEach((field, place) => {
-    field.value = cells[place];
+  const places = [...form.querySelectorAll("input:not([type=hidden]), .cell")]; // a cell that cannot be typed has no field
+  const from = places.slice(places.indexOf(target));
+  let left = cells.length;
+  cells.forEach((cell, place) => {
+    const field = from[place];
+    if (field?.type !== "text") return;
+    field.value = cell;
     field.dispatchEvent(new Event("input", { bubbles: true }));
+    left -= 1;
   });
-  const left = cells.length - free.length;
   if (left) notify(`Left out ${counted(left, "pasted cell")}, for which there is no field.`);
 });

@@ -10,6 +10,7 @@ from programs import Stack, http_client
 from scored import score, submit, wait
 
 BAD = b"name,age,pclass\nAnn,25,3\nBo,old,3\nCem,bad,1\nDo,,x\n"
+UNTYPABLE = b'age,pclass\nold,1\n"3\n1",1\nbad,1\n'
 SMALL = b"age,pclass\n25,3\n"
 
 
@@ -167,7 +168,7 @@ def test_a_row_and_options_are_there_after_the_button_back_and_a_reload(quiet: P
     expect(quiet.get_by_label(re.compile("^age"))).to_have_value("")
 
 
-def test_cells_of_a_spreadsheet_are_pasted_into_fields_one_after_another(page: Page, bad: str) -> None:
+def test_cells_of_a_spreadsheet_are_pasted_into_fields_one_after_another(page: Page, stack: Stack, bad: str) -> None:
     def paste(text: str) -> None:
         page.evaluate("text => navigator.clipboard.writeText(text)", text)
         page.keyboard.press("Control+v")
@@ -184,6 +185,11 @@ def test_cells_of_a_spreadsheet_are_pasted_into_fields_one_after_another(page: P
     expect(page.locator("#news")).to_have_text(re.compile("Left out [12] pasted cells?, for which there is no field."))
     _repair(page)
     expect(page.locator("#progress-text")).not_to_contain_text("bad")
+    page.goto(f"/ui/jobs/{score(stack, UNTYPABLE)}")
+    page.get_by_label("Row 1, age").select_text()
+    paste("31\n32\n33\n")
+    expect(page.get_by_label("Row 3, age")).to_have_value("33")  # row 2 has no field
+    expect(page.locator("#news")).to_have_text("Left out 1 pasted cell, for which there is no field.")
 
 
 def test_a_dropped_file_never_replaces_the_page(page: Page, bad: str) -> None:
