@@ -14,6 +14,7 @@ export function restoreFields() {
     const field = byId(id);
     if (!field || !byId("main").contains(field)) continue;
     field[field.type === "checkbox" ? "checked" : "value"] = value;
+    if (field.selectedIndex === -1) field.add(new Option(value, value, true, true)); // its model was removed meanwhile
     const folded = field.closest("details");
     if (folded) folded.open = true; // it would be sent without being seen
   }

@@ -494,3 +494,11 @@ def test_without_a_script_the_button_back_shows_what_was_typed(browser: Browser,
     expect(page.get_by_label(re.compile("^age"))).to_have_value("25")
     expect(page.get_by_label("Tags")).to_have_value("run:nightly")
     context.close()
+
+
+def test_a_chosen_model_that_was_removed_is_not_replaced_by_another(quiet: Page) -> None:
+    quiet.goto("/")
+    quiet.evaluate("document.getElementById('model').add(new Option('removed'))")
+    quiet.get_by_label("Model", exact=True).select_option("removed")
+    quiet.reload()
+    expect(quiet.get_by_label("Model", exact=True)).to_have_value("removed")
