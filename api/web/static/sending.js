@@ -95,6 +95,7 @@ async function ended(form, file, isShown, { isTaken, answer }) {
     if (isTaken) notify(`${file.name} is sent: see its job`, `${prefix}/ui/jobs/${answer.id}`);
     else notify(`${file.name}: ${answer.detail}`);
   } else if (isTaken) {
+    tell(`${file.name} is sent. Loading its job …`);
     go(`${prefix}/ui/jobs/${answer.id}`);
   } else {
     byId("upload").hidden = true;

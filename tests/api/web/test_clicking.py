@@ -83,7 +83,7 @@ def test_without_a_network_it_says_so_and_the_same_button_sends_the_file(quiet: 
         http.delete(quiet.url.replace("/ui", "")).raise_for_status()
 
 
-def test_a_key_that_is_asked_for_while_the_connection_breaks_is_asked_for_again(quiet: Page) -> None:
+def test_what_became_of_a_file_is_said_if_the_next_request_breaks(quiet: Page) -> None:
     quiet.route("**/predict?*", lambda route: route.fulfill(status=401, body="{}"))
     quiet.goto("/")
     choose(quiet, "in.csv", SMALL)
@@ -91,6 +91,11 @@ def test_a_key_that_is_asked_for_while_the_connection_breaks_is_asked_for_again(
     quiet.route("**/", lambda route: route.abort())
     predict(quiet)
     expect(quiet.locator("#upload-text")).to_contain_text("The connection broke. Press Predict again")
+    quiet.unroute_all()
+    quiet.route("**/ui/jobs/*", lambda route: route.abort())
+    predict(quiet)
+    expect(quiet.locator("#upload-text")).to_have_text("in.csv is sent. Loading its job …")
+    expect(quiet.locator("#lost")).to_be_visible()
     quiet.unroute_all()
     predict(quiet)
     expect(quiet.locator("#status")).to_have_text("queued")
