@@ -48,14 +48,15 @@ class Sink:
 
 
 @contextmanager
-def open_sink(target: Target) -> Iterator[Sink]:
+def open_sink(target: Target, *, replace: bool = True) -> Iterator[Sink]:
     """Yields a sink for a path, `-` (standard output) or a binary file.
 
     The file at a path is complete or does not appear: it is written under a temporary name in the same folder and
-    renamed at the end.
+    renamed at the end. Without `replace`, no file is overwritten that was made meanwhile.
 
     Raises:
-        WrongUse: the target cannot be written. This is raised before any request is sent.
+        WrongUse: the target cannot be written. This is raised before any request is sent. Or, at the end, a file was
+            made there meanwhile.
     """
     if not isinstance(target, str | os.PathLike):
         yield Sink(target, can_rewind=False)
@@ -79,12 +80,26 @@ def open_sink(target: Target) -> Iterator[Sink]:
     try:
         with file:
             yield Sink(file, can_rewind=True)
-        temporary.replace(path)
+        _publish(temporary, path, replace=replace)
     except OSError as error:  # for example a full disk, which is raised without the name
         error.filename = error.filename or str(target)
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, path: Path, *, replace: bool) -> None:
+    if not replace:
+        try:
+            os.link(temporary, path)  # unlike a renaming, it overwrites nothing; the caller removes the other name
+        except FileExistsError:
+            raise WrongUse(f"{path} was made by another program meanwhile, and is kept. Choose another name.") from None
+        except OSError:  # a file system without hard links
+            if path.exists():
+                raise
+        else:
+            return
+    temporary.replace(path)
 
 
 class Transfer:

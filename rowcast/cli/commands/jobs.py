@@ -80,7 +80,7 @@ def result(
 
     form = result_format(out, format)
     require_free(out, force=force)
-    with client(url, api_key, data) as service, open_sink(out) as sink, progress(out) as shown:
+    with client(url, api_key, data) as service, open_sink(out, replace=force) as sink, progress(out) as shown:
         job = service.job(job_id)
         if not job.has_ended and not partial:
             job.wait(on_progress=shown.predicted)

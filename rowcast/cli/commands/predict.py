@@ -86,8 +86,8 @@ def predict(
     with client(url, api_key, data) as service:
         if len(outputs) == 1:
             ((source, output),) = outputs.items()
-            _predict_one(service, source, output, format, options, as_json=json)
-        elif _predict_each(service, outputs, format, options, as_json=json):
+            _predict_one(service, source, output, format, options, force=force, as_json=json)
+        elif _predict_each(service, outputs, format, options, force=force, as_json=json):
             raise typer.Exit(1)
 
 
@@ -97,6 +97,7 @@ def _predict_each(
     format: "ResultFormat | None",
     options: "CsvOptions",
     *,
+    force: bool,
     as_json: bool,
 ) -> int:
     """Scores several files, also if some of them fail. Returns how many failed."""
@@ -105,7 +106,7 @@ def _predict_each(
     failures = 0
     for source, output in outputs.items():
         try:
-            _predict_one(service, source, output, format, options, as_json=as_json)
+            _predict_one(service, source, output, format, options, force=force, as_json=as_json)
         except Unreachable:
             raise
         except ClientError as error:
@@ -118,7 +119,14 @@ def _predict_each(
 
 
 def _predict_one(
-    service: "Client", source: str, out: str, format: "ResultFormat | None", options: "CsvOptions", *, as_json: bool
+    service: "Client",
+    source: str,
+    out: str,
+    format: "ResultFormat | None",
+    options: "CsvOptions",
+    *,
+    force: bool,
+    as_json: bool,
 ) -> None:
     from rowcast.client import BrokenTransfer, ServiceError, Unreachable, WrongUse
     from rowcast.client.download import open_sink
@@ -126,7 +134,7 @@ def _predict_one(
     form = result_format(out, format)
     job: Job | None = None
     try:
-        with open_sink(out) as sink, progress(out) as shown:
+        with open_sink(out, replace=force) as sink, progress(out) as shown:
             job = service.submit_csv(source, on_progress=shown.uploaded, **options)
             if form == "csv" and sink.can_rewind and not _is_quick(job, shown):
                 _follow(service, job, sink, shown)

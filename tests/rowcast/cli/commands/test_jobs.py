@@ -38,6 +38,28 @@ def test_a_file_goes_in_and_a_file_comes_out(rowcast, service: FakeService, tabl
     assert "1 of them could not be predicted: rowcast errors " in said
 
 
+@pytest.mark.parametrize("words", [("predict", "in.csv"), ("result", ID)])
+def test_a_file_that_was_made_meanwhile_is_not_overwritten(
+    rowcast, service: FakeService, table: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, str]
+) -> None:
+    monkeypatch.chdir(table.parent)
+    id = rowcast("submit", table).stdout.decode().strip()
+    out = table.with_name("out.csv")
+
+    def make(handler: Handler) -> None:
+        out.write_bytes(b"mine")
+        handler.answer(200, service.result)
+
+    service.fails("GET /jobs/result", make)
+    done = rowcast(words[0], words[1].replace(ID, id), "-o", "out.csv")
+    assert done.returncode == 2
+    assert b"out.csv was made by another program meanwhile" in done.stderr
+    assert out.read_bytes() == b"mine"
+    assert sorted(path.name for path in table.parent.iterdir()) == ["in.csv", "out.csv"]
+    assert rowcast(words[0], words[1].replace(ID, id), "-o", "out.csv", "--force").returncode == 0
+    assert out.read_bytes() == service.result
+
+
 def test_every_option_reaches_the_service(rowcast, service: FakeService, table: Path) -> None:
     words = (
         "--model m@2 --output predictions --key a,b --probabilities --on-error fail --max-errors 3 "
