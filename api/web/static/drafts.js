@@ -45,8 +45,10 @@ export function keepDraft(form) {
   const draft = read(form);
   for (const field of fieldsOf(form)) {
     const [was, typed] = draft[field.name] ?? [];
-    if (was === before(form, field)) field.value = typed; // it may have been corrected elsewhere
+    const isTyped = field.value !== before(form, field); // before this script was loaded
+    if (was === before(form, field) && !isTyped) field.value = typed; // it may have been corrected elsewhere
   }
+  if (isUnsent(form)) write(form, changedFields(form));
   form.addEventListener("input", () => write(form, changedFields(form)));
 }
 

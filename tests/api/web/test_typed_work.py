@@ -502,3 +502,21 @@ def test_a_chosen_model_that_was_removed_is_not_replaced_by_another(quiet: Page)
     quiet.get_by_label("Model", exact=True).select_option("removed")
     quiet.reload()
     expect(quiet.get_by_label("Model", exact=True)).to_have_value("removed")
+
+
+def test_a_cell_that_is_typed_before_the_script_has_come_is_kept(page: Page, bad: str) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/drafts.js", hold)
+    with page.expect_request("**/drafts.js"):
+        page.goto(f"/ui/jobs/{bad}", wait_until="commit")
+    page.get_by_label("Row 2, age").fill("31")
+    held[0].continue_()
+    page.unroute("**/drafts.js")
+    expect(page.locator("html.script")).to_be_attached()
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    page.goto(f"/ui/jobs/{bad}")
+    expect(page.get_by_label("Row 2, age")).to_have_value("31")
