@@ -1,6 +1,7 @@
 """Rowcast's programs as processes, for the tests to start, watch and break."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -31,16 +32,21 @@ from worker.isolation.fork_server import NAME as FORK_SERVER
 ROOT = Path(__file__).parent.parent.parent
 SUPPORT = Path(__file__).parent
 READY_SECONDS = 60
+_PORTS = range(10_000, 32_000)
+"""Below the ports that the kernel chooses itself, for connections and for programs that ask for any port."""
+
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 2**30
 """With less room there, as in a container by default, Redis has its data on the disk."""
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Returns a port that was free a moment ago, and that the kernel gives to no connection."""
+    while True:
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))  # other test processes choose others
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def http_client(url: str, **settings: Any) -> httpx.Client:
