@@ -3,8 +3,8 @@
 import sys
 
 from rowcast.errors import RowcastError, Unavailable
+from rowcast.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.job_files import Files
-from rowcast.jobs.records.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.records.redis_client import connect
 from rowcast.logs import logger, set_up
 from rowcast.settings import Settings

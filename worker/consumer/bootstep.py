@@ -15,8 +15,8 @@ from celery.worker import state
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from rowcast.errors import Unavailable
+from rowcast.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.records.celery_queues import BATCH, SINGLE
-from rowcast.jobs.records.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.policy import HEARTBEAT_SECONDS, STRIKES_OF_DEATH
 from rowcast.jobs.records.redis_client import RedisClient, connect, redis_errors
