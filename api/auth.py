@@ -10,7 +10,7 @@ from rowcast.api_keys import ApiKey, KeyRing, Role
 from rowcast.errors import BadKeysFile, Forbidden, NoKey, OtherSite, UnknownKey
 from rowcast.logs import logger
 
-_OPEN = re.compile(r"/(health|ready|metrics|openapi\.json|llms\.txt|docs|docs\.md|(docs|static)/.*)")
+_OPEN = re.compile(r"/(health|ready|metrics|metrics/cluster|openapi\.json|llms\.txt|docs|docs\.md|(docs|static)/.*)")
 """Paths that need no API key: those of probes, and public files that contain nothing about users or jobs."""
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)

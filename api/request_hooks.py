@@ -26,8 +26,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 """Policy of our pages: they may only load our own files, have no inline script or style, and cannot be framed."""
 
-PROBES = ("/health", "/ready")
-"""Paths of probes. Their requests are only logged at the level `debug`."""
+PROBES = ("/health", "/ready", "/metrics", "/metrics/cluster")
+"""Paths that programs read again and again. Their requests are only logged at the level `debug`."""
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
 
@@ -36,9 +36,11 @@ def register(app: Flask) -> None:
     """Registers the hooks."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_leave)
 
 
 def _begin() -> None:
+    current_services().metrics.begin()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
     forwarded = request.headers.get("X-Forwarded-Prefix")
@@ -49,12 +51,19 @@ def _begin() -> None:
     admit()
 
 
+def _leave(_error: BaseException | None) -> None:
+    """Runs also if the caller has gone away, when there is no response."""
+    current_services().metrics.leave()
+
+
 def _end(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
+    seconds = time.perf_counter() - g.started
+    current_services().metrics.end(response, seconds)
     # Probes come every few seconds, so their log lines would hide the others.
     level = "debug" if request.path in PROBES else "info"
     getattr(logger("gateway"), level)(
@@ -62,7 +71,7 @@ def _end(response: Response) -> Response:
         method=request.method,
         path=request.path,
         status=response.status_code,
-        seconds=round(time.perf_counter() - g.started, 6),
+        seconds=round(seconds, 6),
         bytes=response.content_length,
     )
     return response

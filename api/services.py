@@ -8,6 +8,7 @@ from flask import current_app
 
 from api.input.live_upload import LiveUploads
 from api.input.open_uploads import OpenUploads
+from api.metrics.gateway_metrics import GatewayMetrics
 from api.notifications import Notifications
 from api.rate_limiter import RateLimiter
 from api.receipts.receipt_signer import ReceiptSigner
@@ -52,6 +53,7 @@ class Services:
     scripts: Scripts
     webhook_guard: WebhookGuard
     receipts: ReceiptSigner
+    metrics: GatewayMetrics
 
     def models(self, text: str | None) -> ModelSet:
         """Returns the models that the option `model` names; None means the default model.
@@ -99,6 +101,7 @@ def build(settings: Settings) -> Services:
         scripts=scripts,
         webhook_guard=WebhookGuard(settings),
         receipts=ReceiptSigner(settings.receipt_key_file),
+        metrics=GatewayMetrics(),
     )
 
 

@@ -18,7 +18,7 @@ from api.web.paths import is_page
 from bench.table import kept, table
 from rowcast.cli.main import app as cli
 from rowcast.client.errors.problem_types import BY_TYPE
-from rowcast.jobs.records import redis_keys, schema
+from rowcast.jobs.records import metric_fields, redis_keys, schema
 from rowcast.jobs.states import markdown as states_markdown
 from rowcast.settings import Settings
 from tools import cli_page, draw
@@ -198,6 +198,10 @@ def test_the_table_of_record_fields_is_that_of_the_code() -> None:
 
 def test_the_table_of_the_fields_of_an_upload_is_that_of_the_code() -> None:
     assert between("records.md", "upload fields").splitlines() == schema.upload_markdown()
+
+
+def test_the_table_of_metrics_is_that_of_the_code() -> None:
+    assert between("metrics.md", "counted").splitlines() == metric_fields.markdown()
 
 
 def test_the_table_of_states_is_that_of_the_code() -> None:

@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "keys": "API keys, roles and limits.",
         "containers": "Docker Compose: volumes, settings, signals and health checks.",
         "fast-trees": "scikit-learn's trees, up to fifteen times as fast with the same bits; also in your own scripts.",
+        "metrics": "What Prometheus reads, the alerts, and what to do when one fires.",
         "scaling": "What limits the speed when you add workers.",
         "performance": "How fast it is, compared with scripts.",
     },

@@ -45,6 +45,7 @@ TABLE = {
     "webhooks": Key("rowcast:webhooks", "zset", "ids of ended jobs → next attempt of their webhook (ms)", "for ever"),
     "live": Key("rowcast:live", "hash", "owner → jobs that have not ended; `*` is all", "for ever"),
     "totals": Key("rowcast:totals", "hash", "jobs and rows accepted and ended; messages sent and refused", "for ever"),
+    "metrics": Key("rowcast:metrics", "hash", "`NAME LABELS` of a counter → count; milliseconds in sums", "for ever"),
     "indexed": Key("rowcast:indexed", "string", "`whole`: every job in the store has a record here", "for ever"),
     "throughput": Key("rowcast:throughput", "hash", "time by 5 s → rows that were scored in them", "the last minute"),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → time of the last heartbeat (ms)", "for ever"),

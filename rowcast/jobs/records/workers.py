@@ -1,9 +1,10 @@
 """The registry of workers: which are online, how much memory they use, and which models they have and cannot open."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rowcast.jobs.records.metric_fields import MetricField, observe_ms
 from rowcast.jobs.records.policy import SILENT_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.redis_keys import key
@@ -79,13 +80,20 @@ class WorkerRegistry:
                 pipe.expire(key("worker", node), _VITALS_SECONDS)
             pipe.execute()
 
-    def report_models(self, node: str, pid: int, models: Mapping[str, OpenModel]) -> None:
-        """Replaces what is known of the models (`NAME@VERSION`) that one process of a worker has open."""
+    def report_models(
+        self, node: str, pid: int, models: Mapping[str, OpenModel], loads: Iterable[tuple[str, float]] = ()
+    ) -> None:
+        """Replaces what is known of the models (`NAME@VERSION`) that one process of a worker has open.
+
+        `loads` has the models that it has opened since its last report, and how long each took in seconds.
+        """
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             now = self._now()
             used = {name: [round(now - one.idle_seconds * 1000), one.file_bytes] for name, one in models.items()}
             pipe.hset(key("worker", node), f"{_MODELS}{pid}", json.dumps(used))
             pipe.expire(key("worker", node), _VITALS_SECONDS)
+            for model, seconds in loads:
+                observe_ms(pipe, MetricField.MODEL_LOAD, model, seconds * 1000)
             pipe.execute()
 
     def states(self, nodes: Sequence[str]) -> dict[str, WorkerState]:

@@ -16,6 +16,7 @@ from rowcast.jobs.records.celery_queues import (
     make_app,
     message_template,
 )
+from rowcast.jobs.records.metric_fields import MetricField, lua_buckets
 from rowcast.jobs.records.schema import JobField, UploadField
 from rowcast.jobs.records.scripts.lua_linker import LuaLinker
 from rowcast.jobs.states import TRANSITIONS, Status, UploadState
@@ -27,6 +28,7 @@ _FOLDER = Path(__file__).parent / "lua"
 
 _SHARED = (
     "values",
+    "metrics",
     "log",
     "workers",
     "lines",
@@ -65,7 +67,14 @@ class LuaSource:
 def _names() -> dict[str, dict[str, str]]:
     """Returns the tables of names that a script may use, for example `STATUS.queued` and `K.job(id)`."""
     kinds = ("single", "batch")
-    tables = {"F": JobField, "U": UploadField, "STATUS": Status, "UPLOAD": UploadState, "DELIVERY": DeliveryState}
+    tables = {
+        "F": JobField,
+        "U": UploadField,
+        "STATUS": Status,
+        "UPLOAD": UploadState,
+        "DELIVERY": DeliveryState,
+        "M": MetricField,
+    }
     names = {table: {str(name): f"'{name}'" for name in members} for table, members in tables.items()}
     return names | {"KIND": {kind: f"'{kind}'" for kind in kinds}, "K": redis_keys.lua_names()}
 
@@ -76,7 +85,12 @@ def _states() -> list[str]:
         f"['{source} {target}'] = true" for source, targets in TRANSITIONS.items() for target in sorted(targets)
     )
     ended = ", ".join(f"{status} = true" for status in Status if status.is_terminal)
-    return [f"local MAY = {{{moves}}}", f"local ENDED = {{{ended}}}", f"local CONVERSION = '{CONVERSION}'"]
+    return [
+        f"local METRIC_BUCKETS_MS = {lua_buckets()}",
+        f"local MAY = {{{moves}}}",
+        f"local ENDED = {{{ended}}}",
+        f"local CONVERSION = '{CONVERSION}'",
+    ]
 
 
 def _messages(settings: Settings) -> list[str]:

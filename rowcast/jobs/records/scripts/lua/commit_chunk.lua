@@ -17,7 +17,7 @@ if status_of(id) == STATUS.succeeded then
   return is_same and 'rescored' or 'lost'
 end
 redis.call('SETRANGE', K.parts(id), chunk * PART_ENTRY_BYTES, part)
-write_history(id, chunk, leased, holder)
+local took_ms = write_history(id, chunk, leased, holder)
 count_throughput(rows)
 take_out_of_flight(id, chunk)
 note_repaired(id, chunk)
@@ -31,7 +31,10 @@ summary = cjson.decode(summary)
 add_summary(id, summary)
 note_reason(id, summary.bad)
 
-local chunks, max_errors = unpack(redis.call('HMGET', K.job(id), F.chunks, F.max_errors))
+local chunks, max_errors, model = unpack(redis.call('HMGET', K.job(id), F.chunks, F.max_errors, F.model))
+add_metric(M.rows, KIND.batch .. ' ' .. model, rows)
+add_metric(M.bad_rows, KIND.batch .. ' ' .. model, failed)
+observe_ms(M.chunk, model, took_ms)
 local ended = false
 if max_errors and all_failed > tonumber(max_errors) then
   ended = finish(id, STATUS.failed, problem('too-many-bad-rows', string.format(

@@ -28,7 +28,10 @@ if status == STATUS.arriving then
   is_first = redis.call('HSETNX', K.job(id), F.started_ms, format_integer(now_ms())) == 1
 end
 local about = {chunk = tonumber(chunk), worker = holder, attempt = attempt}
-if is_first then note(id, 'started', about)
+if is_first then
+  note(id, 'started', about)
+  local leases, model = unpack(redis.call('HMGET', K.job(id), F.leases, F.model))
+  if tonumber(leases or 0) <= 1 then observe_wait(id, KIND.batch, model) end -- more after a retry or a repair
 elseif strikes > 0 and held_by ~= holder then note(id, 'tried_again', about) end
 local before = revisions_in(id, F.repairing)[chunk]
 return {'leased', attempt, plan_entry(id, chunk), redis.call('HGET', K.job(id), F.spec), strikes,

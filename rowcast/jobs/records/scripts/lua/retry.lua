@@ -11,6 +11,7 @@ local full = limit_reached(owner, most, most_owned)
 if full ~= '' then return {'full', full} end
 
 reopen(id, status, owner, rows)
+add_metric(M.retries, redis.call('HGET', K.job(id), F.model), 1)
 note(id, 'retried', {chunks = chunks - (done or 0)})
 -- Attempts continue from their last number, so that the commit of a holder from before the end is refused.
 for chunk, attempts in string.gmatch(chunks_at_end or '', '(%d+) (%d+)') do

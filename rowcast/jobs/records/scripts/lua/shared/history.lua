@@ -10,12 +10,13 @@ local function place_of(id, holder)
   return place
 end
 
--- Writes how a chunk was scored. The chunk is still in flight, and leased.
+-- Writes how a chunk was scored, and returns how long it took (ms). The chunk is still in flight, and leased.
 local function write_history(id, chunk, attempt, holder)
   local since = string.match(redis.call('HGET', K.in_flight(id), chunk) or '', '^%d+ %d+ (%d+)')
   local took_ms = since and math.min(math.max(now_ms() - since, 0), 2 ^ 32 - 1) or 0
   local entry = struct.pack(HISTORY_ENTRY_FORMAT, math.min(attempt, 65535), place_of(id, holder), took_ms)
   redis.call('SETRANGE', K.history(id), chunk * HISTORY_ENTRY_BYTES, entry)
+  return took_ms
 end
 
 -- Counts rows that were scored now, in the bucket of these seconds. The first rows of a bucket remove the old ones.

@@ -18,15 +18,17 @@ end
 
 -- Reads a single job's row. Returns nil if its job has ended, or if a process has its lease.
 local function row_to_lease(id)
-  local status, values, extras, strikes, attempts =
-    unpack(redis.call('HMGET', K.job(id), F.status, F.values, F.extras, F.strikes, F.attempts))
+  local status, values, extras, strikes, attempts, model =
+    unpack(redis.call('HMGET', K.job(id), F.status, F.values, F.extras, F.strikes, F.attempts, F.model))
   if not status or ENDED[status] or lease_of(member_of(id, ROW)) then return nil end
-  return {id = id, status = status, values = values, extras = extras, strikes = strikes, attempts = attempts}
+  return {id = id, status = status, values = values, extras = extras, strikes = strikes, attempts = attempts,
+    model = model}
 end
 
 -- Leases such a row to a process. Returns {id, attempt, values, extras or '', strikes}.
 local function lease_row(row, holder)
   local attempt = (tonumber(row.attempts) or 0) + 1
+  if attempt == 1 then observe_wait(row.id, KIND.single, row.model) end
   write_lease(member_of(row.id, ROW), attempt, holder)
   if not set_status(row.id, STATUS.running, row.status, F.attempts, attempt) then
     redis.call('HSET', K.job(row.id), F.attempts, attempt) -- it runs already: an earlier lease ended without a result
@@ -74,6 +76,7 @@ local function strike(id, chunk, strikes, err)
     redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempts, total))
   end
   local _, holder = lease_of(member_of(id, chunk))
+  add_metric(err and M.work_failed or M.leases_lost, is_single(id) and KIND.single or KIND.batch, 1)
   note(id, err and 'error' or 'worker_lost', {
     chunk = tonumber(chunk), worker = holder, strikes = total, detail = detail_of(err)})
   if total < STRIKES_ALLOWED then return false end

@@ -41,8 +41,8 @@ end
 -- same step, for example the error. Returns whether the status allowed it. The caller publishes the end. A job whose input
 -- is still being uploaded ends when the upload is complete (submit.lua).
 local function finish(id, to, err, ...)
-  local from, owner, rows, kind, webhook, is_check =
-    unpack(redis.call('HMGET', K.job(id), F.status, F.owner, F.rows, F.kind, F.webhook, F.is_check))
+  local from, owner, rows, kind, webhook, is_check, model =
+    unpack(redis.call('HMGET', K.job(id), F.status, F.owner, F.rows, F.kind, F.webhook, F.is_check, F.model))
   if from == STATUS.arriving then
     redis.call('HSET', K.job(id), F.verdict, to, F.error, err or '')
     interrupt(id)
@@ -60,6 +60,7 @@ local function finish(id, to, err, ...)
   redis.call('ZADD', K.expiring(), format_integer(now_ms() + (is_check and CHECK_MS or RETENTION_MS)), id)
   add_total('jobs_' .. to, 1)
   add_total('rows_' .. to, tonumber(rows))
+  if not is_check then add_metric(M.jobs, kind .. ' ' .. model .. ' ' .. to, 1) end
   return true
 end
 

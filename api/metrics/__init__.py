@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: of this gateway, and of the whole service."""

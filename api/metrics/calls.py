@@ -1,0 +1,35 @@
+"""`/metrics` and `/metrics/cluster`, which Prometheus reads."""
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, disable_created_metrics, generate_latest
+
+from api.metrics.cluster_collector import ClusterCollector
+from api.openapi.call_types import Answer, Call, documented
+from api.services import current_services
+from rowcast.errors import Unavailable
+from rowcast.jobs.progress.cluster_metrics import read_cluster_metrics
+
+blueprint = Blueprint("metrics", __name__)
+disable_created_metrics()  # type: ignore[no-untyped-call] # nothing reads when each label was first seen
+
+TEXT = {"text/plain": None}
+
+
+@blueprint.get("/metrics")
+@documented(Call("service", {200: Answer("The metrics, in Prometheus's text format.", TEXT)}))
+def gateway_metrics() -> Response:
+    """Returns the metrics of the gateway that answers: its requests, processor time and memory."""
+    return _text(current_services().metrics.registry)
+
+
+@blueprint.get("/metrics/cluster")
+@documented(Call("service", {200: Answer("The metrics, in Prometheus's text format.", TEXT)}, (Unavailable,)))
+def cluster_metrics() -> Response:
+    """Returns the metrics of the whole service, which every gateway shows alike: jobs, rows, chunks, queue, workers."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(ClusterCollector(read_cluster_metrics(current_services().redis)))
+    return _text(registry)
+
+
+def _text(registry: CollectorRegistry) -> Response:
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

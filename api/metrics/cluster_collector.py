@@ -1,0 +1,96 @@
+"""The metrics of the whole service in Prometheus's terms."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from rowcast.jobs.progress.cluster_metrics import ClusterMetrics, Labels, Times
+from rowcast.jobs.progress.work_queue import QueueState
+from rowcast.jobs.records.metric_fields import BUCKETS_MS, TABLE, MetricField
+
+
+class ClusterCollector(Collector):
+    """Shows metrics that were read from Redis."""
+
+    def __init__(self, metrics: ClusterMetrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields each metric with all its labels."""
+        for name, counts in self._metrics.counters.items():
+            yield _counter(name, counts)
+        for name, times in self._metrics.times.items():
+            yield _histogram(name, times)
+        yield from _of_queue(self._metrics.queue)
+        yield from _of_redis(self._metrics)
+
+
+def _counter(name: MetricField, counts: Mapping[Labels, int]) -> Metric:
+    about = TABLE[name]
+    family = CounterMetricFamily(f"rowcast_{about.shown_as}", about.about, labels=_names(about.labels))
+    for labels, count in sorted(counts.items()):
+        family.add_metric(_values(about.labels, labels), count)
+    return family
+
+
+def _histogram(name: MetricField, times: Mapping[Labels, Times]) -> Metric:
+    about = TABLE[name]
+    family = HistogramMetricFamily(f"rowcast_{about.shown_as}_seconds", about.about, labels=_names(about.labels))
+    for labels, one in sorted(times.items()):
+        counts = list(accumulate([*one.buckets, one.beyond]))
+        limits = [*(f"{limit / 1000:g}" for limit in BUCKETS_MS), "+Inf"]
+        family.add_metric(_values(about.labels, labels), list(zip(limits, counts, strict=True)), one.sum_seconds)
+    return family
+
+
+def _of_queue(queue: QueueState) -> Iterator[Metric]:
+    yield _gauge("unfinished_jobs", "Jobs that have not ended.", queue.unfinished_jobs)
+    waiting = GaugeMetricFamily("rowcast_queue_length", "Work that waits for a worker process.", labels=["work"])
+    waiting.add_metric(["chunks"], queue.chunks_waiting)
+    waiting.add_metric(["rows"], queue.rows_waiting)
+    yield waiting
+    age = GaugeMetricFamily(
+        "rowcast_queue_age_seconds", "Age of the oldest job whose work waits; 0 if none does.", labels=["work"]
+    )
+    age.add_metric(["chunks"], queue.chunks_age_seconds or 0)
+    age.add_metric(["rows"], queue.rows_age_seconds or 0)
+    yield age
+    yield _gauge("workers", "Workers that sent a heartbeat lately.", len(queue.workers))
+    yield _gauge("worker_processes", "Their processes that score.", sum(one.processes for one in queue.workers))
+    busy = sum(len(one.work) for one in queue.workers)
+    yield _gauge("worker_processes_busy", "Those of them that have a lease.", busy)
+    memory = sum(one.memory_bytes or 0 for one in queue.workers)
+    yield _gauge("workers_memory_bytes", "Resident memory of all workers. Shared pages count for each.", memory)
+
+
+def _of_redis(metrics: ClusterMetrics) -> Iterator[Metric]:
+    yield _gauge("redis_memory_bytes", "Memory that Redis uses.", metrics.redis_bytes)
+    yield _gauge("redis_memory_limit_bytes", "Redis's maxmemory; 0 if there is none.", metrics.redis_most_bytes)
+    sent = CounterMetricFamily("rowcast_messages_sent", "Messages that were put on Celery's queues.")
+    sent.add_metric([], metrics.messages_sent)
+    yield sent
+    refused = CounterMetricFamily("rowcast_messages_refused", "Messages of others that workers dropped.")
+    refused.add_metric([], metrics.messages_refused)
+    yield refused
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"rowcast_{name}", about, value=value)
+
+
+def _names(labels: Iterable[str]) -> list[str]:
+    return [name for label in labels for name in (("model", "version") if label == "model" else (label,))]
+
+
+def _values(names: Iterable[str], labels: Labels) -> list[str]:
+    """Returns the values of the labels. Two models in one pass are shown with a comma, as `a,b` and `1,2`."""
+    found: list[str] = []
+    for name, value in zip(names, labels, strict=True):
+        if name == "model":
+            models = [one.rpartition("@") for one in value.split(",")]
+            found += [",".join(one[0] for one in models), ",".join(one[2] for one in models)]
+        else:
+            found.append(value)
+    return found
