@@ -165,6 +165,15 @@ def anyio_backend(own_event_loop: None) -> str:
 
 
 @pytest.fixture(scope="session")
+def prometheus_is_installed() -> None:
+    """Skips the test without Prometheus, except in CI."""
+    if shutil.which("prometheus") is None or shutil.which("promtool") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no Prometheus, and CI must try the metrics and alerts")
+        pytest.skip("there is no Prometheus here: metrics are not read by it")
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """Debian's Chromium."""
     from playwright.sync_api import expect, sync_playwright

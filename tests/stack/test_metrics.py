@@ -78,6 +78,7 @@ def test_a_gateway_counts_its_own_requests_by_route(client: httpx.Client) -> Non
     assert total(now, "process_resident_memory_bytes") > 0
 
 
+@pytest.mark.usefixtures("prometheus_is_installed")
 def test_prometheus_counts_what_two_gateways_show_once(
     stack: Stack, client: httpx.Client, second: httpx.Client, tmp_path: Path
 ) -> None:

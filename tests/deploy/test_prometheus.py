@@ -1,0 +1,38 @@
+"""The files for Prometheus: they are valid, alerts fire when they should, and each leads to what to do."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+from programs import ROOT
+
+FOLDER = ROOT / "deploy" / "prometheus"
+
+pytestmark = pytest.mark.usefixtures("prometheus_is_installed")
+
+
+def promtool(*words: str) -> None:
+    done = subprocess.run(["promtool", *words], cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_configuration_and_the_rules_are_valid() -> None:
+    promtool("check", "config", "prometheus.yml")
+    promtool("check", "rules", "--lint=all", "--lint-fatal", "rules.yml", "alerts.yml")
+
+
+def test_alerts_fire_when_they_should() -> None:
+    promtool("test", "rules", "alerts_test.yml")
+
+
+def test_every_alert_is_tested_and_leads_to_what_to_do() -> None:
+    alerts = [
+        rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]
+    ]
+    tested = re.findall(r"alertname: (\w+)", (FOLDER / "alerts_test.yml").read_text())
+    headings = re.findall(r"^### (\w+)$", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)
+    for rule in alerts:
+        assert rule["alert"] in tested
+        assert rule["alert"] in headings
+        assert rule["annotations"]["runbook_url"] == f"docs/metrics.md#{rule['alert'].lower()}"
