@@ -110,7 +110,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.rfile.readline()
             self.rfile.readline()
         else:
-            self.entry.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            self.entry.body = self.rfile.read(length)
+            if len(self.entry.body) < length:
+                raise ConnectionError("The client went away, so there is no request.")
 
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
