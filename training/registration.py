@@ -28,7 +28,7 @@ def draft(estimator: Any, *, training: Training, metrics: Mapping[str, float] | 
 
 def libraries(estimator: Any) -> dict[str, str]:
     """Returns the versions of Python, of `LIBRARIES`, and of the package that has the estimator's class."""
-    names = [*LIBRARIES, *distributions().get(type(estimator).__module__.split(".")[0], [])]
+    names = [*LIBRARIES, *distributions(type(estimator).__module__.split(".")[0])]
     versions = {name: library_version(name) for name in names}
     return {name: version for name, version in versions.items() if version is not None}
 

@@ -4,7 +4,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, packages_distributions
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 
@@ -31,6 +31,7 @@ PIP_NAMES = {
     "scikeras": "scikeras",
     "sentence_transformers": "sentence-transformers",
     "sklearn_pandas": "sklearn-pandas",
+    "sklearn": "scikit-learn",
     "skops": "skops",
     "skorch": "skorch",
     "sksurv": "scikit-survival",
@@ -92,7 +93,7 @@ def is_installed(module: str) -> bool:
 
 
 def _requirement(module: str, *, optional: bool) -> Requirement:
-    names = distributions().get(module, [])
+    names = distributions(module)
     if not names:
         return Requirement(distribution=None, version=None, optional=optional)
     name = PIP_NAMES.get(module) if PIP_NAMES.get(module) in names else min(names)
@@ -103,8 +104,26 @@ def _requirement(module: str, *, optional: bool) -> Requirement:
 
 
 @cache
-def distributions() -> Mapping[str, list[str]]:
-    """Returns the distributions of each importable module. It takes half a second, so it is done once."""
+def distributions(module: str) -> list[str]:
+    """Returns the names of the installed distributions that have the top-level module.
+
+    If one of the module's own name has it, only that one is looked at.
+    """
+    try:
+        likely = distribution(PIP_NAMES.get(module, module))
+    except PackageNotFoundError:
+        return _modules().get(module, [])
+    return [likely.name] if _has(likely, module) else _modules().get(module, [])
+
+
+def _has(one: Distribution, module: str) -> bool:
+    named = (one.read_text("top_level.txt") or "").split()
+    return module in named or any(file.parts[0] in (module, f"{module}.py") for file in one.files or [])
+
+
+@cache
+def _modules() -> Mapping[str, list[str]]:
+    """Returns the distributions of each importable module. Reading the lists of their files takes half a second."""
     return packages_distributions()
 
 

@@ -14,7 +14,7 @@ from rowcast.errors import ModelRefused
 from rowcast.models.loading.load import load
 from rowcast.models.loading.own_code import NO_CODE, ModelCode
 from rowcast.models.loading.pickle_scan import PickleScan, scan_pickle
-from rowcast.models.loading.requirements import missing_modules, requirements
+from rowcast.models.loading.requirements import distributions, missing_modules, requirements
 from rowcast.models.model_manifest import Requirement
 
 
@@ -71,6 +71,12 @@ def test_the_imports_of_own_code_are_followed_and_what_it_may_do_without_is_mark
     assert found["numpy"] == Requirement(distribution="numpy", version=np.__version__)
     assert missing_modules(PickleScan(modules={"own.used"}), CODE) == []
     assert missing_modules(PickleScan(modules={"own.unused", "other.thing"}), CODE) == ["no_such_thing", "other.thing"]
+
+
+def test_the_distribution_of_a_module_is_found_by_its_name_or_by_its_files():
+    assert distributions("sklearn") == ["scikit-learn"]
+    assert distributions("_pytest") == ["pytest"]
+    assert distributions("no_such_thing") == []
 
 
 def register(registry, here, fitted, **requires):
