@@ -14,7 +14,7 @@ class SingleRows(NamedTuple):
     """How many rows of the sample are predicted one by one, by the script and then by the service."""
 
     #: Time in which further rows are predicted, in seconds. Each takes from some milliseconds to some ten.
-    seconds: float = 1.0
+    seconds: float = 0.5
     #: Minimum rows for the script, however long that takes.
     by_script: int = 32
     #: Minimum rows for the service. With 5,000 features, each takes half a second.
