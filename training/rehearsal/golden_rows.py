@@ -27,7 +27,7 @@ def golden_sample(rehearsal: Rehearsal, model: LoadedModel) -> GoldenSample:
     script, trial = rehearsal.script, rehearsal.trials[0]
     features = rehearsal.draft.table_features
     names = [feature.name for feature in features]
-    frame, cells = script.read(trial.data), rehearsal.sample.cells[names]
+    frame, cells = rehearsal.frame(), rehearsal.sample.cells[names]
     na_texts = script.dialect.na_texts()
     groups = list(gap_groups([feature.name for feature in features if feature.missing])) if na_texts else []
     places = _chosen(frame, trial.answers["predict"], _ROWS - len(groups))

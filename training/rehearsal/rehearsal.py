@@ -117,7 +117,7 @@ def _trials(script: Script, sample: Sample, frame: pd.DataFrame, known: Answers 
 
 def _allow_absence(rehearsal: Rehearsal, say: Callable[[str], None]) -> None:
     """Marks the features that the model does not use, for example those that a ColumnTransformer drops."""
-    unused = unused_features(rehearsal.script, rehearsal.script.read(rehearsal.trials[0].data))
+    unused = unused_features(rehearsal.script, rehearsal.frame())
     if not unused:
         return
     features = [
@@ -147,7 +147,7 @@ def _finish(rehearsal: Rehearsal, alone: SingleRows) -> None:
     if found is not None:
         raise Unprocessable(f"The service cannot predict what your script predicts: {found.said(name)}. {_IF_LOADED}")
     script, trial = rehearsal.script, rehearsal.trials[0]
-    ordered = rows_alone(script.read(trial.data), trial.answers["predict"])
+    ordered = rows_alone(rehearsal.frame(), trial.answers["predict"])
     single = in_time(ordered, alone.seconds, alone.by_service)
     served = []
     for start, stop in chain(_chunks(len(trial.rows)), ((row, row + 1) for row in single)):

@@ -96,8 +96,7 @@ def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Differenc
             "`rowcast models add` what your script passes to `read_csv`: dtype as --kind NAME=KIND, na_values as "
             "--na-values, parse_dates as --parse-dates, decimal as --decimal."
         )
-    script = rehearsal.script
-    if brute_force_decides(script, script.read(rehearsal.trials[0].data), [blamed]):
+    if brute_force_decides(rehearsal.script, rehearsal.frame(), [blamed]):
         return BRUTE_FORCE
     return (
         f"{what}. The reason is the column {blamed!r}: pandas gives it different types in different files "
@@ -108,7 +107,6 @@ def _refusal(rehearsal: Rehearsal, features: Sequence[Feature], found: Differenc
 
 def _blamed(rehearsal: Rehearsal, features: Sequence[Feature]) -> str | None:
     """Returns the first feature whose whole numbers change the script's predictions if they are read as floats."""
-    script = rehearsal.script
-    frame = script.read(rehearsal.trials[0].data)
+    script, frame = rehearsal.script, rehearsal.frame()
     numbers = [one.name for one in features if one.kind == "number" and one.name not in script.dialect.kinds]
     return next((name for name in numbers if tells_apart(script, frame, [name], whole, rounded)), None)

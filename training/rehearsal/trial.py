@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
@@ -42,6 +44,14 @@ class Rehearsal:
     draft: Draft
     trials: list[Trial]
     golden: GoldenSample | None = None
+
+    def frame(self) -> pd.DataFrame:
+        """Returns the first trial as the script reads it. It is a copy, because a model may change what it gets."""
+        return self._frame.copy()
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        return self.script.read(self.trials[0].data)
 
     def model(self, features: Sequence[Feature], container: Container) -> LoadedModel:
         """Returns the estimator with this representation."""

@@ -21,8 +21,7 @@ def allow_for_other_types(rehearsal: Rehearsal) -> None:
         Unprocessable: in a file of whole numbers only, or without a category, the script would predict otherwise.
     """
     _require_free_categories(rehearsal)
-    script = rehearsal.script
-    frame = script.read(rehearsal.trials[0].data)
+    script, frame = rehearsal.script, rehearsal.frame()
     floats = [
         feature.name
         for feature in rehearsal.draft.features
@@ -44,13 +43,12 @@ def allow_for_other_types(rehearsal: Rehearsal) -> None:
 
 def _require_free_categories(rehearsal: Rehearsal) -> None:
     """Refuses a model for which a category's number in the file decides, as with `cat.codes`."""
-    script, trial = rehearsal.script, rehearsal.trials[0]
+    script, trial, frame = rehearsal.script, rehearsal.trials[0], rehearsal.frame()
     for feature in rehearsal.draft.features:
         values = list(feature.categories or [])
         if feature.kind != "category" or len(values) < 2:
             continue
-        column = script.read(trial.data)[feature.name]
-        kept = [row for row, value in enumerate(column.tolist()) if value != values[0]]
+        kept = [row for row, value in enumerate(frame[feature.name].tolist()) if value != values[0]]
         fewer = script.read(rehearsal.sample.csv([trial.rows[row] for row in kept], script.features))
         found = _difference(script, taken(trial.answers, kept), fewer)
         if found is not None:

@@ -27,7 +27,7 @@ def require_same_as_json(rehearsal: Rehearsal, model: LoadedModel, places: Seque
     """
     script, trial = rehearsal.script, rehearsal.trials[0]
     names = model.manifest.feature_names
-    frame, cells = script.read(trial.data), rehearsal.sample.cells
+    frame, cells = rehearsal.frame(), rehearsal.sample.cells
     columns = [
         [_json_value(frame[name].iloc[place], cells[name].iloc[trial.rows[place]]) for place in places]
         for name in names
