@@ -89,6 +89,19 @@ def test_neighbours_by_brute_force_are_not_blamed_for_a_column_that_becomes_text
         register(model, sample)
 
 
+@pytest.mark.parametrize("unknown", ["ignore", "error"])
+def test_unseen_values_are_tried_for_each_category_by_itself(register, unknown):
+    sample = pd.DataFrame({name: np.random.default_rng(7).choice(list("xyz"), ROWS) for name in "abc"}).astype("str")
+    sample.loc[::5, :] = ""
+    frame = sample.mask(sample == "").astype("category")
+    lenient = OneHotEncoder(categories=[list("xyz")] * 2, handle_unknown="ignore")
+    strict = OneHotEncoder(handle_unknown=unknown)  # an unseen value is not its column for missing values
+    columns = ColumnTransformer([("lenient", lenient, ["a", "c"]), ("strict", strict, ["b"])])
+    model = make_pipeline(columns, LogisticRegression()).fit(frame, np.arange(ROWS) % 2)
+    manifest, _ = register(model, sample, kinds=dict.fromkeys("abc", "category"))
+    assert [one.unseen for one in manifest.features] == ["missing", "bad", "missing"]
+
+
 def test_a_step_that_looks_at_the_whole_batch_is_named(register, registry):
     sample = plans()
     model = make_pipeline(FunctionTransformer(scale), LinearRegression()).fit(sample, sample["age"])
