@@ -9,7 +9,7 @@ from rowcast.compiled_cache import CacheFolder, cache_folder, compile_all, compi
 from rowcast.logs import logger
 from rowcast.models.loading.fast_model import accelerated
 from rowcast.models.loading.load import LoadedModel, library_version
-from rowcast.scoring.golden_sample import golden_table, same_on_golden
+from rowcast.scoring.golden_sample import golden_result, golden_table
 from rowcast.trees import differences
 from rowcast.wording.exception_text import one_line_with_type
 
@@ -49,22 +49,22 @@ def _compile(folder: CacheFolder | None, *, trees: bool) -> None:
         log.info("functions_compiled", folder=str(place), functions=compiled, seconds=seconds, kept=kept)
 
 
-def with_fast_path(model: LoadedModel, golden: bytes | None) -> LoadedModel:
+def with_fast_path(model: LoadedModel, golden: bytes, predicted: str) -> LoadedModel:
     """Returns the model with the fast path, if it predicts the same bits here; otherwise the model as it is.
 
     With the libraries of the registration, the golden sample is compared. With others, and for a model that was
-    registered before there was a fast path, generated rows are compared as well, as at registration. A model without a
-    golden sample stays as it is, because there is nothing to compare with.
+    registered before there was a fast path, generated rows are compared as well, as at registration. `predicted` is
+    what the model predicts for the golden sample without the fast path.
     """
     recorded = model.manifest.fast_path
-    if golden is None or (recorded is not None and not recorded.exact):
+    if recorded is not None and not recorded.exact:
         return model
     started = perf_counter()
     fast = accelerated(model)
     if not fast.fast:
         return model
     log = logger("models").bind(model=model.manifest.reference)
-    found = _difference(model, fast, golden)
+    found = _difference(model, fast, golden, predicted)
     if found is not None:
         log.warning("fast_path_differs", reason=found)
         return model
@@ -72,9 +72,9 @@ def with_fast_path(model: LoadedModel, golden: bytes | None) -> LoadedModel:
     return fast
 
 
-def _difference(model: LoadedModel, fast: LoadedModel, golden: bytes) -> str | None:
+def _difference(model: LoadedModel, fast: LoadedModel, golden: bytes, predicted: str) -> str | None:
     """Returns what differs between the model with and without the fast path; None if nothing does."""
-    if not same_on_golden(model, fast, golden):
+    if golden_result(fast, golden) != predicted:
         return "it predicts other bits for the golden sample"
     if model.manifest.fast_path is not None and _has_libraries_of_registration(model):
         return None

@@ -85,9 +85,10 @@ class ModelCache:
     def _loaded(self, manifest: Manifest) -> LoadedModel:
         model = without_names(load(self._registry, manifest, self._versions))
         golden = self._registry.golden_bytes(model.manifest)
-        if golden is not None:
-            check_golden(model, golden, self._versions)
-        return with_fast_path(model, golden) if self._fast_trees else model
+        if golden is None:  # there is nothing to compare the fast path with
+            return model
+        predicted = check_golden(model, golden, self._versions)
+        return with_fast_path(model, golden, predicted) if self._fast_trees else model
 
     def files(self, model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
         """Returns the pickle and the code of an open model, for another process. Their digests are checked again."""

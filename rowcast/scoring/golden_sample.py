@@ -47,15 +47,15 @@ def make_golden(
     return sample.model_copy(update={"result": _result(model, sample)})
 
 
-def check_golden(model: "LoadedModel", document: bytes, versions: Literal["strict", "warn"]) -> None:
-    """Predicts the golden rows again.
+def check_golden(model: "LoadedModel", document: bytes, versions: Literal["strict", "warn"]) -> str:
+    """Predicts the golden rows again. Returns what the model predicts here, in the form of `GoldenSample.result`.
 
     Raises:
         ModelRefused: a prediction differs in any bit. With `warn` that is only logged.
     """
     sample = GoldenSample.model_validate_json(document)
-    wanted, found = sample.result.split("\n"), _result(model, sample).split("\n")
-    for number, (before, now) in enumerate(zip(wanted, found, strict=True), 1):
+    result = _result(model, sample)
+    for number, (before, now) in enumerate(zip(sample.result.split("\n"), result.split("\n"), strict=True), 1):
         if before != now:
             known_as = f"{model.manifest.name}@{model.manifest.version}"
             detail = (
@@ -67,13 +67,19 @@ def check_golden(model: "LoadedModel", document: bytes, versions: Literal["stric
             if versions == "strict":
                 raise ModelRefused(detail)
             logger("models").warning("golden_sample_differs", model=known_as, detail=detail)
-            return
+            break
+    return result
 
 
 def same_on_golden(model: "LoadedModel", other: "LoadedModel", document: bytes) -> bool:
     """Returns whether both models predict the same for the golden rows, in every bit."""
     sample = GoldenSample.model_validate_json(document)
     return _result(model, sample) == _result(other, sample)
+
+
+def golden_result(model: "LoadedModel", document: bytes) -> str:
+    """Returns what the model predicts for the golden rows, in the form of `GoldenSample.result`."""
+    return _result(model, GoldenSample.model_validate_json(document))
 
 
 def golden_table(model: "LoadedModel", document: bytes) -> Table:
