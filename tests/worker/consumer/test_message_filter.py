@@ -12,21 +12,19 @@ from rowcast.settings import Settings
 from worker.consumer.message_filter import rebuild_message
 
 APP = make_app(Settings.model_construct(**{name: field.default for name, field in Settings.model_fields.items()}))
-TEMPLATES = {
-    task: json.loads(message_template(APP, task, queue))
-    for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))
-}
+TEXTS = {task: message_template(APP, task, queue) for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))}
+TEMPLATES = {task: json.loads(text) for task, text in TEXTS.items()}
 TASKS = list(TEMPLATES)
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
 )
 
 
 def message(task: str) -> dict[str, Any]:
-    text = message_template(APP, task, BATCH if task == CHUNK_TASK else SINGLE).replace("@TAG@", "h7")
-    return {**json.loads(text), "body": json.dumps([[], {}, {"callbacks": None}])}
+    return {**json.loads(TEXTS[task].replace("@TAG@", "h7")), "body": json.dumps([[], {}, {"callbacks": None}])}
 
 
 def paths(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
