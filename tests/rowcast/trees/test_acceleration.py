@@ -138,12 +138,12 @@ def test_one_class_and_weights_and_a_constant_target(data: Data) -> None:
 @pytest.mark.parametrize("features", [1, 600, 5000])
 def test_the_number_of_columns_does_not_matter(features: int) -> None:
     random = np.random.default_rng(0)
-    cells = random.standard_normal((120, features))
+    cells = random.standard_normal((60, features))
     for model in (
-        HGR(max_iter=2, min_samples_leaf=2), ensemble.ExtraTreesRegressor(10, random_state=0),
+        HGR(max_iter=2, min_samples_leaf=2), ensemble.ExtraTreesRegressor(10, max_features=0.1, random_state=0),
         ensemble.IsolationForest(**FEW), GBR(n_estimators=2),
     ):  # fmt: skip
-        model.fit(cells, random.standard_normal(120))
+        model.fit(cells, random.standard_normal(60))
         fast = rowcast.accelerate(model)
         assert is_fast(fast), model
         require_same_bits(model, fast, random.standard_normal((300, features)))
@@ -153,7 +153,8 @@ def test_the_keys_of_a_block_are_bounded() -> None:
     random = np.random.default_rng(0)
     for features in (3, 5000):
         cells = random.standard_normal((60, features))
-        fast = rowcast.accelerate(ensemble.ExtraTreesRegressor(60, random_state=0).fit(cells, cells[:, 0]))
+        forest = ensemble.ExtraTreesRegressor(60, max_features=0.1, random_state=0)  # it asks for as many columns
+        fast = rowcast.accelerate(forest.fit(cells, cells[:, 0]))
         tables: Any = tables_of(fast)
         assert tables.block_rows * 2 * len(tables.features) * 4 <= KEY_BYTES
         assert tables.table_bytes < 2 << 20
