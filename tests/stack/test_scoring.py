@@ -31,7 +31,7 @@ TITANIC = ROOT / "training" / "data" / "titanic.csv"
 DATA = Path(os.environ.get("ROWCAST_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-MANY_ROWS = 100_000
+MANY_ROWS = 60_000
 """Rows of the flights that are several chunks."""
 
 
@@ -51,7 +51,7 @@ def flights() -> bytes:
 @pytest.fixture(scope="module")
 def flights_cut(flights: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     cut = tmp_path_factory.mktemp("flights") / "flights.csv"
-    cut.write_bytes(b"".join(flights.splitlines(keepends=True)[:20_001]))
+    cut.write_bytes(b"".join(flights.splitlines(keepends=True)[:6_001]))
     return cut
 
 
