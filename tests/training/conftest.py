@@ -36,12 +36,12 @@ def write(tmp_path):
 
 @pytest.fixture(scope="session")
 def flights(tmp_path_factory):
-    """Writes the first 2,000 rows of the flights as a gzipped CSV file."""
+    """Writes the first 1,000 rows of the flights as a gzipped CSV file."""
     whole = Path(os.environ.get("ROWCAST_TEST_DATA", CHECKOUT.parent / "shared" / "data")) / "flights.csv.gz"
     if not whole.exists():
         pytest.skip(f"the flights are not at {whole}; ROWCAST_TEST_DATA names the folder that has them")
-    cut = tmp_path_factory.mktemp("flights") / "flights-2000.csv.gz"
+    cut = tmp_path_factory.mktemp("flights") / "flights-1000.csv.gz"
     with gzip.open(whole, "rb") as source, gzip.open(cut, "wb", compresslevel=1) as target:
-        for _ in range(2_001):
+        for _ in range(1_001):
             target.write(source.readline())
     return cut
