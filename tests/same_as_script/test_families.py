@@ -29,7 +29,7 @@ COLUMNS = {
 CATEGORIES = ["height cm", "age", "plan"]
 """The features of the models that take categories as they are."""
 
-TRAINED_ROWS, FILE_ROWS = 200, 300
+TRAINED_ROWS, FILE_ROWS = 128, 300
 
 READ = reading(COLUMNS, NAMED)
 

@@ -28,7 +28,7 @@ from sklearn.preprocessing import (
 
 from rowcast.errors import RowcastError
 
-ROWS = 200
+ROWS = 128
 FILE_ROWS = 300
 
 

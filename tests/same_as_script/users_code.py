@@ -136,6 +136,12 @@ def date_parts(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(parts)
 
 
+def numbers_of_members(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns when members joined, and whether they are members, as numbers."""
+    joined, member = frame["joined"].dt, frame["member"].map({True: 1.0, False: 0.0})
+    return pd.DataFrame({"year": joined.year, "weekday": joined.day_of_week, "member": member})
+
+
 def date_numbers(frame: pd.DataFrame) -> pd.DataFrame:
     """Returns the integers inside, which depend on pandas' unit of dates; a missing one is the smallest integer."""
     return frame.astype("int64").clip(lower=-(10**9))

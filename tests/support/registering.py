@@ -12,7 +12,7 @@ from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 from training.rehearsal.checks.single_rows import SingleRows
 
-FEW_ALONE = SingleRows(seconds=0, by_script=6, by_service=3)
+FEW_ALONE = SingleRows(seconds=0, by_script=2, by_service=2)
 """For a short rehearsal. `test_rehearsal.py` tests single rows."""
 
 
