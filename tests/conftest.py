@@ -20,6 +20,7 @@ os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # as in a worker
 import chromium
 import httpx
 import pytest
+import warm_start
 from hypothesis import settings as hypothesis_settings
 from programs import Stack, http_client, serving
 
@@ -89,15 +90,21 @@ def settings(redis: RedisClient, redis_url: str, tmp_path: Path) -> Settings:
     return Settings.read(redis_url=redis_url, store=str(tmp_path / "store"), models=str(tmp_path / "models"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the processes of one run share; the templates of programs serve all of them."""
+    folder = tmp_path_factory.getbasetemp()
+    warm_start.run_folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    return warm_start.run_folder
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(run_folder: Path) -> Path:
     """A registry with the default model, `titanic`; the processes of one run share it, and none writes it."""
     from training.titanic import train_default
 
-    run = tmp_path_factory.getbasetemp()
-    run = run.parent if "PYTEST_XDIST_WORKER" in os.environ else run
-    folder = run / "models"
-    with (run / "models.lock").open("w") as lock:
+    folder = run_folder / "models"
+    with (run_folder / "models.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         train_default(Registry(Storage(str(folder))))  # only the first process finds that there is none
     return folder

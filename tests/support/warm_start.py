@@ -8,11 +8,14 @@ default. A worker forks its own processes from the same imports, so the librarie
 Gateways have another template: gevent has to patch the standard library before their modules are imported, as
 it does in the process that `python -m api` starts for the application.
 
-`python warm_start.py NAME FD` is the template; FD is its end of a socket, on which requests arrive.
+The processes of one run of the tests share the templates. `python warm_start.py NAME FD FOLDER` is one; FD is the
+socket on which it listens, FOLDER the folder where that lies. It ends when no process of the tests is connected.
 """
 
 import atexit
+import fcntl
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -24,11 +27,13 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from select import select  # this and the next, as they are before gevent patches them
 from socket import socket as unpatched_socket
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAMS = {
@@ -83,17 +88,11 @@ class WarmProcess(subprocess.Popen[bytes]):
 class Template:
     """The template process, from the side of the tests."""
 
-    def __init__(self, name: str) -> None:
-        self._channel, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, name: str, folder: Path) -> None:
         self._lock = threading.Lock()
         self._environment = _inherited(os.environ)
-        command = [sys.executable, __file__, name, str(its_end.fileno())]
-        # One thread for each process, as `worker.__main__` sets before it imports numpy.
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        environment = {**os.environ, **threads, "REMAP_SIGTERM": "SIGQUIT"}
-        with its_end:
-            self._process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[its_end.fileno()])
-        atexit.register(self._stop)
+        self._channel = _connect(name, folder, self._environment)
+        atexit.register(self._channel.close)  # before this process waits for the template
 
     def has_environment(self, environment: Mapping[str, str]) -> bool:
         """Returns whether a program is the same here as with `python -m`.
@@ -114,19 +113,63 @@ class Template:
             pid = int(self._channel.recv(16))
         return WarmProcess(command, pid, exit_code)
 
-    def _stop(self) -> None:
-        self._channel.close()
-        self._process.wait()
+
+def _connect(name: str, folder: Path, environment: Mapping[str, str]) -> socket.socket:
+    """Returns a connection to the template of this environment, which is started if none serves in the folder."""
+    digest = hashlib.sha256(json.dumps(sorted(environment.items())).encode()).hexdigest()[:16]
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with _locked(folder) as number:
+        address = f"/proc/self/fd/{number}/{name}-{digest}.sock"  # a socket's name has at most 107 characters
+        try:
+            channel.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError):
+            Path(address).unlink(missing_ok=True)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+                listener.bind(address)
+                listener.listen()
+                channel.connect(address)
+                _start(name, folder, listener)
+    return channel
+
+
+def _start(name: str, folder: Path, listener: socket.socket) -> None:
+    """Starts a template. At its end, this process waits until the other processes of the run have ended, too."""
+    # One thread for each process, as `worker.__main__` sets before it imports numpy.
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = {**os.environ, **threads, "REMAP_SIGTERM": "SIGQUIT"}
+    command = [sys.executable, __file__, name, str(listener.fileno()), str(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listener.fileno()])
+    atexit.register(process.wait)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """Locks the folder while a template is started, connected to or ended. Yields its file descriptor."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX)
+        yield number
+    finally:
+        os.close(number)
 
 
 def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith(_NO_LIBRARY_READS)}
 
 
+run_folder: Path | None = None
+"""A folder that the processes of one run have in common, which share the templates."""
+
+
 @cache
 def template(name: str) -> Template:
-    """Returns this process's template of this name, which ends with it."""
-    return Template(name)
+    """Returns the template of this name. It ends with the last process that uses it."""
+    return Template(name, run_folder or Path(_own_folder().name))
+
+
+@cache
+def _own_folder() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="rowcast-templates-")
 
 
 def template_for(program: str, environment: Mapping[str, str]) -> Template | None:
@@ -137,34 +180,53 @@ def template_for(program: str, environment: Mapping[str, str]) -> Template | Non
     return None
 
 
-def _serve(channel: socket.socket) -> list[str] | None:
+def _serve(listener: socket.socket, folder: int) -> list[str] | None:
     """Forks a process for each request. Returns in each of them its command, and None when the tests have ended."""
+    channels: set[socket.socket] = set()
     exit_codes: dict[int, tuple[int, socket.socket]] = {}
     while True:
-        readable, _, _ = select([channel, *exit_codes], [], [])
+        readable, _, _ = select([listener, *channels, *exit_codes], [], [])
         for pidfd in set(readable) & set(exit_codes):
             pid, answer = exit_codes.pop(pidfd)
             os.close(pidfd)
-            with answer:
-                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            with answer, suppress(BrokenPipeError):  # these tests were killed
                 answer.send(str(status).encode())
-        if channel not in readable:
-            continue
-        data, fds, _, _ = socket.recv_fds(channel, _REQUEST_BYTES, _MOST_FILES)
-        if not data:
-            return None
-        command, environment = json.loads(data)
-        exit_code, *files = fds
-        pid = os.fork()
-        if not pid:
-            for _, answer in exit_codes.values():
-                answer.close()  # now, and not when its number is that of another file
-            _become(environment, *files)
-            return list(command)
-        for file in files:
-            os.close(file)
-        exit_codes[os.pidfd_open(pid)] = pid, unpatched_socket(fileno=exit_code)
-        channel.send(str(pid).encode())
+        if listener in readable:
+            channels.add(unpatched_socket(fileno=listener._accept()[0]))  # `accept` would make a patched one
+        for channel in channels & set(readable):
+            data, fds = _receive(channel)
+            if not data:
+                channels.remove(channel)
+                channel.close()
+                continue
+            command, environment = json.loads(data)
+            exit_code, *files = fds
+            pid = os.fork()
+            if not pid:
+                for one in (listener, *channels, *(answer for _, answer in exit_codes.values())):
+                    one.close()  # now, and not when its number is that of another file
+                _become(environment, *files)
+                return list(command)
+            for file in files:
+                os.close(file)
+            exit_codes[os.pidfd_open(pid)] = pid, unpatched_socket(fileno=exit_code)
+            with suppress(BrokenPipeError):
+                channel.send(str(pid).encode())
+        if not channels:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # until this process ends, so that none connects in vain
+            if not select([listener], [], [], 0)[0]:
+                listener.close()
+                return None
+            fcntl.flock(folder, fcntl.LOCK_UN)
+
+
+def _receive(channel: socket.socket) -> tuple[bytes, list[int]]:
+    """Returns a request and its file descriptors; nothing if the other side has ended."""
+    try:
+        return socket.recv_fds(channel, _REQUEST_BYTES, _MOST_FILES)[:2]
+    except ConnectionResetError:
+        return b"", []
 
 
 def _become(environment: dict[str, str], output: int, *third: int) -> None:
@@ -182,7 +244,7 @@ def _become(environment: dict[str, str], output: int, *third: int) -> None:
 
 def main() -> None:
     """Serves as the template, and in each process that it forks, runs a program."""
-    name, channel = sys.argv[1], socket.socket(fileno=int(sys.argv[2]))
+    name, listener, folder = sys.argv[1], socket.socket(fileno=int(sys.argv[2])), os.open(sys.argv[3], os.O_RDONLY)
     sys.path[0] = str(ROOT)
     if name == "gateway":
         _patch()
@@ -194,10 +256,9 @@ def main() -> None:
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "threads do not survive a fork"
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests; they close the socket
-    command = _serve(channel)
+    command = _serve(listener, folder)
     if command is not None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        channel.detach()
         sys.argv = command
         runpy.run_module(command[0], run_name="__main__", alter_sys=True)
 
