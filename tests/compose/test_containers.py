@@ -103,6 +103,24 @@ def test_the_gateways_image_has_neither_scikit_learn_nor_pandas_nor_numba(compos
     assert compose.python("gateway", program) == "[False, False, False, True]"
 
 
+def test_the_workers_image_lacks_only_the_libraries_own_tests(compose):
+    """Each public module of the libraries that models are made of is imported, in the image."""
+    program = """
+import importlib, importlib.util, pathlib, warnings
+warnings.simplefilter("ignore")
+import numpy, scipy, sklearn
+found = {*pathlib.Path(numpy.__file__).parents[1].glob("**/tests")}
+for name in ("numpy.testing", "pandas.testing", "pyarrow.dataset", "numba.extending", "sklearn.utils.estimator_checks"):
+    importlib.import_module(name)
+for library in (scipy, sklearn):
+    for name in library.__all__:
+        if not name.startswith("_") and importlib.util.find_spec(f"{library.__name__}.{name}"):
+            importlib.import_module(f"{library.__name__}.{name}")
+print([str(folder) for folder in found if folder.is_dir()])
+"""
+    assert compose.python("worker", program) == "[]"
+
+
 def test_workers_use_the_fast_path_without_compiling(compose, client):
     job = ended(client, submit(client, people(3 * compose.chunk_rows))["id"])
     workers = compose.containers("worker")
