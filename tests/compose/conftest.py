@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 3
+PROGRAMS = ("redis", "gateway", "worker", "upkeep")
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,21 @@ class Compose:
         return done.stdout
 
     def up(self, *, build: bool = False) -> None:
-        """Everything is there and healthy, with all workers."""
+        """Everything is there and healthy, with all workers, after a run of `train`."""
         self("up", *(["--build"] if build else []), "--detach", "--wait", "--scale", f"worker={WORKERS}")
+
+    def scale(self, workers: int) -> None:
+        """The programs are there and healthy, with this number of workers. `train` is not run again."""
+        self("up", "--detach", "--wait", "--no-deps", "--no-recreate", "--scale", f"worker={workers}", *PROGRAMS)
 
     def containers(self, *services: str) -> list[dict[str, Any]]:
         """What the engine knows of the services' containers, of those that have ended, too."""
         ids = self("ps", "--all", "--quiet", *services).split()
         return json.loads(docker("inspect", *ids))
+
+    def restarts(self, container: dict[str, Any]) -> int:
+        """Returns how often the engine has started this container again."""
+        return int(docker("inspect", "--format", "{{.RestartCount}}", container["Id"]))
 
     def python(self, service: str, program: str) -> str:
         """Returns what a Python program prints in one of the service's containers."""

@@ -135,13 +135,6 @@ def test_the_gateways_image_has_the_documentation(client):
         assert client.get(path).status_code == 200, path
 
 
-def test_training_the_default_model_again_changes_nothing(compose, client):
-    before = client.get("/models").json()
-    said = compose("run", "--rm", "--no-TTY", "train")
-    assert client.get("/models").json() == before
-    assert [model["versions"] for model in before["models"] if model["name"] == "titanic"], said
-
-
 def test_every_setting_can_be_given_to_the_programs(compose):
     services = json.loads(compose("config", "--format", "json"))["services"]
     for name in ("gateway", "worker", "upkeep"):
@@ -149,7 +142,11 @@ def test_every_setting_can_be_given_to_the_programs(compose):
         assert missing <= {"ROWCAST_OPEN"}, (name, missing)
 
 
-def test_stop_lets_the_running_chunks_end_and_the_job_goes_on_after_the_next_start(compose, client, slow):
+def test_running_chunks_end_at_a_stop_and_jobs_go_on_in_new_containers(compose, client, slow):
+    whole = ended(client, submit(client, people(10))["id"])
+    result = client.get(f"/jobs/{whole['id']}/result").content
+    models = client.get("/models").json()
+    assert [model["versions"] for model in models["models"] if model["name"] == "titanic"] == [["1"]]
     rows = 15 * compose.chunk_rows
     id = submit(client, people(rows, AGES[:-1]), model="slow")["id"]
     done = begun(client, id)
@@ -160,22 +157,15 @@ def test_stop_lets_the_running_chunks_end_and_the_job_goes_on_after_the_next_sta
     assert [worker["State"]["ExitCode"] for worker in workers] == [0] * 3, "SIGKILL gives 137"
     assert not any(compose.events(worker, "leases_released") for worker in workers)
     assert done < progress(client, id) < rows, "no chunk was at work when the signal came"
-
-    compose.up()
-    assert_whole(client, id, rows)
     scored = [line for worker in workers for line in compose.events(worker, "chunk_scored", id)]
-    assert sum(line["rows"] for line in scored) == rows, "a chunk was done twice"
-    assert all(line["attempt"] == 1 for line in scored), "a chunk was broken off and begun again"
 
-
-def test_jobs_files_and_models_outlive_their_containers(compose):
-    with httpx.Client(base_url=compose.url, verify=False, timeout=120) as client:
-        job = ended(client, submit(client, people(10))["id"])
-        result = client.get(f"/jobs/{job['id']}/result").content
-        models = client.get("/models").json()
     compose("down")
     compose.up()
-    with httpx.Client(base_url=compose.url, verify=False, timeout=120) as client:
-        assert client.get(f"/jobs/{job['id']}").json() == job
-        assert client.get(f"/jobs/{job['id']}/result").content == result
-        assert client.get("/models").json() == models
+    with httpx.Client(base_url=compose.url, verify=False, timeout=120) as again:
+        assert again.get(f"/jobs/{whole['id']}").json() == whole
+        assert again.get(f"/jobs/{whole['id']}/result").content == result
+        assert again.get("/models").json() == models, "training the default model again has changed something"
+        assert_whole(again, id, rows)
+    scored += [line for worker in compose.containers("worker") for line in compose.events(worker, "chunk_scored", id)]
+    assert sum(line["rows"] for line in scored) == rows, "a chunk was done twice"
+    assert all(line["attempt"] == 1 for line in scored), "a chunk was broken off and begun again"

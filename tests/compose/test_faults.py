@@ -45,7 +45,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_chunk_is_done_again(
     workers = compose.containers("worker")  # asked for now: it takes seconds, in which the job could end
     id = start(CHUNKS)
     kill(workers[0])
-    until(lambda: _restarts(compose, workers[0]) == 1, "it is started again")
+    until(lambda: compose.restarts(workers[0]) == 1, "it is started again")
     assert ended(client, id)["status"] == "succeeded"
     # Docker keeps the log of a container that it starts again, so the victim's own second life is in it, too.
     assert 2 in {line["attempt"] for worker in workers for line in compose.events(worker, "chunk_scored", id)}
@@ -54,9 +54,9 @@ def test_a_worker_that_is_killed_is_replaced_and_its_chunk_is_done_again(
 def test_of_three_workers_one_stays_and_nothing_is_broken_off(compose, client: httpx.Client, start: Start) -> None:
     id = start(CHUNKS)
     before = compose.containers("worker")
-    compose("up", "--detach", "--no-recreate", "--scale", "worker=1")
+    compose.scale(1)
     assert len(compose.containers("worker")) == 1
-    compose.up()
+    compose.scale(3)
     assert len(before) == len(compose.containers("worker")) == 3
     assert ended(client, id)["status"] == "succeeded"
     # The logs of those that went are gone with them; what they had broken off would be another's second attempt.
@@ -69,9 +69,5 @@ def test_another_container_that_is_killed_comes_back_and_the_job_goes_on(compose
     start(CHUNKS)
     (victim,) = compose.containers(service)
     kill(victim)
-    until(lambda: _restarts(compose, victim) == 1, "it is started again")
-    compose.up()  # waits until all are healthy
-
-
-def _restarts(compose, container: dict) -> int:
-    return next(now["RestartCount"] for now in compose.containers() if now["Id"] == container["Id"])
+    until(lambda: compose.restarts(victim) == 1, "it is started again")
+    compose.scale(3)  # waits until all are healthy
