@@ -16,9 +16,13 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
     """The folder after the reader has made the files, registered the model and started the service."""
     home = tmp_path_factory.mktemp("home")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    folder = Folder(
-        tmp_path_factory.mktemp("quickstart"), {"HOME": str(home), "PATH": path, "XDG_STATE_HOME": str(home / "state")}
-    )
+    environment = {
+        "HOME": str(home),
+        "PATH": path,
+        "XDG_STATE_HOME": str(home / "state"),
+        "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"],  # tests/stack/test_up.py has a start that compiles
+    }
+    folder = Folder(tmp_path_factory.mktemp("quickstart"), environment)
     folder.python(block("files"))
     folder.run(block("register"))
     with (home / "up.log").open("wb") as log:
