@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryFile, mkdtemp
 
 from rowcast.trees import compile_all as compile_trees
+from rowcast.wording.quantity import counted
 
 VARIABLE = "NUMBA_CACHE_DIR"
 
@@ -140,8 +141,13 @@ def main() -> int:
     except (ImportError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"Compiled {compiled} functions into {folder.path}." if compiled else f"{folder.path} is complete.")
+    print(outcome(compiled, folder.path))
     return 0
+
+
+def outcome(compiled: int, folder: Path) -> str:
+    """Returns in a sentence what the program did."""
+    return f"Compiled {counted(compiled, 'function')} into {folder}." if compiled else f"{folder} is complete."
 
 
 if __name__ == "__main__":

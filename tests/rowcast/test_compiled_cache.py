@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from programs import NO_OVERRIDE, ROOT
 
-from rowcast.compiled_cache import VARIABLE, cache_folder, compile_into, has_code
+from rowcast.compiled_cache import VARIABLE, cache_folder, compile_into, has_code, outcome
 
 
 @pytest.fixture(autouse=True)
@@ -75,14 +75,22 @@ def test_without_any_folder_there_is_no_cache(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_processes_that_start_together_compile_once(tmp_path: Path) -> None:
+    """Of the functions, one is enough: compiling those for trees takes four times as long."""
     assert not has_code(tmp_path)
+    code = (
+        "import sys, rowcast.compiled_cache as cache; print(cache.compile_into(cache.Path(sys.argv[1]), trees=False))"
+    )
     environment = {**os.environ, VARIABLE: str(tmp_path)}
-    command = [sys.executable, "-m", "rowcast.compiled_cache"]
+    command = [sys.executable, "-c", code, str(tmp_path)]
     both = [subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = sorted(process.communicate()[0] for process in both)
-    assert said[0] == f"{tmp_path} is complete.\n"
-    assert said[1].startswith("Compiled ")
+    assert sorted(process.communicate()[0] for process in both) == ["0\n", "1\n"]
     assert has_code(tmp_path)
+
+
+def test_the_program_says_what_it_has_compiled(tmp_path: Path) -> None:
+    assert outcome(6, tmp_path) == f"Compiled 6 functions into {tmp_path}."
+    assert outcome(1, tmp_path) == f"Compiled 1 function into {tmp_path}."
+    assert outcome(0, tmp_path) == f"{tmp_path} is complete."
 
 
 def test_compiling_without_numba_names_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
