@@ -22,6 +22,7 @@ from rowcast.cli.commands.model_options import (
 )
 from rowcast.cli.connection_options import Json
 from rowcast.cli.data_location import Data, find_data_location
+from rowcast.cli.input_files import require_files
 from rowcast.cli.model_facts import facts
 from rowcast.cli.output import print_json, print_table, say
 from rowcast.cli.progress_bars import rehearsal_bar
@@ -129,6 +130,7 @@ def add(
         rowcast models add model.pkl --name mine --features-from data.csv
         rowcast models add model.pkl --name mine --features-from data.csv --kind zip=text --code mytransforms.py
     """
+    require_files(file, features_from)
     from rowcast.settings import Settings
     from training.add_model import add as add_model
     from training.add_options import AddOptions
@@ -241,6 +243,7 @@ def train(
         rowcast train --data data.csv --target bought --name buyers
         rowcast train --data data.csv --target price --name prices --estimator random_forest_regressor
     """
+    require_files(data)
     from training.train import train as train_model
 
     registry, place = _registry(where, data_dir, "--data-dir")

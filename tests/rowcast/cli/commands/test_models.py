@@ -59,11 +59,25 @@ def test_a_pickle_of_somebody_elses_is_added_and_an_alias_moved(rowcast, models:
 @pytest.mark.parametrize(
     "words",
     [
+        ["models", "add", "none.pkl", "--name", "m", "--features-from", "README.md"],
+        ["models", "add", "README.md", "--name", "m", "--features-from", "none.csv"],
+        ["train", "--data", "none.csv", "--target", "t", "--name", "m"],
+    ],
+    ids=" ".join,
+)
+def test_a_missing_file_is_reported_before_libraries_are_imported(words: list[str]) -> None:
+    code = f"import sys; from rowcast.cli.main import main; print(main({words}), 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "2 False\n"
+    assert done.stderr.startswith("rowcast: File not found: none.")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ["models", "show", "nobody"],
         ["models", "alias", "nobody", "production", "1"],
-        ["models", "add", "none.pkl", "--name", "m", "--features-from", "none.csv"],
-        ["train", "--data", "none.csv", "--target", "t", "--name", "m"],
-        ["train", "--data", "none.csv", "--target", "t", "--name", "../m"],
+        ["train", "--data", "README.md", "--target", "t", "--name", "../m"],
     ],
     ids=" ".join,
 )
