@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from numba.core.caching import _CacheLocator
 from programs import ROOT
 
 from rowcast.settings import table
@@ -63,6 +64,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     folder = tmp_path_factory.mktemp("clone") / "rowcast"
     home = tmp_path_factory.mktemp("home")
     copy_tracked_files(folder)
+    copy_compiled_functions(folder)
     prepare_environment(folder / ".venv")
     python = f"{sys.base_prefix}/bin"
     environment = {"HOME": str(home), "PATH": f"{python}:/usr/local/bin:/usr/bin:/bin", "TMPDIR": str(home)}
@@ -96,7 +98,21 @@ def copy_tracked_files(folder: Path) -> None:
     for name in filter(None, tracked.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name)
+
+
+def copy_compiled_functions(clone: Path) -> None:
+    """What the first start in the clone would compile, if it is there; tests/stack/test_up.py has a start that does."""
+    for folder in {file.parent for file in (ROOT / "rowcast").rglob("*_kernels.py")}:
+        compiled = Path(os.environ["NUMBA_CACHE_DIR"], numbas_name(folder))
+        if compiled.is_dir():
+            there = clone / folder.relative_to(ROOT)
+            shutil.copytree(compiled, clone / ".rowcast" / "numba" / numbas_name(there))
+
+
+def numbas_name(folder: Path) -> str:
+    """Returns the name under which numba keeps the compiled functions of the files in this folder."""
+    return str(_CacheLocator.get_suitable_cache_subpath(str(folder / "any.py")))
 
 
 def prepare_environment(venv: Path) -> None:
