@@ -135,9 +135,10 @@ def data(tmp_path: Path, trained: Path) -> Path:
     return folder
 
 
-def test_dead_programs_are_restarted_and_a_stop_leaves_none_and_loses_no_job(
+def test_dead_programs_and_supervisors_and_stops_leave_no_process_and_lose_no_job(
     start: Start, data: Path, tmp_path: Path
 ) -> None:
+    """Goes from start to start on one data folder, because a start costs seconds."""
     first = start(data, "--port", "0", "--gateways", "2")
     (tmp_path / "in.csv").write_bytes(ROWS)
     with Client(first.url) as client:
@@ -163,7 +164,20 @@ def test_dead_programs_are_restarted_and_a_stop_leaves_none_and_loses_no_job(
     second = start(data, "--port", "0")
     with Client(second.url) as client:
         assert client.job(job.id).wait(timeout=90).progress["rows_done"] == 1000
-    assert_ends_without_a_trace(second, signal.SIGTERM)
+    second.process.kill()
+    second.process.wait()  # the reaper ends its programs, or the next start does
+    third = start(data, "--port", second.url.rsplit(":", 1)[1])
+    with Client(third.url) as client:
+        assert client.job(job.id).to_pandas().shape == (1000, 4)
+        assert client.predict([25, 3]).prediction == 0
+
+    left = kill_with_its_reaper(third)
+    fourth = start(data, "--port", "0")
+    assert '"event": "stale_processes_ended"' in fourth.errors.read_text()
+    # A killed process may stay a zombie for a moment, until its new parent takes notice.
+    until(lambda: not any(process.is_running() for process in left), "the leftovers are gone")
+    assert_ends_without_a_trace(fourth, signal.SIGTERM)
+    until(lambda: not second.running(), "all processes end")
 
 
 def assert_port_and_folder_are_taken(start: Start, up: Started, tmp_path: Path) -> None:
@@ -221,30 +235,17 @@ def assert_ends_without_a_trace(up: Started, number: signal.Signals, names: Set[
     assert not any(process.is_running() for process in programs.values())
 
 
-def test_a_killed_supervisors_programs_end_by_its_reaper_or_by_the_next_start(start: Start, data: Path) -> None:
-    first = start(data, "--port", "0")
-    with Client(first.url) as client:
-        done = client.submit_csv(ROWS).wait()
-    first.process.kill()
-    first.process.wait()
-    second = start(data, "--port", first.url.rsplit(":", 1)[1])
-    with Client(second.url) as client:
-        assert client.job(done.id).to_pandas().shape == (1000, 4)
-        assert client.predict([25, 3]).prediction == 0
-
-    left = second.programs()
-    reaper = second.reaper()
-    second.process.send_signal(signal.SIGSTOP)  # so that it does not start another reaper
+def kill_with_its_reaper(up: Started) -> list[psutil.Process]:
+    """Kills both, and returns the programs, which nothing has ended."""
+    until(lambda: set(up.programs()) == PROGRAMS, "all programs run")
+    left = list(up.programs().values())
+    reaper = up.reaper()
+    up.process.send_signal(signal.SIGSTOP)  # so that it does not start another reaper
     reaper.kill()
-    second.process.kill()
-    second.process.wait()
-    assert all(process.is_running() for process in left.values())
-    third = start(data, "--port", "0")
-    assert '"event": "stale_processes_ended"' in third.errors.read_text()
-    # A killed process may stay a zombie for a moment, until its new parent takes notice.
-    until(lambda: not any(process.is_running() for process in left.values()), "the leftovers are gone")
-    assert third.end()[0] == 0
-    until(lambda: not first.running(), "all processes end")
+    up.process.kill()
+    up.process.wait()
+    assert all(process.is_running() for process in left)
+    return left
 
 
 def test_it_starts_without_a_model_and_says_how_to_add_one(
@@ -338,10 +339,11 @@ def test_a_bad_line_among_the_keys_stops_the_start_and_is_told_once(
     assert not up.running()
 
 
-def test_the_demo_scores_the_titanic_beside_a_busy_port_and_stops(start: Start, tmp_path: Path) -> None:
+def test_the_demo_scores_the_titanic_beside_a_busy_port_and_stops(start: Start, data: Path) -> None:
+    """The model is there already: the clone of tests/test_readme.py trains it, by the same function."""
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
-        demo = start(tmp_path / "demo", "--port", str(port), command="demo", ready=False)
+        demo = start(data, "--port", str(port), command="demo", ready=False)
         out = demo.process.stdout.read().decode()
         assert demo.process.wait() == 0, demo.errors.read_text()
     lines = out.splitlines()
@@ -349,8 +351,8 @@ def test_the_demo_scores_the_titanic_beside_a_busy_port_and_stops(start: Start, 
     assert len(lines) == 6
     errors = demo.errors.read_text()
     assert f"Port {port} on 127.0.0.1 is taken" in errors
-    assert str(tmp_path / "demo" / "titanic-predictions.csv") in errors
-    whole = (tmp_path / "demo" / "titanic-predictions.csv").read_text().splitlines()
+    assert str(data / "titanic-predictions.csv") in errors
+    whole = (data / "titanic-predictions.csv").read_text().splitlines()
     source = (ROOT / "training" / "data" / "titanic.csv").read_text().splitlines()
     assert len(whole) == len(source)
     assert not demo.running()
