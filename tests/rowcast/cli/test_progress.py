@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
+from training.rehearsal.checks.missing_values import FILE_ROWS
 
 
 def test_a_narrow_terminal_cuts_no_id(service: FakeService) -> None:
@@ -65,8 +66,9 @@ def test_a_terminal_sees_a_bar_for_each_step_and_the_result_stays_clean(service:
     assert "Downloading" in shown
 
 
-def test_a_model_of_a_thousand_features_is_registered_with_a_bar(tmp_path: Path) -> None:
-    table = pd.DataFrame(np.random.default_rng(0).normal(size=(12, 1000)).round(3)).add_prefix("f")
+def test_a_model_of_more_features_than_one_file_tries_is_registered_with_a_bar(tmp_path: Path) -> None:
+    count = FILE_ROWS + 1
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(12, count)).round(3)).add_prefix("f")
     table.to_csv(tmp_path / "sample.csv", index=False)
     model = make_pipeline(SimpleImputer(), GaussianNB()).fit(table, table["f0"] > 0)
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
@@ -76,5 +78,5 @@ def test_a_model_of_a_thousand_features_is_registered_with_a_bar(tmp_path: Path)
     assert "Rows with a missing value" in shown
     assert "Registered wide@1 in" in shown.splitlines()[-1]
     manifest = Registry(Storage(str(tmp_path / "models"))).resolve("wide")
-    assert len(manifest.features) == 1000
+    assert len(manifest.features) == count
     assert all(feature.missing for feature in manifest.features), "each was tried without its value"
