@@ -24,25 +24,30 @@ def build_wheel(folder: Path) -> Path:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
-    command = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source]
-    subprocess.run([sys.executable, "-m", "pip", *command], check=True)
+    build = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"  # as pip calls it
+    subprocess.run([sys.executable, "-c", build, folder], cwd=source, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
 
-def environment(folder: Path, wheel: Path, *packages: str) -> Path:
-    """Makes an environment with the wheel, its requirements, and `packages` with theirs. Returns its Python."""
+def environment(folder: Path, wheel: Path) -> Path:
+    """Makes an environment with the wheel and its requirements. Returns its Python."""
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    (site,) = folder.glob("lib/python*/site-packages")
-    install = ["--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
+    # What is used is compiled when it is imported.
+    install = ["--python", python, "install", "--quiet", "--no-deps", "--no-index", "--no-compile", wheel]
     subprocess.run([sys.executable, "-m", "pip", *install], check=True)
-    (metadata,) = site.glob("rowcast-*.dist-info/METADATA")
+    (metadata,) = folder.glob("lib/python*/site-packages/rowcast-*.dist-info/METADATA")
     lines = metadata.read_text().split("\n\n")[0].splitlines()
-    required = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: ")]
-    for name in _closure([*required, *packages]):
-        _link(name, site)
+    add_packages(folder, *(line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: ")))
     return python
+
+
+def add_packages(folder: Path, *requirements: str) -> None:
+    """Adds packages, with those that they require, to an environment."""
+    (site,) = folder.glob("lib/python*/site-packages")
+    for name in _closure(list(requirements)):
+        _link(name, site)
 
 
 def _closure(requirements: list[str]) -> set[str]:

@@ -3,15 +3,18 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from installed import build_wheel, environment
-from programs import Stack
+from installed import add_packages, build_wheel, environment
+from programs import ROOT, Stack
 
 import rowcast.client
+
+pytestmark = pytest.mark.xdist_group("installed")  # they share an environment
 
 SCRIPT = Path(__file__).with_name("typed_script.py")
 
@@ -40,12 +43,12 @@ assert open("out.csv").read() == open("async.csv").read()
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with the client."""
+    return environment(tmp_path_factory.mktemp("client") / "environment", build_wheel(tmp_path_factory.mktemp("wheel")))
 
 
-def test_the_wheel_is_all_that_a_client_and_the_command_line_need(wheel: Path, stack: Stack, tmp_path: Path) -> None:
-    python = environment(tmp_path / "environment", wheel)
+def test_the_wheel_is_all_that_a_client_and_the_command_line_need(python: Path, stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("age,pclass\n25,3\n60,1\n")
     variables = {"PATH": os.environ["PATH"], "ROWCAST_URL": stack.url, "HOME": str(tmp_path)}
 
@@ -67,11 +70,12 @@ def test_the_wheel_is_all_that_a_client_and_the_command_line_need(wheel: Path, s
     assert refused.stderr.endswith("not installed: pip install 'rowcast[local]'\n")
 
 
-def test_a_strict_type_checker_finds_the_mistakes_of_a_script_and_nothing_else(wheel: Path, tmp_path: Path) -> None:
-    python = environment(tmp_path / "environment", wheel, "pandas", "pandas-stubs", "polars")
+def test_a_strict_type_checker_finds_the_mistakes_of_a_script_and_nothing_else(python: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(python.parents[1], tmp_path / "environment", symlinks=True)
+    add_packages(copy, "pandas", "pandas-stubs", "polars")
     (tmp_path / "script.py").write_text(SCRIPT.read_text())
-    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", python]
-    command += ["--cache-dir", tmp_path / "cache", "script.py"]
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", copy / "bin" / "python"]
+    command += ["--cache-dir", ROOT / ".pytest_cache" / "mypy", "script.py"]  # the types of polars take 7 s to read
     done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
     found = re.findall(r"^script\.py:(\d+): error: .*\[([\w-]+)\]$", done.stdout, re.MULTILINE)
     lines = SCRIPT.read_text().splitlines()
