@@ -3,7 +3,8 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
@@ -13,6 +14,8 @@ import pytest
 from programs import ROOT, Stack
 
 from api.guide.markdown_html import slug
+
+pytestmark = pytest.mark.xdist_group("served pages")  # they share what was read
 
 PAGES = ["/docs", "/docs/types", "/docs/settings", *(f"/docs/{page.stem}" for page in (ROOT / "docs").glob("*.md"))]
 IN_MARKDOWN = re.compile(r"\]\(([^)\s]+)\)")
@@ -46,32 +49,47 @@ def served(gateway: Stack) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def get(served: httpx.Client) -> Callable[[str], httpx.Response]:
+    """Gets what each address has, once: every page links to all others."""
+    return cache(served.get)
+
+
+@pytest.fixture(scope="module")
+def page_at(get: Callable[[str], httpx.Response]) -> Callable[[str], Page]:
+    """Reads what the address has, which has to be there; a picture or a style has no links and no ids."""
+
+    def read(address: str) -> Page:
+        answer = get(address)
+        assert answer.status_code == 200, address
+        return Page(answer.text if "html" in answer.headers["Content-Type"] else "")
+
+    return cache(read)
+
+
 @pytest.mark.parametrize("path", PAGES)
-def test_every_link_of_a_page_works(served: httpx.Client, path: str) -> None:
-    html = served.get(path)
-    assert (html.status_code, html.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    page = Page(html.text)
+def test_every_link_of_a_page_works(
+    get: Callable[[str], httpx.Response], page_at: Callable[[str], Page], path: str
+) -> None:
+    assert get(path).headers["Content-Type"] == "text/html; charset=utf-8"
+    page = page_at(path)
     assert len(set(page.ids)) == len(page.ids), "two elements have one id"
-    targets: dict[str, Page] = {path: page}
     for link in page.links:
         address, fragment = urldefrag(urljoin(path, link))
-        if address not in targets:
-            answer = served.get(address)
-            assert answer.status_code == 200, link
-            targets[address] = Page(answer.text if "html" in answer.headers["Content-Type"] else "")
-        assert not fragment or fragment in targets[address].ids, link
+        assert not fragment or fragment in page_at(address).ids, link
+        assert get(address).status_code == 200, link
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_link_of_its_markdown_works(served: httpx.Client, path: str) -> None:
-    answer = served.get(f"{path}.md")
+def test_every_link_of_its_markdown_works(get: Callable[[str], httpx.Response], path: str) -> None:
+    answer = get(f"{path}.md")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/markdown; charset=utf-8")
     assert answer.text.startswith("# ")
     assert "<!--" not in answer.text, "marks for tests mean nothing to a reader"
     for link in IN_MARKDOWN.findall(prose(answer.text)):
         if not link.startswith("https:"):
             address, fragment = urldefrag(urljoin(f"{path}.md", link))
-            found = served.get(address)
+            found = get(address)
             assert found.status_code == 200, link
             headings = map(slug, re.findall(r"^#+ (.+)$", found.text, re.MULTILINE)) if fragment else [""]
             assert fragment in set(headings), link
