@@ -111,15 +111,15 @@ def run_script(folder: Path, script: str) -> None:
 def write_model(folder: Path, limit: int, kind: str = "Over()") -> tuple[Path, list[Path]]:
     """The pickle of a model with own code, one of `KINDS`, and what `--code` takes for it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.pkl").write_bytes(_pickles(limit)[KINDS.index(kind)])
+    (folder / "model.pkl").write_bytes(_pickles()[KINDS.index(kind)])
     return folder / "model.pkl", write_code(folder, limit)
 
 
 @cache
-def _pickles(limit: int) -> list[bytes]:
-    """Returns the pickles of all `KINDS` with this limit. One script makes them: a process starts slowly."""
+def _pickles() -> list[bytes]:
+    """Returns the pickles of all `KINDS`. One script makes them: a process starts slowly. No limit is in them."""
     with TemporaryDirectory() as folder:
-        write_code(Path(folder), limit)
+        write_code(Path(folder), limit=10)
         run_script(
             Path(folder),
             f"""
