@@ -153,8 +153,8 @@ def test_waiting_for_a_processor_is_counted_and_sleeping_is_not() -> None:
             return process
 
         sleeper, one, other = start("sleep", "600"), start(*hog), start(*hog)
-        until(lambda: waited_seconds(one.pid) + waited_seconds(other.pid) > 2, "the two processes wait for each other")
-        assert waited_seconds(sleeper.pid) < 1
+        until(lambda: waited_seconds(one.pid) + waited_seconds(other.pid) > 1, "the two processes wait for each other")
+        assert waited_seconds(sleeper.pid) < 0.5
     assert waited_seconds(sleeper.pid) == 0
 
 
