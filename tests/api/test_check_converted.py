@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,16 @@ from rowcast.jobs.check.found_table import CHECKED_SOURCE_BYTES
 from rowcast.settings import Settings
 
 TITANIC = pd.read_csv(ROOT / "training" / "data" / "titanic.csv")
-SENT = {
-    "parquet": parquet(TITANIC),
-    "xlsx": workbook(list(TITANIC), *TITANIC.astype(object).where(TITANIC.notna(), None).to_numpy().tolist()),
-}
 TYPES = {"parquet": PARQUET, "xlsx": XLSX}
-FORMATS = pytest.mark.parametrize("format", SENT)
+FORMATS = pytest.mark.parametrize("format", TYPES)
+
+
+@cache
+def table_as(format: str) -> bytes:
+    """Returns the table as a file in the format."""
+    if format == "parquet":
+        return parquet(TITANIC)
+    return workbook(list(TITANIC), *TITANIC.astype(object).where(TITANIC.notna(), None).to_numpy().tolist())
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def test_a_check_says_what_that_of_the_same_csv_says_and_leaves_nothing(
     client: httpx.Client, stack: Stack, format: str
 ) -> None:
     before = stack.files()
-    found = check(client, SENT[format], TYPES[format])
+    found = check(client, table_as(format), TYPES[format])
     of_csv = check(client, TITANIC.to_csv(index=False).encode(), {"Content-Type": "text/csv"})
     assert (found.pop("format"), of_csv.pop("format")) == (format, "csv")
     assert found == of_csv
@@ -124,7 +129,7 @@ def test_bad_cells_are_listed(client: httpx.Client) -> None:
 @FORMATS
 def test_curl_checks_it_as_a_form(stack: Stack, tmp_path: Path, format: str) -> None:
     file = tmp_path / f"in.{format}"
-    file.write_bytes(SENT[format])
+    file.write_bytes(table_as(format))
     form = ["curl", "-sS", "-F", f"file=@{file}", "-F", "dry_run=true", f"{stack.url}/predict"]
     found = json.loads(subprocess.run(form, capture_output=True, check=True).stdout)
     assert (found["ok"], found["format"]) == (True, format)
@@ -137,7 +142,10 @@ def test_what_a_check_cannot_take_is_refused_with_the_remedy(client: httpx.Clien
         ({}, {"Content-Range": "bytes 0-99/1000"}, "send the whole file"),
     ):
         sent = client.post(
-            "/predict", content=SENT["parquet"], headers={**PARQUET, **headers}, params={"dry_run": "true", **options}
+            "/predict",
+            content=table_as("parquet"),
+            headers={**PARQUET, **headers},
+            params={"dry_run": "true", **options},
         )
         assert (sent.status_code, words in sent.json()["detail"]) == (422, True), sent.text
     large = client.post("/predict?dry_run=true", content=b"PAR1" + bytes(CHECKED_SOURCE_BYTES), headers=PARQUET)
@@ -156,7 +164,7 @@ def test_a_check_that_no_worker_makes_says_so_and_leaves_nothing(
     services: Services = app.extensions["rowcast"]
     for number in range(workers):
         services.workers.heartbeat(f"busy{number}", 1)
-    answer = app.test_client().post("/predict?dry_run=true", data=SENT["xlsx"], headers=XLSX)
+    answer = app.test_client().post("/predict?dry_run=true", data=table_as("xlsx"), headers=XLSX)
     found = answer.get_json()
     assert (found["ok"], found["problem"], found["sample"], found["expected"]["rows"]) == (False, None, [], None)
     assert found["warnings"] == [{"type": "not-scored", "message": f"The first rows were not predicted: {words}."}]
@@ -168,12 +176,12 @@ def test_a_check_that_no_worker_makes_says_so_and_leaves_nothing(
 @pytest.mark.anyio
 async def test_both_clients_send_the_whole_file(stack: Stack, tmp_path: Path, format: str) -> None:
     file = tmp_path / f"in.{format}"
-    file.write_bytes(SENT[format])
+    file.write_bytes(table_as(format))
     async with AsyncClient(stack.url) as client:
         found = await client.check(file)
     assert (found.ok, found.format, len(found.sample)) == (True, format, 10)
     with Client(stack.url) as blocking:
-        for source in (SENT[format], io.BytesIO(SENT[format])):
+        for source in (table_as(format), io.BytesIO(table_as(format))):
             assert blocking.check(source).raw == found.raw, "without a name, the first bytes say what it is"
 
 
