@@ -22,6 +22,7 @@ import chromium
 import httpx
 import pytest
 import warm_start
+from arrangement import arrange, compiled_once
 from hypothesis import settings as hypothesis_settings
 from programs import Stack, http_client, serving
 
@@ -70,10 +71,18 @@ def pytest_collection() -> Generator[None, object, object]:
     """Spares the garbage collector the half a million objects of the modules, which stay to the end."""
     gc.disable()
     try:
-        return (yield)
+        with compiled_once():
+            return (yield)
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Arranges the tests for several processes, before xdist looks at their groups."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        arrange(items)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
