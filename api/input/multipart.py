@@ -118,7 +118,7 @@ def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Even
         for block in blocks:
             decoder.receive_data(block)
             while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
-                yield event
+                yield _named(event)
             if isinstance(event, Epilogue):
                 for _ in blocks:  # RFC 2046 §5.1.1: anything after the last boundary is ignored
                     pass
@@ -127,11 +127,18 @@ def _events(blocks: Iterator[bytes], decoder: MultipartDecoder) -> Iterator[Even
                 raise TooLarge("The headers of a form part", MAX_FIELD_BYTES, "fixed")
         decoder.receive_data(None)
         while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
-            yield event
+            yield _named(event)
     except RequestEntityTooLarge:
         raise TooLarge("The number of form parts", MAX_PARTS, "fixed") from None
     except ValueError as error:
         raise BrokenForm(f"The form is not multipart/form-data: {error}.") from None
+
+
+def _named(event: Event) -> Event:
+    """Refuses a part without a name. Werkzeug gives it the name None, though its types say text."""
+    if isinstance(event, Field | File) and not event.name:
+        raise BrokenForm('A part of the form has no name: its Content-Disposition needs `name="..."`.')
+    return event
 
 
 def _at_safe_edges(blocks: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:

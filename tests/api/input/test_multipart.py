@@ -10,7 +10,7 @@ import pytest
 from programs import Stack, until
 
 from api.input.multipart import MAX_FIELD_BYTES, MAX_PARTS, read_form
-from rowcast.errors import TooLarge
+from rowcast.errors import BrokenForm, TooLarge
 
 BOUNDARY = b"XxBoundaryxX"
 FILE = b"age,pclass\r\n25,3\n--XxBoundary\r\n\r\r\n--XxBoundaryxY--\r\n30,1\r\n"
@@ -47,6 +47,13 @@ def test_a_boundary_may_lie_anywhere_at_the_edge_of_a_block() -> None:
         content = (FILE * 100)[: max(0, offset - len(file(b"")))]
         form = read_form(cut(file(content) + END, size), BOUNDARY)
         assert b"".join(form.content) == content, offset
+
+
+@pytest.mark.parametrize("disposition", [b"form-data", b'form-data; name=""', b'form-data; filename="in.csv"'])
+def test_a_part_without_a_name_is_refused(disposition: bytes) -> None:
+    part = b"--%b\r\nContent-Disposition: %b\r\n\r\n1\r\n" % (BOUNDARY, disposition)
+    with pytest.raises(BrokenForm, match="has no name"):
+        read_form(cut(part + part + file(FILE) + END, 4096), BOUNDARY)
 
 
 @pytest.mark.parametrize(
