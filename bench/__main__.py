@@ -4,6 +4,8 @@ import argparse
 import importlib
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,11 +39,17 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".bench"), help="folder for files and models")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    for name in arguments.groups:
-        figures = GROUPS[name](arguments.folder.absolute(), arguments.quick)
-        print(table(figures), flush=True)
-        if not arguments.quick:  # after each group: the next one may fail, and they take a quarter of an hour in all
-            plot(keep(figures, f"{os.cpu_count()} cores, Python {platform.python_version()}"))
+    if len(arguments.groups) > 1:  # each in its own process: a Celery application keeps the server of its import
+        quick = ["--quick"] if arguments.quick else []
+        for name in arguments.groups:
+            command = [sys.executable, "-m", "bench", *quick, "--folder", str(arguments.folder), name]
+            subprocess.run(command, check=True)
+        return
+    (name,) = arguments.groups
+    figures = GROUPS[name](arguments.folder.absolute(), arguments.quick)
+    print(table(figures), flush=True)
+    if not arguments.quick:  # after each group: the next one may fail, and they take a quarter of an hour in all
+        plot(keep(figures, f"{os.cpu_count()} cores, Python {platform.python_version()}"))
 
 
 if __name__ == "__main__":
