@@ -3,7 +3,7 @@
 The tests of a file go to the same process, one after another, so that what the file's fixtures start is started once.
 Some files have long tests and no such fixtures: their tests are handed out one by one. Files come in an order that is
 mixed, and the same in each run: many tests compute, many wait for programs, and a run of one kind would leave
-processors idle. What takes longest comes in the first half, so that no process works alone at the end.
+processors idle. What takes longest comes in the first half, so that no process is left with it at the end.
 """
 
 import fcntl
