@@ -35,8 +35,8 @@ class ModelCache:
         self._versions = versions
         self._fast_trees = fast_trees
         self._open: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
-        #: Models that were opened since `take_loads` was called: `NAME@VERSION` and the time it took, in seconds.
-        self._loads: list[tuple[str, float]] = []
+        #: Models that were opened and not yet reported: `NAME@VERSION` and the time it took, in seconds.
+        self.loads: list[tuple[str, float]] = []
         #: When each model was last asked for, in `time.monotonic()` seconds.
         self._used: dict[tuple[str, str], float] = {}
 
@@ -70,16 +70,11 @@ class ModelCache:
             for known_as, model in self._open.items()
         }
 
-    def take_loads(self) -> list[tuple[str, float]]:
-        """Returns the models opened since the last call, by `NAME@VERSION`, and how long each took in seconds."""
-        loads, self._loads = self._loads, []
-        return loads
-
     def _opened(self, name: str, version: str) -> LoadedModel:
         started = time.monotonic()
         manifest = self._registry.manifest(name, version)
         model = self._shared.get(manifest, self._loaded) if self._shared else self._loaded(manifest)
-        self._loads.append((manifest.reference, time.monotonic() - started))
+        self.loads.append((manifest.reference, time.monotonic() - started))
         return model
 
     def _loaded(self, manifest: Manifest) -> LoadedModel:

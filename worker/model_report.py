@@ -27,6 +27,7 @@ class ModelReport:
             return
         self._due, self._known = now + PAUSE_SECONDS, known
         try:
-            self._workers.report_models(self._node, os.getpid(), self._models.open_models(), self._models.take_loads())
+            self._workers.report_models(self._node, os.getpid(), self._models.open_models(), self._models.loads)
+            self._models.loads.clear()
         except Unavailable as error:
             logger("worker").warning("models_not_reported", reason=error.detail)
