@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
+from metrics import samples, total
 from programs import Stack, http_client, until
 from scored import submit, wait
 from sklearn.compose import ColumnTransformer
@@ -143,6 +144,16 @@ def test_two_versions_predict_as_two_scripts_do_and_the_job_counts_where_they_di
     }
     assert job["model"] == {"name": "pair", "version": "1"}
     assert job["models"] == [{"name": "pair", "version": "1"}, {"name": "pair", "version": "2"}]
+
+
+def test_the_rows_of_two_models_in_one_pass_are_counted_under_both_names(client: httpx.Client, data: bytes) -> None:
+    before = samples(client)
+    job, _ = scored(client, data, "pair@1,amount@1")
+    found = samples(client) - before
+    rows = job["progress"]["rows_done"]
+    assert rows > 0
+    assert total(found, "rowcast_rows_total", kind="batch", model="pair,amount", version="1,1") == rows
+    assert total(found, "rowcast_rows_total") == rows
 
 
 def test_a_classifier_and_a_regressor_of_other_features_predict_as_two_scripts_do(

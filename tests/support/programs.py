@@ -59,6 +59,14 @@ def http_client(url: str, **settings: Any) -> httpx.Client:
     return client
 
 
+def is_up(http: httpx.Client, path: str) -> bool:
+    """Returns whether a server that may be starting answers the path with 200."""
+    try:
+        return http.get(path).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def until(true: Callable[[], object], what: str, seconds: float = READY_SECONDS) -> None:
     """Waits for what no event announces: another process coming up, or noticing something."""
     end = time.monotonic() + seconds
@@ -292,11 +300,8 @@ class Stack:
         return True
 
     def _healthy(self) -> bool:
-        try:
-            with http_client(self.url) as http:
-                return http.get("/health").status_code == 200
-        except httpx.TransportError:
-            return False
+        with http_client(self.url) as http:
+            return is_up(http, "/health")
 
 
 def kill_group(process: "subprocess.Popen[bytes]") -> None:
