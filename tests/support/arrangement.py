@@ -50,7 +50,14 @@ LONG = {
 
 def arrange(items: list[pytest.Item]) -> None:
     """Marks tests that stay together as groups of xdist, and puts the groups into their order."""
-    places = {item: _place(item) for item in items}
+    places: dict[pytest.Item, float] = {}
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        named = [str(mark.args[0]) for mark in item.iter_markers("xdist_group")]
+        if not named and file not in ONE_BY_ONE:
+            named = [file]
+            item.add_marker(pytest.mark.xdist_group(file))
+        places[item] = _place("_".join(sorted(named)) or item.nodeid, file)
     items.sort(key=places.__getitem__)  # it keeps the order within a group
 
 
@@ -72,12 +79,8 @@ def compiled_once() -> Iterator[None]:
         yield
 
 
-def _place(item: pytest.Item) -> float:
-    file = item.nodeid.partition("::")[0]
-    named = [str(mark.args[0]) for mark in item.iter_markers("xdist_group")]
-    if not named and file not in ONE_BY_ONE:
-        item.add_marker(pytest.mark.xdist_group(file))
-    group = "_".join(sorted(named)) or (item.nodeid if file in ONE_BY_ONE else file)
+def _place(group: str, file: str) -> float:
+    """Returns where a group of this file comes, from 0 to 1."""
     if group == FIRST:
         return 0
     return _mixed(group) * (0.5 if {group, file} & LONG else 1)
