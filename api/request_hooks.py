@@ -52,7 +52,7 @@ def _begin() -> None:
 
 
 def _leave(_error: BaseException | None) -> None:
-    """Runs also if the caller has gone away, when there is no response."""
+    """Counts that a request is over. Without a response, too: its caller may have gone away."""
     current_services().metrics.leave()
 
 

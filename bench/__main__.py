@@ -48,7 +48,7 @@ def main() -> None:
     (name,) = arguments.groups
     figures = GROUPS[name](arguments.folder.absolute(), arguments.quick)
     print(table(figures), flush=True)
-    if not arguments.quick:  # after each group: the next one may fail, and they take a quarter of an hour in all
+    if not arguments.quick:
         plot(keep(figures, f"{os.cpu_count()} cores, Python {platform.python_version()}"))
 
 

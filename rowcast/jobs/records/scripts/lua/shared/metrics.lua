@@ -8,8 +8,11 @@ end
 -- Adds a time (ms) to a histogram: to the sum, and to the count of the first bucket that it fits in, '+' if it fits in none.
 local function observe_ms(name, labels, ms)
   local bucket = '+'
-  for index = #METRIC_BUCKETS_MS, 1, -1 do
-    if ms <= METRIC_BUCKETS_MS[index] then bucket = METRIC_BUCKETS_MS[index] end
+  for _, limit in ipairs(METRIC_BUCKETS_MS) do
+    if ms <= limit then
+      bucket = limit
+      break
+    end
   end
   add_metric(name, labels .. ' ' .. bucket, 1)
   add_metric(name, labels .. ' sum', math.max(ms, 0))
