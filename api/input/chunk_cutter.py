@@ -1,6 +1,6 @@
 """The chunks of a resumable upload, which are cut in a greenlet while the bytes arrive, over many requests."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import gevent
 from gevent.event import Event
@@ -58,7 +58,7 @@ class ChunkCutter:
         self._read_from = read_from
         self._taken = 0
         """Number of bytes that have been taken."""
-        self._handed: tuple[int, list[bytes]] | None = None
+        self._handed: tuple[int, bytes] | None = None
         """A segment and its offset, which need not be read from the store."""
         self._is_behind = offset > 0
         self._is_whole = False
@@ -81,7 +81,7 @@ class ChunkCutter:
         if self.has_ended and isinstance(outcome := self._greenlet.get(), RowcastError):
             raise outcome
 
-    def give(self, blocks: list[bytes], turn: Turn) -> None:
+    def give(self, segment: bytes, turn: Turn) -> None:
         """Hands over the next segment, which is stored. Waits while the cutter is busy, unless it is behind.
 
         Raises:
@@ -90,10 +90,10 @@ class ChunkCutter:
         try:
             if not self._is_behind:
                 self._wait_for(self._has_room, turn)
-                self._handed = (self.offset, blocks)
+                self._handed = (self.offset, segment)
                 self._has_room.clear()
         finally:  # even if it is not handed over, it is in the store
-            self.offset += sum(map(len, blocks))
+            self.offset += len(segment)
             self._has_taken_all.clear()
             self._news.set()
         self.check()
@@ -134,14 +134,14 @@ class ChunkCutter:
     def _blocks(self) -> Iterator[bytes]:
         while True:
             if self._handed is not None and self._handed[0] <= self._taken:
-                (start, blocks), self._handed = self._handed, None
+                (start, segment), self._handed = self._handed, None
                 self._has_room.set()
                 if start == self._taken:
-                    yield from self._take(blocks)
+                    yield from self._take(segment)
             elif self._taken < self.offset:
                 self._is_behind = True
                 for segment in self._read_from(self._taken):
-                    yield from self._take(segment[at : at + BLOCK_BYTES] for at in range(0, len(segment), BLOCK_BYTES))
+                    yield from self._take(segment)
                 self._is_behind = False
             elif self._is_whole:
                 return
@@ -150,8 +150,9 @@ class ChunkCutter:
                 self._news.wait()
                 self._news.clear()
 
-    def _take(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        for block in blocks:
+    def _take(self, segment: bytes) -> Iterator[bytes]:
+        for at in range(0, len(segment), BLOCK_BYTES):
+            block = segment[at : at + BLOCK_BYTES]
             self._taken += len(block)
             yield block
             yield_to_other_requests()

@@ -188,7 +188,8 @@ class _SegmentWriter:
         blocks, self._blocks = self._blocks, []
         if blocks:
             data = b"".join(blocks)
+            blocks.clear()  # the cutter may keep `data` for some time
             self._jobs.append(self._hold, self._offset, data)
             self._offset += len(data)
-            cutter.give(blocks, self._turn)
+            cutter.give(data, self._turn)
         self._since = time.monotonic()
