@@ -79,7 +79,10 @@ def build(settings: Settings) -> Services:
     redis = connect(settings.redis_url)
     scripts = Scripts(redis, settings)
     records = Records(scripts, settings)
-    files = Files(ThreadedStorage(settings.store))
+    metrics = GatewayMetrics()
+    storage = ThreadedStorage(settings.store, on_error=metrics.count_store_error)
+    metrics.show_disk(storage.disk)
+    files = Files(storage)
     registry = Registry(Storage(settings.models), settings.model_key)
     uploads = Uploads(scripts, settings)
     resumable = ResumableJobs(records, uploads, ResumableUploads(scripts, settings), files, settings)
@@ -101,7 +104,7 @@ def build(settings: Settings) -> Services:
         scripts=scripts,
         webhook_guard=WebhookGuard(settings),
         receipts=ReceiptSigner(settings.receipt_key_file),
-        metrics=GatewayMetrics(),
+        metrics=metrics,
     )
 
 

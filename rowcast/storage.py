@@ -7,10 +7,10 @@ Objects in a folder survive a killed process; whether they survive a power cut d
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -25,6 +25,13 @@ _PIECE_BYTES = 8 * 1024**2
 """A file is written in pieces of this size."""
 
 
+class Disk(NamedTuple):
+    """The space of a file system, in bytes."""
+
+    size: int
+    free: int
+
+
 class Storage:
     """Reads and writes the objects of one folder or bucket.
 
@@ -32,9 +39,14 @@ class Storage:
         Unavailable: from any method, if the folder or the bucket cannot be reached, read or written.
     """
 
-    def __init__(self, location: str) -> None:
-        """Opens `location`: a folder (made if it is missing) or a URL that obstore knows, as `s3://bucket/prefix`."""
-        self.location = location
+    def __init__(self, location: str, on_error: Callable[[], None] = lambda: None) -> None:
+        """Opens a store.
+
+        Args:
+            location: a folder (made if it is missing) or a URL that obstore knows, as `s3://bucket/prefix`.
+            on_error: called before a call raises Unavailable, in the thread of the call.
+        """
+        self.location, self._on_error = location, on_error
         self._folder = None if _URL.match(location) else Path(location).absolute()
         try:
             self._store = _open(location, self._folder)
@@ -44,18 +56,18 @@ class Storage:
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Writes the object, and replaces an existing one."""
-        with _store_errors(self.location, key):
+        with self._errors(key):
             obstore.put(self._store, key, data, use_multipart=False)
 
     def put_file(self, key: str, file: BinaryIO) -> None:
         """Writes the object from an open file, in constant memory. It appears when it is complete."""
-        with _store_errors(self.location, key):
+        with self._errors(key):
             obstore.put(self._store, key, file, use_multipart=True, chunk_size=_PIECE_BYTES, max_concurrency=2)
 
     def create(self, key: str, data: bytes) -> bool:
         """Writes the object if it does not exist, and returns whether it did. Of two concurrent calls, one succeeds."""
         try:
-            with _store_errors(self.location, key):
+            with self._errors(key):
                 obstore.put(self._store, key, data, mode="create", use_multipart=False)
         except FileExistsError:
             return False
@@ -67,7 +79,7 @@ class Storage:
         Raises:
             FileNotFoundError: the object does not exist.
         """
-        with _store_errors(self.location, key):
+        with self._errors(key):
             if self._folder:  # obstore copies what it has read, and wakes a thread for each call
                 return _file(self._folder, key).read_bytes()
             return obstore.get(self._store, key).bytes().to_bytes()
@@ -78,12 +90,12 @@ class Storage:
         Raises:
             FileNotFoundError: the object does not exist.
         """
-        with _store_errors(self.location, key):
+        with self._errors(key):
             return obstore.get_range(self._store, key, start=start, length=length).to_bytes()
 
     def entries(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Returns (key, length in bytes) of every object below the folder `prefix`, unordered. It may be missing."""
-        with _store_errors(self.location, prefix):
+        with self._errors(prefix):
             pages = list(obstore.list(self._store, prefix=prefix))
         for page in pages:
             for entry in page:
@@ -91,14 +103,14 @@ class Storage:
 
     def folders(self, prefix: str = "") -> list[str]:
         """Returns the names of the folders directly below `prefix` ("" is the top), sorted."""
-        with _store_errors(self.location, prefix):
+        with self._errors(prefix):
             found = obstore.list_with_delimiter(self._store, prefix=prefix or None)
         return sorted(Path(path).name for path in found["common_prefixes"])
 
     def delete(self, key: str) -> None:
         """Removes the object. It is not an error if it does not exist."""
         try:
-            with _store_errors(self.location, key):
+            with self._errors(key):
                 obstore.delete(self._store, key)
         except FileNotFoundError:
             pass
@@ -118,9 +130,19 @@ class Storage:
         A put of this object that is still running fails.
         """
         if self._folder:
-            with _store_errors(self.location, key):
+            with self._errors(key):
                 for file in (self._folder / key).parent.glob(f"{Path(key).name}#*"):
                     file.unlink(missing_ok=True)
+
+    def disk(self) -> Disk | None:
+        """Returns the space of the folder's file system; None if the store is a bucket, or its folder is lost."""
+        if self._folder is None:
+            return None
+        try:
+            usage = shutil.disk_usage(self._folder)
+        except OSError:
+            return None
+        return Disk(usage.total, usage.free)
 
     def check(self) -> None:
         """Writes, reads and removes a small object under a new key, so that two checks may run at the same time.
@@ -133,6 +155,21 @@ class Storage:
         if self.get(key) != b"ok":
             raise StoreUnavailable(f"The store {self.location} returned other bytes than were written.")
         self.delete(key)
+
+    @contextmanager
+    def _errors(self, key: str) -> Iterator[None]:
+        """Translates obstore's errors to StoreUnavailable, except `FileNotFoundError` and `FileExistsError`."""
+        try:
+            yield
+        except AlreadyExistsError:
+            raise FileExistsError(key) from None
+        except FileNotFoundError:
+            raise FileNotFoundError(key) from None
+        except (BaseError, OSError) as error:
+            self._on_error()
+            reason = str(error).split("\n", 1)[0]
+            detail = f"The store {self.location} failed at {key!r}: {reason}"
+            raise StoreUnavailable(detail, public="The store cannot be reached, read or written.") from error
 
 
 def _file(folder: Path, key: str) -> Path:
@@ -151,18 +188,3 @@ def _open(location: str, folder: Path | None) -> ObjectStore:
     if folder is None:
         return from_url(location)
     return LocalStore(folder, mkdir=True, automatic_cleanup=True)
-
-
-@contextmanager
-def _store_errors(location: str, key: str) -> Iterator[None]:
-    """Translates obstore's errors to StoreUnavailable, except `FileNotFoundError` and `FileExistsError`."""
-    try:
-        yield
-    except AlreadyExistsError:
-        raise FileExistsError(key) from None
-    except FileNotFoundError:
-        raise FileNotFoundError(key) from None
-    except (BaseError, OSError) as error:
-        reason = str(error).split("\n", 1)[0]
-        detail = f"The store {location} failed at {key!r}: {reason}"
-        raise StoreUnavailable(detail, public="The store cannot be reached, read or written.") from error

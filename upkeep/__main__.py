@@ -1,10 +1,12 @@
 """Starts upkeep: `python -m upkeep`. Everything comes from the settings."""
 
 import sys
+from functools import partial
 
 from rowcast.errors import RowcastError, Unavailable
 from rowcast.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.metric_fields import count_store_error
 from rowcast.jobs.records.redis_client import connect
 from rowcast.logs import logger, set_up
 from rowcast.settings import Settings
@@ -17,13 +19,14 @@ def main() -> None:
     """Runs until SIGTERM, SIGINT or SIGHUP."""
     try:
         settings = Settings.read()
-        files = Files(Storage(settings.store))
+        redis = connect(settings.redis_url)
+        files = Files(Storage(settings.store, on_error=partial(count_store_error, redis, "upkeep")))
     except RowcastError as error:
         print(error.detail, file=sys.stderr)
         sys.exit(2)
     set_up(settings, "upkeep")
     log = logger("upkeep")
-    upkeep = Upkeep(connect(settings.redis_url), files, settings)
+    upkeep = Upkeep(redis, files, settings)
     log.info("started")
     with StopSignals() as stop:
         while not stop.wait(TICK_SECONDS):

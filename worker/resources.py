@@ -3,12 +3,14 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rowcast.errors import NoDefaultModel, RowcastError, Unavailable
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Lease, Leases
+from rowcast.jobs.records.metric_fields import count_store_error
 from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
 from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -103,7 +105,7 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
         node=node,
         leases=leases,
         records=Records(scripts, settings),
-        files=Files(Storage(settings.store)),
+        files=Files(Storage(settings.store, on_error=partial(count_store_error, redis, "worker"))),
         workers=workers,
         models=models,
         model_report=ModelReport(models, workers, node),

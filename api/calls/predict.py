@@ -6,7 +6,7 @@ from api.calls.results import require_csv, result_response, streamed_csv
 from api.check import check_response
 from api.input.body_types import Form, ManyRows, OneRow, option_parameters
 from api.input.live_upload import LiveUpload
-from api.input.option_parsing import DRY_RUN, FOLLOW, WAIT, dry_run, preferred_wait, query_follow, query_wait
+from api.input.option_parsing import DRY_RUN, FOLLOW, WAIT, dry_run, preferred_wait, query_flag, query_wait
 from api.input.request_body import BODY_ERRORS
 from api.input.request_input import CONVERTED_TYPES, FILE_TYPES, FileInput, csv_input, read_input
 from api.openapi.call_types import (
@@ -73,7 +73,7 @@ _DOCUMENTED = Call(
 def predict() -> Response:
     """Makes a job, and waits for its end if the request or the settings say so."""
     services = current_services()
-    requested, preferred, follows = query_wait(), preferred_wait(), query_follow()
+    requested, preferred, follows = query_wait(), preferred_wait(), query_flag("follow")
     wait = next(seconds for seconds in (requested, preferred, services.settings.predict_wait) if seconds is not None)
     id = new_id()
     if follows:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import dump_options_header
 
 from api.error_responses import HttpProblem
-from api.input.option_parsing import FOLLOW, PARTIAL, WAIT, query_follow, query_partial, query_wait
+from api.input.option_parsing import FOLLOW, PARTIAL, WAIT, query_flag, query_wait
 from api.openapi.call_types import CSV, JSON, NDJSON, PARQUET, PROBLEM, Answer, Call, documented, header, query
 from api.output import ndjson, parquet_file
 from api.output.byte_range import partial_response
@@ -77,7 +77,7 @@ _FORMATS = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE, "parqu
 def get_result(id: str) -> Response:
     """Returns a batch's result as CSV, NDJSON or Parquet, or a single job's as JSON."""
     query_wait()  # a wrong value is an error whatever the format
-    return result_response(own_job(id), follows=query_follow(), is_partial=query_partial())
+    return result_response(own_job(id), follows=query_flag("follow"), is_partial=query_flag("partial"))
 
 
 def result_response(job: Job, *, follows: bool, is_partial: bool = False) -> Response:

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, request
 
 from api.input.body_types import option_parameters
 from api.input.chunk_cutter import Turn
-from api.input.option_parsing import WAIT, dry_run, preferred_wait, query_follow, query_wait
+from api.input.option_parsing import WAIT, dry_run, preferred_wait, query_flag, query_wait
 from api.input.request_body import BODY_ERRORS, is_body_gzip, read_raw
 from api.input.request_input import FILE_TYPES, csv_request
 from api.openapi.call_types import CSV_TYPES, JSON, Answer, Call, documented, header
@@ -165,7 +165,11 @@ def delete_upload(id: str) -> Response:
 
 
 def _refuse_options_of_predict() -> None:
-    for name, is_given in {"dry_run": dry_run(), "follow": query_follow(), "wait": query_wait() is not None}.items():
+    for name, is_given in {
+        "dry_run": dry_run(),
+        "follow": query_flag("follow"),
+        "wait": query_wait() is not None,
+    }.items():
         if is_given:
             belongs = "the last PATCH" if name == "wait" else "POST /predict"
             raise OptionUnsuitable.at(name, f"is not for creating an upload, but for {belongs}")

@@ -29,7 +29,7 @@ FOLLOW = query(
     type="string",
     enum=["true", "false"],
 )
-"""OpenAPI entry of the parameter that `query_follow` reads."""
+"""OpenAPI entry of the parameter `follow`."""
 
 PARTIAL = query(
     "partial",
@@ -37,7 +37,7 @@ PARTIAL = query(
     type="string",
     enum=["true", "false"],
 )
-"""OpenAPI entry of the parameter that `query_partial` reads."""
+"""OpenAPI entry of the parameter `partial`."""
 
 DRY_RUN = query(
     "dry_run",
@@ -125,22 +125,13 @@ def query_wait() -> float | None:
     return seconds
 
 
-def query_follow() -> bool:
-    """Returns whether `?follow=true` is given, which asks for the result part by part.
+def query_flag(name: str) -> bool:
+    """Returns whether `?NAME=true` is given.
 
     Raises:
         OptionValue: it is neither `true` nor `false`.
     """
-    return _flag("follow", request.args.get("follow", "false"))
-
-
-def query_partial() -> bool:
-    """Returns whether `?partial=true` is given, which asks for what a job without a whole result has.
-
-    Raises:
-        OptionValue: it is neither `true` nor `false`.
-    """
-    return _flag("partial", request.args.get("partial", "false"))
+    return _flag(name, request.args.get(name, "false"))
 
 
 def dry_run(body: Mapping[str, Any] | None = None) -> bool:

@@ -13,7 +13,7 @@ from api.input.decompression import gunzip
 from api.input.json_rows import instances_csv, ndjson_csv, parse
 from api.input.live_upload import Pauses
 from api.input.multipart import Form, read_form
-from api.input.option_parsing import dry_run, query_follow, read_options
+from api.input.option_parsing import dry_run, query_flag, read_options
 from api.input.request_body import in_steps, read_blocks, read_whole
 from api.openapi.call_types import CSV_TYPES, TAB_SEPARATED
 from api.services import Services
@@ -140,7 +140,7 @@ def _json(services: Services) -> RowInput | FileInput:
     if "features" in body and not is_dry_run:
         if job_request.options.reuse:
             raise OptionUnsuitable.at("reuse", "is only for files")
-        if query_follow():
+        if query_flag("follow"):
             raise OptionUnsuitable.at("follow", "is only for files; for one row use `wait`")
         return RowInput(job_request, _row(body["features"], job_request.models))
     _refuse_dialect(job_request.options)
@@ -200,7 +200,7 @@ def _request(services: Services, options: Options, filename: str | None = None) 
     if key is not None and not _KEY.fullmatch(key):
         raise OptionValue.at("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
     models = services.models(options.model)
-    if options.reuse and query_follow():
+    if options.reuse and query_flag("follow"):
         raise OptionUnsuitable.at("reuse", "cannot be combined with follow")
     if options.webhook is not None:
         if options.reuse:

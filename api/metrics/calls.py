@@ -3,10 +3,11 @@
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, disable_created_metrics, generate_latest
 
+from api.input.option_parsing import query_flag
 from api.metrics.cluster_collector import ClusterCollector
-from api.openapi.call_types import Answer, Call, documented
+from api.openapi.call_types import Answer, Call, documented, query
 from api.services import current_services
-from rowcast.errors import Unavailable
+from rowcast.errors import OptionValue, Unavailable
 from rowcast.jobs.progress.cluster_metrics import read_cluster_metrics
 
 blueprint = Blueprint("metrics", __name__)
@@ -16,20 +17,32 @@ TEXT = {"text/plain": None}
 
 
 @blueprint.get("/metrics")
-@documented(Call("service", {200: Answer("The metrics, in Prometheus's text format.", TEXT)}))
+@documented(
+    Call(
+        "service",
+        {200: Answer("The metrics, in Prometheus's text format.", TEXT)},
+        (OptionValue, Unavailable),
+        (query("all", "Also those of `/metrics/cluster`. For a service with one gateway.", type="boolean"),),
+    )
+)
 def gateway_metrics() -> Response:
     """Returns the metrics of the gateway that answers: its requests, processor time and memory."""
-    return _text(current_services().metrics.registry)
+    own = generate_latest(current_services().metrics.registry)
+    return _answer(own + _of_cluster() if query_flag("all") else own)
 
 
 @blueprint.get("/metrics/cluster")
 @documented(Call("service", {200: Answer("The metrics, in Prometheus's text format.", TEXT)}, (Unavailable,)))
 def cluster_metrics() -> Response:
     """Returns the metrics of the whole service, which every gateway shows alike: jobs, rows, chunks, queue, workers."""
+    return _answer(_of_cluster())
+
+
+def _of_cluster() -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ClusterCollector(read_cluster_metrics(current_services().redis)))
-    return _text(registry)
+    return generate_latest(registry)
 
 
-def _text(registry: CollectorRegistry) -> Response:
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+def _answer(text: bytes) -> Response:
+    return Response(text, content_type=CONTENT_TYPE_LATEST)

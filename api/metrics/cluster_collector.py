@@ -23,6 +23,7 @@ class ClusterCollector(Collector):
             yield _counter(name, counts)
         for name, times in self._metrics.times.items():
             yield _histogram(name, times)
+        yield _model_loads(self._metrics.times[MetricField.MODEL_LOAD])
         yield from _of_queue(self._metrics.queue)
         yield from _of_redis(self._metrics)
 
@@ -45,19 +46,29 @@ def _histogram(name: MetricField, times: Mapping[Labels, Times]) -> Metric:
     return family
 
 
+def _model_loads(times: Mapping[Labels, Times]) -> Metric:
+    """Returns how many times the histogram has, as a separate counter, which is easier to ask for."""
+    family = CounterMetricFamily(
+        "rowcast_model_loads", "Models that a worker process has opened.", labels=_names(["model"])
+    )
+    for labels, one in sorted(times.items()):
+        family.add_metric(_values(["model"], labels), sum(one.buckets) + one.beyond)
+    return family
+
+
 def _of_queue(queue: QueueState) -> Iterator[Metric]:
     yield _gauge("unfinished_jobs", "Jobs that have not ended.", queue.unfinished_jobs)
-    waiting = GaugeMetricFamily("rowcast_queue_length", "Work that waits for a worker process.", labels=["work"])
-    waiting.add_metric(["chunks"], queue.chunks_waiting)
-    waiting.add_metric(["rows"], queue.rows_waiting)
-    yield waiting
+    depth = GaugeMetricFamily("rowcast_queue_depth", "Chunks and rows that wait for a process.", labels=["queue"])
+    depth.add_metric(["batch"], queue.chunks_waiting)
+    depth.add_metric(["single"], queue.rows_waiting)
+    yield depth
     age = GaugeMetricFamily(
-        "rowcast_queue_age_seconds", "Age of the oldest job whose work waits; 0 if none does.", labels=["work"]
+        "rowcast_queue_age_seconds", "Age of the oldest job whose work waits; 0 if none does.", labels=["queue"]
     )
-    age.add_metric(["chunks"], queue.chunks_age_seconds or 0)
-    age.add_metric(["rows"], queue.rows_age_seconds or 0)
+    age.add_metric(["batch"], queue.chunks_age_seconds or 0)
+    age.add_metric(["single"], queue.rows_age_seconds or 0)
     yield age
-    yield _gauge("workers", "Workers that sent a heartbeat lately.", len(queue.workers))
+    yield _gauge("workers_online", "Workers that sent a heartbeat lately.", len(queue.workers))
     yield _gauge("worker_processes", "Their processes that score.", sum(one.processes for one in queue.workers))
     busy = sum(len(one.work) for one in queue.workers)
     yield _gauge("worker_processes_busy", "Those of them that have a lease.", busy)
@@ -66,6 +77,11 @@ def _of_queue(queue: QueueState) -> Iterator[Metric]:
 
 
 def _of_redis(metrics: ClusterMetrics) -> Iterator[Metric]:
+    yield _gauge(
+        "jobs_unaccounted",
+        "Accepted jobs that neither ended nor are unfinished. 0 if all is well.",
+        metrics.jobs_unaccounted,
+    )
     yield _gauge("redis_memory_bytes", "Memory that Redis uses.", metrics.redis_bytes)
     yield _gauge("redis_memory_limit_bytes", "Redis's maxmemory; 0 if there is none.", metrics.redis_most_bytes)
     sent = CounterMetricFamily("rowcast_messages_sent", "Messages that were put on Celery's queues.")

@@ -38,16 +38,21 @@ def test_every_job_row_and_chunk_is_counted_once(stack: Stack, client: httpx.Cli
     assert total(found, "rowcast_jobs_total", outcome="succeeded", **BATCH) == 1
     assert total(found, "rowcast_jobs_total", outcome="failed", **BATCH) == 1
     assert total(found, "rowcast_jobs_total", outcome="succeeded", **SINGLE) == 3
-    assert total(found, "rowcast_rows_total", **BATCH) == 80
-    assert total(found, "rowcast_rows_total", **SINGLE) == 3
-    assert total(found, "rowcast_bad_rows_total", **BATCH) == 2
-    assert total(found, "rowcast_bad_rows_total", **SINGLE) == 0
+    assert total(found, "rowcast_rows_total", model="titanic", version="1", outcome="predicted") == 81
+    assert total(found, "rowcast_rows_total", model="titanic", version="1", outcome="bad") == 2
+    assert total(found, "rowcast_jobs_unaccounted") == 0
     assert total(found, "rowcast_chunk_seconds_count", model="titanic") == 2
     assert total(found, "rowcast_queue_wait_seconds_count", **BATCH) == 2
     assert total(found, "rowcast_queue_wait_seconds_count", **SINGLE) == 3
     assert total(found, "rowcast_queue_wait_seconds_bucket", le="+Inf", **SINGLE) == 3
-    assert total(samples(client), "rowcast_model_load_seconds_count", model="titanic", version="1") >= 1
-    assert {name for name, _ in found} >= {"rowcast_worker_processes", "rowcast_queue_age_seconds"}
+    now = samples(client)
+    loads = total(now, "rowcast_model_loads_total", model="titanic", version="1")
+    assert loads == total(now, "rowcast_model_load_seconds_count", model="titanic", version="1") >= 1
+    assert total(now, "rowcast_workers_online") == 1
+    assert {"batch", "single"} == {dict(labels)["queue"] for name, labels in now if name == "rowcast_queue_depth"}
+    own = samples(client, "/metrics")
+    assert samples(client, "/metrics?all=true").keys() >= now.keys() | own.keys()
+    assert not own.keys() & now.keys()
 
 
 def test_a_gateway_counts_its_own_requests_by_route(client: httpx.Client) -> None:
@@ -72,9 +77,12 @@ def test_prometheus_counts_what_two_gateways_show_once(
     assert total(samples(client), "rowcast_rows_total") == total(samples(second), "rowcast_rows_total") > 0
     targets = [f"{one.base_url.host}:{one.base_url.port}" for one in (client, second)]
     with prometheus(tmp_path, targets) as query:
-        until(lambda: len(query("rowcast_rows_total{kind='batch',model='titanic',version='1'}")) == 2, "both were read")
-        rows = total(samples(client), "rowcast_rows_total", version="1", **BATCH)
-        (once,) = query("max without (instance) (rowcast_rows_total{kind='batch',model='titanic',version='1'})")
+        until(
+            lambda: len(query("rowcast_rows_total{model='titanic',version='1',outcome='predicted'}")) == 2,
+            "both were read",
+        )
+        rows = total(samples(client), "rowcast_rows_total", version="1", model="titanic", outcome="predicted")
+        (once,) = query("max without (instance) (rowcast_rows_total{model='titanic',version='1',outcome='predicted'})")
         assert once == rows
         until(lambda: query("rowcast:workers") == [1], "the rules were evaluated")
         until(lambda: query("sum(up)") == [4], "both paths of both gateways were read")

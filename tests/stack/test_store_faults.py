@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from metrics import samples, total
 from programs import NO_OVERRIDE, Stack, until
 from scored import CSV, WANTED, assert_whole, submit, wait
 
@@ -109,6 +110,9 @@ def test_a_full_disk_refuses_uploads_and_leaves_nothing_behind(
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), answer.text
     assert kept_stack.files() == []
     assert http.get("/jobs").json()["jobs"] == []
+    seen = samples(http, "/metrics?all=true")
+    assert total(seen, "rowcast_gateway_store_errors_total") >= 1
+    assert total(seen, "rowcast_store_free_bytes") <= 16 * 1024 < 2**20 == total(seen, "rowcast_store_size_bytes")
     assert http.get("/health").status_code == 200
     ballast.unlink()
     assert_whole(kept_stack, http, submit(http, "fixed"))
@@ -122,6 +126,7 @@ def test_a_disk_that_fills_while_a_job_runs_puts_its_chunks_off(
     kept_stack.start_worker()
     until(lambda: "work_postponed" in kept_stack.log("worker"), "a part cannot be stored")
     assert http.get("/ready").json()["checks"]["store"]["ok"] is False
+    assert total(samples(http), "rowcast_store_errors_total", program="worker") >= 1
     ballast.unlink()
     assert_whole(kept_stack, http, id)
 

@@ -152,7 +152,7 @@ def test_the_rows_of_two_models_in_one_pass_are_counted_under_both_names(client:
     found = samples(client) - before
     rows = job["progress"]["rows_done"]
     assert rows > 0
-    assert total(found, "rowcast_rows_total", kind="batch", model="pair,amount", version="1,1") == rows
+    assert total(found, "rowcast_rows_total", model="pair,amount", version="1,1") == rows
     assert total(found, "rowcast_rows_total") == rows
 
 

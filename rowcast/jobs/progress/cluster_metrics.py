@@ -1,8 +1,10 @@
 """The metrics of the whole service at one moment: what the scripts have counted, the queue, and Redis's memory."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rowcast.jobs.audit.checks import ENDS
 from rowcast.jobs.progress.work_queue import QueueState, read_queue
 from rowcast.jobs.records.celery_queues import MESSAGES_SENT, REFUSED
 from rowcast.jobs.records.metric_fields import BEYOND, BUCKETS_MS, SUM, TABLE, Metric, MetricField
@@ -11,6 +13,9 @@ from rowcast.jobs.records.redis_keys import key
 
 Labels = tuple[str, ...]
 """The values of a metric's labels, in the order of its row in the table."""
+
+_VALUES: dict[Labels, tuple[str, ...]] = {("kind",): ("batch", "single"), ("program",): ("worker", "upkeep")}
+"""The values of the labels of some counters."""
 
 
 @dataclass
@@ -35,6 +40,8 @@ class ClusterMetrics:
     times: Mapping[MetricField, Mapping[Labels, Times]]
     #: What waits, and which workers are online.
     queue: QueueState
+    #: Accepted jobs that have not ended and are not counted as unfinished either. It is 0, or something is wrong.
+    jobs_unaccounted: int
     #: Messages that scripts put on Celery's queues.
     messages_sent: int
     #: Messages that were dropped, because no script had put them on a queue.
@@ -52,11 +59,13 @@ def read_cluster_metrics(redis: RedisClient) -> ClusterMetrics:
         Unavailable: Redis cannot be reached.
     """
     queue = read_queue(redis, None)
-    with redis_errors(), redis.pipeline(transaction=False) as pipe:
+    with redis_errors(), redis.pipeline(transaction=True) as pipe:  # its counts of jobs are those of one moment
         pipe.hgetall(key("metrics"))
-        pipe.hmget(key("totals"), MESSAGES_SENT, REFUSED)
+        pipe.hgetall(key("totals"))
+        pipe.hget(key("live"), "*")
         pipe.info("memory")
-        fields, (sent, refused), memory = pipe.execute()
+        fields, totals, live, memory = pipe.execute()
+    totals = Counter({name.decode(): int(number) for name, number in totals.items()})
     counters: dict[MetricField, dict[Labels, int]] = {
         name: _zeros(about) for name, about in TABLE.items() if not about.is_times
     }
@@ -72,16 +81,17 @@ def read_cluster_metrics(redis: RedisClient) -> ClusterMetrics:
         counters,
         times,
         queue,
-        messages_sent=int(sent or 0),
-        messages_refused=int(refused or 0),
+        jobs_unaccounted=totals["jobs_accepted"] - sum(totals[f"jobs_{end}"] for end in ENDS) - int(live or 0),
+        messages_sent=totals[MESSAGES_SENT],
+        messages_refused=totals[REFUSED],
         redis_bytes=int(memory["used_memory"]),
         redis_most_bytes=int(memory["maxmemory"]),
     )
 
 
 def _zeros(metric: Metric) -> dict[Labels, int]:
-    """Returns 0 for each kind of job, if the counter has no other label: Prometheus sees no growth from none to 1."""
-    return {(kind,): 0 for kind in ("batch", "single")} if metric.labels == ("kind",) else {}
+    """Returns 0 for each value of the labels, if they are known: Prometheus sees no growth from none to 1."""
+    return {(value,): 0 for value in _VALUES.get(metric.labels, ())}
 
 
 def _put(times: Times, place: str, number: int) -> None:

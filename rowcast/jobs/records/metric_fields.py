@@ -1,14 +1,18 @@
 """The counters and histograms of the hash `rowcast:metrics`: their names and labels, in one table.
 
 The script that commits a change also counts it here, so that what is counted has happened, and happened once, however
-many gateways and workers there are. A field is called `NAME LABELS`, for example `rows batch titanic@3`. A histogram
+many gateways and workers there are. A field is called `NAME LABELS`, for example `rows titanic@3 bad`. A histogram
 has a field for each bucket that is not empty and one for the sum, for example `chunk titanic@3 250` and
 `chunk titanic@3 sum`. All numbers are integers; times are milliseconds.
 """
 
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from redis.exceptions import RedisError
+
+from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
 
 BUCKETS_MS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 1_800_000)
@@ -22,13 +26,13 @@ class MetricField(StrEnum):
 
     JOBS = "jobs"
     ROWS = "rows"
-    BAD_ROWS = "bad_rows"
     WAIT = "wait"
     CHUNK = "chunk"
     LEASES_LOST = "leases_lost"
     WORK_FAILED = "work_failed"
     RETRIES = "retries"
     MODEL_LOAD = "model_load"
+    STORE_ERRORS = "store_errors"
 
 
 class Metric(NamedTuple):
@@ -48,14 +52,14 @@ _F = MetricField
 
 TABLE: dict[MetricField, Metric] = {
     _F.JOBS: Metric("jobs", ("kind", "model", "outcome"), "Jobs that have ended. A job that is retried ends again."),
-    _F.ROWS: Metric("rows", ("kind", "model"), "Rows that were scored and counted, the bad ones included."),
-    _F.BAD_ROWS: Metric("bad_rows", ("kind", "model"), "Rows that could not be predicted."),
+    _F.ROWS: Metric("rows", ("model", "outcome"), "Rows that were scored: `predicted`, or `bad` if they could not be."),
     _F.WAIT: Metric("queue_wait", ("kind", "model"), "From the making of a job to the first lease of its work.", True),
     _F.CHUNK: Metric("chunk", ("model",), "From the lease of a chunk to the commit of its part.", True),
     _F.LEASES_LOST: Metric("leases_lost", ("kind",), "Leases that ran out or whose process died."),
     _F.WORK_FAILED: Metric("work_failed", ("kind",), "Attempts at a chunk or row that ended with an error."),
-    _F.RETRIES: Metric("job_retries", ("model",), "Failed or cancelled jobs that were retried."),
-    _F.MODEL_LOAD: Metric("model_load", ("model",), "Models that a worker process has opened.", True),
+    _F.RETRIES: Metric("retries", ("model",), "Failed or cancelled jobs that were retried."),
+    _F.MODEL_LOAD: Metric("model_load", ("model",), "Time in which a worker process opened a model.", True),
+    _F.STORE_ERRORS: Metric("store_errors", ("program",), "Calls of a worker or of upkeep that the store failed."),
 }
 
 
@@ -69,6 +73,12 @@ def observe_ms(pipe: Any, name: MetricField, labels: str, milliseconds: float) -
     bucket = next((str(limit) for limit in BUCKETS_MS if milliseconds <= limit), BEYOND)
     pipe.hincrby(key("metrics"), f"{name} {labels} {bucket}", 1)
     pipe.hincrby(key("metrics"), f"{name} {labels} {SUM}", round(milliseconds))
+
+
+def count_store_error(redis: RedisClient, program: str) -> None:
+    """Counts that the store failed a call of `worker` or `upkeep`. If Redis is down, too, it is not counted."""
+    with suppress(RedisError):
+        redis.hincrby(key("metrics"), f"{MetricField.STORE_ERRORS} {program}", 1)
 
 
 def markdown() -> list[str]:

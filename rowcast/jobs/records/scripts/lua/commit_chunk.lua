@@ -32,8 +32,7 @@ add_summary(id, summary)
 note_reason(id, summary.bad)
 
 local chunks, max_errors, model = unpack(redis.call('HMGET', K.job(id), F.chunks, F.max_errors, F.model))
-add_metric(M.rows, KIND.batch .. ' ' .. model, rows)
-add_metric(M.bad_rows, KIND.batch .. ' ' .. model, failed)
+count_rows(model, rows, failed)
 observe_ms(M.chunk, model, took_ms)
 local ended = false
 if max_errors and all_failed > tonumber(max_errors) then

@@ -15,8 +15,7 @@ for index = 1, #ARGV, 4 do
 end
 if #ended > 0 then
   count_throughput(#ended)
-  add_metric(M.rows, KIND.single .. ' ' .. model, #ended)
-  add_metric(M.bad_rows, KIND.single .. ' ' .. model, bad)
+  count_rows(model, #ended, bad)
 end
 publish(ended)
 return #ended

@@ -18,6 +18,12 @@ local function observe_ms(name, labels, ms)
   add_metric(name, labels .. ' sum', math.max(ms, 0))
 end
 
+-- Counts scored rows, of which `bad` could not be predicted.
+local function count_rows(model, rows, bad)
+  add_metric(M.rows, model .. ' predicted', rows - bad)
+  add_metric(M.rows, model .. ' bad', bad)
+end
+
 -- Counts how long a job has waited for its first lease. Its id begins with the time at which it was made (UUIDv7).
 local function observe_wait(id, kind, model)
   local made_ms = tonumber(string.sub(id, 1, 8) .. string.sub(id, 10, 13), 16)
