@@ -14,7 +14,7 @@ from rowcast.api_keys import KeyRing
 from rowcast.errors import RowcastError
 from rowcast.logs import logger, set_up
 from rowcast.loopback import NEEDS_KEYS, is_loopback
-from rowcast.memory import MIB, keep_memory
+from rowcast.memory import MIB, keep_memory, share_freed_memory
 from rowcast.receipts.key_files import read_signing_keys
 from rowcast.settings import Settings
 
@@ -44,6 +44,7 @@ def main() -> int:
         _log_access(keys)
         _allow_open_files()
         keep_memory(32 * MIB)
+        share_freed_memory()
         Server(settings, bind, options.grace).run()
     except RowcastError as error:
         print(error.detail, file=sys.stderr)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 MIB = 1024 * 1024
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""The numbers of M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in mallopt(3)."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+"""The numbers of M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX in mallopt(3)."""
 
 _MADV_DONTNEED = 4
 """The number of MADV_DONTNEED in madvise(2)."""
@@ -27,6 +27,16 @@ def keep_memory(most_bytes: int) -> None:
     if mallopt is not None:  # another C library has no mallopt
         mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
         mallopt(_TRIM_THRESHOLD, most_bytes)
+
+
+def share_freed_memory() -> None:
+    """Lets all threads of the process use the same freed memory. Call it before there are threads.
+
+    By default, glibc has a heap for each of several threads, and each keeps what it has freed.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # another C library has no mallopt
+        mallopt(_ARENA_MAX, 1)
 
 
 def return_freed_memory() -> None:

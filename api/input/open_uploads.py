@@ -25,8 +25,11 @@ from rowcast.models.model_manifest import Manifest
 from rowcast.models.model_set import ModelSet
 from rowcast.settings import Settings
 
-SEGMENT_BYTES = 4 * 1024 * 1024
-"""Largest size of a segment. The first ones are smaller, so that a wrong header line is found at once."""
+SEGMENT_BYTES = 2 * 1024 * 1024
+"""Largest size of a segment. A few are in memory at a time.
+
+The first ones are smaller, so that a wrong header line is found at once.
+"""
 
 SEGMENT_SECONDS = 5.0
 """Age at which bytes are stored even if they do not fill a segment."""
