@@ -33,6 +33,8 @@ class Compose:
             env={
                 **os.environ,
                 "ROWCAST_PORT": "0",
+                "ROWCAST_PROMETHEUS_PORT": "0",
+                "ROWCAST_DEBIAN": "python:3.13-slim-trixie",  # Debian as well, and an image that is there
                 "ROWCAST_CHUNK_ROWS": str(self.chunk_rows),
                 "ROWCAST_WORKER_PROCESSES": "1",
             },

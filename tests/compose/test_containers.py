@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from people import AGES, assert_whole, begun, ended, people, progress, submit
+from programs import until
 
 from rowcast.models.loading.load import load
 from rowcast.models.registry import Registry
@@ -133,6 +134,24 @@ def test_workers_use_the_fast_path_without_compiling(compose, client):
 def test_the_gateways_image_has_the_documentation(client):
     for path in ("/docs/quickstart", "/docs/quickstart.md", "/docs/pictures/page-job.png"):
         assert client.get(path).status_code == 200, path
+
+
+def test_prometheus_of_the_profile_reads_the_gateway_by_both_paths(compose):
+    compose("--profile", "metrics", "up", "--build", "--detach", "--no-deps", "prometheus")
+    (container,) = compose.containers("prometheus")
+    assert container["HostConfig"]["ReadonlyRootfs"]
+    with httpx.Client(base_url=f"http://{compose('port', 'prometheus', '9090').strip()}") as http:
+
+        def values(expression: str) -> list[str]:
+            try:
+                found = http.get("/api/v1/query", params={"query": expression}).json()["data"]["result"]
+            except httpx.TransportError:
+                return []  # it starts
+            return [one["value"][1] for one in found]
+
+        until(lambda: values("sum(up)") == ["2"], "both paths were read")
+        until(lambda: values("rowcast:workers") == ["3"], "the rules were evaluated")
+    compose("rm", "--stop", "--force", "prometheus")
 
 
 def test_every_setting_can_be_given_to_the_programs(compose):

@@ -1,5 +1,6 @@
 """The files for Prometheus: they are valid, alerts fire when they should, and each leads to what to do."""
 
+import json
 import re
 import subprocess
 
@@ -7,7 +8,10 @@ import pytest
 import yaml
 from programs import ROOT
 
+from tools import dashboard
+
 FOLDER = ROOT / "deploy" / "prometheus"
+DASHBOARD = ROOT / "deploy" / "grafana" / "rowcast.json"
 
 pytestmark = pytest.mark.usefixtures("prometheus_is_installed")
 
@@ -24,6 +28,20 @@ def test_the_configuration_and_the_rules_are_valid() -> None:
 
 def test_alerts_fire_when_they_should() -> None:
     promtool("test", "rules", "alerts_test.yml")
+
+
+def test_the_dashboard_is_what_its_table_says() -> None:
+    """Whether its expressions have answers is tested in `tests/stack/test_metrics.py`."""
+    assert json.loads(DASHBOARD.read_text()) == dashboard.dashboard(), "run: python tools/dashboard.py"
+
+
+def test_grafana_finds_the_files_that_compose_mounts() -> None:
+    grafana = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
+    mounts = dict(volume.split(":")[:2] for volume in grafana["volumes"])
+    provider = yaml.safe_load((DASHBOARD.parent / "provisioning/dashboards/rowcast.yml").read_text())["providers"][0]
+    assert mounts["./deploy/grafana/rowcast.json"].startswith(provider["options"]["path"] + "/")
+    source = yaml.safe_load((DASHBOARD.parent / "provisioning/datasources/prometheus.yml").read_text())
+    assert source["datasources"][0]["url"] == "http://prometheus:9090"
 
 
 def test_every_alert_is_tested_and_leads_to_what_to_do() -> None:

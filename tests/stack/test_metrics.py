@@ -12,6 +12,9 @@ from metrics import samples, total
 from programs import ROOT, Stack, free_port, http_client, is_up, until
 
 ROWS = b"age,pclass\n" + b"25,3\n" * 30 + b"many,3\n" + b"40,1\n" * 9
+SERVICE_DISCOVERY = "dns_sd_configs: [{ names: [gateway], type: A, port: 5000 }]"
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "rowcast.json").read_text())
+EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
 BATCH, SINGLE = ({"kind": kind, "model": "titanic"} for kind in ("batch", "single"))
 
 
@@ -86,14 +89,17 @@ def test_prometheus_counts_what_two_gateways_show_once(
         assert once == rows
         until(lambda: query("rowcast:workers") == [1], "the rules were evaluated")
         until(lambda: query("sum(up)") == [4], "both paths of both gateways were read")
+        client.post("/predict?wait=30", files={"file": ("rows.csv", ROWS)})  # what grows has a rate
+        for expression in EXPRESSIONS:
+            until(lambda one=expression: query(one), f"the dashboard's expression has an answer: {expression}")
 
 
 @contextmanager
 def prometheus(folder: Path, targets: list[str]) -> Iterator:
     """Runs Prometheus with the files of `deploy/`. Yields a function that returns the values of an expression."""
     for file in (ROOT / "deploy" / "prometheus").glob("*.yml"):
-        text = file.read_text().replace("scrape_interval: 15s", "scrape_interval: 1s\n  evaluation_interval: 1s")
-        (folder / file.name).write_text(text.replace('["gateway:5000"]', json.dumps(targets)))
+        text = file.read_text().replace("_interval: 15s", "_interval: 1s")
+        (folder / file.name).write_text(text.replace(SERVICE_DISCOVERY, f"static_configs: [{{targets: {targets}}}]"))
     address = f"127.0.0.1:{free_port()}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
