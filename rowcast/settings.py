@@ -101,7 +101,7 @@ class Settings(BaseModel):
     lease_seconds: Seconds = Field(
         default=15,
         description="Seconds after which a chunk is taken from a worker that has stopped renewing its lease. "
-        "Workers renew it at least three times in that time.",
+        "Workers renew it at least three times in that time. If a worker was killed, it takes some four seconds.",
     )
     chunk_timeout_seconds: Seconds = Field(
         default=90,

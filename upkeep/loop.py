@@ -11,6 +11,7 @@ from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.logs import logger
 from rowcast.settings import Settings
 from upkeep.expiry import expire_jobs
+from upkeep.lost_processes import LostProcesses
 from upkeep.rebuild import Rebuild
 from upkeep.sweep import sweep_files
 
@@ -30,6 +31,7 @@ class Upkeep:
     def __init__(self, redis: RedisClient, files: Files, settings: Settings) -> None:
         self._scripts = Scripts(redis, settings)
         self._files = files
+        self._lost_processes = LostProcesses(self._scripts)
         self._rebuild = Rebuild(self._scripts, files, settings)
         self._search_orphans_at = time.monotonic()
 
@@ -41,6 +43,7 @@ class Upkeep:
         """
         self._rebuild.rebuild_if_emptied()
         self._rebuild_orphans()
+        self._lost_processes.end_leases()
         self._resend_lost_messages()
         expire_jobs(self._scripts, self._files)
         sweep_files(self._scripts, self._files)

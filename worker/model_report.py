@@ -1,10 +1,10 @@
-"""The report of the models that a worker process has open, for the page of the queue."""
+"""The report of a worker process: the models that it has open, for the page of the queue, and its connections."""
 
 import os
 import time
 
 from rowcast.errors import Unavailable
-from rowcast.jobs.records.workers import WorkerRegistry
+from rowcast.jobs.records.workers import ProcessConnections, WorkerRegistry
 from rowcast.logs import logger
 from worker.model_cache import ModelCache
 
@@ -15,8 +15,10 @@ PAUSE_SECONDS = 2.0
 class ModelReport:
     """Sends the open models of this process to Redis, seldom enough to cost nothing."""
 
-    def __init__(self, models: ModelCache, workers: WorkerRegistry, node: str) -> None:
-        self._models, self._workers, self._node = models, workers, node
+    def __init__(
+        self, models: ModelCache, workers: WorkerRegistry, node: str, connections: ProcessConnections | None = None
+    ) -> None:
+        self._models, self._workers, self._node, self._connections = models, workers, node, connections
         self._due = 0.0
         self._known: frozenset[tuple[str, str]] = frozenset()
 
@@ -26,8 +28,10 @@ class ModelReport:
         if now < self._due and known == self._known:
             return
         self._due, self._known = now + PAUSE_SECONDS, known
+        registered = self._connections.registered if self._connections else ""
+        models, loads = self._models.open_models(), self._models.loads
         try:
-            self._workers.report_models(self._node, os.getpid(), self._models.open_models(), self._models.loads)
+            self._workers.report_models(self._node, os.getpid(), models, loads, registered)
             self._models.loads.clear()
         except Unavailable as error:
             logger("worker").warning("models_not_reported", reason=error.detail)

@@ -14,7 +14,7 @@ from rowcast.jobs.records.metric_fields import count_store_error
 from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
 from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.scripts.script_methods import Scripts
-from rowcast.jobs.records.workers import WorkerRegistry
+from rowcast.jobs.records.workers import ProcessConnections, WorkerRegistry
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
 from rowcast.models.registry import Registry
@@ -93,7 +93,8 @@ class Resources:
 
 def open_resources(settings: Settings, node: str, fork_server: ForkServer, image_files: ImageFiles) -> Resources:
     """Opens what a process of the worker `node` needs. All processes of the worker have the same image files."""
-    redis = connect(settings.redis_url)
+    connections = ProcessConnections(node, os.getpid())
+    redis = connect(settings.redis_url, on_connect=connections.register)
     scripts = Scripts(redis, settings)
     holder = f"{node}/{os.getpid()}"
     leases = Leases(scripts, holder)
@@ -108,7 +109,7 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
         files=Files(Storage(settings.store, on_error=partial(count_store_error, redis, "worker"))),
         workers=workers,
         models=models,
-        model_report=ModelReport(models, workers, node),
+        model_report=ModelReport(models, workers, node, connections),
         default_model=DefaultModel(registry, settings),
         isolated=IsolatedProcess(models.files, settings.chunk_timeout_seconds, fork_server),
         watchdog=LeaseWatchdog(leases, settings.lease_seconds, settings.chunk_timeout_seconds),

@@ -95,7 +95,7 @@ FAULTS: Mapping[str, tuple[Fault, str]] = {
     "`kill -9` of a worker process": (kill_worker_process, "test_a_killed_worker_process_costs_nothing"),
     "`kill -9` of a worker, another goes on": (
         kill_worker,
-        "test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds",
+        "test_a_worker_killed_whole_loses_its_chunk_to_another_within_eight_seconds",
     ),
     "`kill -9` of all workers, which are started again": (
         kill_all_workers,

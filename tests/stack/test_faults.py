@@ -2,39 +2,100 @@
 
 import base64
 import json
+import os
+import signal
+import subprocess
+import time
 
 import httpx
 from programs import Stack, http_client, kill_group, until
+from proxy import Proxy
 from scored import CHUNKS, ROWS, assert_whole, begun, submit, wait
+from starvation import starved
 from traps import trap
 
 from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.progress.cluster_metrics import read_cluster_metrics
 from rowcast.jobs.records.celery_queues import REFUSED
+from rowcast.jobs.records.metric_fields import MetricField
 from rowcast.jobs.records.redis_keys import key
 from worker.consumer.bootstep import EXIT_CODE
 
-GOES_ON_SECONDS = 20
+GOES_ON_SECONDS = 8
 """So soon after a worker was killed its work goes on, by default settings."""
 
+STARVED_SECONDS = 6
+"""Longer than a killed worker keeps its leases."""
 
-def test_a_worker_killed_whole_loses_its_chunk_to_another_within_twenty_seconds(own_stack: Stack) -> None:
-    """With the lease that is the default."""
+
+def test_a_worker_killed_whole_loses_its_chunk_to_another_within_eight_seconds(own_stack: Stack) -> None:
+    """With the lease that is the default. First all of its processes are killed, then only the main one of another."""
     stuck = own_stack.folder / "stuck"
     own_stack.environment.pop("ROWCAST_LEASE_SECONDS")
     own_stack.start_gateway()
     own_stack.start_upkeep()
-    for name in ("first", "second"):
-        own_stack.start_worker(name, concurrency=1)
-    stuck.touch()
+    own_stack.start_worker("second", concurrency=1)
     with http_client(own_stack.url, timeout=90) as http:
-        id = submit(http, "stuck")
-        until(lambda: own_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
-        kill_group(own_stack.processes.pop("first"))
-        stuck.unlink()
-        job = http.get(f"/jobs/{id}", params={"wait": GOES_ON_SECONDS}).json()
-        assert job["status"] == "succeeded", "the chunk was not taken over in time"
-        assert_whole(own_stack, http, id)
+        for kill in (kill_group, subprocess.Popen.kill):
+            own_stack.start_worker("first", concurrency=1)
+            stuck.touch()
+            id = submit(http, "stuck")
+            until(lambda: own_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
+            kill(own_stack.processes.pop("first"))
+            stuck.unlink()
+            job = http.get(f"/jobs/{id}", params={"wait": GOES_ON_SECONDS}).json()
+            assert job["status"] == "succeeded", "the chunk was not taken over in time"
+            assert_whole(own_stack, http, id)
+    assert own_stack.log("upkeep").count('"processes_lost"') == 2
     own_stack.audit()
+
+
+def test_a_worker_whose_machine_dies_loses_its_chunk_when_its_lease_runs_out(
+    kept_stack: Stack, http: httpx.Client
+) -> None:
+    """For Redis its connections are open, as nothing closes them."""
+    proxy, lost = Proxy(kept_stack.server.port), kept_stack.log("upkeep").count("processes_lost")
+    kept_stack.start_worker("first", concurrency=1, ROWCAST_REDIS_URL=f"redis://127.0.0.1:{proxy.port}/0")
+    (kept_stack.folder / "stuck").touch()
+    id = submit(http, "stuck")
+    begun(http, id)
+    proxy.swallow()
+    kill_group(kept_stack.processes.pop("first"))
+    (kept_stack.folder / "stuck").unlink()
+    kept_stack.start_worker("second", concurrency=1)
+    assert_whole(kept_stack, http, id)
+    assert kept_stack.log("upkeep").count("processes_lost") == lost
+    proxy.close()
+
+
+def test_a_worker_that_gets_no_processor_time_keeps_its_chunks(kept_stack: Stack, http: httpx.Client) -> None:
+    """Twenty processes keep all processors busy, and the kernel prefers each of them to the worker."""
+    kept_stack.start_worker(ROWCAST_LEASE_SECONDS="30")
+    (kept_stack.folder / "stuck").touch()
+    id = submit(http, "stuck")
+    until(lambda: kept_stack.redis.hlen(key("leases")) == 2, "both processes have a chunk")
+    leases = kept_stack.redis.hgetall(key("leases"))
+    with starved(kept_stack.processes["worker"].pid):
+        time.sleep(STARVED_SECONDS)  # the fault's own length
+        assert kept_stack.redis.hgetall(key("leases")) == leases
+    (kept_stack.folder / "stuck").unlink()
+    assert_whole(kept_stack, http, id)
+    assert leases_lost(kept_stack) == 0
+
+
+def test_a_frozen_worker_that_comes_back_counts_nothing_that_another_did(kept_stack: Stack, http: httpx.Client) -> None:
+    for name in ("first", "second"):
+        kept_stack.start_worker(name, concurrency=1)
+    (kept_stack.folder / "stuck").touch()
+    id = submit(http, "stuck")
+    until(lambda: kept_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
+    os.killpg(kept_stack.processes["first"].pid, signal.SIGSTOP)
+    (kept_stack.folder / "stuck").unlink()
+    assert_whole(kept_stack, http, id)
+    os.killpg(kept_stack.processes["first"].pid, signal.SIGCONT)
+    until(lambda: '"stale"' in kept_stack.log("first"), "it comes too late")
+    assert leases_lost(kept_stack) == 1, "the lease of the frozen one has run out"
+    assert_whole(kept_stack, http, id)
 
 
 def test_a_job_whose_workers_were_all_killed_waits_for_the_next(kept_stack: Stack, http: httpx.Client) -> None:
@@ -187,6 +248,10 @@ def test_messages_too_many_and_every_chunk_named_twice_change_nothing(kept_stack
     assert sorted(scored) == list(range(CHUNKS)), "none was done twice"
     assert log.count("chunk_not_needed") >= 2
     assert not redis.hexists(key("totals"), REFUSED)
+
+
+def leases_lost(stack: Stack) -> int:
+    return read_cluster_metrics(stack.redis).counters[MetricField.LEASES_LOST]["batch",]
 
 
 def test_lost_messages_are_sent_again(kept_stack: Stack, http: httpx.Client) -> None:

@@ -177,12 +177,19 @@ class Working(RecordMachine):
                 self.resent(id, chunk, strikes, 0)
 
     @precondition(lambda self: any(work.held for _, _, work in self.flying()))
-    @rule(number=some)
-    def die_silently(self, number: int) -> None:
+    @rule(number=some, is_renewed=st.booleans())
+    def be_found_lost(self, number: int, is_renewed: bool) -> None:
+        """Lets a lease run out, as upkeep does if its process was killed. One that was renewed meanwhile stays."""
         held = [(id, chunk, work.held) for id, chunk, work in self.flying() if work.held]
         id, chunk, lease = held[number % len(held)]
-        assert self.redis.zadd(key("due"), {f"{id}/{chunk}": 1}, xx=True, ch=True) <= 1
-        lease.run_out = True
+        member = f"{id}/{chunk}"
+        (ends_ms,) = self.redis.zmscore(key("due"), [member])
+        assert ends_ms is not None
+        assert self.scripts.run_out([(member, lease.attempt + 1, int(ends_ms))]) == 0
+        assert self.scripts.run_out([(member, lease.attempt, int(ends_ms) - is_renewed)]) == (not is_renewed)
+        if not is_renewed:
+            lease.run_out = True
+            self.redis.zadd(key("due"), {member: 1})  # what is due at the same time has the order of the model
 
     @precondition(lambda self: self.every_lease())
     @rule(number=some, holder=holders)

@@ -1,6 +1,6 @@
 """The client of Redis: short timeouts, so that no program hangs if Redis is away, and one error for every failure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -38,6 +38,7 @@ class RedisClient(Protocol):
     def ping(self) -> bool: ...
     def time(self) -> tuple[int, int]: ...
     def info(self, section: str) -> dict[str, Any]: ...
+    def client_list(self, *, client_id: list[str] = ...) -> list[dict[str, str]]: ...
     def close(self) -> None: ...
     def pipeline(self, transaction: bool = True) -> Any: ...
     def pubsub(self, **options: Any) -> Any: ...
@@ -65,6 +66,7 @@ class RedisClient(Protocol):
 
     def zadd(self, name: str, scores: Mapping[str, float]) -> int: ...
     def zrem(self, name: str, *members: bytes | str) -> int: ...
+    def zmscore(self, key: str, members: list[str]) -> list[float | None]: ...
     def zcount(self, name: str, least: float | str, most: float | str) -> int: ...
     def zrange(self, name: str, start: float | str, end: float | str, *, byscore: bool = False) -> list[bytes]: ...
     def zrangebyscore(
@@ -74,11 +76,20 @@ class RedisClient(Protocol):
     def zremrangebyscore(self, name: str, least: float | str, most: float | str) -> int: ...
 
 
-def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> RedisClient:
+def connect(
+    url: str, timeout_seconds: float = TIMEOUT_SECONDS, on_connect: Callable[[Any], None] | None = None
+) -> RedisClient:
     """Returns a client with a pool of connections. It connects at the first command.
 
     The pool is bounded: a thousand callers that are woken at once take turns, and do not open a thousand connections.
+    `on_connect` is called with each connection (of redis-py) that is opened, before it is used.
     """
+
+    def connected(connection: Any) -> None:
+        connection.on_connect()
+        if on_connect:
+            on_connect(connection)
+
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=MAX_CONNECTIONS,
@@ -89,6 +100,7 @@ def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> RedisClient:
         health_check_interval=15,
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         protocol=2,
+        redis_connect_func=connected,
     )
     return cast(RedisClient, Redis(connection_pool=pool))
 

@@ -49,7 +49,9 @@ TABLE = {
     "indexed": Key("rowcast:indexed", "string", "`whole`: every job in the store has a record here", "for ever"),
     "throughput": Key("rowcast:throughput", "hash", "time by 5 s → rows that were scored in them", "the last minute"),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → time of the last heartbeat (ms)", "for ever"),
-    "worker": Key("rowcast:worker:{}", "hash", "of NODE: uptime, memory, and models of each process", "a minute"),
+    "worker": Key(
+        "rowcast:worker:{}", "hash", "of NODE: uptime, memory; models and connections of each process", "a minute"
+    ),
     "unopenable": Key("rowcast:unopenable", "hash", "NODE → JSON: NAME@VERSION it cannot open → why", "a day after"),
     "idempotency": Key("rowcast:idempotency:{}", "string", "a job's id and the fingerprint of its request", "24 hours"),
     "reusable": Key(

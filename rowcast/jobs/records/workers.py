@@ -1,13 +1,20 @@
-"""The registry of workers: which are online, how much memory they use, and which models they have and cannot open."""
+"""The registry of workers: which are online and connected, their memory, and the models they have and cannot open."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from redis.exceptions import ResponseError
 
 from rowcast.jobs.records.metric_fields import MetricField, observe_ms
 from rowcast.jobs.records.policy import SILENT_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.redis_keys import key
+from rowcast.logs import logger
 
 _REPORT_SECONDS = 86_400
 """How long the reports of unopenable models outlive the last heartbeat of any worker."""
@@ -15,12 +22,14 @@ _REPORT_SECONDS = 86_400
 _KEPT_SECONDS = 60 * SILENT_SECONDS
 """How long a worker without a heartbeat stays in the table."""
 
-
 _VITALS_SECONDS = 60
 """How long the figures of a worker are kept after its last heartbeat."""
 
 _MODELS = "models/"
 """What the fields of a worker's hash begin with that have the models of a process. Its process id follows."""
+
+_CONNECTIONS = "connections/"
+"""As `_MODELS`, of the fields that have the connections of a process."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,47 @@ class WorkerState:
     models: Mapping[str, Mapping[str, OpenModel]] = field(default_factory=dict)
 
 
+class ProcessConnections:
+    """The connections to Redis of one worker process. Each of them registers itself when it is opened.
+
+    Redis closes those of a killed process at once. A process that gets no processor time, or is frozen, keeps them.
+    """
+
+    def __init__(self, node: str, pid: int) -> None:
+        self._key, self._field = key("worker", node), f"{_CONNECTIONS}{pid}"
+        self._lock = Lock()
+        self._run_id = ""
+        self._ids: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        #: The run id of Redis, and the client ids of the connections; empty before the first one.
+        self.registered = ""
+
+    def register(self, connection: Any) -> None:
+        """Registers a connection of redis-py, over itself, for `on_connect` of `connect`.
+
+        So a process that takes or renews a lease has a registered connection. If Redis refuses, there is none, and the
+        leases of the process end only when they run out.
+        """
+        with self._lock:
+            try:
+                id = int(_ask(connection, "CLIENT", "ID"))
+                found = re.search(rb"run_id:(\w+)", _ask(connection, "INFO", "server"))
+                run_id = found[1].decode() if found else ""
+                if run_id != self._run_id:  # Redis was started again, and has other ids
+                    self._run_id, self._ids = run_id, WeakKeyDictionary()
+                self._ids[connection] = id
+                self.registered = " ".join([run_id, *map(str, sorted(self._ids.values()))])
+                _ask(connection, "HSET", self._key, self._field, self.registered)
+                _ask(connection, "EXPIRE", self._key, _VITALS_SECONDS)
+            except ResponseError as error:
+                logger("worker").warning("connection_not_registered", reason=str(error))
+
+
+def _ask(connection: Any, *command: str | int) -> bytes:
+    connection.send_command(*command, check_health=False)
+    answer: bytes = connection.read_response()
+    return answer
+
+
 class WorkerRegistry:
     """The table of workers. A worker is called NODE: host and process id, for example `host:71`."""
 
@@ -76,25 +126,61 @@ class WorkerRegistry:
                 about = {"uptime_seconds": f"{vitals.uptime_seconds:.1f}", "memory_bytes": memory}
                 pipe.hset(key("worker", node), mapping=about)
                 if vitals.ended:
-                    pipe.hdel(key("worker", node), *(f"{_MODELS}{pid}" for pid in vitals.ended))
+                    ended = [f"{kind}{pid}" for pid in vitals.ended for kind in (_MODELS, _CONNECTIONS)]
+                    pipe.hdel(key("worker", node), *ended)
                 pipe.expire(key("worker", node), _VITALS_SECONDS)
             pipe.execute()
 
     def report_models(
-        self, node: str, pid: int, models: Mapping[str, OpenModel], loads: Iterable[tuple[str, float]] = ()
+        self,
+        node: str,
+        pid: int,
+        models: Mapping[str, OpenModel],
+        loads: Iterable[tuple[str, float]] = (),
+        registered: str = "",
     ) -> None:
         """Replaces what is known of the models (`NAME@VERSION`) that one process of a worker has open.
 
         `loads` has the models that it has opened since its last report, and how long each took in seconds.
+        `registered` has its connections (`ProcessConnections`), in case that Redis has lost them.
         """
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             now = self._now()
             used = {name: [round(now - one.idle_seconds * 1000), one.file_bytes] for name, one in models.items()}
             pipe.hset(key("worker", node), f"{_MODELS}{pid}", json.dumps(used))
+            if registered:
+                pipe.hset(key("worker", node), f"{_CONNECTIONS}{pid}", registered)
             pipe.expire(key("worker", node), _VITALS_SECONDS)
             for model, seconds in loads:
                 observe_ms(pipe, MetricField.MODEL_LOAD, model, seconds * 1000)
             pipe.execute()
+
+    def disconnected(self, holders: Collection[str]) -> dict[str, str]:
+        """Returns the processes (`NODE/PID`) whose connections are all closed, each with what it had registered.
+
+        A process of which nothing is known is not one of them: if it has registered no connection, or if Redis was
+        started again since.
+
+        Raises:
+            ResponseError: this Redis, or a proxy before it, does not list connections.
+        """
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.info("server")
+            for holder in holders:
+                node, _, pid = holder.rpartition("/")
+                pipe.hget(key("worker", node), f"{_CONNECTIONS}{pid}")
+            server, *answers = pipe.execute()
+            found = {holder: answer.decode() for holder, answer in zip(holders, answers, strict=True) if answer}
+            ids = {
+                holder: registered.split()[1:]
+                for holder, registered in found.items()
+                if registered.split()[0] == server.get("run_id")
+            }
+            if not ids:
+                return {}
+            listed = self._redis.client_list(client_id=sorted({id for known in ids.values() for id in known}))
+        is_open = {client["id"] for client in listed}
+        return {holder: found[holder] for holder, known in ids.items() if is_open.isdisjoint(known)}
 
     def states(self, nodes: Sequence[str]) -> dict[str, WorkerState]:
         """Returns the figures of these workers."""
@@ -152,5 +238,6 @@ def _state(fields: Mapping[bytes, bytes], now_ms: float) -> WorkerState:
             for reference, (used_ms, file_bytes) in json.loads(value).items()
         }
         for name, value in texts.items()
+        if name.startswith(_MODELS)
     }
     return WorkerState(float(uptime) if uptime else None, int(memory) if memory else None, models)

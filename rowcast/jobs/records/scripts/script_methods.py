@@ -262,6 +262,13 @@ class Scripts:
 
     # Upkeep and audit
 
+    def run_out(self, leases: Iterable[tuple[str, int, int]]) -> int:
+        """Lets leases run out now: `JOB/CHUNK`, attempt, and the time when each ends (ms). Returns how many did.
+
+        A lease that was renewed meanwhile ends at another time, and stays.
+        """
+        return int(self._run("run_out", *(item for lease in leases for item in lease)))
+
     def resend(self, most: int) -> int:
         """Offers work again that is due, at most `most` chunks and rows. Returns how many were offered."""
         return int(self._run("resend", most))
