@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 from rowcast.errors import BadSetting
+from rowcast.jobs.records.policy import STRIKES_OF_DEATH
 from rowcast.logs import set_up
 from rowcast.memory import MIB, keep_memory, release_code
 from rowcast.settings import Settings
@@ -52,10 +53,11 @@ def main() -> int:
         release_code()  # this process will only receive messages, and its processes bring back what they need
         gc.freeze()  # objects that exist now stay shared with the worker processes, as no collection writes to them
         gc.enable()
+        release_all_leases(settings, strikes=STRIKES_OF_DEATH)
         try:
             return run_worker(app, options.concurrency, settings.log_level)
         finally:
-            release_all_leases(settings)
+            release_all_leases(settings, strikes=0)
 
 
 def _set_environment() -> None:

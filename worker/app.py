@@ -70,13 +70,15 @@ def run_worker(app: Celery, concurrency: int, log_level: str) -> int:
     return int(worker.exitcode or 0)
 
 
-def release_all_leases(settings: Settings) -> None:
-    """Releases the leases that this worker still has. Call it after the worker's processes have ended.
+def release_all_leases(settings: Settings, *, strikes: int) -> None:
+    """Releases the leases that this worker has. Call it while it has no processes; it leaves no connection.
 
-    Celery's signal `worker_shutdown` does not suffice: a cold shutdown, which interrupts work, does not send it.
+    At the start they are leases of a killed worker with the same name: a container that is started again has that of
+    the worker before. At the end, Celery's signal `worker_shutdown` does not suffice, as a cold shutdown sends none.
     """
-    scripts = Scripts(connect(settings.redis_url), settings)
-    release_leases(Leases(scripts, _node()), lambda pid: True, strikes=0)
+    redis = connect(settings.redis_url)
+    release_leases(Leases(Scripts(redis, settings), _node()), lambda pid: True, strikes=strikes)
+    redis.connection_pool.disconnect()
 
 
 def _node() -> str:
