@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -17,6 +17,8 @@ LONGEST_PAUSE_SECONDS = 5.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LIVED_WELL_SECONDS = 10.0
 """A child that has run at least this long is restarted at once."""
+_KILLED_SECONDS = 10.0
+"""Time for the exit of a child that was killed."""
 
 
 def next_pause_seconds(pause_seconds: float, lived_seconds: float) -> float:
@@ -33,7 +35,7 @@ class SupervisedProcess:
         self.name = name
         self.endings: list[str] = []
         """How each earlier child ended, for example `killed by SIGKILL`."""
-        self._start, self._log = start, log
+        self._start, self.log = start, log
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -94,7 +96,19 @@ class SupervisedProcess:
                 _kill_group(self._process.pid)  # its children must not work at the same time as its successor
             self.endings.append(ending)
             pause = next_pause_seconds(pause, monotonic() - began)
-            self._log.warning("process_died", process=self.name, how=ending, restart_in_seconds=pause)
+            self.log.warning("process_died", process=self.name, how=ending, restart_in_seconds=pause)
+
+
+def stop_together(processes: Sequence[SupervisedProcess], seconds: float, farewell: bytes | None = None) -> None:
+    """Asks the children to exit, all at once, and kills those that still run when the time is over."""
+    for process in processes:
+        process.stop(farewell)
+    until = monotonic() + seconds
+    for process in processes:
+        if not process.ended(until - monotonic()):
+            process.log.warning("process_killed", process=process.name, after_seconds=seconds)
+            process.kill()
+            process.ended(_KILLED_SECONDS)
 
 
 def _close_pipe(process: "subprocess.Popen[bytes]") -> None:

@@ -25,7 +25,7 @@ from rowcast.local.readiness import Readiness, ReadyPoller
 from rowcast.local.reaper import FAREWELL
 from rowcast.local.running_services import Instance, publish_instance
 from rowcast.local.stale_processes import VARIABLE, Mark, end_stale_processes
-from rowcast.local.supervised_process import SupervisedProcess
+from rowcast.local.supervised_process import SupervisedProcess, stop_together
 from rowcast.logs import logger
 from rowcast.loopback import NEEDS_KEYS, is_loopback
 from rowcast.wording.quantity import counted
@@ -234,15 +234,7 @@ class Service:
         self._stop(["reaper"], _REDIS_SECONDS, FAREWELL)
 
     def _stop(self, names: Sequence[str], seconds: float, farewell: bytes | None = None) -> None:
-        processes = [self._processes[name] for name in names if name in self._processes]
-        for process in processes:
-            process.stop(farewell)
-        until = monotonic() + seconds
-        for process in processes:
-            if not process.ended(until - monotonic()):
-                self._log.warning("process_killed", process=process.name, after_seconds=seconds)
-                process.kill()
-                process.ended(_REDIS_SECONDS)
+        stop_together([self._processes[name] for name in names if name in self._processes], seconds, farewell)
 
     def _check_deaths(self) -> None:
         for process in self._processes.values():

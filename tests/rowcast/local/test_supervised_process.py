@@ -9,7 +9,7 @@ import psutil
 import pytest
 from programs import until
 
-from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, SupervisedProcess, next_pause_seconds
+from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, SupervisedProcess, next_pause_seconds, stop_together
 from rowcast.logs import logger
 
 FOR_EVER = "import signal; signal.pause()"
@@ -63,6 +63,18 @@ def test_a_child_that_is_stopped_stays_away(keep: Callable[[str], SupervisedProc
     assert process.ended(30)
     assert process.pid is None
     assert process.endings == []
+
+
+def test_of_children_that_are_stopped_together_one_that_goes_on_is_killed(
+    keep: Callable[[str], SupervisedProcess], capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+    stubborn, willing = keep(code), keep(FOR_EVER)
+    until(lambda: willing.pid and "ready" in capfd.readouterr().out, "both run")
+    stop_together([stubborn, willing], 0.2)
+    assert [process.ended(0) for process in (stubborn, willing)] == [True, True]
+    assert (stubborn.pid, willing.pid) == (None, None)
+    assert capfd.readouterr().out.count("process_killed") == 1
 
 
 def test_a_word_into_its_pipe_ends_a_child_too(keep: Callable[[str], SupervisedProcess]) -> None:
