@@ -107,7 +107,7 @@ FAULTS: Mapping[str, tuple[Fault, str]] = {
     ),
     "Redis stopped and started": (stop_redis, "test_redis_dies_and_comes_back"),
     "`kill -9` of Redis, which is started again": (kill_redis, "test_redis_dies_and_comes_back"),
-    f"Redis frozen for {AWAY_SECONDS} s": (freeze_redis, "test_redis_stands_still"),
+    f"Redis frozen for {AWAY_SECONDS} s": (freeze_redis, "test_redis_stands_still_and_the_worker_looks_unhealthy"),
     "all connections to Redis cut": (cut_connections, "test_all_connections_are_cut"),
     f"packets to Redis swallowed for {AWAY_SECONDS} s": (swallow_packets, "test_packets_to_redis_are_swallowed"),
     "`kill -9` of the gateway, which is started again": (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for_all
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -131,8 +132,11 @@ def test_redis_dies_and_comes_back(
     assert len(jobs(http)) == 3, "what was refused is not there"
 
 
-def test_redis_stands_still(kept_stack: Stack, http: httpx.Client) -> None:
+def test_redis_stands_still_and_the_worker_looks_unhealthy(kept_stack: Stack, http: httpx.Client) -> None:
+    heartbeat_file = kept_stack.folder / "heartbeat"
+    kept_stack.environment["ROWCAST_HEARTBEAT_FILE"] = str(heartbeat_file)
     id = hold_one(kept_stack, http)
+    until(heartbeat_file.exists, "the worker reaches Redis")
     again = {"content": CSV, "params": {"model": "fixed"}}
     headers = {"Content-Type": "text/csv", "Idempotency-Key": "one"}
     with ThreadPoolExecutor() as pool:
@@ -144,8 +148,10 @@ def test_redis_stands_still(kept_stack: Stack, http: httpx.Client) -> None:
             refused = http.post("/predict", headers=headers, timeout=HANGING_SECONDS, **again)
             assert refused.status_code == 503
             waiting.assert_answered(HANGING_SECONDS)
+            assert_worker_looks_unhealthy(kept_stack, heartbeat_file)
             time.sleep(max(0, end - time.monotonic()))  # the fault's own length
     assert_serves(http)
+    until(heartbeat_file.exists, "the worker reaches Redis again")
     waiting.assert_predicted(http)
     assert_whole(kept_stack, http, id)
     # What was refused may have been carried out when Redis woke; with a key the retry cannot make it twice.
@@ -154,19 +160,13 @@ def test_redis_stands_still(kept_stack: Stack, http: httpx.Client) -> None:
     assert_whole(kept_stack, http, made)
 
 
-def test_a_worker_that_does_not_reach_redis_does_not_look_healthy(kept_stack: Stack, http: httpx.Client) -> None:
-    file = kept_stack.folder / "heartbeat"
-    kept_stack.environment["ROWCAST_HEARTBEAT_FILE"] = str(file)
-    kept_stack.start_worker(concurrency=1)
-    until(file.exists, "the worker reaches Redis")
-    with kept_stack.server.frozen():
-        until(lambda: "heartbeat_failed" in kept_stack.log("worker"), "the worker does not reach Redis")
-        file.unlink()
-        failed = kept_stack.log("worker").count("heartbeat_failed")
-        until(lambda: kept_stack.log("worker").count("heartbeat_failed") > failed, "it fails again")
-        assert not file.exists()
-    until(file.exists, "the worker reaches Redis again")
-    assert_serves(http)
+def assert_worker_looks_unhealthy(stack: Stack, heartbeat_file: Path) -> None:
+    """Redis is frozen: the worker no longer touches its file, although it goes on trying."""
+    until(lambda: "heartbeat_failed" in stack.log("worker"), "the worker does not reach Redis")
+    heartbeat_file.unlink()
+    failed = stack.log("worker").count("heartbeat_failed")
+    until(lambda: stack.log("worker").count("heartbeat_failed") > failed, "it fails again")
+    assert not heartbeat_file.exists()
 
 
 def test_all_connections_are_cut(kept_stack: Stack, http: httpx.Client) -> None:
