@@ -37,19 +37,19 @@ def callers(url: str, model: str) -> Iterator[list[int]]:
             thread.join()
 
 
-def test_rows_and_files_are_served_by_one_process_side_by_side(own_stack: Stack, http: httpx.Client) -> None:
-    own_stack.start_worker(concurrency=1)
-    redis, messages = own_stack.redis, set()
+def test_rows_and_files_are_served_by_one_process_side_by_side(kept_stack: Stack, http: httpx.Client) -> None:
+    kept_stack.start_worker(concurrency=1)
+    redis, messages = kept_stack.redis, set()
 
     def has_ended(id: str) -> bool:
         messages.add((redis.llen(key("single")), redis.llen(key("batch"))))
         return bool(http.get(f"/jobs/{id}").json()["finished_at"])
 
-    with callers(own_stack.url, "fixed") as answered:
+    with callers(kept_stack.url, "fixed") as answered:
         before = sum(answered)
         file = submit(http, "fixed")
         until(lambda: has_ended(file), "the file is done while the rows go on")
-        assert_whole(own_stack, http, file)
+        assert_whole(kept_stack, http, file)
         assert sum(answered) > before
 
         slow = submit(http, "slow", CSV[: CSV.index(b"\n", 600) + 1])  # a chunk takes a second

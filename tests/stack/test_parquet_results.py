@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from programs import ROOT, Stack, kill_group, until
-from scored import CHUNKS, CSV, ROWS, begun, submit, wait
+from scored import CHUNKS, CSV, ROWS, submit, wait
 
 from rowcast.client import Client
 from rowcast.jobs.records.redis_keys import key
@@ -114,17 +114,16 @@ def test_what_cannot_be_parquet_is_refused_with_the_way_out(client: httpx.Client
     assert (followed.status_code, "CSV" in followed.json()["detail"]) == (406, True)
 
 
-def test_a_request_for_a_file_waits_until_a_worker_comes(own_stack: Stack, http: httpx.Client) -> None:
+def test_a_request_for_a_file_waits_until_a_worker_comes(kept_stack: Stack, http: httpx.Client) -> None:
     """Without a worker the response is 503; the next worker does the work. A row group per part."""
-    own_stack.start_worker()
-    id = submit(http, "slow")
-    begun(http, id)
+    kept_stack.start_worker()
+    id = submit(http, "fixed")
     assert wait(http, id)["status"] == "succeeded"
-    own_stack.stop("worker")
+    kept_stack.stop("worker")
     late = http.get(f"/jobs/{id}/result?format=parquet&wait=0")
     assert (late.status_code, late.json()["type"]) == (503, "urn:rowcast:problem:parquet-unfinished")
     assert int(late.headers["Retry-After"]) > 0
-    own_stack.start_worker()
+    kept_stack.start_worker()
     file = http.get(f"/jobs/{id}/result?format=parquet&wait=60")
     assert file.status_code == 200, file.text
     read = pq.ParquetFile(io.BytesIO(file.content))

@@ -40,9 +40,9 @@ def test_no_log_has_the_password_of_redis_or_the_key_of_models_in_it(own_stack: 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_that_cannot_read_the_url_of_redis_says_so_without_its_password(
-    own_stack: Stack, program: str
+    kept_stack: Stack, program: str
 ) -> None:
     url = f"redis://:{PASSWORD}/@127.0.0.1/0"
-    assert own_stack.start(program, *PROGRAMS[program], ROWCAST_REDIS_URL=url).wait(timeout=60) == 2
-    (line,) = own_stack.log(program).splitlines()
+    assert kept_stack.start("refusing", *PROGRAMS[program], ROWCAST_REDIS_URL=url).wait(timeout=60) == 2
+    (line,) = kept_stack.log("refusing").splitlines()
     assert line.startswith("ROWCAST_REDIS_URL=***@127.0.0.1/0 is not valid: takes ")
