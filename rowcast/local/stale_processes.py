@@ -72,13 +72,13 @@ def _living(data: Path, run: str | None) -> dict[int, Mark]:
     found = {}
     for process in psutil.process_iter():
         try:
-            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-                continue
             mark = Mark.read(process.environ().get(VARIABLE, ""))
+            if mark is None or mark.data != data or run not in (None, mark.run):
+                continue
+            if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = mark
         except (psutil.Error, OSError):
             continue
-        if mark and mark.data == data and run in (None, mark.run):
-            found[process.pid] = mark
     return found
 
 
