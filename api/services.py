@@ -80,7 +80,7 @@ def build(settings: Settings) -> Services:
     scripts = Scripts(redis, settings)
     records = Records(scripts, settings)
     metrics = GatewayMetrics()
-    storage = ThreadedStorage(settings.store, on_error=metrics.count_store_error)
+    storage = ThreadedStorage(settings.store, on_error=metrics.count_store_error, syncs=settings.store_sync)
     metrics.show_disk(storage.disk)
     files = Files(storage)
     registry = Registry(Storage(settings.models), settings.model_key)

@@ -5,11 +5,12 @@ other requests until it returns.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gevent
 
-from rowcast.storage import Storage
+from rowcast.storage import Storage, Sync
 
 
 class ThreadedStorage(Storage):
@@ -18,6 +19,11 @@ class ThreadedStorage(Storage):
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Does the same as `Storage.put`, in a thread."""
         in_thread(super().put, key, data)
+
+    def put_early(self, key: str, data: bytes) -> Sync:
+        """Does the same as `Storage.put_early`, and returns while a thread syncs the object."""
+        in_thread(partial(self._put, syncs_later=True), key, data)
+        return _Task(self._sync, key)
 
     def create(self, key: str, data: bytes) -> bool:
         """Does the same as `Storage.create`, in a thread."""
@@ -40,25 +46,34 @@ class ThreadedStorage(Storage):
         """Does the same as `Storage.folders`, in a thread."""
         return list(in_thread(super().folders, prefix))
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, syncs: bool = True) -> None:
         """Does the same as `Storage.delete`, in a thread."""
-        in_thread(super().delete, key)
+        in_thread(partial(super().delete, syncs=syncs), key)
+
+
+class _Task(Sync):
+    """A call that runs in a thread of gevent's pool."""
+
+    def __init__(self, call: Callable[..., Any], *arguments: Any) -> None:
+        def run() -> tuple[Any, Exception | None]:
+            try:
+                return call(*arguments), None
+            except Exception as error:  # handed over, because gevent prints exceptions even if they are caught
+                return None, error
+
+        self._result = gevent.get_hub().threadpool.spawn(run)
+
+    def wait(self) -> Any:
+        """Returns or raises what the call does."""
+        try:
+            answer, error = self._result.get()
+        finally:
+            self._result.wait()  # if the greenlet is killed here, its clean-up starts after the call has ended
+        if error is not None:
+            raise error
+        return answer
 
 
 def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     """Runs `call` in a thread of gevent's pool, and returns or raises what it does."""
-
-    def run() -> tuple[Any, Exception | None]:
-        try:
-            return call(*arguments), None
-        except Exception as error:  # handed over, because gevent prints exceptions even if they are caught
-            return None, error
-
-    task = gevent.get_hub().threadpool.spawn(run)
-    try:
-        answer, error = task.get()
-    finally:
-        task.wait()  # if the greenlet is killed here, its clean-up starts after the call has ended
-    if error is not None:
-        raise error
-    return answer
+    return _Task(call, *arguments).wait()

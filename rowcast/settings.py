@@ -54,6 +54,11 @@ class Settings(BaseModel):
         description="Store of inputs and results: a folder, or a bucket (`s3://`, `az://` or `gs://`), for example "
         "`s3://jobs`.",
     )
+    store_sync: bool = Field(
+        default=True,
+        description="`false`: files in a folder are not synced to the disk before a request is answered. A power cut "
+        "may then lose rows that were accepted.",
+    )
     models: str = Field(default=".rowcast/models", description="Model registry: a folder or a bucket, as for `STORE`.")
     default_model: str = Field(
         default="titanic",

@@ -1,14 +1,15 @@
 """Storage: objects by key, in a folder or in a bucket (S3, GCS, Azure Blob).
 
 A key is a relative path with `/`, for example `jobs/a/header`. A put is atomic: a reader sees the whole object or none.
-Objects in a folder survive a killed process; whether they survive a power cut depends on the file system.
+Objects in a folder are on disk when their put returns, and outlive a power cut (`durable_files.py`).
 """
 
 import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -16,6 +17,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from rowcast.durable_files import DurableFiles
 from rowcast.errors import StoreUnavailable
 
 _URL = re.compile(r"^[a-z0-9]+://")
@@ -32,6 +34,13 @@ class Disk(NamedTuple):
     free: int
 
 
+class Sync:
+    """The sync of an object that has been put; here, one that has ended."""
+
+    def wait(self) -> None:
+        """Waits until the object outlives a power cut. Raises Unavailable if it cannot be synced."""
+
+
 class Storage:
     """Reads and writes the objects of one folder or bucket.
 
@@ -39,15 +48,17 @@ class Storage:
         Unavailable: from any method, if the folder or the bucket cannot be reached, read or written.
     """
 
-    def __init__(self, location: str, on_error: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, location: str, on_error: Callable[[], None] = lambda: None, *, syncs: bool = True) -> None:
         """Opens a store.
 
         Args:
             location: a folder (made if it is missing) or a URL that obstore knows, as `s3://bucket/prefix`.
             on_error: called before a call raises Unavailable, in the thread of the call.
+            syncs: whether objects in a folder are on disk when their put returns.
         """
         self.location, self._on_error = location, on_error
         self._folder = None if _URL.match(location) else Path(location).absolute()
+        self._files = DurableFiles(self._folder, syncs=syncs) if self._folder else None
         try:
             self._store = _open(location, self._folder)
         except (BaseError, OSError) as error:
@@ -56,19 +67,32 @@ class Storage:
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Writes the object, and replaces an existing one."""
-        with self._errors(key):
-            obstore.put(self._store, key, data, use_multipart=False)
+        self._put(key, data)
+
+    def put_early(self, key: str, data: bytes) -> Sync:
+        """Writes the object, and may return before it is on disk.
+
+        Until `wait` of what is returned has returned, a power cut may leave a part of the object under its name.
+        """
+        self.put(key, data)
+        return Sync()
 
     def put_file(self, key: str, file: BinaryIO) -> None:
         """Writes the object from an open file, in constant memory. It appears when it is complete."""
         with self._errors(key):
-            obstore.put(self._store, key, file, use_multipart=True, chunk_size=_PIECE_BYTES, max_concurrency=2)
+            if self._files:
+                self._files.write(key, iter(partial(file.read, _PIECE_BYTES), b""))
+            else:
+                obstore.put(self._store, key, file, use_multipart=True, chunk_size=_PIECE_BYTES, max_concurrency=2)
 
     def create(self, key: str, data: bytes) -> bool:
         """Writes the object if it does not exist, and returns whether it did. Of two concurrent calls, one succeeds."""
         try:
             with self._errors(key):
-                obstore.put(self._store, key, data, mode="create", use_multipart=False)
+                if self._files:
+                    self._files.write(key, [data], replaces=False)
+                else:
+                    obstore.put(self._store, key, data, mode="create", use_multipart=False)
         except FileExistsError:
             return False
         return True
@@ -107,19 +131,22 @@ class Storage:
             found = obstore.list_with_delimiter(self._store, prefix=prefix or None)
         return sorted(Path(path).name for path in found["common_prefixes"])
 
-    def delete(self, key: str) -> None:
-        """Removes the object. It is not an error if it does not exist."""
-        try:
+    def delete(self, key: str, *, syncs: bool = True) -> None:
+        """Removes the object, and its folders if they are empty then. It is not an error if it does not exist.
+
+        If not `syncs`, it may be back after a power cut.
+        """
+        with suppress(FileNotFoundError), self._errors(key):
+            obstore.delete(self._store, key)
+        if self._files and syncs:
             with self._errors(key):
-                obstore.delete(self._store, key)
-        except FileNotFoundError:
-            pass
+                self._files.sync_removal(key)
 
     def delete_folder(self, prefix: str) -> int:
-        """Removes every object below the folder and returns their number."""
+        """Removes every object below the folder and returns their number. After a power cut, some may be back."""
         keys = [key for key, _ in self.entries(prefix)]
         for key in keys:
-            self.delete(key)
+            self.delete(key, syncs=False)
         if self._folder:  # partial writes of a killed process are not listed
             shutil.rmtree(self._folder / prefix, ignore_errors=True)
         return len(keys)
@@ -156,12 +183,24 @@ class Storage:
             raise StoreUnavailable(f"The store {self.location} returned other bytes than were written.")
         self.delete(key)
 
+    def _put(self, key: str, data: bytes | bytearray | memoryview, *, syncs_later: bool = False) -> None:
+        with self._errors(key):
+            if self._files:
+                self._files.write(key, [data], syncs_later=syncs_later)
+            else:
+                obstore.put(self._store, key, data, use_multipart=False)
+
+    def _sync(self, key: str) -> None:
+        if self._files:
+            with self._errors(key):
+                self._files.sync(key)
+
     @contextmanager
     def _errors(self, key: str) -> Iterator[None]:
         """Translates obstore's errors to StoreUnavailable, except `FileNotFoundError` and `FileExistsError`."""
         try:
             yield
-        except AlreadyExistsError:
+        except (AlreadyExistsError, FileExistsError):
             raise FileExistsError(key) from None
         except FileNotFoundError:
             raise FileNotFoundError(key) from None

@@ -20,7 +20,9 @@ def main() -> None:
     try:
         settings = Settings.read()
         redis = connect(settings.redis_url)
-        files = Files(Storage(settings.store, on_error=partial(count_store_error, redis, "upkeep")))
+        files = Files(
+            Storage(settings.store, on_error=partial(count_store_error, redis, "upkeep"), syncs=settings.store_sync)
+        )
     except RowcastError as error:
         print(error.detail, file=sys.stderr)
         sys.exit(2)

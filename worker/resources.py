@@ -106,7 +106,9 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
         node=node,
         leases=leases,
         records=Records(scripts, settings),
-        files=Files(Storage(settings.store, on_error=partial(count_store_error, redis, "worker"))),
+        files=Files(
+            Storage(settings.store, on_error=partial(count_store_error, redis, "worker"), syncs=settings.store_sync)
+        ),
         workers=workers,
         models=models,
         model_report=ModelReport(models, workers, node, connections),

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import xxhash
 
-from rowcast.storage import Storage
+from rowcast.storage import Storage, Sync
 
 SOURCE_PIECE_BYTES = 8 * 1024 * 1024
 """Length of each piece of a source but the last."""
@@ -35,6 +35,10 @@ class Files:
     def put_input(self, id: str, chunk: int, data: bytes, revision: str = "") -> None:
         """Stores one chunk of the input."""
         self._storage.put(_object(id, "input", chunk, revision), data)
+
+    def put_input_early(self, id: str, chunk: int, data: bytes) -> Sync:
+        """Stores one chunk of the input, which outlives a power cut after the `wait` of what is returned."""
+        return self._storage.put_early(_object(id, "input", chunk, ""), data)
 
     def get_input(self, id: str, chunk: int, revision: str = "") -> bytes:
         """Reads one chunk of the input."""
@@ -115,9 +119,12 @@ class Files:
         """Deletes all segments of a resumable upload."""
         self._storage.delete_folder(f"jobs/{id}/upload")
 
-    def put_source_piece(self, id: str, piece: int, data: bytes) -> None:
-        """Stores a piece of a source, the file that a worker converts. Each but the last is SOURCE_PIECE_BYTES long."""
-        self._storage.put(_object(id, "source", piece, ""), data)
+    def put_source_piece_early(self, id: str, piece: int, data: bytes) -> Sync:
+        """Stores a piece of a source, the file that a worker converts. Each but the last is SOURCE_PIECE_BYTES long.
+
+        It outlives a power cut after the `wait` of what is returned.
+        """
+        return self._storage.put_early(_object(id, "source", piece, ""), data)
 
     def get_source(self, id: str, piece: int, start: int, length: int) -> bytes:
         """Reads a range of one piece of a source."""

@@ -1,5 +1,6 @@
 """The gateway's storage: the same methods, and a slow call delays only its own request."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -50,6 +51,10 @@ def test_every_verb_answers_and_raises_as_without_threads(tmp_path: Path) -> Non
     assert (storage.get("a/1"), storage.get_range("a/2", 1, 2)) == (b"one", b"wo")
     assert sorted(storage.entries("a")) == [("a/1", 3), ("a/2", 3)]
     assert storage.folders() == ["a"]
+    sync = storage.put_early("a/1", b"once")
+    assert storage.get("a/1") == b"once"
+    sync.wait()
+    storage.put("a/1", b"one")
     storage.check()
     storage.delete("a/3")
     assert storage.delete_folder("a") == 2
@@ -58,3 +63,10 @@ def test_every_verb_answers_and_raises_as_without_threads(tmp_path: Path) -> Non
     (tmp_path / "store" / "file").write_bytes(b"")
     with pytest.raises(Unavailable):
         storage.put("file/below", b"")
+
+
+def test_an_object_that_is_removed_before_its_sync_needs_none(tmp_path: Path) -> None:
+    storage = ThreadedStorage(str(tmp_path / "store"))
+    sync = storage.put_early("a/1", b"one")
+    shutil.rmtree(tmp_path / "store")
+    sync.wait()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from rowcast.errors import OptionUnsuitable
 from rowcast.jobs.actions.keep_alive import KeepAlive
+from rowcast.jobs.actions.pending_syncs import PendingSyncs
 from rowcast.jobs.job import Format, InputInfo
 from rowcast.jobs.job_files import SOURCE_PIECE_BYTES, Files
 from rowcast.jobs.new_job import NewJob
@@ -61,12 +62,13 @@ class SourceReceiver:
 
     def take(self, blocks: Iterable[bytes]) -> NewJob:
         """Stores the file, which comes in blocks of any size, and returns the job to make of it."""
-        sha256, length = hashlib.sha256(), 0
+        sha256, length, syncs = hashlib.sha256(), 0, PendingSyncs()
         for piece, data in enumerate(_pieces(blocks)):
-            self._files.put_source_piece(self._id, piece, data)
+            syncs.add(self._files.put_source_piece_early(self._id, piece, data))
             sha256.update(data)
             length += len(data)
             self._keep_alive()
+        syncs.wait()
         return self._job(sha256.hexdigest(), length)
 
     def _job(self, sha256: str, length: int) -> NewJob:

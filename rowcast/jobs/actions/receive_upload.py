@@ -12,6 +12,7 @@ from rowcast.csv.header import Header
 from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import Unavailable
 from rowcast.jobs.actions.keep_alive import KeepAlive
+from rowcast.jobs.actions.pending_syncs import PendingSyncs
 from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo
 from rowcast.jobs.job_files import Files
@@ -53,6 +54,7 @@ class UploadReceiver:
         *,
         is_generated: bool = False,
         on_progress: OnProgress | None = None,
+        outlives_gateway: bool = False,
         known_chunks: int = 0,
     ) -> None:
         """Prepares to receive an upload.
@@ -65,6 +67,8 @@ class UploadReceiver:
             id: of the upload and its job.
             is_generated: whether the gateway made the CSV from JSON rows, so that a blank row counts as a row.
             on_progress: called after each block, once the first line is known.
+            outlives_gateway: whether the upload goes on if the gateway dies, also in a power cut. Then each chunk is on
+                disk before Redis learns of it. Otherwise, all are on disk when `take` returns.
             known_chunks: number of chunks that Redis already knows, because the upload is received a second time.
         """
         options, features = request.options, tuple(request.models.feature_names)
@@ -83,7 +87,8 @@ class UploadReceiver:
             encoding=options.encoding,
             keeps_blank_rows=is_generated,
         )
-        self._known_chunks = known_chunks
+        self._outlives_gateway, self._known_chunks = outlives_gateway, known_chunks
+        self._syncs = PendingSyncs()
         self._plan: list[PlanEntry] = []
         self._keep_alive = KeepAlive(uploads.touch, id)
         self._is_followed = not options.reuse
@@ -110,6 +115,7 @@ class UploadReceiver:
                 self._store(chunk)
         header = self._result_header()
         self._files.put_header(self._id, header)
+        self._syncs.wait()
         return self._job(header)
 
     def _check(self, header: Header) -> None:
@@ -126,7 +132,11 @@ class UploadReceiver:
     def _store(self, chunk: Chunk) -> None:
         self._keep_alive()
         if chunk.number >= self._known_chunks:
-            self._files.put_input(self._id, chunk.number, chunk.data)
+            sync = self._files.put_input_early(self._id, chunk.number, chunk.data)
+            if self._outlives_gateway:
+                sync.wait()
+            else:
+                self._syncs.add(sync)
         self._plan.append(PlanEntry(chunk.first_row, chunk.rows, len(chunk.data)))
 
     def _announce(self, known: int) -> None:

@@ -127,6 +127,7 @@ class ResumableJobs:
             self._settings.model_copy(update=sizes),
             request.request(models),
             upload.id,
+            outlives_gateway=True,
             known_chunks=self._resumable.known_chunks(upload.id),
         )
         return receiver.take(blocks)
