@@ -4,6 +4,7 @@ A key is a relative path with `/`, for example `jobs/a/header`. A put is atomic:
 Objects in a folder are on disk when their put returns, and outlive a power cut (`durable_files.py`).
 """
 
+import errno
 import re
 import shutil
 import uuid
@@ -25,6 +26,9 @@ _URL = re.compile(r"^[a-z0-9]+://")
 
 _PIECE_BYTES = 8 * 1024**2
 """A file is written in pieces of this size."""
+
+_FAILED = "The store cannot be reached, read or written."
+_FULL = "The store has no space left."
 
 
 class Disk(NamedTuple):
@@ -208,7 +212,7 @@ class Storage:
             self._on_error()
             reason = str(error).split("\n", 1)[0]
             detail = f"The store {self.location} failed at {key!r}: {reason}"
-            raise StoreUnavailable(detail, public="The store cannot be reached, read or written.") from error
+            raise StoreUnavailable(detail, public=_FULL if _is_full(error) else _FAILED) from error
 
 
 def _file(folder: Path, key: str) -> Path:
@@ -227,3 +231,9 @@ def _open(location: str, folder: Path | None) -> ObjectStore:
     if folder is None:
         return from_url(location)
     return LocalStore(folder, mkdir=True, automatic_cleanup=True)
+
+
+def _is_full(error: Exception) -> bool:
+    """Returns whether the disk of the folder has no space. obstore passes the system's error on as text only."""
+    numbers = (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "errno", None) in numbers or any(f"(os error {number})" in str(error) for number in numbers)

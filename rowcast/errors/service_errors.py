@@ -157,7 +157,8 @@ class StoreUnavailable(Unavailable):
     slug = "store-unavailable"
     title = "The store is unavailable"
     remedy = (
-        "Try again after `Retry-After` seconds. The operator checks `ROWCAST_STORE`, `ROWCAST_MODELS` and the disk."
+        "Try again after `Retry-After` seconds. The operator checks `ROWCAST_STORE`, `ROWCAST_MODELS` and whether the "
+        "disk has space."
     )
 
 

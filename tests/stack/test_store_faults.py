@@ -108,6 +108,7 @@ def test_a_full_disk_refuses_uploads_and_leaves_nothing_behind(
     ballast = fill(small_disk, leave_bytes=16 * 1024)
     answer = http.post("/predict?model=fixed", content=CSV, headers={"Content-Type": "text/csv"})
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), answer.text
+    assert answer.json()["detail"] == "The store has no space left."
     assert kept_stack.files() == []
     assert http.get("/jobs").json()["jobs"] == []
     seen = samples(http, "/metrics?all=true")
@@ -127,6 +128,7 @@ def test_a_disk_that_fills_while_a_job_runs_puts_its_chunks_off(
     until(lambda: "work_postponed" in kept_stack.log("worker"), "a part cannot be stored")
     assert http.get("/ready").json()["checks"]["store"]["ok"] is False
     assert total(samples(http), "rowcast_store_errors_total", program="worker") >= 1
+    assert "The store has no space left." in http.get(f"/jobs/{id}/log").text
     ballast.unlink()
     assert_whole(kept_stack, http, id)
 
