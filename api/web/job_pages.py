@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,7 +25,6 @@ from rowcast.jobs.actions.submit import is_job_id
 from rowcast.jobs.job import Job
 from rowcast.jobs.progress.job_chunks import read_chunks, read_groups
 from rowcast.jobs.progress.job_log import read_log
-from rowcast.jobs.public_job import timestamp
 from rowcast.jobs.records.policy import LOG_KEPT
 from rowcast.jobs.repair.bad_rows import ROW_COLUMN
 from rowcast.jobs.repair.corrections import Correction, CorrectionReader
@@ -78,15 +76,12 @@ def act_from_page() -> Response:
     is_count = request.form.get("confirmed") != "true"
     counted = request.form.get("counted", type=int)
     jobs, taken = current_services().jobs, read_filter(given)
-    if is_count:  # later jobs are not counted, so they are not agreed to
-        now_ms = time.time_ns() // 1_000_000
-        until_ms = now_ms if taken.until_ms is None else min(now_ms, taken.until_ms)
-        taken, given["until"] = replace(taken, until_ms=until_ms), timestamp(until_ms)
-    elif counted is not None:
+    if not is_count and counted is not None:
         outcome = act(jobs, action, taken, g.scope, dry_run=True)
         if outcome["matched"] > counted:  # others have got this status
             return page("actions.html", given=given, outcome=outcome, counted=outcome["matched"], before=counted)
     outcome = act(jobs, action, taken, g.scope, dry_run=is_count)
+    given["until"] = outcome["until"]  # later jobs are not counted, so they are not agreed to
     left = outcome["matched"] if counted is None or is_count else counted - outcome["acted"]
     return page("actions.html", given=given, outcome=outcome, counted=left)
 

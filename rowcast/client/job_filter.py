@@ -31,6 +31,9 @@ class BulkOutcome:
     acted: int
     #: Jobs that had changed in the meantime, so that it could not be done to them.
     failed: int
+    #: Only jobs that were made before this time were looked at (RFC 3339). Passed to `act` as `until`, it leaves out
+    #: jobs that were made after they were counted.
+    until: str | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -40,7 +43,7 @@ class BulkOutcome:
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> "BulkOutcome":
         """Returns the outcome in a response of the service."""
-        return cls(int(answer["matched"]), int(answer["acted"]), int(answer["failed"]))
+        return cls(int(answer["matched"]), int(answer["acted"]), int(answer["failed"]), answer.get("until"))
 
 
 def filter_of(matching: Mapping[str, Any]) -> dict[str, str]:

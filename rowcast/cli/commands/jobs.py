@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -178,11 +177,9 @@ def list_jobs(
 def _act(
     service: "Client", action: Literal["cancel", "retry", "delete"], matching: "JobFilter", *, is_confirmed: bool
 ) -> None:
-    newest = next(service.jobs(limit=1, **matching), None)
-    if newest is not None:  # later jobs are not counted, so they are not agreed to
-        made = datetime.fromisoformat(newest.raw["created_at"])
-        matching = {**matching, "until": made + timedelta(milliseconds=1)}
-    matched = service.act(action, dry_run=True, **matching).matched if newest is not None else 0
+    count = service.act(action, dry_run=True, **matching)
+    matched = count.matched
+    matching = {**matching, "until": count.until}  # later jobs are not counted, so they are not agreed to
     many = counted(matched, "matching job")
     if not matched or is_confirmed:
         say(f"{many}.")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Literal
 
 from typing_extensions import TypedDict
@@ -10,6 +11,7 @@ from rowcast.errors import Gone, NotFound, Unavailable, WrongState
 from rowcast.jobs.actions.jobs import Jobs
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_filter import JobFilter
+from rowcast.jobs.public_job import Time, timestamp
 from rowcast.jobs.states import Status
 
 Action = Literal["cancel", "retry", "delete"]
@@ -32,29 +34,41 @@ class BulkOutcome(TypedDict):
     acted: int
     #: Jobs that had changed in the meantime, so that it could not be done to them.
     failed: int
+    #: Only jobs that were made before this time were looked at. As `until` of the filter, it leaves later ones out of
+    #: the next call too.
+    until: Time
 
 
 def act(jobs: Jobs, action: Action, taken: JobFilter, owner: str | None, *, dry_run: bool) -> BulkOutcome:
     """Acts on the jobs of `owner` that `taken` takes, from the newest to the oldest; None means every owner.
 
-    With `dry_run` it only counts them. It stops after `ACT_SECONDS`, or if it cannot go on after it has acted on some:
-    `acted` and `failed` are then fewer than `matched`.
+    With `dry_run` it only counts them. Jobs that are made from now on are left out. It stops after `ACT_SECONDS`, or if
+    it cannot go on after it has acted on some: `acted` and `failed` are then fewer than `matched`.
 
     Raises:
         Unavailable: Redis or the store cannot be reached. QueueFull: there is no room for a retry.
     """
-    outcome: BulkOutcome = {"action": action, "dry_run": dry_run, "matched": 0, "acted": 0, "failed": 0}
+    now_ms = time.time_ns() // 1_000_000
+    until_ms = now_ms if taken.until_ms is None else min(now_ms, taken.until_ms)
+    outcome: BulkOutcome = {
+        "action": action,
+        "dry_run": dry_run,
+        "matched": 0,
+        "acted": 0,
+        "failed": 0,
+        "until": timestamp(until_ms),
+    }
     calls: dict[Action, Callable[[str, str | None], object]] = {
         "cancel": jobs.cancel,
         "retry": jobs.retry,
         "delete": jobs.delete,
     }
-    until = time.monotonic() + ACT_SECONDS
-    for job in _matching(jobs, action, taken, owner):
+    deadline = time.monotonic() + ACT_SECONDS
+    for job in _matching(jobs, action, replace(taken, until_ms=until_ms), owner):
         outcome["matched"] += 1
         if dry_run:
             continue
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             break
         try:
             calls[action](job.id, owner)

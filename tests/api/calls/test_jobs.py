@@ -77,17 +77,46 @@ def test_every_job_that_matches_is_counted_then_acted_on(client: httpx.Client) -
 
     def act(action: str, *, dry_run: bool = False) -> dict:
         body = {"action": action, "filter": {"tag": "run:nightly"}, "dry_run": dry_run}
-        return client.post("/jobs/actions", json=body).json()
+        return {**client.post("/jobs/actions", json=body).json(), "until": "now"}
 
-    assert act("cancel", dry_run=True) == {"action": "cancel", "dry_run": True, "matched": 3, "acted": 0, "failed": 0}
+    assert act("cancel", dry_run=True) == {
+        "action": "cancel",
+        "dry_run": True,
+        "matched": 3,
+        "acted": 0,
+        "failed": 0,
+        "until": "now",
+    }
     assert act("retry", dry_run=True)["matched"] == 0, "none of them has failed"
-    assert act("cancel") == {"action": "cancel", "dry_run": False, "matched": 3, "acted": 3, "failed": 0}
+    assert act("cancel") == {
+        "action": "cancel",
+        "dry_run": False,
+        "matched": 3,
+        "acted": 3,
+        "failed": 0,
+        "until": "now",
+    }
     assert set(listed(client, status="cancelled")) == nightly
     assert act("cancel")["matched"] == 0
     assert act("retry")["acted"] == 3
     assert set(listed(client, status="queued")) == {*nightly, kept}
     assert act("delete")["acted"] == 3
     assert listed(client) == [kept]
+
+
+def test_a_count_says_before_which_time_its_jobs_were_made(client: httpx.Client) -> None:
+    def act(*, dry_run: bool, **taken: str) -> dict:
+        body = {"action": "delete", "filter": {"tag": "run:bounded", **taken}, "dry_run": dry_run}
+        return client.post("/jobs/actions", json=body).raise_for_status().json()
+
+    counted_one = submit(client, tags="run:bounded")
+    count = act(dry_run=True)
+    later = submit(client, tags="run:bounded")
+    assert act(dry_run=False, until=count["until"])["acted"] == count["matched"] == 1
+    assert [client.get(f"/jobs/{id}").status_code for id in (counted_one, later)] == [410, 200]
+    asked = act(dry_run=True, until="2026-01-31T09:30:00Z")
+    assert (asked["matched"], asked["until"]) == (0, "2026-01-31T09:30:00.000Z"), "an earlier bound stays"
+    client.delete(f"/jobs/{later}")
 
 
 @pytest.mark.parametrize(
