@@ -2,9 +2,8 @@
 
 import os
 import sys
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +14,7 @@ from rowcast.client.errors import BrokenTransfer, Unreachable, WrongUse
 from rowcast.client.http.endpoint import Endpoint
 from rowcast.client.http.retries import with_retries
 from rowcast.client.http.steps import Receive, Steps
+from rowcast.client.part_file import part_file
 from rowcast.client.upload import OnBytes
 from rowcast.wording.quantity import counted
 
@@ -73,19 +73,18 @@ def open_sink(target: Target, *, replace: bool = True) -> Iterator[Sink]:
             with path.open("wb") as device:  # for example /dev/null or a named pipe, which cannot be renamed
                 yield Sink(device, can_rewind=False)
             return
-        temporary = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}.part")
-        file = temporary.open("xb")
+        opened = ExitStack()
+        temporary, file = opened.enter_context(part_file(path))
     except OSError as error:
         raise WrongUse(f"{target} cannot be written: {error.strerror}") from error
     try:
-        with file:
+        with opened:
             yield Sink(file, can_rewind=True)
-        _publish(temporary, path, replace=replace)
+            file.close()
+            _publish(temporary, path, replace=replace)
     except OSError as error:  # for example a full disk, which is raised without the name
         error.filename = error.filename or str(target)
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _publish(temporary: Path, path: Path, *, replace: bool) -> None:

@@ -236,6 +236,39 @@ def test_a_signal_leaves_no_file_and_tells_how_to_get_the_result(
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
+def test_the_half_written_file_of_a_killed_command_is_removed_by_the_next(
+    program, service: FakeService, table: Path, tmp_path: Path
+) -> None:
+    def part_files() -> list[str]:
+        return [path.name for path in tmp_path.iterdir() if path.suffix == ".part"]
+
+    waiting: list[threading.Event] = []
+
+    def holds(handler: Handler) -> None:
+        waiting.pop().set()
+        handler.rfile.read(1)  # until the client goes away
+
+    def begin() -> "subprocess.Popen[bytes]":
+        waiting.append(waits := threading.Event())
+        service.fails("GET /jobs", holds)
+        process = program("predict", table, "-o", "out.csv")
+        assert waits.wait(60)
+        return process
+
+    killed = begin()
+    (abandoned,) = part_files()
+    killed.kill()
+    killed.wait()
+    running = begin()
+    (used,) = part_files()
+    assert used != abandoned
+    begin()
+    assert len(part_files()) == 2, "that of a command that still runs is kept"
+    running.send_signal(signal.SIGTERM)
+    running.wait()
+    assert used not in part_files()
+
+
 @pytest.mark.parametrize(("typed", "status"), [(b"y\n", "cancelled"), (b"\n", "running"), (b"\x03", "running")])
 def test_ctrl_c_on_a_terminal_asks_whether_to_cancel(
     service: FakeService, table: Path, typed: bytes, status: str
