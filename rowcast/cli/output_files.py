@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output file if it exists.")]
 
+SkipExisting = Annotated[
+    bool,
+    typer.Option("--skip-existing", help="Leave out files whose result exists, for example after an interruption."),
+]
+
 Format = Annotated[
     Literal["csv", "ndjson", "parquet"] | None,
     typer.Option("--format", help="Format of the result.", show_default="that of the file's ending, otherwise csv"),
@@ -72,18 +77,28 @@ def inputs_of(patterns: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def outputs_of(inputs: Sequence[str], out: str, form: "ResultFormat | None" = None, *, force: bool) -> dict[str, str]:
+def outputs_of(
+    inputs: Sequence[str],
+    out: str,
+    form: "ResultFormat | None" = None,
+    *,
+    force: bool,
+    skip_existing: bool = False,
+) -> dict[str, str]:
     """Returns the output of each input: `out` of one, and of several `NAME-predictions.csv` in the folder `out`.
 
-    The ending is that of the format `form`, if it is given. The folder is made if it does not exist.
+    The ending is that of the format `form`, if it is given. The folder is made if it does not exist. With
+    `skip_existing`, inputs whose output exists are left out.
 
     Raises:
         BadOutput: several inputs have no folder, two of them would have one output, or an output exists.
     """
+    if force and skip_existing:
+        raise BadOutput("--force overwrites results, and --skip-existing keeps them: give one of the two.")
     if len(inputs) == 1 and not Path(out).is_dir() and not out.endswith("/"):
         _require_no_input(out, inputs)
-        require_free(out, force=force)
-        return {inputs[0]: out}
+        require_free(out, force=force or skip_existing)
+        return _unfinished({inputs[0]: out}) if skip_existing else {inputs[0]: out}
     if out == _STDIO or _STDIO in inputs:
         raise BadOutput("Several files need a folder for their results: -o FOLDER")
     folder = Path(out)
@@ -97,9 +112,18 @@ def outputs_of(inputs: Sequence[str], out: str, form: "ResultFormat | None" = No
                 f"{' and '.join(same)} would all be written to {output}. Score them one by one, into different folders."
             )
         _require_no_input(output, inputs)
-        require_free(output, force=force)
+        if not (force or skip_existing) and Path(output).is_file():
+            raise BadOutput(
+                f"{output} exists. Use --skip-existing to leave out files whose result exists, --force to overwrite "
+                "results, or another folder."
+            )
     folder.mkdir(parents=True, exist_ok=True)
-    return named
+    return _unfinished(named) if skip_existing else named
+
+
+def _unfinished(outputs: dict[str, str]) -> dict[str, str]:
+    """Returns those whose output does not exist. A result appears when it is complete."""
+    return {source: output for source, output in outputs.items() if not Path(output).is_file()}
 
 
 def _require_no_input(output: str, inputs: Sequence[str]) -> None:

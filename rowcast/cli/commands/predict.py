@@ -3,6 +3,7 @@
 import shlex
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from rowcast.cli.commands.predict_options import takes_predict_options
 from rowcast.cli.connection_options import ApiKey, Json, Url, client
 from rowcast.cli.data_location import Data
 from rowcast.cli.output import fail, model_of, print_json, say
-from rowcast.cli.output_files import Force, Format, inputs_of, outputs_of, result_format
+from rowcast.cli.output_files import Force, Format, SkipExisting, inputs_of, outputs_of, result_format
 from rowcast.cli.progress import ProgressDisplay, progress
 from rowcast.cli.termination import Terminated
 from rowcast.wording.quantity import counted
@@ -60,6 +61,7 @@ def predict(
     *,
     out: OutOrFolder = "-",
     force: Force = False,
+    skip_existing: SkipExisting = False,
     format: Format = None,
     options: "CsvOptions",
     url: Url = None,
@@ -79,12 +81,19 @@ def predict(
 
         rowcast predict january.csv february.csv -o results/
 
+        rowcast predict 'data/*.csv' -o results/ --skip-existing
+
         rowcast predict in.csv -o out.parquet
     """
     result_format(out, format)  # checked before a folder is made
-    outputs = outputs_of(inputs_of(sources), out, format, force=force)
+    inputs = inputs_of(sources)
+    outputs = outputs_of(inputs, out, format, force=force, skip_existing=skip_existing)
+    if len(outputs) < len(inputs):
+        say(f"Left out {counted(len(inputs) - len(outputs), 'file')} whose result exists.")
+    if not outputs:
+        return
     with client(url, api_key, data) as service:
-        if len(outputs) == 1:
+        if len(inputs) == 1:
             ((source, output),) = outputs.items()
             _predict_one(service, source, output, format, options, force=force, as_json=json)
         elif _predict_each(service, outputs, format, options, force=force, as_json=json):
@@ -107,7 +116,9 @@ def _predict_each(
     for source, output in outputs.items():
         try:
             _predict_one(service, source, output, format, options, force=force, as_json=as_json)
-        except Unreachable:
+        except (KeyboardInterrupt, Terminated, Unreachable):
+            with suppress(OSError):  # after SIGHUP, the terminal may be gone
+                say(f"{_done_of(outputs)}. The same command with --skip-existing scores the others.")
             raise
         except ClientError as error:
             failures += 1
@@ -116,6 +127,11 @@ def _predict_each(
     if failures:
         say(f"{failures:,} of {counted(len(outputs), 'file')} could not be scored.")
     return failures
+
+
+def _done_of(outputs: Mapping[str, str]) -> str:
+    done = sum(Path(output).is_file() for output in outputs.values())
+    return f"{done:,} of {counted(len(outputs), 'file')} {'has' if done == 1 else 'have'} a result"
 
 
 def _predict_one(

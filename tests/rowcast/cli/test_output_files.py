@@ -49,5 +49,7 @@ def test_what_cannot_be_is_refused_before_anything_is_sent() -> None:
             outputs_of(["file"], "./file", force=force)
     Path("results").mkdir()
     Path("results/b-predictions.csv").touch()
-    with pytest.raises(BadOutput, match="exists"):
+    with pytest.raises(BadOutput, match="Use --skip-existing"):
         outputs_of(["a.csv", "b.csv"], "results", force=False)
+    with pytest.raises(BadOutput, match="one of the two"):
+        outputs_of(["a.csv"], "results", force=True, skip_existing=True)

@@ -236,6 +236,37 @@ def test_a_signal_leaves_no_file_and_tells_how_to_get_the_result(
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
+def test_an_interrupted_run_of_several_files_goes_on_with_those_that_have_no_result(
+    program, rowcast, service: FakeService, table: Path, tmp_path: Path
+) -> None:
+    names = ["a.csv", "b.csv", "c.csv"]
+    for name in names:
+        (tmp_path / name).write_bytes(table.read_bytes())
+    waited = threading.Event()
+
+    def holds(handler: Handler) -> None:
+        waited.set()
+        handler.rfile.read(1)  # until the client goes away
+
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "a-predictions.csv").write_bytes(b"kept")
+    service.fails("GET /jobs", holds)
+    process = program("predict", *names, "-o", "results", "--skip-existing")
+    assert waited.wait(60)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert err.startswith(b"Left out 1 file whose result exists.\n")
+    assert b"0 of 2 files have a result. The same command with --skip-existing scores the others." in err
+    inputs = [tmp_path / name for name in names]
+    before = len(service.jobs)
+    again = rowcast("predict", *inputs, "-o", tmp_path / "results", "--skip-existing")
+    assert (again.returncode, len(service.jobs) - before) == (0, 2), again.stderr
+    assert (tmp_path / "results" / "a-predictions.csv").read_bytes() == b"kept"
+    done = rowcast("predict", *inputs, "-o", tmp_path / "results", "--skip-existing")
+    assert (done.returncode, done.stderr) == (0, b"Left out 3 files whose result exists.\n")
+
+
 def test_the_half_written_file_of_a_killed_command_is_removed_by_the_next(
     program, service: FakeService, table: Path, tmp_path: Path
 ) -> None:

@@ -89,7 +89,7 @@ def test_options_that_are_not_given_are_left_to_the_service(rowcast, service: Fa
 @pytest.mark.parametrize("command", ["predict", "submit"])
 def test_the_command_line_has_the_options_their_defaults_and_their_help(command: str) -> None:
     parameters = parameters_of(command)
-    own = {"source", "sources", "out", "format", "force", "url", "api_key", "data", "json"}
+    own = {"source", "sources", "out", "format", "force", "skip_existing", "url", "api_key", "data", "json"}
     assert parameters.keys() - own == {parameter_name(name) for name in FIELDS}
     for name, field in FIELDS.items():
         parameter = parameters[parameter_name(name)]
