@@ -1,6 +1,6 @@
 // Downloads of results and lists.
 
-import { markLost, notify } from "./messages.js";
+import { markLost, notify, retract } from "./messages.js";
 import { apiKey, headers } from "./service.js";
 
 const BROKEN = "The download broke off, and no file was made: the service cannot be reached. Try again.";
@@ -8,6 +8,7 @@ const BROKEN = "The download broke off, and no file was made: the service cannot
 // Downloads the file of a link. Without a key the browser does it itself: it only says that it failed, but not why.
 export function download(link, event) {
   if (apiKey()) event.preventDefault();
+  retract("download");
   (apiKey() ? save(link) : explain(link)).catch(() => markLost(BROKEN));
 }
 
@@ -30,5 +31,5 @@ async function explain(link) {
 
 async function refuse(response) {
   const { detail } = await response.json();
-  notify(`Nothing was downloaded. ${detail}`);
+  notify(`Nothing was downloaded. ${detail}`, { about: "download" });
 }

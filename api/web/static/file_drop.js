@@ -1,6 +1,6 @@
 // Files are dropped anywhere. Without the default, the browser would leave the page and show the file.
 
-import { announce, notify } from "./messages.js";
+import { announce, notify, retract } from "./messages.js";
 import { byId, prefix } from "./service.js";
 
 const fileInput = () => byId("file") ?? byId("corrected");
@@ -20,13 +20,16 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   const input = fileInput();
   if (!input) {
-    notify("This page takes no file: drop it on the page Predict.", `${prefix}/`);
+    notify("This page takes no file: drop it on the page Predict.", { href: `${prefix}/`, about: "drop" });
     return;
   }
+  retract("drop");
   const one = new DataTransfer();
   one.items.add(file);
   input.files = one.files;
-  if (others.length) notify(`${others.length + 1} files were dropped. Only ${file.name} is chosen: send one after another.`);
+  if (others.length) {
+    notify(`${others.length + 1} files were dropped. Only ${file.name} is chosen: send one after another.`, { about: "drop" });
+  }
   input.dispatchEvent(new Event("change", { bubbles: true }));
   if (input.id !== "file") announce(`${file.name} chosen`);
 });

@@ -27,12 +27,19 @@ export function markLost(text) {
   byId("lost").hidden = !text;
 }
 
-// Says what became of a file although another page is shown by now, or another file chosen.
-export function notify(text, href) {
+// Says what is so on every page, for example what became of a file. It replaces what was said about the same.
+export function notify(text, { href, about = text } = {}) {
+  retract(about);
   const line = document.createElement("p");
+  line.dataset.about = about;
   line.append(href ? Object.assign(document.createElement("a"), { href, textContent: text }) : text);
   byId("news").append(line);
   byId("news").hidden = false;
+}
+
+export function retract(about) {
+  for (const line of byId("news").querySelectorAll("p")) if (line.dataset.about === about) line.remove();
+  byId("news").hidden = !byId("news").childElementCount;
 }
 
 export function problemBox(title, detail) {

@@ -92,7 +92,7 @@ async function ended(form, file, isShown, { isTaken, answer }) {
     notify(`${file.name} was changed while it was sent: some of its rows may be the old ones, others the new ones. Send it again.`);
   }
   if (!isShown) {
-    if (isTaken) notify(`${file.name} is sent: see its job`, `${prefix}/ui/jobs/${answer.id}`);
+    if (isTaken) notify(`${file.name} is sent: see its job`, { href: `${prefix}/ui/jobs/${answer.id}` });
     else notify(`${file.name}: ${answer.detail}`);
   } else if (isTaken) {
     tell(`${file.name} is sent. Loading its job …`);
