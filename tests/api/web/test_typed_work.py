@@ -181,7 +181,7 @@ def test_cells_of_a_spreadsheet_are_pasted_into_fields_one_after_another(page: P
     expect(page.locator(".outcome")).to_have_text("Prediction: 0")
     page.goto(f"/ui/jobs/{bad}")
     page.get_by_label("Row 2, age").select_text()
-    paste("31\n32\n33\n34\n")
+    paste("age\n31\n32\n33\n34\n")
     expect(page.locator("#news")).to_have_text(re.compile("Left out [12] pasted cells?, for which there is no field."))
     _repair(page)
     expect(page.locator("#progress-text")).not_to_contain_text("bad")

@@ -1,0 +1,61 @@
+"""The form of one row: what is pasted into it, and that it costs nothing else that is typed or chosen."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+
+@pytest.fixture
+def row_of(quiet: Page) -> Callable[[str], list[str]]:
+    """Pastes a text into the first field of the row, which is filled already, and returns its fields by then."""
+    quiet.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    quiet.goto("/")
+    age, pclass = quiet.get_by_label(re.compile("^age")), quiet.get_by_label(re.compile("^pclass"))
+
+    def paste(text: str) -> list[str]:
+        age.fill("99")
+        pclass.fill("88")
+        quiet.evaluate("text => navigator.clipboard.writeText(text)", text)
+        age.select_text()
+        quiet.keyboard.press("Control+v")
+        return [age.input_value(), pclass.input_value()]
+
+    return paste
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("age\tpclass\n25\t3\n", ""),
+        ("pclass\tage\r\n3\t25\r\n", ""),
+        ('name,age,pclass\n"Ann, ""A""",25,3', "Left out 1 pasted cell, for which there is no field."),
+        ("pclass;age\n3;25\n1;60", "Left out 2 pasted cells, for which there is no field."),
+        ("25\t3", ""),
+    ],
+)
+def test_cells_go_into_the_fields_of_their_columns(
+    quiet: Page, row_of: Callable[[str], list[str]], text: str, left: str
+) -> None:
+    assert row_of(text) == ["25", "3"]
+    expect(quiet.locator("#news")).to_have_text(left)
+
+
+def test_a_header_of_one_column_leaves_the_others_as_they_are(row_of: Callable[[str], list[str]]) -> None:
+    assert row_of("pclass\n3\n") == ["99", "3"]
+    assert row_of("age\n25\n") == ["25", "88"]
+
+
+def test_what_was_pasted_is_undone_and_what_was_left_out_is_said_once(
+    quiet: Page, row_of: Callable[[str], list[str]]
+) -> None:
+    for _ in range(2):
+        row_of("25\t3\t1")
+        expect(quiet.locator("#news")).to_have_text("Left out 1 pasted cell, for which there is no field.")
+    row_of("25\t3")
+    expect(quiet.locator("#news")).to_be_hidden()
+    for _ in range(2):
+        quiet.keyboard.press("Control+z")
+    expect(quiet.get_by_label(re.compile("^age"))).to_have_value("99")
+    expect(quiet.get_by_label(re.compile("^pclass"))).to_have_value("88")
