@@ -4,7 +4,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
+from programs import Stack
+
+SMALL = b"age,pclass\n25,3\n"
 
 
 @pytest.fixture
@@ -59,3 +62,22 @@ def test_what_was_pasted_is_undone_and_what_was_left_out_is_said_once(
         quiet.keyboard.press("Control+z")
     expect(quiet.get_by_label(re.compile("^age"))).to_have_value("99")
     expect(quiet.get_by_label(re.compile("^pclass"))).to_have_value("88")
+
+
+def test_without_a_script_a_row_costs_no_file_that_is_chosen_and_no_option(browser: Browser, stack: Stack) -> None:
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": SMALL}])
+    page.locator("summary", has_text="Job").click()
+    page.get_by_label("Tags").fill("run:nightly")
+    page.get_by_label(re.compile("^age")).fill("25")
+    page.get_by_label(re.compile("^pclass")).fill("3")
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="Predict the row").click()
+    expect(opened.value.locator(".outcome")).to_have_text("Prediction: 0")
+    expect(page.get_by_label(re.compile("^age"))).to_have_value("25")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_role("heading", name="a.csv")).to_be_visible()
+    expect(page.get_by_text("run:nightly")).to_be_visible()
+    context.close()
