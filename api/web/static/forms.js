@@ -43,8 +43,9 @@ async function hasUnreadable(data) {
 function answer(form, page, sent) {
   const { status, redirected, url } = page.response;
   const part = "part" in form.dataset && page.main?.querySelector("form[data-part]");
-  if (!page.main || "error" in page.main.dataset) {
-    const [title, detail] = page.main?.querySelectorAll("h1, h1 + p") ?? [];
+  const isMissing = "part" in form.dataset && !part; // for example because the model of the row was removed
+  if (!page.main || isMissing || "error" in page.main.dataset) {
+    const [title, detail] = page.main?.querySelectorAll(isMissing ? ".problem h2, .problem h2 + p" : "h1, h1 + p") ?? [];
     refuse(form, title?.textContent ?? "Not taken", detail?.textContent ?? `The service answered with status ${status}.`);
   } else if (part) {
     replaceForm(form, part, sent);

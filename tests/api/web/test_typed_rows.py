@@ -81,3 +81,12 @@ def test_without_a_script_a_row_costs_no_file_that_is_chosen_and_no_option(brows
     expect(page.get_by_role("heading", name="a.csv")).to_be_visible()
     expect(page.get_by_text("run:nightly")).to_be_visible()
     context.close()
+
+
+def test_a_row_whose_model_was_removed_stays_typed(quiet: Page) -> None:
+    quiet.goto("/")
+    quiet.get_by_label(re.compile("^age")).fill("25")
+    quiet.evaluate("document.getElementsByName(':model')[0].value = 'removed'")
+    quiet.get_by_role("button", name="Predict the row").click()
+    expect(quiet.get_by_role("alert")).to_contain_text("no model 'removed'")
+    expect(quiet.get_by_label(re.compile("^age"))).to_have_value("25")
