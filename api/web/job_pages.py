@@ -49,15 +49,17 @@ _LEAST_PAUSE_MS = 1000
 def list_page() -> Response:
     """Returns the page with the list of jobs, newest first."""
     given = {name: request.args[name] for name in NAMES if request.args.get(name)}
-    cursor = request.args.get("cursor")
+    cursor, action = request.args.get("cursor"), request.args.get("action", "")
+    actions: dict[str, Any] = {"actions": ACTIONS, "action": action}
     try:
         taken = read_filter(given)
     except RowcastError as error:
-        return page("jobs.html", 422, jobs=[], given=given, problem=problem_of(error))
+        return page("jobs.html", 422, jobs=[], given=given, problem=problem_of(error), **actions)
     jobs, more = current_services().jobs.page(DEFAULT_JOBS, cursor if is_job_id(cursor or "") else None, taken, g.scope)
-    newer = urlencode(given)
-    older = urlencode({**given, "cursor": more}) if more else ""
-    return page("jobs.html", jobs=jobs, given=given, older=older, newer=newer, is_first=not cursor)
+    kept = {**given, "action": action} if action else given
+    older = urlencode({**kept, "cursor": more}) if more else ""
+    links: dict[str, Any] = {"older": older, "newer": urlencode(kept), "is_first": not cursor}
+    return page("jobs.html", jobs=jobs, given=given, **links, **actions)
 
 
 @blueprint.get("/actions")

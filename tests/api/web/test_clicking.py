@@ -29,6 +29,20 @@ def predict(page: Page) -> None:
     page.get_by_role("button", name="Predict", exact=True).click()
 
 
+def test_the_chosen_bulk_action_outlives_other_filters(quiet: Page, job: str) -> None:
+    quiet.goto("/ui/jobs")
+    quiet.get_by_label("Every job that matches").select_option("delete")
+    for since, said in (
+        ("yesterday", "must be a time"),
+        ("2999-01-01", "No job matches."),
+        ("2026-01-31", "Every job that matches"),
+    ):
+        quiet.get_by_label("Since").fill(since)
+        quiet.get_by_role("button", name="Show").click()
+        expect(quiet.get_by_text(said).first).to_be_attached()
+    expect(quiet.get_by_label("Every job that matches")).to_have_value("delete")
+
+
 def test_the_second_of_two_clicks_does_nothing(quiet: Page, job: str) -> None:
     quiet.goto(f"/ui/jobs/{job}")
     quiet.get_by_role("button", name="Cancel").dblclick()
