@@ -1,13 +1,17 @@
 """`client.predict_frame`: what the model itself gives for the frame, whatever the types of its columns."""
 
+import os
 import pickle
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from programs import Stack
+from programs import Stack, until
 from registering import FEW_ALONE
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -170,3 +174,17 @@ def test_dates_are_sent_as_the_model_reads_them(client: Client, stack: Stack, tm
     assert done["prediction"].tolist() == fitted.predict(read).tolist()
     days_of_polars = pl.DataFrame({"day": read["day"].tolist()})
     assert client.predict_frame(days_of_polars, model="weekend")["prediction"].to_list() == done["prediction"].tolist()
+
+
+def test_ctrl_c_says_how_to_get_the_predictions_of_the_frame(gateway: Stack) -> None:
+    script = "import pandas, rowcast; rowcast.Client().predict_frame(pandas.DataFrame({'age': [25], 'pclass': [3]}))"
+    environment = {**os.environ, "ROWCAST_URL": gateway.url}
+    with Client(gateway.url) as client:
+        before = {job.id for job in client.jobs()}
+        process = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE)
+        until(lambda: len({job.id for job in client.jobs()} - before) == 1, "the frame is sent")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+        (id,) = {job.id for job in client.jobs()} - before
+        client.job(id).delete()
+    assert f"The job goes on in the service: client.job('{id}').wait().to_pandas()" in said.decode()

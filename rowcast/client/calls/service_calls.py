@@ -3,8 +3,8 @@
 import math
 import uuid
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from time import monotonic
@@ -18,7 +18,7 @@ from rowcast.client.check import CHECKED_BYTES, CHECKED_SOURCE_BYTES, Check
 from rowcast.client.csv_options import CsvOptions, query_of
 from rowcast.client.download import Target, open_sink
 from rowcast.client.download_format import ResultFormat, format_of
-from rowcast.client.errors import Unprocessable, WrongUse
+from rowcast.client.errors import NoResult, Unprocessable, WrongUse
 from rowcast.client.frames.frames import Frame, require_sendable, with_predictions, write_csv
 from rowcast.client.frames.models_together import needed_together, prediction_columns, reference
 from rowcast.client.http.endpoint import Endpoint, checked_seconds
@@ -110,11 +110,12 @@ class ServiceCalls(Generic[AnyJob]):
         with ExitStack() as files:
             sink = yield from run(files.enter_context, open_sink(target))
             job = yield from self.submit_csv(source, None, None, options)
-            if sink.can_rewind and form == "csv":
-                yield from JobCalls(self.endpoint, job).follow_to(sink)
-            else:
-                yield from JobCalls(self.endpoint, job).wait(None)
-                yield from JobCalls(self.endpoint, job).download_to(sink, format=form)
+            with _says_how_to_get(job, "download(...) writes its result"):
+                if sink.can_rewind and form == "csv":
+                    yield from JobCalls(self.endpoint, job).follow_to(sink)
+                else:
+                    yield from JobCalls(self.endpoint, job).wait(None)
+                    yield from JobCalls(self.endpoint, job).download_to(sink, format=form)
             return job
 
     def predict_frame(
@@ -130,8 +131,9 @@ class ServiceCalls(Generic[AnyJob]):
         with TemporaryFile() as table, TemporaryFile() as result:
             yield from run(write_csv, frame, needed_together(manifests), table)
             job = yield from self.submit_csv(table, on_progress, None, {**options, **version})
-            yield from JobCalls(self.endpoint, job).wait(None)
-            yield from JobCalls(self.endpoint, job).download(result)
+            with _says_how_to_get(job, "to_pandas() returns its predictions in the order of the rows"):
+                yield from JobCalls(self.endpoint, job).wait(None)
+                yield from JobCalls(self.endpoint, job).download(result)
             return (yield from run(with_predictions, frame, result, columns)), job
 
     def act(self, action: str, matching: Mapping[str, Any], *, dry_run: bool) -> Steps[BulkOutcome]:
@@ -147,6 +149,18 @@ class ServiceCalls(Generic[AnyJob]):
     def receipt_keys(self) -> Steps[dict[str, Any]]:
         """Returns the public keys of receipts."""
         return (yield from self.endpoint.call("GET", "/receipts/keys"))
+
+
+@contextmanager
+def _says_how_to_get(job: JobRecord, result: str) -> Iterator[None]:
+    """Adds to what interrupts the block, for example Ctrl-C, that the job goes on and how to get its result."""
+    try:
+        yield
+    except NoResult:
+        raise
+    except BaseException as error:
+        error.add_note(f"The job goes on in the service: client.job({job.id!r}).wait().{result}.")
+        raise
 
 
 def warn_of_failed_rows(job: JobRecord, rows: int) -> None:
