@@ -38,8 +38,8 @@ export function isUnsent(form) {
   return changedFields(form).length > 0;
 }
 
-// Returns whether what is typed outlives the document.
-export const isStored = (form) => !unstored.has(keyOf(form));
+// Returns whether something is typed that is lost with the document.
+export const holdsUnstored = () => unstored.size > 0;
 
 export function keepDraft(form) {
   const draft = read(form);
@@ -65,5 +65,7 @@ export function keepFile(form) {
   if (chosenFiles.has(keyOf(form))) input.files = chosenFiles.get(keyOf(form));
   form.addEventListener("change", () => chosenFiles.set(keyOf(form), input.files));
 }
+
+export const holdsCorrections = () => [...chosenFiles.values()].some(({ length }) => length);
 
 export const dropFile = (form) => chosenFiles.delete(keyOf(form));

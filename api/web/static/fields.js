@@ -22,6 +22,8 @@ export function restoreFields() {
   if (files && byId("file")) byId("file").files = files;
 }
 
+export const holdsFiles = () => [...chosenFiles.values()].some(({ length }) => length);
+
 function keep(more) {
   try {
     history.replaceState({ ...history.state, ...more }, "");

@@ -8,6 +8,9 @@ import { byId, fetchPage } from "./service.js";
 const pageOf = ({ pathname, search }) => pathname + search;
 const shown = { page: pageOf(location), hash: location.hash };
 
+// Returns whether a link leads to the page that is shown.
+export const isShown = (link) => pageOf(link) === shown.page;
+
 let begin = () => {};
 let stop = () => {};
 let shows = 0; // how often a page was asked for
@@ -68,7 +71,7 @@ export function go(url, { push = true } = {}) {
     try {
       const page = await fetchPage(url);
       if (!isLast()) return; // another page was asked for in the meantime
-      const address = page.response.url;
+      const address = page.response.url + new URL(url, location).hash;
       if (page.main) put(page, address, { push: push && address !== location.href, place: push ? url : "" });
       else location.assign(url);
     } catch {

@@ -3,12 +3,14 @@
 
 import { choose, chosenFile, isChosen } from "./check.js";
 import { download } from "./downloads.js";
-import { isStored, isUnsent, keepDraft, keepFile } from "./drafts.js";
+import { holdsCorrections, holdsUnstored, isUnsent, keepDraft, keepFile } from "./drafts.js";
+import { holdsFiles } from "./fields.js";
 import "./file_drop.js";
 import "./paste.js";
 import { beginFollowing } from "./following.js";
 import { sendForm } from "./forms.js";
-import { go, whenShown } from "./navigation.js";
+import { markLost, NOT_LOADED } from "./messages.js";
+import { go, isShown, refresh, whenShown } from "./navigation.js";
 import { beginForm, isSending } from "./sending.js";
 import { apiKey, byId, keepKey, prefix } from "./service.js";
 
@@ -16,6 +18,9 @@ let keyWasTried = false;
 let staysInside = -Infinity; // when a link of ours was last followed
 
 document.documentElement.classList.add("script");
+
+// Whether files would be lost with the document.
+const isHeld = () => isSending() || holdsFiles() || holdsCorrections();
 
 function beginKeyForm() {
   if (!byId("key-form")) return;
@@ -42,7 +47,7 @@ document.addEventListener("submit", (event) => {
   if ((button?.getAttribute("formmethod") ?? form.getAttribute("method")) === "post") {
     event.preventDefault();
     sendForm(form, button);
-  } else if (apiKey()) {
+  } else if (apiKey() || isHeld()) {
     event.preventDefault();
     go(`${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
   }
@@ -59,10 +64,11 @@ document.addEventListener("click", (event) => {
     download(link, event);
     return;
   }
-  if (!apiKey()) return;
-  if (link.pathname.startsWith(`${prefix}/docs`)) return; // the documentation needs no key
+  const isGuide = link.pathname.startsWith(`${prefix}/docs`); // it needs no key
+  if (!isHeld() && !isShown(link) && (isGuide || !apiKey())) return; // the browser follows it
   event.preventDefault();
-  go(link.href);
+  if (isShown(link)) refresh().catch(() => markLost(NOT_LOADED)); // with what is typed
+  else go(link.href);
 });
 
 addEventListener("pageshow", () => {
@@ -71,7 +77,7 @@ addEventListener("pageshow", () => {
 addEventListener("beforeunload", (event) => {
   const isInside = performance.now() - staysInside < 1000;
   const typed = [...document.querySelectorAll("form[data-draft]")].filter(isUnsent);
-  if (isSending() || typed.some((form) => !isInside || !isStored(form))) event.preventDefault(); // the browser asks whether to leave
+  if (isSending() || holdsUnstored() || (typed.length && !isInside)) event.preventDefault(); // the browser asks whether to leave
 });
 
 whenShown(() => {

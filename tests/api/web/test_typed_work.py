@@ -472,6 +472,7 @@ def test_a_file_is_still_chosen_after_its_job_and_the_button_back(quiet: Page, g
     quiet.go_back()
     expect(quiet.locator("#check")).to_contain_text("fits")
     assert quiet.evaluate("document.getElementById('file').files[0].name") == "a.csv"
+    quiet.get_by_role("link", name="Jobs", exact=True).click()
     quiet.get_by_role("link", name="Predict", exact=True).click()  # another visit
     expect(quiet.locator("#check")).to_be_empty()
 
