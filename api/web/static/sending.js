@@ -9,10 +9,15 @@ import { isReadable, sendFile, UNREADABLE } from "./upload.js";
 
 let request = {}; // what was sent last, with its Idempotency-Key
 let uploads = 0;
+let lastTyped = 0;
 
 const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
 export const isSending = () => uploads > 0;
+
+document.addEventListener("input", ({ target }) => {
+  if (target.id !== "file") lastTyped = performance.now();
+});
 
 // Prepares the form of the page that is shown, if it has one.
 export function beginForm() {
@@ -47,6 +52,7 @@ async function send(event) {
   button.disabled = true; // a second click would send the file again
   tell(`Sending ${file.name} …`);
   uploads += 1;
+  const began = performance.now();
   const { status, text } = await sendFile(file, prefix, query, about, progressOf(file), tell);
   uploads -= 1;
   button.disabled = false;
@@ -59,7 +65,7 @@ async function send(event) {
       byId("upload").hidden = false;
       return broke(file, isShown);
     });
-  } else await ended(form, file, isShown, readAnswer(status, text));
+  } else await ended(form, file, isShown, lastTyped < began, readAnswer(status, text));
 }
 
 function tell(text) {
@@ -87,13 +93,16 @@ async function broke(file, isShown) {
   else notify(`${file.name}: ${said}`);
 }
 
-async function ended(form, file, isShown, { isTaken, answer }) {
+// The page of the job is shown, unless something else was typed meanwhile: it would be interrupted.
+async function ended(form, file, isShown, isIdle, { isTaken, answer }) {
   if (isTaken && !(await isReadable(file))) {
     notify(`${file.name} was changed while it was sent: some of its rows may be the old ones, others the new ones. Send it again.`);
   }
-  if (!isShown) {
-    if (isTaken) notify(`${file.name} is sent: see its job`, { href: `${prefix}/ui/jobs/${answer.id}` });
-    else notify(`${file.name}: ${answer.detail}`);
+  if (isTaken && !(isShown && isIdle)) {
+    if (isShown) byId("upload").hidden = true;
+    notify(`${file.name} is sent: see its job`, { href: `${prefix}/ui/jobs/${answer.id}` });
+  } else if (!isShown) {
+    notify(`${file.name}: ${answer.detail}`);
   } else if (isTaken) {
     tell(`${file.name} is sent. Loading its job …`);
     go(`${prefix}/ui/jobs/${answer.id}`);

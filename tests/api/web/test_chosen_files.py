@@ -51,3 +51,21 @@ def test_an_upload_goes_on_while_other_pages_are_shown(quiet: Page) -> None:
     expect(quiet.get_by_role("heading", name="Models")).to_be_visible()
     held[0].fulfill(status=202, body='{"id": "x"}')
     expect(quiet.locator("#news")).to_contain_text("a.csv is sent: see its job")
+
+
+def test_what_is_typed_during_an_upload_is_not_interrupted(quiet: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    quiet.route("**/predict?*", hold)
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([FILE])
+    with quiet.expect_request("**/predict?*"):
+        quiet.get_by_role("button", name="Predict", exact=True).click()
+    quiet.get_by_label(re.compile("^age")).press("3")
+    held[0].fulfill(status=202, body='{"id": "x"}')
+    expect(quiet.get_by_role("link", name="a.csv is sent: see its job")).to_be_visible()
+    quiet.keyboard.type("3")
+    expect(quiet.get_by_label(re.compile("^age"))).to_have_value("33")
