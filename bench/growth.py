@@ -1,7 +1,8 @@
 """The cost of more rows, and the gain of more workers."""
 
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 from bench import data, models
 from bench.batch import through_rowcast
@@ -12,6 +13,7 @@ from rowcast import Client
 from rowcast.memory import MIB
 
 ROUNDS = 5
+GROWTH_ROUNDS = 2
 SIZES = (1_000, 10_000, 100_000, 500_000, 5_000_000)
 BOOSTING = "hist_gradient_boosting"
 
@@ -25,14 +27,18 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
 
 def _sizes(folder: Path, sizes: tuple[int, ...]) -> list[Figure]:
     seconds, peaks = {}, {}
-    with rowcast(folder / "up") as service:
-        for rows in sizes:
-            file = data.numbers(folder, rows)
-            runs = 3 if rows <= data.ROWS else 1
-            arguments = (service.url, file, MODEL, folder / "grown.csv")
-            seconds[rows] = median([seconds_of(through_rowcast, *arguments) for _ in range(runs)])
-            peaks[rows] = {name: service.peak_bytes(name) / MIB for name in ("gateway", "worker")}
     small, large = data.ROWS, sizes[-1]
+    files = {rows: data.numbers(folder, rows) for rows in sizes}
+    with rowcast(folder / "up") as service:
+
+        def send(rows: int) -> None:
+            through_rowcast(service.url, files[rows], MODEL, folder / "grown.csv")
+
+        for rows in sizes:
+            seconds[rows] = median([seconds_of(send, rows) for _ in range(3 if rows <= small else 1)])
+            peaks[rows] = {name: service.peak_bytes(name) / MIB for name in ("gateway", "worker")}
+        if large > small:
+            seconds |= _in_turns(send, small, large)
     said = ", ".join(f"{rows:,}: {taken:.2f} s" for rows, taken in seconds.items())
     memory = ", ".join(f"{rows:,}: {peak['gateway']:.0f} and {peak['worker']:.0f} MiB" for rows, peak in peaks.items())
     growth = (seconds[large] / large) / (seconds[small] / small)
@@ -45,6 +51,18 @@ def _sizes(folder: Path, sizes: tuple[int, ...]) -> list[Figure]:
         ),
         Figure("gateway's peak memory", "", peaks[large]["gateway"], " MiB", 120, "at most", memory),
     ]
+
+
+def _in_turns(send: Callable[[int], None], small: int, large: int) -> dict[int, float]:
+    """Returns the seconds of a large file, and of one of as many small files in a row as have its rows.
+
+    The same bytes go through the kernel's cache of files: as long as that is empty, a single small file takes less.
+    """
+    times: dict[int, list[float]] = {small: [], large: []}
+    for _ in range(GROWTH_ROUNDS):
+        times[small] += [seconds_of(send, small) for _ in range(large // small)]
+        times[large].append(seconds_of(send, large))
+    return {small: mean(times[small]), large: mean(times[large])}
 
 
 def _workers(folder: Path, rounds: int) -> Figure:
