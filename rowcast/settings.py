@@ -136,6 +136,16 @@ class Settings(BaseModel):
         description="`false`: workers evaluate trees with scikit-learn instead of the fast path. The predictions are "
         "the same, bit for bit.",
     )
+    backlog_seconds: Seconds = Field(
+        default=30,
+        description="Seconds in which the work that waits should be done, if as many worker processes run as are "
+        "wanted. Upkeep counts them.",
+    )
+    scale_down_seconds: Seconds = Field(
+        default=60,
+        description="Seconds that a worker process stays wanted after it was last needed, so that the number falls "
+        "slowly.",
+    )
     webhook_secret: str | None = Field(
         default=None,
         min_length=1,

@@ -14,6 +14,7 @@ from upkeep.expiry import expire_jobs
 from upkeep.lost_processes import LostProcesses
 from upkeep.rebuild import Rebuild
 from upkeep.sweep import sweep_files
+from upkeep.wanted import count_wanted
 
 TICK_SECONDS = 1.0
 """Pause between two rounds."""
@@ -30,6 +31,7 @@ class Upkeep:
 
     def __init__(self, redis: RedisClient, files: Files, settings: Settings) -> None:
         self._scripts = Scripts(redis, settings)
+        self._settings = settings
         self._files = files
         self._lost_processes = LostProcesses(self._scripts)
         self._rebuild = Rebuild(self._scripts, files, settings)
@@ -41,6 +43,7 @@ class Upkeep:
         Raises:
             Unavailable: Redis or the store cannot be used; the next round continues.
         """
+        count_wanted(self._scripts, self._settings)  # first: it needs no store
         self._rebuild.rebuild_if_emptied()
         self._rebuild_orphans()
         self._lost_processes.end_leases()

@@ -58,13 +58,15 @@ class ChunkTask:
     def _score_and_commit(self, lease: ChunkLease, log: Any) -> None:
         started, started_cpu = time.perf_counter(), time.process_time()
         models = [self._resources.models.get(one.name, one.version) for one in lease.spec.models]
+        opened_cpu = time.process_time()
         part = self._scored(lease, models)
         if part.rows_failed and lease.spec.options.on_error == "fail":
             self._resources.records.fail(lease.id, _bad_row(part))
             log.info("job_failed_at_bad_row")
             return
-        stored, cpu_seconds = self._stored(lease, part), time.process_time() - started_cpu
-        outcome = self._resources.leases.commit(lease, stored, _summary(part), cpu_seconds)
+        stored, ended_cpu = self._stored(lease, part), time.process_time()
+        scoring_seconds = 0.0 if is_suspect(lease) else ended_cpu - opened_cpu  # another process predicted it
+        outcome = self._resources.leases.commit(lease, stored, _summary(part), ended_cpu - started_cpu, scoring_seconds)
         log.info(
             "chunk_scored",
             rows=part.rows,

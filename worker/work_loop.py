@@ -4,6 +4,7 @@ import time
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.records.leases import ConversionLease, WaitingChunk, WaitingRows
+from rowcast.jobs.records.policy import GATHER_ROWS
 from worker.chunk_task import ChunkTask
 from worker.conversion.conversion_task import ConversionTask
 from worker.fair_share import FairShare
@@ -12,9 +13,6 @@ from worker.resources import Resources
 from worker.row_task import RowTask
 from worker.stop_flag import StopFlag
 from worker.time_slices import TimeSlices
-
-GATHER_ROWS = 256
-"""Largest number of single rows that are predicted in one call, which costs hardly more than one row does."""
 
 LINGER_SECONDS = 1.0
 """How long a process waits for the next single row before it returns to Celery.

@@ -75,6 +75,8 @@ class QueueDocument(TypedDict):
     rows_last_minute: int
     #: Rows a second, over the last 10 to 15 seconds.
     rows_per_second: float
+    #: Worker processes that are worth having for the work that waits. Autoscalers follow this number.
+    wanted_processes: int
     #: The workers that are online.
     workers: list[WorkerDocument]
 
@@ -106,6 +108,7 @@ def get_queue() -> Response:
         "rows_age_seconds": state.rows_age_seconds,
         "rows_last_minute": state.rows_last_minute,
         "rows_per_second": state.rows_per_second,
+        "wanted_processes": state.wanted_processes,
         "workers": workers,
     }
     return jsonify(queue)

@@ -70,6 +70,7 @@ def _of_queue(queue: QueueState) -> Iterator[Metric]:
     yield age
     yield _gauge("workers_online", "Workers that sent a heartbeat lately.", len(queue.workers))
     yield _gauge("worker_processes", "Their processes that score.", sum(one.processes for one in queue.workers))
+    yield _gauge("wanted_processes", "Processes that are worth having for the work that waits.", queue.wanted_processes)
     busy = sum(len(one.work) for one in queue.workers)
     yield _gauge("worker_processes_busy", "Those of them that have a lease.", busy)
     memory = sum(one.memory_bytes or 0 for one in queue.workers)

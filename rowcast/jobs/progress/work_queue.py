@@ -34,6 +34,8 @@ class QueueState:
     rows_last_minute: int
     #: Rows a second, over the last 10 to 15 seconds.
     rows_per_second: float
+    #: Worker processes that are worth having for the work that waits, as upkeep has last counted them.
+    wanted_processes: int
     #: The workers that are online.
     workers: list[Worker]
 
@@ -53,7 +55,8 @@ def read_queue(redis: RedisClient, owner: str | None) -> QueueState:
         pipe.hgetall(key("throughput"))
         pipe.zrange(key("workers"), 0, -1, withscores=True)
         pipe.hgetall(key("leases"))
-        (seconds, microseconds), live, waiting, first, models, buckets, nodes, leases = pipe.execute()
+        pipe.zcard(key("wanted"))
+        (seconds, microseconds), live, waiting, first, models, buckets, nodes, leases, wanted = pipe.execute()
         now_ms = seconds * 1000 + microseconds / 1000
         rows_waiting, oldest_row = _rows(redis, [model.decode() for model in models])
         workers = online_workers(redis, nodes, leases, now_ms, owner)
@@ -66,6 +69,7 @@ def read_queue(redis: RedisClient, owner: str | None) -> QueueState:
         rows_age_seconds=_age(oldest_row, now_ms),
         rows_last_minute=_scored_since(scored, now_ms, 60.0)[0],
         rows_per_second=_rate(*_scored_since(scored, now_ms, _RATE_SECONDS)),
+        wanted_processes=wanted,
         workers=workers,
     )
 

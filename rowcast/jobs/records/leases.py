@@ -203,16 +203,28 @@ class Leases:
         return self._scripts.renew(self.holder, members)
 
     def commit(
-        self, lease: ChunkLease, part: PartEntry, summary: Mapping[str, Any], cpu_seconds: float = 0
+        self,
+        lease: ChunkLease,
+        part: PartEntry,
+        summary: Mapping[str, Any],
+        cpu_seconds: float = 0,
+        scoring_seconds: float = 0,
     ) -> Committed:
         """Counts a part that is in the store. `cpu_seconds` is the processor time that it took.
 
+        `scoring_seconds` is that time without the opening of models; 0 if it is not known.
         `ended`: the job has ended with it. `stale`: nothing was counted, as the lease is over. `rescored`: the part of
         a job that had succeeded is there again. `lost`: as `rescored`, but the part is not the same as before.
         """
-        cpu_us = round(cpu_seconds * 1_000_000)
         return self._scripts.commit_chunk(
-            lease.id, lease.chunk, lease.attempt, part, summary, revision=lease.revision, cpu_us=cpu_us
+            lease.id,
+            lease.chunk,
+            lease.attempt,
+            part,
+            summary,
+            revision=lease.revision,
+            cpu_us=round(cpu_seconds * 1_000_000),
+            scoring_us=round(scoring_seconds * 1_000_000),
         )
 
     def commit_parquet(self, lease: ChunkLease, repairs: int, file: ParquetFile) -> bool:

@@ -12,6 +12,9 @@ UPLOAD_SILENCE_SECONDS = 600
 RESUMABLE_SILENCE_SECONDS = 6 * 3600
 """How long a resumable upload may store nothing, from its first byte on: its sender may be on a journey."""
 
+UPLOAD_ALIVE_SECONDS = 75.0
+"""An upload that was announced in this time still arrives. A gateway announces it again every minute."""
+
 RESEND_SECONDS = 5.0
 """How long a chunk or a row may wait for a lease before upkeep checks that it is still in its line."""
 
@@ -62,6 +65,12 @@ THROUGHPUT_BUCKET_SECONDS = 5.0
 
 THROUGHPUT_BUCKETS = 13
 """Buckets that are kept besides the newest: a little more than a minute."""
+
+GATHER_ROWS = 256
+"""Largest number of single rows that are predicted in one call, which costs hardly more than one row does."""
+
+COST_KEPT = 0.8
+"""What each further chunk leaves of the weight of the chunks before it, when the cost of a model's rows is measured."""
 
 REASONS_KEPT = 16
 """Different messages of bad rows that a record keeps while all rows of its job are bad."""

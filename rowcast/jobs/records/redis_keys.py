@@ -48,6 +48,10 @@ TABLE = {
     "metrics": Key("rowcast:metrics", "hash", "`NAME LABELS` of a counter → count; milliseconds in sums", "for ever"),
     "indexed": Key("rowcast:indexed", "string", "`whole`: every job in the store has a record here", "for ever"),
     "throughput": Key("rowcast:throughput", "hash", "time by 5 s → rows that were scored in them", "the last minute"),
+    "costs": Key("rowcast:costs", "hash", "NAME@VERSION → rows and processor time (µs) of late chunks", "for ever"),
+    "wanted": Key(
+        "rowcast:wanted", "zset", "a member for each worker process worth having → when it goes (ms)", "for ever"
+    ),
     "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → time of the last heartbeat (ms)", "for ever"),
     "worker": Key(
         "rowcast:worker:{}", "hash", "of NODE: uptime, memory; models and connections of each process", "a minute"

@@ -136,6 +136,7 @@ def _numbers(settings: Settings) -> list[str]:
         "HOLDERS_KEPT": policy.HOLDERS_KEPT,
         "THROUGHPUT_BUCKET_MS": _ms(policy.THROUGHPUT_BUCKET_SECONDS),
         "THROUGHPUT_BUCKETS": policy.THROUGHPUT_BUCKETS,
+        "COST_KEPT": policy.COST_KEPT,
         "HISTORY_ENTRY_BYTES": HISTORY_ENTRY_BYTES,
         "MAX_BINS": MAX_BINS,
         "PLAN_ENTRY_BYTES": PLAN_ENTRY_BYTES,

@@ -200,12 +200,16 @@ class Scripts:
         *,
         revision: str = "",
         cpu_us: int = 0,
+        scoring_us: int = 0,
     ) -> Committed:
-        """Counts a part that is in the store, once. `cpu_us` is the processor time that it took, in microseconds."""
+        """Counts a part that is in the store, once.
+
+        `cpu_us` is the processor time that it took, in microseconds. `scoring_us` is what remains without the opening
+        of models, from which the cost of a row is measured; 0 if it is not known.
+        """
         figures = (part.rows, part.rows_failed, part.part_bytes, part.error_bytes)
-        outcome: Committed = self._run(
-            "commit_chunk", id, chunk, attempt, pack_part(part), *figures, json.dumps(summary), revision, cpu_us
-        ).decode()
+        known = (json.dumps(summary), revision, cpu_us, scoring_us)
+        outcome: Committed = self._run("commit_chunk", id, chunk, attempt, pack_part(part), *figures, *known).decode()
         return outcome
 
     def commit_rows(self, outcomes: Iterable[tuple[str, int, str, str]]) -> int:
@@ -272,6 +276,10 @@ class Scripts:
     def resend(self, most: int) -> int:
         """Offers work again that is due, at most `most` chunks and rows. Returns how many were offered."""
         return int(self._run("resend", most))
+
+    def want_processes(self, number: int, kept_seconds: float) -> int:
+        """Notes how many worker processes are worth having now. Returns the highest number of the last seconds."""
+        return int(self._run("want_processes", number, int(kept_seconds * 1000)))
 
     def audit_totals(self) -> TotalsRead:
         """Reads all counts at one moment."""

@@ -1,9 +1,9 @@
 -- Counts a stored part, once, and puts the next chunks in flight.
 -- ARGV: id, chunk, attempt, the part's entry of the table, rows, bad rows, the part's bytes, the errors' bytes, summary as
---       JSON, revision of the chunk or '', processor time (µs).
+--       JSON, revision of the chunk or '', processor time (µs), that of the scoring itself or 0 if it is not known (µs).
 -- Returns 'counted' | 'ended' (the job has ended with it) | 'stale' (the lease or the chunk is another one now) |
 -- 'rescored' (the part of a job that had succeeded is there again) | 'lost' (as 'rescored', but the part has changed).
-local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary, revision, cpu_us = unpack(ARGV)
+local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary, revision, cpu_us, scoring_us = unpack(ARGV)
 local leased, holder = lease_of(member_of(id, chunk))
 if leased ~= tonumber(attempt) then return 'stale' end
 if (revisions_in(id, F.revisions)[chunk] or '') ~= revision then return 'stale' end
@@ -34,6 +34,7 @@ note_reason(id, summary.bad)
 local chunks, max_errors, model = unpack(redis.call('HMGET', K.job(id), F.chunks, F.max_errors, F.model))
 count_rows(model, rows, failed)
 observe_ms(M.chunk, model, took_ms)
+if scoring_us ~= '0' and rows ~= '0' then count_cost(model, rows, scoring_us) end
 local ended = false
 if max_errors and all_failed > tonumber(max_errors) then
   ended = finish(id, STATUS.failed, problem('too-many-bad-rows', string.format(

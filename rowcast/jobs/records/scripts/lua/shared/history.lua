@@ -19,6 +19,13 @@ local function write_history(id, chunk, attempt, holder)
   return took_ms
 end
 
+-- Counts a chunk in the cost of its model's rows: rows and processor time (µs), in which later chunks weigh more.
+local function count_cost(model, rows, scoring_us)
+  local known_rows, known_us = string.match(redis.call('HGET', K.costs(), model) or '0 0', '^(%d+) (%d+)$')
+  redis.call('HSET', K.costs(), model,
+    format_integer(known_rows * COST_KEPT + rows) .. ' ' .. format_integer(known_us * COST_KEPT + scoring_us))
+end
+
 -- Counts rows that were scored now, in the bucket of these seconds. The first rows of a bucket remove the old ones.
 local function count_throughput(rows)
   local bucket = math.floor(now_ms() / THROUGHPUT_BUCKET_MS)
