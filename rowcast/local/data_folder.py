@@ -1,11 +1,14 @@
 """The data folder: the models, jobs and results of one service, and the lock that lets only one `up` use it."""
 
 import fcntl
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import rowcast
 from rowcast.compiled_cache import FOLDER as COMPILED_CODE
+from rowcast.compiled_cache import VARIABLE as CACHE_VARIABLE
 from rowcast.errors import RowcastError
 
 RECEIPT_KEY = "receipt-key.pem"
@@ -40,6 +43,23 @@ class DataFolder:
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise RowcastError(f"{path} cannot be used for data: {error.strerror}") from error
+
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Returns the environment of the programs: what is given, and what is missing for this folder."""
+        defaults = {
+            "ROWCAST_STORE": str(self.store),
+            "ROWCAST_MODELS": str(self.models),
+            "ROWCAST_RECEIPT_KEY_FILE": str(self.receipt_key),
+            CACHE_VARIABLE: str(self.compiled_code),
+            "OMP_NUM_THREADS": "1",  # one process per core
+            "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+        }
+        root = Path(rowcast.__file__).resolve().parents[1]
+        if root.name not in ("site-packages", "dist-packages"):  # a checkout, which the option -P of Python would hide
+            defaults["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), given.get("PYTHONPATH")]))
+            given = {name: value for name, value in given.items() if name != "PYTHONPATH"}
+        return {**defaults, **given}
 
     @contextmanager
     def locked(self) -> Iterator[None]:

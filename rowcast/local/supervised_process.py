@@ -99,11 +99,25 @@ class SupervisedProcess:
             self.log.warning("process_died", process=self.name, how=ending, restart_in_seconds=pause)
 
 
-def stop_together(processes: Sequence[SupervisedProcess], seconds: float, farewell: bytes | None = None) -> None:
-    """Asks the children to exit, all at once, and kills those that still run when the time is over."""
+def stop_together(
+    processes: Sequence[SupervisedProcess],
+    seconds: float,
+    farewell: bytes | None = None,
+    *,
+    again_after_seconds: float | None = None,
+) -> None:
+    """Asks the children to exit, all at once, and kills those that still run when the time is over.
+
+    Those that still run after `again_after_seconds` are asked again, which a worker understands as the end of the time
+    that its chunks have to end.
+    """
     for process in processes:
         process.stop(farewell)
     until = monotonic() + seconds
+    if again_after_seconds is not None:
+        again_at = monotonic() + again_after_seconds
+        for process in [one for one in processes if not one.ended(again_at - monotonic())]:
+            process.stop()
     for process in processes:
         if not process.ended(until - monotonic()):
             process.log.warning("process_killed", process=process.name, after_seconds=seconds)

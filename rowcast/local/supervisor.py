@@ -12,9 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import rowcast
 from rowcast.compiled_cache import VARIABLE as CACHE_VARIABLE
 from rowcast.compiled_cache import has_code
 from rowcast.errors import RowcastError
@@ -25,7 +24,9 @@ from rowcast.local.readiness import Readiness, ReadyPoller
 from rowcast.local.reaper import FAREWELL
 from rowcast.local.running_services import Instance, publish_instance
 from rowcast.local.stale_processes import VARIABLE, Mark, end_stale_processes
-from rowcast.local.supervised_process import SupervisedProcess, stop_together
+from rowcast.local.supervised_process import Start, SupervisedProcess, stop_together
+from rowcast.local.worker_count import TWO, WorkerCount
+from rowcast.local.worker_scaler import WorkerScaler
 from rowcast.logs import logger
 from rowcast.loopback import NEEDS_KEYS, is_loopback
 from rowcast.wording.quantity import counted
@@ -57,7 +58,7 @@ class Up:
     #: Port to listen on; 0 chooses a free one.
     port: int = 5000
     #: Number of processes that predict.
-    workers: int = 2
+    workers: WorkerCount = TWO
     #: Data folder.
     data: Path = Path(".rowcast")
     #: Number of gateway processes, which listen on the same socket.
@@ -68,11 +69,17 @@ class Service:
     """A context in which the programs run. Only one process at a time can enter it on a data folder."""
 
     def __init__(
-        self, up: Up, environment: dict[str, str], *, beyond_loopback: bool = False, fast_trees: bool = True
+        self,
+        up: Up,
+        environment: dict[str, str],
+        *,
+        beyond_loopback: bool = False,
+        fast_trees: bool = True,
+        chunk_seconds: float = 90,
     ) -> None:
         """Takes the environment of the programs; missing settings for the data folder are added to it.
 
-        If the workers use `fast_trees`, the first start compiles them.
+        If the workers use `fast_trees`, the first start compiles them. A chunk may take `chunk_seconds`.
 
         Raises:
             RowcastError: the host is not loopback, and `beyond_loopback` is false.
@@ -85,6 +92,8 @@ class Service:
         self._run = secrets.token_hex(8)
         self._log = logger("up")
         self._processes: dict[str, SupervisedProcess] = {}
+        self._scaler = WorkerScaler(up.workers, self._start_worker, chunk_seconds, self._log)
+        self._chunk_seconds = chunk_seconds
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -96,7 +105,7 @@ class Service:
                 self._log.warning("stale_processes_ended", processes=left)
             self._socket = stack.enter_context(listen(self._up.host, self._up.port))
             self.url = url_of(self._socket)
-            self._environment = self._complete(self._given)
+            self._environment = self._folder.environment(self._given)
             self._require_receipt_key()
             has_compiled = has_code(Path(self._environment[CACHE_VARIABLE]))
             self.compiles = self._fast_trees and not has_compiled and find_spec("numba") is not None
@@ -137,6 +146,8 @@ class Service:
                     return None
         # Started last: it uses a core for a second, and the first caller does not need it.
         self._keep("upkeep", self._python("upkeep"))
+        if not self._up.workers.is_fixed:
+            self._scaler.begin(self._environment["ROWCAST_REDIS_URL"])
         return watch.latest
 
     def train_example(self) -> "subprocess.Popen[bytes]":
@@ -145,8 +156,8 @@ class Service:
 
     def hurry(self) -> None:
         """Kills the running programs, except Redis, which stops quickly and must complete its file."""
-        for name, process in list(self._processes.items()):
-            if name not in ("redis", "reaper"):
+        for process in [*self._processes.values(), *self._scaler.processes]:
+            if process.name not in ("redis", "reaper"):
                 process.kill()
 
     @property
@@ -171,10 +182,7 @@ class Service:
             self._compiling = self._start_once("compiling", "rowcast.compiled_cache", output=subprocess.DEVNULL)
         if "ROWCAST_REDIS_URL" not in self._environment:
             self._environment["ROWCAST_REDIS_URL"] = self._begin_redis()
-        self._keep(
-            "worker",
-            self._python("worker", "--concurrency", str(self._up.workers), "--grace", str(_WORKER_GRACE_SECONDS)),
-        )
+        self._add("worker", self._worker("worker", self._up.workers.least, _WORKER_GRACE_SECONDS))
         for name in self._gateways:
             self._keep(
                 name,
@@ -192,9 +200,26 @@ class Service:
             sleep(_POLL_SECONDS / 3)
         return embedded.url
 
+    def _start_worker(self, number: int) -> SupervisedProcess:
+        """Starts a further worker, which ends its chunk when it is stopped, however long that takes."""
+        name = f"worker-{number}"
+        process = SupervisedProcess(name, self._worker(name, 1, self._chunk_seconds), self._log)
+        process.begin()
+        return process
+
+    def _worker(self, name: str, processes: int, grace_seconds: float) -> Start:
+        return self._program(
+            name, self._python("worker", "--concurrency", str(processes), "--grace", str(grace_seconds))
+        )
+
     def _keep(
         self, name: str, command: Sequence[str], *, pipe: bool = False, passes: socket.socket | None = None
     ) -> None:
+        self._add(name, self._program(name, command, pipe=pipe, passes=passes))
+
+    def _program(
+        self, name: str, command: Sequence[str], *, pipe: bool = False, passes: socket.socket | None = None
+    ) -> Start:
         # The reaper carries no mark, so that it does not end itself.
         environment = dict(self._environment) if name == "reaper" else self._environment | {VARIABLE: self._mark(name)}
 
@@ -208,7 +233,7 @@ class Service:
                 start_new_session=True,
             )
 
-        self._add(name, start)
+        return start
 
     def _start_once(self, name: str, module: str, output: int = 2) -> "subprocess.Popen[bytes]":
         """Starts a program that ends by itself, or with the service."""
@@ -220,24 +245,26 @@ class Service:
             start_new_session=True,
         )
 
-    def _add(self, name: str, start: "Callable[[], subprocess.Popen[bytes]]") -> None:
+    def _add(self, name: str, start: Start) -> None:
         self._processes[name] = SupervisedProcess(name, start, self._log)
         self._processes[name].begin()
 
     def _end(self) -> None:
         """Stops the gateway first, so that no work arrives, and Redis last, so that the others return their work."""
         self._socket.close()
-        self._stop(self._gateways, _GATEWAY_SECONDS)
-        self._stop(["worker", "upkeep"], _WORKER_SECONDS)
-        self._stop(["redis"], _REDIS_SECONDS)
+        added = self._scaler.close()
+        stop_together(self._named(*self._gateways), _GATEWAY_SECONDS)
+        workers = [*added, *self._named("worker", "upkeep")]
+        stop_together(workers, _WORKER_SECONDS, again_after_seconds=_WORKER_GRACE_SECONDS if added else None)
+        stop_together(self._named("redis"), _REDIS_SECONDS)
         end_stale_processes(self._folder.path, self._run, grace_seconds=0)
-        self._stop(["reaper"], _REDIS_SECONDS, FAREWELL)
+        stop_together(self._named("reaper"), _REDIS_SECONDS, FAREWELL)
 
-    def _stop(self, names: Sequence[str], seconds: float, farewell: bytes | None = None) -> None:
-        stop_together([self._processes[name] for name in names if name in self._processes], seconds, farewell)
+    def _named(self, *names: str) -> list[SupervisedProcess]:
+        return [self._processes[name] for name in names if name in self._processes]
 
     def _check_deaths(self) -> None:
-        for process in self._processes.values():
+        for process in list(self._processes.values()):
             if len(process.endings) >= _DEATHS_BEFORE_READY:
                 raise StartFailed(
                     f"{process.name} exited {counted(len(process.endings), 'time')} before it was ready "
@@ -264,22 +291,6 @@ class Service:
     def _python(self, module: str, *arguments: str) -> list[str]:
         # -P: a folder `api` or `worker` in the user's current folder must not be imported.
         return [sys.executable, "-P", "-m", module, *arguments]
-
-    def _complete(self, given: dict[str, str]) -> dict[str, str]:
-        defaults: dict[str, Any] = {
-            "ROWCAST_STORE": str(self._folder.store),
-            "ROWCAST_MODELS": str(self._folder.models),
-            "ROWCAST_RECEIPT_KEY_FILE": str(self._folder.receipt_key),
-            CACHE_VARIABLE: str(self._folder.compiled_code),
-            "OMP_NUM_THREADS": "1",  # one process per core
-            "OPENBLAS_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-        }
-        root = Path(rowcast.__file__).resolve().parents[1]
-        if root.name not in ("site-packages", "dist-packages"):  # a checkout, which -P would hide
-            defaults["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), given.get("PYTHONPATH")]))
-            given = {name: value for name, value in given.items() if name != "PYTHONPATH"}
-        return defaults | given
 
 
 def _absolute(location: str) -> str:

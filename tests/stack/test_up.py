@@ -14,14 +14,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import estimators
 import httpx
+import numpy as np
 import psutil
 import pytest
-from programs import ROOT, until
+from programs import ROOT, SUPPORT, until
+from registering import register
 
 from rowcast import Client, api_keys
 from rowcast.client import StillRunning
 from rowcast.compiled_cache import has_code
+from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.redis_keys import key
+from rowcast.local.running_services import instance_at
 from rowcast.local.stale_processes import VARIABLE
 
 ROWS = b"age,pclass,name\n" + b'25,3,"Allen, Mr."\n35,1,Bonnell\n' * 500
@@ -376,3 +382,51 @@ def test_an_interrupted_demo_leaves_nothing_running(start: Start, data: Path) ->
     code, _ = demo.end(signal.SIGINT)
     assert code == 130
     assert not demo.running()
+
+
+def test_workers_come_with_the_work_and_go_without_it_and_break_off_no_chunk(
+    start: Start, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"CHUNK_ROWS": "64", "BACKLOG_SECONDS": "0.001", "SCALE_DOWN_SECONDS": "1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"ROWCAST_{name}", value)
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    register(data / "models", "stuck", estimators.Stuck(str(data)).fit(np.zeros((2, 1)), [0, 1]), ["age"])
+    (data / "stuck").touch()
+    up = start(data, "--port", "0", "--workers", "auto:3")
+    added = {"worker-2", "worker-3"}
+    with Client(up.url) as client:
+        job = client.submit_csv(b"age\n" + b"25\n40\n" * 32 * 12, model="stuck")
+        until(lambda: busy_workers(up) == 3, "as many workers as are allowed have a chunk")
+        os.kill(up.programs()["upkeep"].pid, signal.SIGSTOP)  # so that it does not count the work
+        leaving = [up.programs()[name] for name in added]
+        connect(instance_at(data).redis_url).delete(key("wanted"))
+        until(lambda: '"before": 3, "now": 1' in up.errors.read_text(), "the added workers are asked to leave")
+        assert busy_workers(up) == 3, "they have their chunks still"
+        (data / "stuck").unlink()
+        psutil.wait_procs(leaving, timeout=60)
+        os.kill(up.programs()["upkeep"].pid, signal.SIGCONT)
+
+        assert job.wait(timeout=90).progress["rows_done"] == 64 * 12
+        chunks = httpx.get(f"{up.url}/jobs/{job.id}/chunks?limit=20").json()["chunks"]
+        assert [chunk["attempts"] for chunk in chunks] == [1] * 12
+        assert len(job.to_pandas()) == 64 * 12
+        until(lambda: set(up.programs()) == PROGRAMS, "the added workers go when there is nothing to do")
+
+        (data / "stuck").touch()
+        client.submit_csv(b"age\n" + b"25\n" * 640, model="stuck")
+        until(lambda: busy_workers(up) == 3, "they come again")
+    assert_ends_without_a_trace(up, signal.SIGINT, PROGRAMS | added)
+    assert '"process_killed"' not in up.errors.read_text()
+
+
+def busy_workers(up: Started) -> int:
+    """Returns how many workers have a chunk."""
+    return sum(bool(worker["work"]) for worker in httpx.get(f"{up.url}/queue").json()["workers"])
+
+
+@pytest.mark.parametrize("workers", ["0", "auto:0", "many"])
+def test_a_number_of_workers_that_makes_no_sense_is_refused(start: Start, data: Path, workers: str) -> None:
+    up = start(data, "--workers", workers, ready=False)
+    assert up.process.wait() == 2
+    assert "must be a number from 1 on, auto, or auto:MAX" in " ".join(re.findall(r"\w[\w,:]*", up.errors.read_text()))

@@ -7,13 +7,33 @@ from typing import Annotated
 import typer
 
 from rowcast.cli.output import say
+from rowcast.local.worker_count import WorkerCount
+
+
+def _worker_count(text: str) -> str:
+    try:
+        WorkerCount.read(text)
+    except ValueError:
+        raise typer.BadParameter("must be a number from 1 on, auto, or auto:MAX") from None
+    return text
+
 
 Host = Annotated[
     str,
     typer.Option("--host", help="Address to listen on. Beyond loopback needs API keys or ROWCAST_OPEN=true."),
 ]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 chooses a free one.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Number of processes that predict.")]
+DemoWorkers = Annotated[int, typer.Option("--workers", min=1, help="Number of processes that predict.")]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers",
+        callback=_worker_count,
+        metavar="N|auto|auto:MAX",
+        help="Number of processes that predict. auto: as many as the work that waits is worth, from 1 up to the number "
+        "of cores, or MAX.",
+    ),
+]
 Gateways = Annotated[
     int, typer.Option("--gateways", min=1, help="Number of gateway processes; they listen on the same port.")
 ]
@@ -30,7 +50,7 @@ def up(
     *,
     host: Host = "127.0.0.1",
     port: Port = 5000,
-    workers: Workers = 2,
+    workers: Workers = "2",
     gateways: Gateways = 1,
     data: DataFolder = Path(".rowcast"),
     example: Annotated[
@@ -41,16 +61,17 @@ def up(
 
     Examples:
         rowcast up
+        rowcast up --workers auto
         rowcast up --workers 4 --port 8000 --data /srv/rowcast
     """
     _require_unix()
     from rowcast.local.supervisor import Up
     from rowcast.local.up import run
 
-    run(Up(host, port, workers, data, gateways), example=example)
+    run(Up(host, port, WorkerCount.read(workers), data, gateways), example=example)
 
 
-def demo(port: Port = 5000, workers: Workers = 2, data: DataFolder = Path(".rowcast")) -> None:
+def demo(port: Port = 5000, workers: DemoWorkers = 2, data: DataFolder = Path(".rowcast")) -> None:
     """Start the service, score the passengers of the Titanic, and stop the service.
 
     Examples:
@@ -60,7 +81,7 @@ def demo(port: Port = 5000, workers: Workers = 2, data: DataFolder = Path(".rowc
     from rowcast.cli.commands.demo import run
     from rowcast.local.supervisor import Up
 
-    run(Up(port=port, workers=workers, data=data))
+    run(Up(port=port, workers=WorkerCount(workers, workers), data=data))
 
 
 def _require_unix() -> None:
