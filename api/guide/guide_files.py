@@ -32,6 +32,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "security": "What is protected from the start, and what you have to do.",
         "keys": "API keys, roles and limits.",
         "containers": "Docker Compose: volumes, settings, signals and health checks.",
+        "clusters": "Kubernetes and Azure Container Apps, with as many workers as there is work.",
         "fast-trees": "scikit-learn's trees, up to fifteen times as fast with the same bits; also in your own scripts.",
         "metrics": "What Prometheus reads, the alerts, and what to do when one fires.",
         "scaling": "What limits the speed when you add workers.",

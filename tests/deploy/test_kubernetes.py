@@ -1,6 +1,7 @@
 """The files for Kubernetes: every field exists, and what they say of the programs is what the programs are."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -239,6 +240,36 @@ def test_in_production_callers_need_a_key_and_only_the_trial_is_open() -> None:
     assert "ROWCAST_API_KEYS_FILE" in names("production")
     assert "ROWCAST_OPEN" not in names("production")
     assert "ROWCAST_OPEN" in names("trial")
+
+
+@every_overlay
+def test_the_guide_makes_every_secret_with_every_key_that_is_read(overlay: str) -> None:
+    guide = (ROOT / "docs" / "clusters.md").read_text().replace("\\\n", "")
+    section = guide.partition("## A trial" if overlay == "trial" else "## Production")[2].partition("\n## ")[0]
+    made = {
+        (name, key)
+        for name, rest in re.findall(r"create secret generic (\S+)(.*)", section)
+        for key in [*re.findall(r"--from-literal=(\w+)=", rest), *re.findall(r"--from-file=(\S+)", rest)]
+    }
+    read = set()
+    for name in pods(overlay):
+        one = container(overlay, name)
+        entries = [entry.get("valueFrom", {}).get("secretKeyRef", {}) for entry in one.get("env", [])]
+        read |= {(entry["name"], entry["key"]) for entry in entries if entry}
+        names = [source["secretRef"]["name"] for source in one.get("envFrom", []) if "secretRef" in source]
+        assert {*names} <= {secret for secret, _ in made}
+        mounted = [volume["secret"]["secretName"] for volume in pods(overlay)[name]["volumes"] if "secret" in volume]
+        read |= {(secret, "keys.txt") for secret in mounted}
+    (access,) = of_kind(overlay, "TriggerAuthentication")
+    read |= {(entry["name"], entry["key"]) for entry in access["spec"]["secretTargetRef"]}
+    assert read <= made
+
+
+def test_the_guide_names_folders_that_there_are() -> None:
+    guide = (ROOT / "docs" / "clusters.md").read_text()
+    named = set(re.findall(r"deploy/[\w/.-]*[\w-]", guide))
+    assert {"deploy/kubernetes/trial", "deploy/kubernetes/production"} <= named
+    assert all((ROOT / path).exists() for path in named - {"deploy/azure-container-apps/$app.yaml"}), named
 
 
 def test_workers_of_the_trial_read_models_and_write_none() -> None:
