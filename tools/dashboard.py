@@ -48,6 +48,7 @@ PANELS = (
         {
             "workers": "rowcast:workers",
             "processes": _once("rowcast_worker_processes"),
+            "wanted processes": "rowcast:wanted_processes",
             "busy processes": _once("rowcast_worker_processes_busy"),
         },
     ),
