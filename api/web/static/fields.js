@@ -5,12 +5,20 @@
 
 import { byId } from "./service.js";
 
-const chosenFiles = new Map();
+const kept = new Map(); // fields and files of each entry, as long as the document is not left
+let entry = null; // that of the page that is shown: until the next page has come, the address is ahead of it
 
 const isKept = ({ id, type, form }) => id && !["file", "password"].includes(type) && !("draft" in (form?.dataset ?? {}));
 
+// Returns whether the address is that of the page that is shown.
+export const isEntryShown = () => history.state?.entry === entry;
+
 export function restoreFields() {
-  for (const [id, value] of Object.entries(history.state?.fields ?? {})) {
+  entry = history.state?.entry ?? Math.random();
+  if (!kept.has(entry)) kept.set(entry, { fields: history.state?.fields ?? {} });
+  const { fields, files } = kept.get(entry);
+  keepFields();
+  for (const [id, value] of Object.entries(fields)) {
     const field = byId(id);
     if (!field || !byId("main").contains(field)) continue;
     field[field.type === "checkbox" ? "checked" : "value"] = value;
@@ -18,31 +26,32 @@ export function restoreFields() {
     const folded = field.closest("details");
     if (folded) folded.open = true; // it would be sent without being seen
   }
-  const files = chosenFiles.get(history.state?.entry);
   if (files && byId("file")) byId("file").files = files;
 }
 
-export const holdsFiles = () => [...chosenFiles.values()].some(({ length }) => length);
+export const holdsFiles = () => [...kept.values()].some(({ files }) => files?.length);
 
 function keep(more) {
+  Object.assign(kept.get(entry), more);
+  if (isEntryShown()) keepFields();
+}
+
+// Has the browser keep the fields with the entry at which it is.
+export function keepFields() {
+  const state = { entry, fields: kept.get(entry).fields };
+  if (JSON.stringify(history.state) === JSON.stringify(state)) return;
   try {
-    history.replaceState({ ...history.state, ...more }, "");
+    history.replaceState(state, "");
   } catch {
-    // the browser limits how often: the next change keeps it
+    // the browser limits how often: the next change writes it
   }
 }
 
 for (const type of ["input", "change"]) {
   document.addEventListener(type, ({ target }) => {
-    if (target.id === "file") keepFiles(target.files);
+    if (target.id === "file") keep({ files: target.files });
     if (!isKept(target) || !byId("main").contains(target)) return;
     const value = target.type === "checkbox" ? target.checked : target.value;
-    keep({ fields: { ...history.state?.fields, [target.id]: value } });
+    keep({ fields: { ...kept.get(entry).fields, [target.id]: value } });
   });
-}
-
-function keepFiles(files) {
-  const entry = history.state?.entry ?? Math.random();
-  chosenFiles.set(entry, files);
-  keep({ entry });
 }

@@ -1,12 +1,13 @@
 // Which page is shown: the page of a link, or the same page as it is by now.
 
 import { markLost, NOT_LOADED } from "./messages.js";
-import { restoreFields } from "./fields.js";
+import { isEntryShown, keepFields, restoreFields } from "./fields.js";
 import { byId, fetchPage } from "./service.js";
 
 // What the address names, apart from a place within the page.
 const pageOf = ({ pathname, search }) => pathname + search;
 const shown = { page: pageOf(location), hash: location.hash };
+let placeShown = null; // that of the page in the tab's history, if the browser tells it
 
 // Returns whether a link leads to the page that is shown.
 export const isShown = (link) => pageOf(link) === shown.page;
@@ -22,6 +23,7 @@ export function whenShown(action) {
   begin = () => {
     stop = () => {};
     restoreFields();
+    placeShown = globalThis.navigation?.currentEntry?.key;
     action();
   };
   begin();
@@ -75,7 +77,9 @@ export function go(url, { push = true } = {}) {
       if (page.main) put(page, address, { push: push && address !== location.href, place: push ? url : "" });
       else location.assign(url);
     } catch {
-      if (isLast()) markLost(NOT_LOADED);
+      if (!isLast()) return;
+      markLost(NOT_LOADED);
+      if (!isEntryShown() && placeShown) navigation.traverseTo(placeShown); // the address of the page that is still shown
     }
   });
 }
@@ -103,5 +107,7 @@ export async function refresh({ onlyIfChanged = false } = {}) {
 addEventListener("popstate", () => {
   const isWithin = pageOf(location) === shown.page && location.hash !== shown.hash; // a link to a place in the page
   shown.hash = location.hash;
-  if (!isWithin) go(location.href, { push: false });
+  if (isEntryShown()) asLast(() => {}); // it is still shown
+  else if (isWithin && !history.state) keepFields();
+  else go(location.href, { push: false });
 });

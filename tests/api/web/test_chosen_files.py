@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Page, Route, expect
 
+AGE = re.compile("^age")
 FILE = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"age,pclass\n25,3\n"}
 
 
@@ -69,3 +70,56 @@ def test_what_is_typed_during_an_upload_is_not_interrupted(quiet: Page) -> None:
     expect(quiet.get_by_role("link", name="a.csv is sent: see its job")).to_be_visible()
     quiet.keyboard.type("3")
     expect(quiet.get_by_label(re.compile("^age"))).to_have_value("33")
+
+
+def test_what_is_typed_and_chosen_while_the_button_back_loads_its_page_is_kept(quiet: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([FILE])
+    for name, heading in (("Models", "Models"), ("Predict", "Predict")):
+        quiet.get_by_role("link", name=name, exact=True).click()
+        expect(quiet.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    quiet.route("**/ui/models", hold)
+    with quiet.expect_request("**/ui/models"):
+        quiet.evaluate("history.back()")
+    quiet.get_by_label(AGE).fill("33")
+    quiet.get_by_label(re.compile("^pclass")).fill("2")
+    quiet.get_by_label("CSV file").set_input_files([{**FILE, "name": "b.csv"}])
+    held[0].continue_()
+    expect(quiet.get_by_role("heading", name="Models")).to_be_visible()
+    quiet.go_forward()
+    expect(quiet.get_by_label(AGE)).to_have_value("33")
+    expect(quiet.get_by_label(re.compile("^pclass"))).to_have_value("2")
+    expect(quiet.locator("#check")).to_contain_text("fits")
+    assert quiet.evaluate("document.getElementById('file').files[0].name") == "b.csv"
+
+
+def test_a_button_back_without_a_network_leads_nowhere_and_costs_nothing(quiet: Page) -> None:
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([FILE])
+    for name in ("Models", "Predict"):
+        quiet.get_by_role("link", name=name, exact=True).click()
+        expect(quiet.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    quiet.context.set_offline(True)
+    quiet.evaluate("history.back()")
+    expect(quiet.locator("#lost")).to_contain_text("could not be loaded")
+    expect(quiet).to_have_url(re.compile("/$"))
+    quiet.get_by_label(AGE).fill("33")
+    quiet.context.set_offline(False)
+    quiet.get_by_role("link", name="Jobs", exact=True).click()
+    expect(quiet.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+    quiet.go_back()
+    expect(quiet.get_by_label(AGE)).to_have_value("33")
+
+
+def test_a_row_that_is_typed_after_a_link_within_the_page_outlives_a_reload(quiet: Page) -> None:
+    quiet.goto("/")
+    quiet.get_by_role("link", name="Skip to the content").focus()
+    quiet.keyboard.press("Enter")
+    quiet.get_by_label(AGE).fill("33")
+    quiet.reload()
+    expect(quiet.get_by_label(AGE)).to_have_value("33")
