@@ -1,10 +1,13 @@
 // Keeps what is typed into a form until it is sent: when the page is left and shown again, reloaded, or replaced by an
 // error. It is kept for the tab only. A file that is chosen is kept when the page is replaced by another form's answer.
 
+import { notify } from "./messages.js";
+
 const unstored = new Map(); // what the browser did not store: it is lost with the document
 const chosenFiles = new Map();
 
-const keyOf = (form) => `rowcast-draft ${form.getAttribute("action")}`;
+const keyAt = (action) => `rowcast-draft ${action}`;
+const keyOf = (form) => keyAt(form.getAttribute("action"));
 const fieldsOf = (form) => [...form.elements].filter(({ type }) => type === "text");
 
 // What stood in the field before anything was typed. After an error the service sends it apart from what was typed.
@@ -14,16 +17,16 @@ function changedFields(form) {
   return fieldsOf(form).filter((field) => field.value !== before(form, field));
 }
 
-function read(form) {
+function read(key) {
   try {
-    return unstored.get(keyOf(form)) ?? JSON.parse(sessionStorage.getItem(keyOf(form))) ?? {};
+    return unstored.get(key) ?? JSON.parse(sessionStorage.getItem(key)) ?? {};
   } catch {
     return {}; // the storage is not allowed
   }
 }
 
-function write(form, fields) {
-  const draft = Object.fromEntries(fields.map((field) => [field.name, [before(form, field), field.value]]));
+function write(form, fields, was = (field) => before(form, field)) {
+  const draft = Object.fromEntries(fields.map((field) => [field.name, [was(field), field.value]]));
   unstored.delete(keyOf(form));
   try {
     sessionStorage.removeItem(keyOf(form));
@@ -33,30 +36,39 @@ function write(form, fields) {
   }
 }
 
-// Returns whether something is typed that was not sent.
-export function isUnsent(form) {
-  return changedFields(form).length > 0;
+// Returns whether something is typed that was not sent, or not with `sent`.
+export function isUnsent(form, sent) {
+  return changedFields(form).some((field) => field.value !== sent?.get(field.name));
 }
 
 // Returns whether something is typed that is lost with the document.
 export const holdsUnstored = () => unstored.size > 0;
 
 export function keepDraft(form) {
-  const draft = read(form);
+  const draft = read(keyOf(form));
   for (const field of fieldsOf(form)) {
     const [was, typed] = draft[field.name] ?? [];
     const isTyped = field.value !== before(form, field); // before this script was loaded
-    if (was === before(form, field) && !isTyped) field.value = typed; // it may have been corrected elsewhere
+    if (was === before(form, field) && !isTyped) field.value = typed;
+    if (isTyped || field.value === typed) delete draft[field.name];
   }
-  if (isUnsent(form)) write(form, changedFields(form));
+  tellCorrected(draft);
+  write(form, changedFields(form));
   form.addEventListener("input", () => write(form, changedFields(form)));
 }
 
-// Forgets what was sent. What was typed since then is kept. Returns whether there is any.
+// What cannot be shown in its cell again is said.
+function tellCorrected(draft) {
+  for (const [name, [, typed]] of Object.entries(draft)) {
+    const [row, column] = name.split(/\/(.*)/);
+    notify(`Row ${row}, ${column}: you typed “${typed}”, but the row was corrected in the meantime.`);
+  }
+}
+
+// Forgets what was sent. What was typed since then is kept.
 export function dropSent(form, sent) {
   const left = changedFields(form).filter((field) => field.value !== sent.get(field.name));
-  write(form, left);
-  return left.length > 0;
+  write(form, left, (field) => sent.get(field.name)); // the cells are by now what was sent
 }
 
 // Keeps the file that is chosen in the form.
@@ -69,3 +81,16 @@ export function keepFile(form) {
 export const holdsCorrections = () => [...chosenFiles.values()].some(({ length }) => length);
 
 export const dropFile = (form) => chosenFiles.delete(keyOf(form));
+
+// Forgets what was typed on the page of a job that is gone, or of which no row is left to correct.
+export function dropDraft(page, { isCorrected = false } = {}) {
+  const key = keyAt(`${page}/repair`);
+  if (isCorrected) tellCorrected(read(key));
+  unstored.delete(key);
+  chosenFiles.delete(key);
+  try {
+    sessionStorage.removeItem(key);
+  } catch {
+    // the storage is not allowed
+  }
+}

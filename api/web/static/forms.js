@@ -1,6 +1,6 @@
 // Forms are sent without leaving the page, so that what was typed stays if they are refused.
 
-import { dropFile, dropSent, isUnsent } from "./drafts.js";
+import { dropDraft, dropFile, dropSent, isUnsent } from "./drafts.js";
 import { announce, notify, problemBox } from "./messages.js";
 import { asLast, put } from "./navigation.js";
 import { byId, fetchPage, headers, keepKey, parsed, prefix } from "./service.js";
@@ -19,6 +19,7 @@ export function sendForm(form, button) {
   return asLast(async (isLast) => {
     try {
       const page = await fetchPage(attribute("action"), { method: "POST", body });
+      if (page.response.redirected) forget(form, data);
       if (!isLast()) return;
       if (page.response.status === 401) await askKey(() => sendForm(form, button));
       else answer(form, page, data);
@@ -39,6 +40,14 @@ async function hasUnreadable(data) {
   return (await Promise.all(files.map(isReadable))).includes(false);
 }
 
+// Forgets what was typed or chosen, because the service has it, or deleted its job.
+function forget(form, sent) {
+  if ("draft" in form.dataset) dropSent(form, sent);
+  if ("file" in form.dataset) dropFile(form);
+  const [, deleted] = form.getAttribute("action").match(/(.*)\/delete$/) ?? [];
+  if (deleted) dropDraft(deleted);
+}
+
 // Shows what the service answered to a form: its page, a part of this one, or why it was refused.
 function answer(form, page, sent) {
   const { status, redirected, url } = page.response;
@@ -50,8 +59,7 @@ function answer(form, page, sent) {
   } else if (part) {
     replaceForm(form, part, sent);
   } else {
-    const isLeft = "draft" in form.dataset && (redirected ? dropSent(form, sent) : isUnsent(form));
-    if ("file" in form.dataset) dropFile(form);
+    const isLeft = "draft" in form.dataset && isUnsent(form, redirected ? sent : undefined);
     const address = redirected ? url : location.href; // the address of a form answers no GET
     put(page, address, { push: address !== location.href || "step" in form.dataset, place: address });
     if (isLeft && !byId("main").querySelector("form[data-draft]")) notify("What you typed is kept. It is shown again when the job has ended.");

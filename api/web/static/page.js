@@ -3,7 +3,7 @@
 
 import { choose, chosenFile, isChosen } from "./check.js";
 import { download } from "./downloads.js";
-import { holdsCorrections, holdsUnstored, isUnsent, keepDraft, keepFile } from "./drafts.js";
+import { dropDraft, holdsCorrections, holdsUnstored, isUnsent, keepDraft, keepFile } from "./drafts.js";
 import { holdsFiles } from "./fields.js";
 import "./file_drop.js";
 import "./paste.js";
@@ -76,7 +76,7 @@ addEventListener("pageshow", () => {
 });
 addEventListener("beforeunload", (event) => {
   const isInside = performance.now() - staysInside < 1000;
-  const typed = [...document.querySelectorAll("form[data-draft]")].filter(isUnsent);
+  const typed = [...document.querySelectorAll("form[data-draft]")].filter((form) => isUnsent(form));
   if (isSending() || holdsUnstored() || (typed.length && !isInside)) event.preventDefault(); // the browser asks whether to leave
 });
 
@@ -84,6 +84,8 @@ whenShown(() => {
   beginFollowing();
   for (const form of byId("main").querySelectorAll("form[data-draft]")) keepDraft(form);
   for (const form of byId("main").querySelectorAll("form[data-file]")) keepFile(form);
+  const { gone } = byId("main").dataset;
+  if (gone) dropDraft(location.pathname, { isCorrected: gone === "corrected" });
   beginForm();
   beginKeyForm();
 });

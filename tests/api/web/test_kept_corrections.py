@@ -1,0 +1,85 @@
+"""What is typed or chosen to correct bad rows outlives other people, refusals, and the sending of other corrections."""
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+from programs import Stack, http_client
+from scored import score, wait
+
+BAD = b"name,age,pclass\nAnn,25,3\nBo,old,3\nCem,bad,1\n"
+
+
+@pytest.fixture
+def bad(stack: Stack) -> str:
+    """A job with the bad rows 2 and 3."""
+    return score(stack, BAD)
+
+
+def _repair(page: Page) -> None:
+    page.get_by_role("button", name="Predict these rows again").click()
+
+
+def _drafts(page: Page) -> int:
+    return int(page.evaluate("Object.keys(sessionStorage).length"))
+
+
+@pytest.mark.parametrize("sent", ["3x", "31"])
+def test_a_cell_that_is_typed_again_while_it_is_sent_is_not_lost(page: Page, bad: str, sent: str) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/repair", hold)
+    page.goto(f"/ui/jobs/{bad}")
+    cell = page.get_by_label("Row 2, age")
+    cell.fill(sent)
+    page.get_by_label("Row 3, age").fill("32")
+    with page.expect_request("**/repair"):
+        _repair(page)
+    cell.fill("33")
+    held[0].continue_()
+    if sent == "3x":
+        expect(page.locator("#progress-text")).to_contain_text("1 of them bad")
+        expect(cell).to_have_value("33")
+    else:  # the row has a prediction by now, and no cell to type into
+        expect(page.locator("#news")).to_contain_text("Row 2, age: you typed “33”, but the row was corrected")
+        assert _drafts(page) == 0
+
+
+def test_a_cell_that_was_corrected_by_another_person_is_said(page: Page, stack: Stack, bad: str) -> None:
+    page.goto(f"/ui/jobs/{bad}")
+    page.get_by_label("Row 2, age").fill("31")
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    with http_client(stack.url) as http:
+        http.post(f"/jobs/{bad}/repair", json={"rows": [{"_row": 2, "age": "none"}]}).raise_for_status()
+        wait(http, bad)
+    page.goto(f"/ui/jobs/{bad}")
+    expect(page.locator("#news")).to_have_text("Row 2, age: you typed “31”, but the row was corrected in the meantime.")
+    expect(page.get_by_label("Row 2, age")).to_have_value("none")
+
+
+def test_a_file_of_corrections_that_is_refused_stays_chosen(page: Page, bad: str) -> None:
+    page.goto(f"/ui/jobs/{bad}")
+    wrong = {"name": "wrong.csv", "mimeType": "text/csv", "buffer": b"age\n40\n"}
+    page.get_by_label("Corrected rows").set_input_files([wrong])
+    page.get_by_role("button", name="Send corrected rows").click()
+    expect(page.get_by_role("alert")).to_contain_text("has no column '_row'")
+    assert page.get_by_label("Corrected rows").evaluate("({ files }) => files[0].name") == "wrong.csv"
+
+
+def test_what_was_typed_for_a_deleted_job_is_forgotten(page: Page, stack: Stack, bad: str) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    other = score(stack, BAD)
+    for id in (bad, other):
+        page.goto(f"/ui/jobs/{id}")
+        page.get_by_label("Row 2, age").fill("31")
+    assert _drafts(page) == 2
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+    assert _drafts(page) == 1
+    with http_client(stack.url) as http:
+        http.delete(f"/jobs/{bad}").raise_for_status()
+    page.goto(f"/ui/jobs/{bad}")
+    expect(page.get_by_role("heading", name="Job deleted")).to_be_visible()
+    expect(page.locator("html.script")).to_be_attached()
+    assert _drafts(page) == 0
