@@ -2,7 +2,7 @@
 // follow a running job, and the API key, which stays in this tab. Each of its rooms is a module.
 
 import { choose, chosenFile, isChosen } from "./check.js";
-import { download } from "./downloads.js";
+import { download, isSaving } from "./downloads.js";
 import { dropDraft, holdsCorrections, holdsUnstored, isUnsent, keepDraft, keepFile } from "./drafts.js";
 import { holdsFiles } from "./fields.js";
 import "./file_drop.js";
@@ -20,7 +20,7 @@ let staysInside = -Infinity; // when a link of ours was last followed
 document.documentElement.classList.add("script");
 
 // Whether files would be lost with the document.
-const isHeld = () => isSending() || holdsFiles() || holdsCorrections();
+const isHeld = () => isSending() || isSaving() || holdsFiles() || holdsCorrections();
 
 function beginKeyForm() {
   if (!byId("key-form")) return;
@@ -77,7 +77,7 @@ addEventListener("pageshow", () => {
 addEventListener("beforeunload", (event) => {
   const isInside = performance.now() - staysInside < 1000;
   const typed = [...document.querySelectorAll("form[data-draft]")].filter((form) => isUnsent(form));
-  if (isSending() || holdsUnstored() || (typed.length && !isInside)) event.preventDefault(); // the browser asks whether to leave
+  if (isSending() || isSaving() || holdsUnstored() || (typed.length && !isInside)) event.preventDefault(); // the browser asks whether to leave
 });
 
 whenShown(() => {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Download, Page, Route, expect
 from programs import Stack, http_client
 from scored import submit
 
@@ -245,3 +245,48 @@ def test_a_key_that_is_no_longer_valid_is_asked_for_in_place(guarded_page: tuple
     expect(page.get_by_role("heading", name="Models")).to_be_visible()
     held[1].continue_()
     expect(page.locator("#news")).to_contain_text("c.csv: The header lacks columns")
+
+
+@pytest.mark.xdist_group("guarded pages")
+def test_a_download_with_a_key_is_made_once_and_asks_before_it_is_lost(guarded_page: tuple[Page, str]) -> None:
+    page, secret = guarded_page
+    asked: list[str] = []
+    held: list[Route] = []
+    saved: list[Download] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    def note(download: Download) -> None:
+        saved.append(download)
+
+    page.goto("/")
+    page.get_by_label("API key").fill(secret)
+    page.get_by_role("button", name="Use this key").click()
+    choose(page, "a.csv", SMALL)
+    predict(page)
+    result = page.get_by_role("link", name="Download the result")
+    page.route("**/result", lambda route: route.abort())
+    result.click()
+    expect(page.locator("#news")).to_contain_text("The download broke off")
+    page.unroute("**/result")
+    page.route("**/result", hold)
+    page.on("dialog", stay)
+    page.on("download", note)
+    with page.expect_request("**/result"):
+        result.click()
+    expect(page.locator("#news")).to_have_text(re.compile("^Downloading"))
+    result.click()
+    page.evaluate("location.reload()")
+    expect(page.locator("#status")).to_have_text("succeeded")
+    assert asked == ["beforeunload"]
+    page.get_by_role("link", name="Models").click()
+    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+    with page.expect_download():
+        held[0].continue_()
+    expect(page.locator("#news")).to_be_hidden()
+    assert (len(held), len(saved)) == (1, 1)
