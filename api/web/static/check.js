@@ -38,9 +38,9 @@ export function choseNothing() {
 }
 
 // Shows why the file was refused, in the place of its check.
-export function showRefusal({ title, detail }) {
+export function showRefusal({ title, detail, help }) {
   checks += 1; // a check that is still under way would hide it
-  byId("check").replaceChildren(problemBox(title, detail));
+  byId("check").replaceChildren(problemBox(title, detail, help));
 }
 
 export async function check() {

@@ -1,6 +1,6 @@
 // Downloads of results and lists.
 
-import { notify, retract } from "./messages.js";
+import { element, notify, retract } from "./messages.js";
 import { apiKey, headers } from "./service.js";
 
 const BROKEN = "The download broke off, and no file was made: the service cannot be reached. Try again.";
@@ -20,7 +20,7 @@ export function download(link, event) {
 // Downloads need the key too, so with a key the file is fetched here.
 async function save({ href }) {
   saving.add(href);
-  notify("Downloading … The file is complete when the browser shows it. Keep this tab open until then.", { about: "download" });
+  notify("Downloading … Keep this tab open until the browser shows the file.", { about: "download" });
   try {
     const response = await fetch(href, { headers: headers() });
     if (!response.ok) return await refuse(response);
@@ -28,7 +28,7 @@ async function save({ href }) {
     const full = named.match(/filename\*=UTF-8''([^;]+)/i)?.[1];
     const name = full ? decodeURIComponent(full) : (named.match(/filename="?([^";]+)/)?.[1] ?? "result.csv");
     const address = URL.createObjectURL(await response.blob());
-    Object.assign(document.createElement("a"), { href: address, download: name }).click();
+    element("a", { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   } finally {
     saving.delete(href);

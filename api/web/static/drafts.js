@@ -25,15 +25,19 @@ function read(key) {
   }
 }
 
-function write(form, fields, was = (field) => before(form, field)) {
-  const draft = Object.fromEntries(fields.map((field) => [field.name, [was(field), field.value]]));
-  unstored.delete(keyOf(form));
+function store(key, draft) {
+  const isEmpty = !Object.keys(draft).length;
+  unstored.delete(key);
   try {
-    sessionStorage.removeItem(keyOf(form));
-    if (fields.length) sessionStorage.setItem(keyOf(form), JSON.stringify(draft));
+    sessionStorage.removeItem(key);
+    if (!isEmpty) sessionStorage.setItem(key, JSON.stringify(draft));
   } catch {
-    if (fields.length) unstored.set(keyOf(form), draft); // the storage is full or not allowed
+    if (!isEmpty) unstored.set(key, draft); // the storage is full or not allowed
   }
+}
+
+function write(form, fields, was = (field) => before(form, field)) {
+  store(keyOf(form), Object.fromEntries(fields.map((field) => [field.name, [was(field), field.value]])));
 }
 
 // Returns whether something is typed that was not sent, or not with `sent`.
@@ -86,11 +90,6 @@ export const dropFile = (form) => chosenFiles.delete(keyOf(form));
 export function dropDraft(page, { isCorrected = false } = {}) {
   const key = keyAt(`${page}/repair`);
   if (isCorrected) tellCorrected(read(key));
-  unstored.delete(key);
+  store(key, {});
   chosenFiles.delete(key);
-  try {
-    sessionStorage.removeItem(key);
-  } catch {
-    // the storage is not allowed
-  }
 }

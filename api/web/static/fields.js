@@ -1,7 +1,6 @@
-// Keeps what is typed and chosen in the fields of a page for when the page is shown again: after a reload, by the
-// buttons back and forward, or because it refreshes itself. The browser keeps it with the entry of the tab's history,
-// so another visit of the page begins with empty fields. A chosen file is kept for such an entry too, as long as the
-// document is not left.
+// Keeps what is typed and chosen in the fields of a page, with the entry of the tab's history: for the buttons back and
+// forward, for a reload, and for a page that refreshes itself. Another visit of the page begins with empty fields. A
+// chosen file is kept until the document is left.
 
 import { byId } from "./service.js";
 

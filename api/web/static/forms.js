@@ -1,7 +1,7 @@
 // Forms are sent without leaving the page, so that what was typed stays if they are refused.
 
 import { dropDraft, dropFile, dropSent, isUnsent } from "./drafts.js";
-import { announce, notify, problemBox } from "./messages.js";
+import { announce, element, notify, problemBox } from "./messages.js";
 import { asLast, put } from "./navigation.js";
 import { byId, fetchPage, headers, keepKey, parsed, prefix } from "./service.js";
 import { isReadable, UNREADABLE } from "./upload.js";
@@ -55,7 +55,8 @@ function answer(form, page, sent) {
   const isMissing = "part" in form.dataset && !part; // for example because the model of the row was removed
   if (!page.main || isMissing || "error" in page.main.dataset) {
     const [title, detail] = page.main?.querySelectorAll(isMissing ? ".problem h2, .problem h2 + p" : "h1, h1 + p") ?? [];
-    refuse(form, title?.textContent ?? "Not taken", detail?.textContent ?? `The service answered with status ${status}.`);
+    const help = page.main?.querySelector("[data-help]")?.getAttribute("href");
+    refuse(form, title?.textContent ?? "Not taken", detail?.textContent ?? `The service answered with status ${status}.`, help);
   } else if (part) {
     replaceForm(form, part, sent);
   } else {
@@ -85,8 +86,8 @@ function replaceForm(form, part, sent) {
   part.scrollIntoView();
 }
 
-function refuse(form, title, detail) {
-  const box = problemBox(title, detail);
+function refuse(form, title, detail, help) {
+  const box = problemBox(title, detail, help);
   box.classList.add("refused");
   byId("main").querySelector(".refused")?.remove();
   (form.closest(".actions") ?? form).after(box);
@@ -97,9 +98,7 @@ export async function askKey(andThen) {
   const page = parsed(await (await fetch(`${prefix}/`, { headers: headers() })).text());
   const form = page.querySelector("#key-form");
   if (!form) return andThen();
-  const box = document.createElement("section");
-  box.className = "problem";
-  box.setAttribute("role", "alert");
+  const box = element("section", { className: "problem", role: "alert" });
   box.append(...page.querySelectorAll("main h1 + p"), form);
   byId("main").querySelector(".problem:has(#key-form)")?.remove();
   byId("main").prepend(box);

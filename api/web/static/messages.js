@@ -5,6 +5,8 @@ import { byId } from "./service.js";
 export const AWAY = "The service cannot be reached. This page tries again by itself.";
 export const NOT_LOADED = "The page could not be loaded: the service cannot be reached. Try again.";
 
+export const element = (name, about) => Object.assign(document.createElement(name), about);
+
 export const numbers = new Intl.NumberFormat("en");
 let lastAnnounced = 0;
 
@@ -30,9 +32,9 @@ export function markLost(text) {
 // Says what is so on every page, for example what became of a file. It replaces what was said about the same.
 export function notify(text, { href, about = text } = {}) {
   retract(about);
-  const line = document.createElement("p");
+  const line = element("p");
   line.dataset.about = about;
-  line.append(href ? Object.assign(document.createElement("a"), { href, textContent: text }) : text);
+  line.append(href ? element("a", { href, textContent: text }) : text);
   byId("news").append(line);
   byId("news").hidden = false;
 }
@@ -42,11 +44,13 @@ export function retract(about) {
   byId("news").hidden = !byId("news").childElementCount;
 }
 
-export function problemBox(title, detail) {
-  const box = document.createElement("section");
-  box.className = "problem";
-  box.setAttribute("role", "alert");
-  box.append(Object.assign(document.createElement("h2"), { textContent: title }));
-  box.append(Object.assign(document.createElement("p"), { textContent: detail }));
+// `help` is the address of the page about such problems.
+export function problemBox(title, detail, help) {
+  const box = element("section", { className: "problem", role: "alert" });
+  box.append(element("h2", { textContent: title }), element("p", { textContent: detail }));
+  if (help) {
+    box.append(element("p"));
+    box.lastChild.append(element("a", { href: help, textContent: "What this means and what to do" }));
+  }
   return box;
 }

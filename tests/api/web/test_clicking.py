@@ -73,6 +73,16 @@ def test_a_job_that_was_deleted_in_another_tab_says_so(quiet: Page, gateway: Sta
     expect(quiet.get_by_role("heading", name="Job deleted")).to_be_visible(timeout=15_000)
 
 
+def test_a_form_that_is_refused_leads_to_the_page_about_it(quiet: Page, gateway: Stack, job: str) -> None:
+    quiet.route("**/events", lambda route: route.abort())
+    quiet.goto(f"/ui/jobs/{job}")
+    quiet.route("**/jobs/*", lambda route: route.abort())
+    with http_client(gateway.url) as http:
+        http.delete(f"/jobs/{job}")
+    quiet.get_by_role("button", name="Cancel").click()
+    expect(quiet.locator(".refused").get_by_role("link")).to_have_attribute("href", re.compile("job-deleted"))
+
+
 def test_a_file_that_changes_or_vanishes_is_named_as_the_cause(quiet: Page, tmp_path: Path) -> None:
     file = tmp_path / "in.csv"
     file.write_bytes(SMALL)
