@@ -7,7 +7,7 @@ import { byId, fetchPage } from "./service.js";
 // What the address names, apart from a place within the page.
 const pageOf = ({ pathname, search }) => pathname + search;
 const shown = { page: pageOf(location), hash: location.hash };
-let placeShown = null; // that of the page in the tab's history, if the browser tells it
+let placeShown = null; // in the tab's history, if the browser tells it
 
 // Returns whether a link leads to the page that is shown.
 export const isShown = (link) => pageOf(link) === shown.page;
@@ -67,19 +67,19 @@ export function put({ main, title }, address = location.href, { push = true, pla
   if (place) arrive(place);
 }
 
-// Shows the page of a link, or says that the service cannot be reached.
-export function go(url, { push = true } = {}) {
+// Shows the page of a link, or says that the service cannot be reached. `leave` follows links to other documents.
+export function go(url, { push = true, leave = (address) => location.assign(address) } = {}) {
   return asLast(async (isLast) => {
     try {
       const page = await fetchPage(url);
       if (!isLast()) return; // another page was asked for in the meantime
       const address = page.response.url + new URL(url, location).hash;
       if (page.main) put(page, address, { push: push && address !== location.href, place: push ? url : "" });
-      else location.assign(url);
+      else leave(url);
     } catch {
       if (!isLast()) return;
       markLost(NOT_LOADED);
-      if (!isEntryShown() && placeShown) navigation.traverseTo(placeShown); // the address of the page that is still shown
+      if (!isEntryShown() && placeShown) navigation.traverseTo(placeShown);
     }
   });
 }

@@ -68,7 +68,7 @@ document.addEventListener("click", (event) => {
   if (!isHeld() && !isShown(link) && (isGuide || !apiKey())) return; // the browser follows it
   event.preventDefault();
   if (isShown(link)) refresh().catch(() => markLost(NOT_LOADED)); // with what is typed
-  else go(link.href);
+  else go(link.href, { leave: (url) => (isHeld() && open(url)) || location.assign(url) }); // in another tab
 });
 
 addEventListener("pageshow", () => {

@@ -8,12 +8,13 @@ import { byId, headers, prefix } from "./service.js";
 import { isReadable, sendFile, UNREADABLE } from "./upload.js";
 
 let request = {}; // what was sent last, with its Idempotency-Key
-let uploads = 0;
+const uploads = new Map(); // the files that are being sent, with what is said about each
+let shownUpload = null; // the file whose upload the page shows
 let lastTyped = 0;
 
 const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
-export const isSending = () => uploads > 0;
+export const isSending = () => uploads.size > 0;
 
 document.addEventListener("input", ({ target }) => {
   if (target.id !== "file") lastTyped = performance.now();
@@ -22,8 +23,10 @@ document.addEventListener("input", ({ target }) => {
 // Prepares the form of the page that is shown, if it has one.
 export function beginForm() {
   choseNothing();
+  shownUpload = null;
   const form = byId("file-form");
   if (chosenFile()) choose(chosenFile()); // it is kept
+  if (uploads.has(chosenFile())) showUpload(chosenFile());
   form?.addEventListener("submit", send);
   // Otherwise the field that loses the focus starts a check, the page moves, and the click misses the button.
   form?.querySelector("button:not([type])").addEventListener("mousedown", (event) => event.preventDefault());
@@ -47,29 +50,45 @@ async function send(event) {
   const file = chosenFile();
   const query = new URLSearchParams(options(form));
   const about = headers({ "Idempotency-Key": keyOf(file, query) });
-  const button = form.querySelector("button:not([type])");
-  byId("upload").hidden = false;
-  button.disabled = true; // a second click would send the file again
-  tell(`Sending ${file.name} …`);
-  uploads += 1;
+  uploads.set(file, `Sending ${file.name} …`);
+  showUpload(file);
   const began = performance.now();
-  const { status, text } = await sendFile(file, prefix, query, about, progressOf(file), tell);
-  uploads -= 1;
-  button.disabled = false;
-  const isShown = form.isConnected && isChosen(file); // otherwise another page or file is
-  if (form.isConnected && !isShown) byId("upload").hidden = true;
+  const { status, text } = await sendFile(file, prefix, query, about, progressOf(file), (said) => tell(file, said));
+  uploads.delete(file);
+  const isShown = isChosen(file); // otherwise another page or file is
+  if (shownUpload === file) hideUpload();
   if (status === 0) await broke(file, isShown);
   else if (status === 401 && isShown) {
-    byId("upload").hidden = true;
-    await askKey(() => form.requestSubmit()).catch(() => {
-      byId("upload").hidden = false;
-      return broke(file, isShown);
-    });
-  } else await ended(form, file, isShown, lastTyped < began, readAnswer(status, text));
+    await askKey(() => byId("file-form").requestSubmit()).catch(() => broke(file, isShown));
+  } else await ended(file, isShown, lastTyped < began, readAnswer(status, text));
 }
 
-function tell(text) {
-  if (!byId("upload-text")) return;
+// Shows how much of the file is sent. A second click would send it again.
+function showUpload(file) {
+  show(file, uploads.get(file));
+  submitButton().disabled = true;
+}
+
+function show(file, text) {
+  if (!byId("upload")) return;
+  shownUpload = file;
+  byId("upload").hidden = false;
+  tell(file, text);
+}
+
+function hideUpload() {
+  shownUpload = null;
+  if (!byId("upload")) return;
+  submitButton().disabled = false;
+  byId("upload").hidden = true;
+}
+
+const submitButton = () => byId("file-form").querySelector("button:not([type])");
+
+// Says what becomes of an upload, if it is that which is shown.
+function tell(file, text) {
+  if (uploads.has(file)) uploads.set(file, text);
+  if (shownUpload !== file || !byId("upload")) return;
   byId("upload-text").textContent = text;
   byId("upload-amount").textContent = "";
 }
@@ -77,7 +96,7 @@ function tell(text) {
 function progressOf(file) {
   const started = performance.now();
   return (sent) => {
-    if (!byId("upload-bar")) return; // another page is shown
+    if (shownUpload !== file || !byId("upload")) return;
     byId("upload-bar").value = sent / file.size;
     const left = ((file.size - sent) / sent) * ((performance.now() - started) / 1000);
     byId("upload-amount").textContent =
@@ -89,28 +108,26 @@ function progressOf(file) {
 async function broke(file, isShown) {
   const fault = "The connection broke. Press Predict again: the file is not scored twice.";
   const said = (await isReadable(file)) ? fault : `The file was not sent: ${UNREADABLE}`;
-  if (isShown) tell(said);
+  if (isShown) show(file, said);
   else notify(`${file.name}: ${said}`);
 }
 
 // The page of the job is shown, unless something else was typed meanwhile: it would be interrupted.
-async function ended(form, file, isShown, isIdle, { isTaken, answer }) {
+async function ended(file, isShown, isIdle, { isTaken, answer }) {
   if (isTaken && !(await isReadable(file))) {
     notify(`${file.name} was changed while it was sent: some of its rows may be the old ones, others the new ones. Send it again.`);
   }
   if (isTaken && !(isShown && isIdle)) {
-    if (isShown) byId("upload").hidden = true;
     notify(`${file.name} is sent: see its job`, { href: `${prefix}/ui/jobs/${answer.id}` });
   } else if (!isShown) {
     notify(`${file.name}: ${answer.detail}`);
   } else if (isTaken) {
-    tell(`${file.name} is sent. Loading its job …`);
+    show(file, `${file.name} is sent. Loading its job …`);
     go(`${prefix}/ui/jobs/${answer.id}`);
   } else {
-    byId("upload").hidden = true;
     showRefusal(answer);
     markFaults(faultsOf(answer));
-    form.querySelector("[aria-invalid]")?.focus();
+    byId("file-form").querySelector("[aria-invalid]")?.focus();
   }
 }
 

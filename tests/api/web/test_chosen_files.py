@@ -123,3 +123,42 @@ def test_a_row_that_is_typed_after_a_link_within_the_page_outlives_a_reload(quie
     quiet.get_by_label(AGE).fill("33")
     quiet.reload()
     expect(quiet.get_by_label(AGE)).to_have_value("33")
+
+
+def test_an_upload_is_shown_again_when_its_page_is(quiet: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    quiet.route("**/predict?*", hold)
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([FILE])
+    with quiet.expect_request("**/predict?*"):
+        quiet.get_by_role("button", name="Predict", exact=True).click()
+    quiet.get_by_role("link", name="Models", exact=True).click()
+    expect(quiet.get_by_role("heading", name="Models")).to_be_visible()
+    quiet.go_back()
+    expect(quiet.locator("#upload-text")).to_have_text("Sending a.csv …")
+    expect(quiet.get_by_role("button", name="Predict", exact=True)).to_be_disabled()
+    held[0].continue_()
+    expect(quiet.get_by_role("heading", name="a.csv")).to_be_visible()
+
+
+def test_a_link_out_of_the_page_opens_a_tab_while_a_file_is_chosen(quiet: Page) -> None:
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([FILE])
+    quiet.get_by_role("link", name="Docs", exact=True).click()
+    with quiet.expect_popup() as opened:
+        quiet.locator("main a[href='docs/try']").first.click()
+    expect(opened.value).to_have_url(re.compile("/docs/try$"))
+    quiet.go_back()
+    expect(quiet.locator("#check")).to_contain_text("fits")
+
+
+def test_a_refusal_leads_to_the_page_about_it(quiet: Page) -> None:
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([{**FILE, "buffer": b"a,b\n1,2\n"}])
+    expect(quiet.get_by_role("heading", name="does not fit")).to_be_visible()
+    quiet.get_by_role("button", name="Predict", exact=True).click()
+    expect(quiet.get_by_role("alert").get_by_role("link")).to_have_attribute("href", re.compile("missing-columns"))
