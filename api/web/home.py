@@ -29,8 +29,8 @@ _MODEL_FIELD = ":model"
 
 @blueprint.get("/")
 def home() -> Response:
-    """Returns the page on which a file is sent or a row is typed."""
-    return _home()
+    """Returns the page on which a file is sent or a row is typed: one of the model that the address may name."""
+    return _home(chosen=request.args.get("model"))
 
 
 @blueprint.get("/static/<file>")

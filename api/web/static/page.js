@@ -1,12 +1,10 @@
-// The pages work without this script. It adds the check before a file is sent, the progress of an upload, pages that
-// follow a running job, and the API key, which stays in this tab. Each of its rooms is a module.
+// The pages work without this script. It adds checks, progress, pages that follow a job, and API keys.
 
 import { choose, chosenFile, isChosen } from "./check.js";
 import { download, isSaving } from "./downloads.js";
 import { dropDraft, holdsCorrections, holdsUnstored, isUnsent, keepDraft, keepFile } from "./drafts.js";
 import { holdsFiles } from "./fields.js";
 import "./file_drop.js";
-import "./paste.js";
 import { beginFollowing } from "./following.js";
 import { sendForm } from "./forms.js";
 import { markLost, NOT_LOADED } from "./messages.js";
@@ -87,5 +85,8 @@ whenShown(() => {
   const { gone } = byId("main").dataset;
   if (gone) dropDraft(location.pathname, { isCorrected: gone === "corrected" });
   beginForm();
+  // Pages without forms do not need these modules.
+  if (byId("main").querySelector("form")) import("./paste.js");
+  if (byId("row")) import("./row_form.js").then(({ beginRowForm }) => beginRowForm());
   beginKeyForm();
 });

@@ -9,7 +9,9 @@ from programs import ROOT, Stack, http_client
 
 from api.web.pages import STATIC
 
-LOADED = [f"/static/{file.name}" for file in STATIC.iterdir()]
+LOADED = [f"/static/{file.name}" for file in STATIC.iterdir() if file.name not in ("paste.js", "row_form.js")]
+"""What a page without forms loads."""
+
 PATHS = [
     "/docs",
     "/docs/types",

@@ -3,9 +3,12 @@
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from programs import Stack
+from registering import register
+from sklearn.dummy import DummyClassifier
 
 SMALL = b"age,pclass\n25,3\n"
 
@@ -90,3 +93,26 @@ def test_a_row_whose_model_was_removed_stays_typed(quiet: Page) -> None:
     quiet.get_by_role("button", name="Predict the row").click()
     expect(quiet.get_by_role("alert")).to_contain_text("no model 'removed'")
     expect(quiet.get_by_label(re.compile("^age"))).to_have_value("25")
+
+
+def test_the_form_of_a_row_is_that_of_the_chosen_model(page: Page, stack: Stack) -> None:
+    estimator = DummyClassifier(strategy="constant", constant=1).fit(np.array([[1.0, 3.0], [2.0, 4.0]]), [0, 1])
+    register(stack.models, "rich", estimator, ["age", "income"])
+    page.goto("/")
+    age, pclass = page.get_by_label(re.compile("^age")), page.get_by_label(re.compile("^pclass"))
+    income, model = page.get_by_label(re.compile("^income")), page.get_by_label("Model", exact=True)
+    age.fill("25")
+    pclass.fill("3")
+    model.select_option("rich")
+    income.fill("7")
+    expect(age).to_have_value("25")
+    page.get_by_role("button", name="Predict the row").click()
+    expect(page.locator(".outcome")).to_have_text("Prediction: 1")
+    page.reload()
+    expect(income).to_have_value("7")
+    expect(model).to_have_value("rich")
+    model.select_option("titanic")
+    expect(pclass).to_have_value("3")
+    page.goto("/?model=rich")
+    expect(model).to_have_value("rich")
+    expect(income).to_be_visible()
