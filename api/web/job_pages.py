@@ -54,12 +54,16 @@ def list_page() -> Response:
     try:
         taken = read_filter(given)
     except RowcastError as error:
-        return page("jobs.html", 422, jobs=[], given=given, problem=problem_of(error), **actions)
+        return _refused_filter(given, action, error)
     jobs, more = current_services().jobs.page(DEFAULT_JOBS, cursor if is_job_id(cursor or "") else None, taken, g.scope)
     kept = {**given, "action": action} if action else given
     older = urlencode({**kept, "cursor": more}) if more else ""
     links: dict[str, Any] = {"older": older, "newer": urlencode(kept), "is_first": not cursor}
     return page("jobs.html", jobs=jobs, given=given, **links, **actions)
+
+
+def _refused_filter(given: Mapping[str, str], action: str, error: RowcastError) -> Response:
+    return page("jobs.html", 422, jobs=[], given=given, action=action, actions=ACTIONS, problem=problem_of(error))
 
 
 @blueprint.get("/actions")
@@ -77,7 +81,11 @@ def act_from_page() -> Response:
         raise OptionValue.at("action", f"must be one of {', '.join(ACTIONS)}")
     is_count = request.form.get("confirmed") != "true"
     counted = request.form.get("counted", type=int)
-    jobs, taken = current_services().jobs, read_filter(given)
+    jobs = current_services().jobs
+    try:
+        taken = read_filter(given)
+    except RowcastError as error:
+        return _refused_filter(given, action, error)
     if not is_count and counted is not None:
         outcome = act(jobs, action, taken, g.scope, dry_run=True)
         if outcome["matched"] > counted:  # others have got this status
@@ -159,12 +167,19 @@ def _typed_cells(reader: CorrectionReader) -> Mapping[int, Correction]:
     The others may have been corrected elsewhere since the page was shown.
     """
     rows: dict[str, dict[str, str]] = {}
-    for name, text in request.form.items():
-        if name.startswith(_WAS) or request.form.get(_WAS + name) == text:
-            continue
-        row, _, column = name.partition("/")
+    for row, column, text in _changed(request.form):
         rows.setdefault(row, {ROW_COLUMN: row})[column] = text
     return reader.objects(list(rows.values()))
+
+
+def _changed(fields: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Returns row, column and text of each cell of a form that was changed."""
+    changed = []
+    for name, text in fields.items():
+        if not name.startswith(_WAS) and fields.get(_WAS + name) != text:
+            row, _, column = name.partition("/")
+            changed.append((row, column, text))
+    return changed
 
 
 def _job_page(
@@ -181,6 +196,9 @@ def _job_page(
             shown |= {"first": first_rows(services, job), "bad": bad_rows(services, job)}
         except RowcastError as error:  # the rest of the page is worth showing
             shown["files_problem"] = error.detail
+    shown["can_correct"] = job.status.is_terminal and job.chunks_done == job.chunks_total
+    fields = {cell.field for cell in shown.get("bad", ()) if shown["can_correct"] and cell.can_be_typed}
+    shown["unsent"] = [cell for cell in _changed(typed or {}) if f"{cell[0]}/{cell[1]}" not in fields]
     return page("job.html", status, **{**shown, **_progress(job)})
 
 

@@ -54,7 +54,8 @@ function answer(form, page, sent) {
   const part = "part" in form.dataset && page.main?.querySelector("form[data-part]");
   const isMissing = "part" in form.dataset && !part; // for example because the model of the row was removed
   if (!page.main || isMissing || "error" in page.main.dataset) {
-    const [title, detail] = page.main?.querySelectorAll(isMissing ? ".problem h2, .problem h2 + p" : "h1, h1 + p") ?? [];
+    const box = page.main?.querySelector(".problem h2") ? ".problem h2" : "h1";
+    const [title, detail] = page.main?.querySelectorAll(`${box}, ${box} + p`) ?? [];
     const help = page.main?.querySelector("[data-help]")?.getAttribute("href");
     refuse(form, title?.textContent ?? "Not taken", detail?.textContent ?? `The service answered with status ${status}.`, help);
   } else if (part) {

@@ -1,7 +1,10 @@
 """What is typed or chosen to correct bad rows outlives other people, refusals, and the sending of other corrections."""
 
+import re
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from programs import Stack, http_client
 from scored import score, wait
 
@@ -12,6 +15,14 @@ BAD = b"name,age,pclass\nAnn,25,3\nBo,old,3\nCem,bad,1\n"
 def bad(stack: Stack) -> str:
     """A job with the bad rows 2 and 3."""
     return score(stack, BAD)
+
+
+@pytest.fixture
+def plain(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """A page without JavaScript."""
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
+    yield context.new_page()
+    context.close()
 
 
 def _repair(page: Page) -> None:
@@ -83,3 +94,43 @@ def test_what_was_typed_for_a_deleted_job_is_forgotten(page: Page, stack: Stack,
     expect(page.get_by_role("heading", name="Job deleted")).to_be_visible()
     expect(page.locator("html.script")).to_be_attached()
     assert _drafts(page) == 0
+
+
+def test_without_a_script_corrections_that_come_too_late_are_shown(plain: Page, stack: Stack, bad: str) -> None:
+    plain.goto(f"/ui/jobs/{bad}")
+    plain.get_by_label("Row 2, age").fill("31")
+    plain.get_by_label("Row 3, age").fill("none")
+    with http_client(stack.url) as http:
+        http.post(f"/jobs/{bad}/repair", json={"rows": [{"_row": 2, "age": 40}]}).raise_for_status()
+        wait(http, bad)
+    _repair(plain)
+    expect(plain.get_by_role("alert")).to_contain_text("row 2: has a prediction")
+    unsent = plain.get_by_role("region", name="What you typed, which was not sent")
+    expect(unsent.get_by_role("row").nth(1)).to_have_text(re.compile("2.*age.*31", re.DOTALL))
+    expect(plain.get_by_label("Row 3, age")).to_have_value("none")
+
+
+def test_without_a_script_the_question_before_a_job_is_deleted_costs_nothing(plain: Page, bad: str) -> None:
+    plain.goto(f"/ui/jobs/{bad}")
+    plain.get_by_label("Row 2, age").fill("31")
+    for _ in range(2):  # it is asked, and then no
+        plain.locator("summary", has_text="Delete").click()
+    expect(plain.get_by_label("Row 2, age")).to_have_value("31")
+    plain.get_by_label("Corrected rows").set_input_files(
+        [{"name": "a.csv", "mimeType": "text/csv", "buffer": b"a\n1\n"}]
+    )
+    plain.get_by_role("button", name="Send corrected rows").click()
+    expect(plain.locator("noscript .hint")).to_have_text("The button Back shows what you typed here before.")
+    plain.go_back()
+    expect(plain.get_by_label("Row 2, age")).to_have_value("31")
+
+
+def test_without_a_script_a_filter_that_is_wrong_stays(plain: Page, bad: str) -> None:
+    plain.goto("/ui/jobs")
+    plain.get_by_label("Tag").fill("run:nightly")
+    plain.get_by_label("Since").fill("yesterday")
+    plain.get_by_label("Every job that matches").select_option("delete")
+    plain.get_by_role("button", name="Count them first").click()
+    expect(plain.get_by_role("alert")).to_contain_text("since: must be a time")
+    expect(plain.get_by_label("Tag")).to_have_value("run:nightly")
+    expect(plain.get_by_label("Since")).to_have_value("yesterday")

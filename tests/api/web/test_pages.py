@@ -295,15 +295,13 @@ def test_without_javascript_a_file_is_sent_followed_and_downloaded(browser: Brow
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the result").click()
     assert download.value.suggested_filename == "titanic-predictions.csv"
-    page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", name="Delete titanic.csv?")).to_be_visible()
-    page.get_by_role("link", name="Keep it").click()
-    page.get_by_role("button", name="Delete").click()
+    page.locator("summary", has_text="Delete").click()
     page.get_by_role("button", name="Delete this job and its files").click()
     expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
     choose(page, "wrong.csv", b"Age,class\n25,3\n")
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("age")
+    expect(page.locator("#row noscript .hint").first).to_have_text("The button Back shows what you typed here before.")
     context.close()
 
 
