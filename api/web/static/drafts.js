@@ -86,7 +86,7 @@ export const holdsCorrections = () => [...chosenFiles.values()].some(({ length }
 
 export const dropFile = (form) => chosenFiles.delete(keyOf(form));
 
-// Forgets what was typed on the page of a job that is gone, or of which no row is left to correct.
+// Forgets what was typed on a job's page.
 export function dropDraft(page, { isCorrected = false } = {}) {
   const key = keyAt(`${page}/repair`);
   if (isCorrected) tellCorrected(read(key));

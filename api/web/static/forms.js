@@ -40,7 +40,7 @@ async function hasUnreadable(data) {
   return (await Promise.all(files.map(isReadable))).includes(false);
 }
 
-// Forgets what was typed or chosen, because the service has it, or deleted its job.
+// Forgets what the service has by now.
 function forget(form, sent) {
   if ("draft" in form.dataset) dropSent(form, sent);
   if ("file" in form.dataset) dropFile(form);

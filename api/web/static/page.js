@@ -85,7 +85,6 @@ whenShown(() => {
   const { gone } = byId("main").dataset;
   if (gone) dropDraft(location.pathname, { isCorrected: gone === "corrected" });
   beginForm();
-  // Pages without forms do not need these modules.
   if (byId("main").querySelector("form")) import("./paste.js");
   if (byId("row")) import("./row_form.js").then(({ beginRowForm }) => beginRowForm());
   beginKeyForm();

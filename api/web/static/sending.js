@@ -85,7 +85,6 @@ function hideUpload() {
 
 const submitButton = () => byId("file-form").querySelector("button:not([type])");
 
-// Says what becomes of an upload, if it is that which is shown.
 function tell(file, text) {
   if (uploads.has(file)) uploads.set(file, text);
   if (shownUpload !== file || !byId("upload")) return;
