@@ -1,6 +1,7 @@
 """Settings: one frozen class. Each program reads it from the environment once, at its entry point.
 
-The variable of a field is `ROWCAST_` and the field's name in capitals, for example `ROWCAST_CHUNK_ROWS`.
+The variable of a field is `ROWCAST_` and the field's name in capitals, for example `ROWCAST_CHUNK_ROWS`. A secret may
+be in a file instead, which a variable with `_FILE` at its end names.
 `python -m rowcast.settings` prints the README's table; a test compares the two.
 """
 
@@ -10,6 +11,7 @@ import ipaddress
 import os
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -23,8 +25,13 @@ PREFIX = "ROWCAST_"
 SECRET = re.compile(r"^.+(?=@)|(?<=password=)[^&]+", re.DOTALL)
 """The places in a URL, even a malformed one, that may hold a password."""
 
-HIDDEN = frozenset({"webhook_secret"})
+SECRETS = ("redis_url", "model_key", "webhook_secret")
+"""Settings that may be in files, because `docker inspect` shows the environment of a container."""
+
+HIDDEN = frozenset({"model_key", "webhook_secret"})
 """Settings whose values no message repeats."""
+
+_MOST_SECRET_BYTES = 64 * 1024
 
 WEBHOOK_KEY_BYTES = range(24, 65)
 """Lengths of a webhook's signing key (Standard Webhooks, "Signature scheme")."""
@@ -171,19 +178,25 @@ class Settings(BaseModel):
 
     @classmethod
     def read(cls, **overrides: Any) -> "Settings":
-        """Reads the environment. `overrides` take precedence.
+        """Reads the environment, and the files of secrets that it names. `overrides` take precedence.
 
         Raises:
-            BadSetting: names the first invalid variable, its value and the valid values.
+            BadSetting: names the first invalid variable, its value and the valid values, or a file of a secret that
+                cannot be read.
         """
-        variables = ((name, os.environ.get(PREFIX + name.upper())) for name in cls.model_fields)
+        variables = ((name, os.environ.get(variable(name))) for name in cls.model_fields)
+        given = {name: value for name, value in variables if value is not None}
+        files = {name: file for name in SECRETS if (file := os.environ.get(file_variable(name))) is not None}
+        secrets = {name: _secret(name, file) for name, file in files.items() if name not in overrides}
         try:
-            return cls(**({name: value for name, value in variables if value is not None} | overrides))
+            return cls(**(given | secrets | overrides))
         except ValidationError as error:
             first = error.errors()[0]
-            name = PREFIX + str(first["loc"][0]).upper()
-            value = "***" if first["loc"][0] in HIDDEN else SECRET.sub("***", str(first["input"]))
-            raise BadSetting(name, value, _takes(first["msg"])) from None
+            field, takes = str(first["loc"][0]), _takes(first["msg"])
+            if field in secrets:
+                raise BadSetting(file_variable(field), files[field], f"the secret in the file {takes}") from None
+            value = "***" if field in HIDDEN else SECRET.sub("***", str(first["input"]))
+            raise BadSetting(variable(field), value, takes) from None
 
     @cached_property
     def trusted_networks(self) -> tuple[Network, ...]:
@@ -226,6 +239,32 @@ class Settings(BaseModel):
         return url
 
 
+def variable(field: str) -> str:
+    """Returns the environment variable of a field, for example `ROWCAST_MODEL_KEY`."""
+    return PREFIX + field.upper()
+
+
+def file_variable(field: str) -> str:
+    """Returns the environment variable that names the file of a secret, for example `ROWCAST_MODEL_KEY_FILE`."""
+    return f"{variable(field)}_FILE"
+
+
+def _secret(name: str, file: str) -> str:
+    """Returns what the file of a secret holds, without the line end that editors and `echo` add."""
+    if variable(name) in os.environ:
+        raise BadSetting(file_variable(name), file, f"{variable(name)} is set as well; set only one of them")
+    try:
+        with Path(file).open("rb") as opened:
+            text = opened.read(_MOST_SECRET_BYTES).decode().rstrip("\r\n")
+    except OSError as error:
+        raise BadSetting(file_variable(name), file, f"the file cannot be read: {error.strerror}") from None
+    except ValueError:  # not UTF-8, or a path with a NUL
+        raise BadSetting(file_variable(name), file, "must name a file of text (UTF-8)") from None
+    if not text:
+        raise BadSetting(file_variable(name), file, "the file is empty")
+    return text
+
+
 def _networks(proxies: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(proxy.strip()) for proxy in proxies.split(",") if proxy.strip())
 
@@ -254,7 +293,9 @@ def table() -> str:
     lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = "none" if field.default in (None, "") else f"`{_plain(field.default)}`"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+        lines.append(f"| `{variable(name)}` | {default} | {field.description} |")
+        if name in SECRETS:
+            lines.append(f"| `{file_variable(name)}` | none | File that has `{name.upper()}`, instead of it. |")
     return "\n".join(lines) + "\n"
 
 

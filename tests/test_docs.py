@@ -20,7 +20,7 @@ from rowcast.cli.main import app as cli
 from rowcast.client.errors.problem_types import BY_TYPE
 from rowcast.jobs.records import metric_fields, redis_keys, schema
 from rowcast.jobs.states import markdown as states_markdown
-from rowcast.settings import Settings
+from rowcast.settings import SECRETS, Settings, file_variable, variable
 from tools import cli_page, draw
 
 DOCS = ROOT / "docs"
@@ -281,7 +281,8 @@ def test_the_architecture_names_at_most_four_files_for_each_of_twenty_changes() 
 def test_every_setting_that_a_document_names_is_one(name: str) -> None:
     of_the_client = {"ROWCAST_URL", "ROWCAST_API_KEY"}
     of_compose = set(re.findall(r"\$\{(ROWCAST_[A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
-    known = {f"ROWCAST_{field.upper()}" for field in Settings.model_fields} | of_the_client | of_compose
+    in_files = {file_variable(name) for name in SECRETS}
+    known = {variable(field) for field in Settings.model_fields} | in_files | of_the_client | of_compose
     assert set(re.findall(r"ROWCAST_[A-Z_]+", text(name))) <= known
 
 

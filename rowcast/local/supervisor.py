@@ -29,6 +29,7 @@ from rowcast.local.worker_count import TWO, WorkerCount
 from rowcast.local.worker_scaler import WorkerScaler
 from rowcast.logs import logger
 from rowcast.loopback import NEEDS_KEYS, is_loopback
+from rowcast.settings import Settings
 from rowcast.wording.quantity import counted
 
 _POLL_SECONDS = 0.03
@@ -69,31 +70,27 @@ class Service:
     """A context in which the programs run. Only one process at a time can enter it on a data folder."""
 
     def __init__(
-        self,
-        up: Up,
-        environment: dict[str, str],
-        *,
-        beyond_loopback: bool = False,
-        fast_trees: bool = True,
-        chunk_seconds: float = 90,
+        self, up: Up, environment: dict[str, str], settings: Settings, *, beyond_loopback: bool = False
     ) -> None:
         """Takes the environment of the programs; missing settings for the data folder are added to it.
 
-        If the workers use `fast_trees`, the first start compiles them. A chunk may take `chunk_seconds`.
+        `settings` were read from it. If they name no Redis, one is started. If they allow fast trees, the first start
+        compiles them.
 
         Raises:
             RowcastError: the host is not loopback, and `beyond_loopback` is false.
         """
         if not is_loopback(up.host) and not beyond_loopback:
             raise RowcastError(NEEDS_KEYS.format(up.host))
-        self._up, self._given, self._fast_trees = up, environment, fast_trees
+        self._up, self._given, self._fast_trees = up, environment, settings.fast_trees
+        self._redis_url, self._starts_redis = settings.redis_url, "redis_url" not in settings.model_fields_set
         #: Whether this start compiles the functions of the fast path, as the first one on a data folder does.
         self.compiles = False
         self._run = secrets.token_hex(8)
         self._log = logger("up")
         self._processes: dict[str, SupervisedProcess] = {}
-        self._scaler = WorkerScaler(up.workers, self._start_worker, chunk_seconds, self._log)
-        self._chunk_seconds = chunk_seconds
+        self._scaler = WorkerScaler(up.workers, self._start_worker, settings.chunk_timeout_seconds, self._log)
+        self._chunk_seconds = settings.chunk_timeout_seconds
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -147,7 +144,7 @@ class Service:
         # Started last: it uses a core for a second, and the first caller does not need it.
         self._keep("upkeep", self._python("upkeep"))
         if not self._up.workers.is_fixed:
-            self._scaler.begin(self._environment["ROWCAST_REDIS_URL"])
+            self._scaler.begin(self._redis_url)
         return watch.latest
 
     def train_example(self) -> "subprocess.Popen[bytes]":
@@ -169,7 +166,7 @@ class Service:
         return Instance(
             url=self.url,
             data=str(self._folder.path),
-            redis_url=self._environment["ROWCAST_REDIS_URL"],
+            redis_url=self._redis_url,
             models=_absolute(self._environment["ROWCAST_MODELS"]),
             store=_absolute(self._environment["ROWCAST_STORE"]),
             api_keys_file=_absolute(self._environment.get("ROWCAST_API_KEYS_FILE", "")) or None,
@@ -180,8 +177,8 @@ class Service:
         if self.compiles:
             # While the other programs start. The worker waits for it, and then needs no memory for compiling.
             self._compiling = self._start_once("compiling", "rowcast.compiled_cache", output=subprocess.DEVNULL)
-        if "ROWCAST_REDIS_URL" not in self._environment:
-            self._environment["ROWCAST_REDIS_URL"] = self._begin_redis()
+        if self._starts_redis:
+            self._environment["ROWCAST_REDIS_URL"] = self._redis_url = self._begin_redis()
         self._add("worker", self._worker("worker", self._up.workers.least, _WORKER_GRACE_SECONDS))
         for name in self._gateways:
             self._keep(

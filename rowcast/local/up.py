@@ -30,13 +30,7 @@ def run(up: Up, *, example: bool = False) -> None:
     set_up(settings, "up")
     with StopSignals() as signals, ExitStack() as stack:
         is_open = has_keys(settings) or settings.open
-        service = Service(
-            up,
-            dict(os.environ),
-            beyond_loopback=is_open,
-            fast_trees=settings.fast_trees,
-            chunk_seconds=settings.chunk_timeout_seconds,
-        )
+        service = Service(up, dict(os.environ), settings, beyond_loopback=is_open)
         signals.call_again(service.hurry)
         stack.enter_context(service)
         if service.compiles:

@@ -1,9 +1,11 @@
-"""The settings: a value that does not fit is named, unless it is a secret."""
+"""The settings: a value that does not fit is named, unless it is a secret. Secrets come from files, too."""
+
+from pathlib import Path
 
 import pytest
 
 from rowcast.errors import BadSetting
-from rowcast.settings import Settings
+from rowcast.settings import SECRETS, Settings, file_variable, variable
 
 PASSWORD = "s3cret"
 
@@ -49,3 +51,66 @@ def test_secrets_for_webhooks_are_read_with_blanks_around_them() -> None:
 def test_another_value_that_does_not_fit_is_shown() -> None:
     with pytest.raises(BadSetting, match="ROWCAST_MAX_JOBS=many is not valid"):
         Settings.read(max_jobs="many")
+
+
+VALUES = {"redis_url": f"redis://:{PASSWORD}@host:1/2", "model_key": PASSWORD, "webhook_secret": f"whsec_{'A' * 32}"}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "secret"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_secret_is_read_from_a_file_without_its_line_end(
+    file: Path, monkeypatch: pytest.MonkeyPatch, name: str, end: str
+) -> None:
+    file.write_bytes((VALUES[name] + end).encode())
+    monkeypatch.setenv(file_variable(name), str(file))
+    assert getattr(Settings.read(), name) == VALUES[name]
+    assert name in Settings.read().model_fields_set
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_and_its_file_are_not_set_together(file: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    file.write_text(VALUES[name])
+    monkeypatch.setenv(file_variable(name), str(file))
+    monkeypatch.setenv(variable(name), VALUES[name])
+    with pytest.raises(BadSetting) as caught:
+        Settings.read()
+    says = f"{file_variable(name)}={file} is not valid: {variable(name)} is set as well; set only one of them"
+    assert caught.value.detail == says
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "the file cannot be read: No such file or directory"),
+        (b"", "the file is empty"),
+        (b"\n", "the file is empty"),
+        (b"\xff\xfe", "must name a file of text (UTF-8)"),
+    ],
+)
+def test_a_file_without_a_secret_is_one_clear_line(
+    file: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, says: str
+) -> None:
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("ROWCAST_MODEL_KEY_FILE", str(file))
+    with pytest.raises(BadSetting) as caught:
+        Settings.read()
+    assert caught.value.detail == f"ROWCAST_MODEL_KEY_FILE={file} is not valid: {says}"
+
+
+@pytest.mark.parametrize("name", ["redis_url", "webhook_secret"])
+def test_a_secret_in_a_file_that_does_not_fit_is_not_shown(
+    file: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    file.write_text(f"http://:{PASSWORD}@host")
+    monkeypatch.setenv(file_variable(name), str(file))
+    with pytest.raises(BadSetting) as caught:
+        Settings.read()
+    assert caught.value.detail.startswith(f"{file_variable(name)}={file} is not valid: the secret in the file ")
+    assert PASSWORD not in caught.value.detail
+    assert "\n" not in caught.value.detail

@@ -10,9 +10,11 @@ PROGRAMS = {"gateway": ("api", "--port", "0"), "worker": ("worker",), "upkeep": 
 
 def test_no_log_has_the_password_of_redis_or_the_key_of_models_in_it(own_stack: Stack) -> None:
     own_stack.redis.config_set("requirepass", PASSWORD)
+    file = own_stack.folder / "model-key"
+    file.write_text(MODEL_KEY)
     own_stack.environment |= {
         "ROWCAST_REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:{own_stack.server.port}/0",
-        "ROWCAST_MODEL_KEY": MODEL_KEY,
+        "ROWCAST_MODEL_KEY_FILE": str(file),
         "ROWCAST_LOG_LEVEL": "debug",
     }
     own_stack.start_gateway()
@@ -46,3 +48,11 @@ def test_a_program_that_cannot_read_the_url_of_redis_says_so_without_its_passwor
     assert kept_stack.start("refusing", *PROGRAMS[program], ROWCAST_REDIS_URL=url).wait(timeout=60) == 2
     (line,) = kept_stack.log("refusing").splitlines()
     assert line.startswith("ROWCAST_REDIS_URL=***@127.0.0.1/0 is not valid: takes ")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_that_cannot_read_the_file_of_a_secret_says_so_in_a_line(kept_stack: Stack, program: str) -> None:
+    missing = str(kept_stack.folder / "no-such-secret")
+    assert kept_stack.start("refusing", *PROGRAMS[program], ROWCAST_MODEL_KEY_FILE=missing).wait(timeout=60) == 2
+    says = f"ROWCAST_MODEL_KEY_FILE={missing} is not valid: the file cannot be read: No such file or directory\n"
+    assert kept_stack.log("refusing") == says

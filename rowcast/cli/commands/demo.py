@@ -51,7 +51,7 @@ def run(up: Up) -> None:
 
 
 def _service(up: Up, settings: Settings) -> Service:
-    return Service(_on_free_port(up), _environment(settings), fast_trees=settings.fast_trees)
+    return Service(_on_free_port(up), _environment(settings), settings)
 
 
 def _score(url: str, source: Path, target: Path) -> Job:
