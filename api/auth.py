@@ -2,12 +2,12 @@
 
 import re
 
-from flask import g, request
+from flask import Response, g, request
 from structlog.contextvars import bind_contextvars
 
 from api.services import current_services
-from rowcast.api_keys import ApiKey, KeyRing, Role
-from rowcast.errors import BadKeysFile, Forbidden, NoKey, OtherSite, UnknownKey
+from rowcast.api_keys import ApiKey, KeyRing, Scope
+from rowcast.errors import BadKeysFile, ExpiredKey, Forbidden, NoKey, OtherSite, UnknownKey
 from rowcast.logs import logger
 
 _OPEN = re.compile(r"/(health|ready|metrics|metrics/cluster|openapi\.json|llms\.txt|docs|docs\.md|(docs|static)/.*)")
@@ -18,6 +18,12 @@ _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
+_NEEDS = {"models.put_alias": Scope.MODELS}
+"""The scope that a view needs. Other views that change something need `predict`."""
+
+_SENDS = frozenset({"predict", "resumable", "web"})
+"""Blueprints whose views send rows and files. An admin may use them as every user does."""
+
 
 def is_open(path: str) -> bool:
     """Returns whether a path needs no API key."""
@@ -27,22 +33,40 @@ def is_open(path: str) -> bool:
 def admit() -> None:
     """Checks the API key of the request, and sets `g.owner` and `g.scope`.
 
-    `g.owner` is the owner of new jobs. `g.scope` is the owner whose jobs are visible, or None if all jobs are.
+    `g.owner` is the owner of new jobs. `g.scope` is the owner whose jobs the request is about, or None if it may be
+    about all jobs.
 
     Raises:
         NoKey: the gateway has API keys, and the request has none. UnknownKey: its key is not one of them.
+        ExpiredKey: its key has expired. Forbidden: the key lacks the scope that the call needs.
         RateLimited: the key was used too often. OtherSite: a page of another site sent the request.
     """
-    g.owner, g.scope = "", None
+    g.owner, g.scope, g.key = "", None, None
     _refuse_other_sites()
     services = current_services()
     if services.keys is None or is_open(request.path):
         return
     key = _caller(services.keys)
-    g.owner = key.name
-    g.scope = None if key.role is Role.ADMIN else key.name
+    g.owner, g.key = key.name, key
+    is_reading = request.method in _SAFE_METHODS
+    g.scope = None if key.may(Scope.READ if is_reading else Scope.ADMIN) else key.name
     bind_contextvars(key=key.name)
     services.limiter.count(key.name)
+    if not is_reading:
+        _require(key, _NEEDS.get(request.endpoint or "", Scope.PREDICT))
+
+
+def log_admin_act(response: Response) -> None:
+    """Writes the audit line of a request that only an admin's key may make, or one with the scope `models`.
+
+    The line is `admin_act`, with the name of the key, the act as the API names it, and its target.
+    """
+    key: ApiKey | None = g.get("key")
+    if key is None or request.method in _SAFE_METHODS or not request.url_rule or request.blueprint in _SENDS:
+        return
+    if g.scope is None or request.endpoint in _NEEDS:
+        act = f"{request.method} {request.url_rule.rule.replace('<job:', '<')}"
+        logger("gateway").info("admin_act", act=act, target=request.path, status=response.status_code)
 
 
 def _refuse_other_sites() -> None:
@@ -55,20 +79,18 @@ def _refuse_other_sites() -> None:
         raise OtherSite("A page of another site sent this request. Open the page of this service, and send it there.")
 
 
-def require_admin() -> None:
-    """Returns if the caller is an admin, or if the gateway has no API keys.
-
-    Raises:
-        Forbidden: the caller's key has the role `user`.
-    """
-    if g.scope is not None:
-        raise Forbidden(f"The API key {g.owner!r} has the role `user`. Only a key with the role `admin` may do this.")
+def _require(key: ApiKey, scope: Scope) -> None:
+    if not key.may(scope):
+        raise Forbidden(
+            f"The API key {key.name!r} has the role `{key.role}`. Only a key with the scope `{scope}` or the role "
+            "`admin` may do this."
+        )
 
 
 def _caller(keys: KeyRing) -> ApiKey:
     try:
-        if keys.refresh():
-            logger("gateway").info("keys_read", keys=len(keys))
+        if changes := keys.refresh():
+            logger("gateway").info("keys_read", keys=len(keys), **changes)
     except BadKeysFile as error:
         logger("gateway").error("key_file_reload_failed", reason=error.detail, keys=len(keys))
     secret = _secret()
@@ -77,6 +99,9 @@ def _caller(keys: KeyRing) -> ApiKey:
     key = keys.holder(secret)
     if key is None:
         raise UnknownKey("The service does not know this API key.")
+    if key.has_expired():
+        bind_contextvars(key=key.name)
+        raise ExpiredKey(f"The API key {key.name!r} was valid until {key.expires} (UTC).")
     return key
 
 

@@ -6,7 +6,7 @@ import time
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from api.auth import admit
+from api.auth import admit, log_admin_act
 from api.services import current_services
 from api.url_prefix import prefix_of
 from rowcast.jobs.actions.submit import new_id
@@ -62,6 +62,7 @@ def _end(response: Response) -> Response:
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
+    log_admin_act(response)
     seconds = time.perf_counter() - g.started
     current_services().metrics.end(response, seconds)
     # Probes come every few seconds, so their log lines would hide the others.

@@ -1,4 +1,7 @@
-"""API keys: a file with one key per line, `NAME:ROLE:SHA256`. It holds digests only, so it does not reveal the keys."""
+"""API keys: a file with a key in each line, `NAME:ROLE:SHA256` or `NAME:ROLE:SHA256:EXPIRES`.
+
+It holds digests only, so it does not reveal the keys.
+"""
 
 import hashlib
 import hmac
@@ -9,10 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from rowcast.errors import BadKeysFile, InvalidName, NotFound
+from rowcast.errors import BadKeysFile, InvalidName, NotFound, OptionValue
 
 PREFIX = "rc_"
 CHECK_INTERVAL_SECONDS = 1.0
@@ -21,15 +25,34 @@ CHECK_INTERVAL_SECONDS = 1.0
 _SECRET_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-_LINE_FORMAT = "the line must have the form NAME:ROLE:SHA256"
+_LINE_FORMAT = "the line must have the form NAME:ROLE:SHA256 or NAME:ROLE:SHA256:EXPIRES"
+_ROLE_FORMAT = "the role must be user or admin, or scopes with + between them: predict, read, models"
 _NAME_FORMAT = "a name has 1 to 64 letters, digits, dots, hyphens and underscores; the first is a letter or digit"
 
 
+class Scope(StrEnum):
+    """What a key may do. Every key may look at models, at the counts of the queue and at its own jobs."""
+
+    PREDICT = "predict"
+    """Send rows and files, and change its own jobs."""
+    READ = "read"
+    """See all jobs and their results."""
+    MODELS = "models"
+    """Move aliases."""
+    ADMIN = "admin"
+    """All of this, and change all jobs."""
+
+
 class Role(StrEnum):
-    """`user` sees only its own jobs; `admin` sees all jobs and may change aliases."""
+    """Usual scopes: those of `user` are `predict`, those of `admin` are `admin`."""
 
     USER = "user"
     ADMIN = "admin"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """The scopes of the role."""
+        return frozenset({Scope.PREDICT if self is Role.USER else Scope.ADMIN})
 
 
 @dataclass(frozen=True)
@@ -39,12 +62,29 @@ class ApiKey:
     #: Owner of the key, for example `alice`; its jobs belong to this name.
     name: str
     #: What the key may do.
-    role: Role
+    scopes: frozenset[Scope]
     #: SHA-256 of the key as it is sent; 32 bytes.
     digest: bytes
+    #: The last day on which the key is valid, in UTC; None if it does not expire.
+    expires: date | None = None
+
+    @property
+    def role(self) -> str:
+        """The name of the role with these scopes, or the scopes, for example `predict+read`."""
+        named = [role.value for role in Role if role.scopes == self.scopes]
+        return named[0] if named else "+".join(scope for scope in Scope if scope in self.scopes)
+
+    def may(self, scope: Scope) -> bool:
+        """Returns whether the key has the scope, or is an admin's."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    def has_expired(self) -> bool:
+        """Returns whether the key was valid only before today (UTC)."""
+        return self.expires is not None and self.expires < datetime.now(UTC).date()
 
     def __str__(self) -> str:
-        return f"{self.name}:{self.role}:{self.digest.hex()}"
+        line = f"{self.name}:{self.role}:{self.digest.hex()}"
+        return line if self.expires is None else f"{line}:{self.expires}"
 
 
 class KeyRing:
@@ -73,22 +113,24 @@ class KeyRing:
                 found = key
         return found
 
-    def refresh(self) -> bool:
-        """Reads the file again if it has changed, and returns whether it has. Checks at most once a second.
+    def refresh(self) -> dict[str, list[str]] | None:
+        """Reads the file again if it has changed. Checks at most once a second.
+
+        Returns the names of the keys that were `added`, `removed` and `changed`, or None if the file is the same.
 
         Raises:
             BadKeysFile: the changed file cannot be read. Raised once for each change; the known keys stay valid.
         """
         now = time.monotonic()
         if now < self._check_at:
-            return False
+            return None
         self._check_at = now + CHECK_INTERVAL_SECONDS
         state = _state(self._file)
         if state == self._seen:
-            return False
+            return None
         self._seen = state
-        self._keys = read(self._file)
-        return True
+        before, self._keys = self._keys, read(self._file)
+        return _changes({key.name: key for key in before}, {key.name: key for key in self._keys})
 
 
 def read(file: Path) -> tuple[ApiKey, ...]:
@@ -120,22 +162,29 @@ def read(file: Path) -> tuple[ApiKey, ...]:
     return tuple(found.values())
 
 
-def new(file: Path, name: str, role: Role = Role.USER) -> str:
+def new(file: Path, name: str, role: str = Role.USER, expires: date | None = None) -> str:
     """Creates a key of 256 random bits, appends its line to the file, and returns the key, which is stored nowhere.
 
     Raises:
         InvalidName: the name is not valid, or is already in the file.
+        OptionValue: there is no such role, or the key would have expired already.
         BadKeysFile: the file cannot be read.
     """
     if not _NAME.fullmatch(name):
         raise InvalidName.at("name", _NAME_FORMAT)
     secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    try:
+        key = ApiKey(name, _scopes(role), _digest(secret), expires)
+    except ValueError as error:
+        raise OptionValue.at("role", str(error)) from None
+    if key.has_expired():
+        raise OptionValue.at("expires", f"{expires} has passed")
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file):
         if file.exists() and any(key.name == name for key in read(file)):
             raise InvalidName.at("name", f"{name!r} is already in {file}")
         before = file.read_bytes() if file.exists() else b""
-        line = ("\n" if before and not before.endswith(b"\n") else "") + f"{ApiKey(name, role, _digest(secret))}\n"
+        line = ("\n" if before and not before.endswith(b"\n") else "") + f"{key}\n"
         # One write at the end of the file: a gateway that reads meanwhile sees the complete line or nothing of it.
         target = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -167,16 +216,41 @@ def _is_key(line: str) -> bool:
 
 def _parse(line: str) -> ApiKey:
     parts = line.split(":")
-    if len(parts) != 3:
+    if len(parts) not in (3, 4):
         raise ValueError(_LINE_FORMAT)
-    name, role, digest = parts
+    name, role, digest = parts[:3]
     if not _NAME.fullmatch(name):
         raise ValueError(f"{_LINE_FORMAT}; {_NAME_FORMAT}")
-    if role not in {role.value for role in Role}:
-        raise ValueError(f"{_LINE_FORMAT}; the role must be {' or '.join(Role)}")
     if not _DIGEST.fullmatch(digest):
         raise ValueError(f"{_LINE_FORMAT}; SHA256 must be 64 hexadecimal digits")
-    return ApiKey(name, Role(role), bytes.fromhex(digest))
+    try:
+        return ApiKey(name, _scopes(role), bytes.fromhex(digest), _date(parts[3]) if len(parts) == 4 else None)
+    except ValueError as error:
+        raise ValueError(f"{_LINE_FORMAT}; {error}") from None
+
+
+def _scopes(role: str) -> frozenset[Scope]:
+    if role in set(Role):
+        return Role(role).scopes
+    try:
+        return frozenset(Scope(scope) for scope in role.split("+"))
+    except ValueError:
+        raise ValueError(_ROLE_FORMAT) from None
+
+
+def _date(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day of UTC
+    except ValueError:
+        raise ValueError("EXPIRES must be a date, for example 2027-01-31") from None
+
+
+def _changes(before: dict[str, ApiKey], after: dict[str, ApiKey]) -> dict[str, list[str]]:
+    return {
+        "added": [name for name in after if name not in before],
+        "removed": [name for name in before if name not in after],
+        "changed": [name for name, key in after.items() if before.get(name, key) != key],
+    }
 
 
 def _digest(secret: str) -> bytes:

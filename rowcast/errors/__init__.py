@@ -15,7 +15,7 @@
     │   └── UnsupportedType
     ├── BadSetting(name, value, takes) · BadKeysFile(file, line, takes)    at the start of a program   (start_errors.py)
     ├── BadReceiptKey(file, takes)
-    ├── NoKey ── UnknownKey         there is no API key, or an unknown one                      (access_errors.py)
+    ├── NoKey ── UnknownKey · ExpiredKey       there is no valid API key                     (access_errors.py)
     ├── Forbidden ── OtherSite      the caller may not do this
     ├── RateLimited(limit, retry_after_seconds)
     ├── NotFound ── UnknownJob · UnknownModel · UnknownUpload              it never existed
@@ -35,6 +35,7 @@ Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cau
 """
 
 from rowcast.errors.access_errors import (
+    ExpiredKey,
     Forbidden,
     Gone,
     JobDeleted,
@@ -123,7 +124,7 @@ from rowcast.errors.start_errors import BadKeysFile, BadReceiptKey, BadSetting
 __all__ = [
     "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression",
     "BrokenFile", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile", "EveryRowBad",
-    "Forbidden", "Gone", "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault",
+    "ExpiredKey", "Forbidden", "Gone", "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault",
     "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused",
     "NoDefaultModel", "NoFile", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound",
     "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite",

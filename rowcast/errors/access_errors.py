@@ -22,12 +22,20 @@ class UnknownKey(NoKey):
     remedy = "Check the key for missing characters. If it was revoked, ask the operator for a new one."
 
 
+class ExpiredKey(NoKey):
+    """The service knows the API key, but it was valid only until a day that has passed."""
+
+    slug = "expired-key"
+    title = "Expired API key"
+    remedy = "Ask the operator for a new one. It can have the same name, so that your jobs stay yours."
+
+
 class Forbidden(RowcastError):
-    """The API key is valid, but does not have the role that this call needs."""
+    """The API key is valid, but does not have the role or scope that this call needs."""
 
     slug = "forbidden"
     title = "Not allowed"
-    remedy = "Use the key of an admin."
+    remedy = "Use a key with the scope that the message names, or the key of an admin."
 
 
 class OtherSite(Forbidden):

@@ -1,7 +1,9 @@
 """Keys, roles and limits: real gateways with a file of keys, and one without."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -12,7 +14,7 @@ from record_jobs import lease_of
 from api.app import create_app
 from rowcast import Client, api_keys
 from rowcast.api_keys import Role
-from rowcast.client import errors
+from rowcast.client import ExpiredKey, errors
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -22,6 +24,14 @@ from rowcast.settings import Settings
 ROW = {"features": [25, 3]}
 CSV = {"Content-Type": "text/csv"}
 GOOD = b"age,pclass\n25,3\n"
+ROLES = {
+    "alice": Role.USER,
+    "bob": Role.USER,
+    "root": Role.ADMIN,
+    "dashboard": "read",
+    "deployer": "models",
+    "tester": "predict+models",
+}
 
 
 class Guarded:
@@ -30,7 +40,7 @@ class Guarded:
     def __init__(self, stack: Stack) -> None:
         self.stack, self.file = stack, stack.folder / "keys"
         self.secrets: dict[str, str] = {}
-        for name, role in (("alice", Role.USER), ("bob", Role.USER), ("root", Role.ADMIN)):
+        for name, role in ROLES.items():
             self.secrets[name] = api_keys.new(self.file, name, role)
         stack.environment["ROWCAST_API_KEYS_FILE"] = str(self.file)
         stack.start_gateway()
@@ -67,6 +77,12 @@ def bob(guarded: Guarded) -> Iterator[httpx.Client]:
 def root(guarded: Guarded) -> Iterator[httpx.Client]:
     with guarded.client("root") as client:
         yield client
+
+
+def events(guarded: Guarded, name: str) -> list[dict]:
+    """Returns the lines of this name in the gateway's log."""
+    lines = [json.loads(line) for line in guarded.stack.log("gateway").splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == name]
 
 
 def made(client: httpx.Client) -> str:
@@ -198,6 +214,94 @@ def test_an_admin_moves_an_alias_and_a_user_may_not(alice: httpx.Client, root: h
     assert alice.post("/predict?model=titanic@champion", json=ROW).json()["model"]["version"] == "1"
 
 
+def test_a_key_may_do_what_its_scopes_say_and_nothing_else(guarded: Guarded, alice: httpx.Client) -> None:
+    id = made(alice)
+    alias = "/models/titanic/aliases/candidate"
+    statuses = {}
+    for name in ("dashboard", "deployer", "tester"):
+        with guarded.client(name) as client:
+            statuses[name] = [
+                client.post("/predict", json=ROW).status_code,
+                client.put(alias, json={"version": "1"}).status_code,
+                client.get("/models").status_code,
+                client.get(f"/jobs/{id}").status_code,
+                client.get(f"/ui/jobs/{id}").status_code,
+                client.post(f"/jobs/{id}/cancel").status_code,
+                client.post(f"/ui/jobs/{id}/delete").status_code,
+                client.delete(f"/jobs/{id}").status_code,
+            ]
+    assert statuses == {
+        "dashboard": [403, 403, 200, 200, 200, 403, 403, 403],
+        "deployer": [403, 200, 200, 404, 404, 403, 403, 403],
+        "tester": [202, 200, 200, 404, 404, 404, 404, 404],
+    }
+    assert alice.get(f"/jobs/{id}").json()["status"] == "queued"
+
+
+def test_a_refusal_names_the_scope_that_is_missing(guarded: Guarded) -> None:
+    with guarded.client("dashboard") as client:
+        refused = problem_of(client.post("/predict", json=ROW), 403)
+    assert refused["type"] == "urn:rowcast:problem:forbidden"
+    assert refused["detail"] == (
+        "The API key 'dashboard' has the role `read`. Only a key with the scope `predict` or the role "
+        "`admin` may do this."
+    )
+
+
+def test_a_key_is_valid_to_the_end_of_its_last_day(guarded: Guarded) -> None:
+    today = datetime.now(UTC).date()
+    lines = guarded.file.read_text()
+    secret = api_keys.new(guarded.file, "guest", expires=today)
+    with http_client(guarded.stack.url, headers={"X-API-Key": secret}) as guest:
+        until(lambda: guest.get("/jobs").status_code == 200, "the key is known, and valid today")
+        yesterday = today - timedelta(days=1)
+        guarded.file.write_text(guarded.file.read_text().replace(f":{today}", f":{yesterday}"))
+        until(lambda: guest.get("/jobs").status_code == 401, "the key has expired")
+        refused = problem_of(guest.post("/predict", content=GOOD, headers=CSV), 401)
+        assert guest.get("/health").status_code == 200
+    assert refused["type"] == "urn:rowcast:problem:expired-key"
+    assert refused["detail"] == f"The API key 'guest' was valid until {yesterday} (UTC)."
+    with Client(guarded.stack.url, secret) as client, pytest.raises(ExpiredKey):
+        client.models()
+    guarded.file.write_text(lines)
+    with http_client(guarded.stack.url, headers={"X-API-Key": secret}) as guest:
+        until(lambda: guest.get("/jobs").json()["type"].endswith("unknown-key"), "the key is gone")
+    read = [(event["added"], event["changed"], event["removed"]) for event in events(guarded, "keys_read")]
+    assert [change for change in read if ["guest"] in change] == [
+        (["guest"], [], []),
+        ([], ["guest"], []),
+        ([], [], ["guest"]),
+    ]
+
+
+def test_each_act_of_an_admin_has_a_line_in_the_log(guarded: Guarded, alice: httpx.Client, root: httpx.Client) -> None:
+    first, second = made(alice), made(alice)
+    before = len(events(guarded, "admin_act"))
+    root.put("/models/titanic/aliases/champion", json={"version": "1"})
+    root.post(f"/jobs/{first}/cancel")
+    root.post(f"/jobs/{first}/retry")
+    root.post(f"/ui/jobs/{first}/cancel")
+    root.post("/jobs/actions", json={"action": "cancel", "filter": {"status": "failed"}, "dry_run": True})
+    root.delete(f"/jobs/{first}")
+    with guarded.client("deployer") as deployer:
+        deployer.put("/models/titanic/aliases/champion", json={"version": "9"})
+    for client in (alice, root):
+        client.get(f"/jobs/{second}")
+        client.delete(f"/jobs/{made(client)}") if client is alice else made(client)
+    acts = events(guarded, "admin_act")[before:]
+    alias = "PUT /models/<name>/aliases/<alias>"
+    assert [(act["key"], act["act"], act["target"], act["status"]) for act in acts] == [
+        ("root", alias, "/models/titanic/aliases/champion", 200),
+        ("root", "POST /jobs/<id>/cancel", f"/jobs/{first}/cancel", 202),
+        ("root", "POST /jobs/<id>/retry", f"/jobs/{first}/retry", 202),
+        ("root", "POST /ui/jobs/<id>/cancel", f"/ui/jobs/{first}/cancel", 303),
+        ("root", "POST /jobs/actions", "/jobs/actions", 200),
+        ("root", "DELETE /jobs/<id>", f"/jobs/{first}", 204),
+        ("deployer", alias, "/models/titanic/aliases/champion", 404),
+    ]
+    assert all(act["request_id"] for act in acts)
+
+
 def test_where_the_gateway_is_open_anybody_moves_an_alias(http: httpx.Client) -> None:
     place = "/models/titanic/aliases/champion"
     assert http.put(place, json={"version": "1"}).json()["aliases"]["champion"] == "1"
@@ -295,7 +399,8 @@ def test_a_bad_line_stops_the_start_with_one_line(make_stack: Callable[..., Stac
     assert process.wait(timeout=30) == 2
     assert (
         stack.log("gateway")
-        == f"{file}, line 2: the line must have the form NAME:ROLE:SHA256; SHA256 must be 64 hexadecimal digits\n"
+        == f"{file}, line 2: the line must have the form NAME:ROLE:SHA256 or NAME:ROLE:SHA256:EXPIRES; "
+        "SHA256 must be 64 hexadecimal digits\n"
     )
 
 

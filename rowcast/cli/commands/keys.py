@@ -1,7 +1,9 @@
 """The commands for API keys. They change the file; a running gateway reads the change within a second."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -40,37 +42,59 @@ def new(
     name: Name,
     file: File = None,
     data: Data = None,
+    *,
     role: Annotated[
-        Literal["user", "admin"], typer.Option("--role", help="A user sees only their own jobs, an admin all jobs.")
+        str,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="A `user` sees only their own jobs, an `admin` all jobs. Or scopes with + between them: `predict`, "
+            "`read` (all jobs), `models` (aliases).",
+        ),
     ] = "user",
+    expires: Annotated[
+        datetime | None,
+        typer.Option("--expires", formats=["%Y-%m-%d"], help="Last day on which the key is valid (UTC)."),
+    ] = None,
 ) -> None:
     """Create a key, print it once, and append its digest to the file.
 
     Examples:
-        rowcast keys new alice
+        rowcast keys new alice --expires 2027-01-31
         rowcast keys new root --role admin
+        rowcast keys new dashboard --role read
     """
-    from rowcast.api_keys import Role
     from rowcast.api_keys import new as new_key
 
     file = _file(file, data)
-    print(new_key(file, name, Role(role)))
+    print(new_key(file, name, role, expires.date() if expires else None))
     say(f"Added {name} to {file}. The key is stored nowhere else: keep it.")
 
 
 def list_keys(file: File = None, data: Data = None, json: Json = False) -> None:
-    """List the names and roles of the keys, with the beginnings of their digests.
+    """List the names and roles of the keys, the beginnings of their digests, and when they expire.
 
     Examples:
         rowcast keys list
     """
     from rowcast.api_keys import read
 
-    found = [(key.name, key.role.value, key.digest.hex()) for key in read(_file(file, data))]
+    found = [
+        {
+            "name": key.name,
+            "role": key.role,
+            "scopes": sorted(key.scopes),
+            "sha256": key.digest.hex(),
+            "expires": str(key.expires) if key.expires else None,
+            "expired": key.has_expired(),
+        }
+        for key in read(_file(file, data))
+    ]
     if json:
-        print_json([{"name": name, "role": role, "sha256": digest} for name, role, digest in found])
+        print_json(found)
         return
-    print_table(["name", "role", "sha256"], ([name, role, digest[:12]] for name, role, digest in found))
+    rows = ([key["name"], key["role"], str(key["sha256"])[:12], _expires(key)] for key in found)
+    print_table(["name", "role", "sha256", "expires"], rows)
 
 
 def remove(name: Name, file: File = None, data: Data = None) -> None:
@@ -84,6 +108,12 @@ def remove(name: Name, file: File = None, data: Data = None) -> None:
     file = _file(file, data)
     remove_key(file, name)
     say(f"Removed {name} from {file}.")
+
+
+def _expires(key: Mapping[str, object]) -> str:
+    if key["expires"] is None:
+        return "never"
+    return f"{key['expires']} (expired)" if key["expired"] else str(key["expires"])
 
 
 def _file(file: Path | None, data: Path | None) -> Path:

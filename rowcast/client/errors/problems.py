@@ -41,6 +41,10 @@ class UnknownKey(Unauthorized):
     """The API key is not known."""
 
 
+class ExpiredKey(Unauthorized):
+    """The API key was valid only until a day that has passed."""
+
+
 class OtherSite(Forbidden):
     """A page of another site sent the request."""
 

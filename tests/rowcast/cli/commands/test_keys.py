@@ -48,7 +48,7 @@ def test_keys_are_listed_and_removed_and_the_rest_of_the_file_stays(rowcast, fil
     listed = json.loads(rowcast("keys", "list", "--file", file, "--json").stdout)
     assert [(key["name"], key["role"]) for key in listed] == [("old", "user"), ("ann", "admin")]
     assert secret not in json.dumps(listed)
-    assert rowcast("keys", "list", "--file", file).stdout.startswith(f"old\tuser\t{DIGEST[:12]}\n".encode())
+    assert rowcast("keys", "list", "--file", file).stdout.startswith(f"old\tuser\t{DIGEST[:12]}\tnever\n".encode())
 
     file.chmod(0o640)
     assert rowcast("keys", "remove", "old", "--file", file).returncode == 0
@@ -71,9 +71,34 @@ def test_a_name_is_unique_and_of_its_form(rowcast, file: Path, name: str) -> Non
     assert file.read_text() == before
 
 
-def test_an_unknown_role_is_wrong_use(rowcast, file: Path) -> None:
-    assert rowcast("keys", "new", "bob", "--role", "root", "--file", file).returncode == 2
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--role", "root", b"rowcast: role: the role must be user or admin"),
+        ("--expires", "2001-01-31", b"rowcast: expires: 2001-01-31 has passed"),
+        ("--expires", "soon", b"--expires"),
+    ],
+)
+def test_an_unknown_role_or_a_day_that_has_passed_is_wrong_use(
+    rowcast, file: Path, option: str, value: str, says: bytes
+) -> None:
+    done = rowcast("keys", "new", "bob", option, value, "--file", file)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert says in done.stderr
     assert not file.exists()
+
+
+def test_scopes_and_the_last_day_of_a_key_are_kept_and_listed(rowcast, file: Path) -> None:
+    assert rowcast("keys", "new", "ann", "--role", "read+predict", "--expires", "9999-01-31", "--file", file).stdout
+    assert re.fullmatch(r"ann:predict\+read:[0-9a-f]{64}:9999-01-31\n", file.read_text())
+    with file.open("a") as lines:
+        lines.write(f"old:predict:{DIGEST}:2001-01-31\n")
+    listed = json.loads(rowcast("keys", "list", "--file", file, "--json").stdout)
+    assert [(key["role"], key["scopes"], key["expires"], key["expired"]) for key in listed] == [
+        ("predict+read", ["predict", "read"], "9999-01-31", False),
+        ("user", ["predict"], "2001-01-31", True),
+    ]
+    assert rowcast("keys", "list", "--file", file).stdout.endswith(b"\t2001-01-31 (expired)\n")
 
 
 def test_of_many_that_take_a_name_at_once_one_gets_it(file: Path) -> None:
@@ -93,10 +118,17 @@ def test_of_many_that_take_a_name_at_once_one_gets_it(file: Path) -> None:
     ("line", "says"),
     [
         ("alice", "the line must have the form NAME:ROLE:SHA256"),
-        (f"alice:user:{DIGEST}:x", "the line must have the form NAME:ROLE:SHA256"),
+        (f"alice:user:{DIGEST}:2027-01-31:x", "the line must have the form NAME:ROLE:SHA256"),
+        (f"alice:user:{'0' * 64}:2027-02-30", "EXPIRES must be a date, for example 2027-01-31"),
+        (f"alice:user:{'0' * 64}:", "EXPIRES must be a date, for example 2027-01-31"),
         (f"al ice:user:{DIGEST}", "a name has 1 to 64 letters"),
         (f":user:{DIGEST}", "a name has 1 to 64 letters"),
-        (f"alice:root:{DIGEST}", "the role must be user or admin"),
+        (
+            f"alice:root:{DIGEST}",
+            "the role must be user or admin, or scopes with + between them: predict, read, models",
+        ),
+        (f"alice:predict+:{DIGEST}", "the role must be user or admin, or scopes"),
+        (f"alice:user+read:{DIGEST}", "the role must be user or admin, or scopes"),
         ("alice:user:rc_secret", "SHA256 must be 64 hexadecimal digits"),
         (f"first:user:{'0' * 64}", "the name 'first' is already on an earlier line"),
         (f"alice:user:{DIGEST.upper()}", "the same key is already on an earlier line"),
