@@ -26,6 +26,7 @@ from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.models.default_model import DefaultModel
+from rowcast.models.generated_key import signing_key
 from rowcast.models.model_set import ModelSet
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
@@ -83,7 +84,7 @@ def build(settings: Settings) -> Services:
     storage = ThreadedStorage(settings.store, on_error=metrics.count_store_error, syncs=settings.store_sync)
     metrics.show_disk(storage.disk)
     files = Files(storage)
-    registry = Registry(Storage(settings.models), settings.model_key)
+    registry = Registry(Storage(settings.models), signing_key(settings))
     uploads = Uploads(scripts, settings)
     resumable = ResumableJobs(records, uploads, ResumableUploads(scripts, settings), files, settings)
     return Services(

@@ -31,8 +31,6 @@ SECRETS = ("redis_url", "model_key", "webhook_secret")
 HIDDEN = frozenset({"model_key", "webhook_secret"})
 """Settings whose values no message repeats."""
 
-_MOST_SECRET_BYTES = 64 * 1024
-
 WEBHOOK_KEY_BYTES = range(24, 65)
 """Lengths of a webhook's signing key (Standard Webhooks, "Signature scheme")."""
 
@@ -134,6 +132,11 @@ class Settings(BaseModel):
         description="Secret key for signatures. If it is set, only models with a manifest signed with it "
         "(HMAC-SHA256) are loaded.",
     )
+    generated_model_key_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of the key that is used if there is no `MODEL_KEY`. In containers, `train` makes it.",
+    )
     model_versions: Literal["strict", "warn"] = Field(
         default="strict",
         description="`warn`: also load models of another scikit-learn version (`MAJOR.MINOR`). `strict`: refuse them.",
@@ -181,8 +184,7 @@ class Settings(BaseModel):
         """Reads the environment, and the files of secrets that it names. `overrides` take precedence.
 
         Raises:
-            BadSetting: names the first invalid variable, its value and the valid values, or a file of a secret that
-                cannot be read.
+            BadSetting: names the first invalid variable, its value and the valid values.
         """
         variables = ((name, os.environ.get(variable(name))) for name in cls.model_fields)
         given = {name: value for name, value in variables if value is not None}
@@ -192,7 +194,7 @@ class Settings(BaseModel):
             return cls(**(given | secrets | overrides))
         except ValidationError as error:
             first = error.errors()[0]
-            field, takes = str(first["loc"][0]), _takes(first["msg"])
+            field, takes = str(first["loc"][0]), first["msg"][0].lower() + first["msg"][1:]
             if field in secrets:
                 raise BadSetting(file_variable(field), files[field], f"the secret in the file {takes}") from None
             value = "***" if field in HIDDEN else SECRET.sub("***", str(first["input"]))
@@ -249,20 +251,27 @@ def file_variable(field: str) -> str:
     return f"{variable(field)}_FILE"
 
 
-def _secret(name: str, file: str) -> str:
-    """Returns what the file of a secret holds, without the line end that editors and `echo` add."""
-    if variable(name) in os.environ:
-        raise BadSetting(file_variable(name), file, f"{variable(name)} is set as well; set only one of them")
+def read_secret(name: str, file: str) -> str:
+    """Returns the secret in the file that a variable names, without the line end that editors and `echo` add.
+
+    Raises:
+        BadSetting: the file cannot be read, or is empty.
+    """
     try:
         with Path(file).open("rb") as opened:
-            text = opened.read(_MOST_SECRET_BYTES).decode().rstrip("\r\n")
-    except OSError as error:
-        raise BadSetting(file_variable(name), file, f"the file cannot be read: {error.strerror}") from None
-    except ValueError:  # not UTF-8, or a path with a NUL
-        raise BadSetting(file_variable(name), file, "must name a file of text (UTF-8)") from None
+            text = opened.read(MIB).decode().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise BadSetting(name, file, f"the file cannot be read: {reason}") from None
     if not text:
-        raise BadSetting(file_variable(name), file, "the file is empty")
+        raise BadSetting(name, file, "the file is empty")
     return text
+
+
+def _secret(field: str, file: str) -> str:
+    if variable(field) in os.environ:
+        raise BadSetting(file_variable(field), file, f"{variable(field)} is set as well; set only one of them")
+    return read_secret(file_variable(field), file)
 
 
 def _networks(proxies: str) -> tuple[Network, ...]:
@@ -282,10 +291,6 @@ def _webhook_key(secret: str) -> bytes:
     if encoded == secret or len(decoded) not in WEBHOOK_KEY_BYTES:
         raise ValueError("no prefix, or another length")
     return decoded
-
-
-def _takes(message: str) -> str:
-    return message[0].lower() + message[1:]
 
 
 def table() -> str:

@@ -1,6 +1,6 @@
 """The default model, from the passengers of the Titanic, so that a first request works without a model of the user's.
 
-`python -m training.titanic` trains it if the registry is empty.
+`python -m training.titanic` trains it if the registry is empty. It makes the key that signs models, too.
 """
 
 import sys
@@ -9,6 +9,7 @@ from importlib.resources import as_file, files
 from rowcast.compiled_cache import cache_folder
 from rowcast.errors import RowcastError
 from rowcast.logs import logger, set_up
+from rowcast.models.generated_key import make_key, signing_key
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
@@ -33,7 +34,9 @@ def main() -> int:
     try:
         settings = Settings.read()
         set_up(settings, "training")
-        registry = Registry(Storage(settings.models), settings.model_key)
+        if (count := make_key(settings)) is not None:
+            logger("training").info("model_key_made", file=settings.generated_model_key_file, signed=count)
+        registry = Registry(Storage(settings.models), signing_key(settings))
         if names := registry.names():
             logger("training").info("registry_has_models", models=names)
             return 0

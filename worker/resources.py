@@ -17,6 +17,7 @@ from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.workers import ProcessConnections, WorkerRegistry
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
+from rowcast.models.generated_key import signing_key
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -98,7 +99,7 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
     scripts = Scripts(redis, settings)
     holder = f"{node}/{os.getpid()}"
     leases = Leases(scripts, holder)
-    registry = Registry(Storage(settings.models), settings.model_key)
+    registry = Registry(Storage(settings.models), signing_key(settings))
     shared = SharedModels(image_files, registry)
     models = ModelCache(registry, settings.model_versions, fast_trees=settings.fast_trees, shared=shared)
     workers = WorkerRegistry(redis)

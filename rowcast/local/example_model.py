@@ -6,6 +6,7 @@
 import sys
 
 from rowcast.errors import RowcastError
+from rowcast.models.generated_key import signing_key
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
@@ -16,7 +17,7 @@ def main() -> int:
     """Trains the model, prints a sentence, and returns the exit code."""
     try:
         settings = Settings.read()
-        manifest = train_default(Registry(Storage(settings.models), settings.model_key))
+        manifest = train_default(Registry(Storage(settings.models), signing_key(settings)))
     except RowcastError as error:
         print(error.detail, file=sys.stderr)
         return 1

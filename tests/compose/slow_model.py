@@ -10,6 +10,7 @@ import cloudpickle
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from rowcast.models.generated_key import signing_key
 from rowcast.models.model_manifest import Feature
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
@@ -30,4 +31,5 @@ class Slow(ClassifierMixin, BaseEstimator):
 estimator = Slow()
 features = [Feature(name="age", kind="number", missing=True), Feature(name="pclass", kind="number", missing=False)]
 document = draft(estimator, training={}, task="classification", features=features, classes=estimator.classes_.tolist())
-Registry(Storage(Settings.read().models)).register("slow", cloudpickle.dumps(estimator), document)
+settings = Settings.read()
+Registry(Storage(settings.models), signing_key(settings)).register("slow", cloudpickle.dumps(estimator), document)

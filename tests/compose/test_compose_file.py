@@ -47,3 +47,18 @@ def test_with_the_secrets_of_the_documentation_no_secret_is_in_the_environment(t
         for name in SECRETS:
             assert variable(name) not in {key for key, value in found[program]["environment"].items() if value}
             assert found[program]["environment"][file_variable(name)] == f"/run/secrets/{name}"
+
+
+@pytest.mark.parametrize("own", [{}, {"ROWCAST_MODEL_KEY": "ours"}, {"ROWCAST_MODEL_KEY_FILE": "/run/secrets/ours"}])
+def test_workers_read_the_generated_key_and_the_operators_key_goes_first(tmp_path: Path, own: dict[str, str]) -> None:
+    found = services(tmp_path, **own)
+    for program in ("train", "worker"):
+        settings = {key: value for key, value in found[program]["environment"].items() if "MODEL_KEY" in key and value}
+        assert settings == {"ROWCAST_GENERATED_MODEL_KEY_FILE": "/data/keys/model-key", **own}
+    mounts = {
+        (program, mount["target"], mount.get("read_only", False))
+        for program in PROGRAMS
+        for mount in found[program]["volumes"]
+        if mount["source"] == "keys"
+    }
+    assert mounts == {("train", "/data/keys", False), ("worker", "/data/keys", True)}

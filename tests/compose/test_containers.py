@@ -87,6 +87,38 @@ def test_a_worker_reads_models_and_writes_none(compose):
         compose.python("worker", writes)
 
 
+def test_models_are_signed_by_a_key_that_only_workers_read(compose, client):
+    program = """
+import pathlib
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
+print(Registry(Storage("/data/models")).resolve("titanic").signature is not None, end=" ")
+print(pathlib.Path("/data/keys/model-key").exists())
+"""
+    assert compose.python("worker", program) == "True True"
+    assert compose.python("gateway", program) == "True False"
+    assert [line["signed"] for line in compose.events(compose.containers("train")[0], "model_key_made")] == [0]
+    with pytest.raises(AssertionError, match="Read-only file system"):
+        compose.python("worker", "import pathlib; pathlib.Path('/data/keys/model-key').write_text('another')")
+
+
+def test_a_model_that_the_gateway_writes_into_the_registry_is_not_opened(compose, client):
+    forge = """
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
+registry = Registry(Storage("/data/models"))
+own = {"name", "version", "sha256", "created_at", "signature", "code", "golden"}
+draft = registry.resolve("titanic").model_dump(exclude=own, exclude_unset=True)
+registry.register("forged", b"not even a pickle", draft)
+"""
+    compose.python("gateway", forge)
+    try:
+        refused = client.post("/predict", json={"features": [25, 3], "model": "forged"}, params={"wait": "60"})
+        assert "The manifest of forged@1 has no signature; the model is not opened." in refused.text
+    finally:
+        compose("exec", "--no-TTY", "gateway", "rm", "-r", "/data/models/forged")
+
+
 def test_only_the_gateway_is_published_and_on_loopback_alone(compose):
     published = {
         container["Config"]["Labels"]["com.docker.compose.service"]: {
@@ -158,7 +190,7 @@ def test_every_setting_can_be_given_to_the_programs(compose):
     services = json.loads(compose("config", "--format", "json"))["services"]
     for name in ("gateway", "worker", "upkeep"):
         missing = {PREFIX + field.upper() for field in Settings.model_fields} - set(services[name]["environment"])
-        assert missing <= {"ROWCAST_OPEN"}, (name, missing)
+        assert missing <= {"ROWCAST_OPEN", "ROWCAST_GENERATED_MODEL_KEY_FILE"}, (name, missing)
 
 
 def test_running_chunks_end_at_a_stop_and_jobs_go_on_in_new_containers(compose, client, slow):

@@ -89,7 +89,7 @@ def test_a_secret_and_its_file_are_not_set_together(file: Path, monkeypatch: pyt
         (None, "the file cannot be read: No such file or directory"),
         (b"", "the file is empty"),
         (b"\n", "the file is empty"),
-        (b"\xff\xfe", "must name a file of text (UTF-8)"),
+        (b"\xff\xfe", "the file cannot be read: not UTF-8"),
     ],
 )
 def test_a_file_without_a_secret_is_one_clear_line(

@@ -275,15 +275,16 @@ def _registry(where: str | None, data: Path | None, option: str = "--data") -> t
     Raises:
         SeveralServices: several services run; `option` chooses one.
     """
+    from rowcast.models.generated_key import signing_key
     from rowcast.models.registry import Registry
     from rowcast.settings import Settings
     from rowcast.storage import Storage
 
     settings = Settings.read()
     if where and not data:
-        return Registry(Storage(where), settings.model_key), where
+        return Registry(Storage(where), signing_key(settings)), where
     location = find_data_location(data, option)
-    return Registry(Storage(location.models), settings.model_key), location.models_shown
+    return Registry(Storage(location.models), signing_key(settings)), location.models_shown
 
 
 def _compiled_code(where: str | None, data: Path | None, option: str = "--data") -> Path | None:
