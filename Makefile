@@ -11,7 +11,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 # Programs start three times as fast with compiled modules, which a variable of some images forbids to keep.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo up test soak recovery bench lint lock clean
+.PHONY: help demo up test soak recovery bench lint lock audit sbom wheel clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 8
@@ -31,18 +31,36 @@ soak: $(VENV)/developer ## Run the long tests (minutes each)
 recovery: $(VENV)/developer ## Measure the recovery times and write them into docs/faults.md
 	@PYTHONPATH=.:tests/support exec $(RUN) tests/stack/recovery.py
 
-lint: $(VENV)/developer ## Check format, lint rules and types
+lint: $(VENV)/developer ## Check format, lint rules, types, Dockerfiles, Compose and the workflow
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(RUN) tools/prose.py
+	$(VENV)/bin/hadolint Dockerfile.api Dockerfile.worker deploy/prometheus/Dockerfile
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/zizmor --offline --quiet --persona pedantic .github/workflows
 
 lock: ## Rewrite requirements/*.txt (needs uv); LOCK_FLAGS=--upgrade for newer releases
 	$(LOCK) --extra local --group dev --output-file requirements/all.txt
 	$(LOCK) --extra local --group build --constraint requirements/all.txt --output-file requirements/local.txt
 	$(LOCK) --extra api --constraint requirements/all.txt --output-file requirements/api.txt
+	$(LOCK) --group audit --constraint requirements/all.txt --output-file requirements/audit.txt
 	$(LOCK) --group bench --constraint requirements/all.txt --output-file requirements/bench.txt
 	$(LOCK) --extra worker --constraint requirements/all.txt --output-file requirements/worker.txt
+
+audit: $(VENV)/developer ## Look for known vulnerabilities of the packages (needs the internet)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	for of in local api worker; do $(RUN) -m pip_audit --strict --disable-pip --require-hashes \
+		--requirement requirements/$$of.txt || exit 1; done
+
+sbom: $(VENV)/developer ## Write bills of materials of both images (dist/*.cdx.json)
+	@mkdir -p dist
+	for of in api worker; do $(VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--index-url https://pypi.org/simple --output-file dist/rowcast-$$of.cdx.json requirements/$$of.txt || exit 1; done
+
+wheel: $(VENV)/ready ## Build the wheel (dist/*.whl)
+	@$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 bench: $(VENV)/developer ## Compare Rowcast with what users write instead (bench/results.json, docs/pictures/bench-*.png)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt

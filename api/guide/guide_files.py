@@ -29,8 +29,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "glossary": "The words that have a special meaning here.",
     },
     "Run it": {
-        "security": "What is protected from the start, and what you have to do.",
-        "keys": "API keys, roles and limits.",
+        "security": "What is protected from the start, what you have to do, and a threat model.",
+        "keys": "API keys: roles, scopes, expiry, limits and the log of what admins do.",
         "containers": "Docker Compose: volumes, settings, signals and health checks.",
         "clusters": "Kubernetes and Azure Container Apps, with as many workers as there is work.",
         "fast-trees": "scikit-learn's trees, up to fifteen times as fast with the same bits; also in your own scripts.",
@@ -48,6 +48,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "storage": "The files in the store.",
         "records": "What Redis holds.",
         "decisions": "Why Celery, gevent, Valkey and so on.",
+        "releasing": "Versions, the steps of a release, and what CI checks.",
     },
 }
 """What each page is about, by section and by name, in the order in which the pages are listed."""
