@@ -11,7 +11,6 @@ import ipaddress
 import os
 import re
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -20,13 +19,10 @@ from pydantic_core import PydanticCustomError
 
 from rowcast.errors import BadSetting
 from rowcast.memory import MIB
+from rowcast.secret_files import SECRETS, file_variable, secret_of, variable
 
-PREFIX = "ROWCAST_"
 SECRET = re.compile(r"^.+(?=@)|(?<=password=)[^&]+", re.DOTALL)
 """The places in a URL, even a malformed one, that may hold a password."""
-
-SECRETS = ("redis_url", "model_key", "webhook_secret")
-"""Settings that may be in files, because `docker inspect` shows the environment of a container."""
 
 HIDDEN = frozenset({"model_key", "webhook_secret"})
 """Settings whose values no message repeats."""
@@ -189,7 +185,7 @@ class Settings(BaseModel):
         variables = ((name, os.environ.get(variable(name))) for name in cls.model_fields)
         given = {name: value for name, value in variables if value is not None}
         files = {name: file for name in SECRETS if (file := os.environ.get(file_variable(name))) is not None}
-        secrets = {name: _secret(name, file) for name, file in files.items() if name not in overrides}
+        secrets = {name: secret_of(name, file) for name, file in files.items() if name not in overrides}
         try:
             return cls(**(given | secrets | overrides))
         except ValidationError as error:
@@ -239,39 +235,6 @@ class Settings(BaseModel):
             takes = "takes redis://[USER:PASSWORD@]HOST[:PORT][/NUMBER], with / ? # @ in a password as %XX"
             raise PydanticCustomError("redis_url", takes) from None
         return url
-
-
-def variable(field: str) -> str:
-    """Returns the environment variable of a field, for example `ROWCAST_MODEL_KEY`."""
-    return PREFIX + field.upper()
-
-
-def file_variable(field: str) -> str:
-    """Returns the environment variable that names the file of a secret, for example `ROWCAST_MODEL_KEY_FILE`."""
-    return f"{variable(field)}_FILE"
-
-
-def read_secret(name: str, file: str) -> str:
-    """Returns the secret in the file that a variable names, without the line end that editors and `echo` add.
-
-    Raises:
-        BadSetting: the file cannot be read, or is empty.
-    """
-    try:
-        with Path(file).open("rb") as opened:
-            text = opened.read(MIB).decode().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise BadSetting(name, file, f"the file cannot be read: {reason}") from None
-    if not text:
-        raise BadSetting(name, file, "the file is empty")
-    return text
-
-
-def _secret(field: str, file: str) -> str:
-    if variable(field) in os.environ:
-        raise BadSetting(file_variable(field), file, f"{variable(field)} is set as well; set only one of them")
-    return read_secret(file_variable(field), file)
 
 
 def _networks(proxies: str) -> tuple[Network, ...]:

@@ -29,7 +29,8 @@ from programs import Stack, http_client, serving
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.models.registry import Registry
 from rowcast.receipts.key_files import make_key
-from rowcast.settings import PREFIX, Settings
+from rowcast.secret_files import PREFIX
+from rowcast.settings import Settings
 from rowcast.storage import Storage
 
 if TYPE_CHECKING:

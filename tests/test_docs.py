@@ -20,7 +20,8 @@ from rowcast.cli.main import app as cli
 from rowcast.client.errors.problem_types import BY_TYPE
 from rowcast.jobs.records import metric_fields, redis_keys, schema
 from rowcast.jobs.states import markdown as states_markdown
-from rowcast.settings import SECRETS, Settings, file_variable, variable
+from rowcast.secret_files import SECRETS, file_variable, variable
+from rowcast.settings import Settings
 from tools import cli_page, draw
 
 DOCS = ROOT / "docs"

@@ -19,11 +19,13 @@ ROWS = {
     "rowcast.csv": 1, "rowcast.heartbeat_file": 1, "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.api_keys": 1,
     "rowcast.receipts": 1, "rowcast.trees": 1,
     "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.wording": 0,
-    "rowcast.memory": 0, "rowcast.loopback": 0, "rowcast.exit_reason": 0, "rowcast.stop_signals": 0,
+    "rowcast.memory": 0, "rowcast.loopback": 0, "rowcast.secret_files": 0, "rowcast.stop_signals": 0,
     "rowcast.compiling": 0, "rowcast.durable_files": 0,
 }  # fmt: skip
 ALLOWED = {
     ("rowcast.settings", "rowcast.errors"),
+    ("rowcast.settings", "rowcast.secret_files"),
+    ("rowcast.secret_files", "rowcast.errors"),
     ("rowcast.errors", "rowcast.wording"),
     ("rowcast.settings", "rowcast.memory"),
     ("rowcast.problem", "rowcast.errors"),

@@ -9,7 +9,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from rowcast.exit_reason import exit_reason
+from rowcast.wording.exit_reason import exit_reason
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
 

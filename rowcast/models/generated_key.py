@@ -8,7 +8,8 @@ from rowcast.errors import RowcastError
 from rowcast.models.manifest_cache import manifest_key
 from rowcast.models.registry import Registry
 from rowcast.models.signature import signed
-from rowcast.settings import Settings, read_secret, variable
+from rowcast.secret_files import read_secret, variable
+from rowcast.settings import Settings
 from rowcast.storage import Storage
 
 _KEY_BYTES = 32

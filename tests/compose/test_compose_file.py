@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rowcast.settings import SECRETS, file_variable, variable
+from rowcast.secret_files import SECRETS, file_variable, variable
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "containers.md").read_text(), re.DOTALL)

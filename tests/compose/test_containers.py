@@ -11,7 +11,8 @@ from programs import until
 
 from rowcast.models.loading.load import load
 from rowcast.models.registry import Registry
-from rowcast.settings import PREFIX, Settings
+from rowcast.secret_files import PREFIX
+from rowcast.settings import Settings
 from rowcast.storage import Storage
 
 pytestmark = [

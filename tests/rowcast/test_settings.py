@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from rowcast.errors import BadSetting
-from rowcast.settings import SECRETS, Settings, file_variable, variable
+from rowcast.secret_files import SECRETS, file_variable, variable
+from rowcast.settings import Settings
 
 PASSWORD = "s3cret"
 

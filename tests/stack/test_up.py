@@ -353,7 +353,8 @@ def test_a_bad_line_among_the_keys_stops_the_start_and_is_told_once(
     monkeypatch.setenv("ROWCAST_API_KEYS_FILE", str(file))
     up = start(data, "--port", "0", ready=False)
     assert up.process.wait() == 2
-    assert up.errors.read_text() == f"rowcast: {file}, line 1: the line must have the form NAME:ROLE:SHA256\n"
+    form = "NAME:ROLE:SHA256 or NAME:ROLE:SHA256:EXPIRES"
+    assert up.errors.read_text() == f"rowcast: {file}, line 1: the line must have the form {form}\n"
     assert not up.running()
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowcast.errors import ModelRefused, RowcastError, Unavailable
-from rowcast.exit_reason import exit_reason
 from rowcast.jobs.records.leases import ChunkLease, RowLease
 from rowcast.scoring.predict import Predicted, Values, Wanted, no_values, predict_good, rows_of
 from rowcast.scoring.table import Table
+from rowcast.wording.exit_reason import exit_reason
 from worker.isolation.bisection import Fatal, OutOfMemory, search
 from worker.isolation.fork_server import ForkServer
 from worker.isolation.isolated_process import FAST, MOST_EXCUSED, Answer

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from rowcast.errors import RowcastError
-from rowcast.exit_reason import exit_reason
 from rowcast.logs import set_up
 from rowcast.models.loading.fast_model import accelerated
 from rowcast.models.loading.load import LoadedModel, as_loaded, unpickle, without_names
@@ -26,6 +25,7 @@ from rowcast.models.model_manifest import Manifest
 from rowcast.scoring.predict import predict
 from rowcast.settings import Settings
 from rowcast.wording.exception_text import one_line
+from rowcast.wording.exit_reason import exit_reason
 from worker.isolation.pipe import receive, send
 
 Answer = tuple[Literal["values", "raised", "refused", "memory", "fatal"], Any]

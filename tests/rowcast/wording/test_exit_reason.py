@@ -1,4 +1,4 @@
-from rowcast.exit_reason import exit_reason
+from rowcast.wording.exit_reason import exit_reason
 
 
 def test_exit_reasons_are_words() -> None:
