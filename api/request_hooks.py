@@ -9,8 +9,9 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from api.auth import admit, log_admin_act
 from api.services import current_services
 from api.url_prefix import prefix_of
-from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.actions.submit import is_job_id, new_id
 from rowcast.logs import logger
+from rowcast.tracing.trace_context import TraceContext
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -46,8 +47,13 @@ def _begin() -> None:
     forwarded = request.headers.get("X-Forwarded-Prefix")
     g.prefix = prefix_of(current_services().settings, request.remote_addr, forwarded)
     g.started = time.perf_counter()
+    trace = TraceContext.read(request.headers.get("traceparent", "")) or TraceContext.new()
+    g.trace_id, g.traceparent = trace.trace_id, str(trace)
     clear_contextvars()
-    bind_contextvars(request_id=g.request_id)
+    bind_contextvars(request_id=g.request_id, trace_id=g.trace_id)
+    job = (request.view_args or {}).get("id", "")
+    if is_job_id(job):
+        bind_contextvars(job=job)
     admit()
 
 
@@ -58,6 +64,7 @@ def _leave(_error: BaseException | None) -> None:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
+    response.headers["X-Trace-ID"] = g.trace_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY

@@ -2,9 +2,11 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from datetime import datetime
+from functools import partial
 from typing import Any, TextIO, cast
 
 from rowcast.settings import Settings
@@ -61,6 +63,27 @@ def logger(name: str) -> Any:
     return structlog.get_logger(f"rowcast.{name}")
 
 
+@contextmanager
+def logging_about(fields: Mapping[str, Any]) -> Iterator[None]:
+    """Adds fields to every line that is logged in the block, whichever module logs it.
+
+    The fields of a block around it are absent meanwhile: they are of the work that is interrupted.
+    """
+    outer = structlog.contextvars.get_contextvars()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**fields)
+    try:
+        yield
+    finally:
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(**outer)
+
+
+def with_present_fields(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a function for a new greenlet, whose lines have the fields that are bound now. gevent copies none."""
+    return partial(copy_context().run, function)
+
+
 class _Logger(structlog.WriteLogger):
     """Writes lines, and has a name, as a logger of the standard library has."""
 
@@ -84,7 +107,20 @@ class _Lenient:
             self._stream.flush()
 
 
-_LEFT_OUT = ("attempt", "bytes", "jobs", "kind", "logger", "outcome", "replayed", "request_id", "worker")
+_LEFT_OUT = (
+    "attempt",
+    "bytes",
+    "jobs",
+    "kind",
+    "logger",
+    "outcome",
+    "replayed",
+    "request_id",
+    "request_ids",
+    "trace_id",
+    "trace_ids",
+    "worker",
+)
 """Fields that only JSON shows; they help to search through logs."""
 
 _PHRASES = {

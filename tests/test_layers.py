@@ -17,7 +17,7 @@ ROWS = {
     "api": 3, "worker": 3, "training": 3, "upkeep": 3, "rowcast.client": 3,
     "rowcast.jobs": 2, "rowcast.models": 2, "rowcast.scoring": 2, "rowcast.compiled_cache": 2,
     "rowcast.csv": 1, "rowcast.heartbeat_file": 1, "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.api_keys": 1,
-    "rowcast.receipts": 1, "rowcast.trees": 1,
+    "rowcast.receipts": 1, "rowcast.trees": 1, "rowcast.tracing": 1,
     "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.wording": 0,
     "rowcast.memory": 0, "rowcast.loopback": 0, "rowcast.secret_files": 0, "rowcast.stop_signals": 0,
     "rowcast.compiling": 0, "rowcast.durable_files": 0,

@@ -1,6 +1,7 @@
 """Expiry: jobs whose retention time is over."""
 
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.job_records import origins_of
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -19,8 +20,8 @@ def expire_jobs(scripts: Scripts, files: Files) -> None:
     with redis_errors():
         seconds, _ = scripts.redis.time()
         due = scripts.redis.zrangebyscore(key("expiring"), "-inf", int(seconds) * 1000, start=0, num=JOBS_PER_ROUND)
-    for id in (one.decode() for one in due):
+    for id, origin in origins_of(scripts.redis, (one.decode() for one in due)):
         files.delete_manifest(id)
         with redis_errors():
             scripts.expire(id)
-        logger("upkeep").info("job_expired", job=id)
+        logger("upkeep").info("job_expired", **origin.fields(id))

@@ -6,6 +6,7 @@ Any number of upkeep processes may run: every step is one atomic script, or safe
 import time
 
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.job_records import fields_about
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.logs import logger
@@ -60,4 +61,5 @@ class Upkeep:
         with redis_errors():
             resent = self._scripts.resend(_RESENT_PER_ROUND)
         if resent:
-            logger("upkeep").warning("messages_resent", messages=resent)
+            about = fields_about(self._scripts.redis, resent)
+            logger("upkeep").warning("messages_resent", messages=len(resent), **about)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from redis.exceptions import ResponseError
 
+from rowcast.jobs.records.job_records import fields_about
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -57,7 +58,9 @@ class LostProcesses:
         lost = [holder for holder, one in found.items() if one.looks >= LOOKS]
         if lost:
             ended = self._scripts.run_out(lease for holder in lost for lease in found[holder].leases)
-            self._log.warning("processes_lost", processes=lost, leases=ended)
+            members = (member for holder in lost for member, _, _ in found[holder].leases)
+            about = fields_about(self._scripts.redis, members)
+            self._log.warning("processes_lost", processes=lost, leases=ended, **about)
         self._found = found
 
     def _look(self) -> dict[str, _Found]:

@@ -90,4 +90,6 @@ class Rebuild:
             return False
         if outcome == "replayed":  # the caller has sent the same request again, and uses that job
             self._files.delete(id)
+        if outcome == "made":
+            self._log.warning("job_rebuilt", **new.spec.origin.fields(id))
         return outcome == "made"

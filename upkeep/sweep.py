@@ -1,6 +1,7 @@
 """The sweep: removes files of jobs that expired or were deleted, and of uploads that broke off."""
 
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.job_records import origins_of
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -23,4 +24,5 @@ def sweep_files(scripts: Scripts, files: Files) -> None:
         with redis_errors():
             scripts.redis.zrem(key("removing"), id)
         if removed:
-            logger("upkeep").info("files_removed", job=id, files=removed)
+            ((_, origin),) = origins_of(scripts.redis, [id])  # of a deleted job the record says nothing more
+            logger("upkeep").info("files_removed", files=removed, **origin.fields(id))

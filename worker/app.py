@@ -77,7 +77,7 @@ def release_all_leases(settings: Settings, *, strikes: int) -> None:
     the worker before. At the end, Celery's signal `worker_shutdown` does not suffice, as a cold shutdown sends none.
     """
     redis = connect(settings.redis_url)
-    release_leases(Leases(Scripts(redis, settings), _node()), lambda pid: True, strikes=strikes)
+    release_leases(redis, Leases(Scripts(redis, settings), _node()), lambda pid: True, strikes=strikes)
     redis.connection_pool.disconnect()
 
 

@@ -18,6 +18,7 @@ from rowcast.jobs.chunk_tables import PartEntry
 from rowcast.jobs.records.leases import ChunkLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.repair.bad_rows import bad_numbers
+from rowcast.logs import logging_about
 from rowcast.models.loading.load import LoadedModel
 from rowcast.scoring.predict import Predict, SearchAborted
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score_each, unscored
@@ -36,11 +37,10 @@ class ChunkTask:
     def score(self, lease: ChunkLease) -> None:
         """Scores a chunk; whatever happens, its lease has ended afterwards or ends by itself."""
         resources = self._resources
-        log = resources.log.bind(
-            job=lease.id, chunk=lease.chunk, attempt=lease.attempt, request_id=lease.spec.request_id
-        )
+        log = resources.log
         longest_seconds = resources.isolated.longest_seconds * len(lease.spec.models) if is_suspect(lease) else None
-        with resources.watchdog.holding([lease], longest_seconds):
+        about = lease.origin.fields(lease.id) | {"chunk": lease.chunk, "attempt": lease.attempt}
+        with logging_about(about), resources.watchdog.holding([lease], longest_seconds):
             try:
                 self._score_and_commit(lease, log)
             except Unavailable as error:
@@ -136,11 +136,11 @@ class ChunkTask:
         except Gone:
             self._resources.files.delete(id)
         except NotFound:
-            self._resources.log.info("job_unknown", job=id)
+            self._resources.log.info("job_unknown")
 
     def _fail_job(self, lease: ChunkLease, error: RowcastError) -> None:
         detail = f"Chunk {lease.chunk} ({lease.rows}) cannot be scored: {error.detail.removesuffix('.')}."
-        self._resources.log.error("job_failed", job=lease.id, reason=detail)
+        self._resources.log.error("job_failed", reason=detail)
         problem = _kind_of(error)(detail).recorded()
         self._resources.watchdog.release([lease], problem, strikes=STRIKES_ALLOWED)
 

@@ -22,6 +22,7 @@ from rowcast.errors import TimedOut, Unavailable
 from rowcast.jobs.records.leases import Lease, Leases
 from rowcast.jobs.records.policy import STRIKES_OF_ERROR
 from rowcast.logs import logger
+from rowcast.tracing.origin import fields_of_each
 
 GRACE_SECONDS = 0.5
 """Time that a chunk may go on after its lease is lost. Most chunks end sooner than a new process would start."""
@@ -156,5 +157,6 @@ class LeaseWatchdog:
         hold.lost |= self._leases.renew(lease.member for lease in hold.leases if lease.member not in hold.lost)
 
     def _end_process(self, hold: _Hold, event: str) -> None:
-        self._log.warning(event, leases=[lease.member for lease in hold.leases[:3]])
+        about = fields_of_each([(lease.id, lease.origin) for lease in hold.leases])
+        self._log.warning(event, leases=[lease.member for lease in hold.leases[:3]], **about)
         os._exit(EXIT_CODE)

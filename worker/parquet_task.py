@@ -13,6 +13,7 @@ from rowcast.jobs.job import Job, ParquetFile
 from rowcast.jobs.job_files import digest
 from rowcast.jobs.records.leases import ChunkLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
+from rowcast.logs import logging_about
 from rowcast.models.model_set import ModelSet
 from rowcast.scoring.parquet.parquet_result import ParquetResult
 from worker.resources import Resources
@@ -30,8 +31,9 @@ class ParquetTask:
     def write(self, lease: ChunkLease) -> None:
         """Writes the file of a leased job; whatever happens, its lease has ended afterwards or ends by itself."""
         resources = self._resources
-        log = resources.log.bind(job=lease.id, attempt=lease.attempt)
-        with resources.watchdog.holding([lease], _LONGEST_SECONDS):
+        log = resources.log
+        about = lease.origin.fields(lease.id) | {"attempt": lease.attempt}
+        with logging_about(about), resources.watchdog.holding([lease], _LONGEST_SECONDS):
             try:
                 self._write_and_commit(lease, log)
             except Unavailable as error:

@@ -12,7 +12,7 @@ from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Lease, Leases
 from rowcast.jobs.records.metric_fields import count_store_error
 from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
-from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.workers import ProcessConnections, WorkerRegistry
 from rowcast.logs import logger
@@ -36,6 +36,8 @@ class Resources:
 
     #: The worker's name in the registry of workers, `HOST:PID` of its main process.
     node: str
+    #: The client of Redis.
+    redis: RedisClient
     #: The leases of this process, whose holder is `NODE/PID`.
     leases: Leases
     #: The records of jobs.
@@ -105,6 +107,7 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
     workers = WorkerRegistry(redis)
     return Resources(
         node=node,
+        redis=redis,
         leases=leases,
         records=Records(scripts, settings),
         files=Files(

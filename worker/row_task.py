@@ -7,8 +7,10 @@ from typing import Any
 from rowcast.errors import BadRow, ModelRefused, NotFound, ScoringFailed, Unavailable
 from rowcast.jobs.records.leases import RowLease, RowOutcome
 from rowcast.jobs.records.policy import STRIKES_OF_ERROR
+from rowcast.logs import logging_about
 from rowcast.scoring.predict import Predict, Wanted, predict_good
 from rowcast.scoring.score_rows import predict_rows_of_each
+from rowcast.tracing.origin import fields_of_each
 from worker.isolation.child import is_suspect
 from worker.resources import Resources
 
@@ -25,10 +27,11 @@ class RowTask:
         Returns whether to go on with other rows; if not, Redis, the store or the registry failed.
         """
         resources = self._resources
-        log = resources.log.bind(model=model, jobs=[lease.id for lease in leases])
+        log = resources.log.bind(model=model)
         isolated = resources.isolated if is_suspect(leases[0]) else None
         longest_seconds = isolated.longest_seconds * len(model.split(",")) if isolated else None
-        with resources.watchdog.holding(leases, longest_seconds):
+        about = fields_of_each([(lease.id, lease.origin) for lease in leases])
+        with logging_about(about), resources.watchdog.holding(leases, longest_seconds):
             try:
                 self._predict_and_commit(model, leases, isolated.predict_good if isolated else predict_good, log)
             except Unavailable as error:

@@ -3,6 +3,7 @@
 import time
 
 from rowcast.errors import Unavailable
+from rowcast.jobs.records.job_records import origins_of
 from rowcast.jobs.records.leases import ConversionLease, WaitingChunk, WaitingRows
 from rowcast.jobs.records.policy import GATHER_ROWS
 from worker.chunk_task import ChunkTask
@@ -64,7 +65,9 @@ class WorkLoop:
         """Scores a chunk, or converts a file, unless no lease is granted: it is done, or another process has it."""
         lease = self._resources.leases.chunk(work.id, work.chunk)
         if isinstance(lease, str):
-            self._resources.log.info("chunk_not_needed", job=work.id, chunk=work.chunk, reason=lease)
+            ((_, origin),) = origins_of(self._resources.redis, [work.id])
+            about = origin.fields(work.id)
+            self._resources.log.info("chunk_not_needed", chunk=work.chunk, reason=lease, **about)
             return
         self._counted_until = time.perf_counter()
         try:

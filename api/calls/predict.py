@@ -1,6 +1,7 @@
 """`POST /predict`: makes a job of a row or a file, and returns the job, or the outcome if the caller waits."""
 
 from flask import Blueprint, Response, request
+from structlog.contextvars import bind_contextvars
 
 from api.calls.results import require_csv, result_response, streamed_csv
 from api.check import check_response
@@ -108,6 +109,7 @@ def _live(services: Services, id: str) -> Response:
     """Returns the result of a file, part by part. If the sender pauses, it begins before the file has ended."""
     upload = LiveUpload()
     source = csv_input(services, upload.pauses)
+    bind_contextvars(job=id)
     services.live_uploads.start(upload, lambda on_progress: source.submit(services, id, on_progress))
     try:
         upload.paused_or_ended.wait()

@@ -8,6 +8,7 @@ from gevent.event import Event
 from api.input.decompression import BLOCK_BYTES, yield_to_other_requests
 from rowcast.errors import RowcastError, UploadTaken
 from rowcast.jobs.new_job import NewJob
+from rowcast.logs import with_present_fields
 
 _LOOK_SECONDS = 0.2
 """How often a request that waits looks whether a newer one has come."""
@@ -64,7 +65,7 @@ class ChunkCutter:
         self._is_whole = False
         self._news, self._has_taken_all, self._has_room = Event(), Event(), Event()
         self._has_room.set()
-        self._greenlet = gevent.spawn(self._outcome_of, receive)
+        self._greenlet = gevent.spawn(with_present_fields(self._outcome_of), receive)
 
     @property
     def has_ended(self) -> bool:

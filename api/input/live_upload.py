@@ -15,6 +15,7 @@ from gevent.queue import Empty, Queue
 from rowcast.errors import LiveUploadsFull, RowcastError
 from rowcast.jobs.actions.receive_upload import OnProgress
 from rowcast.jobs.actions.submit import Submitted
+from rowcast.logs import with_present_fields
 
 PAUSE_SECONDS = 0.3
 """Silence after which the sender is said to pause. Its complete rows are then scored."""
@@ -43,7 +44,7 @@ class Pauses:
     def marked(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yields the same blocks, and an empty one whenever the rows so far should be scored."""
         arriving: Queue = Queue(_QUEUED_BLOCKS)
-        self._reader = gevent.spawn(_read_all, blocks, arriving)
+        self._reader = gevent.spawn(with_present_fields(_read_all), blocks, arriving)
         waiting_bytes, since, patience = 0, 0.0, PAUSE_SECONDS
         while True:
             try:
@@ -95,7 +96,7 @@ class LiveUpload:
 
     def start(self, receive: Callable[[OnProgress], Submitted], at_end: Callable[[], None]) -> None:
         """Starts receiving. `receive` gets a function to report its progress. `at_end` is called at its end."""
-        self._greenlet = gevent.spawn(self._outcome_of, receive)
+        self._greenlet = gevent.spawn(with_present_fields(self._outcome_of), receive)
         self._greenlet.link(lambda _: at_end())
         self._greenlet.link(lambda _: self.paused_or_ended.set())
 

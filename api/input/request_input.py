@@ -212,6 +212,7 @@ def _request(services: Services, options: Options, filename: str | None = None) 
         options,
         g.owner,
         g.request_id,
+        g.traceparent,
         key,
         filename,
         second=models.second,

@@ -3,6 +3,7 @@
 import time
 
 from flask import Response
+from structlog.contextvars import bind_contextvars
 
 from api.notifications import Waiter
 from api.output.responses import RECHECK_SECONDS, job_response, row_response, single_response, wait_for_end
@@ -16,11 +17,11 @@ from rowcast.logs import logger
 
 
 def log_submitted(submitted: Submitted) -> None:
-    """Logs that a request was accepted."""
+    """Logs that a request was accepted. The later lines of the request name the job as well."""
     new = submitted.new
+    bind_contextvars(job=submitted.id)
     logger("gateway").info(
         "job_accepted",
-        job=submitted.id,
         kind=new.spec.kind,
         model=new.spec.known_as,
         rows=new.rows,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import gevent
 from gevent.pool import Pool
+from structlog.contextvars import bind_contextvars
 
 from api.output.responses import job_document, now_ms
 from api.services import Services
@@ -83,6 +84,7 @@ class Deliveries:
         """Makes one attempt. Whatever fails here, the claim runs out, and the delivery is attempted again."""
         try:
             job = self._records.get(claimed.id)
+            bind_contextvars(**job.spec.origin.fields(job.id))
             if not job.status.is_terminal:  # it was queued again in this moment, and its next end is delivered
                 return
             webhook = job.spec.options.webhook or ""

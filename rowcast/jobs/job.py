@@ -14,6 +14,7 @@ from rowcast.jobs.summary import AnySummary
 from rowcast.jobs.webhook.delivery import Delivery
 from rowcast.models.model_manifest import Label
 from rowcast.problem import Recorded
+from rowcast.tracing.origin import Origin
 
 
 class ModelRef(BaseModel):
@@ -70,6 +71,8 @@ class Spec(BaseModel):
     options: Options
     #: Id of the HTTP request that made the job, for the logs.
     request_id: str = ""
+    #: Where the job belongs in the trace of that request, as the header `traceparent` has it.
+    traceparent: str = ""
     #: The path under which the request came (`X-Forwarded-Prefix`), for the links in the body of a webhook.
     url_prefix: str = ""
     #: What is known of a batch's file; None for a single job.
@@ -83,6 +86,11 @@ class Spec(BaseModel):
     #: Of a converted file: columns whose numbers are narrower than 64 bits → pandas' type, which the table keeps. Also
     #: columns that are `bool` or `datetime64` and written as neither of two models has them (`converted_cells.py`).
     dtypes: dict[str, str] = {}
+
+    @property
+    def origin(self) -> Origin:
+        """The HTTP request that made the job."""
+        return Origin(self.request_id, self.traceparent)
 
     @property
     def models(self) -> tuple[ModelRef, ...]:

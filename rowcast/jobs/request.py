@@ -27,6 +27,8 @@ class Request:
     owner: str = ""
     #: Id of the HTTP request, for the logs.
     request_id: str = ""
+    #: Where the job will belong in the trace of the HTTP request (`TraceContext`).
+    traceparent: str = ""
     #: The header `Idempotency-Key`: a caller repeats it to say that a request is the same one again.
     idempotency_key: str | None = None
     #: Name of the file, if the request has one.
@@ -92,6 +94,7 @@ class Request:
             second_model=self.second_model,
             options=options or self.options,
             request_id=self.request_id,
+            traceparent=self.traceparent,
             url_prefix=self.url_prefix,
             input=input,
             is_check=self.is_check,
@@ -119,6 +122,8 @@ class StoredRequest(BaseModel):
     #: As in `Request`.
     request_id: str
     #: As in `Request`.
+    traceparent: str = ""
+    #: As in `Request`.
     idempotency_key: str | None
     #: As in `Request`.
     filename: str | None
@@ -135,7 +140,7 @@ class StoredRequest(BaseModel):
 
     def request(self, models: ModelSet) -> Request:
         """Returns the request. `models` are those of `model`."""
-        known = (self.options, self.owner, self.request_id, self.idempotency_key, self.filename)
+        known = (self.options, self.owner, self.request_id, self.traceparent, self.idempotency_key, self.filename)
         return Request(models.first, *known, second=models.second, url_prefix=self.url_prefix)
 
 

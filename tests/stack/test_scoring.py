@@ -27,6 +27,7 @@ from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 from training.train import train
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 TITANIC = ROOT / "training" / "data" / "titanic.csv"
 DATA = Path(os.environ.get("ROWCAST_TEST_DATA", ROOT.parent / "shared" / "data"))
 
@@ -337,9 +338,10 @@ def test_every_request_and_every_step_of_a_job_stands_in_the_log(client: httpx.C
     made = client.post(
         "/predict?wait=30",
         content=b"age,pclass\n25,3\n",
-        headers={"Content-Type": "text/csv", "X-Request-ID": "trace-me"},
+        headers={"Content-Type": "text/csv", "X-Request-ID": "trace-me", "traceparent": f"00-{TRACE}-{'1' * 16}-01"},
     )
     job = made.json()["id"]
+    assert made.headers["X-Trace-ID"] == TRACE
 
     def logged() -> dict[str, dict]:
         texts = (line for name in ("gateway", "worker") for line in stack.log(name).splitlines())
@@ -350,7 +352,22 @@ def test_every_request_and_every_step_of_a_job_stands_in_the_log(client: httpx.C
     until(lambda: logged().keys() >= {"request", "job_accepted", "chunk_scored"}, "all of it stands in the log")
     mine = logged()
     assert mine["request"]["status"] == 200
-    assert mine["chunk_scored"]["job"] == mine["job_accepted"]["job"] == job
+    assert {line["job"] for line in mine.values()} == {job}
+    assert {line["trace_id"] for line in mine.values()} == {TRACE}
+
+
+def test_the_line_of_a_row_has_the_ids_of_its_request(client: httpx.Client, stack: Stack) -> None:
+    made = client.post("/predict?wait=30", json={"features": [25, 3]})
+    ids = {"request_id": made.headers["X-Request-ID"], "trace_id": made.headers["X-Trace-ID"]}
+
+    def logged() -> dict[str, dict]:
+        texts = (line for name in ("gateway", "worker") for line in stack.log(name).splitlines())
+        lines = [json.loads(text) for text in texts if text.startswith("{")]
+        return {line["event"]: line for line in lines if line.items() >= ids.items()}
+
+    until(lambda: logged().keys() >= {"request", "job_accepted", "rows_predicted"}, "all of it stands in the log")
+    assert len({line["job"] for line in logged().values()}) == 1
+    assert client.get(f"/jobs/{logged()['request']['job']}").json()["status"] == "succeeded"
 
 
 def test_versions_whose_own_code_has_one_name_are_scored_side_by_side_also_isolated(

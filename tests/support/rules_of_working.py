@@ -171,7 +171,7 @@ class Working(RecordMachine):
         held = [(id, chunk) for id, chunk, work in self.flying() if work.held and work.held.holder == holder]
         order = [member.decode() for member in self.redis.hkeys(key("leases"))]
         other = self.workers[HOLDERS[0]]
-        assert other.release_of_holders(lambda name: name == holder, strikes=strikes) == len(held)
+        assert len(other.release_of_holders(lambda name: name == holder, strikes=strikes)) == len(held)
         for id, chunk in sorted(held, key=lambda pair: order.index(f"{pair[0]}/{pair[1]}")):
             if chunk in self.jobs[id].open:  # else: the job ended by another strike
                 self.resent(id, chunk, strikes, 0)

@@ -17,6 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from rowcast.errors import Unavailable
 from rowcast.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.records.celery_queues import BATCH, SINGLE
+from rowcast.jobs.records.job_records import fields_about
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.policy import HEARTBEAT_SECONDS, STRIKES_OF_DEATH
 from rowcast.jobs.records.redis_client import RedisClient, connect, redis_errors
@@ -97,7 +98,7 @@ class _Duties:
         return Vitals(time.monotonic() - self._started, sum(known) if known else None, tuple(ended))
 
     def _release_leases_of_dead_processes(self) -> None:
-        if release_leases(self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
+        if release_leases(self._redis, self._leases, lambda pid: not _is_alive(pid), strikes=STRIKES_OF_DEATH):
             self._worker.pool._pool.maintain_pool()
 
     def _end_without_fork_server(self) -> None:
@@ -133,7 +134,7 @@ def _queue_snapshot(redis: RedisClient) -> QueueSnapshot | None:
     return QueueSnapshot(waiting, len(state.reserved_requests), state.all_total_count[0])
 
 
-def release_leases(leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:
+def release_leases(redis: RedisClient, leases: Leases, is_gone: Callable[[int], bool], *, strikes: int) -> int:
     """Ends the leases of this worker's processes for which `is_gone(pid)` is true. Returns how many there were."""
 
     def has_gone(holder: str) -> bool:
@@ -146,8 +147,11 @@ def release_leases(leases: Leases, is_gone: Callable[[int], bool], *, strikes: i
         logger("worker").warning("leases_not_released", reason=error.detail)
         return 0
     if given:
-        logger("worker").warning("leases_released", leases=given)
-    return given
+        about: dict[str, Any] = {"leases": len(given)}
+        with suppress(Unavailable):
+            about |= fields_about(redis, given)
+        logger("worker").warning("leases_released", **about)
+    return len(given)
 
 
 def _is_alive(pid: int) -> bool:

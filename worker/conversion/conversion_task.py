@@ -27,6 +27,7 @@ from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.leases import ConversionLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.request import Request
+from rowcast.logs import logging_about
 from rowcast.models.model_set import ModelSet
 from worker.conversion.features_by_name import FeaturesByName, features_by_name
 from worker.conversion.source_file import SourceFile
@@ -68,8 +69,9 @@ class ConversionTask:
     def convert(self, lease: ConversionLease) -> None:
         """Converts a file; whatever happens, its lease has ended afterwards or ends by itself."""
         resources = self._resources
-        log = resources.log.bind(job=lease.id, attempt=lease.attempt, request_id=lease.spec.request_id)
-        with resources.watchdog.holding([lease]):
+        log = resources.log
+        about = lease.origin.fields(lease.id) | {"attempt": lease.attempt}
+        with logging_about(about), resources.watchdog.holding([lease]):
             try:
                 self._convert(lease, log)
             except LeaseOver:
@@ -152,7 +154,7 @@ class _Conversion:
             self,
             self._resources.files,
             settings,
-            Request(self._models.first, options, request_id=lease.spec.request_id, second=self._models.second),
+            Request(self._models.first, options, second=self._models.second),
             lease.id,
             is_generated=True,
             on_progress=self._keep_header,

@@ -13,9 +13,13 @@ from rowcast.jobs.job import Job
 from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.public_job import Time, timestamp
 from rowcast.jobs.states import Status
+from rowcast.logs import logger
 
 Action = Literal["cancel", "retry", "delete"]
 ACTIONS: tuple[Action, ...] = ("cancel", "retry", "delete")
+
+_EVENTS: dict[Action, str] = {"cancel": "job_cancelled", "retry": "job_retried", "delete": "job_deleted"}
+"""What is logged of each job, as by the call that does it to one job."""
 
 ACT_SECONDS = 20.0
 """After this time it stops, so that the response comes before a proxy gives up. Call again then."""
@@ -73,6 +77,7 @@ def act(jobs: Jobs, action: Action, taken: JobFilter, owner: str | None, *, dry_
         try:
             calls[action](job.id, owner)
             outcome["acted"] += 1
+            logger("gateway").info(_EVENTS[action], job=job.id)
         except (WrongState, Gone, NotFound):
             outcome["failed"] += 1
         except Unavailable:

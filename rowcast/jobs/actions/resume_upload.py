@@ -49,6 +49,7 @@ class ResumableJobs:
             options=request.options,
             owner=request.owner,
             request_id=request.request_id,
+            traceparent=request.traceparent,
             url_prefix=request.url_prefix,
             idempotency_key=request.idempotency_key,
             filename=request.filename,

@@ -10,6 +10,10 @@ from rowcast.jobs.records.schema import JobField, Record
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import render_fields
 from rowcast.jobs.webhook.delivery import Delivery, DeliveryState
+from rowcast.tracing.origin import Origin
+
+_IN_ORIGIN = set(Origin._fields)
+"""Members of the spec that a single job has in the field `origin`, which the script that leases its row reads."""
 
 
 def fields_of(new: NewJob) -> dict[JobField, str | int]:
@@ -17,12 +21,16 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
     record: dict[JobField, str | int] = {
         JobField.KIND: new.spec.kind,
         JobField.MODEL: new.spec.known_as,
-        JobField.SPEC: new.spec.model_dump_json(exclude_defaults=True),
+        JobField.SPEC: new.spec.model_dump_json(
+            exclude_defaults=True, exclude=_IN_ORIGIN if new.values is not None else None
+        ),
         JobField.ROWS: new.rows,
         JobField.CHUNKS: new.chunks,
     }
     if new.values is not None:
         record[JobField.VALUES] = json.dumps(new.values)
+        if any(new.spec.origin):
+            record[JobField.ORIGIN] = str(new.spec.origin)
         extras = [name for name in ("probabilities", "scores") if getattr(new.spec.options, name)]
         if extras:
             record[JobField.EXTRAS] = ",".join(extras)
@@ -38,6 +46,22 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
         record[JobField.REPAIRS] = new.repairs
         record[JobField.REVISIONS] = json.dumps(new.revisions)
     return record
+
+
+def spec_in(record: Record) -> Spec:
+    """Returns the spec of a job."""
+    spec = Spec.model_validate_json(record[JobField.SPEC])
+    if JobField.ORIGIN not in record:
+        return spec
+    return spec.model_copy(update=Origin.read(record[JobField.ORIGIN].decode())._asdict())
+
+
+def origin_in(spec: bytes | None, origin: bytes | None) -> Origin:
+    """Returns the origin of a job, given these two fields of its record; None if it lacks one."""
+    if origin is not None:
+        return Origin.read(origin.decode())
+    known = json.loads(spec or b"{}")
+    return Origin(*(known.get(name, "") for name in Origin._fields))
 
 
 def status_in(record: Record) -> Status:
@@ -78,7 +102,7 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         id=id,
         owner=record[JobField.OWNER].decode(),
         status=status_in(record),
-        spec=Spec.model_validate_json(record[JobField.SPEC]),
+        spec=spec_in(record),
         rows_total=number(JobField.ROWS),
         rows_done=number(JobField.ROWS_DONE),
         rows_failed=number(JobField.ROWS_FAILED),

@@ -1,7 +1,7 @@
 """The job records in Redis: make, read, list, end, delete. What a worker does to them is in `leases.py`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from rowcast.errors import BodyCutShort, JobDeleted, JobEnded, KeyReused, NotRepairable, NotRetryable, UnknownJob
@@ -9,16 +9,17 @@ from rowcast.jobs.chunk_tables import PART_ENTRY_BYTES, RepairedChunk
 from rowcast.jobs.job import Job, ParquetFile
 from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.new_job import NewJob
-from rowcast.jobs.records.job_hash import read_job, status_in
+from rowcast.jobs.records.job_hash import origin_in, read_job, status_in
 from rowcast.jobs.records.live_limits import limits_of, queue_full
 from rowcast.jobs.records.policy import UPLOAD_SILENCE_SECONDS
-from rowcast.jobs.records.redis_client import Memory, redis_errors, redis_full
+from rowcast.jobs.records.redis_client import Memory, RedisClient, redis_errors, redis_full
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.schema import JobField, Record, named
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.scripts.script_results import NO_LIMITS, Full, Limits
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
+from rowcast.tracing.origin import Origin, fields_of_each
 
 _SCAN = 200
 """Records that one round trip reads when jobs are listed."""
@@ -236,6 +237,24 @@ class Records:
 
     def _job(self, id: str, record: Record, summary: Mapping[bytes, bytes]) -> Job:
         return read_job(id, record, summary, self._retention_ms)
+
+
+def origins_of(redis: RedisClient, ids: Iterable[str]) -> list[tuple[str, Origin]]:
+    """Returns each id once, with the origin of its job, for log lines. It is empty if the record is gone.
+
+    Raises:
+        Unavailable: Redis cannot be reached.
+    """
+    wanted = list(dict.fromkeys(ids))
+    with redis_errors(), redis.pipeline(transaction=False) as pipe:
+        for id in wanted:
+            pipe.hmget(key("job", id), [JobField.SPEC, JobField.ORIGIN])
+        return [(id, origin_in(*found)) for id, found in zip(wanted, pipe.execute(), strict=True)]
+
+
+def fields_about(redis: RedisClient, members: Iterable[str]) -> dict[str, Any]:
+    """Returns the fields of a log line about jobs, given the id or `JOB/CHUNK` of each. Raises as `origins_of`."""
+    return fields_of_each(origins_of(redis, (member.partition("/")[0] for member in members)))
 
 
 def _require_there(id: str, outcome: str) -> None:

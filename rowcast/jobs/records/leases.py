@@ -16,18 +16,11 @@ from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.scripts.script_results import Committed, LeasedRow, LeasedRows, WaitingChunk
+from rowcast.tracing.origin import Origin
 
 __all__ = [
-    "ChunkLease",
-    "ConversionLease",
-    "Kind",
-    "Lease",
-    "Leases",
-    "RowLease",
-    "RowOutcome",
-    "WaitingChunk",
-    "WaitingRows",
-]
+    "ChunkLease", "ConversionLease", "Kind", "Lease", "Leases", "RowLease", "RowOutcome", "WaitingChunk", "WaitingRows",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +45,11 @@ class ChunkLease:
     revision_before: str | None = None
     #: Whether the lease is for the Parquet file of a job that has succeeded, whose number follows the last chunk.
     is_parquet: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        """The HTTP request that made the job."""
+        return self.spec.origin
 
     @property
     def member(self) -> str:
@@ -81,6 +79,8 @@ class RowLease:
     scores: bool
     #: Strikes against the row, as of a chunk. A row that has any is leased by itself.
     strikes: int
+    #: The HTTP request that made the job.
+    origin: Origin
 
     @property
     def member(self) -> str:
@@ -100,6 +100,11 @@ class ConversionLease:
     spec: Spec
     #: Strikes against the conversion, as against a chunk.
     strikes: int
+
+    @property
+    def origin(self) -> Origin:
+        """The HTTP request that made the job."""
+        return self.spec.origin
 
     @property
     def member(self) -> str:
@@ -195,8 +200,8 @@ class Leases:
         if not word:
             return "called"
         model, fields = json.loads(word)
-        id, attempt, values, extras, strikes = fields
-        return WaitingRows(model, [_row_lease(LeasedRow(id, attempt, values, extras, int(strikes)))])
+        id, attempt, values, extras, strikes, origin = fields
+        return WaitingRows(model, [_row_lease(LeasedRow(id, attempt, values, extras, int(strikes), origin))])
 
     def renew(self, members: Iterable[str]) -> set[str]:
         """Prolongs leases. Returns those that this holder no longer has: lost, or of a job that has ended."""
@@ -270,8 +275,8 @@ class Leases:
         members = [(lease.member, lease.attempt) for lease in leases]
         self._scripts.release(members, strikes, int(delay_seconds * 1000), json.dumps(problem))
 
-    def release_of_holders(self, is_gone: Callable[[str], bool], *, strikes: int) -> int:
-        """Ends every lease of a holder that is gone. Returns how many there were."""
+    def release_of_holders(self, is_gone: Callable[[str], bool], *, strikes: int) -> list[str]:
+        """Ends every lease of a holder that is gone. Returns them: `JOB/CHUNK` of each."""
         with redis_errors():
             leases = self._redis.hgetall(key("leases"))
         lost: list[tuple[str, int]] = []
@@ -281,9 +286,13 @@ class Leases:
                 lost.append((member.decode(), int(attempt)))
         if lost:
             self._scripts.release(lost, strikes, delay_ms=0, problem="")
-        return len(lost)
+        return [member for member, _ in lost]
 
 
 def _row_lease(row: LeasedRow) -> RowLease:
-    has_probabilities, has_scores = "probabilities" in row.extras, "scores" in row.extras
-    return RowLease(row.id, row.attempt, json.loads(row.values), has_probabilities, has_scores, row.strikes)
+    has_probabilities, has_scores, origin = (
+        "probabilities" in row.extras,
+        "scores" in row.extras,
+        Origin.read(row.origin),
+    )
+    return RowLease(row.id, row.attempt, json.loads(row.values), has_probabilities, has_scores, row.strikes, origin)

@@ -18,6 +18,7 @@ class JobField(StrEnum):
     KIND = "kind"
     MODEL = "model"
     SPEC = "spec"
+    ORIGIN = "origin"
     ROWS = "rows"
     CHUNKS = "chunks"
     VALUES = "values"
@@ -91,6 +92,7 @@ TABLE: dict[JobField, Field] = {
         "submit, submit_row, add_chunks, add_converted",
         "what was asked for (`Spec` in `rowcast/jobs/job.py`)",
     ),
+    _F.ORIGIN: Field("single", "text", "submit_row", "id and `traceparent` of the request; a batch has both in `spec`"),
     _F.ROWS: Field("both", "integer", "submit, submit_row, add_chunks, add_converted", "number of data rows"),
     _F.CHUNKS: Field(
         "both", "integer", "submit, submit_row, add_chunks, add_converted", "number of chunks (that have arrived)"

@@ -162,7 +162,7 @@ class Scripts:
         """
         match self._run("take", holder, most_rows, linger_ms, *kinds):
             case [b"rows", model, *rows]:
-                return LeasedRows(model.decode(), [_row(*fields) for fields in rows])
+                return LeasedRows(model.decode(), [_row(fields) for fields in rows])
             case [b"chunk", id, chunk]:
                 return WaitingChunk(id.decode(), int(chunk))
             case [b"lingering"]:
@@ -273,9 +273,9 @@ class Scripts:
         """
         return int(self._run("run_out", *(item for lease in leases for item in lease)))
 
-    def resend(self, most: int) -> int:
-        """Offers work again that is due, at most `most` chunks and rows. Returns how many were offered."""
-        return int(self._run("resend", most))
+    def resend(self, most: int) -> list[str]:
+        """Offers work again that is due, at most `most` chunks and rows. Returns the job's id for each one."""
+        return [id.decode() for id in self._run("resend", most)]
 
     def want_processes(self, number: int, kept_seconds: float) -> int:
         """Notes how many worker processes are worth having now. Returns the highest number of the last seconds."""
@@ -295,5 +295,6 @@ def _flat(new: NewJob) -> list[Argument]:
     return [item for pair in fields_of(new).items() for item in pair]
 
 
-def _row(id: bytes, attempt: int, values: bytes, extras: bytes, strikes: bytes) -> LeasedRow:
-    return LeasedRow(id.decode(), attempt, values.decode(), extras.decode(), int(strikes))
+def _row(fields: Sequence[Any]) -> LeasedRow:
+    id, attempt, values, extras, strikes, origin = fields
+    return LeasedRow(id.decode(), attempt, values.decode(), extras.decode(), int(strikes), origin.decode())

@@ -51,6 +51,8 @@ class LeasedRow(NamedTuple):
     extras: str
     #: Strikes against the row.
     strikes: int
+    #: The request that made the job, as `str(Origin)`.
+    origin: str
 
 
 class LeasedRows(NamedTuple):

@@ -155,7 +155,7 @@ def test_the_lease_of_a_process_that_died_with_its_row_is_released(records: Reco
     linger(leases)
     new = single()
     records.make(new)
-    assert leases.release_of_holders(lambda holder: holder == leases.holder, strikes=1) == 1
+    assert len(leases.release_of_holders(lambda holder: holder == leases.holder, strikes=1)) == 1
     (again,) = taken(leases)
     assert (again.id, again.attempt, again.strikes) == (new.id, 2, 1)
 

@@ -1,24 +1,24 @@
--- Upkeep: looks at what is due, and offers it again. ARGV: maximum number to look at. Returns how many were offered again.
+-- Upkeep: looks at what is due, and offers it again. ARGV: maximum number to look at. Returns the ids of those that were.
 --   A lease has run out: its worker is gone. The chunk or row gets a strike, and is offered again.
 --   It was postponed: its delay is over.
 --   It has no lease: it still waits in its line, or a process took it from the line and died before it had the lease. If
 --   the queue is empty, the message was lost.
 local most = ARGV[1]
-local now, offered = now_ms(), 0
+local now, offered = now_ms(), {}
 
-local function call_again(line)
+local function call_again(line, id)
   call_process(line)
-  offered = offered + 1
+  offered[#offered + 1] = id
 end
 
 local function look_at_row(id, run_out)
   local model = redis.call('HGET', K.job(id), F.model)
   if run_out or redis.call('HDEL', K.job(id), F.postponed) == 1 then redis.call('RPUSH', K.waiting(model), id) end
-  if line_up('models', model) == 1 or redis.call('LLEN', K.single()) == 0 then call_again('models') end
+  if line_up('models', model) == 1 or redis.call('LLEN', K.single()) == 0 then call_again('models', id) end
 end
 
-local function look_at_chunk(member)
-  if line_up('chunks', member) == 1 or redis.call('LLEN', K.batch()) == 0 then call_again('chunks') end
+local function look_at_chunk(member, id)
+  if line_up('chunks', member) == 1 or redis.call('LLEN', K.batch()) == 0 then call_again('chunks', id) end
 end
 
 local function is_needed(id, chunk)
@@ -33,7 +33,7 @@ local function look(member, id, chunk)
   if run_out and strike(id, chunk, STRIKES_OF_DEATH) then return end
   redis.call('HDEL', K.leases(), member)
   redis.call('ZADD', K.due(), format_integer(now + RESEND_MS), member)
-  if is_single(id) then look_at_row(id, run_out) else look_at_chunk(member) end
+  if is_single(id) then look_at_row(id, run_out) else look_at_chunk(member, id) end
 end
 
 local function members_due(from, to) return redis.call('ZRANGEBYSCORE', K.due(), from, to, 'LIMIT', 0, most) end

@@ -18,14 +18,14 @@ end
 
 -- Reads a single job's row. Returns nil if its job has ended, or if a process has its lease.
 local function row_to_lease(id)
-  local status, values, extras, strikes, attempts, model =
-    unpack(redis.call('HMGET', K.job(id), F.status, F.values, F.extras, F.strikes, F.attempts, F.model))
+  local status, values, extras, strikes, attempts, model, origin =
+    unpack(redis.call('HMGET', K.job(id), F.status, F.values, F.extras, F.strikes, F.attempts, F.model, F.origin))
   if not status or ENDED[status] or lease_of(member_of(id, ROW)) then return nil end
   return {id = id, status = status, values = values, extras = extras, strikes = strikes, attempts = attempts,
-    model = model}
+    model = model, origin = origin}
 end
 
--- Leases such a row to a process. Returns {id, attempt, values, extras or '', strikes}.
+-- Leases such a row to a process. Returns {id, attempt, values, extras or '', strikes, origin or ''}.
 local function lease_row(row, holder)
   local attempt = (tonumber(row.attempts) or 0) + 1
   if attempt == 1 then observe_wait(row.id, KIND.single, row.model) end
@@ -33,7 +33,7 @@ local function lease_row(row, holder)
   if not set_status(row.id, STATUS.running, row.status, F.attempts, attempt) then
     redis.call('HSET', K.job(row.id), F.attempts, attempt) -- it runs already: an earlier lease ended without a result
   end
-  return {row.id, attempt, row.values, row.extras or '', row.strikes or '0'}
+  return {row.id, attempt, row.values, row.extras or '', row.strikes or '0', row.origin or ''}
 end
 
 -- Returns a chunk's entry of the plan.

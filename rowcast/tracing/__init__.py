@@ -1,0 +1,1 @@
+"""Traces: which HTTP request led to what, across all programs."""
