@@ -7,8 +7,11 @@ from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TextIO, cast
 
+from rowcast.log_lines.console_text import console_text
+from rowcast.log_lines.kept_lines import KeptLines
 from rowcast.settings import Settings
 
 # structlog imports rich if it can, for tracebacks that we do not use. That takes a twelfth of the start of a gateway
@@ -36,8 +39,9 @@ def set_up(settings: Settings, program: str, stream: TextIO = sys.stderr) -> Non
         lambda _, __, event: {"program": program} | event,
     ]
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else _ConsoleRenderer(colors=stream.isatty())
     lenient = cast(TextIO, _Lenient(stream))
+    render = structlog.processors.JSONRenderer() if as_json else partial(_console, colors=stream.isatty())
+    renderer = _kept(render, program, settings, lenient)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -107,69 +111,30 @@ class _Lenient:
             self._stream.flush()
 
 
-_LEFT_OUT = (
-    "attempt",
-    "bytes",
-    "jobs",
-    "kind",
-    "logger",
-    "outcome",
-    "replayed",
-    "request_id",
-    "request_ids",
-    "trace_id",
-    "trace_ids",
-    "worker",
-)
-"""Fields that only JSON shows; they help to search through logs."""
-
-_PHRASES = {
-    "request": "{method} {path} {status}",
-    "job_accepted": "job {job} accepted: {rows} rows",
-    "chunk_scored": "job {job} chunk {chunk}: {rows} rows",
-    "gateway_is_open": "{detail}",
-}
-"""Sentences in which a console shows the most frequent events, so that a line fits into 80 columns."""
-
-_COLORS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}  # yellow and red
-
-
-class _ConsoleRenderer:
+def _console(_logger: Any, _method: str, event: MutableMapping[str, Any], *, colors: bool) -> str:
     """Formats an event for a console, for example `18:01:15 gateway  POST /predict 202 in 3.2 ms`."""
-
-    def __init__(self, *, colors: bool) -> None:
-        self._colors = colors
-
-    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-        fields = {name: value for name, value in event.items() if name not in _LEFT_OUT}
-        time = datetime.fromisoformat(fields.pop("time")).astimezone()
-        level, program, exception = fields.pop("level"), fields.pop("program"), fields.pop("exception", None)
-        line = f"{time:%H:%M:%S} {program:<8} {self._level(level)}{_sentence(fields)}"
-        return line if exception is None else f"{line}\n{exception}"
-
-    def _level(self, level: str) -> str:
-        if level in ("debug", "info"):
-            return ""
-        color = _COLORS.get(level) if self._colors else None
-        return f"{color}{level}:\x1b[0m " if color else f"{level}: "
+    time = datetime.fromisoformat(event["time"]).astimezone()
+    return f"{time:%H:%M:%S} {console_text(event, colors=colors)}"
 
 
-def _sentence(fields: dict[str, Any]) -> str:
-    """Returns the event in words: its sentence in `_PHRASES`, or its name and its fields."""
-    name, seconds = str(fields.pop("event")), fields.pop("seconds", None)
-    if name in _PHRASES:
-        with suppress(KeyError):  # an event of a library that has the same name and other fields
-            said = _PHRASES[name].format_map(fields)
-            return f"{said} in {_duration(seconds)}" if name == "request" and seconds is not None else said
-    reason = fields.pop("reason", None)
-    words = [name.replace("_", " ") if " " not in name else name]  # a library's event is a sentence with spaces
-    if seconds is not None:
-        words.append(f"in {_duration(seconds)}")
-    words += [f"{field}={value}" for field, value in fields.items() if value not in (None, False)]
-    return " ".join(words) + (f": {reason}" if reason else "")
+def _kept(render: Any, program: str, settings: Settings, stream: TextIO) -> Any:
+    """Returns `render`, which then also keeps each line as JSON if the settings name a folder.
 
+    If the folder cannot be used, that is said once, and the program goes on.
+    """
+    if settings.log_folder is None:
+        return render
+    try:
+        kept = KeptLines(Path(settings.log_folder), program)
+    except OSError as error:
+        print(f"Log lines are not kept in {settings.log_folder}: {error.strerror}.", file=stream)
+        return render
+    as_json = structlog.processors.JSONRenderer()
 
-def _duration(seconds: float) -> str:
-    if seconds >= 1:
-        return f"{seconds:.1f} s"
-    return f"{1000 * seconds:.1f} ms" if seconds < 0.01 else f"{1000 * seconds:.0f} ms"
+    def render_and_keep(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        shown = str(render(logger, method, event))
+        is_json = isinstance(render, structlog.processors.JSONRenderer)
+        kept.write(shown if is_json else str(as_json(logger, method, event)))
+        return shown
+
+    return render_and_keep

@@ -174,6 +174,12 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."
     )
+    log_folder: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Folder in which every program also keeps its newest log lines, as JSON. `rowcast up` keeps them "
+        "in `logs` in its data folder, for `rowcast logs`.",
+    )
 
     @classmethod
     def read(cls, **overrides: Any) -> "Settings":

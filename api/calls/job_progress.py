@@ -67,8 +67,12 @@ class LogEntry(TypedDict):
 
 
 class JobLog(TypedDict):
-    """What happened to a job, oldest first."""
+    """What happened to a job, oldest first, and the ids by which the programs' log lines about it are found."""
 
+    #: Id of the HTTP request that made the job; empty if it is not known.
+    request_id: str
+    #: Id of the trace that the job belongs to; empty if it is not known.
+    trace_id: str
     log: list[LogEntry]
 
 
@@ -99,8 +103,11 @@ def get_chunks(id: str) -> Response:
 @documented(Call("jobs", {200: Answer("What happened to the job.", {JSON: JobLog})}, LOOKUP_ERRORS))
 def get_log(id: str) -> Response:
     """Returns what happened to the job, oldest first: its start, its troubles and its end."""
-    lines = read_log(current_services().redis, own_job(id))
+    job = own_job(id)
+    lines = read_log(current_services().redis, job)
     log: JobLog = {
+        "request_id": job.spec.origin.request_id,
+        "trace_id": job.spec.origin.trace_id,
         "log": [
             {
                 "at": timestamp(line.at_ms),
@@ -110,7 +117,7 @@ def get_log(id: str) -> Response:
                 "worker": line.worker,
             }
             for line in lines
-        ]
+        ],
     }
     return jsonify(log)
 

@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "containers": "Docker Compose: volumes, settings, signals and health checks.",
         "clusters": "Kubernetes and Azure Container Apps, with as many workers as there is work.",
         "fast-trees": "scikit-learn's trees, up to fifteen times as fast with the same bits; also in your own scripts.",
+        "logs": "Everything about one job: log lines of all programs, and traces.",
         "metrics": "What Prometheus reads, the alerts, and what to do when one fires.",
         "scaling": "What limits the speed when you add workers.",
         "performance": "How fast it is, compared with scripts.",

@@ -63,6 +63,11 @@ def json_text(value: object, *, is_ascii: bool = False) -> str:
     return json.dumps(value, ensure_ascii=is_ascii, indent=2)
 
 
+def json_line(value: object) -> str:
+    """Returns a JSON document as one line, which any encoding can write."""
+    return json.dumps(value)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Prints a table on standard output: aligned on a terminal, otherwise without header and with tabs between cells.
 

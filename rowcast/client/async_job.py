@@ -66,6 +66,10 @@ class AsyncJob(JobRecord):
         """Returns the signed receipt of a batch that has succeeded, as `Job.receipt` does."""
         return await self._run(self._calls.receipt())
 
+    async def log(self) -> dict[str, Any]:
+        """Returns what happened to the job, as `Job.log` does."""
+        return await self._run(self._calls.log())
+
     async def cancel(self) -> "AsyncJob":
         """Cancels the job, as `Job.cancel` does."""
         await self._run(self._calls.cancel())

@@ -128,6 +128,13 @@ class Job(JobRecord):
         """
         return self._run(self._calls.receipt())
 
+    def log(self) -> dict[str, Any]:
+        """Returns what happened to the job, as `GET /jobs/ID/log` has it: `log` has the newest 200 entries.
+
+        `request_id` and `trace_id` are those of the request that made the job, and of log lines about it.
+        """
+        return self._run(self._calls.log())
+
     def cancel(self) -> "Job":
         """Cancels the job.
 

@@ -20,9 +20,10 @@ class FolderTaken(RowcastError):
 
 
 class DataFolder:
-    """The folder with `models`, `store`, `redis`, `numba`, `lock` and the key for receipts. Only its owner can read it.
+    """The folder with `models`, `store`, `redis`, `numba`, `logs`, `lock` and the key for receipts.
 
-    `numba` has compiled code. It may be deleted while nothing runs, and is made again at the next start.
+    Only its owner can read it. `numba` has compiled code, and `logs` the programs' log lines. Both may be deleted
+    while nothing runs, and are made again at the next start.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,6 +37,7 @@ class DataFolder:
         self.store = self.path / "store"
         self.redis = self.path / "redis"
         self.compiled_code = self.path / COMPILED_CODE
+        self.logs = self.path / "logs"
         self.receipt_key = self.path / RECEIPT_KEY
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,6 +52,7 @@ class DataFolder:
             "ROWCAST_STORE": str(self.store),
             "ROWCAST_MODELS": str(self.models),
             "ROWCAST_RECEIPT_KEY_FILE": str(self.receipt_key),
+            "ROWCAST_LOG_FOLDER": str(self.logs),
             CACHE_VARIABLE: str(self.compiled_code),
             "OMP_NUM_THREADS": "1",  # one process per core
             "OPENBLAS_NUM_THREADS": "1",

@@ -37,6 +37,8 @@ class Instance:
     store: str
     #: File of API keys, an absolute path; None if the gateway is open.
     api_keys_file: str | None
+    #: Folder in which the programs keep their log lines, an absolute path.
+    logs: str
     #: Process id of the supervisor, for information.
     pid: int
 

@@ -170,6 +170,7 @@ class Service:
             models=_absolute(self._environment["ROWCAST_MODELS"]),
             store=_absolute(self._environment["ROWCAST_STORE"]),
             api_keys_file=_absolute(self._environment.get("ROWCAST_API_KEYS_FILE", "")) or None,
+            logs=_absolute(self._environment["ROWCAST_LOG_FOLDER"]),
             pid=os.getpid(),
         )
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from programs import ROOT
 
-from rowcast.logs import _ConsoleRenderer
+from rowcast.log_lines.console_text import console_text
 
 HEAD = {"time": "2026-11-25T18:01:15.211728Z", "level": "info", "program": "gateway", "logger": "rowcast.gateway"}
 
@@ -32,9 +32,7 @@ HEAD = {"time": "2026-11-25T18:01:15.211728Z", "level": "info", "program": "gate
     ids=lambda value: value["event"] if isinstance(value, dict) else "",
 )
 def test_a_console_shows_short_sentences(event: dict[str, object], shown: str) -> None:
-    line = _ConsoleRenderer(colors=False)(None, "", HEAD | event)
-    assert line.endswith(shown)
-    assert line[2] == line[5] == ":"
+    assert console_text(HEAD | event, colors=False).endswith(shown)
 
 
 @pytest.mark.parametrize(("log_format", "as_json"), [("auto", False), ("json", True), ("console", False)])

@@ -43,6 +43,15 @@ def misbehaving(make_stack: Callable[..., Stack]) -> Stack:
     return stack
 
 
+@pytest.fixture(scope="module")
+def unstarted_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
+    """A misbehaving stack of the module's own; nothing started."""
+    stack = misbehaving(make_stack)
+    yield stack
+    stack.stop_all()
+    stack.server.stop()
+
+
 @pytest.fixture
 def own_stack(make_stack: Callable[..., Stack]) -> Iterator[Stack]:
     """A misbehaving stack of the test's own; nothing started."""

@@ -155,6 +155,9 @@ def test_dead_programs_and_supervisors_and_stops_leave_no_process_and_lose_no_jo
     assert list(table.columns) == ["age", "pclass", "name", "prediction"]
     assert len(table) == 1000
     assert_port_and_folder_are_taken(start, first, tmp_path)
+    lines = rowcast("logs", done.id, "--data", str(data)).stdout
+    assert "The job succeeded." in lines
+    assert "gateway  POST /predict 202" in lines
 
     kill_each_program(first, PROGRAMS | {"gateway-2"})
     assert_both_gateways_answer(first)

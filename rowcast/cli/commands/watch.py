@@ -1,20 +1,25 @@
-"""The commands that show the service at work: watch and open."""
+"""The commands that show the service at work: watch, logs and open."""
 
 import select
 import sys
 import time
 import webbrowser
-from typing import TYPE_CHECKING, Annotated, TextIO
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from rowcast.cli.connection_options import ApiKey, Url, client
-from rowcast.cli.data_location import Data
-from rowcast.cli.output import model_of, say
+from rowcast.cli.connection_options import ApiKey, JobId, Url, client
+from rowcast.cli.data_location import Data, find_data_location
+from rowcast.cli.output import json_line, model_of, say
 from rowcast.cli.progress import progress
+from rowcast.local.running_services import running_instances
+from rowcast.loopback import is_same_address
 
 if TYPE_CHECKING:
     from rowcast.client import Client, Job
+    from rowcast.log_lines.kept_lines import KeptLog
 
 _LISTED = 15
 _PAUSE_SECONDS = 1.0
@@ -27,6 +32,7 @@ _COLUMNS = ("status", "model", "rows", "a second", "left")
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(watch)
+    app.command()(logs)
     app.command("open")(open_page)
 
 
@@ -61,6 +67,40 @@ def watch(
         job.check()
 
 
+def logs(
+    job_id: JobId,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new lines until the job has ended.")
+    ] = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+    data: Data = None,
+    json: Annotated[bool, typer.Option("--json", help="Print each line as a JSON object.")] = False,
+) -> None:
+    """Show what happened to a job, in order of time.
+
+    If the service runs on this machine (`rowcast up`), the log lines of its programs are shown as well.
+
+    Examples:
+        rowcast logs 01a2054e
+        rowcast logs 01a2054e --follow
+    """
+    from rowcast.log_lines.job_lines import JobLines
+
+    with client(url, api_key, data) as service:
+        job = service.job(job_id)
+        lines = JobLines(job.id, _kept_log(service.url, data))
+        _print_lines(lines.new(job.log()), as_json=json)
+        while follow and not job.has_ended:
+            _pause(sys.stdout)
+            job.refresh()
+            _print_lines(lines.new(job.log()), as_json=json)
+        if follow:  # the programs' last lines come a moment after the end
+            _pause(sys.stdout)
+            _print_lines(lines.new(job.log()), as_json=json)
+
+
 def open_page(url: Url = None, api_key: ApiKey = None, data: Data = None) -> None:
     """Open the web page of the service in a browser.
 
@@ -74,6 +114,22 @@ def open_page(url: Url = None, api_key: ApiKey = None, data: Data = None) -> Non
     if not webbrowser.open(address):
         say("No browser was found. Open this address yourself:")
     print(address)
+
+
+def _kept_log(url: str, data: Path | None) -> "KeptLog | None":
+    """Returns the log lines that the programs of the service have kept, if it runs on this machine."""
+    from rowcast.log_lines.kept_lines import KeptLog
+
+    instances = [find_data_location(data).instance] if data else running_instances()
+    here = (Path(one.logs) for one in instances if one and is_same_address(one.url, url))
+    return next((KeptLog(folder) for folder in here if folder.is_dir()), None)
+
+
+def _print_lines(lines: "Sequence[Mapping[str, Any]]", *, as_json: bool) -> None:
+    from rowcast.log_lines.job_lines import line_text
+
+    for line in lines:
+        print(json_line(line) if as_json else line_text(line, colors=sys.stdout.isatty()), flush=True)
 
 
 def _watch_all(service: "Client") -> None:

@@ -157,6 +157,10 @@ class JobCalls(Generic[AnyJob]):
         path = f"/jobs/{self.job.id}/receipt"
         return (yield from self.endpoint.call("GET", path, wait_seconds=_HASH_SECONDS))
 
+    def log(self) -> Steps[dict[str, Any]]:
+        """Returns what happened to the job."""
+        return (yield from self.endpoint.call("GET", f"/jobs/{self.job.id}/log"))
+
     def cancel(self) -> Steps[None]:
         """Cancels the job."""
         self.job.raw = yield from self.endpoint.call("POST", f"/jobs/{self.job.id}/cancel")

@@ -39,6 +39,7 @@ def instance(data: Path) -> Instance:
         models=str(data / "models"),
         store=str(data / "store"),
         api_keys_file=None,
+        logs=str(data / "logs"),
         pid=1,
     )
 
