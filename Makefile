@@ -42,12 +42,12 @@ lint: $(VENV)/developer ## Check format, lint rules, types, Dockerfiles, Compose
 	$(VENV)/bin/zizmor --offline --quiet --persona pedantic .github/workflows
 
 lock: ## Rewrite requirements/*.txt (needs uv); LOCK_FLAGS=--upgrade for newer releases
-	$(LOCK) --extra local --group dev --output-file requirements/all.txt
+	$(LOCK) --extra local --extra otel --group dev --output-file requirements/all.txt
 	$(LOCK) --extra local --group build --constraint requirements/all.txt --output-file requirements/local.txt
-	$(LOCK) --extra api --constraint requirements/all.txt --output-file requirements/api.txt
+	$(LOCK) --extra api --extra otel --constraint requirements/all.txt --output-file requirements/api.txt
 	$(LOCK) --group audit --constraint requirements/all.txt --output-file requirements/audit.txt
 	$(LOCK) --group bench --constraint requirements/all.txt --output-file requirements/bench.txt
-	$(LOCK) --extra worker --constraint requirements/all.txt --output-file requirements/worker.txt
+	$(LOCK) --extra worker --extra otel --constraint requirements/all.txt --output-file requirements/worker.txt
 
 audit: $(VENV)/developer ## Look for known vulnerabilities of the packages (needs the internet)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt

@@ -1,5 +1,6 @@
 """The gateway's server: gunicorn with gevent. One process serves thousands of waiting callers and slow uploads."""
 
+import atexit
 import gc
 import html
 import json
@@ -16,7 +17,9 @@ from gevent.server import StreamServer
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.ggevent import GeventWorker
 
+from rowcast.logs import logger
 from rowcast.settings import Settings
+from rowcast.tracing.export import why_not_exported
 
 CONNECTIONS = 10_000
 KEEP_ALIVE_SECONDS = 75
@@ -70,6 +73,10 @@ class Server(BaseApplication):
         from api.webhooks.deliveries import Deliveries
 
         app = create_app(self._settings)
+        tracer = app.extensions["rowcast"].tracer
+        if (why := why_not_exported()) is not None:
+            logger("gateway").warning("traces_not_exported", reason=why)
+        atexit.register(tracer.close)
         gc.freeze()  # the modules' objects stay for ever, so no collection has to look at them
         if self._settings.webhook_keys:
             Deliveries(app.extensions["rowcast"]).start()

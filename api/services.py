@@ -31,6 +31,8 @@ from rowcast.models.model_set import ModelSet
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
+from rowcast.tracing.export import open_tracer
+from rowcast.tracing.spans import Tracer
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Services:
     webhook_guard: WebhookGuard
     receipts: ReceiptSigner
     metrics: GatewayMetrics
+    tracer: Tracer
 
     def models(self, text: str | None) -> ModelSet:
         """Returns the models that the option `model` names; None means the default model.
@@ -106,6 +109,7 @@ def build(settings: Settings) -> Services:
         webhook_guard=WebhookGuard(settings),
         receipts=ReceiptSigner(settings.receipt_key_file),
         metrics=metrics,
+        tracer=open_tracer("gateway"),
     )
 
 

@@ -58,7 +58,7 @@ def set_up(settings: Settings, program: str, stream: TextIO = sys.stderr) -> Non
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("celery", "kombu", "amqp", "httpx", "httpcore"):
+    for noisy in ("celery", "kombu", "amqp", "httpx", "httpcore", "urllib3"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rowcast.errors import BadSetting
 from rowcast.jobs.records.policy import STRIKES_OF_DEATH
-from rowcast.logs import set_up
+from rowcast.logs import logger, set_up
 from rowcast.memory import MIB, keep_memory, release_code
 from rowcast.settings import Settings
+from rowcast.tracing.export import why_not_exported
 
 GRACE_SECONDS = 6.0
 """How long running chunks may go on after SIGTERM, if `--grace` does not say otherwise."""
@@ -48,6 +49,8 @@ def main() -> int:
     sys.__stdout__ = Path(os.devnull).open("w")  # type: ignore[misc]  # noqa: SIM115 - until the process ends
     keep_memory(128 * MIB)
     set_up(settings, "worker")
+    if (why := why_not_exported()) is not None:
+        logger("worker").warning("traces_not_exported", reason=why)
     with compiled_functions(trees=settings.fast_trees), ForkServer.started(isolated_process.run) as fork_server:
         app = make_worker(settings, options.grace, fork_server)
         release_code()  # this process will only receive messages, and its processes bring back what they need

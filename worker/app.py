@@ -7,7 +7,7 @@ from typing import Any
 from celery import Celery
 from celery.apps.worker import Worker
 from celery.concurrency import prefork
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
 from celery.worker import components, consumer
 
 from rowcast.jobs.records.celery_queues import CHUNK_TASK, SINGLES_TASK, make_app
@@ -16,6 +16,7 @@ from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.logs import set_up
 from rowcast.settings import Settings
+from rowcast.tracing.spans import Tracer
 from worker.consumer.bootstep import make_bootstep, release_leases
 from worker.consumer.deferred_stop import make_stop_step
 from worker.consumer.message_filter import filtered_transport
@@ -88,13 +89,20 @@ def _node() -> str:
 def _register_tasks(app: Celery, settings: Settings, node: str, fork_server: ForkServer, stop_flag: StopFlag) -> None:
     """Registers both tasks. They do the same: a message says only that work waits, and its queue sets the priority."""
     loops: list[WorkLoop] = []
+    tracers: list[Tracer] = []
     image_files = ImageFiles(MOST_OPEN)  # made here, so that all processes have them
 
     @worker_process_init.connect(weak=False)
     def _start(**_: Any) -> None:
         resources = open_resources(settings, node, fork_server, image_files)
         loops.append(WorkLoop(resources, stop_flag))
+        tracers.append(resources.tracer)
         resources.warm_up()
+
+    @worker_process_shutdown.connect(weak=False)
+    def _stop(**_: Any) -> None:
+        for tracer in tracers:
+            tracer.close()
 
     @app.task(name=CHUNK_TASK)
     def score_chunk() -> None:

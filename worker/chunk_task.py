@@ -22,6 +22,7 @@ from rowcast.logs import logging_about
 from rowcast.models.loading.load import LoadedModel
 from rowcast.scoring.predict import Predict, SearchAborted
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score_each, unscored
+from rowcast.tracing.spans import Span
 from rowcast.wording.quantity import counted
 from worker.isolation.child import is_suspect
 from worker.resources import Resources
@@ -40,22 +41,29 @@ class ChunkTask:
         log = resources.log
         longest_seconds = resources.isolated.longest_seconds * len(lease.spec.models) if is_suspect(lease) else None
         about = lease.origin.fields(lease.id) | {"chunk": lease.chunk, "attempt": lease.attempt}
-        with logging_about(about), resources.watchdog.holding([lease], longest_seconds):
+        with (
+            logging_about(about),
+            resources.span("score chunk", lease) as span,
+            resources.watchdog.holding([lease], longest_seconds),
+        ):
             try:
-                self._score_and_commit(lease, log)
+                self._score_and_commit(lease, log, span)
             except Unavailable as error:
+                span.fail(error.detail)
                 resources.postpone([lease], error, log)
             except (ModelRefused, NotFound, SearchAborted, InputLost) as error:
+                span.fail(error.detail)
                 self._fail_job(lease, error)
             except Exception as error:
                 log.exception("chunk_raised")
                 detail = f"Chunk {lease.chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
+                span.fail(detail)
                 problem = ScoringFailed(detail).recorded()
                 resources.watchdog.release([lease], problem, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
             finally:
                 resources.isolated.close()
 
-    def _score_and_commit(self, lease: ChunkLease, log: Any) -> None:
+    def _score_and_commit(self, lease: ChunkLease, log: Any, span: Span) -> None:
         started, started_cpu = time.perf_counter(), time.process_time()
         models = [self._resources.models.get(one.name, one.version) for one in lease.spec.models]
         opened_cpu = time.process_time()
@@ -66,7 +74,11 @@ class ChunkTask:
             return
         stored, ended_cpu = self._stored(lease, part), time.process_time()
         scoring_seconds = 0.0 if is_suspect(lease) else ended_cpu - opened_cpu  # another process predicted it
-        outcome = self._resources.leases.commit(lease, stored, _summary(part), ended_cpu - started_cpu, scoring_seconds)
+        cpu_seconds, summary = ended_cpu - started_cpu, _summary(part)
+        with self._resources.tracer.begin("commit chunk", "internal", span.traceparent) as commit:
+            outcome = self._resources.leases.commit(lease, stored, summary, cpu_seconds, scoring_seconds)
+            commit.set("rowcast.outcome", outcome)
+        span.set("rowcast.rows_failed", part.rows_failed)
         log.info(
             "chunk_scored",
             rows=part.rows,

@@ -33,18 +33,25 @@ class ParquetTask:
         resources = self._resources
         log = resources.log
         about = lease.origin.fields(lease.id) | {"attempt": lease.attempt}
-        with logging_about(about), resources.watchdog.holding([lease], _LONGEST_SECONDS):
+        with (
+            logging_about(about),
+            resources.span("write Parquet file", lease) as span,
+            resources.watchdog.holding([lease], _LONGEST_SECONDS),
+        ):
             try:
                 self._write_and_commit(lease, log)
             except Unavailable as error:
+                span.fail(error.detail)
                 resources.postpone([lease], error, log)
             except (Gone, NotFound) as error:
                 log.info("parquet_not_needed", reason=error.detail)
             except ResultLost as error:
                 log.warning("parquet_failed", reason=error.detail)
+                span.fail(error.detail)
                 resources.watchdog.release([lease], error.recorded(), strikes=STRIKES_ALLOWED)
             except Exception as error:
                 log.exception("parquet_raised")
+                span.fail(f"{type(error).__name__}: {error}")
                 problem = ResultLost(f"The Parquet file raised {type(error).__name__}: {error}").recorded()
                 resources.watchdog.release([lease], problem, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
 

@@ -9,7 +9,7 @@ from typing import Any
 from rowcast.errors import NoDefaultModel, RowcastError, Unavailable
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
-from rowcast.jobs.records.leases import Lease, Leases
+from rowcast.jobs.records.leases import ChunkLease, ConversionLease, Lease, Leases
 from rowcast.jobs.records.metric_fields import count_store_error
 from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, connect
@@ -21,6 +21,8 @@ from rowcast.models.generated_key import signing_key
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
 from rowcast.storage import Storage
+from rowcast.tracing.export import open_tracer
+from rowcast.tracing.spans import Attribute, Span, Tracer
 from worker.isolation.child import IsolatedProcess
 from worker.isolation.fork_server import ForkServer
 from worker.lease_watchdog import LeaseWatchdog
@@ -58,6 +60,8 @@ class Resources:
     watchdog: LeaseWatchdog
     #: For the size of chunks, and the limits of files.
     settings: Settings
+    #: Begins the spans of traces.
+    tracer: Tracer
     #: The log, bound to the holder's name.
     log: Any
 
@@ -83,6 +87,20 @@ class Resources:
             self.workers.report_unopenable(self.node, self.models.unopenable())
         except RowcastError as error:
             self.log.warning("unopenable_models_not_reported", reason=error.detail)
+
+    def span(self, name: str, lease: ChunkLease | ConversionLease) -> Span:
+        """Begins the span of one attempt at leased work, below that of the request that made the job."""
+        if not self.tracer.is_on:
+            return self.tracer.begin(name, "consumer", lease.origin.traceparent)
+        about: dict[str, Attribute] = {
+            "rowcast.job.id": lease.id,
+            "rowcast.attempt": lease.attempt,
+            "rowcast.worker": self.leases.holder,
+            "rowcast.model": lease.spec.known_as,
+        }
+        if isinstance(lease, ChunkLease) and not lease.is_parquet:
+            about |= {"rowcast.chunk": lease.chunk, "rowcast.rows": lease.planned.rows}
+        return self.tracer.begin(name, "consumer", lease.origin.traceparent, about)
 
     def postpone(self, leases: Sequence[Lease], error: Unavailable, log: Any) -> None:
         """Releases the leases because Redis, the store or the registry failed.
@@ -120,5 +138,6 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
         isolated=IsolatedProcess(models.files, settings.chunk_timeout_seconds, fork_server),
         watchdog=LeaseWatchdog(leases, settings.lease_seconds, settings.chunk_timeout_seconds),
         settings=settings,
+        tracer=open_tracer("worker"),
         log=logger("worker").bind(worker=holder),
     )

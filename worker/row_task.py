@@ -11,6 +11,8 @@ from rowcast.logs import logging_about
 from rowcast.scoring.predict import Predict, Wanted, predict_good
 from rowcast.scoring.score_rows import predict_rows_of_each
 from rowcast.tracing.origin import fields_of_each
+from rowcast.tracing.spans import Attribute, Span
+from rowcast.tracing.trace_context import TraceContext
 from worker.isolation.child import is_suspect
 from worker.resources import Resources
 
@@ -31,23 +33,54 @@ class RowTask:
         isolated = resources.isolated if is_suspect(leases[0]) else None
         longest_seconds = isolated.longest_seconds * len(model.split(",")) if isolated else None
         about = fields_of_each([(lease.id, lease.origin) for lease in leases])
-        with logging_about(about), resources.watchdog.holding(leases, longest_seconds):
+        predict = isolated.predict_good if isolated else predict_good
+        with (
+            logging_about(about),
+            self._span(model, leases) as span,
+            resources.watchdog.holding(leases, longest_seconds),
+        ):
             try:
-                self._predict_and_commit(model, leases, isolated.predict_good if isolated else predict_good, log)
+                self._predict_and_commit(model, leases, predict, log, span)
             except Unavailable as error:
+                span.fail(error.detail)
                 resources.postpone(leases, error, log)
                 return False
             except Exception as error:
                 log.exception("rows_raised")
+                span.fail(f"{type(error).__name__}: {error}")
                 problem = ScoringFailed(f"{type(error).__name__}: {error}").recorded()
                 resources.watchdog.release(leases, problem, strikes=STRIKES_OF_ERROR)
             finally:
                 resources.isolated.close()
         return True
 
-    def _predict_and_commit(self, model: str, leases: Sequence[RowLease], predict: Predict, log: Any) -> None:
+    def _span(self, model: str, leases: Sequence[RowLease]) -> Span:
+        """Begins one span for all rows, below the request of the first one that is recorded, with links to the others.
+
+        A span for each row would take as long as its prediction.
+        """
+        tracer = self._resources.tracer
+        if not tracer.is_on:
+            return tracer.begin("predict rows", "consumer", "")
+        first, *others = [*filter(_is_recorded, leases)] or leases[:1]
+        about: dict[str, Attribute] = {
+            "rowcast.rows": len(leases),
+            "rowcast.attempt": first.attempt,
+            "rowcast.worker": self._resources.leases.holder,
+            "rowcast.model": model,
+        }
+        if len(leases) == 1:
+            about["rowcast.job.id"] = first.id
+        links = [lease.origin.traceparent for lease in others]
+        return tracer.begin("predict rows", "consumer", first.origin.traceparent, about, links)
+
+    def _predict_and_commit(
+        self, model: str, leases: Sequence[RowLease], predict: Predict, log: Any, span: Span
+    ) -> None:
         started = time.perf_counter()
-        counted = self._resources.leases.commit_rows(self._outcomes(model, leases, predict))
+        outcomes = self._outcomes(model, leases, predict)
+        with self._resources.tracer.begin("commit rows", "internal", span.traceparent):
+            counted = self._resources.leases.commit_rows(outcomes)
         log.info("rows_predicted", rows=counted, seconds=round(time.perf_counter() - started, 6))
 
     def _outcomes(self, model: str, leases: Sequence[RowLease], predict: Predict) -> list[RowOutcome]:
@@ -72,3 +105,8 @@ def _outcome(lease: RowLease, result: dict[str, Any] | str) -> RowOutcome:
     if not lease.scores:
         result.pop("scores", None)
     return RowOutcome(lease, "succeeded", result)
+
+
+def _is_recorded(lease: RowLease) -> bool:
+    context = TraceContext.read(lease.origin.traceparent)
+    return context is not None and context.is_sampled

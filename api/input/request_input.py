@@ -1,7 +1,8 @@
 """The input of a request: a row or a file with its options, by the content type of the body."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -28,6 +29,7 @@ from rowcast.models.cells import boolean, number, whole_number
 from rowcast.models.model_manifest import Feature
 from rowcast.models.model_set import ModelSet
 from rowcast.models.row_values import values_of_each
+from rowcast.tracing.spans import Tracer
 
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
 """Values of CSV options that requests with JSON rows may have, because they change nothing."""
@@ -53,7 +55,8 @@ class RowInput:
 
     def submit(self, services: Services, id: str) -> Submitted:
         """Makes the job `id`. Raises as `Jobs.submit_row`."""
-        return services.jobs.submit_row(self.request, self.values, id)
+        with queueing(services.tracer, self.request, id) as request:
+            return services.jobs.submit_row(request, self.values, id)
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,23 @@ class FileInput:
 
     def submit(self, services: Services, id: str, on_progress: OnProgress | None = None) -> Submitted:
         """Makes the job `id`. Raises as `Jobs.submit_file` and `Jobs.submit_source`."""
-        if isinstance(self.blocks, Unpacked) and (format := self.blocks.begin()) != "csv":
-            return services.jobs.submit_source(self.request, self.blocks.content(), format, id)
-        return services.jobs.submit_file(
-            self.request, self.blocks, id, is_generated=self.is_generated, on_progress=on_progress
-        )
+        with queueing(services.tracer, self.request, id) as request:
+            if isinstance(self.blocks, Unpacked) and (format := self.blocks.begin()) != "csv":
+                return services.jobs.submit_source(request, self.blocks.content(), format, id)
+            return services.jobs.submit_file(
+                request, self.blocks, id, is_generated=self.is_generated, on_progress=on_progress
+            )
+
+
+@contextmanager
+def queueing(tracer: Tracer, request: Request, id: str) -> Iterator[Request]:
+    """Makes a span of the time in which a job is made. Yields the request, whose chunks are then below that span."""
+    if not tracer.is_on:
+        yield request
+        return
+    about = {"rowcast.job.id": id, "rowcast.model": request.models.reference}
+    with tracer.begin("queue job", "producer", request.traceparent, about) as span:
+        yield replace(request, traceparent=span.traceparent)
 
 
 def read_input(services: Services) -> RowInput | FileInput:

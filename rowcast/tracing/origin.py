@@ -4,6 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 
+def trace_id_of(traceparent: str) -> str:
+    """Returns the trace id in a header that `TraceContext` has written; empty if it is empty."""
+    return traceparent[3:35]
+
+
 class Origin(NamedTuple):
     """The request that made a job. Both fields are empty if it is not known."""
 
@@ -24,7 +29,7 @@ class Origin(NamedTuple):
     @property
     def trace_id(self) -> str:
         """Id of the trace; empty if it is not known."""
-        return self.traceparent[3:35]
+        return trace_id_of(self.traceparent)
 
     def fields(self, job: str) -> dict[str, str]:
         """Returns the fields of a log line about the job with this id."""

@@ -71,17 +71,24 @@ class ConversionTask:
         resources = self._resources
         log = resources.log
         about = lease.origin.fields(lease.id) | {"attempt": lease.attempt}
-        with logging_about(about), resources.watchdog.holding([lease]):
+        with (
+            logging_about(about),
+            resources.span("convert file", lease) as span,
+            resources.watchdog.holding([lease]),
+        ):
             try:
                 self._convert(lease, log)
             except LeaseOver:
                 log.info("conversion_over")
             except Unavailable as error:
+                span.fail(error.detail)
                 resources.postpone([lease], error, log)
             except (Refused, ModelRefused, NotFound, InputLost) as error:
+                span.fail(error.detail)
                 self._fail_job(lease, error, log)
             except Exception as error:
                 log.exception("conversion_raised")
+                span.fail(f"{type(error).__name__}: {error}")
                 problem = ScoringFailed(f"Converting the file raised {type(error).__name__}: {error}").recorded()
                 resources.watchdog.release([lease], problem, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
 
