@@ -18,7 +18,11 @@ _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
-_NEEDS = {"models.put_alias": Scope.MODELS}
+_NEEDS = {
+    "models.put_alias": Scope.MODELS,
+    "queue_state.pause": Scope.ADMIN,
+    "queue_state.resume": Scope.ADMIN,
+}
 """The scope that a view needs. Other views that change something need `predict`."""
 
 _SENDS = frozenset({"predict", "resumable", "web"})

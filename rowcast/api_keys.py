@@ -40,7 +40,7 @@ class Scope(StrEnum):
     MODELS = "models"
     """Move aliases."""
     ADMIN = "admin"
-    """All of this, and change all jobs."""
+    """All of this, change all jobs, and pause work."""
 
 
 class Role(StrEnum):

@@ -53,6 +53,8 @@ class Ready(TypedDict):
 
     ready: bool
     checks: Checks
+    #: What is handed to no worker (`rowcast pause`), if anything. Jobs are accepted and wait.
+    paused: NotRequired[list[str]]
 
 
 @blueprint.get("/health")
@@ -83,7 +85,9 @@ def ready() -> tuple[Response, int]:
         "workers": _check(lambda: _workers(services)),
     }
     is_ready = all(check["ok"] for check in checks.values())
-    return jsonify({"ready": is_ready, "checks": checks}), 200 if is_ready else 503
+    paused = _check(lambda: {"paused": sorted(services.scripts.pause("read").since_ms)}) if redis["ok"] else {}
+    shown = {"paused": paused["paused"]} if paused.get("paused") else {}
+    return jsonify({"ready": is_ready, "checks": checks, **shown}), 200 if is_ready else 503
 
 
 def _check(ask: Callable[[], Any]) -> dict[str, Any]:

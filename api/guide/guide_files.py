@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "keys": "API keys: roles, scopes, expiry, limits and the log of what admins do.",
         "containers": "Docker Compose: volumes, settings, signals and health checks.",
         "clusters": "Kubernetes and Azure Container Apps, with as many workers as there is work.",
+        "operations": "Drain, update, back up and restore a service, and what `rowcast doctor` says.",
         "fast-trees": "scikit-learn's trees, up to fifteen times as fast with the same bits; also in your own scripts.",
         "logs": "Everything about one job: log lines of all programs, and traces.",
         "metrics": "What Prometheus reads, the alerts, and what to do when one fires.",

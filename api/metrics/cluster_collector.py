@@ -68,6 +68,12 @@ def _of_queue(queue: QueueState) -> Iterator[Metric]:
     age.add_metric(["batch"], queue.chunks_age_seconds or 0)
     age.add_metric(["single"], queue.rows_age_seconds or 0)
     yield age
+    paused = GaugeMetricFamily(
+        "rowcast_paused", "1 for what is handed to no worker (`rowcast pause`).", labels=["what"]
+    )
+    for what in sorted({"all", "batch", "single", *queue.paused}):
+        paused.add_metric([what], int(what in queue.paused))
+    yield paused
     yield _gauge("workers_online", "Workers that sent a heartbeat lately.", len(queue.workers))
     yield _gauge("worker_processes", "Their processes that score.", sum(one.processes for one in queue.workers))
     yield _gauge("wanted_processes", "Processes that are worth having for the work that waits.", queue.wanted_processes)

@@ -21,7 +21,8 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort
 
-from rowcast.cli.commands import audit, check, jobs, keys, models, predict, receipts, repair, up, watch
+from rowcast.cli.commands import check, jobs, keys, models, predict, receipts, repair, up, watch
+from rowcast.cli.operation import audit, pause
 from rowcast.cli.output import fail, prepare_streams, say
 from rowcast.cli.termination import Terminated, terminable
 from rowcast.cli.typer_app import App
@@ -64,6 +65,7 @@ models.add_to(app)
 keys.add_to(app)
 up.add_to(app)
 audit.add_to(app)
+pause.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -155,6 +155,22 @@ class AsyncClient:
         """Returns the models, each with its versions and aliases."""
         return await self._run(self._calls.models())
 
+    async def pause(
+        self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None
+    ) -> dict[str, Any]:
+        """Hands no more work to workers, as `Client.pause` does."""
+        return await self._run(self._calls.pause("pause", model, queue))
+
+    async def resume(
+        self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None
+    ) -> dict[str, Any]:
+        """Ends pauses, as `Client.resume` does."""
+        return await self._run(self._calls.pause("resume", model, queue))
+
+    async def pauses(self) -> dict[str, Any]:
+        """Returns what is paused, as `Client.pauses` does."""
+        return await self._run(self._calls.pause("pauses"))
+
     async def receipt_keys(self) -> dict[str, Any]:
         """Returns the public keys that receipts are checked with, as `Client.receipt_keys` does."""
         return await self._run(self._calls.receipt_keys())

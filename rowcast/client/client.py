@@ -257,6 +257,21 @@ class Client:
         """Returns the models, each with its versions and aliases."""
         return self._run(self._calls.models())
 
+    def pause(self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None) -> dict[str, Any]:
+        """Hands no more work to workers: of a model, of a queue, or at all. Returns what is paused, as `pauses` does.
+
+        What runs ends, and jobs are accepted and wait. With API keys, only an admin may do this.
+        """
+        return self._run(self._calls.pause("pause", model, queue))
+
+    def resume(self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None) -> dict[str, Any]:
+        """Ends the pause of a model or of a queue; without either, every pause. Returns what is still paused."""
+        return self._run(self._calls.pause("resume", model, queue))
+
+    def pauses(self) -> dict[str, Any]:
+        """Returns what is paused (`paused`), and how many chunks and rows of it are still worked on (`running`)."""
+        return self._run(self._calls.pause("pauses"))
+
     def receipt_keys(self) -> dict[str, Any]:
         """Returns the public keys that receipts are checked with, as a JSON Web Key Set (`{"keys": [...]}`)."""
         return self._run(self._calls.receipt_keys())

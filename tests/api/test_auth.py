@@ -302,6 +302,14 @@ def test_each_act_of_an_admin_has_a_line_in_the_log(guarded: Guarded, alice: htt
     assert all(act["request_id"] for act in acts)
 
 
+def test_an_admin_pauses_work_and_a_user_may_not(alice: httpx.Client, root: httpx.Client) -> None:
+    for call in ("pause", "resume"):
+        problem_of(alice.post(f"/queue/{call}"), 403)
+    assert root.post("/queue/pause").json()["paused"][0]["what"] == "all"
+    assert alice.get("/queue/pauses").json()["paused"][0]["what"] == "all"
+    assert root.post("/queue/resume").json()["paused"] == []
+
+
 def test_where_the_gateway_is_open_anybody_moves_an_alias(http: httpx.Client) -> None:
     place = "/models/titanic/aliases/champion"
     assert http.put(place, json={"version": "1"}).json()["aliases"]["champion"] == "1"

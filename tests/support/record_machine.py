@@ -67,6 +67,7 @@ class RecordMachine(RuleBasedStateMachine):
         self.failed: dict[
             tuple[str, int], int
         ] = {}  # bad rows of a chunk: each process that scores it finds the same ones
+        self.paused: set[str] = set()
         self.has_lost_rows = False
         """Whether rows that wait may be in no line, until upkeep has looked at all of them."""
 
@@ -86,6 +87,10 @@ class RecordMachine(RuleBasedStateMachine):
     def has_room(self) -> bool:
         """Whether there are few live jobs: rules meet the same job more often if there are few."""
         return sum(model.is_live for model in self.jobs.values()) < 3
+
+    def is_paused(self, id: str) -> bool:
+        """Whether a job's work is handed to no process."""
+        return not self.paused.isdisjoint({"all", "single" if self.jobs[id].is_single else "batch", "model m"})
 
     def every_lease(self) -> list[ChunkLease | RowLease]:
         return [*self.chunk_leases, *self.row_leases]

@@ -53,10 +53,14 @@ class Working(RecordMachine):
         if work.held and work.held.holder != holder:
             if not work.held.run_out:
                 return "busy"
+            if self.is_paused(id):
+                return "paused"
             if model.strike(chunk, 1):
                 return "idle"
             work.held = None
         if work.held is None:
+            if self.is_paused(id):
+                return "paused"
             work.attempts += 1
             work.held = Held(holder, work.attempts)
         work.held.run_out = work.postponed = False
@@ -93,14 +97,25 @@ class Working(RecordMachine):
         assert outcome == ("ended" if has_ended else "counted")
 
     @precondition(lambda self: self.jobs)
-    @rule(holder=holders, commits=st.booleans(), dies=st.sampled_from([False, False, True]))
-    def take_chunk(self, holder: str, commits: bool, dies: bool) -> None:
-        """Takes the chunk that comes next. If the process dies before it has the lease, the chunk is left to upkeep."""
+    @rule(
+        holder=holders,
+        commits=st.booleans(),
+        dies=st.sampled_from([False, False, True]),
+        may_pause=st.sampled_from([False, False, False, True]),
+    )
+    def take_chunk(self, holder: str, commits: bool, dies: bool, may_pause: bool = False) -> None:
+        """Takes the chunk that comes next. If the process dies before it has the lease, the chunk is left to upkeep.
+
+        It may also be paused before the process has the lease.
+        """
         found = self.workers[holder].take(["chunk"], 1)
         if not isinstance(found, WaitingChunk):
             assert found is None
             return
         assert not self.jobs[found.id].open[found.chunk].held
+        assert not self.is_paused(found.id)
+        if may_pause:
+            self.pause("batch")
         lease = None if dies else self.lease(found.id, found.chunk, holder)
         if lease and commits:
             self.commit(lease)
@@ -113,7 +128,7 @@ class Working(RecordMachine):
         found = self.workers[holder].take(["rows"], most)
         leased = list(found.rows) if isinstance(found, WaitingRows) else []
         wanted: list[tuple[str, int, int]] = []
-        while is_in_line and len(wanted) < most and self.waiting:
+        while is_in_line and len(wanted) < most and self.waiting and not self.is_paused(self.waiting[0]):
             id = self.waiting.popleft()
             work = self.jobs[id].open[0]
             if work.strikes and wanted:
@@ -207,7 +222,19 @@ class Working(RecordMachine):
     def lose_messages(self, queue: str) -> None:
         self.redis.delete(key(queue))
 
-    @rule(line=st.sampled_from(["ready_chunks", "ready_models", "rounds"]))
+    @rule(line=st.sampled_from(["ready_chunks", "ready_models", "parked_chunks", "parked_models", "rounds"]))
     def lose_lines(self, line: str) -> None:
         self.redis.delete(key(line))
-        self.has_lost_rows |= line == "ready_models"
+        self.has_lost_rows |= line in ("ready_models", "parked_models")
+
+    @rule(what=st.sampled_from(["all", "batch", "single", "model m", "model m@2"]))
+    def pause(self, what: str) -> None:
+        self.paused.add(what)
+        assert set(self.scripts.pause("pause", what).since_ms) == self.paused
+
+    @precondition(lambda self: self.paused)
+    @rule(number=some, everything=st.booleans())
+    def resume(self, number: int, everything: bool) -> None:
+        what = "" if everything else sorted(self.paused)[number % len(self.paused)]
+        self.paused -= self.paused.copy() if everything else {what}
+        assert set(self.scripts.pause("resume", what).since_ms) == self.paused

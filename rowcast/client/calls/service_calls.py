@@ -146,6 +146,12 @@ class ServiceCalls(Generic[AnyJob]):
         """Returns the models."""
         return list((yield from self.endpoint.call("GET", "/models"))["models"])
 
+    def pause(self, action: str, model: str | None = None, queue: str | None = None) -> Steps[dict[str, Any]]:
+        """Pauses work (`pause`), or resumes it (`resume`), and returns what is paused; `pauses` changes nothing."""
+        params = {name: value for name, value in (("model", model), ("queue", queue)) if value}
+        method = "GET" if action == "pauses" else "POST"
+        return (yield from self.endpoint.call(method, f"/queue/{action}", params=params))
+
     def receipt_keys(self) -> Steps[dict[str, Any]]:
         """Returns the public keys of receipts."""
         return (yield from self.endpoint.call("GET", "/receipts/keys"))

@@ -1,7 +1,7 @@
 """The queue at one moment: what waits, since when, which worker works on what, and how many rows were scored lately."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from rowcast.jobs.progress.online_workers import Worker, online_workers
@@ -22,11 +22,11 @@ class QueueState:
 
     #: Jobs that have not ended, of all owners.
     unfinished_jobs: int
-    #: Chunks that wait for a worker process. A job has only as many in line as the workers need soon.
+    #: Chunks that wait for a worker process, or are paused. A job has only as many in line as the workers need soon.
     chunks_waiting: int
     #: Age of the oldest job among those of the waiting chunks, in seconds; None if no chunk waits.
     chunks_age_seconds: float | None
-    #: Single rows that wait for a worker process.
+    #: Single rows that wait for a worker process, or are paused.
     rows_waiting: int
     #: Age of the oldest of them, in seconds; None if no row waits.
     rows_age_seconds: float | None
@@ -38,6 +38,8 @@ class QueueState:
     wanted_processes: int
     #: The workers that are online.
     workers: list[Worker]
+    #: What is handed to no process (`all`, `batch`, `single`, `model NAME`) → since when (ms).
+    paused: dict[str, int] = field(default_factory=dict)
 
 
 def read_queue(redis: RedisClient, owner: str | None) -> QueueState:
@@ -49,28 +51,35 @@ def read_queue(redis: RedisClient, owner: str | None) -> QueueState:
     with redis_errors(), redis.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.hget(key("live"), "*")
-        pipe.zcard(key("ready_chunks"))
-        pipe.zrange(key("ready_chunks"), 0, _LOOKED_AT - 1)
+        pipe.hgetall(key("paused"))
+        for line in ("ready_chunks", "parked_chunks"):
+            pipe.zcard(key(line))
+            pipe.zrange(key(line), 0, _LOOKED_AT - 1)
         pipe.zrange(key("ready_models"), 0, -1)
+        pipe.zrange(key("parked_models"), 0, -1)
         pipe.hgetall(key("throughput"))
         pipe.zrange(key("workers"), 0, -1, withscores=True)
         pipe.hgetall(key("leases"))
         pipe.zcard(key("wanted"))
-        (seconds, microseconds), live, waiting, first, models, buckets, nodes, leases, wanted = pipe.execute()
+        (seconds, microseconds), live, paused, *lines, models, parked_models, buckets, nodes, leases, wanted = (
+            pipe.execute()
+        )
+        waiting, first, parked, first_parked = lines
         now_ms = seconds * 1000 + microseconds / 1000
-        rows_waiting, oldest_row = _rows(redis, [model.decode() for model in models])
+        rows_waiting, oldest_row = _rows(redis, sorted({model.decode() for model in [*models, *parked_models]}))
         workers = online_workers(redis, nodes, leases, now_ms, owner)
     scored = {int(bucket): int(rows) for bucket, rows in buckets.items()}
     return QueueState(
         unfinished_jobs=int(live or 0),
-        chunks_waiting=waiting,
-        chunks_age_seconds=_age((member.decode().partition("/")[0] for member in first), now_ms),
+        chunks_waiting=waiting + parked,
+        chunks_age_seconds=_age((member.decode().partition("/")[0] for member in [*first, *first_parked]), now_ms),
         rows_waiting=rows_waiting,
         rows_age_seconds=_age(oldest_row, now_ms),
         rows_last_minute=_scored_since(scored, now_ms, 60.0)[0],
         rows_per_second=_rate(*_scored_since(scored, now_ms, _RATE_SECONDS)),
         wanted_processes=wanted,
         workers=workers,
+        paused={what.decode(): int(since_ms) for what, since_ms in sorted(paused.items())},
     )
 
 

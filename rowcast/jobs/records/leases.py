@@ -153,10 +153,11 @@ class Leases:
         self._redis = scripts.redis
         self.holder = holder
 
-    def chunk(self, id: str, chunk: int) -> ChunkLease | ConversionLease | Literal["busy", "idle"]:
+    def chunk(self, id: str, chunk: int) -> ChunkLease | ConversionLease | Literal["busy", "idle", "paused"]:
         """Asks for one chunk, or for the conversion of the file.
 
         `busy`: another process holds it. `idle`: it needs no process, because it is done or its job has ended.
+        `paused`: it waits until it is resumed.
         """
         leased = self._scripts.lease_chunk(id, chunk, self.holder)
         if isinstance(leased, str):

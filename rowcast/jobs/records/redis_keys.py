@@ -37,6 +37,13 @@ TABLE = {
     "waiting": Key("rowcast:waiting:{}", "list", "ids of single jobs that wait for a model version", "while any waits"),
     "ready_chunks": Key("rowcast:ready:chunks", "zset", "JOB/CHUNK that waits for a process → its round", "for ever"),
     "ready_models": Key("rowcast:ready:models", "zset", "NAME@VERSION with rows that wait → its round", "for ever"),
+    "paused": Key(
+        "rowcast:paused", "hash", "`all`, a kind of work or `model NAME` → since when it is paused (ms)", "for ever"
+    ),
+    "parked_chunks": Key("rowcast:parked:chunks", "zset", "JOB/CHUNK that waits and is paused → its round", "for ever"),
+    "parked_models": Key(
+        "rowcast:parked:models", "zset", "NAME@VERSION with rows that wait and are paused → its round", "for ever"
+    ),
     "rounds": Key("rowcast:rounds", "hash", "`chunks`, `models` → the round that is served", "for ever"),
     "lingering": Key("rowcast:lingering", "zset", "NODE/PID that waits for a row → its deadline (ms)", "for ever"),
     "wake": Key("rowcast:wake:{}", "list", "leased row for NODE/PID, or '' if other work has come", "a minute"),

@@ -31,6 +31,7 @@ _SHARED = (
     "metrics",
     "log",
     "workers",
+    "pauses",
     "lines",
     "flight",
     "webhooks",

@@ -19,11 +19,11 @@ from rowcast.jobs.records.scripts.script_results import (
     Full,
     JobRead,
     LeasedChunk,
-    LeasedRow,
     LeasedRows,
     Limit,
     Limits,
     Made,
+    Paused,
     Repairing,
     TotalsRead,
     WaitingChunk,
@@ -162,14 +162,14 @@ class Scripts:
         """
         match self._run("take", holder, most_rows, linger_ms, *kinds):
             case [b"rows", model, *rows]:
-                return LeasedRows(model.decode(), [_row(fields) for fields in rows])
+                return LeasedRows(model.decode(), [LeasedRows.row(fields) for fields in rows])
             case [b"chunk", id, chunk]:
                 return WaitingChunk(id.decode(), int(chunk))
             case [b"lingering"]:
                 return "lingering"
         return "nothing"
 
-    def lease_chunk(self, id: str, chunk: int, holder: str) -> LeasedChunk | Literal["busy", "idle"]:
+    def lease_chunk(self, id: str, chunk: int, holder: str) -> LeasedChunk | Literal["busy", "idle", "paused"]:
         """Leases a chunk. `busy`: another process holds it. `idle`: it is not in flight, and needs no process."""
         outcome, *rest = self._run("lease_chunk", id, chunk, holder)
         if outcome == b"leased":
@@ -177,7 +177,12 @@ class Scripts:
             return LeasedChunk(
                 int(attempt), entry, spec, int(strikes), revision.decode(), before.decode() if is_repaired else None
             )
-        return "busy" if outcome == b"busy" else "idle"
+        return cast(Literal["busy", "idle", "paused"], outcome.decode())
+
+    def pause(self, action: Literal["pause", "resume", "read"], what: str = "") -> Paused:
+        """Pauses work, or resumes it (all of it by default), and returns what is paused now."""
+        running, *names = self._run("pause", action, what)
+        return Paused(int(running), {name.decode(): int(ms) for name, ms in zip(names[::2], names[1::2], strict=True)})
 
     def renew(self, holder: str, members: Iterable[str]) -> set[str]:
         """Prolongs leases (`JOB/CHUNK`). Returns those that the holder no longer has."""
@@ -293,8 +298,3 @@ class Scripts:
 def _flat(new: NewJob) -> list[Argument]:
     """Returns names and values of a new record's fields, one after the other."""
     return [item for pair in fields_of(new).items() for item in pair]
-
-
-def _row(fields: Sequence[Any]) -> LeasedRow:
-    id, attempt, values, extras, strikes, origin = fields
-    return LeasedRow(id.decode(), attempt, values.decode(), extras.decode(), int(strikes), origin.decode())

@@ -1,7 +1,7 @@
 """What the scripts in Redis return, as typed values."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Limit = Literal["all", "owner"]
 """The limit of live jobs that is reached: that of all jobs, or that of the owner."""
@@ -63,6 +63,12 @@ class LeasedRows(NamedTuple):
     #: The rows, in the order in which they were submitted.
     rows: Sequence[LeasedRow]
 
+    @staticmethod
+    def row(fields: Sequence[Any]) -> LeasedRow:
+        """Returns one of them, of what the script `take` says."""
+        id, attempt, values, extras, strikes, origin = fields
+        return LeasedRow(id.decode(), attempt, values.decode(), extras.decode(), int(strikes), origin.decode())
+
 
 class WaitingChunk(NamedTuple):
     """A chunk that waits for a process, which still has to lease it."""
@@ -108,6 +114,15 @@ AddedChunks = Literal["added", "unknown", "differ"]
 
 AppendedSegment = Literal["appended", "taken", "gone"]
 """What became of a segment. `taken`: another request may append now. `gone`: the upload has ended."""
+
+
+class Paused(NamedTuple):
+    """What is handed to no process."""
+
+    #: Leases of paused work: chunks and rows that a process still works on.
+    running: int
+    #: `all`, a kind of work (`batch`, `single`), `model NAME` or `model NAME@VERSION` → since when it is paused (ms).
+    since_ms: dict[str, int]
 
 
 class ClaimedDelivery(NamedTuple):

@@ -149,14 +149,17 @@ class Machine(Submitting, Working):
     @invariant()
     def only_work_without_a_lease_is_in_a_line_and_few_messages_are_sent(self) -> None:
         free = {f"{id}/{chunk}" for id, chunk, work in self.flying_chunks() if not work.held}
-        assert {member.decode() for member in self.redis.zrange(key("ready_chunks"), 0, -1)} <= free
-        models = self.redis.zcard(key("ready_models"))
+        lines = [self.redis.zrange(key(line), 0, -1) for line in ("ready_chunks", "parked_chunks")]
+        assert {member.decode() for line in lines for member in line} <= free
+        models = self.redis.zcard(key("ready_models")) + self.redis.zcard(key("parked_models"))
         assert models <= 1
         assert models or not self.waiting or self.has_lost_rows, "rows that wait are in a line"
         assert max(self.redis.llen(key(queue)) for queue in ("batch", "single")) <= PROCESSES
 
     def teardown(self) -> None:
         """Lets upkeep and one worker bring every live job to an end, whatever was lost, and audits all of them."""
+        if self.paused:
+            self.resume(0, everything=True)
         for id in self.uploads():
             if self.jobs[id].arrived == self.jobs[id].chunks:
                 self.finish_upload(id, self.jobs[id], None)
@@ -172,6 +175,7 @@ class Machine(Submitting, Working):
                     self.commit_rows([0], "succeeded")
         self.records_are_as_the_model_says()
         assert not any(model.is_live for model in self.jobs.values())
+        assert not self.redis.exists(key("parked_chunks"), key("parked_models"), key("paused"))
         assert not self.redis.exists(key("due"), key("leases"), key("waiting", str(MODEL)))
         assert self.auditor.report().findings == ()
 

@@ -1,7 +1,7 @@
 -- Leases a chunk in flight to a worker process for LEASE_MS. ARGV: id, chunk, holder.
 -- Returns {'leased', attempt, entry of the plan, spec, strikes, revision or '', whether it is repaired (1 or 0), revision
 -- before the repair or ''} | {'busy'} (another process holds it) | {'idle'} (it is not in flight: done, of a job that has
--- ended, or not yet put in flight).
+-- ended, or not yet put in flight) | {'paused'}.
 local id, chunk, holder = unpack(ARGV)
 local status = status_of(id)
 local flight = redis.call('HGET', K.in_flight(id), chunk)
@@ -9,8 +9,13 @@ if not status or not flight then return {'idle'} end
 local attempt, strikes = unpack_flight(flight)
 local member = member_of(id, chunk)
 local _, held_by = lease_of(member)
-if held_by and held_by ~= holder then
-  if tonumber(redis.call('ZSCORE', K.due(), member) or 0) > now_ms() then return {'busy'} end
+local is_anothers = held_by and held_by ~= holder
+if is_anothers and tonumber(redis.call('ZSCORE', K.due(), member) or 0) > now_ms() then return {'busy'} end
+if held_by ~= holder and is_job_paused(id) then -- since the process took the chunk from its line
+  if not held_by then line_up('chunks', member) end
+  return {'paused'}
+end
+if is_anothers then
   if strike(id, chunk, STRIKES_OF_DEATH) then return {'idle'} end -- the lease ran out, and upkeep has not yet seen it
   strikes = strikes + STRIKES_OF_DEATH
 end

@@ -1,8 +1,8 @@
 -- Upkeep: looks at what is due, and offers it again. ARGV: maximum number to look at. Returns the ids of those that were.
 --   A lease has run out: its worker is gone. The chunk or row gets a strike, and is offered again.
 --   It was postponed: its delay is over.
---   It has no lease: it still waits in its line, or a process took it from the line and died before it had the lease. If
---   the queue is empty, the message was lost.
+--   It has no lease: it still waits in its line or is paused, or a process took it from the line and died before it had the
+--   lease. If the queue is empty, the message was lost.
 local most = ARGV[1]
 local now, offered = now_ms(), {}
 
@@ -14,11 +14,13 @@ end
 local function look_at_row(id, run_out)
   local model = redis.call('HGET', K.job(id), F.model)
   if run_out or redis.call('HDEL', K.job(id), F.postponed) == 1 then redis.call('RPUSH', K.waiting(model), id) end
-  if line_up('models', model) == 1 or redis.call('LLEN', K.single()) == 0 then call_again('models', id) end
+  local added = line_up('models', model)
+  if added == 1 or added and redis.call('LLEN', K.single()) == 0 then call_again('models', id) end
 end
 
 local function look_at_chunk(member, id)
-  if line_up('chunks', member) == 1 or redis.call('LLEN', K.batch()) == 0 then call_again('chunks', id) end
+  local added = line_up('chunks', member)
+  if added == 1 or added and redis.call('LLEN', K.batch()) == 0 then call_again('chunks', id) end
 end
 
 local function is_needed(id, chunk)

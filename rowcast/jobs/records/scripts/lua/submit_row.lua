@@ -13,13 +13,12 @@ count_accepted(id, owner, 1)
 remember_request(digest, fingerprint, id)
 
 -- A process that lingers gets the row at once, which is quicker than a message.
-local holder = take_lingering()
+local holder = not is_paused(KIND.single, model) and take_lingering()
 if holder then
   wake(holder, cjson.encode({model, lease_row(row_to_lease(id), holder)}))
   return {'made'}
 end
 redis.call('RPUSH', K.waiting(model), id)
 redis.call('ZADD', K.due(), format_integer(now_ms() + RESEND_MS), member_of(id, ROW))
-line_up('models', model)
-send_message('models')
+if line_up('models', model) then send_message('models') end
 return {'made'}

@@ -50,6 +50,7 @@ local function take_out_of_flight(id, chunk)
   redis.call('ZREM', K.due(), member_of(id, chunk))
   redis.call('HDEL', K.leases(), member_of(id, chunk))
   redis.call('ZREM', K.ready_chunks(), member_of(id, chunk))
+  redis.call('ZREM', K.parked_chunks(), member_of(id, chunk))
 end
 
 -- Ends the lease of a single job's row if it has one, and lets upkeep not look at it any more.

@@ -1,0 +1,1 @@
+"""The commands of operation: audit, doctor, pause and resume."""
