@@ -47,7 +47,7 @@ def cache_folder(usual: Path | None = None) -> Iterator[CacheFolder | None]:
     written, as in a read-only container, a copy in a temporary folder is used, which is removed at the end. Yields None
     if there is no temporary folder that can be written.
     """
-    wanted = Path(os.environ.get(VARIABLE) or usual or _users_folder()).expanduser().absolute()
+    wanted = wanted_folder(usual)
     if _is_writable(wanted):
         os.environ[VARIABLE] = str(wanted)
         yield CacheFolder(wanted)
@@ -95,6 +95,11 @@ def compile_into(folder: Path, *, trees: bool = True) -> int:
 def has_code(folder: Path) -> bool:
     """Returns whether the folder has compiled code, though perhaps for another processor or release."""
     return any(folder.glob(_CODE))
+
+
+def wanted_folder(usual: Path | None = None) -> Path:
+    """Returns the folder that is used if it can be written: the one that is set, `usual`, or the user's own."""
+    return Path(os.environ.get(VARIABLE) or usual or _users_folder()).expanduser().absolute()
 
 
 def _users_folder() -> Path:

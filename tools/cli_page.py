@@ -41,7 +41,7 @@ the first two.
 
 _EXIT_CODES = {
     0: "done",
-    1: "the job failed or was cancelled, the file does not fit, or the audit found a mismatch",
+    1: "the job failed or was cancelled, the file does not fit, the audit found a mismatch, or the doctor a fault",
     2: "wrong use, or the service refused the request",
     3: "the service cannot be reached",
     130: "Ctrl-C; 143 and 129 are SIGTERM and SIGHUP",

@@ -3,8 +3,8 @@
 The exit codes:
 
 - 0: done.
-- 1: the job failed or was cancelled, a program of the service cannot be kept running, the audit found a mismatch, or
-  a receipt does not hold.
+- 1: the job failed or was cancelled, a program of the service cannot be kept running, the audit found a mismatch, the
+  doctor found a fault, or a receipt does not hold.
 - 2: wrong use, or the service refused the request.
 - 3: the service cannot be reached.
 - 129, 143: SIGHUP, SIGTERM.
@@ -22,7 +22,7 @@ import typer
 from typer.exceptions import Abort
 
 from rowcast.cli.commands import check, jobs, keys, models, predict, receipts, repair, up, watch
-from rowcast.cli.operation import audit, pause
+from rowcast.cli.operation import audit, doctor, pause
 from rowcast.cli.output import fail, prepare_streams, say
 from rowcast.cli.termination import Terminated, terminable
 from rowcast.cli.typer_app import App
@@ -66,6 +66,7 @@ keys.add_to(app)
 up.add_to(app)
 audit.add_to(app)
 pause.add_to(app)
+doctor.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -116,6 +116,11 @@ class RedisServer:
             }
             self.start()
 
+    @property
+    def folder(self) -> Path:
+        """The folder of its file."""
+        return self._folder
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Connections stay open and new ones are taken, but nothing is answered."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rowcast.cli.connection_options import Json
-from rowcast.cli.data_location import Data, find_data_location
+from rowcast.cli.data_location import Data
 from rowcast.cli.output import print_json, print_table, say
 from rowcast.wording.quantity import counted
 
@@ -59,20 +59,15 @@ def audit(data: Data = None, json: Json = False) -> int:
 
 
 def _settings(data: Path | None) -> "Settings":
-    """Returns the settings with the Redis and the store to audit. The environment wins over a running service."""
-    from rowcast.settings import Settings
+    """Returns the settings with the Redis and the store to audit."""
+    from rowcast.cli.operation.service_settings import find_service
 
-    given = Settings.read()
-    named = given.model_fields_set & {"redis_url", "store"}
-    if named and data is None:
-        return given
-    location = find_data_location(data)
-    say(f"Auditing {location}.")
-    if location.instance:
-        return Settings.read(redis_url=location.instance.redis_url, store=location.store)
-    if "redis_url" not in given.model_fields_set:
-        say(f"ROWCAST_REDIS_URL is not set; trying {given.redis_url}. `rowcast up` starts its own Redis.")
-    return Settings.read(store=location.store)
+    found = find_service(data)
+    if found.location:
+        say(f"Auditing {found.location}.")
+    if found.is_default:
+        say(f"ROWCAST_REDIS_URL is not set; trying {found.settings.redis_url}. `rowcast up` starts its own Redis.")
+    return found.settings
 
 
 def _verdict(findings: int) -> str:

@@ -1,0 +1,1 @@
+"""The checks of `rowcast doctor`. Each returns findings, and changes nothing."""
