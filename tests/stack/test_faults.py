@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import httpx
+import psutil
 from programs import Stack, http_client, kill_group, until
 from proxy import Proxy
 from scored import CHUNKS, ROWS, assert_whole, begun, submit, wait
@@ -41,7 +42,9 @@ def test_a_worker_killed_whole_loses_its_chunk_to_another_within_eight_seconds(o
             stuck.touch()
             id = submit(http, "stuck")
             until(lambda: own_stack.redis.hlen(key("leases")) == 2, "each worker has a chunk")
+            scoring = own_stack.worker_processes("first")
             kill(own_stack.processes.pop("first"))
+            until(lambda one=scoring: not any(map(psutil.Process.is_running, one)), "its processes are dead, too")
             stuck.unlink()
             job = http.get(f"/jobs/{id}", params={"wait": GOES_ON_SECONDS}).json()
             assert job["status"] == "succeeded", "the chunk was not taken over in time"

@@ -61,7 +61,7 @@ def test_browsers_keep_the_version_of_a_file_that_the_page_names(gateway: Stack,
     )
     page = body.decode()  # curl has decompressed it
     paths = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))
-    found = (re.findall(r'(?:from|import) "\./(\w+\.js)"', file.read_text()) for file in STATIC.glob("*.js"))
+    found = (re.findall(r'(?:from |import |import\()"\./(\w+\.js)"', file.read_text()) for file in STATIC.glob("*.js"))
     imported = {name for names in found for name in names}
     named = {path.rpartition("/")[2] for path in paths}
     assert named | imported == {file.name for file in STATIC.iterdir()}
