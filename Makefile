@@ -57,7 +57,7 @@ audit: $(VENV)/developer ## Look for known vulnerabilities of the packages (need
 sbom: $(VENV)/developer ## Write bills of materials of both images (dist/*.cdx.json)
 	@mkdir -p dist
 	for of in api worker; do $(VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
-		--index-url https://pypi.org/simple --output-file dist/rowcast-$$of.cdx.json requirements/$$of.txt || exit 1; done
+		--output-file dist/rowcast-$$of.cdx.json requirements/$$of.txt || exit 1; done
 
 wheel: $(VENV)/ready ## Build the wheel (dist/*.whl)
 	@$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
