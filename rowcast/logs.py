@@ -130,10 +130,10 @@ def _kept(render: Any, program: str, settings: Settings, stream: TextIO) -> Any:
         print(f"Log lines are not kept in {settings.log_folder}: {error.strerror}.", file=stream)
         return render
     as_json = structlog.processors.JSONRenderer()
+    is_json = isinstance(render, structlog.processors.JSONRenderer)
 
     def render_and_keep(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         shown = str(render(logger, method, event))
-        is_json = isinstance(render, structlog.processors.JSONRenderer)
         kept.write(shown if is_json else str(as_json(logger, method, event)))
         return shown
 
