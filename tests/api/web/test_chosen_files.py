@@ -2,7 +2,8 @@
 
 import re
 
-from playwright.sync_api import Page, Route, expect
+from held_requests import hold_requests
+from playwright.sync_api import Page, expect
 
 AGE = re.compile("^age")
 FILE = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"age,pclass\n25,3\n"}
@@ -38,12 +39,7 @@ def test_a_link_to_the_page_that_is_shown_keeps_what_is_typed_and_chosen(quiet: 
 
 
 def test_an_upload_goes_on_while_other_pages_are_shown(quiet: Page) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    quiet.route("**/predict?*", hold)
+    held = hold_requests(quiet, "**/predict?*")
     quiet.goto("/")
     quiet.get_by_label("CSV file").set_input_files([FILE])
     with quiet.expect_request("**/predict?*"):
@@ -55,12 +51,7 @@ def test_an_upload_goes_on_while_other_pages_are_shown(quiet: Page) -> None:
 
 
 def test_what_is_typed_during_an_upload_is_not_interrupted(quiet: Page) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    quiet.route("**/predict?*", hold)
+    held = hold_requests(quiet, "**/predict?*")
     quiet.goto("/")
     quiet.get_by_label("CSV file").set_input_files([FILE])
     with quiet.expect_request("**/predict?*"):
@@ -73,17 +64,12 @@ def test_what_is_typed_during_an_upload_is_not_interrupted(quiet: Page) -> None:
 
 
 def test_what_is_typed_and_chosen_while_the_button_back_loads_its_page_is_kept(quiet: Page) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
     quiet.goto("/")
     quiet.get_by_label("CSV file").set_input_files([FILE])
     for name, heading in (("Models", "Models"), ("Predict", "Predict")):
         quiet.get_by_role("link", name=name, exact=True).click()
         expect(quiet.get_by_role("heading", name=heading, exact=True)).to_be_visible()
-    quiet.route("**/ui/models", hold)
+    held = hold_requests(quiet, "**/ui/models")
     with quiet.expect_request("**/ui/models"):
         quiet.evaluate("history.back()")
     quiet.get_by_label(AGE).fill("33")
@@ -126,12 +112,7 @@ def test_a_row_that_is_typed_after_a_link_within_the_page_outlives_a_reload(quie
 
 
 def test_an_upload_is_shown_again_when_its_page_is(quiet: Page) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    quiet.route("**/predict?*", hold)
+    held = hold_requests(quiet, "**/predict?*")
     quiet.goto("/")
     quiet.get_by_label("CSV file").set_input_files([FILE])
     with quiet.expect_request("**/predict?*"):

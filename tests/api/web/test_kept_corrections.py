@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from held_requests import hold_requests
+from playwright.sync_api import Browser, Page, expect
 from programs import Stack, http_client
 from scored import score, wait
 
@@ -35,12 +36,7 @@ def _drafts(page: Page) -> int:
 
 @pytest.mark.parametrize("sent", ["3x", "31"])
 def test_a_cell_that_is_typed_again_while_it_is_sent_is_not_lost(page: Page, bad: str, sent: str) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/repair", hold)
+    held = hold_requests(page, "**/repair")
     page.goto(f"/ui/jobs/{bad}")
     cell = page.get_by_label("Row 2, age")
     cell.fill(sent)
