@@ -6,14 +6,14 @@ from rowcast.errors import Unavailable
 from rowcast.jobs.records.job_records import origins_of
 from rowcast.jobs.records.leases import ConversionLease, WaitingChunk, WaitingRows
 from rowcast.jobs.records.policy import GATHER_ROWS
-from worker.chunk_task import ChunkTask
+from worker.chunks.chunk_task import ChunkTask
 from worker.conversion.conversion_task import ConversionTask
 from worker.fair_share import FairShare
 from worker.parquet_task import ParquetTask
 from worker.resources import Resources
 from worker.row_task import RowTask
 from worker.stop_flag import StopFlag
-from worker.time_slices import TimeSlices
+from worker.chunks.time_slices import TimeSlices
 
 LINGER_SECONDS = 1.0
 """How long a process waits for the next single row before it returns to Celery.

@@ -8,7 +8,7 @@ import pytest
 from loaded_models import loaded, numbers
 
 from rowcast.scoring.predict import Predicted, Wanted, predict_good
-from worker.time_slices import STEP_ROWS, TimeSlices, rows_per_slice
+from worker.chunks.time_slices import STEP_ROWS, TimeSlices, rows_per_slice
 
 
 class Labels:
@@ -44,7 +44,7 @@ def test_slices_return_the_same_values_as_one_call(
     monkeypatch: pytest.MonkeyPatch, bad: tuple[int, ...], wanted: Wanted
 ) -> None:
     model = loaded(Labels(), numbers("x"), ["few", "many"])
-    monkeypatch.setattr("worker.time_slices.rows_per_slice", lambda seconds: 256)
+    monkeypatch.setattr("worker.chunks.time_slices.rows_per_slice", lambda seconds: 256)
     table = np.array([[-1.0 if row in bad else float(row)] for row in range(1_500)])
     looks: list[None] = []
     sliced = TimeSlices(lambda: looks.append(None)).predict_good(model, table, wanted)
@@ -61,7 +61,7 @@ def test_a_chunk_without_rows_is_one_slice() -> None:
 
 
 def test_a_fast_model_is_called_once_when_its_speed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.time_slices.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("worker.chunks.time_slices.perf_counter", lambda: 0.0)
     estimator = Labels()
     model = loaded(estimator, numbers("x"), ["few", "many"])
     table = np.array([[float(row)] for row in range(5_000)])
