@@ -16,6 +16,9 @@ _KNOWN_FOLDERS = 1_000
 
 _PARTIAL = re.compile(r"#\d+$")
 
+_START_WRITING = getattr(os, "POSIX_FADV_DONTNEED", None)
+"""Lets Linux begin to write to the disk, without waiting for it; what is not written yet stays in memory."""
+
 _sync_data = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
@@ -28,7 +31,7 @@ class DurableFiles:
 
     def __init__(self, folder: Path, *, syncs: bool) -> None:
         """Prepares to write. If not `syncs`, nothing is synced, and a power cut may take files."""
-        self._folder, self._syncs = folder, syncs
+        self._folder, self.syncs = folder, syncs
         self._known: set[str] = set()
         """Folders whose own names are on disk."""
 
@@ -52,8 +55,10 @@ class DurableFiles:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.writelines(blocks)
-                if self._syncs and not syncs_later:
-                    file.flush()
+                file.flush()
+                if self.syncs and syncs_later:
+                    _start_writing(file.fileno())
+                elif self.syncs:
                     _sync_data(file.fileno())
             if replaces:
                 partial.replace(path)
@@ -72,7 +77,7 @@ class DurableFiles:
         """Lets a file outlive a power cut that was written with `syncs_later`, unless it was removed meanwhile."""
         path = self._path(key)
         with suppress(FileNotFoundError):
-            if self._syncs:
+            if self.syncs:
                 with path.open("rb") as file:
                     _sync_data(file.fileno())
         self._sync_names(path.parent)
@@ -112,7 +117,7 @@ class DurableFiles:
         Nothing is known of a folder at the first write, so that all of its parents are synced then. If the folder was
         removed, its parent has that to sync.
         """
-        if not self._syncs:
+        if not self.syncs:
             return
         while not _sync_folder(folder):
             folder = folder.parent
@@ -127,6 +132,11 @@ class DurableFiles:
             if len(self._known) >= _KNOWN_FOLDERS:
                 self._known.clear()
             self._known.add(str(one))
+
+
+def _start_writing(descriptor: int) -> None:
+    if _START_WRITING is not None:
+        os.posix_fadvise(descriptor, 0, 0, _START_WRITING)
 
 
 def _sync_folder(folder: Path) -> bool:

@@ -41,6 +41,9 @@ class Disk(NamedTuple):
 class Sync:
     """The sync of an object that has been put; here, one that has ended."""
 
+    has_ended: bool = True
+    """Whether `wait` would return at once."""
+
     def wait(self) -> None:
         """Waits until the object outlives a power cut. Raises Unavailable if it cannot be synced."""
 
@@ -74,12 +77,12 @@ class Storage:
         self._put(key, data)
 
     def put_early(self, key: str, data: bytes) -> Sync:
-        """Writes the object, and may return before it is on disk.
+        """Writes the object, and may return while the disk still writes.
 
         Until `wait` of what is returned has returned, a power cut may leave a part of the object under its name.
         """
-        self.put(key, data)
-        return Sync()
+        self._put(key, data, syncs_later=True)
+        return _LaterSync(partial(self._sync, key)) if self._files and self._files.syncs else Sync()
 
     def put_file(self, key: str, file: BinaryIO) -> None:
         """Writes the object from an open file, in constant memory. It appears when it is complete."""
@@ -225,6 +228,18 @@ def _file(folder: Path, key: str) -> Path:
     if ".." in path.parts or not path.is_relative_to(folder) or path.is_dir():
         raise FileNotFoundError(key)
     return path
+
+
+class _LaterSync(Sync):
+    """A sync that is done by `wait`, when the disk may have written most of the object."""
+
+    has_ended = False
+
+    def __init__(self, sync: Callable[[], None]) -> None:
+        self._sync = sync
+
+    def wait(self) -> None:
+        self._sync()
 
 
 def _open(location: str, folder: Path | None) -> ObjectStore:

@@ -7,13 +7,13 @@ from rowcast.jobs.records.job_records import origins_of
 from rowcast.jobs.records.leases import ConversionLease, WaitingChunk, WaitingRows
 from rowcast.jobs.records.policy import GATHER_ROWS
 from worker.chunks.chunk_task import ChunkTask
+from worker.chunks.time_slices import TimeSlices
 from worker.conversion.conversion_task import ConversionTask
 from worker.fair_share import FairShare
 from worker.parquet_task import ParquetTask
 from worker.resources import Resources
 from worker.row_task import RowTask
 from worker.stop_flag import StopFlag
-from worker.chunks.time_slices import TimeSlices
 
 LINGER_SECONDS = 1.0
 """How long a process waits for the next single row before it returns to Celery.
@@ -33,7 +33,7 @@ class WorkLoop:
         self._share = FairShare()
         self._rows = RowTask(resources)
         self._conversions = ConversionTask(resources, self._let_rows_pass)
-        self._chunks = ChunkTask(resources, TimeSlices(self._let_rows_pass).predict_good)
+        self._chunks = ChunkTask(resources, TimeSlices(self._between_slices).predict_good)
         self._parquet = ParquetTask(resources, self._let_rows_pass)
         #: Until when the time of the present chunk is counted in its share, in `time.perf_counter()` seconds.
         self._counted_until = 0.0
@@ -44,11 +44,19 @@ class WorkLoop:
         A message for each chunk would take longer than a small chunk. If nothing waits, the process lingers for work
         that may come. It returns if none came, after `STAY_SECONDS`, and if the worker stops.
         """
+        try:
+            self._work()
+        finally:
+            self._chunks.commit()
+
+    def _work(self) -> None:
         leases = self._resources.leases
         stay_until = time.monotonic() + STAY_SECONDS
         while not self._stop_flag.is_set:
             linger_seconds = max(0.0, min(LINGER_SECONDS, stay_until - time.monotonic()))
             taken = leases.take(self._share.order, GATHER_ROWS, linger_seconds)
+            if not isinstance(taken, WaitingChunk):
+                self._chunks.commit()
             work = leases.linger(linger_seconds) if taken == "lingering" else taken
             match work:
                 case WaitingRows():
@@ -72,8 +80,10 @@ class WorkLoop:
         self._counted_until = time.perf_counter()
         try:
             if isinstance(lease, ConversionLease):
+                self._chunks.commit()
                 self._conversions.convert(lease)
             elif lease.is_parquet:
+                self._chunks.commit()
                 self._parquet.write(lease)
             else:
                 self._chunks.score(lease)
@@ -89,6 +99,10 @@ class WorkLoop:
         finally:
             self._share.add_rows(time.perf_counter() - started)
             self._resources.model_report.send_if_due()
+
+    def _between_slices(self) -> None:
+        self._chunks.commit()
+        self._let_rows_pass()
 
     def _let_rows_pass(self) -> None:
         """Predicts rows that wait before the present chunk goes on, as far as their share of the time allows."""

@@ -56,12 +56,10 @@ class Files:
         """Reads the result's header line."""
         return self._storage.get(f"jobs/{id}/header")
 
-    def put_part(self, id: str, chunk: int, data: bytes, errors: bytes, revision: str = "") -> bytes:
-        """Stores what a chunk produced. Returns the digest of the part (16 bytes)."""
-        if errors:
-            self._storage.put(_object(id, "errors", chunk, revision), errors)
-        self._storage.put(_object(id, "parts", chunk, revision), data)
-        return digest(data)
+    def put_part_early(self, id: str, chunk: int, data: bytes, errors: bytes, revision: str = "") -> list[Sync]:
+        """Stores what a chunk produced, which outlives a power cut after each `wait` of what is returned."""
+        syncs = [self._storage.put_early(_object(id, "errors", chunk, revision), errors)] if errors else []
+        return [*syncs, self._storage.put_early(_object(id, "parts", chunk, revision), data)]
 
     def delete_partial_writes(self, id: str, chunk: int, revision: str = "") -> None:
         """Removes what a process left behind that was killed while it stored this part."""

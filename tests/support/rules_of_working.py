@@ -75,8 +75,11 @@ class Working(RecordMachine):
     def commit(self, lease: ChunkLease, failed: int = 0) -> None:
         model, work = self.jobs[lease.id], self.jobs[lease.id].open.get(lease.chunk)
         failed = self.failed.setdefault((lease.id, lease.chunk), failed)
-        if model.status not in ("deleted", "expired"):  # a worker checks that before it stores (worker/chunks/chunk_task.py)
-            self.files.put_part(lease.id, lease.chunk, b"y" * ROWS, b"e" * failed)
+        if model.status not in (
+            "deleted",
+            "expired",
+        ):  # a worker checks that before it stores (worker/chunks/chunk_task.py)
+            self.files.put_part_early(lease.id, lease.chunk, b"y" * ROWS, b"e" * failed)
         part = PartEntry(b"d" * 16, ROWS, failed, ROWS, failed)
         bad = {"bad": {"message": f"has fault {lease.chunk}", "example": "", "rows": ROWS}} if failed == ROWS else {}
         summary = {"classes": {"0": ROWS - failed} if failed < ROWS else {}, **bad}

@@ -1,7 +1,9 @@
-"""The chunk task: scores one chunk of a file, stores its part, and counts it."""
+"""The chunk task: scores one chunk of a file, stores its part, and commits it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from rowcast.errors import (
@@ -15,6 +17,7 @@ from rowcast.errors import (
     Unavailable,
 )
 from rowcast.jobs.chunk_tables import PartEntry
+from rowcast.jobs.job_files import digest
 from rowcast.jobs.records.leases import ChunkLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.repair.bad_rows import bad_numbers
@@ -22,76 +25,145 @@ from rowcast.logs import logging_about
 from rowcast.models.loading.load import LoadedModel
 from rowcast.scoring.predict import Predict, SearchAborted
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score_each, unscored
+from rowcast.storage import Sync
 from rowcast.tracing.spans import Span
 from rowcast.wording.quantity import counted
 from worker.isolation.child import is_suspect
 from worker.resources import Resources
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """A chunk whose part is stored and not committed yet, because the disk may still write it."""
+
+    lease: ChunkLease
+    part: Part
+    syncs: Sequence[Sync]
+    span: Span
+    #: When the work on the chunk began, in `time.perf_counter()` seconds.
+    started: float
+    #: Processor time that it took.
+    cpu_seconds: float
+    #: The same without the opening of models; 0 if another process predicted it.
+    scoring_seconds: float
+    #: Whether the fast path for trees predicted some of it.
+    is_fast: bool
+
+
 class ChunkTask:
-    """Scores leased chunks. `predict` predicts the chunks that are not suspected of killing their process."""
+    """Scores leased chunks.
+
+    A part has to be on disk before it is counted. So that the process does not wait for the disk, a chunk is committed
+    while the next one of its job is scored: as soon as that one is read.
+    """
 
     def __init__(self, resources: Resources, predict: Predict) -> None:
+        """`predict` predicts the chunks that are not suspected of killing their process. It may call `commit`."""
         self._resources = resources
         self._predict = predict
+        self._stored: _Stored | None = None
 
     def score(self, lease: ChunkLease) -> None:
-        """Scores a chunk; whatever happens, its lease has ended afterwards or ends by itself."""
+        """Scores a chunk and stores its part.
+
+        Whatever happens, its lease has ended after the next `commit`, or ends by itself.
+        """
+        if self._stored and (lease.id != self._stored.lease.id or is_suspect(lease)):
+            self.commit()  # opening another model may take longer than a lease lasts
         resources = self._resources
-        log = resources.log
         longest_seconds = resources.isolated.longest_seconds * len(lease.spec.models) if is_suspect(lease) else None
-        about = lease.origin.fields(lease.id) | {"chunk": lease.chunk, "attempt": lease.attempt}
-        with (
-            logging_about(about),
-            resources.span("score chunk", lease) as span,
-            resources.watchdog.holding([lease], longest_seconds),
-        ):
+        span = resources.span("score chunk", lease)
+        with _logging_about(lease), resources.watchdog.holding([lease], longest_seconds):
+            stored = None
             try:
-                self._score_and_commit(lease, log, span)
-            except Unavailable as error:
-                span.fail(error.detail)
-                resources.postpone([lease], error, log)
-            except (ModelRefused, NotFound, SearchAborted, InputLost) as error:
-                span.fail(error.detail)
-                self._fail_job(lease, error)
-            except Exception as error:
-                log.exception("chunk_raised")
-                detail = f"Chunk {lease.chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
-                span.fail(detail)
-                problem = ScoringFailed(detail).recorded()
-                resources.watchdog.release([lease], problem, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
+                with self._releasing_at_error(lease, span):
+                    stored = self._score_and_store(lease, span)
             finally:
                 resources.isolated.close()
+                self.commit()
+            if stored is None:
+                span.end()
+        self._stored = stored
+        if stored and all(sync.has_ended for sync in stored.syncs):
+            self.commit()
 
-    def _score_and_commit(self, lease: ChunkLease, log: Any, span: Span) -> None:
+    def commit(self) -> None:
+        """Commits the chunk that is stored, if there is one."""
+        if self._stored is None:
+            return
+        stored, self._stored = self._stored, None
+        lease = stored.lease
+        with (
+            _logging_about(lease),
+            stored.span,
+            self._resources.watchdog.holding([lease]),
+            self._releasing_at_error(lease, stored.span),
+        ):
+            for sync in stored.syncs:
+                sync.wait()
+            self._commit(stored)
+
+    @contextmanager
+    def _releasing_at_error(self, lease: ChunkLease, span: Span) -> Iterator[None]:
+        """Releases the lease if the block raises an error, or fails its job if a repetition would be of no use."""
+        resources = self._resources
+        try:
+            yield
+        except Unavailable as error:
+            span.fail(error.detail)
+            resources.postpone([lease], error, resources.log)
+        except (ModelRefused, NotFound, SearchAborted, InputLost) as error:
+            span.fail(error.detail)
+            self._fail_job(lease, error)
+        except Exception as error:
+            resources.log.exception("chunk_raised")
+            detail = f"Chunk {lease.chunk} ({lease.rows}) raised {type(error).__name__}: {error}"
+            span.fail(detail)
+            problem = ScoringFailed(detail).recorded()
+            resources.watchdog.release([lease], problem, strikes=STRIKES_OF_ERROR, delay_seconds=lease.attempt)
+
+    def _score_and_store(self, lease: ChunkLease, span: Span) -> _Stored | None:
+        """Returns None if the job has failed with this chunk, because it may have no bad row."""
         started, started_cpu = time.perf_counter(), time.process_time()
         models = [self._resources.models.get(one.name, one.version) for one in lease.spec.models]
         opened_cpu = time.process_time()
         part = self._scored(lease, models)
         if part.rows_failed and lease.spec.options.on_error == "fail":
             self._resources.records.fail(lease.id, _bad_row(part))
-            log.info("job_failed_at_bad_row")
-            return
-        stored, ended_cpu = self._stored(lease, part), time.process_time()
-        scoring_seconds = 0.0 if is_suspect(lease) else ended_cpu - opened_cpu  # another process predicted it
-        cpu_seconds, summary = ended_cpu - started_cpu, _summary(part)
-        with self._resources.tracer.begin("commit chunk", "internal", span.traceparent) as commit:
-            outcome = self._resources.leases.commit(lease, stored, summary, cpu_seconds, scoring_seconds)
+            self._resources.log.info("job_failed_at_bad_row")
+            return None
+        syncs, ended_cpu = self._put(lease, part), time.process_time()
+        return _Stored(
+            lease=lease,
+            part=part,
+            syncs=syncs,
+            span=span,
+            started=started,
+            cpu_seconds=ended_cpu - started_cpu,
+            scoring_seconds=0.0 if is_suspect(lease) else ended_cpu - opened_cpu,
+            is_fast=any(model.fast for model in models),
+        )
+
+    def _commit(self, stored: _Stored) -> None:
+        lease, part, resources = stored.lease, stored.part, self._resources
+        entry = PartEntry(digest(part.data), part.rows, part.rows_failed, len(part.data), len(part.errors))
+        with resources.tracer.begin("commit chunk", "internal", stored.span.traceparent) as commit:
+            outcome = resources.leases.commit(lease, entry, _summary(part), stored.cpu_seconds, stored.scoring_seconds)
             commit.set("rowcast.outcome", outcome)
-        span.set("rowcast.rows_failed", part.rows_failed)
-        log.info(
+        stored.span.set("rowcast.rows_failed", part.rows_failed)
+        resources.log.info(
             "chunk_scored",
             rows=part.rows,
             rows_failed=part.rows_failed,
             isolated=is_suspect(lease),
-            fast_path=any(model.fast for model in models),
-            seconds=round(time.perf_counter() - started, 6),
+            fast_path=stored.is_fast,
+            seconds=round(time.perf_counter() - stored.started, 6),
             outcome=outcome,
         )
         if outcome == "stale":
             self._delete_files_if_job_is_deleted(lease.id)
         elif outcome == "lost":
-            log.error("part_digest_mismatch")
+            resources.log.error("part_digest_mismatch")
 
     def _scored(self, lease: ChunkLease, models: Sequence[LoadedModel]) -> Part:
         spec = lease.spec
@@ -130,13 +202,11 @@ class ChunkTask:
             raise InputLost(f"its input has {sizes}: send the file again")
         return data
 
-    def _stored(self, lease: ChunkLease, part: Part) -> PartEntry:
-        """Stores a part. Returns its entry in the table of parts."""
+    def _put(self, lease: ChunkLease, part: Part) -> Sequence[Sync]:
         files = self._resources.files
         if lease.attempt > 1:
             files.delete_partial_writes(lease.id, lease.chunk, lease.revision)
-        digest = files.put_part(lease.id, lease.chunk, part.data, part.errors, lease.revision)
-        return PartEntry(digest, part.rows, part.rows_failed, len(part.data), len(part.errors))
+        return files.put_part_early(lease.id, lease.chunk, part.data, part.errors, lease.revision)
 
     def _delete_files_if_job_is_deleted(self, id: str) -> None:
         """Deletes a part that was stored after its job's files had been removed.
@@ -155,6 +225,10 @@ class ChunkTask:
         self._resources.log.error("job_failed", reason=detail)
         problem = _kind_of(error)(detail).recorded()
         self._resources.watchdog.release([lease], problem, strikes=STRIKES_ALLOWED)
+
+
+def _logging_about(lease: ChunkLease) -> AbstractContextManager[None]:
+    return logging_about(lease.origin.fields(lease.id) | {"chunk": lease.chunk, "attempt": lease.attempt})
 
 
 def _kind_of(error: RowcastError) -> type[RowcastError]:

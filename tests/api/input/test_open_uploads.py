@@ -19,7 +19,7 @@ from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.request import Request
 from rowcast.models.registry import Registry
 from rowcast.settings import Settings
-from rowcast.storage import Storage
+from rowcast.storage import Storage, Sync
 
 
 class FailingStorage(Storage):
@@ -28,9 +28,16 @@ class FailingStorage(Storage):
     fails: Callable[[str], bool] = staticmethod(lambda key: False)
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
+        self._fail(key)
+        super().put(key, data)
+
+    def put_early(self, key: str, data: bytes) -> Sync:
+        self._fail(key)
+        return super().put_early(key, data)
+
+    def _fail(self, key: str) -> None:
         if self.fails(key):
             raise StoreUnavailable("The disk is full.")
-        super().put(key, data)
 
 
 class Gateway:
