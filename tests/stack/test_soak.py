@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from memory_log import MemoryLog
 from programs import UPKEEP, Stack, until
 from registering import register
 from scored import CSV, WANTED, submit, wait
@@ -25,19 +27,24 @@ from rowcast import Client
 from rowcast.client.http.retries import Patience
 from rowcast.jobs.records.redis_keys import key
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
+SECONDS = int(os.environ.get("SOAK_SECONDS", "60"))
+"""How long the chaos lasts. In a run of ten minutes or more, its users pause, and memory is looked at."""
 
-SECONDS = 60
+IS_LONG = SECONDS >= 600
 JOBS = 10
+RETENTION_SECONDS = 60
 WORKERS = ("first", "second")
+LONGEST_PAUSE_SECONDS = 4.0 if IS_LONG else 0.0
+KEPT = Path(__file__).parents[2] / "bench" / "soak.json"
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(SECONDS + 1200)]
 PATIENT = Patience(seconds=120, first_contact_seconds=120)
 CHUNKS = 100_000
 ROWS, COLUMNS, BLOCK = 500_000, 20, 25_000
 
 
 class Chaos:
-    """Does one of its deeds after the other, with a pause of up to a second and a half: first each once, in an order
-    that is drawn, then whichever is drawn."""
+    """Does one of its deeds after the other, with a pause that is drawn: first each once, then whichever is drawn."""
 
     def __init__(self, stack: Stack, draw: random.Random) -> None:
         self._stack, self._draw = stack, draw
@@ -47,6 +54,8 @@ class Chaos:
             self.ask_worker_to_stop,
             self.cut_connections,
             self.restart_redis,
+            self.hold_redis,
+            self.hold_worker_process,
             self.kill_gateway,
             self.kill_upkeep,
         ]
@@ -64,16 +73,31 @@ class Chaos:
             deed = first.pop() if first else self._draw.choice(self._deeds)
             deed()
             self.done.append(deed.__name__)
-            time.sleep(self._draw.uniform(0, 1.5))
+            time.sleep(self._draw.uniform(0, max(1.5, SECONDS / 90)))
 
     def kill_worker_process(self) -> None:
+        with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+            if process := self._worker_process():
+                process.kill()
+
+    def hold_worker_process(self) -> None:
+        """Longer than a lease lasts."""
+        with suppress(psutil.NoSuchProcess):
+            if process := self._worker_process():
+                process.suspend()
+                time.sleep(5)
+                process.resume()
+
+    def hold_redis(self) -> None:
+        redis = psutil.Process(self._stack.server.pid)
+        redis.suspend()
+        time.sleep(self._draw.uniform(0.5, 3))
+        redis.resume()
+
+    def _worker_process(self) -> psutil.Process | None:
         pid = self._stack.supervised[self._draw.choice(WORKERS)].pid
-        try:
-            processes = psutil.Process(pid).children() if pid else []
-            if processes:
-                self._draw.choice(processes).kill()
-        except psutil.NoSuchProcess:
-            pass  # it has just ended by itself
+        processes = psutil.Process(pid).children() if pid else []
+        return self._draw.choice(processes) if processes else None
 
     def kill_worker(self) -> None:
         self._stack.supervised[self._draw.choice(WORKERS)].kill()
@@ -105,7 +129,7 @@ def score_files(url: str, is_over: threading.Event) -> int:
             result = io.BytesIO()
             job.wait(300).download(result)
             assert result.getvalue() == WANTED
-            if is_over.is_set():
+            if is_over.wait(random.uniform(0, LONGEST_PAUSE_SECONDS)):
                 return number
     raise AssertionError
 
@@ -115,19 +139,21 @@ def ask_for_rows(url: str, is_over: threading.Event) -> int:
     with Client(url, patience=PATIENT) as client:
         for number in count(1):
             assert client.predict([number % 60], model="fixed", wait=120).prediction == int(number % 60 > 30)
-            if is_over.is_set():
+            if is_over.wait(random.uniform(0, LONGEST_PAUSE_SECONDS / 10)):
                 return number
     raise AssertionError
 
 
-def test_ten_jobs_and_rows_beside_them_outlive_a_minute_of_chaos(own_stack: Stack) -> None:
+def test_ten_jobs_and_rows_beside_them_outlive_chaos(own_stack: Stack) -> None:
     seed = int(os.environ.get("SOAK_SEED") or time.time())
     print(f"SOAK_SEED={seed}")
+    own_stack.environment["ROWCAST_RETENTION"] = str(RETENTION_SECONDS)
     own_stack.keep_gateway()
     own_stack.keep("upkeep", UPKEEP)
     for name in WORKERS:
         own_stack.keep_worker(name)
     chaos, is_over = Chaos(own_stack, random.Random(seed)), threading.Event()
+    memory = MemoryLog(own_stack, SECONDS / 240)
     with ThreadPoolExecutor(JOBS + 2) as pool:
         files = [pool.submit(score_files, own_stack.url, is_over) for _ in range(JOBS)]
         rows = [pool.submit(ask_for_rows, own_stack.url, is_over) for _ in range(2)]
@@ -135,12 +161,20 @@ def test_ten_jobs_and_rows_beside_them_outlive_a_minute_of_chaos(own_stack: Stac
             chaos.reign(SECONDS)
         finally:
             is_over.set()
+            memory.stop()
         scored, predicted = (sum(user.result() for user in users) for users in (files, rows))
-        assert chaos.names == set(chaos.done), "some deed was not done"
-        print(f"{len(chaos.done)} deeds, {scored} files scored, {predicted} rows predicted")
+    assert chaos.names == set(chaos.done), "some deed was not done"
+    print(f"{len(chaos.done)} deeds, {scored} files scored, {predicted} rows predicted, growth {memory.growth()}")
     until(lambda: not own_stack.redis.exists(key("leases"), key("due")), "nothing is in flight any more")
     assert not [file for file in own_stack.files() if "#" in file]
     own_stack.audit()
+    if IS_LONG:
+        until(lambda: not own_stack.redis.keys(key("job", "*")), "all jobs have expired", 6 * RETENTION_SECONDS)
+        assert not own_stack.files()
+        deeds, left = len(chaos.done), own_stack.redis.dbsize()
+        memory.write(KEPT, {"seconds": SECONDS, "deeds": deeds, "files": scored, "rows": predicted, "keys_left": left})
+        assert left < 100, "Redis has no key for each job that was"
+        assert max(memory.growth().values()) < 0.1
 
 
 def test_a_hundred_thousand_chunks_are_done_by_real_workers(own_stack: Stack, http: httpx.Client) -> None:

@@ -94,6 +94,10 @@ class RedisServer:
         )
         until(lambda: _answers(self.url), "Redis answers")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()
