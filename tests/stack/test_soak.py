@@ -81,7 +81,7 @@ class Chaos:
                 process.kill()
 
     def hold_worker_process(self) -> None:
-        """Longer than a lease lasts."""
+        """Lets one stand still for longer than a lease lasts."""
         with suppress(psutil.NoSuchProcess):
             if process := self._worker_process():
                 process.suspend()
