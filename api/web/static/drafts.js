@@ -78,7 +78,8 @@ export function dropSent(form, sent) {
 // Keeps the file that is chosen in the form.
 export function keepFile(form) {
   const input = form.querySelector("input[type=file]");
-  if (chosenFiles.has(keyOf(form))) input.files = chosenFiles.get(keyOf(form));
+  if (input.files.length) chosenFiles.set(keyOf(form), input.files); // before this script was loaded
+  else if (chosenFiles.has(keyOf(form))) input.files = chosenFiles.get(keyOf(form));
   form.addEventListener("change", () => chosenFiles.set(keyOf(form), input.files));
 }
 
