@@ -1,14 +1,17 @@
-"""Slow connections, on which the script of a page comes late."""
+"""Slow connections, on which the script comes late, and lost ones, which say nothing more."""
 
 import re
 
+import pytest
 from held_requests import hold_requests
-from playwright.sync_api import Page, expect
-from programs import Stack, http_client
+from playwright.sync_api import Browser, Page, expect
+from programs import Stack, http_client, until
+from proxy import Proxy
 from scored import submit
 
 AGE = re.compile("^age")
 SMALL = b"age,pclass\n25,3\n"
+LOST = re.compile("The service cannot be reached")
 
 
 def _open_without_script(page: Page, path: str, script: str = "**/navigation.js") -> None:
@@ -55,3 +58,29 @@ def test_a_filter_that_is_typed_before_the_script_has_come_outlives_the_refresh(
         expect(quiet.get_by_label("Tag")).to_have_value("run:kept")
         expect(quiet.get_by_label("Every job that matches")).to_have_value("delete")
         assert [http.delete(f"/jobs/{id}").status_code for id in ids] == [204, 204]
+
+
+@pytest.mark.parametrize("place", ["/ui/jobs", ""])
+def test_a_page_says_that_its_connection_is_silent_and_goes_on(browser: Browser, gateway: Stack, place: str) -> None:
+    proxy = Proxy(gateway.port)
+    context = browser.new_context(base_url=f"http://127.0.0.1:{proxy.port}")
+    page = context.new_page()
+    page.clock.install()
+    with http_client(gateway.url) as http:
+        id = submit(http, "titanic", SMALL)
+        with page.expect_response(f"**{place or '/events'}"):
+            page.goto(place or f"/ui/jobs/{id}")
+        expect(page.locator("html.script")).to_be_attached()
+        proxy.swallow()
+        page.clock.run_for(24_000)
+        expect(page.locator("#lost")).to_have_text(LOST)
+        proxy.forward()
+        until(lambda: _is_found(page), "the page is followed by another connection")
+        http.delete(f"/jobs/{id}")
+    context.close()
+    proxy.close()
+
+
+def _is_found(page: Page) -> bool:
+    page.clock.run_for(5000)  # the browser may use other connections first that are as silent
+    return page.locator("#lost").is_hidden()
