@@ -9,6 +9,8 @@ import { beginFollowing } from "./following.js";
 import { sendForm } from "./forms.js";
 import { markLost, NOT_LOADED } from "./messages.js";
 import { go, isShown, refresh, whenShown } from "./navigation.js";
+import "./paste.js";
+import { beginRowForm } from "./row_form.js";
 import { beginForm, isSending } from "./sending.js";
 import { apiKey, byId, keepKey, prefix } from "./service.js";
 
@@ -85,7 +87,6 @@ whenShown(() => {
   const { gone } = byId("main").dataset;
   if (gone) dropDraft(location.pathname, { isCorrected: gone === "corrected" });
   beginForm();
-  if (byId("main").querySelector("form")) import("./paste.js");
-  if (byId("row")) import("./row_form.js").then(({ beginRowForm }) => beginRowForm());
+  if (byId("row")) beginRowForm();
   beginKeyForm();
 });
