@@ -63,7 +63,7 @@ def test_a_typed_cell_is_there_after_a_reload_a_link_and_a_lost_connection(page:
     expect(cell).to_have_value("31")
     assert asked == ["beforeunload"]
     page.get_by_role("link", name="Jobs", exact=True).click()
-    page.goto(f"/ui/jobs/{bad}")
+    page.get_by_role("link", name="Cells that you corrected are not sent yet: see their job").click()
     expect(cell).to_have_value("31")
     assert asked == ["beforeunload"]  # within the service it is kept, so nothing asks
     page.context.set_offline(True)
