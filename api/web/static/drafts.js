@@ -1,12 +1,13 @@
 // Keeps what is typed into a form until it is sent: when the page is left and shown again, reloaded, or replaced by an
 // error. It is kept for the tab only. A file that is chosen is kept when the page is replaced by another form's answer.
 
-import { notify } from "./messages.js";
+import { notify, retract } from "./messages.js";
 
 const unstored = new Map(); // what the browser did not store: it is lost with the document
 const chosenFiles = new Map();
 
-const keyAt = (action) => `rowcast-draft ${action}`;
+const PREFIX = "rowcast-draft ";
+const keyAt = (action) => PREFIX + action;
 const keyOf = (form) => keyAt(form.getAttribute("action"));
 const fieldsOf = (form) => [...form.elements].filter(({ type }) => type === "text");
 
@@ -48,6 +49,27 @@ export function isUnsent(form, sent) {
 // Returns whether something is typed that is lost with the document.
 export const holdsUnstored = () => unstored.size > 0;
 
+// Returns the keys of what is typed into any form and not sent.
+function keys() {
+  try {
+    return Object.keys(sessionStorage).filter((key) => key.startsWith(PREFIX));
+  } catch {
+    return []; // the storage is not allowed
+  }
+}
+
+// Returns whether something is typed that is lost with the tab: on this page or another one.
+export const holdsDrafts = () => keys().length > 0;
+
+// Says which other pages have something typed. It would be lost with the tab.
+export function tellDrafts() {
+  for (const line of document.querySelectorAll("#news [data-about^='rowcast-draft ']")) retract(line.dataset.about);
+  for (const key of keys()) {
+    const href = key.slice(PREFIX.length).replace(/\/repair$/, "");
+    if (href !== location.pathname) notify("Cells that you corrected are not sent yet: see their job", { href, about: key });
+  }
+}
+
 export function keepDraft(form) {
   const draft = read(keyOf(form));
   for (const field of fieldsOf(form)) {
@@ -78,7 +100,8 @@ export function dropSent(form, sent) {
 // Keeps the file that is chosen in the form.
 export function keepFile(form) {
   const input = form.querySelector("input[type=file]");
-  if (chosenFiles.has(keyOf(form))) input.files = chosenFiles.get(keyOf(form));
+  if (input.files.length) chosenFiles.set(keyOf(form), input.files); // before this script was loaded
+  else if (chosenFiles.has(keyOf(form))) input.files = chosenFiles.get(keyOf(form));
   form.addEventListener("change", () => chosenFiles.set(keyOf(form), input.files));
 }
 

@@ -14,6 +14,7 @@ export const isEntryShown = () => history.state?.entry === entry;
 
 export function restoreFields() {
   entry = history.state?.entry ?? Math.random();
+  if (!kept.size) kept.set(entry, { fields: { ...history.state?.fields, ...typedBefore() }, files: filesBefore() });
   if (!kept.has(entry)) kept.set(entry, { fields: history.state?.fields ?? {} });
   const { fields, files } = kept.get(entry);
   keepFields();
@@ -26,6 +27,26 @@ export function restoreFields() {
     if (folded) folded.open = true; // it would be sent without being seen
   }
   if (files && byId("file")) byId("file").files = files;
+}
+
+const valueOf = (field) => field[field.type === "checkbox" ? "checked" : "value"];
+
+function isChanged(field) {
+  if (field.type === "checkbox") return field.checked !== field.defaultChecked;
+  if (field.type !== "select-one") return field.value !== field.defaultValue;
+  const first = [...field.options].findIndex(({ defaultSelected }) => defaultSelected);
+  return field.selectedIndex !== Math.max(first, 0);
+}
+
+// Returns what was typed and chosen before this script was loaded, which takes seconds on a slow network.
+function typedBefore() {
+  const typed = [...byId("main").querySelectorAll("input, select")].filter((field) => isKept(field) && isChanged(field));
+  return Object.fromEntries(typed.map((field) => [field.id, valueOf(field)]));
+}
+
+function filesBefore() {
+  const files = byId("file")?.files;
+  return files?.length ? files : undefined;
 }
 
 export const holdsFiles = () => [...kept.values()].some(({ files }) => files?.length);
@@ -50,7 +71,6 @@ for (const type of ["input", "change"]) {
   document.addEventListener(type, ({ target }) => {
     if (target.id === "file") keep({ files: target.files });
     if (!isKept(target) || !byId("main").contains(target)) return;
-    const value = target.type === "checkbox" ? target.checked : target.value;
-    keep({ fields: { ...kept.get(entry).fields, [target.id]: value } });
+    keep({ fields: { ...kept.get(entry).fields, [target.id]: valueOf(target) } });
   });
 }

@@ -4,6 +4,9 @@ import { announce, announceProgress, AWAY, counted, markLost, numbers } from "./
 import { beforeNext, refresh, stopFollowing } from "./navigation.js";
 import { byId, headers, parsed } from "./service.js";
 
+// The service says something every five seconds. A connection that was lost during sleep, for example, says nothing more.
+const SILENCE_MS = 20_000;
+
 let lastLive = 0;
 let nextLive = null;
 
@@ -13,7 +16,13 @@ export function beginFollowing() {
   if (main.dataset.events && !document.hidden) follow(main.dataset.events);
   if (!main.dataset.refresh) return;
   const isBusy = () => document.hidden || main.querySelector(":focus:not(.wide)") || isSelected(main);
-  const again = () => isBusy() || refresh({ onlyIfChanged: true }).catch(() => markLost(AWAY));
+  let isAsking = false;
+  const again = async () => {
+    if (isAsking || isBusy()) return;
+    isAsking = true;
+    await refresh({ onlyIfChanged: true }).catch(() => markLost(AWAY));
+    isAsking = false;
+  };
   const timer = setInterval(again, main.dataset.refresh * 1000);
   beforeNext(() => clearInterval(timer));
 }
@@ -26,9 +35,19 @@ function isSelected(main) {
 
 async function follow(url) {
   const stop = new AbortController();
-  beforeNext(() => stop.abort());
+  let isLeft = false;
+  let silence = 0;
+  const listen = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => stop.abort(), SILENCE_MS);
+  };
+  beforeNext(() => {
+    isLeft = true;
+    clearTimeout(silence);
+    stop.abort();
+  });
   const again = (isEnd) => {
-    if (stop.signal.aborted) return;
+    if (isLeft) return;
     const later = () => setTimeout(again, 2000, isEnd);
     refresh().then(
       (isDone) => {
@@ -41,6 +60,7 @@ async function follow(url) {
       },
     );
   };
+  listen();
   try {
     const response = await fetch(url, { headers: headers(), signal: stop.signal });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -48,6 +68,7 @@ async function follow(url) {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
+      listen();
       live(stop.signal);
       const events = (text + value).split("\n\n");
       text = events.pop();
@@ -58,8 +79,9 @@ async function follow(url) {
       }
     }
   } catch {
-    if (stop.signal.aborted) return;
+    if (stop.signal.aborted && !isLeft) markLost(AWAY);
   }
+  clearTimeout(silence);
   setTimeout(again, 2000);
 }
 

@@ -34,6 +34,9 @@ export function beforeNext(action) {
   stop = action;
 }
 
+// Returns whether another page, or the answer to a form, is being loaded.
+export const isGoing = () => going > 0;
+
 export const stopFollowing = () => stop();
 
 // Does `work` as what was asked for last: `isLast` says whether it still is. Pages do not refresh themselves meanwhile.

@@ -2,13 +2,15 @@
 
 import { choose, chosenFile, isChosen } from "./check.js";
 import { download, isSaving } from "./downloads.js";
-import { dropDraft, holdsCorrections, holdsUnstored, isUnsent, keepDraft, keepFile } from "./drafts.js";
+import { dropDraft, holdsCorrections, holdsDrafts, holdsUnstored, keepDraft, keepFile, tellDrafts } from "./drafts.js";
 import { holdsFiles } from "./fields.js";
 import "./file_drop.js";
 import { beginFollowing } from "./following.js";
 import { sendForm } from "./forms.js";
 import { markLost, NOT_LOADED } from "./messages.js";
 import { go, isShown, refresh, whenShown } from "./navigation.js";
+import "./paste.js";
+import { beginRowForm } from "./row_form.js";
 import { beginForm, isSending } from "./sending.js";
 import { apiKey, byId, keepKey, prefix } from "./service.js";
 
@@ -74,8 +76,7 @@ addEventListener("pageshow", () => {
 });
 addEventListener("beforeunload", (event) => {
   const isInside = performance.now() - staysInside < 1000;
-  const typed = [...document.querySelectorAll("form[data-draft]")].filter((form) => isUnsent(form));
-  if (isSending() || isSaving() || holdsUnstored() || (typed.length && !isInside)) event.preventDefault(); // the browser asks whether to leave
+  if (isSending() || isSaving() || holdsUnstored() || (holdsDrafts() && !isInside)) event.preventDefault(); // the browser asks whether to leave
 });
 
 whenShown(() => {
@@ -84,8 +85,8 @@ whenShown(() => {
   for (const form of byId("main").querySelectorAll("form[data-file]")) keepFile(form);
   const { gone } = byId("main").dataset;
   if (gone) dropDraft(location.pathname, { isCorrected: gone === "corrected" });
+  tellDrafts();
   beginForm();
-  if (byId("main").querySelector("form")) import("./paste.js");
-  if (byId("row")) import("./row_form.js").then(({ beginRowForm }) => beginRowForm());
+  if (byId("row")) beginRowForm();
   beginKeyForm();
 });

@@ -3,15 +3,23 @@
 
 import { counted, notify, retract } from "./messages.js";
 
+const SEVERAL = "Nothing was pasted: the cells are of several columns. Copy those of one column, or send the rows as a file.";
+
 document.addEventListener("paste", (event) => {
   const { target, clipboardData } = event;
   const { form } = target;
   if (target.type !== "text" || !form || !("draft" in form.dataset || "part" in form.dataset)) return;
-  const lines = clipboardData.getData("text").replace(/\r?\n$/, "").split(/\r?\n/);
-  if (lines.length === 1 && !lines[0].includes("\t")) return;
+  const text = clipboardData.getData("text");
+  const rows = rowsOf(text, "\t");
+  if (rows.length === 1 && rows[0].length === 1) return;
   event.preventDefault();
   retract("paste");
-  const pairs = ("part" in form.dataset && byHeader(form, lines)) || inOrder(form, target, lines);
+  const isRow = "part" in form.dataset;
+  if (!isRow && rows.some(({ length }) => length > 1)) {
+    notify(SEVERAL, { about: "paste" }); // each row has one cell here: the others would go to the rows below
+    return;
+  }
+  const pairs = (isRow && byHeader(form, text)) || inOrder(form, target, rows);
   for (const [cell, field] of pairs) if (field) type(field, cell);
   target.focus({ preventScroll: true });
   const left = pairs.filter(([, field]) => !field).length;
@@ -20,28 +28,47 @@ document.addEventListener("paste", (event) => {
 
 // Returns each cell with its field. A cell that cannot be typed has a place, but no field. The name of a column that is
 // corrected is left out.
-function inOrder(form, target, lines) {
-  if (lines[1] && target.name.endsWith(`/${lines[0]}`)) lines.shift();
+function inOrder(form, target, rows) {
+  if (rows[1] && target.name.toLowerCase().endsWith(`/${rows[0][0].trim().toLowerCase()}`)) rows.shift();
   const places = [...form.querySelectorAll("input:not([type=hidden]), .cell")];
   const from = places.slice(places.indexOf(target));
-  return lines.flatMap((line) => line.split("\t")).map((cell, place) => [cell, from[place]?.type === "text" && from[place]]);
+  return rows.flat().map((cell, place) => [cell, from[place]?.type === "text" && from[place]]);
 }
 
-// Returns the same if the first line names all fields, or only fields.
-function byHeader(form, [first, ...rows]) {
-  const fields = [...form.elements].filter(({ type }) => type === "text");
-  for (const delimiter of rows.length ? "\t,;|" : "") {
-    const header = cellsOf(first, delimiter);
-    const columns = header.map((name) => fields.find((field) => field.name === name));
-    if (!columns.every(Boolean) && !fields.every((field) => columns.includes(field))) continue;
-    const [row, ...others] = rows.map((line) => cellsOf(line, delimiter));
+// Returns the same if the first line names at least half of the fields, or nothing else.
+function byHeader(form, text) {
+  const fields = [...form.querySelectorAll("input:not([type=hidden])")];
+  for (const delimiter of "\t,;|") {
+    const [header, row, ...others] = rowsOf(text, delimiter).map((cells) => cells.map((cell) => cell.trim()));
+    const columns = columnsOf(header, fields);
+    const named = columns.filter(Boolean).length;
+    if (!row || !named || (named < header.length && named < fields.length / 2)) continue;
     return [...row.map((cell, place) => [cell, columns[place]]), ...others.flat().map((cell) => [cell])];
   }
 }
 
-function cellsOf(line, delimiter) {
-  const cells = line.matchAll(new RegExp(`(?:^|\\${delimiter})(?:"((?:[^"]|"")*)"|([^\\${delimiter}]*))`, "g"));
-  return [...cells].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain.trim());
+// Returns the field of each name. Capitals count only if there is a choice.
+function columnsOf(header, fields) {
+  const exact = header.map((name) => fields.find((field) => field.name === name));
+  const others = fields.filter((field) => !exact.includes(field));
+  return header.map((name, place) => {
+    const alike = others.filter((field) => field.name.toLowerCase() === name.toLowerCase());
+    return exact[place] ?? (alike.length === 1 ? alike[0] : undefined);
+  });
+}
+
+// Returns the cells of each line. A cell in quotes may hold delimiters, line ends, and quotes that are doubled.
+function rowsOf(text, delimiter) {
+  const [rows, end] = [[[]], `\\${delimiter}|\\r\\n?|\\n|$`];
+  for (const [, quoted, plain, after] of text.matchAll(
+    new RegExp(`(?:"((?:[^"]|"")*)"(?=${end})|([^\\${delimiter}\\r\\n]*))(${end})`, "g"),
+  )) {
+    rows.at(-1).push(quoted?.replaceAll('""', '"').replace(/\s*\n\s*/g, " ") ?? plain);
+    if (!after) break;
+    if (after !== delimiter) rows.push([]);
+  }
+  if (rows.length > 1 && `${rows.at(-1)}` === "") rows.pop(); // behind the last line end
+  return rows;
 }
 
 // So that it can be undone.

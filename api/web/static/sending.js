@@ -3,16 +3,15 @@
 import { check, choose, chosenFile, choseNothing, faultsOf, isChosen, markFaults, options, showRefusal } from "./check.js";
 import { askKey } from "./forms.js";
 import { announceProgress, counted, notify, numbers } from "./messages.js";
-import { go } from "./navigation.js";
+import { go, isGoing } from "./navigation.js";
 import { byId, headers, prefix } from "./service.js";
+import { isSameFile, requestOf } from "./unanswered.js";
 import { isReadable, sendFile, UNREADABLE } from "./upload.js";
 
-let request = {}; // what was sent last, with its Idempotency-Key
+let answered = []; // the requests that made the jobs which are not shown yet
 const uploads = new Map(); // the files that are being sent, with what is said about each
 let shownUpload = null; // the file whose upload the page shows
 let lastTyped = 0;
-
-const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
 export const isSending = () => uploads.size > 0;
 
@@ -24,6 +23,7 @@ document.addEventListener("input", ({ target }) => {
 export function beginForm() {
   choseNothing();
   shownUpload = null;
+  for (const request of answered.splice(0)) request.forget(); // sent again after another page, it is another request
   const form = byId("file-form");
   if (chosenFile()) choose(chosenFile()); // it is kept
   if (uploads.has(chosenFile())) showUpload(chosenFile());
@@ -38,29 +38,28 @@ export function beginForm() {
   });
 }
 
-// The same file with the same options is the same request, however often it is sent.
-function keyOf(file, query) {
-  if (request.file !== file || request.query !== `${query}`) request = { file, query: `${query}`, key: newKey() };
-  return request.key;
-}
-
 async function send(event) {
   event.preventDefault();
   const form = event.target;
   const file = chosenFile();
   const query = new URLSearchParams(options(form));
-  const about = headers({ "Idempotency-Key": keyOf(file, query) });
+  const request = requestOf(file, query, { isTwin: [...uploads.keys()].some((other) => isSameFile(other, file)) });
   uploads.set(file, `Sending ${file.name} …`);
   showUpload(file);
   const began = performance.now();
-  const { status, text } = await sendFile(file, prefix, query, about, progressOf(file), (said) => tell(file, said));
+  const { status, text } = await sendFile(file, prefix, query, request, headers(), progressOf(file), (said) => tell(file, said));
   uploads.delete(file);
   const isShown = isChosen(file); // otherwise another page or file is
   if (shownUpload === file) hideUpload();
   if (status === 0) await broke(file, isShown);
   else if (status === 401 && isShown) {
     await askKey(() => byId("file-form").requestSubmit()).catch(() => broke(file, isShown));
-  } else await ended(file, isShown, lastTyped < began, readAnswer(status, text));
+  } else {
+    const answer = readAnswer(status, text);
+    if (answer.isTaken) answered.push(request);
+    else if (status >= 400 && status < 500 && ![401, 429].includes(status)) request.forget();
+    await ended(file, isShown, lastTyped < began && !isGoing(), answer);
+  }
 }
 
 // Shows how much of the file is sent. A second click would send it again.
@@ -93,13 +92,14 @@ function tell(file, text) {
 }
 
 function progressOf(file) {
-  const started = performance.now();
+  let first = null; // an upload that goes on does not begin at 0
   return (sent) => {
     if (shownUpload !== file || !byId("upload")) return;
+    first ??= { sent, at: performance.now() };
     byId("upload-bar").value = sent / file.size;
-    const left = ((file.size - sent) / sent) * ((performance.now() - started) / 1000);
-    byId("upload-amount").textContent =
-      `${numbers.format(sent)} of ${counted(file.size, "byte")} sent, about ${Math.ceil(left)} s left`;
+    const left = ((file.size - sent) / (sent - first.sent)) * ((performance.now() - first.at) / 1000);
+    const estimate = Number.isFinite(left) ? `, about ${Math.ceil(left)} s left` : "";
+    byId("upload-amount").textContent = `${numbers.format(sent)} of ${counted(file.size, "byte")} sent${estimate}`;
     announceProgress(sent / file.size);
   };
 }
@@ -111,7 +111,7 @@ async function broke(file, isShown) {
   else notify(`${file.name}: ${said}`);
 }
 
-// The page of the job is shown, unless something else was typed meanwhile: it would be interrupted.
+// The page of the job is shown, unless something else was typed or asked for meanwhile: it would be interrupted.
 async function ended(file, isShown, isIdle, { isTaken, answer }) {
   if (isTaken && !(await isReadable(file))) {
     notify(`${file.name} was changed while it was sent: some of its rows may be the old ones, others the new ones. Send it again.`);

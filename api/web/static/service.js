@@ -3,6 +3,8 @@
 export const prefix = document.body.dataset.prefix;
 export const byId = (id) => document.getElementById(id);
 
+const PATIENCE_MS = 20_000;
+
 let heldKey = null;
 
 export function apiKey() {
@@ -30,9 +32,16 @@ export function headers(more = {}) {
 
 export const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 
-// Fetches a page with the key. Without a key the browser could do this itself.
+// Fetches a page with the key. Without a key the browser could do this itself. What is only read fails after a while: a
+// connection that was lost during sleep, for example, says nothing more.
 export async function fetchPage(url, options = {}) {
-  const response = await fetch(url, { ...options, headers: headers(options.headers) });
-  const page = parsed(await response.text());
-  return { response, main: page.querySelector("main#main"), title: page.title };
+  const stop = new AbortController();
+  const timer = options.method ? 0 : setTimeout(() => stop.abort(), PATIENCE_MS);
+  try {
+    const response = await fetch(url, { ...options, headers: headers(options.headers), signal: stop.signal });
+    const page = parsed(await response.text());
+    return { response, main: page.querySelector("main#main"), title: page.title };
+  } finally {
+    clearTimeout(timer);
+  }
 }

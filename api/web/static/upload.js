@@ -4,6 +4,7 @@
 const LARGE_BYTES = 64 * 1024 * 1024;
 const RETRY_SECONDS = 2;
 const PATIENCE_SECONDS = 600; // without a connection
+const GONE = [404, 410];
 const OTHER_TRY = [400, 409, 429]; // statuses after which the file may go on: a body cut short, a wrong offset, a limit
 
 export const UNREADABLE = "it cannot be read. Was it changed or removed since it was chosen, or is it a folder? Choose it again.";
@@ -21,12 +22,12 @@ export async function isReadable(file) {
 // Returns a name as the value of a header field takes it (RFC 8187): without ' ( ) *, which `encodeURIComponent` leaves.
 const encoded = (name) => encodeURIComponent(name).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
 
-// Returns status and text of the last response; the status is 0 if the connection broke.
-export function sendFile(file, prefix, query, headers, onProgress, tell) {
+// Returns status and text of the last response; the status is 0 if the connection broke. `request` is of `requestOf`.
+export function sendFile(file, prefix, query, request, headers, onProgress, tell) {
   const named = `attachment; filename*=UTF-8''${encoded(file.name)}`;
-  const about = { ...headers, "Content-Type": "text/csv", "Content-Disposition": named };
+  const about = { ...headers, "Idempotency-Key": request.key, "Content-Type": "text/csv", "Content-Disposition": named };
   if (file.size < LARGE_BYTES) return sendBody("POST", `${prefix}/predict?${query}`, about, file, onProgress);
-  return sendResumable(file, `${prefix}/uploads?${query}`, headers, about, onProgress, tell);
+  return sendResumable(file, `${prefix}/uploads?${query}`, request, headers, about, onProgress, tell);
 }
 
 function sendBody(method, url, headers, body, onProgress = () => {}) {
@@ -41,11 +42,22 @@ function sendBody(method, url, headers, body, onProgress = () => {}) {
   });
 }
 
-async function sendResumable(file, url, headers, about, onProgress, tell) {
+// Returns the address of the upload and how much of it has arrived: of one that broke off, if it still exists.
+async function beginUpload(file, url, request, headers, about) {
+  const known = request.upload && (await sendBody("HEAD", request.upload, headers));
+  if (known?.status === 204) return { upload: request.upload, begun: Number(known.header("Upload-Offset")) };
+  if (known && !GONE.includes(known.status)) return { refused: known };
   const created = await sendBody("POST", url, { ...about, "Upload-Length": file.size });
-  if (created.status !== 201) return created;
+  if (created.status !== 201) return { refused: created };
   const upload = created.header("Location");
-  let [offset, patience] = [0, PATIENCE_SECONDS];
+  request.keepUpload(upload);
+  return { upload, begun: 0 };
+}
+
+async function sendResumable(file, url, request, headers, about, onProgress, tell) {
+  const { refused, upload, begun } = await beginUpload(file, url, request, headers, about);
+  if (refused) return refused;
+  let [offset, patience] = [begun, PATIENCE_SECONDS];
   for (;;) {
     const piece = { ...headers, "Content-Type": "application/partial-upload", "Upload-Offset": offset };
     const last = { ...piece, "Upload-Complete": "?1" };
@@ -56,7 +68,7 @@ async function sendResumable(file, url, headers, about, onProgress, tell) {
     await new Promise((resolve) => setTimeout(resolve, RETRY_SECONDS * 1000));
     patience -= RETRY_SECONDS;
     const found = await sendBody("HEAD", upload, headers);
-    if ([404, 410].includes(found.status)) return sendBody("PATCH", upload, piece); // it says why
+    if (GONE.includes(found.status)) return sendBody("PATCH", upload, piece); // it says why
     if (found.status !== 204) continue;
     const arrived = Number(found.header("Upload-Offset"));
     if (arrived > offset) patience = PATIENCE_SECONDS;

@@ -143,3 +143,32 @@ def test_a_refusal_leads_to_the_page_about_it(quiet: Page) -> None:
     expect(quiet.get_by_role("heading", name="does not fit")).to_be_visible()
     quiet.get_by_role("button", name="Predict", exact=True).click()
     expect(quiet.get_by_role("alert").get_by_role("link")).to_have_attribute("href", re.compile("missing-columns"))
+
+
+def test_a_link_that_was_clicked_is_followed_although_an_upload_ends_meanwhile(quiet: Page) -> None:
+    held, models = hold_requests(quiet, "**/predict?*"), hold_requests(quiet, "**/ui/models")
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([FILE])
+    with quiet.expect_request("**/predict?*"):
+        quiet.get_by_role("button", name="Predict", exact=True).click()
+    with quiet.expect_request("**/ui/models"):
+        quiet.get_by_role("link", name="Models", exact=True).click()
+    held[0].fulfill(status=202, body='{"id": "x"}')
+    expect(quiet.get_by_role("link", name="a.csv is sent: see its job")).to_be_visible()
+    models[0].continue_()
+    expect(quiet.get_by_role("heading", name="Models")).to_be_visible()
+
+
+def test_a_file_that_is_sent_again_after_its_job_makes_another_job(quiet: Page) -> None:
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([FILE])
+    jobs = []
+    for _ in range(2):
+        quiet.get_by_role("button", name="Predict", exact=True).click()
+        quiet.wait_for_url("**/ui/jobs/*")
+        jobs.append(quiet.url)
+        quiet.get_by_role("button", name="Cancel").click()
+        expect(quiet.locator("#status")).to_have_text("cancelled")
+        quiet.go_back()
+        expect(quiet.locator("#check")).to_contain_text("fit")
+    assert jobs[0] != jobs[1]

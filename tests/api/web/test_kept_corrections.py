@@ -65,6 +65,25 @@ def test_a_cell_that_was_corrected_by_another_person_is_said(page: Page, stack: 
     expect(page.get_by_label("Row 2, age")).to_have_value("none")
 
 
+def test_cells_that_are_not_sent_are_said_on_other_pages_which_ask_before_closing(page: Page, bad: str) -> None:
+    page.goto(f"/ui/jobs/{bad}")
+    page.get_by_label("Row 2, age").fill("31")
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    unsent = page.get_by_role("link", name="Cells that you corrected are not sent yet: see their job")
+    expect(unsent).to_be_visible()
+    page.get_by_role("heading", name="Jobs").click()  # a browser asks nothing on a page that was not used
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    unsent.click()
+    _repair(page)
+    expect(page.locator("#progress-text")).to_contain_text("1 of them bad")
+    page.get_by_role("link", name="Models", exact=True).click()
+    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+    expect(page.locator("#news")).to_be_hidden()
+
+
 def test_a_file_of_corrections_that_is_refused_stays_chosen(page: Page, bad: str) -> None:
     page.goto(f"/ui/jobs/{bad}")
     wrong = {"name": "wrong.csv", "mimeType": "text/csv", "buffer": b"age\n40\n"}

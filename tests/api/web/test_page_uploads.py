@@ -1,6 +1,7 @@
 """Large files on the page, which are resumed after a lost connection."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from programs import ROOT, Stack
@@ -10,11 +11,11 @@ ROWS = 40_000
 CSV = b"age,pclass,name\n" + b"".join(b"%d,3,passenger\n" % (number % 80) for number in range(ROWS))
 
 
-def page_of(context: BrowserContext) -> Page:
-    """Returns the page with a script that takes each file for large, and does not wait for long."""
+def page_of(context: BrowserContext, retry_seconds: float = 0.1) -> Page:
+    """Returns the page with a script that takes each file for large, and waits as long before it tries again."""
     script = (ROOT / "api" / "web" / "static" / "upload.js").read_text()
     script = script.replace("LARGE_BYTES = 64 * 1024 * 1024", "LARGE_BYTES = 1")
-    script = script.replace("RETRY_SECONDS = 2", "RETRY_SECONDS = 0.1")
+    script = script.replace("RETRY_SECONDS = 2", f"RETRY_SECONDS = {retry_seconds}")
     page = context.new_page()
     page.route("**/static/*/upload.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
     page.goto("/")
@@ -41,6 +42,30 @@ def test_a_large_file_goes_on_where_its_connection_broke(browser: Browser, stack
     assert [offset for offset in sent if offset][-1].encode() == answered[-1], (
         "it went on where the service has no more bytes"
     )
+    context.close()
+    proxy.close()
+
+
+def test_a_large_file_that_is_chosen_again_after_a_reload_goes_on(
+    browser: Browser, stack: Stack, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(CSV)
+    proxy = Proxy(stack.port)
+    context = browser.new_context(base_url=f"http://127.0.0.1:{proxy.port}")
+    page = page_of(context, retry_seconds=600)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("CSV file").set_input_files(tmp_path / "a.csv")
+    expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
+    proxy.cut_after(len(CSV) // 2)
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_text("Trying to go on")).to_be_visible()
+    page.reload()
+    page.get_by_label("CSV file").set_input_files(tmp_path / "a.csv")
+    with page.expect_request(lambda request: request.method == "PATCH") as sent:
+        page.get_by_role("button", name="Predict", exact=True).click()
+    assert int(sent.value.headers["upload-offset"]) > 0
+    expect(page.get_by_text(f"{ROWS:,} of {ROWS:,} rows done")).to_be_visible(timeout=60_000)
+    assert page.evaluate("Object.keys(sessionStorage)") == []
     context.close()
     proxy.close()
 

@@ -39,18 +39,21 @@ def row_of(quiet: Page) -> Callable[[str], list[str]]:
         ('name,age,pclass\n"Ann, ""A""",25,3', "Left out 1 pasted cell, for which there is no field."),
         ("pclass;age\n3;25\n1;60", "Left out 2 pasted cells, for which there is no field."),
         ("25\t3", ""),
+        ("PCLASS\tAge\r\n3\t25\r\n", ""),
+        ('"2\n5"\t3\r\n', ""),
     ],
 )
 def test_cells_go_into_the_fields_of_their_columns(
     quiet: Page, row_of: Callable[[str], list[str]], text: str, left: str
 ) -> None:
-    assert row_of(text) == ["25", "3"]
+    assert [cell.replace(" ", "") for cell in row_of(text)] == ["25", "3"]
     expect(quiet.locator("#news")).to_have_text(left)
 
 
 def test_a_header_of_one_column_leaves_the_others_as_they_are(row_of: Callable[[str], list[str]]) -> None:
     assert row_of("pclass\n3\n") == ["99", "3"]
     assert row_of("age\n25\n") == ["25", "88"]
+    assert row_of("name\tage\nAnn\t25\n") == ["25", "88"]
 
 
 def test_what_was_pasted_is_undone_and_what_was_left_out_is_said_once(

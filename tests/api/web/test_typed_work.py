@@ -63,7 +63,7 @@ def test_a_typed_cell_is_there_after_a_reload_a_link_and_a_lost_connection(page:
     expect(cell).to_have_value("31")
     assert asked == ["beforeunload"]
     page.get_by_role("link", name="Jobs", exact=True).click()
-    page.goto(f"/ui/jobs/{bad}")
+    page.get_by_role("link", name="Cells that you corrected are not sent yet: see their job").click()
     expect(cell).to_have_value("31")
     assert asked == ["beforeunload"]  # within the service it is kept, so nothing asks
     page.context.set_offline(True)
@@ -181,7 +181,10 @@ def test_cells_of_a_spreadsheet_are_pasted_into_fields_one_after_another(page: P
     expect(page.locator(".outcome")).to_have_text("Prediction: 0")
     page.goto(f"/ui/jobs/{bad}")
     page.get_by_label("Row 2, age").select_text()
-    paste("age\n31\n32\n33\n34\n")
+    paste("31\t3\n32\t2\n")
+    expect(page.locator("#news")).to_contain_text("Nothing was pasted: the cells are of several columns.")
+    expect(page.get_by_label("Row 2, age")).to_have_value("old")
+    paste("Age\n31\n32\n33\n34\n")
     expect(page.locator("#news")).to_have_text(re.compile("Left out [12] pasted cells?, for which there is no field."))
     _repair(page)
     expect(page.locator("#progress-text")).not_to_contain_text("bad")
