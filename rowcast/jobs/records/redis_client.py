@@ -143,7 +143,7 @@ def redis_errors(redis: RedisClient | None = None) -> Iterator[None]:
             raise RedisRefuses(fault, public="Redis refuses work.") from error
         if str(error).startswith("OOM"):  # raised within a script
             raise redis_full(_memory(redis)) from error
-        if str(error).startswith(("BUSY", "MISCONF")):  # redis-py has no class for these
+        if str(error).startswith(("BUSY", "MISCONF", "NOREPLICAS")):  # redis-py has no class for these
             raise _refuses(error) from error
         raise
     except RedisError as error:
