@@ -47,7 +47,14 @@ class Settings(BaseModel):
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
-        description="The Redis (or Valkey) server that carries the queue and the job records.",
+        description="The Redis (or Valkey) server that carries the queue and the job records: `redis://`, `rediss://` "
+        "with TLS, `unix://`, or `redis+sentinel://` (`rediss+sentinel://`) and the Sentinels.",
+    )
+    redis_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="Replicas of Redis that must have a single row before it is accepted. Above 0, a fail-over loses "
+        "no row that was accepted; while too few replicas run, rows are refused (503). Files need none.",
     )
     store: str = Field(
         default=".rowcast/store",
