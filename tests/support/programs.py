@@ -144,7 +144,7 @@ def libfaketime() -> Path | None:
 
 @contextmanager
 def serving(folder: Path, *more: str) -> Iterator[RedisServer]:
-    """A server, ended with the block. Its data is in memory if this machine has a file system there.
+    """Runs a server until the end of the block. Its data is in memory if this machine has a file system there.
 
     The kernel keeps that as well as a disk's when the server is killed, and each of its many syncs costs nothing.
     """
