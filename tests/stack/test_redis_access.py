@@ -217,7 +217,8 @@ def test_a_fail_over_under_load_costs_a_delay_and_only_what_the_replica_lacked(
         until(lambda: http.get(f"/jobs/{file}").status_code == 200, "the file's job is made again from the store")
         assert_whole(stack, http, file)
         assert http.get(f"/jobs/{row}").status_code == 404
-        assert waiting.result().json()["detail"].startswith("Redis has lost the row"), waiting.result().text
+        answer = waiting.result()  # 202 if the gateway looked while no server was the primary
+        assert answer.status_code == 202 or "Redis has lost the row" in answer.json()["detail"], answer.text
 
         # With the setting, a row is accepted only if a replica has it.
         kill_group(stack.processes.pop("gateway"))
@@ -225,7 +226,8 @@ def test_a_fail_over_under_load_costs_a_delay_and_only_what_the_replica_lacked(
         stack.start_gateway()
         refused = http.post("/predict", json=ROW)
         assert refused.status_code == 503, refused.text
-        assert "0 of 1 replicas of Redis (ROWCAST_REDIS_REPLICAS)" in stack.log("gateway")
+        lacks = "0 of 1 replicas of Redis (ROWCAST_REDIS_REPLICAS)"
+        until(lambda: lacks in stack.log("gateway"), "the gateway's log has the reason")
         # Redis itself can refuse to write without a replica. Then all programs wait.
         sentinels.client(sentinels.primary).config_set("min-replicas-to-write", 1)
         refused = http.post("/predict", json=ROW)
