@@ -12,6 +12,7 @@ from pathlib import Path
 from api.server import GRACE_SECONDS, Server
 from rowcast.api_keys import KeyRing
 from rowcast.errors import RowcastError
+from rowcast.jobs.records.redis_client import refuse_unusable
 from rowcast.logs import logger, set_up
 from rowcast.loopback import NEEDS_KEYS, is_loopback
 from rowcast.memory import MIB, keep_memory, share_freed_memory
@@ -39,6 +40,7 @@ def main() -> int:
             read_signing_keys(Path(settings.receipt_key_file))  # a bad file stops the start here, with one line
         if options.fd is None and keys is None and not settings.open and not is_loopback(options.host):
             raise RowcastError(NEEDS_KEYS.format(options.host))
+        refuse_unusable(settings.redis_url)
         set_up(settings, "gateway")
         bind = f"fd://{options.fd}" if options.fd is not None else f"{options.host}:{options.port}"
         _log_access(keys)

@@ -83,7 +83,7 @@ _DETAILS: dict[type[errors.RowcastError], str] = {
 """Messages that replace those of Werkzeug."""
 
 
-_NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile, errors.BadReceiptKey)
+_NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile, errors.BadReceiptKey, errors.UnusableRedis)
 """Errors that stop a program at its start. No HTTP caller ever sees them."""
 
 

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from rowcast.jobs.records.redis_client import connect
 from rowcast.jobs.records.redis_keys import ENDED_CHANNEL
 from rowcast.logs import logger
+from rowcast.redis_access.connection_faults import operators_fault
 
 _PART_SUFFIX = "/part"
 """Follows a job's id in a message that says: another part is stored."""
@@ -91,7 +92,7 @@ class Notifications:
                 self._listen_once()
             except RedisError as error:
                 self._subscribed.clear()
-                self._log.warning("subscription_lost", reason=str(error))
+                self._log.warning("subscription_lost", reason=operators_fault(error) or str(error))
                 time.sleep(_PAUSE_SECONDS)
 
     def _listen_once(self) -> None:

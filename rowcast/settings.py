@@ -12,13 +12,13 @@ import os
 import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from rowcast.errors import BadSetting
 from rowcast.memory import MIB
+from rowcast.redis_access.redis_url import BadRedisUrl, read_redis_url
 from rowcast.secret_files import SECRETS, file_variable, secret_of, variable
 
 SECRET = re.compile(r"^.+(?=@)|(?<=password=)[^&]+", re.DOTALL)
@@ -47,8 +47,14 @@ class Settings(BaseModel):
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
-        pattern=r"^(rediss?|unix)://",
-        description="The Redis (or Valkey) server that carries the queue and the job records.",
+        description="The Redis (or Valkey) server that carries the queue and the job records: `redis://`, `rediss://` "
+        "with TLS, `unix://`, or `redis+sentinel://` (`rediss+sentinel://`) and the Sentinels.",
+    )
+    redis_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="Replicas of Redis that must have a single row before it is accepted. Above 0, a fail-over loses "
+        "no row that was accepted; while too few replicas run, rows are refused (503). Files need none.",
     )
     store: str = Field(
         default=".rowcast/store",
@@ -236,10 +242,9 @@ class Settings(BaseModel):
     @classmethod
     def _can_be_taken_apart(cls, url: str) -> str:
         try:
-            urlsplit(url).port  # noqa: B018 - raises ValueError
-        except ValueError:
-            takes = "takes redis://[USER:PASSWORD@]HOST[:PORT][/NUMBER], with / ? # @ in a password as %XX"
-            raise PydanticCustomError("redis_url", takes) from None
+            read_redis_url(url)
+        except BadRedisUrl as error:
+            raise PydanticCustomError("redis_url", str(error)) from None
         return url
 
 

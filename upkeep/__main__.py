@@ -7,7 +7,7 @@ from rowcast.errors import RowcastError, Unavailable
 from rowcast.heartbeat_file import touch_heartbeat_file
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.metric_fields import count_store_error
-from rowcast.jobs.records.redis_client import connect
+from rowcast.jobs.records.redis_client import connect, refuse_unusable
 from rowcast.logs import logger, set_up
 from rowcast.settings import Settings
 from rowcast.stop_signals import StopSignals
@@ -19,6 +19,7 @@ def main() -> None:
     """Runs until SIGTERM, SIGINT or SIGHUP."""
     try:
         settings = Settings.read()
+        refuse_unusable(settings.redis_url)
         redis = connect(settings.redis_url)
         files = Files(
             Storage(settings.store, on_error=partial(count_store_error, redis, "upkeep"), syncs=settings.store_sync)

@@ -5,6 +5,9 @@ Any number of upkeep processes may run: every step is one atomic script, or safe
 
 import time
 
+from redis.exceptions import ResponseError
+
+from rowcast.errors import RedisRefuses
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import fields_about
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
@@ -21,7 +24,7 @@ TICK_SECONDS = 1.0
 """Pause between two rounds."""
 
 ORPHANS_SECONDS = 600.0
-"""Time between two searches of the whole store for orphaned files. The first search is at the start."""
+"""Time between two searches of the whole store for orphaned files. There is one at the start, and after a fail-over."""
 
 _RESENT_PER_ROUND = 500
 """Largest number of chunks and rows that one round offers again, so that the script is short."""
@@ -37,6 +40,7 @@ class Upkeep:
         self._lost_processes = LostProcesses(self._scripts)
         self._rebuild = Rebuild(self._scripts, files, settings)
         self._search_orphans_at = time.monotonic()
+        self._run_id = ""
 
     def tick(self) -> None:
         """Does what is due now.
@@ -53,9 +57,19 @@ class Upkeep:
         sweep_files(self._scripts, self._files)
 
     def _rebuild_orphans(self) -> None:
-        if time.monotonic() >= self._search_orphans_at:
+        """Searches from time to time, and when another Redis answers: a replica may lack the last jobs."""
+        run_id = self._ask_run_id()
+        if run_id != self._run_id or time.monotonic() >= self._search_orphans_at:
             self._rebuild.rebuild_orphans()
-            self._search_orphans_at = time.monotonic() + ORPHANS_SECONDS
+            self._search_orphans_at, self._run_id = time.monotonic() + ORPHANS_SECONDS, run_id
+
+    def _ask_run_id(self) -> str:
+        """Returns the id of this run of the server; empty if Redis does not allow the question."""
+        try:
+            with redis_errors():
+                return str(self._scripts.redis.info("server").get("run_id", ""))
+        except (ResponseError, RedisRefuses):
+            return ""
 
     def _resend_lost_messages(self) -> None:
         with redis_errors():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from redis.exceptions import ResponseError
 
+from rowcast.errors import RedisRefuses
 from rowcast.jobs.records.job_records import fields_about
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
@@ -68,9 +69,9 @@ class LostProcesses:
         leases = self._leases()
         try:
             disconnected = self._workers.disconnected(leases) if leases else {}
-        except ResponseError as error:  # then leases run out when they do
+        except (ResponseError, RedisRefuses) as error:  # then leases run out when they do
             if not self._has_warned:
-                self._log.warning("connections_not_listed", reason=str(error))
+                self._log.warning("connections_not_listed", reason=getattr(error, "detail", str(error)))
             self._has_warned = True
             return {}
         found = {}

@@ -7,8 +7,9 @@ import sys
 import warnings
 from pathlib import Path
 
-from rowcast.errors import BadSetting
+from rowcast.errors import BadSetting, UnusableRedis
 from rowcast.jobs.records.policy import STRIKES_OF_DEATH
+from rowcast.jobs.records.redis_client import refuse_unusable
 from rowcast.logs import logger, set_up
 from rowcast.memory import MIB, keep_memory, release_code
 from rowcast.settings import Settings
@@ -34,7 +35,8 @@ def main() -> int:
     _set_environment()
     try:
         settings = Settings.read()
-    except BadSetting as error:
+        refuse_unusable(settings.redis_url)
+    except (BadSetting, UnusableRedis) as error:
         print(error.detail, file=sys.stderr)
         return 2
     gc.disable()  # collections while modules are imported take a tenth of the start

@@ -8,7 +8,7 @@ from structlog.contextvars import bind_contextvars
 from api.notifications import Waiter
 from api.output.responses import RECHECK_SECONDS, job_response, row_response, single_response, wait_for_end
 from api.services import Services
-from rowcast.errors import Unavailable
+from rowcast.errors import Restoring, Unavailable, UnknownJob
 from rowcast.jobs.actions.submit import Submitted
 from rowcast.jobs.job import Job
 from rowcast.jobs.new_job import NewJob
@@ -33,10 +33,20 @@ def answer_to_new(services: Services, new: NewJob, waiter: Waiter, wait: float) 
     """Returns the response to a request that made a job.
 
     The job and a row's outcome are not read from Redis again if the gateway already has them. If Redis has become
-    unreachable, it returns the job as it was made: the job was accepted, so a 503 would be wrong.
+    unreachable, it returns the job as it was made: the job was accepted, so a 503 would be wrong. So it does if Redis
+    has lost the job of a file, which comes back from the store.
+
+    Raises:
+        Restoring: Redis has lost the row while its caller waited.
     """
     try:
         return _newest_answer(services, new, waiter, wait)
+    except UnknownJob as error:
+        if new.spec.kind == "single":
+            raise Restoring(
+                "Redis has lost the row, in a fail-over or because it was emptied. Send it again."
+            ) from error
+        return job_response(new.queued(), 202)
     except Unavailable as error:
         logger("gateway").warning("answered_from_memory", job=new.id, reason=error.detail)
         return job_response(new.queued(), 202)

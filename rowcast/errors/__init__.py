@@ -14,7 +14,7 @@
     │   ├── TooLarge(what, limit, setting)
     │   └── UnsupportedType
     ├── BadSetting(name, value, takes) · BadKeysFile(file, line, takes)    at the start of a program   (start_errors.py)
-    ├── BadReceiptKey(file, takes)
+    ├── BadReceiptKey(file, takes) · UnusableRedis
     ├── NoKey ── UnknownKey · ExpiredKey       there is no valid API key                     (access_errors.py)
     ├── Forbidden ── OtherSite      the caller may not do this
     ├── RateLimited(limit, retry_after_seconds)
@@ -119,7 +119,7 @@ from rowcast.errors.service_errors import (
     Unavailable,
     WorkerLost,
 )
-from rowcast.errors.start_errors import BadKeysFile, BadReceiptKey, BadSetting
+from rowcast.errors.start_errors import BadKeysFile, BadReceiptKey, BadSetting, UnusableRedis
 
 __all__ = [
     "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression",
@@ -131,6 +131,7 @@ __all__ = [
     "ParquetUnfinished", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused",
     "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut",
     "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
-    "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UploadComplete", "UploadGone",
-    "UploadTaken", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
+    "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis",
+    "UploadComplete", "UploadGone", "UploadTaken", "WebhookRefused", "WorkerLost", "WrongColumnType",
+    "WrongOffset", "WrongState", "types",
 ]  # fmt: skip

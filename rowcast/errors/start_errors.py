@@ -40,3 +40,11 @@ class BadReceiptKey(RowcastError):
     def __init__(self, file: object, takes: str) -> None:
         super().__init__(f"{file}: {takes}")
         self.file, self.takes = file, takes
+
+
+class UnusableRedis(RowcastError):
+    """Redis answers, but Rowcast cannot use it as it is set. The program does not start."""
+
+    slug: ClassVar[str] = "unusable-redis"
+    title = "Redis cannot be used"
+    remedy = "Correct what the message names: the setting `ROWCAST_REDIS_URL`, or Redis itself."

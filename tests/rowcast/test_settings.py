@@ -1,10 +1,12 @@
 """The settings: a value that does not fit is named, unless it is a secret. Secrets come from files, too."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from rowcast.errors import BadSetting
+from rowcast.redis_access.redis_url import read_redis_url
 from rowcast.secret_files import SECRETS, file_variable, variable
 from rowcast.settings import Settings
 
@@ -29,6 +31,38 @@ def test_a_malformed_redis_url_is_refused_without_its_password(url: str) -> None
     assert "host" in caught.value.detail
     assert PASSWORD not in caught.value.detail
     assert "\n" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("url", "fix"),
+    [
+        (f"redis+sentinel://:{PASSWORD}@host,other", "master is missing, the name of the primary"),
+        (f"redis+sentinel://:{PASSWORD}@host:port,other/0?master=rowcast", "takes redis+sentinel://"),
+        (f"redis+sentinel://:{PASSWORD}@host,,other/0?master=rowcast", "takes redis+sentinel://"),
+        (f"redis://:{PASSWORD}@host?master=rowcast", "takes master only with redis+sentinel://"),
+        (f"redis://:{PASSWORD}@host?ssl_ca_certs=ca.pem", "takes ssl_ca_certs only with rediss://"),
+        (f"rediss://:{PASSWORD}@host?ssl_ca_certs=/missing/ca.pem", "names /missing/ca.pem, which cannot be read"),
+        (f"redis://:{PASSWORD}@host?retries=3", "has an unknown option; it takes db"),
+    ],
+)
+def test_an_option_of_a_redis_url_that_does_not_fit_is_named(url: str, fix: str) -> None:
+    with pytest.raises(BadSetting, match=re.escape(fix)) as caught:
+        Settings.read(redis_url=url)
+    assert PASSWORD not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"redis+sentinel://user:{PASSWORD}@host,[::1]:1/2?master=rowcast&sentinel_password=x", "redis://rowcast/2"),
+        (f"rediss://user:{PASSWORD}@host:1/2", "redis://host:1/2"),
+        ("unix:///run/redis.sock?db=1", "redis://localhost"),
+    ],
+)
+def test_celery_shows_where_redis_is_and_no_password(url: str, shown: str) -> None:
+    address = read_redis_url(Settings.read(redis_url=url).redis_url)
+    assert address.shown == shown
+    assert address.sentinels == ((("host", 26379), ("::1", 1)) if "sentinel" in url else ())
 
 
 @pytest.mark.parametrize("url", ["redis://host", "rediss://user:a%2Fb@host:1/2", "unix:///run/redis.sock?db=1"])

@@ -298,18 +298,39 @@ def test_a_stop_does_not_wait_for_a_receiver(client: httpx.Client, hooked: Stack
         client.delete(f"/jobs/{id}")
 
 
-def test_two_gateways_deliver_each_end_once(client: httpx.Client, hooked: Stack) -> None:
+def test_two_gateways_and_two_upkeeps_do_all_once_though_one_of_each_dies(client: httpx.Client, hooked: Stack) -> None:
+    """First those that were started first, then the other two."""
     port = free_port()
     hooked.start("gateway2", "api", "--port", str(port))
+    hooked.start("upkeep2", "upkeep")
     until(lambda: accepts(port), "the second gateway listens")
-    assert httpx.get(f"http://127.0.0.1:{port}/health", timeout=60).status_code == 200
-    with receiving() as receiver:
-        ids = {batch(client, receiver.url("/ok")) for _ in range(20)}
-        assert {receiver.next().id for _ in ids} == {f"{id}-1" for id in ids}
-        for id in ids:
-            assert settled(client, id)["attempts"] == 1
+    with receiving() as receiver, http_client(f"http://127.0.0.1:{port}", timeout=90) as other:
+        for number, survivor in (("", other), ("2", client)):
+            ids = [batch(one, receiver.url("/ok")) for one in (client, other) for _ in range(5)]
+            assert {receiver.next().id for _ in ids} == {f"{id}-1" for id in ids}
+            for id in ids:
+                assert settled(survivor, id)["attempts"] == 1
+            expire(hooked, survivor, ids)
+            survivor.post("/queue/pause")
+            ids = [batch(one, receiver.url("/ok"), people(200)) for one in (client, other)]
+            kill_group(hooked.processes.pop(f"gateway{number}"))
+            kill_group(hooked.processes.pop(f"upkeep{number}"))
+            survivor.post("/queue/resume")
+            assert {receiver.next().id for _ in ids} == {f"{id}-1" for id in ids}
+            for id in ids:
+                assert settled(survivor, id)["attempts"] == 1
+            expire(hooked, survivor, ids)
+            if not number:
+                hooked.start_gateway()
+                hooked.start_upkeep()
         assert receiver.received.empty()
-    assert hooked.stop("gateway2") == 0
+
+
+def expire(stack: Stack, client: httpx.Client, ids: list[str]) -> None:
+    """Lets the retention of these jobs end, and waits until their files are swept."""
+    stack.redis.zadd(key("expiring"), dict.fromkeys(ids, 0))
+    until(lambda: not any(file.split("/")[1] in ids for file in stack.files()), "the files are swept")
+    assert {client.get(f"/jobs/{id}/result").status_code for id in ids} == {410}
 
 
 def test_an_emptied_redis_delivers_the_rebuilt_job_under_the_same_id(client: httpx.Client, hooked: Stack) -> None:

@@ -78,8 +78,9 @@ def until(true: Callable[[], object], what: str, seconds: float = READY_SECONDS)
 class RedisServer:
     """A server with the durability that production has, that can be broken, and comes back with its port and data."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *more: str) -> None:
+        """`more` are settings of the server, as on its command line."""
+        self._folder, self._more = folder, more
         self._environment: dict[str, str] = {}
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -87,8 +88,9 @@ class RedisServer:
 
     def start(self) -> None:
         durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--hash-max-listpack-value", "1024"]
+        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", self._folder]
         self._process = subprocess.Popen(
-            [get_binary_path(), "--port", str(self.port), "--bind", "127.0.0.1", *durable, "--dir", self._folder],
+            [get_binary_path(), *where, *durable, *self._more],
             stdout=subprocess.DEVNULL,
             env={**os.environ, **self._environment},
         )
@@ -141,14 +143,14 @@ def libfaketime() -> Path | None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[RedisServer]:
-    """A server, ended with the block. Its data is in memory if this machine has a file system there.
+def serving(folder: Path, *more: str) -> Iterator[RedisServer]:
+    """Runs a server until the end of the block. Its data is in memory if this machine has a file system there.
 
     The kernel keeps that as well as a disk's when the server is killed, and each of its many syncs costs nothing.
     """
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
     with TemporaryDirectory(prefix="rowcast-test-", dir=MEMORY if in_memory else folder) as data:
-        server = RedisServer(Path(data))
+        server = RedisServer(Path(data), *more)
         yield server
         server.stop()
 

@@ -10,17 +10,19 @@ from typing import Any, cast
 
 from celery import Celery
 from kombu.transport import redis as kombu_redis
+from redis import BlockingConnectionPool
 
 from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, REFUSED, SINGLE, SINGLES_TASK, message_template
 from rowcast.jobs.records.redis_keys import key
 from rowcast.logs import logger
+from rowcast.redis_access.connection_pools import open_pool
 
 _SHOWN_CHARACTERS = 300
 _UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 """What kombu raises if a message is not JSON."""
 
 
-def filtered_transport(app: Celery) -> type[kombu_redis.Transport]:
+def filtered_transport(app: Celery, redis_url: str) -> type[kombu_redis.Transport]:
     """Returns the transport with the filter, for Celery's setting `broker_transport`."""
     templates = {
         task: json.loads(message_template(app, task, queue))
@@ -28,6 +30,23 @@ def filtered_transport(app: Celery) -> type[kombu_redis.Transport]:
     }
 
     class Channel(kombu_redis.Channel):
+        def _get_pool(self, asynchronous: bool = False) -> BlockingConnectionPool:
+            """Connects as all of Rowcast does: kombu reads addresses in another way, and asks Sentinels too often."""
+
+            def poll_no_longer(connection: Any) -> None:
+                if self._registered:
+                    self._on_connection_disconnect(connection)
+
+            return open_pool(
+                redis_url,
+                on_disconnect=poll_no_longer if asynchronous else None,
+                socket_timeout=self.socket_timeout,
+                socket_connect_timeout=self.socket_connect_timeout,
+                socket_keepalive=self.socket_keepalive,
+                health_check_interval=self.health_check_interval,
+                retry_on_timeout=self.retry_on_timeout,
+            )
+
         def _brpop_read(self, **options: Any) -> Any:
             try:
                 return super()._brpop_read(**options)

@@ -14,6 +14,7 @@ from kombu.connection import Connection
 from kombu.entity import Queue
 
 from rowcast.jobs.records.redis_keys import key
+from rowcast.redis_access.redis_url import read_redis_url
 from rowcast.settings import Settings
 
 BATCH = key("batch")
@@ -36,7 +37,8 @@ _LATE_SECONDS = 30
 
 def make_app(settings: Settings) -> Celery:
     """Returns the application with every setting that this design relies on. It connects to nothing."""
-    app = Celery("rowcast", broker=settings.redis_url, set_as_current=False)
+    # Celery only shows this address. The worker's transport connects by the setting itself.
+    app = Celery("rowcast", broker=read_redis_url(settings.redis_url).shown, set_as_current=False)
     app.conf.update(
         # The job record is the result. A result backend would double the cost of a message for nothing.
         result_backend=None,

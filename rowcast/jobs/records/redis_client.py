@@ -1,30 +1,28 @@
 """The client of Redis: short timeouts, so that no program hangs if Redis is away, and one error for every failure."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from redis import BlockingConnectionPool, Redis
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MasterDownError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.retry import Retry
 
-from rowcast.errors import RedisFull, RedisRefuses, RedisUnreachable
+from rowcast.errors import RedisFull, RedisRefuses, RedisUnreachable, UnusableRedis
 from rowcast.memory import MIB
+from rowcast.redis_access.connection_faults import operators_fault
+from rowcast.redis_access.connection_pools import open_pool
+
+IS_CLUSTER = (
+    "ROWCAST_REDIS_URL names a Redis Cluster, which Rowcast does not support: its scripts need all keys in one place. "
+    "Use one server, with a replica and Sentinels if it must not fail."
+)
 
 TIMEOUT_SECONDS = 2.0
 """How long one command may take. Every script may be repeated, so a lost answer costs a retry and not a job."""
-
-MAX_CONNECTIONS = 32
-"""Connections of one program at most."""
-
-TURN_SECONDS = 4.0
-"""How long a caller waits for a free connection.
-
-With a command's timeout it stays close to the five seconds within which the gateway answers.
-"""
 
 
 class RedisClient(Protocol):
@@ -83,26 +81,17 @@ def connect(
 ) -> RedisClient:
     """Returns a client with a pool of connections. It connects at the first command.
 
-    The pool is bounded: a thousand callers that are woken at once take turns, and do not open a thousand connections.
     `on_connect` is called with each connection (of redis-py) that is opened, before it is used.
     """
-
-    def connected(connection: Any) -> None:
-        connection.on_connect()
-        if on_connect:
-            on_connect(connection)
-
-    pool = BlockingConnectionPool.from_url(
+    pool = open_pool(
         url,
-        max_connections=MAX_CONNECTIONS,
-        timeout=TURN_SECONDS,
+        on_connect=on_connect,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
         socket_keepalive=True,
         health_check_interval=15,
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         protocol=2,
-        redis_connect_func=connected,
     )
     return cast(RedisClient, Redis(connection_pool=pool))
 
@@ -150,13 +139,33 @@ def redis_errors(redis: RedisClient | None = None) -> Iterator[None]:
     except (ReadOnlyError, MasterDownError) as error:
         raise _refuses(error) from error
     except ResponseError as error:
+        if fault := operators_fault(error):
+            raise RedisRefuses(fault, public="Redis refuses work.") from error
         if str(error).startswith("OOM"):  # raised within a script
             raise redis_full(_memory(redis)) from error
-        if str(error).startswith(("BUSY", "MISCONF")):  # redis-py has no class for these
+        if str(error).startswith(("BUSY", "MISCONF", "NOREPLICAS")):  # redis-py has no class for these
             raise _refuses(error) from error
         raise
     except RedisError as error:
-        raise RedisUnreachable(f"Redis cannot be reached: {error}", public="Redis cannot be reached.") from error
+        reason = operators_fault(error) or error
+        raise RedisUnreachable(f"Redis cannot be reached: {reason}", public="Redis cannot be reached.") from error
+
+
+def refuse_unusable(url: str) -> None:
+    """Looks once whether the setting fits Redis, before a program starts. If Redis is away, the program may start.
+
+    Raises:
+        UnusableRedis: it is a Redis Cluster, or does not accept the connection. Says what to correct.
+    """
+    with closing(connect(url)) as redis:
+        try:
+            is_cluster = bool(redis.info("cluster").get("cluster_enabled"))
+        except RedisError as error:
+            if fault := operators_fault(error):
+                raise UnusableRedis(fault) from error
+            return
+    if is_cluster:
+        raise UnusableRedis(IS_CLUSTER)
 
 
 def _refuses(error: RedisError) -> RedisRefuses:

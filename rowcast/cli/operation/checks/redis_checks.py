@@ -12,6 +12,7 @@ from rowcast.cli.operation.checks.diagnosis import Diagnosis, State
 from rowcast.jobs.records.redis_client import Memory, RedisClient, connect
 from rowcast.jobs.records.redis_keys import key
 from rowcast.memory import MIB
+from rowcast.redis_access.connection_faults import operators_fault
 
 _LEAST_VERSION = (6, 2)
 """`ZRANGE … BYSCORE` is as old as this."""
@@ -34,7 +35,11 @@ def redis_findings(url: str) -> Iterator[Diagnosis]:
         try:
             yield from _findings(redis)
         except RedisError as error:
-            yield Diagnosis("fault", "redis", f"Redis does not answer: {error}", "Look at its log.")
+            fault = operators_fault(error)
+            reason, remedy = (
+                (fault, "Correct it there.") if fault else (f"Redis does not answer: {error}", "Look at its log.")
+            )
+            yield Diagnosis("fault", "redis", reason, remedy)
 
 
 def _findings(redis: RedisClient) -> Iterator[Diagnosis]:
@@ -58,7 +63,7 @@ def _version(server: Mapping[str, Any]) -> Diagnosis:
 
 def _kind(redis: RedisClient) -> Iterator[Diagnosis]:
     if redis.info("cluster").get("cluster_enabled"):
-        remedy = "Use one server: the scripts build key names from ids."
+        remedy = "Use one server, with a replica and Sentinels if it must not fail."
         yield Diagnosis("fault", "redis", "It is a Redis Cluster, which Rowcast does not support.", remedy)
     if (role := redis.info("replication").get("role")) != "master":
         yield Diagnosis("fault", "redis", f"It is a {role}, which takes no writes.", "Name the primary.")

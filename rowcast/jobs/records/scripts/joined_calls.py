@@ -11,7 +11,11 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
+from rowcast.errors import RedisRefuses
 from rowcast.jobs.records.redis_client import RedisClient
+
+_REPLICAS_MS = 1000
+"""How long a call waits for the replicas, in milliseconds. With its round trip it stays below a command's timeout."""
 
 
 class _Call:
@@ -28,8 +32,9 @@ class _Call:
 class JoinedCalls:
     """Calls one script for many threads or greenlets. A call by itself is sent at once."""
 
-    def __init__(self, redis: RedisClient, script: str) -> None:
-        self._redis = redis
+    def __init__(self, redis: RedisClient, script: str, replicas: int = 0) -> None:
+        """`replicas` of Redis must have what a call wrote before it is answered; otherwise it raises `RedisRefuses`."""
+        self._redis, self._replicas = redis, replicas
         self._script = redis.register_script(script)
         self._lock = threading.Lock()
         self._waiting: list[_Call] = []
@@ -40,6 +45,7 @@ class JoinedCalls:
 
         Raises:
             RedisError: the call failed, or the round trip that it was part of.
+            RedisRefuses: the script ran, but too few replicas have what it wrote.
         """
         call = _Call(arguments)
         with self._lock:
@@ -92,13 +98,36 @@ class JoinedCalls:
 
     def _answers(self, calls: Sequence[Sequence[Any]]) -> list[Any]:
         """Returns the answer to each call, or the exception that it led to."""
-        if len(calls) == 1:
+        if len(calls) == 1 and not self._replicas:
             return [self._script(keys=[], args=calls[0])]
+        answers = self._round_trip(calls)
+        unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:  # Redis has restarted
+            again = self._round_trip([calls[index] for index in unknown], loads=True)
+            for index, answer in zip(unknown, again, strict=True):
+                answers[index] = answer
+        return answers
+
+    def _round_trip(self, calls: Sequence[Sequence[Any]], *, loads: bool = False) -> list[Any]:
+        """Sends the calls on one connection, and waits for the replicas. `loads` gives Redis the script first."""
         with self._redis.pipeline(transaction=False) as pipe:
+            if loads:
+                pipe.execute_command("SCRIPT LOAD", self._script.script)
             for arguments in calls:
                 pipe.execute_command("EVALSHA", self._script.sha, 0, *arguments)
-            answers = pipe.execute(raise_on_error=False)
-        for index, answer in enumerate(answers):
-            if isinstance(answer, NoScriptError):  # Redis has restarted
-                answers[index] = self._script(keys=[], args=calls[index])
-        return list(answers)
+            if self._replicas:
+                pipe.execute_command("WAIT", self._replicas, _REPLICAS_MS)
+            answers: list[Any] = pipe.execute(raise_on_error=False)[1 if loads else 0 :]
+        if not self._replicas:
+            return answers
+        count = answers.pop()
+        if isinstance(count, Exception):
+            raise count
+        if count >= self._replicas:
+            return answers
+        lacking = RedisRefuses(
+            f"{count} of {self._replicas} replicas of Redis (ROWCAST_REDIS_REPLICAS) had the row within "
+            f"{_REPLICAS_MS / 1000:g} s. The row may still be predicted.",
+            public="Redis refuses work.",
+        )
+        return [answer if isinstance(answer, Exception) else lacking for answer in answers]

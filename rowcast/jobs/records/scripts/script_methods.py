@@ -47,7 +47,7 @@ class Scripts:
         self.redis = redis
         self._source = LuaSource(settings)
         self._loaded: dict[str, Any] = {}
-        self._submit_row = JoinedCalls(redis, self._source.of("submit_row"))
+        self._submit_row = JoinedCalls(redis, self._source.of("submit_row"), settings.redis_replicas)
 
     def _run(self, name: str, *arguments: Argument) -> Any:
         """Runs `lua/NAME.lua`. Numbers and text arrive as text, and text comes back as bytes."""
