@@ -43,7 +43,7 @@ end
 
 local taken
 for index = 4, #ARGV do taken = taken or take[ARGV[index]]() end
-local rows_wait, chunks_wait = length('models') > 0, length('chunks') > 0
+local rows_wait, chunks_wait = waiting_in('models', 1) > 0, waiting_in('chunks', 1) > 0
 if rows_wait then call_process('models') end -- what is left is for another process
 if chunks_wait then call_process('chunks') end
 if taken then return taken end
