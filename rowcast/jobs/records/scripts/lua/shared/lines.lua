@@ -28,9 +28,12 @@ local function chunk_line(owner, priority)
   return K.owned_chunks(name), name
 end
 
+local known_owners = {}
+
 -- Returns the line of a job's chunks, as `chunk_line`, and the owner.
 local function chunk_line_of(id)
-  local owner, priority = unpack(redis.call('HMGET', K.job(id), F.owner, F.priority))
+  known_owners[id] = known_owners[id] or redis.call('HMGET', K.job(id), F.owner, F.priority)
+  local owner, priority = unpack(known_owners[id])
   local line, field = chunk_line(owner or '', priority or PRIORITY.normal)
   return line, field, owner or ''
 end
@@ -106,15 +109,14 @@ local function serve_owner(owner)
   end
 end
 
--- Returns how many chunks of an owner wait.
-local function chunks_of(owner)
-  local waiting = 0
-  for _, priority in ipairs(priorities_in(1)) do
-    local key = chunk_line(owner, priority)
-    waiting = waiting + redis.call('ZCARD', key)
-  end
-  return waiting
+-- Returns the lines of an owner.
+local function chunk_lines(owner)
+  local low = chunk_line(owner, PRIORITY.low)
+  local normal = chunk_line(owner, PRIORITY.normal)
+  return low, normal, (chunk_line(owner, PRIORITY.high))
 end
+
+local function has_chunks(owner) return redis.call('EXISTS', chunk_lines(owner)) > 0 end
 
 -- Returns what a chunk costs its owner: about the processor time (ms) that it needs.
 local function cost_of(member)
@@ -128,15 +130,17 @@ local function cost_of(member)
   return math.ceil(CHUNK_MS + rows * row_us / 1000)
 end
 
--- Removes the chunk that comes next, of the owner that comes next, and returns it; returns nil if none waits.
+-- Removes the chunk that comes next, of the owner that comes next, and returns it; returns nil if none waits. What it costs
+-- is of no interest while no other owner waits.
 local function serve_chunks()
   local first = redis.call('ZPOPMIN', K.ready_owners())
   while first[1] do
     local owner, member = first[1], serve_owner(first[1])
     if member then
-      local cost = format_integer(first[2] + cost_of(member))
+      local is_alone = redis.call('EXISTS', K.ready_owners()) == 0
+      local cost = format_integer(first[2] + (is_alone and CHUNK_MS or cost_of(member)))
       redis.call('HSET', K.rounds(), 'owners', first[2], 'cost ' .. owner, cost)
-      if chunks_of(owner) > 0 then redis.call('ZADD', K.ready_owners(), cost, owner) end
+      if has_chunks(owner) then redis.call('ZADD', K.ready_owners(), cost, owner) end
       return member
     end
     first = redis.call('ZPOPMIN', K.ready_owners())
@@ -149,15 +153,25 @@ local function serve(line)
   return serve_line('models', K.ready_models(), 'models')
 end
 
--- Returns how many entries wait. It stops to count at `most`.
+-- Returns whether chunks wait.
+local function chunks_wait()
+  local owners = redis.call('ZRANGE', K.ready_owners(), 0, 0)
+  while owners[1] and not has_chunks(owners[1]) do
+    redis.call('ZREM', K.ready_owners(), owners[1]) -- its chunks were cancelled
+    owners = redis.call('ZRANGE', K.ready_owners(), 0, 0)
+  end
+  return owners[1] ~= nil
+end
+
+local function rows_wait() return redis.call('EXISTS', K.ready_models()) == 1 end
+
+-- Returns how many entries wait. It stops to count above `most`.
 local function waiting_in(line, most)
   if line == 'models' then return redis.call('ZCARD', K.ready_models()) end
   local waiting = 0
-  for _, owner in ipairs(redis.call('ZRANGE', K.ready_owners(), 0, -1)) do
-    local own = chunks_of(owner)
-    if own == 0 then redis.call('ZREM', K.ready_owners(), owner) end -- its chunks were cancelled
-    waiting = waiting + own
-    if waiting >= most then break end
+  for _, owner in ipairs(redis.call('ZRANGE', K.ready_owners(), 0, most)) do
+    for _, key in ipairs({chunk_lines(owner)}) do waiting = waiting + redis.call('ZCARD', key) end
+    if waiting > most then break end
   end
   return waiting
 end
@@ -167,7 +181,7 @@ end
 local function send_message(line)
   local queue = LINES[line].queue
   local messages = redis.call('LLEN', queue)
-  if messages == 0 or (messages < slots_online() and messages < waiting_in(line, messages + 1)) then
+  if messages == 0 or (messages < slots_online() and messages < waiting_in(line, messages)) then
     local tag = 'm' .. format_integer(redis.call('HINCRBY', K.totals(), MESSAGES_SENT, 1))
     redis.call('LPUSH', queue, (string.gsub(LINES[line].message, TAG_MARK, tag)))
   end
