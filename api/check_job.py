@@ -32,6 +32,8 @@ def hidden_request(asked: Request, delimiter: str) -> Request:
             "max_errors": None,
             "guard_formulas": False,
             "tags": {},
+            "priority": "high",  # it is small, and a caller waits for it
+            "expires_in": None,
             "reuse": False,
             "webhook": None,
         }

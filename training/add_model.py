@@ -145,7 +145,7 @@ def _read(file: Path, own: ModelCode, versions: Versions) -> tuple[bytes, Any, s
     try:
         data = file.read_bytes()
     except FileNotFoundError:
-        raise NotFound(f"File not found: {file}.") from None
+        raise NotFound.file(file) from None
     vet_pickle(file.name, data, own, versions)
     try:
         estimator, trained_with = unpickle(data)

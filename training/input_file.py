@@ -25,7 +25,7 @@ def read_text(path: Path) -> str:
         data = path.read_bytes()
         data = gzip.decompress(data) if data.startswith(_GZIP) else data
     except FileNotFoundError:
-        raise NotFound(f"File not found: {path}.") from None
+        raise NotFound.file(path) from None
     except (OSError, EOFError, zlib.error) as error:
         raise Unreadable(f"{path} cannot be read: {error}") from error
     encoding = "UTF-16" if data.startswith(_UTF_16_MARKS) else "UTF-8"

@@ -1,4 +1,4 @@
-"""Expiry: jobs whose retention time is over."""
+"""Expiry: jobs whose retention time is over, and jobs that have not ended in the time that they were allowed."""
 
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import origins_of
@@ -25,3 +25,13 @@ def expire_jobs(scripts: Scripts, files: Files) -> None:
         with redis_errors():
             scripts.expire(id)
         logger("upkeep").info("job_expired", **origin.fields(id))
+
+
+def fail_late_jobs(scripts: Scripts) -> None:
+    """Fails jobs that have not ended in the time that their option `expires_in` allows.
+
+    Raises:
+        Unavailable: Redis cannot be used; the next round continues.
+    """
+    for id, origin in origins_of(scripts.redis, scripts.fail_late(JOBS_PER_ROUND)):
+        logger("upkeep").warning("job_too_late", **origin.fields(id))

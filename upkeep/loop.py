@@ -14,7 +14,7 @@ from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.logs import logger
 from rowcast.settings import Settings
-from upkeep.expiry import expire_jobs
+from upkeep.expiry import expire_jobs, fail_late_jobs
 from upkeep.lost_processes import LostProcesses
 from upkeep.rebuild import Rebuild
 from upkeep.sweep import sweep_files
@@ -48,7 +48,8 @@ class Upkeep:
         Raises:
             Unavailable: Redis or the store cannot be used; the next round continues.
         """
-        count_wanted(self._scripts, self._settings)  # first: it needs no store
+        count_wanted(self._scripts, self._settings)  # this and the next step need no store
+        fail_late_jobs(self._scripts)
         self._rebuild.rebuild_if_emptied()
         self._rebuild_orphans()
         self._lost_processes.end_leases()

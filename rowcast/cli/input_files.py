@@ -13,4 +13,4 @@ def require_files(*files: Path) -> None:
     """
     for file in files:
         if not file.exists():
-            raise NotFound(f"File not found: {file}.")
+            raise NotFound.file(file)

@@ -40,6 +40,10 @@ class CsvOptions(TypedDict, total=False):
     header: bool
     #: Whether to put an apostrophe before predicted text that a spreadsheet would run as a formula.
     guard_formulas: bool
+    #: Which of your files are scored first.
+    priority: Literal["low", "normal", "high"] | None
+    #: The job fails if it has not ended after this time: seconds, or a text such as `90s`, `15m`, `2h` or `1d`.
+    expires_in: int | str | None
     #: Whether to get the job that scored the same file with the same model version and options before, if there is one.
     reuse: bool
     #: Tags to find the job by, as `run:nightly,team:risk` or as a mapping.

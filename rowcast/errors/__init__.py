@@ -24,7 +24,8 @@
     ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable · NotRepairable ·
     │                          NoReceipt · WrongOffset(offset) · UploadTaken · UploadComplete
     ├── JobFault                    the job ended without a result                           (service_errors.py)
-    │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · WorkerLost · InputLost
+    │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · TooLate ·
+    │       WorkerLost · InputLost
     ├── ResultLost · ModelRefused · NoReceiptKey
     └── Unavailable(retry_after_seconds)                                   try again later
         └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable · Restoring · QueueFull ·
@@ -115,6 +116,7 @@ from rowcast.errors.service_errors import (
     ScoringFailed,
     StoreUnavailable,
     TimedOut,
+    TooLate,
     TooManyBadRows,
     Unavailable,
     WorkerLost,
@@ -125,13 +127,12 @@ __all__ = [
     "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression",
     "BrokenFile", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile", "EveryRowBad",
     "ExpiredKey", "Forbidden", "Gone", "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault",
-    "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused",
-    "NoDefaultModel", "NoFile", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound",
-    "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite",
-    "ParquetUnfinished", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused",
-    "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut",
-    "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
-    "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis",
-    "UploadComplete", "UploadGone", "UploadTaken", "WebhookRefused", "WorkerLost", "WrongColumnType",
-    "WrongOffset", "WrongState", "types",
+    "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused", "NoDefaultModel",
+    "NoFile", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable",
+    "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite", "ParquetUnfinished",
+    "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring", "ResultLost",
+    "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate",
+    "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption",
+    "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone",
+    "UploadTaken", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
 ]  # fmt: skip

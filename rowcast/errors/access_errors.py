@@ -1,6 +1,7 @@
 """Errors of requests that are valid: the caller may not do this, or what it asks for is not there in this state."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rowcast.errors.root import RowcastError
@@ -68,6 +69,11 @@ class NotFound(RowcastError):
     slug = "not-found"
     title = "Not found"
     remedy = "Check the spelling; the message gives the nearest name if there is one."
+
+    @classmethod
+    def file(cls, path: Path) -> "NotFound":
+        """Returns the error that a file that a command needs is not there."""
+        return cls(f"File not found: {path}.")
 
 
 class UnknownJob(NotFound):

@@ -69,6 +69,17 @@ class TimedOut(JobFault):
     )
 
 
+class TooLate(JobFault):
+    """The job had not ended in the time that `expires_in` allows."""
+
+    slug = "too-late"
+    title = "Not done in time"
+    remedy = (
+        "Allow more time (`expires_in`) or give a higher `priority`. `GET /jobs/ID/result?partial=true` has what was "
+        "scored, and `POST /jobs/ID/retry` continues a batch, with the same time again."
+    )
+
+
 class WorkerLost(JobFault):
     """The worker process that scored the rows died at every allowed attempt."""
 

@@ -53,6 +53,9 @@ class Option:
         return self.default in (None, (), {})
 
 
+PRIORITIES = ("low", "normal", "high")
+"""The priorities of a file."""
+
 OPTIONS = {
     "model": Option(
         None,
@@ -161,6 +164,23 @@ OPTIONS = {
         "Puts an apostrophe before predicted text that begins with `=` `+` `-` `@`, a tab or a carriage "
         "return, so that a spreadsheet does not run it.",
         takes=bool,
+    ),
+    "priority": Option(
+        "normal",
+        "Priority",
+        "job",
+        "`low`, `normal` or `high`: which of your files are scored first. Of 16 chunks at least one is of a `low` job, "
+        "and of 4 at least one of a `normal` one, so none stands still. It takes nothing from other API keys.",
+        "Single rows have a separate share of the time, and no priority.",
+        takes=PRIORITIES,
+    ),
+    "expires_in": Option(
+        None,
+        "Longest time",
+        "job",
+        "The job fails if it has not ended after this time, for example `90`, `90s`, `15m`, `2h` or `1d`; a number is "
+        "seconds. The upload counts, too.",
+        "What was scored by then can be fetched with `partial=true`.",
     ),
     "reuse": Option(
         False,

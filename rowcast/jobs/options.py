@@ -1,5 +1,6 @@
 """The options of a predict request, checked: the types and limits of the names in `option_table`."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -25,6 +26,12 @@ _ENCODINGS = {
     "iso-8859-1": "latin-1",
 }
 
+LONGEST_SECONDS = 30 * 86_400
+"""The longest time that `expires_in` takes."""
+
+_UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_DURATION = re.compile(r"([0-9]{1,9}) ?([smhd]?)")
+
 ERROR_COLUMN = "prediction_error"
 """The column that `on_error=column` adds."""
 
@@ -46,6 +53,17 @@ def _names(value: object) -> object:
 def _texts(value: object) -> object:
     """Splits `na_values`, which is `NA,n/a` in a query and a list in JSON; an empty text is a value too."""
     return value.split(",") if isinstance(value, str) else value
+
+
+def _seconds(value: object) -> object:
+    """Reads `expires_in`: a number of seconds, or a text such as `90s`, `15m`, `2h` or `1d`."""
+    if value is None:
+        return None
+    found = _DURATION.fullmatch(str(value).strip())
+    seconds = int(found[1]) * _UNIT_SECONDS[found[2]] if found else 0
+    if isinstance(value, bool) or not 0 < seconds <= LONGEST_SECONDS:
+        raise ValueError("must be a time from 1 second to 30 days, for example 90, 90s, 15m, 2h or 1d")
+    return seconds
 
 
 def _tags(value: object) -> object:
@@ -92,6 +110,10 @@ class Options(BaseModel):
     ] = _option("na_values")
     header: bool = _option("header")
     guard_formulas: bool = _option("guard_formulas")
+    priority: Literal["low", "normal", "high"] = _option("priority")
+    expires_in: Annotated[int | None, BeforeValidator(_seconds, json_schema_input_type=int | str | None)] = _option(
+        "expires_in"
+    )
     reuse: bool = _option("reuse")
     tags: Annotated[dict[_TagName, _TagValue], BeforeValidator(_tags, json_schema_input_type=str | dict[str, str])] = (
         _option("tags", max_length=16)

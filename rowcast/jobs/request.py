@@ -10,9 +10,16 @@ from pydantic import BaseModel, ConfigDict
 from rowcast.csv.header import Header, check_header
 from rowcast.jobs.job import Format, InputInfo, ModelRef, Spec
 from rowcast.jobs.new_job import Repeat
+from rowcast.jobs.option_table import OPTIONS
 from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.model_set import ModelSet
+
+_NOT_IN_RESULT = {"model", "tags", "reuse", "webhook", "priority", "expires_in"}
+"""Options that change nothing in a result, and the model, of which the version counts."""
+
+_ADDED_LATER = ("priority", "expires_in")
+"""Options that older gateways do not know. A request that one of them has seen is recognised after an update."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,9 @@ class Request:
         """
         if self.idempotency_key is None:
             return None
-        asked = json.dumps([self.options.model_dump(mode="json"), self.filename, content], default=str)
+        left_out = {name for name in _ADDED_LATER if getattr(self.options, name) == OPTIONS[name].default}
+        options = self.options.model_dump(mode="json", exclude=left_out)
+        asked = json.dumps([options, self.filename, content], default=str)
         return Repeat(_digest(f"{self.owner}\n{self.idempotency_key}"), _digest(asked))
 
     def sameness(self, sha256: str, options: Options) -> str:
@@ -57,7 +66,7 @@ class Request:
 
         `sha256` is that of the file. `options` are those of the job, with the delimiter that was found.
         """
-        asked = options.model_dump(mode="json", exclude={"model", "tags", "reuse", "webhook"})
+        asked = options.model_dump(mode="json", exclude=_NOT_IN_RESULT)
         return _digest(json.dumps([self.owner, self.models.reference, sha256, asked]))
 
     @property

@@ -1,13 +1,14 @@
-"""Single rows and files share the workers: neither waits until the other has ended. One process has to do all."""
+"""Single rows, files and API keys share the workers: none waits until another has ended. One process has to do all."""
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
-from programs import Stack, http_client, until
+from programs import Stack, free_port, http_client, is_up, until
 from scored import CSV, assert_whole, begun, submit, wait
 
+from rowcast.api_keys import new as new_key
 from rowcast.jobs.records.redis_keys import key
 
 CALLERS = 4
@@ -59,3 +60,30 @@ def test_rows_and_files_are_served_by_one_process_side_by_side(kept_stack: Stack
         chunks = wait(http, slow)["progress"]["rows_done"] // 64
         assert sum(answered) - before >= CALLERS * chunks, "rows were answered between its chunks"
     assert max(max(pair) for pair in messages) <= 1, "a message for the one process"
+
+
+@contextmanager
+def with_keys(stack: Stack, *names: str) -> Iterator[list[httpx.Client]]:
+    """Starts a second gateway, with API keys. Yields a client for each key."""
+    keys, port = [new_key(stack.folder / "keys", name) for name in names], free_port()
+    stack.start("keyed", "api", "--port", str(port), ROWCAST_API_KEYS_FILE=str(stack.folder / "keys"))
+    url = f"http://127.0.0.1:{port}"
+    with ExitStack() as opened:
+        clients = [opened.enter_context(http_client(url, timeout=90, headers={"X-API-Key": key})) for key in keys]
+        until(lambda: is_up(clients[0], "/health"), "the gateway answers")
+        yield clients
+
+
+def test_a_key_with_one_file_waits_for_as_many_chunks_of_a_key_with_many(kept_stack: Stack, http: httpx.Client) -> None:
+    with with_keys(kept_stack, "many", "one") as (many, one):
+        hurried = [submit(many, "fixed", priority="high") for _ in range(4)]
+        patient = submit(many, "fixed", priority="low")
+        lone = submit(one, "fixed", priority="low")
+        assert many.get("/queue").json()["chunks_waiting"] == 6 * 4
+        kept_stack.start_worker(concurrency=1)
+        ended = {id: wait(http, id)["finished_at"] for id in (*hurried, patient, lone)}
+        assert max(ended, key=lambda id: ended[id]) == patient
+        assert min(ended, key=lambda id: ended[id]) == lone, "the ten chunks of each other file are not before it"
+        assert wait(http, patient)["started_at"] < max(ended[id] for id in hurried), "it did not wait for all of them"
+        for id in (patient, lone):
+            assert_whole(kept_stack, http, id)

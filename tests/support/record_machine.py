@@ -67,6 +67,8 @@ class RecordMachine(RuleBasedStateMachine):
         self.failed: dict[
             tuple[str, int], int
         ] = {}  # bad rows of a chunk: each process that scores it finds the same ones
+        self.numbers: dict[str, int] = {}
+        """Batches, counted from 0, which decides their owner and priority."""
         self.paused: set[str] = set()
         self.has_lost_rows = False
         """Whether rows that wait may be in no line, until upkeep has looked at all of them."""

@@ -28,9 +28,11 @@ class Submitting(RecordMachine):
 
     def batch(self, id: str, chunks: int, max_errors: int | None) -> NewJob:
         columns = InputInfo(bytes=ROWS * chunks, sha256="ab", filename=None, columns=("x",))
-        spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, header_bytes=2)
+        number = self.numbers.setdefault(id, len(self.numbers))
+        owner, options = ("", "me")[number % 2], Options(priority=("normal", "low", "high")[number % 3])
+        spec = Spec(kind="batch", model=MODEL, options=options, input=columns, header_bytes=2)
         plan = pack_plan(planned(chunk) for chunk in range(chunks))
-        return NewJob(id, "me" * (chunks % 2), spec, ROWS * chunks, chunks, plan=plan, max_errors=max_errors)
+        return NewJob(id, owner, spec, ROWS * chunks, chunks, plan=plan, max_errors=max_errors)
 
     def finish_upload(self, id: str, model: Model, repeat: str | None) -> None:
         self.files.put_header(id, b"h\n")

@@ -10,6 +10,8 @@ from rowcast.jobs.records.leases import ChunkLease, RowOutcome, WaitingChunk, Wa
 from rowcast.jobs.records.policy import STRIKES_ALLOWED
 from rowcast.jobs.records.redis_keys import key
 
+LINES = ("ready_owners", "ready_chunks", "ready_models", "parked_chunks", "parked_models", "rounds")
+
 
 class Working(RecordMachine):
     """Does the work of processes on the records and on the model."""
@@ -225,7 +227,7 @@ class Working(RecordMachine):
     def lose_messages(self, queue: str) -> None:
         self.redis.delete(key(queue))
 
-    @rule(line=st.sampled_from(["ready_chunks", "ready_models", "parked_chunks", "parked_models", "rounds"]))
+    @rule(line=st.sampled_from(LINES))
     def lose_lines(self, line: str) -> None:
         self.redis.delete(key(line))
         self.has_lost_rows |= line in ("ready_models", "parked_models")

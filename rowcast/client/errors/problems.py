@@ -249,6 +249,10 @@ class TimedOut(ServiceError):
     """`predict` took too long."""
 
 
+class TooLate(ServiceError):
+    """The job had not ended in the time that `expires_in` allows."""
+
+
 class WorkerLost(ServiceError):
     """The processes that worked on the row died."""
 

@@ -1,6 +1,7 @@
-"""The backlog: all work that waits or is being done, read from Redis."""
+"""The backlog: all work that waits or is being done and is not paused, read from Redis."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from rowcast.jobs.chunk_tables import PLAN_ENTRY_BYTES, unpack_plan
 from rowcast.jobs.progress.wanted_processes import Backlog, BatchBacklog
@@ -28,7 +29,9 @@ _FIELDS = (
 
 
 def read_backlog(redis: RedisClient) -> Backlog:
-    """Returns the work of this moment. It reads some 100 bytes for each unfinished job, of at most 1,000 jobs.
+    """Returns the work of this moment that is not paused.
+
+    It reads some 100 bytes for each unfinished job, of at most 1,000 jobs.
 
     Raises:
         Unavailable: Redis cannot be reached.
@@ -43,15 +46,24 @@ def read_backlog(redis: RedisClient) -> Backlog:
             for silence_seconds in (UPLOAD_SILENCE_SECONDS, RESUMABLE_SILENCE_SECONDS):
                 latest = now_ms + silence_seconds * 1000
                 pipe.zcount(key("removing"), latest - UPLOAD_ALIVE_SECONDS * 1000, latest)
-            live, due, models, costs, *uploads = pipe.execute()
+            pipe.hlen(key("leases"))
+            pipe.hkeys(key("paused"))
+            live, due, models, costs, *uploads, leases, pauses = pipe.execute()
         ids = list(dict.fromkeys(member.decode().partition("/")[0] for member in due))
         rows_waiting = _rows_waiting(redis, [model.decode() for model in models])
-        batches = _batches(redis, ids[:_JOBS_READ])
+        read = _records(redis, ids[:_JOBS_READ])
+    paused = {what.decode() for what in pauses}
+    if paused:
+        read = [found for found in read if not _is_paused(found[0], paused)]
+        waits = read or rows_waiting or (any(uploads) and not paused & {"all", "batch"})
+        has_work = bool(leases or waits)
+    else:
+        has_work = bool(int(live or 0) > 0 or due or any(uploads))
     return Backlog(
-        batches=batches,
+        batches=[batch for batch in (_batch(*found) for found in read) if batch is not None],
         weight=max(1.0, len(ids) / _JOBS_READ),
         rows_waiting=rows_waiting,
-        has_work=bool(int(live or 0) > 0 or due or any(uploads)),
+        has_work=has_work,
         row_seconds={model.decode(): _row_seconds(cost) for model, cost in costs.items()},
     )
 
@@ -70,8 +82,8 @@ def _rows_waiting(redis: RedisClient, models: Sequence[str]) -> list[int]:
         return list(pipe.execute())
 
 
-def _batches(redis: RedisClient, ids: Sequence[str]) -> list[BatchBacklog]:
-    """Returns what is left of the batches among these jobs."""
+def _records(redis: RedisClient, ids: Sequence[str]) -> list[tuple[Sequence[bytes | None], bytes]]:
+    """Returns the fields `_FIELDS` of each job, and the last entry of its plan."""
     if not ids:
         return []
     with redis.pipeline(transaction=False) as pipe:
@@ -79,8 +91,16 @@ def _batches(redis: RedisClient, ids: Sequence[str]) -> list[BatchBacklog]:
             pipe.hmget(key("job", id), list(_FIELDS))
             pipe.getrange(key("plan", id), -PLAN_ENTRY_BYTES, -1)
         answers = pipe.execute()
-    found = (_batch(record, last) for record, last in zip(answers[::2], answers[1::2], strict=True))
-    return [batch for batch in found if batch is not None]
+    return list(zip(answers[::2], answers[1::2], strict=True))
+
+
+def _is_paused(record: Sequence[bytes | None], paused: AbstractSet[str]) -> bool:
+    """Returns whether a job's work is handed to no process (`lua/shared/pauses.lua`)."""
+    kind, _, model, *_ = record
+    versions = (model or b"").decode().split(",")
+    names = {"all", (kind or b"").decode()}
+    names |= {f"model {name}" for version in versions for name in (version, version.partition("@")[0])}
+    return not names.isdisjoint(paused)
 
 
 def _batch(record: Sequence[bytes | None], last_entry: bytes) -> BatchBacklog | None:

@@ -4,16 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from rowcast.jobs.records.policy import GATHER_ROWS
+from rowcast.jobs.records.policy import CHUNK_SECONDS, GATHER_ROWS, UNMEASURED_ROW_SECONDS
 
 MOST_WANTED = 1_000
 """The highest number that is ever wanted."""
-
-UNMEASURED_ROW_SECONDS = 10e-6
-"""Processor time that is assumed for a row of a model of which no chunk has been scored yet."""
-
-CHUNK_SECONDS = 0.003
-"""Processor time of a chunk besides its rows: its lease, its files and its commit."""
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from rowcast.jobs.progress.chunk_lines import chunk_lines
 from rowcast.jobs.progress.online_workers import Worker, online_workers
 from rowcast.jobs.records.policy import THROUGHPUT_BUCKET_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.redis_keys import key
 
 _LOOKED_AT = 1_000
-"""Chunks at the head of their line of which the oldest job is found."""
+"""Chunks at the head of each line of which the oldest job is found."""
 
 _RATE_SECONDS = 10.0
 """Shortest time over which the rate is measured; the longest is one bucket more."""
@@ -48,13 +49,15 @@ def read_queue(redis: RedisClient, owner: str | None) -> QueueState:
     Raises:
         Unavailable: Redis cannot be reached.
     """
+    with redis_errors():
+        lines_of_chunks = [*chunk_lines(redis), key("parked_chunks")]
     with redis_errors(), redis.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.hget(key("live"), "*")
         pipe.hgetall(key("paused"))
-        for line in ("ready_chunks", "parked_chunks"):
-            pipe.zcard(key(line))
-            pipe.zrange(key(line), 0, _LOOKED_AT - 1)
+        for line in lines_of_chunks:
+            pipe.zcard(line)
+            pipe.zrange(line, 0, _LOOKED_AT - 1)
         pipe.zrange(key("ready_models"), 0, -1)
         pipe.zrange(key("parked_models"), 0, -1)
         pipe.hgetall(key("throughput"))
@@ -64,15 +67,16 @@ def read_queue(redis: RedisClient, owner: str | None) -> QueueState:
         (seconds, microseconds), live, paused, *lines, models, parked_models, buckets, nodes, leases, wanted = (
             pipe.execute()
         )
-        waiting, first, parked, first_parked = lines
         now_ms = seconds * 1000 + microseconds / 1000
         rows_waiting, oldest_row = _rows(redis, sorted({model.decode() for model in [*models, *parked_models]}))
         workers = online_workers(redis, nodes, leases, now_ms, owner)
     scored = {int(bucket): int(rows) for bucket, rows in buckets.items()}
     return QueueState(
         unfinished_jobs=int(live or 0),
-        chunks_waiting=waiting + parked,
-        chunks_age_seconds=_age((member.decode().partition("/")[0] for member in [*first, *first_parked]), now_ms),
+        chunks_waiting=sum(lines[::2]),
+        chunks_age_seconds=_age(
+            (member.decode().partition("/")[0] for first in lines[1::2] for member in first), now_ms
+        ),
         rows_waiting=rows_waiting,
         rows_age_seconds=_age(oldest_row, now_ms),
         rows_last_minute=_scored_since(scored, now_ms, 60.0)[0],

@@ -6,6 +6,7 @@ from typing import Any
 
 from rowcast.jobs.job import Job, ParquetFile, Spec
 from rowcast.jobs.new_job import NewJob
+from rowcast.jobs.option_table import OPTIONS
 from rowcast.jobs.records.schema import JobField, Record
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import render_fields
@@ -40,6 +41,10 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
         record[JobField.IS_CHECK] = 1
     elif new.spec.options.webhook is not None:
         record[JobField.WEBHOOK] = DeliveryState.WAITING
+    if new.values is None and new.spec.options.priority != OPTIONS["priority"].default:
+        record[JobField.PRIORITY] = new.spec.options.priority
+    if new.spec.options.expires_in is not None:
+        record[JobField.EXPIRES_IN] = new.spec.options.expires_in
     if new.is_converting:
         record[JobField.CONVERTING] = 1
     if new.revisions:

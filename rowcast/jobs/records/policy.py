@@ -51,6 +51,21 @@ WINDOW_LEAST = 4
 WINDOW_PER_SLOT = 2
 """Chunks of one job that may be in flight for each process that is online."""
 
+NORMAL_TURNS = 4
+"""Of this number of chunks of an API key, at least one has the priority `normal`, if any such chunk waits."""
+
+LOW_TURNS = 16
+"""Of this number of chunks of an API key, at least one has the priority `low`, if any such chunk waits."""
+
+UNMEASURED_ROW_SECONDS = 10e-6
+"""Processor time that is assumed for a row of a model of which no chunk has been scored yet."""
+
+CHUNK_SECONDS = 0.003
+"""Processor time of a chunk besides its rows: its lease, its files and its commit."""
+
+UNPLANNED_CHUNK_SECONDS = 1.0
+"""Processor time that is assumed for work whose rows are not counted: to convert a file, to write a Parquet file."""
+
 WAKE_SECONDS = 60
 """How long Redis keeps a word to a lingering process that does not read it."""
 

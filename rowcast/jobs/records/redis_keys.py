@@ -35,7 +35,18 @@ TABLE = {
     "due": Key("rowcast:due", "zset", "JOB/CHUNK in flight → time when upkeep checks it (ms)", "for ever"),
     "leases": Key("rowcast:leases", "hash", "JOB/CHUNK leased → attempt and holder", "for ever"),
     "waiting": Key("rowcast:waiting:{}", "list", "ids of single jobs that wait for a model version", "while any waits"),
-    "ready_chunks": Key("rowcast:ready:chunks", "zset", "JOB/CHUNK that waits for a process → its round", "for ever"),
+    "ready_owners": Key(
+        "rowcast:ready:owners", "zset", "owner whose chunks wait → what its chunks have cost (ms)", "for ever"
+    ),
+    "ready_chunks": Key(
+        "rowcast:ready:chunks",
+        "zset",
+        "JOB/CHUNK that waits for a process → its round: priority `normal`, without API keys",
+        "for ever",
+    ),
+    "owned_chunks": Key(
+        "rowcast:ready:chunks:{}", "zset", "the same of PRIORITY/OWNER, for any other priority and owner", "for ever"
+    ),
     "ready_models": Key("rowcast:ready:models", "zset", "NAME@VERSION with rows that wait → its round", "for ever"),
     "paused": Key(
         "rowcast:paused", "hash", "`all`, a kind of work or `model NAME` → since when it is paused (ms)", "for ever"
@@ -44,9 +55,15 @@ TABLE = {
     "parked_models": Key(
         "rowcast:parked:models", "zset", "NAME@VERSION with rows that wait and are paused → its round", "for ever"
     ),
-    "rounds": Key("rowcast:rounds", "hash", "`chunks`, `models` → the round that is served", "for ever"),
+    "rounds": Key(
+        "rowcast:rounds",
+        "hash",
+        "`chunks`, PRIORITY/OWNER, `models` → the round that is served; of each owner, turns and cost (ms)",
+        "for ever",
+    ),
     "lingering": Key("rowcast:lingering", "zset", "NODE/PID that waits for a row → its deadline (ms)", "for ever"),
     "wake": Key("rowcast:wake:{}", "list", "leased row for NODE/PID, or '' if other work has come", "a minute"),
+    "deadlines": Key("rowcast:deadlines", "zset", "ids of jobs with `expires_in` → when they fail (ms)", "for ever"),
     "expiring": Key("rowcast:expiring", "zset", "ids of ended jobs → when their files go (ms)", "for ever"),
     "removing": Key("rowcast:removing", "zset", "id → time when its files are removed (ms)", "until removed"),
     "webhooks": Key("rowcast:webhooks", "zset", "ids of ended jobs → next attempt of their webhook (ms)", "for ever"),

@@ -25,6 +25,8 @@ class JobField(StrEnum):
     EXTRAS = "extras"
     MAX_ERRORS = "max_errors"
     IS_CHECK = "is_check"
+    PRIORITY = "priority"
+    EXPIRES_IN = "expires_in"
     CONVERTING = "converting"
     STARTED_MS = "started_ms"
     FINISHED_MS = "finished_ms"
@@ -101,6 +103,10 @@ TABLE: dict[JobField, Field] = {
     _F.EXTRAS: Field("single", "text", "submit_row", "`probabilities`, `scores` or both with a comma, if asked for"),
     _F.MAX_ERRORS: Field("batch", "integer", "submit, add_chunks", "the job fails if more rows than this are bad"),
     _F.IS_CHECK: Field("batch", "`1`", "submit, add_chunks", "the job serves a check, and goes soon after its end"),
+    _F.PRIORITY: Field("batch", "text", "submit, add_chunks", "`low` or `high`; absent if `normal`"),
+    _F.EXPIRES_IN: Field(
+        "both", "seconds", "submit, submit_row, add_chunks", "how long the job may take; absent if as long as it needs"
+    ),
     _F.CONVERTING: Field(
         "batch", "`1`", "submit", "until a worker has converted the file: `rows`, `chunks` still grow"
     ),

@@ -31,6 +31,10 @@ def test_an_option_that_does_not_fit_is_refused_by_its_name(http: httpx.Client, 
         ({"tags": "läuf:a"}, "tags: a name takes 1 to 64 letters from a to z, digits and any of . _ -"),
         ({"tags": "run:" + "x" * 129}, "a value takes up to 128 characters, but no comma"),
         ({"delimiter": ";;"}, "'|' or 'tab'"),
+        ({"priority": "urgent"}, "priority: input should be 'low', 'normal' or 'high'"),
+        ({"expires_in": "soon"}, "expires_in: must be a time from 1 second to 30 days, for example 90, 90s, 15m"),
+        ({"expires_in": "0"}, "expires_in: must be a time from 1 second"),
+        ({"expires_in": "31d"}, "expires_in: must be a time from 1 second to 30 days"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_with_what_fits(http: httpx.Client, options: dict, fix: str) -> None:

@@ -27,6 +27,8 @@ TYPED = {
     "on_error": "column",
     "max_errors": "3",
     "guard_formulas": "true",
+    "priority": "low",
+    "expires_in": "2h",
     "tags": "run:nightly,team:risk",
 }
 """A value for every option that is not one of `OTHERS`."""

@@ -1,10 +1,12 @@
 """The text of the Lua scripts: constants that they share with Python, shared functions, and the script itself."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rowcast.errors import PREFIX
 from rowcast.jobs.chunk_tables import CONVERSION, HISTORY_ENTRY_BYTES, PART_ENTRY_BYTES, PLAN_ENTRY_BYTES
 from rowcast.jobs.number_summary import MAX_BINS
+from rowcast.jobs.option_table import PRIORITIES
 from rowcast.jobs.records import policy, redis_keys
 from rowcast.jobs.records.celery_queues import (
     BATCH,
@@ -31,6 +33,7 @@ _SHARED = (
     "metrics",
     "log",
     "workers",
+    "plan",
     "pauses",
     "lines",
     "flight",
@@ -39,7 +42,6 @@ _SHARED = (
     "admission",
     "uploads",
     "leases",
-    "plan",
     "ending",
     "revisions",
     "summary",
@@ -68,13 +70,14 @@ class LuaSource:
 def _names() -> dict[str, dict[str, str]]:
     """Returns the tables of names that a script may use, for example `STATUS.queued` and `K.job(id)`."""
     kinds = ("single", "batch")
-    tables = {
+    tables: dict[str, Iterable[str]] = {
         "F": JobField,
         "U": UploadField,
         "STATUS": Status,
         "UPLOAD": UploadState,
         "DELIVERY": DeliveryState,
         "M": MetricField,
+        "PRIORITY": PRIORITIES,
     }
     names = {table: {str(name): f"'{name}'" for name in members} for table, members in tables.items()}
     return names | {"KIND": {kind: f"'{kind}'" for kind in kinds}, "K": redis_keys.lua_names()}
@@ -128,6 +131,11 @@ def _numbers(settings: Settings) -> list[str]:
         "GIVE_UP_MS": _ms(GIVE_UP_SECONDS),
         "WINDOW_LEAST": policy.WINDOW_LEAST,
         "WINDOW_PER_SLOT": policy.WINDOW_PER_SLOT,
+        "NORMAL_TURNS": policy.NORMAL_TURNS,
+        "LOW_TURNS": policy.LOW_TURNS,
+        "CHUNK_MS": _ms(policy.CHUNK_SECONDS),
+        "UNPLANNED_CHUNK_MS": _ms(policy.UNPLANNED_CHUNK_SECONDS),
+        "UNMEASURED_ROW_US": policy.UNMEASURED_ROW_SECONDS * 1_000_000,
         "WAKE_SECONDS": policy.WAKE_SECONDS,
         "PUBLISHED_BYTES": policy.PUBLISHED_BYTES,
         "STRIKES_ALLOWED": policy.STRIKES_ALLOWED,

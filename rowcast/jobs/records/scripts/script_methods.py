@@ -123,7 +123,8 @@ class Scripts:
 
     def add_chunks(self, id: str, chunk: int, planned: Sequence[PlanEntry], first: NewJob | None) -> AddedChunks:
         """Adds chunks from number `chunk` on, if they have not been added before."""
-        added = int(self._run("add_chunks", id, chunk, pack_plan(planned), *(_flat(first) if first else ())))
+        known = (first.owner, *_flat(first)) if first else ()
+        added = int(self._run("add_chunks", id, chunk, pack_plan(planned), *known))
         return "added" if added == 1 else "differ" if added < 0 else "unknown"
 
     def withdraw_upload(self, id: str) -> None:
@@ -230,10 +231,8 @@ class Scripts:
         self, id: str, attempt: int, chunks: int, spec: str, cpu_us: int
     ) -> Literal["converted", "ended", "stale"]:
         """Notes that all chunks of a file are added. `ended`: the job has ended with it. `stale`: the lease is over."""
-        outcome: Literal["converted", "ended", "stale"] = self._run(
-            "end_conversion", id, attempt, chunks, spec, cpu_us
-        ).decode()
-        return outcome
+        outcome: bytes = self._run("end_conversion", id, attempt, chunks, spec, cpu_us)
+        return cast(Literal["converted", "ended", "stale"], outcome.decode())
 
     def rescore_part(self, id: str, chunk: int) -> bool:
         """Has the part of a job that succeeded made again. Returns whether the chunk is in flight."""
@@ -272,15 +271,16 @@ class Scripts:
     # Upkeep and audit
 
     def run_out(self, leases: Iterable[tuple[str, int, int]]) -> int:
-        """Lets leases run out now: `JOB/CHUNK`, attempt, and the time when each ends (ms). Returns how many did.
-
-        A lease that was renewed meanwhile ends at another time, and stays.
-        """
+        """Ends leases now that were not renewed: `JOB/CHUNK`, attempt, time of the end (ms). Returns how many."""
         return int(self._run("run_out", *(item for lease in leases for item in lease)))
 
     def resend(self, most: int) -> list[str]:
         """Offers work again that is due, at most `most` chunks and rows. Returns the job's id for each one."""
         return [id.decode() for id in self._run("resend", most)]
+
+    def fail_late(self, most: int) -> list[str]:
+        """Fails jobs that have not ended in the time that `expires_in` allows, at most `most`. Returns their ids."""
+        return [id.decode() for id in self._run("fail_late", most)]
 
     def want_processes(self, number: int, kept_seconds: float) -> int:
         """Notes how many worker processes are worth having now. Returns the highest number of the last seconds."""

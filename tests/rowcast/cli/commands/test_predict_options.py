@@ -39,6 +39,8 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "na_values": ("--na-values NA,n/a", ["NA", "n/a"]),
     "header": ("--no-header", False),
     "guard_formulas": ("--guard-formulas", True),
+    "priority": ("--priority low", "low"),
+    "expires_in": ("--expires-in 90m", 5400),
     "reuse": ("--reuse", True),
     "tags": ("--tags run:nightly,team:risk", {"run": "nightly", "team": "risk"}),
     "webhook": ("--webhook https://example.org/hook", "https://example.org/hook"),

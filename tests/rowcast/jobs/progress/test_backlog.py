@@ -53,6 +53,30 @@ def test_a_cancelled_batch_is_no_work_and_a_retried_one_is(redis: RedisClient, r
     assert read_backlog(redis).batches == [BatchBacklog(MODEL, 30, 3)]
 
 
+@pytest.mark.parametrize("what", ["all", "batch", "model titanic", "model titanic@1"])
+def test_a_paused_batch_is_no_work_except_for_the_chunk_that_runs(
+    redis: RedisClient, records: Records, leases: Leases, scripts: Scripts, what: str
+) -> None:
+    new = batch(chunks=3)
+    records.make(new)
+    running = lease_of(leases, new.id, 0)
+    scripts.pause("pause", what)
+    assert (read_backlog(redis).batches, read_backlog(redis).has_work) == ([], True)
+    leases.commit(running, part(), {})
+    assert not read_backlog(redis).has_work
+    scripts.pause("pause", "model other")
+    scripts.pause("resume", what)
+    assert read_backlog(redis).batches == [BatchBacklog(MODEL, 20, 2)]
+
+
+def test_a_pause_of_files_leaves_rows_and_their_process(redis: RedisClient, records: Records, scripts: Scripts) -> None:
+    records.make(batch(chunks=3))
+    scripts.pause("pause", "batch")
+    assert not read_backlog(redis).has_work
+    records.make(single())
+    assert (read_backlog(redis).rows_waiting, read_backlog(redis).has_work) == ([1], True)
+
+
 def test_the_cost_of_a_row_is_measured_where_chunks_are_counted(
     redis: RedisClient, records: Records, leases: Leases
 ) -> None:

@@ -7,14 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rowcast.jobs.progress.wanted_processes import (
-    CHUNK_SECONDS,
     MOST_WANTED,
-    UNMEASURED_ROW_SECONDS,
     Backlog,
     BatchBacklog,
     wanted_processes,
 )
-from rowcast.jobs.records.policy import GATHER_ROWS
+from rowcast.jobs.records.policy import CHUNK_SECONDS, GATHER_ROWS, UNMEASURED_ROW_SECONDS
 
 COST = {"m@1": 0.001}
 

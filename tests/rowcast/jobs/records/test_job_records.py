@@ -129,7 +129,7 @@ def test_a_deleted_job_leaves_a_tombstone_and_nothing_else(
     assert redis.hgetall(key("job", new.id)) == {b"status": b"deleted", b"owner": b""}
     assert redis.ttl(key("job", new.id)) > 0
     left = {name for name in TABLE if redis.exists(key(name, new.id))}
-    assert left <= {"job", "totals", "metrics", "live", "batch", "rounds", "removing"}
+    assert left <= {"job", "totals", "metrics", "live", "batch", "rounds", "removing", "ready_owners"}
     with pytest.raises(NotFound):
         records.get(new_id())
 

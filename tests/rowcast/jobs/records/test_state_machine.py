@@ -17,6 +17,7 @@ from rules_of_working import Working
 from store_model import ROWS, can_follow
 
 from rowcast.errors import EveryRowBad, Gone, NotFound, WrongState
+from rowcast.jobs.progress.chunk_lines import chunk_lines
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.states import Status
@@ -149,7 +150,7 @@ class Machine(Submitting, Working):
     @invariant()
     def only_work_without_a_lease_is_in_a_line_and_few_messages_are_sent(self) -> None:
         free = {f"{id}/{chunk}" for id, chunk, work in self.flying_chunks() if not work.held}
-        lines = [self.redis.zrange(key(line), 0, -1) for line in ("ready_chunks", "parked_chunks")]
+        lines = [self.redis.zrange(line, 0, -1) for line in (*chunk_lines(self.redis), key("parked_chunks"))]
         assert {member.decode() for line in lines for member in line} <= free
         models = self.redis.zcard(key("ready_models")) + self.redis.zcard(key("parked_models"))
         assert models <= 1

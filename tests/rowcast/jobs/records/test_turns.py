@@ -1,5 +1,7 @@
 """Turns: which work comes next, in whatever order and amount it was submitted."""
 
+from typing import Any
+
 import pytest
 
 from rowcast.jobs.actions.submit import new_id
@@ -7,6 +9,7 @@ from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, pack_plan
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
+from rowcast.jobs.progress.work_queue import read_queue
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, Leases, WaitingChunk, WaitingRows
 from rowcast.jobs.records.redis_client import RedisClient
@@ -36,11 +39,13 @@ def add_row(records: Records, model: ModelRef = BUSY) -> str:
     return records.make(NewJob(new_id(), "", spec, 1, 1, values=[25]))[0]
 
 
-def add_file(records: Records, chunks: int) -> str:
+def add_file(
+    records: Records, chunks: int, owner: str = "", model: ModelRef = BUSY, rows: int = 1, **options: Any
+) -> str:
     sent = InputInfo(bytes=9, sha256="", filename=None, columns=("age",))
-    spec = Spec(kind="batch", model=BUSY, options=Options(), input=sent)
-    plan = pack_plan(PlanEntry(1 + chunk, 1, 9) for chunk in range(chunks))
-    return records.make(NewJob(new_id(), "", spec, chunks, chunks, plan=plan))[0]
+    spec = Spec(kind="batch", model=model, options=Options(**options), input=sent)
+    plan = pack_plan(PlanEntry(1 + chunk * rows, rows, 9) for chunk in range(chunks))
+    return records.make(NewJob(new_id(), owner, spec, chunks * rows, chunks, plan=plan))[0]
 
 
 def rows_next(leases: Leases, most: int = 10) -> tuple[str, int]:
@@ -56,7 +61,8 @@ def chunk_next(leases: Leases) -> tuple[str, int]:
     assert isinstance(found, WaitingChunk)
     lease = leases.chunk(found.id, found.chunk)
     assert isinstance(lease, ChunkLease)
-    assert leases.commit(lease, PartEntry(b"d" * 16, 1, 0, 9, 0), {"classes": {}}) in ("counted", "ended")
+    part = PartEntry(b"d" * 16, lease.planned.rows, 0, 9, 0)
+    assert leases.commit(lease, part, {"classes": {}}) in ("counted", "ended")
     return found.id, found.chunk
 
 
@@ -123,6 +129,94 @@ def test_two_files_of_the_same_size_take_turns(records: Records, leases: Leases)
     files = [add_file(records, 100) for _ in range(2)]
     turns = [chunk_next(leases)[0] for _ in range(40)]
     assert [turns.count(file) for file in files] == [20, 20]
+
+
+def test_a_job_of_high_priority_goes_first_and_one_of_low_priority_does_not_stand_still(
+    records: Records, leases: Leases
+) -> None:
+    low = [add_file(records, 100, priority="low") for _ in range(10)]
+    for _ in range(10):
+        chunk_next(leases)
+    normal = [add_file(records, 100) for _ in range(10)]
+    high = add_file(records, 100, priority="high")
+    turns = [chunk_next(leases)[0] for _ in range(64)]
+    counts = [turns.count(high), sum(map(turns.count, normal)), sum(map(turns.count, low))]
+    assert counts == [64 - 16, 16 - 4, 4]
+    assert turns.index(high) < 4
+
+
+def test_a_small_file_waits_for_one_chunk_of_each_file_of_its_own_priority(records: Records, leases: Leases) -> None:
+    for _ in range(4):
+        add_file(records, 1_000, priority="low")
+    for _ in range(30):
+        chunk_next(leases)
+    small = add_file(records, 1, priority="low")
+    turns = [chunk_next(leases)[0] for _ in range(8)]
+    assert small in turns, "after the rest of this round, in the next one"
+
+
+def test_two_owners_get_half_each_however_many_files_and_whatever_priority_one_has(
+    records: Records, leases: Leases
+) -> None:
+    of_many = {add_file(records, 3, "many", priority="high") for _ in range(40)}
+    of_one = add_file(records, 100, "one", priority="low")
+    turns = [chunk_next(leases)[0] for _ in range(60)]
+    assert turns.count(of_one) == 30
+    assert sum(id in of_many for id in turns) == 30
+
+
+def test_an_owner_alone_gets_everything_and_saves_up_nothing_while_it_has_no_file(
+    records: Records, leases: Leases
+) -> None:
+    alone = add_file(records, 1_000, "alone")
+    for _ in range(50):
+        assert chunk_next(leases)[0] == alone
+    late = add_file(records, 1_000, "late")
+    turns = [chunk_next(leases)[0] for _ in range(20)]
+    assert (turns.count(alone), turns.count(late)) == (10, 10)
+
+
+def test_owners_share_processor_time_not_chunks(records: Records, leases: Leases, redis: RedisClient) -> None:
+    """A row of the slow model takes ten times as long as one of the quick model."""
+    redis.hset(key("costs"), mapping={"busy@1": "1000 1000000", "quiet@1": "1000 100000"})
+    slow = add_file(records, 1_000, "slow", rows=1_000)
+    quick = add_file(records, 1_000, "quick", QUIET, rows=1_000)
+    turns = [chunk_next(leases)[0] for _ in range(110)]
+    assert turns.count(quick) == pytest.approx(10 * turns.count(slow), rel=0.1)
+
+
+def test_an_owner_whose_files_come_one_by_one_pays_for_each(records: Records, leases: Leases) -> None:
+    giant = add_file(records, 1_000, "giant")
+    turns = []
+    for _ in range(40):
+        add_file(records, 1, "small")
+        turns.append(chunk_next(leases)[0])
+    assert turns.count(giant) == pytest.approx(20, abs=1)
+
+
+def test_what_waits_of_every_owner_and_priority_is_in_the_state_of_the_queue(
+    records: Records, leases: Leases, redis: RedisClient
+) -> None:
+    for owner in ("", "a", "b"):
+        for priority in ("low", "normal", "high"):
+            add_file(records, 2, owner, priority=priority)
+    assert read_queue(redis, None).chunks_waiting == 18
+    for left in range(17, -1, -1):
+        chunk_next(leases)
+        assert read_queue(redis, None).chunks_waiting == left
+    redis.delete(key("batch"))
+    assert leases.take(["chunk"], 10) is None
+    assert not redis.exists(key("batch"), key("ready_owners"))
+
+
+def test_owners_whose_files_were_cancelled_call_no_process(
+    records: Records, leases: Leases, redis: RedisClient
+) -> None:
+    for owner in ("a", "b"):
+        records.cancel(add_file(records, 2, owner))
+    redis.delete(key("batch"))
+    assert leases.take(["rows"], 10) is None
+    assert not redis.exists(key("batch"), key("ready_owners"))
 
 
 def test_no_more_messages_are_sent_than_there_are_processes(

@@ -27,7 +27,7 @@ else
   local is_counted = not ENDED[status] and chunk ~= CONVERSION -- a part that is made again changes nothing
   if is_counted then redis.call('HINCRBY', K.job(id), F.leases, 1) end
 end
-redis.call('ZREM', K.ready_chunks(), member)
+leave_line(id, member)
 local is_first = status == STATUS.queued and set_status(id, STATUS.running)
 if status == STATUS.arriving then
   is_first = redis.call('HSETNX', K.job(id), F.started_ms, format_integer(now_ms())) == 1

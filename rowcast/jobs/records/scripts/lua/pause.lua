@@ -11,7 +11,7 @@ local function return_chunks()
     if not is_job_paused(id) then
       redis.call('ZREM', K.parked_chunks(), member)
       if redis.call('HEXISTS', K.in_flight(id), chunk) == 1 and not lease_of(member) then
-        rounds[id] = (rounds[id] or next_round('chunks') - 1) + 1
+        rounds[id] = (rounds[id] or next_round_of(id) - 1) + 1
         redis.call('HSET', K.job(id), F.round, format_integer(rounds[id]))
         returned = returned + line_up('chunks', member, rounds[id])
       end

@@ -31,6 +31,7 @@ if was_arriving then
   set_status(id, started_ms and STATUS.running or STATUS.queued)
   if started_ms then redis.call('HSET', K.job(id), F.started_ms, started_ms) end
 else redis.call('HSET', K.job(id), F.status, STATUS.queued, F.next_chunk, 0) end
+start_deadline(id)
 count_accepted(id, owner, tonumber(rows))
 remember_request(digest, fingerprint, id)
 if sameness ~= '' then redis.call('SET', K.reusable(sameness), id, 'EX', TOMBSTONE_SECONDS) end

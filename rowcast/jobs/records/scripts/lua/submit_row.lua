@@ -9,6 +9,7 @@ if earlier then return earlier end
 local full = limit_reached(owner, most, most_owned)
 if full ~= '' then return {'full', full} end
 redis.call('HSET', K.job(id), F.owner, owner, F.status, STATUS.queued, unpack(ARGV, 8))
+start_deadline(id)
 count_accepted(id, owner, 1)
 remember_request(digest, fingerprint, id)
 

@@ -43,11 +43,11 @@ end
 
 local taken
 for index = 4, #ARGV do taken = taken or take[ARGV[index]]() end
-local rows_wait, chunks_wait = length('models') > 0, length('chunks') > 0
-if rows_wait then call_process('models') end -- what is left is for another process
-if chunks_wait then call_process('chunks') end
+local rows_are_left, chunks_are_left = rows_wait(), chunks_wait() -- for another process
+if rows_are_left then call_process('models') end
+if chunks_are_left then call_process('chunks') end
 if taken then return taken end
-if rows_wait or chunks_wait or linger_ms == 0 then return {'nothing'} end
+if rows_are_left or chunks_are_left or linger_ms == 0 then return {'nothing'} end
 redis.call('DEL', K.wake(holder))
 redis.call('ZADD', K.lingering(), format_integer(now_ms() + linger_ms), holder)
 return {'lingering'}

@@ -25,7 +25,7 @@ local function is_single(id) return redis.call('HGET', K.job(id), F.kind) == KIN
 local function put_in_flight(id, chunk, attempts)
   redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempts, 0))
   redis.call('ZADD', K.due(), format_integer(now_ms() + RESEND_MS), member_of(id, chunk))
-  local round = math.max(next_round('chunks'), tonumber(redis.call('HGET', K.job(id), F.round) or 0) + 1)
+  local round = math.max(next_round_of(id), tonumber(redis.call('HGET', K.job(id), F.round) or 0) + 1)
   redis.call('HSET', K.job(id), F.round, format_integer(round))
   offer_chunk(member_of(id, chunk), round)
 end
@@ -49,7 +49,7 @@ local function take_out_of_flight(id, chunk)
   redis.call('HDEL', K.in_flight(id), chunk)
   redis.call('ZREM', K.due(), member_of(id, chunk))
   redis.call('HDEL', K.leases(), member_of(id, chunk))
-  redis.call('ZREM', K.ready_chunks(), member_of(id, chunk))
+  leave_line(id, member_of(id, chunk))
   redis.call('ZREM', K.parked_chunks(), member_of(id, chunk))
 end
 

@@ -36,11 +36,6 @@ local function lease_row(row, holder)
   return {row.id, attempt, row.values, row.extras or '', row.strikes or '0', row.origin or ''}
 end
 
--- Returns a chunk's entry of the plan.
-local function plan_entry(id, chunk)
-  return redis.call('GETRANGE', K.plan(id), chunk * PLAN_ENTRY_BYTES, (chunk + 1) * PLAN_ENTRY_BYTES - 1)
-end
-
 local function worker_lost_problem(id, chunk)
   local what = chunk == CONVERSION and 'The conversion of the file' or 'The row'
   local planned = plan_entry(id, chunk)

@@ -26,5 +26,6 @@ end
 -- Returns whether a job's work is paused.
 local function is_job_paused(id)
   if not is_any_paused() then return false end
-  return is_paused(unpack(redis.call('HMGET', K.job(id), F.kind, F.model)))
+  local kind, model = unpack(redis.call('HMGET', K.job(id), F.kind, F.model))
+  return is_paused(kind or '', model) -- a job that was deleted has neither
 end

@@ -29,6 +29,12 @@ end
 -- Whether the job's input is still being uploaded. Workers score its chunks, but no index, count or call shows the job.
 local function is_arriving(id) return status_of(id) == STATUS.arriving end
 
+-- Lets a job that has `expires_in` fail that long from now (fail_late.lua), unless its time runs already.
+local function start_deadline(id)
+  local seconds = redis.call('HGET', K.job(id), F.expires_in)
+  if seconds then redis.call('ZADD', K.deadlines(), 'NX', format_integer(now_ms() + seconds * 1000), id) end
+end
+
 -- Takes all chunks out of flight and notes them for a retry.
 local function interrupt(id)
   local chunks_at_end = chunks_in_flight(id)
@@ -41,8 +47,8 @@ end
 -- same step, for example the error. Returns whether the status allowed it. The caller publishes the end. A job whose input
 -- is still being uploaded ends when the upload is complete (submit.lua).
 local function finish(id, to, err, ...)
-  local from, owner, rows, kind, webhook, is_check, model =
-    unpack(redis.call('HMGET', K.job(id), F.status, F.owner, F.rows, F.kind, F.webhook, F.is_check, F.model))
+  local from, owner, rows, kind, webhook, is_check, model, expires_in = unpack(redis.call(
+    'HMGET', K.job(id), F.status, F.owner, F.rows, F.kind, F.webhook, F.is_check, F.model, F.expires_in))
   if from == STATUS.arriving then
     redis.call('HSET', K.job(id), F.verdict, to, F.error, err or '')
     interrupt(id)
@@ -50,6 +56,7 @@ local function finish(id, to, err, ...)
   end
   if not set_status(id, to, from, F.finished_ms, format_integer(now_ms()), ...) then return false end
   if err then redis.call('HSET', K.job(id), F.error, err) end
+  if expires_in then redis.call('ZREM', K.deadlines(), id) end
   if kind == KIND.single then take_row_out_of_flight(id) -- the record says how it ended
   else
     interrupt(id)
@@ -70,6 +77,7 @@ local function reopen(id, status, owner, rows)
   redis.call('HDEL', K.job(id), F.finished_ms, F.error, F.chunks_at_end, F.failed_chunk)
   redis.call('ZREM', K.expiring(), id)
   drop_delivery(id)
+  start_deadline(id)
   count_live(owner, 1)
   add_total('jobs_' .. status, -1)
   add_total('rows_' .. status, 0 - tonumber(rows)) -- never '-0', which Redis refuses
@@ -79,6 +87,7 @@ end
 local function delete_keys(id)
   take_all_out_of_flight(id)
   redis.call('ZREM', K.webhooks(), id)
+  redis.call('ZREM', K.deadlines(), id)
   redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.in_flight(id), K.summary(id), K.log(id), K.history(id),
     K.holders(id))
 end
