@@ -15,6 +15,7 @@ from rowcast.errors import (
     RowcastError,
     ScoringFailed,
     Unavailable,
+    Unprocessable,
 )
 from rowcast.jobs.chunk_tables import PartEntry
 from rowcast.jobs.job_files import digest
@@ -29,6 +30,7 @@ from rowcast.storage import Sync
 from rowcast.tracing.spans import Span
 from rowcast.wording.quantity import counted
 from worker.isolation.child import is_suspect
+from worker.planning.url_input import UrlInput
 from worker.resources import Resources
 
 
@@ -61,6 +63,7 @@ class ChunkTask:
         """`predict` predicts the chunks that are not suspected of killing their process. It may call `commit`."""
         self._resources = resources
         self._predict = predict
+        self._url_input = UrlInput(resources.files, resources.url_files, resources.settings.max_row_bytes)
         self._stored: _Stored | None = None
 
     def score(self, lease: ChunkLease) -> None:
@@ -112,7 +115,7 @@ class ChunkTask:
         except Unavailable as error:
             span.fail(error.detail)
             resources.postpone([lease], error, resources.log)
-        except (ModelRefused, NotFound, SearchAborted, InputLost) as error:
+        except (ModelRefused, NotFound, SearchAborted, InputLost, Unprocessable) as error:
             span.fail(error.detail)
             self._fail_job(lease, error)
         except Exception as error:
@@ -177,6 +180,8 @@ class ChunkTask:
         part = score_each(data, first_row, models, chunk, predict, summarized=summarized)
         if part.rows != lease.planned.rows:
             raise RuntimeError(f"the plan says {counted(lease.planned.rows, 'row')}, scoring found {part.rows}")
+        if part.rows_failed and spec.by_url is not None and not lease.revision:
+            self._resources.files.put_input(lease.id, lease.chunk, data)  # for the list of bad rows, and a repair
         return part
 
     def _rows_to_count(self, lease: ChunkLease) -> list[int] | None:
@@ -193,6 +198,8 @@ class ChunkTask:
         return bad_numbers(errors)
 
     def _input(self, lease: ChunkLease) -> bytes:
+        if lease.spec.by_url is not None and not lease.revision:
+            return self._url_input.read(lease)
         try:
             data = self._resources.files.get_input(lease.id, lease.chunk, lease.revision)
         except FileNotFoundError:
@@ -233,8 +240,8 @@ def _logging_about(lease: ChunkLease) -> AbstractContextManager[None]:
 
 def _kind_of(error: RowcastError) -> type[RowcastError]:
     """Returns the type of the problem of a job whose chunk cannot be scored because of `error`."""
-    if isinstance(error, InputLost):
-        return InputLost
+    if isinstance(error, InputLost | Unprocessable):
+        return type(error)
     return ModelRefused if isinstance(error, (ModelRefused, NotFound)) else ScoringFailed
 
 

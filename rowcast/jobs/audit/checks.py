@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rowcast.jobs.by_url.plan_files import PAGE_CHUNKS
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, unpack_parts, unpack_whole_plan
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import SOURCE_PIECE_BYTES, name_of
@@ -203,12 +204,17 @@ class JobState:
         job = self.job
         if job.is_single or job.status is Status.EXPIRED:
             return
-        wanted = _source(job) if job.is_converting else {"header": job.spec.header_bytes}
+        wanted = _source(job) if job.is_converting and job.spec.by_url is None else {"header": job.spec.header_bytes}
         revisions = job.revisions
         wanted |= {
             name_of("input", chunk, revisions.get(chunk, "")): planned.input_bytes
             for chunk, planned in enumerate(self.planned)
+            if job.spec.by_url is None or chunk in revisions
         }
+        if job.spec.by_url is not None:
+            for page in range(0, len(self.planned), PAGE_CHUNKS):
+                if (name := name_of("spans", page // PAGE_CHUNKS)) not in sizes:
+                    yield Finding(job.id, f"its file {name} is missing.")
         for chunk, part in enumerate(self.stored):
             if part.is_stored:
                 wanted[name_of("parts", chunk, revisions.get(chunk, ""))] = part.part_bytes
