@@ -97,6 +97,14 @@ from rowcast.client.errors.problems import (
     WrongColumnType,
     WrongOffset,
 )
+from rowcast.client.errors.url_problems import (
+    FileUnreadable,
+    HeaderDiffers,
+    InputChanged,
+    NoFilesFound,
+    OutputExists,
+    UrlRefused,
+)
 from rowcast.client.http.retries import Patience
 from rowcast.client.job import Job
 from rowcast.client.job_filter import BulkOutcome
@@ -126,9 +134,12 @@ __all__ = [
     "EmptyFile",
     "EveryRowBad",
     "ExpiredKey",
+    "FileUnreadable",
     "Forbidden",
     "Gone",
+    "HeaderDiffers",
     "IdempotencyKeyReused",
+    "InputChanged",
     "InputLost",
     "InvalidName",
     "Job",
@@ -145,6 +156,7 @@ __all__ = [
     "ModelRefused",
     "NoDefaultModel",
     "NoFile",
+    "NoFilesFound",
     "NoReceipt",
     "NoReceiptKey",
     "NoResult",
@@ -158,6 +170,7 @@ __all__ = [
     "OptionUnsuitable",
     "OptionValue",
     "OtherSite",
+    "OutputExists",
     "ParquetUnfinished",
     "Patience",
     "Prediction",
@@ -195,6 +208,7 @@ __all__ = [
     "UploadComplete",
     "UploadGone",
     "UploadTaken",
+    "UrlRefused",
     "WebhookRefused",
     "WorkerLost",
     "WrongColumnType",

@@ -186,6 +186,10 @@ class Job:
     expires_ms: int | None = None
     #: Whether a worker still converts the file, or will: more rows and chunks will come.
     is_converting: bool = False
+    #: Ranges of the files of a job by URL; 0 before they are known, and if there is only one.
+    ranges_total: int = 0
+    #: Ranges that are scanned.
+    ranges_done: int = 0
     #: Length of all parts in bytes, without the header line.
     part_bytes: int = 0
     #: Length of all files of bad rows in bytes, without their header line.

@@ -10,10 +10,12 @@ from rowcast.errors import EmptyFile, InputLost, TooLarge
 from rowcast.jobs import job_manifest
 from rowcast.jobs.by_url.plan_files import PlanHead, RangeWork, Stretch, SurveyedStretch, read_surveys
 from rowcast.jobs.by_url.url_files import KnownFile
+from rowcast.jobs.chunk_tables import CONVERSION, FIRST_RANGE
 from rowcast.jobs.job import ByUrl, Spec
 from rowcast.jobs.records.leases import ConversionLease
 from rowcast.models.model_set import ModelSet
 from worker.conversion.lease_over import LeaseOver
+from worker.planning.output_task import end_output, open_output
 from worker.planning.plan_head import begin_plan
 from worker.planning.planned_chunks import PlannedChunks
 from worker.planning.surveyed_stretch import StretchScanner
@@ -33,10 +35,23 @@ class PlanTask:
             LeaseOver: the lease is over. Unprocessable, TooLarge: something in the files is wrong.
             InputChanged: a file has changed since the plan began.
         """
+        job = self._resources.records.get(lease.id)
+        if not job.is_converting:
+            end_output(self._resources, lease, job, by_url, log)
+            return
         started, started_cpu = time.perf_counter(), time.process_time()
         head = self._head(lease, by_url)
-        for number in range(head.ranges):
-            self._survey(lease.id, head, number)
+        if lease.chunk != CONVERSION:
+            self._survey(lease.id, head, lease.chunk - FIRST_RANGE)
+            if not self._resources.plans.end_range(lease, time.process_time() - started_cpu):
+                raise LeaseOver
+            return
+        if head.ranges == 1:
+            self._survey(lease.id, head, 0)
+        elif not job.ranges_total or job.ranges_done < job.ranges_total:
+            if not self._resources.plans.split(lease, head.ranges):
+                raise LeaseOver
+            return
         chunks = _Merge(self._resources, lease, head, self._step).run()
         self._end(lease, head.spec, chunks, time.process_time() - started_cpu)
         seconds = round(time.perf_counter() - started, 6)
@@ -49,6 +64,8 @@ class PlanTask:
         if document is not None:
             return PlanHead.model_validate_json(document)
         models = ModelSet(tuple(resources.models.get(one.name, one.version).manifest for one in lease.spec.models))
+        if by_url.output_url is not None:
+            open_output(resources, by_url).begin(overwrite=by_url.overwrite)
         begun = begin_plan(resources.url_files, lease.spec, by_url, models, resources.settings)
         for number, work in enumerate(begun.ranges):
             resources.files.put_planning(id, range_name(number), work.model_dump_json().encode())

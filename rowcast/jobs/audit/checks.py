@@ -204,7 +204,7 @@ class JobState:
         job = self.job
         if job.is_single or job.status is Status.EXPIRED:
             return
-        wanted = _source(job) if job.is_converting and job.spec.by_url is None else {"header": job.spec.header_bytes}
+        wanted = _source(job) if job.is_converting else {"header": job.spec.header_bytes}
         revisions = job.revisions
         wanted |= {
             name_of("input", chunk, revisions.get(chunk, "")): planned.input_bytes
@@ -228,7 +228,9 @@ class JobState:
 
 
 def _source(job: Job) -> dict[str, int]:
-    """Returns the pieces of a file that is not converted yet: name to bytes."""
+    """Returns the pieces of a file that is not converted yet: name to bytes. Files by URL are not in the store."""
+    if job.spec.by_url is not None:
+        return {}
     length = job.spec.input.bytes if job.spec.input else 0
     starts = range(0, length, SOURCE_PIECE_BYTES)
     return {name_of("source", piece): min(SOURCE_PIECE_BYTES, length - at) for piece, at in enumerate(starts)}

@@ -80,7 +80,7 @@ local function delete_keys(id)
   take_all_out_of_flight(id)
   redis.call('ZREM', K.webhooks(), id)
   redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.in_flight(id), K.summary(id), K.log(id), K.history(id),
-    K.holders(id))
+    K.holders(id), K.outputs(id))
 end
 
 -- Replaces a job by a tombstone. A worker that is storing a part of the job reads it and deletes the part again.
