@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from programs import Stack, http_client
+from programs import Stack, http_client, until
 from registering import register
 from sklearn.linear_model import LogisticRegression
 
@@ -207,3 +208,22 @@ def test_bad_rows_can_be_listed_and_corrected(http: httpx.Client, places: Path) 
     assert (manifest["rows"], manifest["rows_failed"]) == (len(frame) + 1, 0)
     last = (places / "out" / "repaired" / manifest["files"][-1]["name"]).read_bytes()
     assert hashlib.sha256(last).hexdigest() == manifest["files"][-1]["sha256"]
+
+
+def test_a_job_that_redis_lost_is_planned_and_scored_again(urls: Stack, http: httpx.Client, places: Path) -> None:
+    frame = written(places / "in" / "lost", "a.csv", 3_000)
+    body = {"input_url": f"file://{places}/in/lost/a.csv", "output_url": f"file://{places}/out/lost/"}
+    http.post("/queue/pause")
+    waiting = http.post("/predict", json={"model": "linear", **body}).json()["id"]
+    with closing(urls.redis) as redis:
+        redis.flushall()
+    job = {}
+    for _ in range(2):  # first it has to be planned, and then only to be scored
+        until(lambda: http.get(f"/jobs/{waiting}").json().get("status") == "succeeded", "it is made again", 60)
+        job = http.get(f"/jobs/{waiting}").json()
+        with closing(urls.redis) as redis:
+            redis.flushall()
+    until(lambda: http.get(f"/jobs/{waiting}").json().get("status") == "succeeded", "it is made once more", 60)
+    assert job["progress"]["rows_done"] == len(frame)
+    manifest = json.loads((places / "out" / "lost" / "manifest.json").read_text())
+    assert (manifest["job"], manifest["rows"]) == (waiting, len(frame))
