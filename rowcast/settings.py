@@ -35,6 +35,9 @@ GIB = 1024**3
 PREFIX_PATTERN = r"(?:/[A-Za-z0-9._~!$&'()*+;=:@%-]+)+"
 """One or more path segments (RFC 3986 §3.3), without a slash at the end."""
 
+PREFIXES_PATTERN = r"^$|^ *[a-z0-9]+://[^,?#]*/ *(?:, *[a-z0-9]+://[^,?#]*/ *)*$"
+"""URLs with commas between them, each with a slash at the end."""
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -104,6 +107,18 @@ class Settings(BaseModel):
     )
     max_json_bytes: Count = Field(default=16 * MIB, description="Maximum bytes of one JSON body.")
     max_columns: Count = Field(default=10_000, description="Maximum columns of one file.")
+    input_prefixes: str = Field(
+        default="",
+        pattern=PREFIXES_PATTERN,
+        description="Places whose files callers may have scored by URL, separated by commas: folders and prefixes of "
+        "buckets, for example `s3://data/in/,file:///data/in/`. If it is not set, `input_url` is refused.",
+    )
+    output_prefixes: str = Field(
+        default="",
+        pattern=PREFIXES_PATTERN,
+        description="Places into which results may be written by URL, in the same form. If it is not set, "
+        "`output_url` is refused.",
+    )
     max_jobs: Count = Field(default=10_000, description="Maximum unfinished jobs; more are refused (503).")
     max_jobs_per_key: Count = Field(default=1_000, description="Maximum unfinished jobs per API key.")
     chunk_bytes: Count = Field(

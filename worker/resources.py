@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from rowcast.errors import NoDefaultModel, RowcastError, Unavailable
+from rowcast.jobs.by_url.plan_records import PlanRecords
+from rowcast.jobs.by_url.url_files import UrlFiles
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import ChunkLease, ConversionLease, Lease, Leases
@@ -46,6 +48,10 @@ class Resources:
     records: Records
     #: The jobs' files in the store.
     files: Files
+    #: The files that jobs name by URL.
+    url_files: UrlFiles
+    #: The plans of these jobs.
+    plans: PlanRecords
     #: The registry of workers.
     workers: WorkerRegistry
     #: The open models.
@@ -131,6 +137,8 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
         files=Files(
             Storage(settings.store, on_error=partial(count_store_error, redis, "worker"), syncs=settings.store_sync)
         ),
+        plans=PlanRecords(scripts),
+        url_files=UrlFiles(settings.input_prefixes),
         workers=workers,
         models=models,
         model_report=ModelReport(models, workers, node, connections),

@@ -5,7 +5,7 @@ from structlog.contextvars import bind_contextvars
 
 from api.calls.results import require_csv, result_response, streamed_csv
 from api.check import check_response
-from api.input.body_types import Form, ManyRows, OneRow, option_parameters
+from api.input.body_types import FilesByUrl, Form, ManyRows, OneRow, option_parameters
 from api.input.live_upload import LiveUpload
 from api.input.option_parsing import DRY_RUN, FOLLOW, WAIT, dry_run, preferred_wait, query_flag, query_wait
 from api.input.request_body import BODY_ERRORS
@@ -60,7 +60,7 @@ _DOCUMENTED = Call(
         ),
     ),
     {
-        JSON: OneRow | ManyRows,
+        JSON: OneRow | ManyRows | FilesByUrl,
         **dict.fromkeys((*CSV_TYPES, *CONVERTED_TYPES)),
         NDJSON: None,
         "multipart/form-data": Form,

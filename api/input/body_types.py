@@ -21,8 +21,23 @@ _FILE = Field(
     json_schema_extra={"contentMediaType": "text/csv", "format": "binary"},
 )
 
+_INPUT_URL = Field(
+    description="URL of the files: `s3://data/in/*.csv`, `file:///data/in/a.csv`. Workers read them where they are.",
+)
+_OUTPUT_URL = Field(
+    default=None, description="URL of the folder into which the result is written, in parts and with a `manifest.json`."
+)
+_OVERWRITE = Field(default=False, description="Whether the result of an earlier job is replaced there.")
+
 OneRow: Any = create_model("OneRow", __base__=Options, features=(Row, _ROW))
 ManyRows: Any = create_model("ManyRows", __base__=Options, instances=(list[Row], _ROWS))
+FilesByUrl: Any = create_model(
+    "FilesByUrl",
+    __base__=Options,
+    input_url=(str, _INPUT_URL),
+    output_url=(str | None, _OUTPUT_URL),
+    overwrite=(bool, _OVERWRITE),
+)
 Form: Any = create_model("Form", __base__=Options, file=(str, _FILE))
 
 

@@ -19,6 +19,7 @@ from api.input.request_body import in_steps, read_blocks, read_whole
 from api.openapi.call_types import CSV_TYPES, TAB_SEPARATED
 from api.services import Services
 from api.url_prefix import prefix
+from api.url_request import URL_FIELDS, UrlRequest, read_url_input
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, UnsupportedType
 from rowcast.jobs.actions.receive_upload import OnProgress
 from rowcast.jobs.actions.submit import Submitted
@@ -33,6 +34,9 @@ from rowcast.tracing.spans import Tracer
 
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
 """Values of CSV options that requests with JSON rows may have, because they change nothing."""
+
+_ROWS = {"features", "instances", "input_url"}
+"""Members of a JSON body that have the rows, or say where they are."""
 
 CONVERTED_TYPES: dict[str, Format] = {MEDIA_TYPES[format]: format for format in get_args(Format) if format != "csv"}
 """Formats that workers convert, by content type. Other types only say that it is a file; its first bytes say more."""
@@ -93,13 +97,13 @@ def queueing(tracer: Tracer, request: Request, id: str) -> Iterator[Request]:
         yield replace(request, traceparent=span.traceparent)
 
 
-def read_input(services: Services) -> RowInput | FileInput:
+def read_input(services: Services) -> RowInput | FileInput | UrlRequest:
     """Returns what the request's body asks for, by its content type. Of a file, only options are read yet.
 
     Raises:
         UnsupportedType: no reader takes the content type. The others are those of the readers.
     """
-    readers: dict[str, Callable[[Services], RowInput | FileInput]] = {
+    readers: dict[str, Callable[[Services], RowInput | FileInput | UrlRequest]] = {
         "application/json": _json,
         "application/x-ndjson": _ndjson,
         "multipart/form-data": lambda services: form_input(services, received_form(services)),
@@ -143,15 +147,20 @@ def _typed(text: str, feature: Feature) -> float | str | bool | None:
     return text
 
 
-def _json(services: Services) -> RowInput | FileInput:
+def _json(services: Services) -> RowInput | FileInput | UrlRequest:
     body = parse(read_whole(services.settings))
     if not isinstance(body, Mapping):
         raise BodyShape.at("body", "must be a JSON object with `features` or `instances`")
-    rest = {name: value for name, value in body.items() if name not in ("features", "instances")}
-    if ("features" in body) == ("instances" in body):
-        raise BodyShape.at("body", "must have either `features` (one row) or `instances` (many rows)")
+    rest = {name: value for name, value in body.items() if name not in ("features", "instances", *URL_FIELDS)}
+    if len(_ROWS & body.keys()) != 1:
+        message = "must have either `features` (one row), `instances` (many rows) or `input_url` (files elsewhere)"
+        raise BodyShape.at("body", message)
     job_request = _request(services, read_options(rest))
     is_dry_run = dry_run(rest)
+    if "input_url" in body:
+        return read_url_input(job_request, body, services.settings, is_dry_run=is_dry_run)
+    if needless := body.keys() & set(URL_FIELDS):
+        raise OptionUnsuitable.at(min(needless), "is only for requests with `input_url`")
     if "features" in body and not is_dry_run:
         if job_request.options.reuse:
             raise OptionUnsuitable.at("reuse", "is only for files")

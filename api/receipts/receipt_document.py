@@ -120,8 +120,8 @@ class Receipt(UnsignedReceipt):
 def unsigned_receipt(job: Job, manifest: Manifest, result_sha256: str) -> UnsignedReceipt:
     """Returns the receipt of a batch job that has succeeded. The same job gives the same receipt at any time."""
     sent = job.spec.input
-    if sent is None or job.started_ms is None or job.finished_ms is None:
-        raise ValueError(f"{job.id} is not a batch job that has ended")
+    if sent is None or sent.sha256 is None or job.started_ms is None or job.finished_ms is None:
+        raise ValueError(f"{job.id} is not a batch job of a sent file that has ended")
     options = job.spec.options.model_dump(mode="json", exclude={"model", "tags", "webhook"})
     return {
         "type": TYPE,

@@ -98,6 +98,14 @@ from rowcast.client.errors.problems import (
     WrongColumnType,
     WrongOffset,
 )
+from rowcast.client.errors.url_problems import (
+    FileUnreadable,
+    HeaderDiffers,
+    InputChanged,
+    NoFilesFound,
+    OutputExists,
+    UrlRefused,
+)
 from rowcast.client.http.retries import Patience
 from rowcast.client.job import Job
 from rowcast.client.job_filter import BulkOutcome
@@ -127,9 +135,12 @@ __all__ = [
     "EmptyFile",
     "EveryRowBad",
     "ExpiredKey",
+    "FileUnreadable",
     "Forbidden",
     "Gone",
+    "HeaderDiffers",
     "IdempotencyKeyReused",
+    "InputChanged",
     "InputLost",
     "InvalidName",
     "Job",
@@ -146,6 +157,7 @@ __all__ = [
     "ModelRefused",
     "NoDefaultModel",
     "NoFile",
+    "NoFilesFound",
     "NoReceipt",
     "NoReceiptKey",
     "NoResult",
@@ -159,6 +171,7 @@ __all__ = [
     "OptionUnsuitable",
     "OptionValue",
     "OtherSite",
+    "OutputExists",
     "ParquetUnfinished",
     "Patience",
     "Prediction",
@@ -197,6 +210,7 @@ __all__ = [
     "UploadComplete",
     "UploadGone",
     "UploadTaken",
+    "UrlRefused",
     "WebhookRefused",
     "WorkerLost",
     "WrongColumnType",

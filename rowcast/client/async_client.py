@@ -89,6 +89,18 @@ class AsyncClient:
         """
         return await self._run(self._calls.submit_csv(source, on_progress, idempotency_key, options))
 
+    async def submit_url(
+        self,
+        input_url: str,
+        output_url: str | None = None,
+        *,
+        overwrite: bool = False,
+        idempotency_key: str | None = None,
+        **options: Unpack[CsvOptions],
+    ) -> AsyncJob:
+        """Returns the job that scores files which the service may read, as `Client.submit_url` does."""
+        return await self._run(self._calls.submit_url(input_url, output_url, overwrite, idempotency_key, options))
+
     async def check(self, source: Source, **options: Unpack[CsvOptions]) -> Check:
         """Checks a file without making a job, as `Client.check` does."""
         return await self._run(self._calls.check(source, options))

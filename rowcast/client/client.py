@@ -123,6 +123,29 @@ class Client:
         """
         return self._run(self._calls.submit_csv(source, on_progress, idempotency_key, options))
 
+    def submit_url(
+        self,
+        input_url: str,
+        output_url: str | None = None,
+        *,
+        overwrite: bool = False,
+        idempotency_key: str | None = None,
+        **options: Unpack[CsvOptions],
+    ) -> Job:
+        """Returns the job that scores files which lie in a folder or a bucket that the service may read.
+
+        Args:
+            input_url: a file, or several by a pattern: `s3://data/in/*.csv`, `file:///data/in/a.csv`.
+            output_url: a folder or a prefix into which the service writes the result in parts and a `manifest.json`.
+            overwrite: whether the result of an earlier job is replaced there.
+            idempotency_key: as in `submit_csv`.
+            options: how the files are scored.
+
+        Raises:
+            Unprocessable: a URL is not allowed. What is wrong with the files themselves fails the job.
+        """
+        return self._run(self._calls.submit_url(input_url, output_url, overwrite, idempotency_key, options))
+
     def check(self, source: Source, **options: Unpack[CsvOptions]) -> Check:
         """Checks a file without making a job: the service reads its first MiB and predicts its first rows.
 

@@ -19,7 +19,7 @@ _SCAN_BYTES = 64 * 1024
 """Number of new bytes after which data rows are looked for: numpy is slow on a few bytes."""
 
 _SHORT_HEADER_BYTES = 4096
-"""A header line up to this length is found as soon as its last byte has come, even if each block is one byte."""
+"""A header line up to this length is found with its last byte, even if each block is one byte."""
 
 _ONE_LINE = (
     "is a single line without a line end, so it has a header and no rows; `curl -d` drops line ends: "
@@ -49,6 +49,8 @@ class Chunker:
     header: Header | None
     line_end: bytes
     """The line end of the header line, or of the first row if there is no header."""
+    data_start: int
+    """Where rows may begin, behind the header line, in UTF-8 without a mark."""
     rows_total: int
     """Number of data rows found so far. Until `end`, blank ones at the end are counted."""
     bytes_total: int
@@ -91,7 +93,7 @@ class Chunker:
         self._chunks = 0
         self.delimiter, self.decoder = delimiter, Decoder(encoding)
         self.separator_line, self.header, self.line_end = b"", None, b"\n"
-        self.rows_total = self.bytes_total = 0
+        self.rows_total = self.bytes_total = self.data_start = 0
 
     @property
     def sha256(self) -> str:
@@ -114,11 +116,7 @@ class Chunker:
         return self._take(text)
 
     def flush(self) -> Iterator[Chunk]:
-        """Yields the complete rows so far as chunks, even small ones. It is called when the sender pauses.
-
-        Raises:
-            As `feed`.
-        """
+        """Yields the complete rows so far as chunks, even small ones, when the sender pauses. Raises as `feed`."""
         yield from self._scan(final=False)
         if count := len(self._rows) - self._rows.blanks:
             yield self._cut(count)
@@ -183,7 +181,7 @@ class Chunker:
 
     def _take_separator(self, line: bytes) -> None:
         self.separator_line = line
-        self._buffer.row_start = len(line)
+        self._buffer.row_start = self.data_start = len(line)
         self._drop_blank_lines()
         if line and self.delimiter == delimiter.AUTO:
             self.delimiter = delimiter.separator(line)
@@ -209,6 +207,7 @@ class Chunker:
             self.header = Header.read(data[start:stop], self._columns(data[start:end]), self.delimiter)
             self.line_end = data[end:stop]
             self._awaits_header = False
+            self.data_start = self._buffer.row_start + stop
             if self._on_header:
                 self._on_header(self.header)
         self._buffer.row_start += int(found.stops[0]) if len(found) else found.rest

@@ -31,8 +31,8 @@ class BadByte(Exception):
 class Decoder:
     """Turns the bytes of a file into UTF-8 without a byte order mark. Holds no more than one unfinished character."""
 
-    def __init__(self, encoding: str) -> None:
-        """`encoding` is as the option of this name."""
+    def __init__(self, encoding: str, offset: int = 0) -> None:
+        """`encoding` is as the option of this name. `offset` is where the first block lies in the file."""
         self._option = encoding
         self._first_bytes = b""
         """The first bytes, until there are enough of them to know the mark."""
@@ -42,7 +42,7 @@ class Decoder:
         """Python's name of the encoding, without a mark."""
         self._unfinished = b""
         """The bytes of the unfinished character."""
-        self._offset = 0
+        self._offset = offset
         """Offset in the file of the next block; for UTF-8, of `_unfinished` if it has any bytes."""
         self.has_mark = False
         """Whether the result begins with the byte order mark of UTF-8, because one came."""
@@ -77,7 +77,7 @@ class Decoder:
 
     def _begin(self) -> bytes:
         self.encoding, mark = self._recognized()
-        self._offset = len(mark)
+        self._offset += len(mark)
         self.has_mark = bool(mark) or self.encoding == "utf-16"
         if self.encoding != "utf-8":
             self._raw = _SINGLE_BYTE.get(self.encoding) or _UTF_16_MARKS.get(mark, "utf-16-le")

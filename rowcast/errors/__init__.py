@@ -10,6 +10,7 @@
     │   │   ├── NoFile · EmptyFile ── LineEndsLost · BrokenFile · WrongColumnType · NotText · NotUtf8(offset) ·
     │   │   │   CsvSyntax                                                              (file_errors.py)
     │   │   ├── CorrectionFault
+    │   │   ├── UrlRefused · NoFilesFound · FileUnreadable · HeaderDiffers · OutputExists          (url_errors.py)
     │   │   └── MissingColumns(columns, nearest) · ColumnClash · UnknownKeyColumn
     │   ├── TooLarge(what, limit, setting)
     │   └── UnsupportedType
@@ -25,7 +26,7 @@
     │                          NoReceipt · WrongOffset(offset) · UploadTaken · UploadComplete
     ├── JobFault                    the job ended without a result                           (service_errors.py)
     │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · TooLate ·
-    │       WorkerLost · InputLost
+    │       WorkerLost · InputLost ── InputChanged
     ├── ResultLost · ModelRefused · NoReceiptKey
     └── Unavailable(retry_after_seconds)                                   try again later
         └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable · Restoring · QueueFull ·
@@ -122,17 +123,26 @@ from rowcast.errors.service_errors import (
     WorkerLost,
 )
 from rowcast.errors.start_errors import BadKeysFile, BadReceiptKey, BadSetting, UnusableRedis
+from rowcast.errors.url_errors import (
+    FileUnreadable,
+    HeaderDiffers,
+    InputChanged,
+    NoFilesFound,
+    OutputExists,
+    UrlRefused,
+)
 
 __all__ = [
     "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression",
     "BrokenFile", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile", "EveryRowBad",
-    "ExpiredKey", "Forbidden", "Gone", "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault",
-    "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused", "NoDefaultModel",
-    "NoFile", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable",
-    "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite", "ParquetUnfinished",
-    "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring", "ResultLost",
-    "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate",
-    "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption",
-    "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone",
-    "UploadTaken", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
+    "ExpiredKey", "FileUnreadable", "Forbidden", "Gone", "HeaderDiffers", "InputChanged", "InputLost", "InvalidName",
+    "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull",
+    "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoFilesFound", "NoKey", "NoReceipt", "NoReceiptKey",
+    "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8",
+    "OptionUnsuitable", "OptionValue", "OtherSite", "OutputExists", "ParquetUnfinished", "QueueFull", "RateLimited",
+    "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError",
+    "ScoringFailed", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate", "TooManyBadRows", "Unavailable",
+    "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload", "Unprocessable",
+    "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone", "UploadTaken", "UrlRefused",
+    "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
 ]  # fmt: skip

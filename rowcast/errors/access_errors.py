@@ -195,7 +195,7 @@ class NotRetryable(WrongState):
 
 
 class NoReceipt(WrongState):
-    """The job cannot have a receipt: it has a single row, or its model was removed."""
+    """The job cannot have a receipt: it has a single row, its files were read by URL, or its model was removed."""
 
     slug = "no-receipt"
     title = "Job has no receipt"

@@ -14,6 +14,9 @@ HISTORY_ENTRY_BYTES = _HISTORY_ENTRY.size
 CONVERSION = 2**32 - 1
 """Stands for the conversion of a job's file among its chunks in flight. No chunk has this number."""
 
+FIRST_RANGE = 2**31
+"""From this number on, the ranges of a job by URL have numbers among its chunks in flight, until CONVERSION."""
+
 
 class PlanEntry(NamedTuple):
     """One chunk of the input."""

@@ -42,8 +42,8 @@ class InputInfo(BaseModel):
 
     bytes: int
     """Length of the file as it was sent, in bytes."""
-    sha256: str
-    """SHA-256 of the file as it was sent, in hexadecimal."""
+    sha256: str | None
+    """SHA-256 of the file as it was sent, in hexadecimal; null if the files were read by URL."""
     filename: str | None
     """Name of the file, if the request has one."""
     columns: tuple[str, ...]
@@ -54,6 +54,23 @@ class InputInfo(BaseModel):
     """The encoding of the file as it was sent; the service stores it as UTF-8."""
     format: Format = "csv"
     """The format of the file as it was sent. A worker converts any other than `csv`; before, `columns` is empty."""
+    url: str | None = None
+    """URL of the files, if they are read where they lie. Until a worker has found them, `bytes` is 0."""
+    files: int = 1
+    """Number of the files."""
+
+
+class ByUrl(BaseModel):
+    """What a job's request says of places that workers read and write themselves."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: URL of the input: a file, or a pattern with `*`.
+    input_url: str
+    #: URL of the folder into which the result is written; None if it stays in the store only.
+    output_url: str | None = None
+    #: Whether the result of an earlier job is replaced there.
+    overwrite: bool = False
 
 
 class Spec(BaseModel):
@@ -86,6 +103,8 @@ class Spec(BaseModel):
     #: Of a converted file: columns whose numbers are narrower than 64 bits → pandas' type, which the table keeps. Also
     #: columns that are `bool` or `datetime64` and written as neither of two models has them (`converted_cells.py`).
     dtypes: dict[str, str] = {}
+    #: Of a job by URL: where its files and its result are; otherwise None.
+    by_url: ByUrl | None = None
 
     @property
     def origin(self) -> Origin:
@@ -167,6 +186,10 @@ class Job:
     expires_ms: int | None = None
     #: Whether a worker still converts the file, or will: more rows and chunks will come.
     is_converting: bool = False
+    #: Ranges of the files of a job by URL; 0 before they are known, and if there is only one.
+    ranges_total: int = 0
+    #: Ranges that are scanned.
+    ranges_done: int = 0
     #: Length of all parts in bytes, without the header line.
     part_bytes: int = 0
     #: Length of all files of bad rows in bytes, without their header line.

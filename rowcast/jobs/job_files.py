@@ -8,6 +8,8 @@
     jobs/ID/job.json        the manifest: what Redis needs to know of the job if it is emptied (`job_manifest.py`)
     jobs/ID/source/0000000  a piece of a file that a worker converts, as it was sent; until it is converted
     jobs/ID/found.json      what a worker found in a file that a check has sent (`jobs/check/found_table.py`)
+    jobs/ID/planning/…      how the files of a job by URL are divided, and what each range has; until it is planned
+    jobs/ID/spans/0000000   where the rows of some chunks lie in files that are read by URL, instead of `input`
     jobs/ID/upload/…        the segments of a resumable upload, as they were sent; until its job is made
 
 An object for each chunk needs no multipart upload. It can be read while later chunks arrive, and never half-written.
@@ -127,6 +129,29 @@ class Files:
     def get_source(self, id: str, piece: int, start: int, length: int) -> bytes:
         """Reads a range of one piece of a source."""
         return self._storage.get_range(_object(id, "source", piece, ""), start, length)
+
+    def put_planning(self, id: str, name: str, document: bytes) -> None:
+        """Stores what workers have to know to plan a job by URL, under a name such as `head` or `range-0000000`."""
+        self._storage.put(f"jobs/{id}/planning/{name}", document)
+
+    def get_planning(self, id: str, name: str) -> bytes | None:
+        """Reads such a document. Returns None if there is none."""
+        try:
+            return self._storage.get(f"jobs/{id}/planning/{name}")
+        except FileNotFoundError:
+            return None
+
+    def delete_planning(self, id: str) -> None:
+        """Deletes all of these documents: the job is planned."""
+        self._storage.delete_folder(f"jobs/{id}/planning")
+
+    def put_spans(self, id: str, page: int, document: bytes) -> None:
+        """Stores where the rows of some chunks lie."""
+        self._storage.put(_object(id, "spans", page, ""), document)
+
+    def get_spans(self, id: str, page: int) -> bytes:
+        """Reads where the rows of some chunks lie."""
+        return self._storage.get(_object(id, "spans", page, ""))
 
     def put_found(self, id: str, document: bytes) -> None:
         """Stores what a worker found in the source of a check."""

@@ -15,8 +15,9 @@ from rowcast.jobs.new_job import NewJob, Repeat
 class _Manifest(BaseModel):
     """The manifest as JSON. The fields that have no line here are those of `NewJob`."""
 
-    form: Literal[1, 2] = 1
-    """Version of this format. It is 2 if two models predict, because an older reader would take only the first."""
+    form: Literal[1, 2, 3] = 1
+    """Version of this format. It is 2 if two models predict, because an older reader would take only the first; and
+    3 if the files are read by URL."""
     owner: str
     spec: Spec
     rows: int
@@ -35,7 +36,7 @@ def write(job: NewJob) -> bytes:
     """Returns the manifest of a batch job."""
     return (
         _Manifest(
-            form=1 if job.spec.second_model is None else 2,
+            form=3 if job.spec.by_url else 1 if job.spec.second_model is None else 2,
             owner=job.owner,
             spec=job.spec,
             rows=job.rows,

@@ -15,8 +15,10 @@ from rowcast.errors import (
     RowcastError,
     ScoringFailed,
     Unavailable,
+    Unprocessable,
 )
 from rowcast.jobs.chunk_tables import PartEntry
+from rowcast.jobs.job import ByUrl
 from rowcast.jobs.job_files import digest
 from rowcast.jobs.records.leases import ChunkLease
 from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
@@ -29,6 +31,8 @@ from rowcast.storage import Sync
 from rowcast.tracing.spans import Span
 from rowcast.wording.quantity import counted
 from worker.isolation.child import is_suspect
+from worker.planning.output_task import open_output
+from worker.planning.url_input import UrlInput
 from worker.resources import Resources
 
 
@@ -39,6 +43,8 @@ class _Stored:
     lease: ChunkLease
     part: Part
     syncs: Sequence[Sync]
+    #: SHA-256 of what was written to the job's URL; no bytes if its result stays in the store only.
+    output: bytes
     span: Span
     #: When the work on the chunk began, in `time.perf_counter()` seconds.
     started: float
@@ -61,6 +67,7 @@ class ChunkTask:
         """`predict` predicts the chunks that are not suspected of killing their process. It may call `commit`."""
         self._resources = resources
         self._predict = predict
+        self._url_input = UrlInput(resources.files, resources.url_files, resources.settings.max_row_bytes)
         self._stored: _Stored | None = None
 
     def score(self, lease: ChunkLease) -> None:
@@ -112,7 +119,7 @@ class ChunkTask:
         except Unavailable as error:
             span.fail(error.detail)
             resources.postpone([lease], error, resources.log)
-        except (ModelRefused, NotFound, SearchAborted, InputLost) as error:
+        except (ModelRefused, NotFound, SearchAborted, InputLost, Unprocessable) as error:
             span.fail(error.detail)
             self._fail_job(lease, error)
         except Exception as error:
@@ -132,11 +139,16 @@ class ChunkTask:
             self._resources.records.fail(lease.id, _bad_row(part))
             self._resources.log.info("job_failed_at_bad_row")
             return None
-        syncs, ended_cpu = self._put(lease, part), time.process_time()
+        syncs, output = [*self._put(lease, part)], b""
+        if lease.spec.by_url is not None and lease.spec.by_url.output_url is not None:
+            sync, output = self._put_output(lease, lease.spec.by_url, part)
+            syncs.append(sync)
+        ended_cpu = time.process_time()
         return _Stored(
             lease=lease,
             part=part,
             syncs=syncs,
+            output=output,
             span=span,
             started=started,
             cpu_seconds=ended_cpu - started_cpu,
@@ -148,7 +160,9 @@ class ChunkTask:
         lease, part, resources = stored.lease, stored.part, self._resources
         entry = PartEntry(digest(part.data), part.rows, part.rows_failed, len(part.data), len(part.errors))
         with resources.tracer.begin("commit chunk", "internal", stored.span.traceparent) as commit:
-            outcome = resources.leases.commit(lease, entry, _summary(part), stored.cpu_seconds, stored.scoring_seconds)
+            outcome = resources.leases.commit(
+                lease, entry, _summary(part), stored.cpu_seconds, stored.scoring_seconds, output=stored.output
+            )
             commit.set("rowcast.outcome", outcome)
         stored.span.set("rowcast.rows_failed", part.rows_failed)
         resources.log.info(
@@ -177,6 +191,8 @@ class ChunkTask:
         part = score_each(data, first_row, models, chunk, predict, summarized=summarized)
         if part.rows != lease.planned.rows:
             raise RuntimeError(f"the plan says {counted(lease.planned.rows, 'row')}, scoring found {part.rows}")
+        if part.rows_failed and spec.by_url is not None and not lease.revision:
+            self._resources.files.put_input(lease.id, lease.chunk, data)  # for the list of bad rows, and a repair
         return part
 
     def _rows_to_count(self, lease: ChunkLease) -> list[int] | None:
@@ -193,6 +209,8 @@ class ChunkTask:
         return bad_numbers(errors)
 
     def _input(self, lease: ChunkLease) -> bytes:
+        if lease.spec.by_url is not None and not lease.revision:
+            return self._url_input.read(lease)
         try:
             data = self._resources.files.get_input(lease.id, lease.chunk, lease.revision)
         except FileNotFoundError:
@@ -207,6 +225,11 @@ class ChunkTask:
         if lease.attempt > 1:
             files.delete_partial_writes(lease.id, lease.chunk, lease.revision)
         return files.put_part_early(lease.id, lease.chunk, part.data, part.errors, lease.revision)
+
+    def _put_output(self, lease: ChunkLease, by_url: ByUrl, part: Part) -> tuple[Sync, bytes]:
+        """Writes a part to the URL of its job. Returns its SHA-256, too."""
+        header = self._resources.files.get_header(lease.id)
+        return open_output(self._resources, by_url).put_part_early(lease.chunk, header, part.data)
 
     def _delete_files_if_job_is_deleted(self, id: str) -> None:
         """Deletes a part that was stored after its job's files had been removed.
@@ -233,8 +256,8 @@ def _logging_about(lease: ChunkLease) -> AbstractContextManager[None]:
 
 def _kind_of(error: RowcastError) -> type[RowcastError]:
     """Returns the type of the problem of a job whose chunk cannot be scored because of `error`."""
-    if isinstance(error, InputLost):
-        return InputLost
+    if isinstance(error, InputLost | Unprocessable):
+        return type(error)
     return ModelRefused if isinstance(error, (ModelRefused, NotFound)) else ScoringFailed
 
 

@@ -30,12 +30,10 @@ from rowcast.jobs.request import Request
 from rowcast.logs import logging_about
 from rowcast.models.model_set import ModelSet
 from worker.conversion.features_by_name import FeaturesByName, features_by_name
+from worker.conversion.lease_over import LeaseOver
 from worker.conversion.source_file import SourceFile
+from worker.planning.plan_task import PlanTask
 from worker.resources import Resources
-
-
-class LeaseOver(Exception):
-    """The lease of the conversion is over: the job has ended, or another process converts the file."""
 
 
 class TableRows(Protocol):
@@ -77,7 +75,10 @@ class ConversionTask:
             resources.watchdog.holding([lease]),
         ):
             try:
-                self._convert(lease, log)
+                if lease.spec.by_url is None:
+                    self._convert(lease, log)
+                else:
+                    PlanTask(resources, self._step).run(lease, lease.spec.by_url, log)
             except LeaseOver:
                 log.info("conversion_over")
             except Unavailable as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rowcast.cli.commands.predict_options import takes_predict_options
+from rowcast.cli.commands.url_jobs import predict_url, require_one_url, submit_url
 from rowcast.cli.connection_options import ApiKey, Json, Url, client
 from rowcast.cli.data_location import Data
 from rowcast.cli.output import fail, model_of, print_json, say
@@ -44,7 +45,10 @@ Input = Annotated[
 OutOrFolder = Annotated[
     str,
     typer.Option(
-        "--out", "-o", metavar="OUT", help="File to write, or a folder for several files; - is standard output."
+        "--out",
+        "-o",
+        metavar="OUT",
+        help="File to write, or a folder for several files; - is standard output. Or a URL, if the input is one.",
     ),
 ]
 
@@ -84,7 +88,13 @@ def predict(
         rowcast predict 'data/*.csv' -o results/ --skip-existing
 
         rowcast predict in.csv -o out.parquet
+
+        rowcast predict 's3://data/in/*.csv' -o s3://data/out/
     """
+    if require_one_url(sources, out):
+        with client(url, api_key, data) as service:
+            _say_done(predict_url(service, sources[0], out, format, options, force=force), out, as_json=json)
+        return
     result_format(out, format)  # checked before a folder is made
     inputs = inputs_of(sources)
     outputs = outputs_of(inputs, out, format, force=force, skip_existing=skip_existing)
@@ -237,7 +247,10 @@ def submit(
         rowcast result 01a2054e -o out.csv
     """
     with client(url, api_key, data) as service, progress() as shown:
-        job = service.submit_csv(source, on_progress=shown.uploaded, **options)
+        if require_one_url([source], "-"):
+            job = submit_url(service, source, "-", options, overwrite=False)
+        else:
+            job = service.submit_csv(source, on_progress=shown.uploaded, **options)
     if json:
         print_json(job.raw)
     else:

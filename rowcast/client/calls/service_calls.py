@@ -93,6 +93,24 @@ class ServiceCalls(Generic[AnyJob]):
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         return self.make_job((yield from send_file(self.endpoint, upload, query_of(options), headers)))
 
+    def submit_url(
+        self,
+        input_url: str,
+        output_url: str | None,
+        overwrite: bool,
+        idempotency_key: str | None,
+        options: CsvOptions,
+    ) -> Steps[AnyJob]:
+        """Makes a job of files that lie where the service can read them."""
+        body: dict[str, str | bool] = {"input_url": input_url}
+        if output_url is not None:
+            body |= {"output_url": output_url, "overwrite": overwrite}
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        query = query_of(options)
+        return self.make_job(
+            (yield from self.endpoint.call("POST", "/predict", json=to_json(body), params=query, headers=headers))
+        )
+
     def check(self, source: Source, options: CsvOptions) -> Steps[Check]:
         """Checks the beginning of a CSV file, or the whole of a Parquet file or a workbook."""
         data, headers = yield from run(lambda: Upload(source).beginning(CHECKED_BYTES, CHECKED_SOURCE_BYTES))

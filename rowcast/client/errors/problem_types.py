@@ -1,10 +1,11 @@
-"""Which exception belongs to a type of problem: the class in `problems.py` that is named as the type is."""
+"""Which exception belongs to a type of problem: the class in a module of problems that is named as the type is."""
 
 import re
 from collections.abc import Iterator
 
-from rowcast.client.errors import ClientError, problems
+from rowcast.client.errors import ClientError, problems, url_problems
 
+_MODULES = (problems.__name__, url_problems.__name__)
 _PREFIX = "urn:rowcast:problem:"
 
 
@@ -20,6 +21,6 @@ def _type_of(kind: type[ClientError]) -> str:
 
 
 BY_TYPE: dict[str, type[ClientError]] = {
-    _type_of(kind): kind for kind in _below(ClientError) if kind.__module__ == problems.__name__
+    _type_of(kind): kind for kind in _below(ClientError) if kind.__module__ in _MODULES
 }
 """The exception of each type. A type that is not here, for example of a newer service, has that of its status."""

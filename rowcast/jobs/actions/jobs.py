@@ -16,7 +16,7 @@ from rowcast.jobs.actions.apply_repair import Repair, require_rows
 from rowcast.jobs.actions.receive_source import SourceReceiver
 from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
 from rowcast.jobs.actions.submit import Submitted, is_job_id, new_id
-from rowcast.jobs.job import Format, Job
+from rowcast.jobs.job import ByUrl, Format, InputInfo, Job
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
 from rowcast.jobs.new_job import NewJob
@@ -132,6 +132,26 @@ class Jobs:
             return SourceReceiver(self._uploads, self._files, request, id, format).take(blocks)
 
         return self._submit_batch(request, id, take)
+
+    def submit_by_url(self, request: Request, by_url: ByUrl, id: str) -> Submitted:
+        """Makes the job `id` of files that lie elsewhere. Workers find, read and check them.
+
+        Raises:
+            Those of `submit_row`.
+        """
+        input = InputInfo(bytes=0, sha256=None, filename=None, columns=(), url=by_url.input_url)
+        new = NewJob(
+            id=id,
+            owner=request.owner,
+            spec=request.spec("batch", input=input).model_copy(update={"by_url": by_url}),
+            rows=0,
+            chunks=0,
+            plan=b"",
+            repeat=request.repeat(by_url.model_dump_json()),
+            max_errors=request.options.max_errors,
+            is_converting=True,
+        )
+        return self._submit_batch(request, id, lambda: new)
 
     def _submit_batch(self, request: Request, id: str, take: Callable[[], NewJob]) -> Submitted:
         """Makes a job of what `take` receives and stores. If this raises, nothing is left behind."""

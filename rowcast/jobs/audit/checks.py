@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rowcast.jobs.by_url.plan_files import PAGE_CHUNKS
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, unpack_parts, unpack_whole_plan
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_files import SOURCE_PIECE_BYTES, name_of
@@ -208,7 +209,12 @@ class JobState:
         wanted |= {
             name_of("input", chunk, revisions.get(chunk, "")): planned.input_bytes
             for chunk, planned in enumerate(self.planned)
+            if job.spec.by_url is None or chunk in revisions
         }
+        if job.spec.by_url is not None:
+            for page in range(0, len(self.planned), PAGE_CHUNKS):
+                if (name := name_of("spans", page // PAGE_CHUNKS)) not in sizes:
+                    yield Finding(job.id, f"its file {name} is missing.")
         for chunk, part in enumerate(self.stored):
             if part.is_stored:
                 wanted[name_of("parts", chunk, revisions.get(chunk, ""))] = part.part_bytes
@@ -222,7 +228,9 @@ class JobState:
 
 
 def _source(job: Job) -> dict[str, int]:
-    """Returns the pieces of a file that is not converted yet: name to bytes."""
+    """Returns the pieces of a file that is not converted yet: name to bytes. Files by URL are not in the store."""
+    if job.spec.by_url is not None:
+        return {}
     length = job.spec.input.bytes if job.spec.input else 0
     starts = range(0, length, SOURCE_PIECE_BYTES)
     return {name_of("source", piece): min(SOURCE_PIECE_BYTES, length - at) for piece, at in enumerate(starts)}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from rowcast.jobs.chunk_tables import CONVERSION
+from rowcast.jobs.chunk_tables import FIRST_RANGE
 from rowcast.jobs.job import Job
 from rowcast.jobs.records.policy import STRIKES_ALLOWED
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
@@ -36,19 +36,19 @@ def _what(entry: Entry) -> str:
         return "The Parquet file"
     if "chunk" not in entry:
         return "The row"
-    return "The conversion of the file" if entry["chunk"] == CONVERSION else f"Chunk {entry['chunk']}"
+    return "The conversion of the file" if entry["chunk"] >= FIRST_RANGE else f"Chunk {entry['chunk']}"
 
 
 def _started(entry: Entry) -> str:
     if "chunk" not in entry:
         return "Scoring began."
-    if entry["chunk"] == CONVERSION:
+    if entry["chunk"] >= FIRST_RANGE:
         return f"The conversion of the file began{_by(entry)}."
     return f"Scoring began with chunk {entry['chunk']}{_by(entry)}."
 
 
 def _done(entry: Entry) -> str:
-    if entry.get("chunk") == CONVERSION:
+    if (entry.get("chunk") or 0) >= FIRST_RANGE:
         return "finished"
     return "written" if "is_parquet" in entry else "scored"
 
@@ -136,4 +136,6 @@ def _from_record(job: Job) -> list[Entry]:
 def _line(entry: Entry) -> LogLine:
     message = EVENTS[entry["event"]](entry)
     chunk = entry.get("chunk")
-    return LogLine(entry["at_ms"], entry["event"], message, None if chunk == CONVERSION else chunk, entry.get("worker"))
+    if chunk is not None and chunk >= FIRST_RANGE:
+        chunk = None
+    return LogLine(entry["at_ms"], entry["event"], message, chunk, entry.get("worker"))

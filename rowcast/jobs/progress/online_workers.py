@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rowcast.jobs.chunk_tables import CONVERSION
+from rowcast.jobs.chunk_tables import FIRST_RANGE
 from rowcast.jobs.records.policy import SILENT_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
@@ -115,7 +115,7 @@ def _give_work(redis: RedisClient, workers: list[Worker], leases: Mapping[bytes,
         node, _, process = holder.rpartition("/")
         is_own = owner is None or (job_owner or b"").decode() == owner
         is_row = kind == b"single"
-        number = None if is_row or int(chunk) == CONVERSION else int(chunk)
+        number = None if is_row or int(chunk) >= FIRST_RANGE else int(chunk)
         work = Work(id if is_own else "", number, counts[holder] if is_row else None)
         if node in by_node:
             by_node[node].work[process] = work

@@ -7,7 +7,7 @@ from typing import Any
 from rowcast.jobs.job import Job, ParquetFile, Spec
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.option_table import OPTIONS
-from rowcast.jobs.records.schema import JobField, Record
+from rowcast.jobs.records.schema import OUTPUT_LEFT, JobField, Record
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import render_fields
 from rowcast.jobs.webhook.delivery import Delivery, DeliveryState
@@ -47,6 +47,8 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
         record[JobField.EXPIRES_IN] = new.spec.options.expires_in
     if new.is_converting:
         record[JobField.CONVERTING] = 1
+    if new.spec.by_url is not None and new.spec.by_url.output_url is not None:
+        record[JobField.OUTPUT] = OUTPUT_LEFT
     if new.revisions:
         record[JobField.REPAIRS] = new.repairs
         record[JobField.REVISIONS] = json.dumps(new.revisions)
@@ -114,6 +116,8 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         chunks_total=number(JobField.CHUNKS),
         chunks_done=number(JobField.CHUNKS_DONE),
         is_converting=JobField.CONVERTING in record,
+        ranges_total=number(JobField.RANGES),
+        ranges_done=number(JobField.RANGES_DONE),
         started_ms=optional(JobField.STARTED_MS),
         finished_ms=finished_ms,
         expires_ms=None if finished_ms is None else finished_ms + retention_ms,

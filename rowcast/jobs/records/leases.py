@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rowcast.errors import InputLost
-from rowcast.jobs.chunk_tables import CONVERSION, PartEntry, PlanEntry, unpack_plan
+from rowcast.jobs.chunk_tables import CONVERSION, FIRST_RANGE, PartEntry, PlanEntry, unpack_plan
 from rowcast.jobs.job import ParquetFile, Spec
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
@@ -90,16 +90,18 @@ class RowLease:
 
 @dataclass(frozen=True)
 class ConversionLease:
-    """The right to convert a job's file to chunks, until the lease runs out."""
+    """The right to convert a job's file to chunks, or to plan a job by URL, until the lease runs out."""
 
     #: The job's id.
     id: str
-    #: Number of this lease among the conversion's leases, from 1.
+    #: Number of this lease among the conversion's, from 1.
     attempt: int
     #: What was asked for.
     spec: Spec
     #: Strikes against the conversion, as against a chunk.
     strikes: int
+    #: CONVERSION. Of a job by URL from FIRST_RANGE on: only one range of the files is scanned.
+    chunk: int = CONVERSION
 
     @property
     def origin(self) -> Origin:
@@ -109,7 +111,7 @@ class ConversionLease:
     @property
     def member(self) -> str:
         """Its name among all leases."""
-        return f"{self.id}/{CONVERSION}"
+        return f"{self.id}/{self.chunk}"
 
 
 Lease = ChunkLease | RowLease | ConversionLease
@@ -162,8 +164,8 @@ class Leases:
         leased = self._scripts.lease_chunk(id, chunk, self.holder)
         if isinstance(leased, str):
             return leased
-        if chunk == CONVERSION:
-            return ConversionLease(id, leased.attempt, Spec.model_validate_json(leased.spec), leased.strikes)
+        if chunk >= FIRST_RANGE:
+            return ConversionLease(id, leased.attempt, Spec.model_validate_json(leased.spec), leased.strikes, chunk)
         return ChunkLease(
             id,
             chunk,
@@ -215,10 +217,13 @@ class Leases:
         summary: Mapping[str, Any],
         cpu_seconds: float = 0,
         scoring_seconds: float = 0,
+        *,
+        output: bytes = b"",
     ) -> Committed:
         """Counts a part that is in the store. `cpu_seconds` is the processor time that it took.
 
-        `scoring_seconds` is that time without the opening of models; 0 if it is not known.
+        `scoring_seconds` is that time without the opening of models; 0 if unknown. `output` is the SHA-256 of what was
+        written to a URL.
         `ended`: the job has ended with it. `stale`: nothing was counted, as the lease is over. `rescored`: the part of
         a job that had succeeded is there again. `lost`: as `rescored`, but the part is not the same as before.
         """
@@ -231,6 +236,7 @@ class Leases:
             revision=lease.revision,
             cpu_us=round(cpu_seconds * 1_000_000),
             scoring_us=round(scoring_seconds * 1_000_000),
+            output=output,
         )
 
     def commit_parquet(self, lease: ChunkLease, repairs: int, file: ParquetFile) -> bool:
@@ -265,12 +271,7 @@ class Leases:
         )
 
     def release(
-        self,
-        leases: Sequence[Lease],
-        problem: Mapping[str, Any],
-        *,
-        strikes: int,
-        delay_seconds: float = 0,
+        self, leases: Sequence[Lease], problem: Mapping[str, Any], *, strikes: int, delay_seconds: float = 0
     ) -> None:
         """Ends leases early. The work is tried again after the delay; with too many strikes, its job fails."""
         members = [(lease.member, lease.attempt) for lease in leases]

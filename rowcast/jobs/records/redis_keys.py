@@ -27,6 +27,9 @@ TABLE = {
         "rowcast:job:{}:history", "string", "8 bytes per scored chunk: attempts, holder, ms", "until the files go"
     ),
     "holders": Key("rowcast:job:{}:holders", "hash", "NODE/PID → its number in the history", "until the files go"),
+    "outputs": Key(
+        "rowcast:job:{}:outputs", "string", "32 bytes per part written to a URL: its SHA-256", "until the files go"
+    ),
     "upload": Key("rowcast:upload:{}", "hash", "the record of a resumable upload", "until its end, then a day"),
     "segments": Key("rowcast:upload:{}:segments", "list", "length and token of each stored segment", "until its end"),
     "uploads": Key("rowcast:uploads", "hash", "owner → resumable uploads that are open; `*` is all", "for ever"),

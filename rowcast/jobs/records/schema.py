@@ -28,6 +28,10 @@ class JobField(StrEnum):
     PRIORITY = "priority"
     EXPIRES_IN = "expires_in"
     CONVERTING = "converting"
+    RANGES = "ranges"
+    NEXT_RANGE = "next_range"
+    RANGES_DONE = "ranges_done"
+    OUTPUT = "output"
     STARTED_MS = "started_ms"
     FINISHED_MS = "finished_ms"
     ROWS_DONE = "rows_done"
@@ -59,6 +63,10 @@ class JobField(StrEnum):
     WEBHOOK_ATTEMPTS = "webhook_attempts"
     WEBHOOK_LAST = "webhook_last"
     WEBHOOK_NEXT_MS = "webhook_next_ms"
+
+
+OUTPUT_LEFT, OUTPUT_WRITTEN = "left", "written"
+"""The values of the field `output`."""
 
 
 class Field(NamedTuple):
@@ -109,6 +117,12 @@ TABLE: dict[JobField, Field] = {
     ),
     _F.CONVERTING: Field(
         "batch", "`1`", "submit", "until a worker has converted the file: `rows`, `chunks` still grow"
+    ),
+    _F.RANGES: Field("batch", "integer", "split_plan", "ranges of the files of a job by URL"),
+    _F.NEXT_RANGE: Field("batch", "integer", "`top_up_ranges`", "first range that was never in flight"),
+    _F.RANGES_DONE: Field("batch", "integer", "end_range", "ranges that are scanned"),
+    _F.OUTPUT: Field(
+        "batch", "text", "submit, end_output, repair", "`left` until the manifest is at the URL, then `written`"
     ),
     _F.STARTED_MS: Field(
         "both", "ms", "lease_chunk, take, submit, submit_row", "time of the first lease, or the first since a retry"

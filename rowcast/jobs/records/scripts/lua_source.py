@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rowcast.errors import PREFIX
-from rowcast.jobs.chunk_tables import CONVERSION, HISTORY_ENTRY_BYTES, PART_ENTRY_BYTES, PLAN_ENTRY_BYTES
+from rowcast.jobs.chunk_tables import CONVERSION, FIRST_RANGE, HISTORY_ENTRY_BYTES, PART_ENTRY_BYTES, PLAN_ENTRY_BYTES
 from rowcast.jobs.number_summary import MAX_BINS
 from rowcast.jobs.option_table import PRIORITIES
 from rowcast.jobs.records import policy, redis_keys
@@ -19,7 +19,7 @@ from rowcast.jobs.records.celery_queues import (
     message_template,
 )
 from rowcast.jobs.records.metric_fields import MetricField, lua_buckets
-from rowcast.jobs.records.schema import JobField, UploadField
+from rowcast.jobs.records.schema import OUTPUT_LEFT, OUTPUT_WRITTEN, JobField, UploadField
 from rowcast.jobs.records.scripts.lua_linker import LuaLinker
 from rowcast.jobs.states import TRANSITIONS, Status, UploadState
 from rowcast.jobs.webhook.delivery import DeliveryState
@@ -94,6 +94,7 @@ def _states() -> list[str]:
         f"local MAY = {{{moves}}}",
         f"local ENDED = {{{ended}}}",
         f"local CONVERSION = '{CONVERSION}'",
+        f"local OUTPUT_LEFT, OUTPUT_WRITTEN = '{OUTPUT_LEFT}', '{OUTPUT_WRITTEN}'",
     ]
 
 
@@ -150,6 +151,7 @@ def _numbers(settings: Settings) -> list[str]:
         "MAX_BINS": MAX_BINS,
         "PLAN_ENTRY_BYTES": PLAN_ENTRY_BYTES,
         "PART_ENTRY_BYTES": PART_ENTRY_BYTES,
+        "FIRST_RANGE": FIRST_RANGE,
     }
     return [f"local {name} = {number}" for name, number in numbers.items()]
 

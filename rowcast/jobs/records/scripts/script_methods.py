@@ -10,7 +10,6 @@ from rowcast.jobs.records.job_hash import fields_of
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.schema import UploadField
 from rowcast.jobs.records.scripts.joined_calls import JoinedCalls
-from rowcast.jobs.records.scripts.lua_source import LuaSource
 from rowcast.jobs.records.scripts.script_results import (
     AddedChunks,
     AppendedSegment,
@@ -28,14 +27,14 @@ from rowcast.jobs.records.scripts.script_results import (
     TotalsRead,
     WaitingChunk,
 )
+from rowcast.jobs.records.scripts.script_runner import Argument
+from rowcast.jobs.records.scripts.url_scripts import UrlScripts
 from rowcast.jobs.states import Status, UploadState
 from rowcast.jobs.webhook.delivery import DeliveryState
 from rowcast.settings import Settings
 
-Argument = str | bytes | float
 
-
-class Scripts:
+class Scripts(UrlScripts):
     """Runs each script on the server, atomically. A script may be repeated if its answer was lost.
 
     Raises:
@@ -43,18 +42,8 @@ class Scripts:
     """
 
     def __init__(self, redis: RedisClient, settings: Settings) -> None:
-        #: The client that the scripts run on.
-        self.redis = redis
-        self._source = LuaSource(settings)
-        self._loaded: dict[str, Any] = {}
+        super().__init__(redis, settings)
         self._submit_row = JoinedCalls(redis, self._source.of("submit_row"), settings.redis_replicas)
-
-    def _run(self, name: str, *arguments: Argument) -> Any:
-        """Runs `lua/NAME.lua`. Numbers and text arrive as text, and text comes back as bytes."""
-        if name not in self._loaded:
-            self._loaded[name] = self.redis.register_script(self._source.of(name))
-        with redis_errors(self.redis):
-            return self._loaded[name](keys=[], args=list(arguments))
 
     # A job as a whole
 
@@ -207,14 +196,15 @@ class Scripts:
         revision: str = "",
         cpu_us: int = 0,
         scoring_us: int = 0,
+        output: bytes = b"",
     ) -> Committed:
-        """Counts a part that is in the store, once.
+        """Counts a part that is in the store, once. `output` is the SHA-256 of what was written to a URL.
 
         `cpu_us` is the processor time that it took, in microseconds. `scoring_us` is what remains without the opening
         of models, from which the cost of a row is measured; 0 if it is not known.
         """
         figures = (part.rows, part.rows_failed, part.part_bytes, part.error_bytes)
-        known = (json.dumps(summary), revision, cpu_us, scoring_us)
+        known = (json.dumps(summary), revision, cpu_us, scoring_us, output)
         outcome: Committed = self._run("commit_chunk", id, chunk, attempt, pack_part(part), *figures, *known).decode()
         return outcome
 

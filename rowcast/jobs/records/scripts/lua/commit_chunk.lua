@@ -1,9 +1,11 @@
 -- Counts a stored part, once, and puts the next chunks in flight.
 -- ARGV: id, chunk, attempt, the part's entry of the table, rows, bad rows, the part's bytes, the errors' bytes, summary as
---       JSON, revision of the chunk or '', processor time (µs), that of the scoring itself or 0 if it is not known (µs).
+--       JSON, revision of the chunk or '', processor time (µs), that of the scoring itself or 0 if it is not known (µs),
+--       SHA-256 of the part that was written to a URL, or ''.
 -- Returns 'counted' | 'ended' (the job has ended with it) | 'stale' (the lease or the chunk is another one now) |
 -- 'rescored' (the part of a job that had succeeded is there again) | 'lost' (as 'rescored', but the part has changed).
-local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary, revision, cpu_us, scoring_us = unpack(ARGV)
+local id, chunk, attempt, part, rows, failed, part_bytes, error_bytes, summary, revision, cpu_us, scoring_us, output =
+  unpack(ARGV)
 local leased, holder = lease_of(member_of(id, chunk))
 if leased ~= tonumber(attempt) then return 'stale' end
 if (revisions_in(id, F.revisions)[chunk] or '') ~= revision then return 'stale' end
@@ -17,6 +19,7 @@ if status_of(id) == STATUS.succeeded then
   return is_same and 'rescored' or 'lost'
 end
 redis.call('SETRANGE', K.parts(id), chunk * PART_ENTRY_BYTES, part)
+if output ~= '' then redis.call('SETRANGE', K.outputs(id), chunk * #output, output) end
 local took_ms = write_history(id, chunk, leased, holder)
 count_throughput(rows)
 take_out_of_flight(id, chunk)
@@ -40,7 +43,7 @@ if max_errors and all_failed > tonumber(max_errors) then
   ended = finish(id, STATUS.failed, problem('too-many-bad-rows', string.format(
     '%d rows could not be predicted, and the job allows %s.', all_failed, max_errors)))
 elseif chunks_done == tonumber(chunks) and not is_arriving(id) and not is_converting(id) then
-  ended = finish(id, ending(id))
+  ended = finish_scored(id)
 else
   top_up(id)
 end

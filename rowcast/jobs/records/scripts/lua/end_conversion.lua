@@ -10,9 +10,10 @@ local _, holder = lease_of(member_of(id, CONVERSION))
 note(id, 'converted', {rows = tonumber(redis.call('HGET', K.job(id), F.rows)), chunks = tonumber(chunks), worker = holder})
 take_out_of_flight(id, CONVERSION)
 if redis.call('HGET', K.job(id), F.chunks_done) == chunks then
-  finish(id, ending(id))
-  publish({id})
-  return 'ended'
+  if finish_scored(id) then
+    publish({id})
+    return 'ended'
+  end
 end
 top_up(id)
 publish({id .. '/part'})

@@ -24,7 +24,7 @@ else
   attempt = attempt + 1
   redis.call('HSET', K.in_flight(id), chunk, pack_flight(attempt, strikes) .. ' ' .. format_integer(now_ms()))
   write_lease(member, attempt, holder)
-  local is_counted = not ENDED[status] and chunk ~= CONVERSION -- a part that is made again changes nothing
+  local is_counted = not ENDED[status] and tonumber(chunk) < FIRST_RANGE -- a part that is made again changes nothing
   if is_counted then redis.call('HINCRBY', K.job(id), F.leases, 1) end
 end
 leave_line(id, member)

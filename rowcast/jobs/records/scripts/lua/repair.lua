@@ -35,6 +35,7 @@ reopen(id, status, owner, rows)
 note(id, 'repair', {chunks = (#ARGV - 3) / 4})
 take_out_of_flight(id, chunks) -- the Parquet file is that of the result before
 redis.call('HDEL', K.job(id), F.reasons, F.receipt, F.parquet)
+if redis.call('HEXISTS', K.job(id), F.output) == 1 then redis.call('HSET', K.job(id), F.output, OUTPUT_LEFT) end
 local repairing = {}
 for index = 4, #ARGV, 4 do
   local chunk, before, revision, entry = unpack(ARGV, index, index + 3)

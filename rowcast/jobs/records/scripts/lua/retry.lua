@@ -6,7 +6,8 @@ local id, most, most_owned = unpack(ARGV)
 local status, owner, rows, chunks, done, chunks_at_end = unpack(redis.call(
   'HMGET', K.job(id), F.status, F.owner, F.rows, F.chunks, F.chunks_done, F.chunks_at_end))
 if status ~= STATUS.failed and status ~= STATUS.cancelled or is_single(id) then return {'over'} end
-if tonumber(done or 0) >= tonumber(chunks) and not is_converting(id) then return {'done'} end
+local is_left = is_converting(id) or redis.call('HGET', K.job(id), F.output) == OUTPUT_LEFT
+if tonumber(done or 0) >= tonumber(chunks) and not is_left then return {'done'} end
 local full = limit_reached(owner, most, most_owned)
 if full ~= '' then return {'full', full} end
 

@@ -38,3 +38,12 @@ local function ending(id)
   if tonumber(failed or 0) < tonumber(rows) then return STATUS.succeeded end
   return STATUS.failed, every_row_bad(tonumber(rows), cjson.decode(reasons or '{}'))
 end
+
+-- Ends a batch whose chunks are all done. If its result goes to a URL, the worker that writes the manifest there ends it:
+-- the conversion is in flight once more. Returns whether the job has ended.
+local function finish_scored(id)
+  local to, err = ending(id)
+  if to ~= STATUS.succeeded or redis.call('HGET', K.job(id), F.output) ~= OUTPUT_LEFT then return finish(id, to, err) end
+  put_in_flight(id, CONVERSION, 0)
+  return false
+end

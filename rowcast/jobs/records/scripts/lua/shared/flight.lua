@@ -44,6 +44,18 @@ local function top_up(id)
   redis.call('HSET', K.job(id), F.next_chunk, next_chunk)
 end
 
+-- Puts the next ranges of a job by URL in flight, which are scanned before there are chunks.
+local function top_up_ranges(id)
+  local next_range, ranges = unpack(redis.call('HMGET', K.job(id), F.next_range, F.ranges))
+  next_range = tonumber(next_range)
+  local room = window() - redis.call('HLEN', K.in_flight(id))
+  while room > 0 and next_range < tonumber(ranges) do
+    put_in_flight(id, format_integer(FIRST_RANGE + next_range), 0)
+    next_range, room = next_range + 1, room - 1
+  end
+  redis.call('HSET', K.job(id), F.next_range, next_range)
+end
+
 -- Takes a chunk out of flight, and ends its lease if it has one.
 local function take_out_of_flight(id, chunk)
   redis.call('HDEL', K.in_flight(id), chunk)

@@ -37,7 +37,7 @@ local function lease_row(row, holder)
 end
 
 local function worker_lost_problem(id, chunk)
-  local what = chunk == CONVERSION and 'The conversion of the file' or 'The row'
+  local what = tonumber(chunk) >= FIRST_RANGE and 'The conversion of the file' or 'The row'
   local planned = plan_entry(id, chunk)
   if #planned == PLAN_ENTRY_BYTES then
     local first, rows = struct.unpack(PLAN_ENTRY_FORMAT, planned)

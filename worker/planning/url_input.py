@@ -1,0 +1,34 @@
+"""The rows of a chunk whose file is read by URL."""
+
+from rowcast.csv.ranges.row_cuts import rows_in
+from rowcast.errors import InputChanged, InputLost
+from rowcast.jobs.by_url.plan_files import PAGE_CHUNKS, SpanPage
+from rowcast.jobs.by_url.url_files import UrlFiles
+from rowcast.jobs.job_files import Files
+from rowcast.jobs.records.leases import ChunkLease
+
+
+class UrlInput:
+    """Reads chunks by the spans that were planned."""
+
+    def __init__(self, files: Files, url_files: UrlFiles, max_row_bytes: int) -> None:
+        self._files, self._url_files, self._max_row_bytes = files, url_files, max_row_bytes
+
+    def read(self, lease: ChunkLease) -> bytes:
+        """Returns the rows of a chunk as they are in their file.
+
+        Raises:
+            InputChanged: the file has changed since it was planned. InputLost: the plan is missing from the store.
+        """
+        page, place = divmod(lease.chunk, PAGE_CHUNKS)
+        try:
+            spans = SpanPage.model_validate_json(self._files.get_spans(lease.id, page))
+        except FileNotFoundError:
+            raise InputLost("its plan is missing from the store: send the request again") from None
+        index, span = spans.spans[place]
+        file = spans.files[index]
+        data = self._url_files.read(file, span.start, span.stop - span.start)
+        rows = rows_in(data, span, lease.spec.options.delimiter, self._max_row_bytes)
+        if rows is None:
+            raise InputChanged(f"{file.url} was changed after the job had been planned.")
+        return rows
