@@ -27,8 +27,8 @@
     │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · WorkerLost · InputLost
     ├── ResultLost · ModelRefused · NoReceiptKey
     └── Unavailable(retry_after_seconds)                                   try again later
-        └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable · Restoring · QueueFull ·
-            ParquetUnfinished · LiveUploadsFull(limit)
+        └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable ── StoreRefuses · Restoring ·
+            QueueFull · ParquetUnfinished · LiveUploadsFull(limit)
 
 Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cause (its docstring) and a `remedy`:
 `docs/errors.md` is made from these. None of them knows HTTP: `api/error_responses.py` maps each to its status.
@@ -113,6 +113,7 @@ from rowcast.errors.service_errors import (
     Restoring,
     ResultLost,
     ScoringFailed,
+    StoreRefuses,
     StoreUnavailable,
     TimedOut,
     TooManyBadRows,
@@ -122,15 +123,16 @@ from rowcast.errors.service_errors import (
 from rowcast.errors.start_errors import BadKeysFile, BadReceiptKey, BadSetting
 
 __all__ = [
-    "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression",
-    "BrokenFile", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile", "EveryRowBad",
-    "ExpiredKey", "Forbidden", "Gone", "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault",
-    "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull", "MissingColumns", "ModelRefused",
-    "NoDefaultModel", "NoFile", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound",
-    "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite",
-    "ParquetUnfinished", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused",
-    "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StoreUnavailable", "TimedOut",
-    "TooLarge", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
-    "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UploadComplete", "UploadGone",
-    "UploadTaken", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
+    "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape",
+    "BrokenCompression", "BrokenFile", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax",
+    "EmptyFile", "EveryRowBad", "ExpiredKey", "Forbidden", "Gone", "InputLost", "InvalidName", "JobDeleted",
+    "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull",
+    "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult",
+    "NotAcceptable", "NotFound", "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8",
+    "OptionUnsuitable", "OptionValue", "OtherSite", "ParquetUnfinished", "QueueFull", "RateLimited", "RedisFull",
+    "RedisRefuses", "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError",
+    "ScoringFailed", "StoreRefuses", "StoreUnavailable", "TimedOut", "TooLarge", "TooManyBadRows", "Unavailable",
+    "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload",
+    "Unprocessable", "Unreadable", "UnsupportedType", "UploadComplete", "UploadGone", "UploadTaken",
+    "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
 ]  # fmt: skip
