@@ -51,8 +51,8 @@ PROGRAMS = {
 
 _REQUEST_BYTES = 256 * 1024
 _MOST_FILES = 3
-_NO_LIBRARY_READS = ("ROWCAST_", "PYTEST_", "PYTHONPATH", "XDG_STATE_HOME")
-"""Variables that may be different for each program, by how they begin."""
+_NO_LIBRARY_READS = ("ROWCAST_", "PYTEST_", "PYTHONPATH", "XDG_STATE_HOME", "AWS_", "AZURE_", "AZURITE_")
+"""Variables that no library reads when it is loaded, by how they begin: they may differ for each program."""
 
 
 class WarmProcess(subprocess.Popen[bytes]):
