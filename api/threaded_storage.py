@@ -78,7 +78,8 @@ class _Task(Sync):
             except Exception as error:  # handed over, because gevent prints exceptions even if they are caught
                 return None, error
 
-        self._result = (pool or gevent.get_hub().threadpool).spawn(run)
+        chosen = gevent.get_hub().threadpool if pool is None else pool  # an idle pool counts as false
+        self._result = chosen.spawn(run)
 
     def wait(self) -> Any:
         """Returns or raises what the call does."""

@@ -23,7 +23,9 @@ chunk's rows and the one for its part, less than the time that a chunk has."""
 _ATTEMPT_SECONDS = 60
 """How long an attempt may take in all, if bytes keep coming."""
 
-_RETRIES = 10
+RETRIES = 10
+"""How often a call is tried again, with growing pauses: two to eight seconds in all if each attempt fails at once."""
+
 _MOST_PAUSE_SECONDS = 3
 
 _PREFIXES = {"s3": "AWS", "s3a": "AWS", "az": "AZURE", "azure": "AZURE", "abfs": "AZURE", "abfss": "AZURE"}
@@ -68,7 +70,9 @@ _BY_CODE = {
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _TOO_MANY = re.compile(r"status code: (429|503) ")
-_ASKS_FOR_CREDENTIALS = re.compile(r"169\.254\.\d+\.\d+|metadata\.google\.internal|AssumeRole")
+_ASKS_FOR_CREDENTIALS = re.compile(
+    r"/latest/(api/token|meta-data)|/metadata/identity|metadata\.google\.internal|Error performing POST REDACTED"
+)
 """Where obstore looks for credentials if the environment has none: a failure there is one of the credentials."""
 
 
@@ -79,7 +83,7 @@ def open_bucket(url: str) -> ObjectStore:
     prefix = _PREFIXES.get(url.partition(":")[0], "GOOGLE")
     given = {name.lower(): value for name in _CLIENT_OPTIONS if (value := os.environ.get(f"{prefix}_{name}"))}
     retries: RetryConfig = {
-        "max_retries": _RETRIES,
+        "max_retries": RETRIES,
         "retry_timeout": timedelta(seconds=RETRY_SECONDS),
         "backoff": {"max_backoff": timedelta(seconds=_MOST_PAUSE_SECONDS)},
     }

@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import estimators
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import resumable
-from buckets import AZURITE, serving_azure, serving_s3
+from buckets import AZURITE, Bucket, serving_azure, serving_s3
 from parquet_files import PARQUET, parquet
 from programs import SUPPORT, Stack, http_client, until
 from registering import register
@@ -25,32 +26,36 @@ SERVERS = {"s3": serving_s3, "azure": serving_azure}
 
 
 @pytest.fixture(scope="module", params=["s3", "azure"])
-def home(
-    request: pytest.FixtureRequest, make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
-    """A service whose store and registry are in one bucket, with the model `fixed`."""
+def bucket(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    """An empty bucket, which this process reaches, too."""
     if request.param == "azure" and shutil.which(AZURITE) is None:
         if os.environ.get("CI") == "true":
             pytest.fail("there is no Azurite, and CI must try Azure")
         pytest.skip("there is no Azurite here (npm install --global azurite@3.35.0): Azure is not tried")
-    with SERVERS[request.param](tmp_path_factory.mktemp("bucket")) as bucket, pytest.MonkeyPatch.context() as patch:
-        for name, value in bucket.variables.items():
+    with SERVERS[request.param](tmp_path_factory.mktemp("bucket")) as served, pytest.MonkeyPatch.context() as patch:
+        for name, value in served.variables.items():
             patch.setenv(name, value)
-        registry = f"{bucket.location}/models"
-        stack = make_stack(
-            ROWCAST_STORE=f"{bucket.location}/a/store",
-            ROWCAST_MODELS=registry,
-            ROWCAST_CHUNK_ROWS="64",
-            PYTHONPATH=str(SUPPORT),
-        )
-        register(stack.models, "fixed", estimators.Fixed(str(stack.folder)).fit(np.zeros((2, 1)), [0, 1]), ["age"])
-        copy_models(stack, registry)
-        stack.start_gateway()
-        stack.start_upkeep()
-        stack.start_worker()
-        yield stack
-        stack.stop_all()
-        stack.server.stop()
+        yield served
+
+
+@pytest.fixture(scope="module")
+def home(bucket: Bucket, make_stack: Callable[..., Stack]) -> Iterator[Stack]:
+    """A service whose store and registry are in the bucket, with the model `fixed`."""
+    registry = f"{bucket.location}/models"
+    stack = make_stack(
+        ROWCAST_STORE=f"{bucket.location}/a/store",
+        ROWCAST_MODELS=registry,
+        ROWCAST_CHUNK_ROWS="64",
+        PYTHONPATH=str(SUPPORT),
+    )
+    register(stack.models, "fixed", estimators.Fixed(str(stack.folder)).fit(np.zeros((2, 1)), [0, 1]), ["age"])
+    copy_models(stack, registry)
+    stack.start_gateway()
+    stack.start_upkeep()
+    stack.start_worker()
+    yield stack
+    stack.stop_all()
+    stack.server.stop()
 
 
 def copy_models(stack: Stack, location: str) -> None:
@@ -108,3 +113,74 @@ def test_a_resumable_upload_is_scored_and_its_files_go_when_its_time_is_over(hom
     until(lambda: http.get(f"/jobs/{id}").json()["status"] == "expired", "upkeep has seen it")
     until(lambda: not any(id in file for file in home.files()), "its files go")
     assert http.get(f"/jobs/{id}/result").status_code == 410
+
+
+UPLOADS = 12
+"""More than the ten threads that compress, and that read what is in a folder."""
+
+only_s3 = pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+
+
+@only_s3
+def test_a_job_waits_for_a_bucket_that_is_away_and_loses_no_row(
+    home: Stack, http: httpx.Client, bucket: Bucket
+) -> None:
+    with bucket.broken(method="PUT", path="/parts/") as fault:
+        id = submit(http, "fixed")
+        until(lambda: fault.met, "a part is being stored")
+        with bucket.out():
+            until(lambda: '"work_postponed"' in home.log("worker"), "the part cannot be stored")
+            answer = http.post("/predict?model=fixed", content=CSV, headers={"Content-Type": "text/csv"})
+            assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), answer.text
+            ready = http.get("/ready")
+            assert (ready.status_code, ready.json()["checks"]["store"]["ok"]) == (503, False)
+            assert http.get(f"/jobs/{id}").json()["status"] == "running"
+            assert http.get("/health").status_code == 200
+            with closing(home.redis) as redis:
+                strikes = [value.split()[1] for value in redis.hvals(key("in_flight", id))]
+            assert set(strikes) == {b"0"}
+    assert_whole(home, http, id)
+
+
+@only_s3
+@pytest.mark.parametrize(("status", "code"), [(503, "SlowDown"), (429, "TooManyRequests")])
+def test_a_bucket_that_throttles_only_delays(
+    status: int, code: str, home: Stack, http: httpx.Client, bucket: Bucket
+) -> None:
+    postponed = home.log("worker").count("work_postponed")
+    with bucket.broken(status=status, code=code, every=3) as fault:
+        assert_whole(home, http, submit(http, "fixed"))
+    assert fault.met >= 10
+    assert home.log("worker").count("work_postponed") == postponed
+
+
+@only_s3
+def test_credentials_that_have_expired_are_named_with_what_helps(
+    home: Stack, http: httpx.Client, bucket: Bucket
+) -> None:
+    with bucket.broken(status=400, code="ExpiredToken"):
+        answer = http.post("/predict?model=fixed", content=CSV, headers={"Content-Type": "text/csv"})
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:rowcast:problem:store-refuses")
+        assert answer.json()["detail"] == "The credentials for the store have expired (ExpiredToken)."
+        assert http.get("/ready").json()["checks"]["store"]["detail"] == answer.json()["detail"]
+    assert "Set new credentials" in home.log("gateway")
+    assert_whole(home, http, submit(http, "fixed"))
+
+
+@only_s3
+def test_while_a_bucket_hangs_the_gateway_serves_what_does_not_need_it(
+    home: Stack, http: httpx.Client, bucket: Bucket
+) -> None:
+    with ThreadPoolExecutor(UPLOADS) as threads:
+        with bucket.broken(method="PUT", path="/input/") as fault:
+            uploads = [threads.submit(submit, http, "fixed") for _ in range(UPLOADS)]
+            until(lambda: fault.met >= UPLOADS, "all uploads wait for the bucket")
+            assert http.get("/health").status_code == 200
+            assert http.get("/jobs").status_code == 200
+            row = http.post("/predict?wait=60", json={"features": [40], "model": "fixed"})
+            assert row.json()["prediction"] == 1, row.text
+            packed = http.get("/docs/storage", headers={"Accept-Encoding": "gzip"})
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert not any(upload.done() for upload in uploads)
+        ended = [wait(http, upload.result())["status"] for upload in uploads]
+        assert ended == ["succeeded"] * UPLOADS

@@ -45,14 +45,21 @@ class Fault:
     """What the path of the requests contains that are affected."""
     times: int = 1_000_000
     """How many requests it happens to."""
+    every: int = 1
+    """It happens to every second, third … of these requests only."""
+    seen: int = 0
+    """How many such requests there were."""
     met: int = 0
     """How many requests it has happened to."""
     ended: threading.Event = field(default_factory=threading.Event)
 
     def takes(self, method: str, path: str) -> bool:
-        chosen = self.method in ("", method) and self.path in path and self.met < self.times
-        self.met += chosen
-        return chosen and not self.ended.is_set()
+        if self.method not in ("", method) or self.path not in path or self.ended.is_set():
+            return False
+        self.seen += 1
+        happens = self.seen % self.every == 0 and self.met < self.times
+        self.met += happens
+        return happens
 
 
 class Bucket:
