@@ -5,7 +5,7 @@ other requests until it returns. Calls of buckets have their own threads: while 
 a minute, and what is compressed or read from a folder must not wait for one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -48,6 +48,10 @@ class ThreadedStorage(Storage):
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Does the same as `Storage.get_range`, in a thread."""
         return bytes(self._call(super().get_range, key, start, length))
+
+    def presigned_urls(self, keys: Sequence[str], seconds: int) -> list[str]:
+        """Does the same as `Storage.presigned_urls`, in a thread: the credentials may have to be fetched."""
+        return list(self._call(super().presigned_urls, keys, seconds))
 
     def entries(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Does the same as `Storage.entries`, in a thread."""

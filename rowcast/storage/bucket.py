@@ -2,15 +2,18 @@
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from obstore import sign
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
 from rowcast.errors import StoreRefuses, StoreUnavailable
 
 if TYPE_CHECKING:
+    from obstore import SignCapableStore
     from obstore.store import ClientConfig, RetryConfig
 
 SILENT_SECONDS = 15.0
@@ -120,3 +123,8 @@ def _fault(error: Exception) -> _Fault:
 def _code(error: Exception) -> str:
     found = _CODE.search(str(error))
     return found[1] if found else ""
+
+
+def presigned_urls(store: ObjectStore, keys: Sequence[str], seconds: int) -> list[str]:
+    """Returns for each object a URL with which anyone can read it, until it expires."""
+    return list(sign(cast("SignCapableStore", store), "GET", keys, timedelta(seconds=seconds)))

@@ -8,7 +8,7 @@ import errno
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from rowcast.errors import StoreUnavailable
-from rowcast.storage.bucket import is_missing, open_bucket, unavailable
+from rowcast.storage.bucket import is_missing, open_bucket, presigned_urls, unavailable
 from rowcast.storage.durable_files import DurableFiles
 
 _URL = re.compile(r"^[a-z0-9]+://")
@@ -132,6 +132,14 @@ class Storage:
         """
         with self._errors(key):
             return obstore.get_range(self._store, key, start=start, length=length).to_bytes()
+
+    def presigned_urls(self, keys: Sequence[str], seconds: int) -> list[str]:
+        """Returns for each object of a bucket a URL with which anyone can read it, until it expires.
+
+        A folder has none. Whether the objects exist is not checked.
+        """
+        with self._errors(keys[0]):
+            return presigned_urls(self._store, keys, seconds)
 
     def entries(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Returns (key, length in bytes) of every object below the folder `prefix`, unordered. It may be missing."""

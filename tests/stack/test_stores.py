@@ -1,11 +1,13 @@
 """S3 and Azure as the store and the registry: what the other tests do in a folder works there, too."""
 
+import asyncio
 import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import estimators
 import httpx
@@ -13,14 +15,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import resumable
+import xxhash
 from buckets import AZURITE, Bucket, serving_azure, serving_s3
 from parquet_files import PARQUET, parquet
 from programs import SUPPORT, Stack, http_client, until
 from registering import register
-from scored import CSV, WANTED, assert_whole, submit, wait
+from scored import CSV, ROWS, WANTED, assert_whole, submit, wait
 
+from rowcast import AsyncClient, Client
 from rowcast.jobs.records.redis_keys import key
 from rowcast.storage import Storage
+
+KEY = "rowcast_of-tests"
 
 SERVERS = {"s3": serving_s3, "azure": serving_azure}
 
@@ -46,6 +52,7 @@ def home(bucket: Bucket, make_stack: Callable[..., Stack]) -> Iterator[Stack]:
         ROWCAST_STORE=f"{bucket.location}/a/store",
         ROWCAST_MODELS=registry,
         ROWCAST_CHUNK_ROWS="64",
+        ROWCAST_PRESIGNED_SECONDS="300",
         PYTHONPATH=str(SUPPORT),
     )
     register(stack.models, "fixed", estimators.Fixed(str(stack.folder)).fit(np.zeros((2, 1)), [0, 1]), ["age"])
@@ -113,6 +120,49 @@ def test_a_resumable_upload_is_scored_and_its_files_go_when_its_time_is_over(hom
     until(lambda: http.get(f"/jobs/{id}").json()["status"] == "expired", "upkeep has seen it")
     until(lambda: not any(id in file for file in home.files()), "its files go")
     assert http.get(f"/jobs/{id}/result").status_code == 410
+
+
+def test_the_parts_of_a_result_can_be_read_by_presigned_urls(home: Stack, http: httpx.Client) -> None:
+    id = submit(http, "fixed")
+    assert wait(http, id)["status"] == "succeeded"
+    listed = http.get(f"/jobs/{id}/result", params={"format": "urls"})
+    assert listed.headers["Cache-Control"] == "no-store"
+    pieces = listed.json()["pieces"]
+    with httpx.Client(verify=False) as anyone:
+        read = [anyone.get(piece["url"]).content for piece in pieces]
+        assert anyone.get(pieces[1]["url"].partition("?")[0]).status_code in (403, 404), "the object itself is private"
+    assert b"".join(read) == http.get(f"/jobs/{id}/result").content
+    assert [len(content) for content in read] == [piece["length"] for piece in pieces]
+    assert [xxhash.xxh3_128_hexdigest(content) for content in read[1:]] == [one["xxh3_128"] for one in pieces[1:]]
+    assert sum(piece["rows"] for piece in pieces) == ROWS
+    rest = http.get(f"/jobs/{id}/result", params={"format": "urls", "first_part": 9}).json()["pieces"]
+    assert [piece["xxh3_128"] for piece in rest] == [pieces[-1]["xxh3_128"]]
+    assert http.get(f"/jobs/{id}/result", params={"format": "urls", "first_part": 10}).status_code == 422
+
+
+def test_the_client_fetches_parquet_from_the_bucket_and_keeps_its_key_to_itself(
+    home: Stack, http: httpx.Client, bucket: Bucket, tmp_path: Path, anyio_backend: str
+) -> None:
+    bucket.requests.clear()
+    with Client(home.url, api_key=KEY) as client:
+        job = client.submit_csv(CSV, model="fixed").wait(60)
+        with bucket.broken(path=bucket.signed, cut_bytes=500, times=1):
+            job.download(tmp_path / "one.parquet")
+        with bucket.broken(path=bucket.signed, status=403, code="AccessDenied", times=1):
+            job.download(tmp_path / "two.parquet")
+
+    async def again() -> None:
+        async with AsyncClient(home.url, api_key=KEY) as other:
+            await (await other.job(job.id)).download(tmp_path / "three.parquet")
+
+    asyncio.run(again())
+    for name in ("one", "two", "three"):
+        assert pd.read_parquet(tmp_path / f"{name}.parquet").astype(int).to_csv(index=False).encode() == WANTED
+    signed = [headers for method, path, headers in bucket.requests if bucket.signed in path]
+    assert [name.get("range") for name in signed] == [None, "bytes=500-", None, None, None]
+    assert KEY not in str(bucket.requests)
+    answer = http.get(f"/jobs/{job.id}/result", params={"format": "parquet"})
+    assert answer.status_code == 200, "callers that do not ask for it are not redirected"
 
 
 UPLOADS = 12

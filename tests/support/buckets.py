@@ -39,6 +39,8 @@ class Fault:
     """The code in the body, for example `SlowDown`."""
     delay_seconds: float = 0
     """How long each request waits. With `status` 0 and a delay, it is forwarded then."""
+    cut_bytes: int = 0
+    """If set, the answer is cut after this number of bytes of its body."""
     method: str = ""
     """The method of the requests that are affected; empty for all."""
     path: str = ""
@@ -80,6 +82,11 @@ class Bucket:
     @property
     def location(self) -> str:
         return f"{'az' if self._is_azure else 's3'}://{NAME}"
+
+    @property
+    def signed(self) -> str:
+        """What a presigned URL has, but no request of the service itself."""
+        return "sig=" if self._is_azure else "X-Amz-Signature="
 
     @property
     def variables(self) -> dict[str, str]:
@@ -176,10 +183,11 @@ class _Forwarding(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.bucket.requests.append((self.command, self.path, dict(self.headers)))
-        fault = self.bucket.fault
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.bucket.requests.append((self.command, self.path, headers))
+        fault, cut_bytes = self.bucket.fault, None
         if fault.takes(self.command, self.path):
-            if not fault.status and not fault.delay_seconds:
+            if not fault.status and not fault.delay_seconds and not fault.cut_bytes:
                 fault.ended.wait(600)
                 self.close_connection = True
                 return
@@ -187,6 +195,7 @@ class _Forwarding(BaseHTTPRequestHandler):
             if fault.status:
                 self._answer(fault.status, {"Content-Type": "application/xml"}, _ERROR.format(fault.code).encode())
                 return
+            cut_bytes = fault.cut_bytes or None
         server = HTTPConnection("127.0.0.1", self.bucket.target)
         try:
             server.request(self.command, self.path, body, dict(self.headers))
@@ -194,9 +203,9 @@ class _Forwarding(BaseHTTPRequestHandler):
             content = answer.read()
         finally:
             server.close()
-        self._answer(answer.status, dict(answer.getheaders()), content)
+        self._answer(answer.status, dict(answer.getheaders()), content, cut_bytes)
 
-    def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
+    def _answer(self, status: int, headers: dict[str, str], content: bytes, cut_bytes: int | None = None) -> None:
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in ("connection", "transfer-encoding", "content-length"):
@@ -206,8 +215,9 @@ class _Forwarding(BaseHTTPRequestHandler):
         self.send_header("Content-Length", headers.get("Content-Length", "0"))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content)
+            self.wfile.write(content[:cut_bytes])
         self.wfile.flush()
+        self.close_connection |= cut_bytes is not None
 
 
 _ERROR = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{}</Code><Message>As the test asked for.</Message></Error>"
