@@ -136,7 +136,8 @@ def _start(name: str, folder: Path, listener: socket.socket) -> None:
     """Starts a template. At its end, this process waits until the other processes of the run have ended, too."""
     # One thread for each process, as `worker.__main__` sets before it imports numpy.
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    environment = {**os.environ, **threads, "REMAP_SIGTERM": "SIGQUIT"}
+    no_thread = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # importing pyarrow would start one
+    environment = {**os.environ, **threads, **no_thread, "REMAP_SIGTERM": "SIGQUIT"}
     command = [sys.executable, __file__, name, str(listener.fileno()), str(folder)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listener.fileno()])
     atexit.register(process.wait)
