@@ -87,7 +87,7 @@ def build(settings: Settings) -> Services:
     storage = ThreadedStorage(settings.store, on_error=metrics.count_store_error, syncs=settings.store_sync)
     metrics.show_disk(storage.disk)
     files = Files(storage)
-    registry = Registry(Storage(settings.models), signing_key(settings))
+    registry = Registry(_models(settings.models), signing_key(settings))
     uploads = Uploads(scripts, settings)
     resumable = ResumableJobs(records, uploads, ResumableUploads(scripts, settings), files, settings)
     return Services(
@@ -111,6 +111,12 @@ def build(settings: Settings) -> Services:
         metrics=metrics,
         tracer=open_tracer("gateway"),
     )
+
+
+def _models(location: str) -> Storage:
+    """Returns the storage of the registry. A folder is read at once, because each request reads a small file there."""
+    storage = Storage(location)
+    return storage if storage.is_folder else ThreadedStorage(location)
 
 
 def current_services() -> Services:

@@ -69,6 +69,13 @@ class Settings(BaseModel):
         description="`false`: files in a folder are not synced to the disk before a request is answered. A power cut "
         "may then lose rows that were accepted.",
     )
+    presigned_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=7 * 86_400,
+        description="Seconds that presigned URLs are valid, with which callers fetch results from the bucket "
+        "(`format=urls`, `redirect=true`); 0 for none. Anyone with such a URL can read that file until then.",
+    )
     models: str = Field(default=".rowcast/models", description="Model registry: a folder or a bucket, as for `STORE`.")
     default_model: str = Field(
         default="titanic",

@@ -1,23 +1,19 @@
 """`/jobs/ID/result` and `/jobs/ID/errors`: streams the parts in order, with ranges to resume downloads."""
 
-import re
-import unicodedata
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, takewhile
-from pathlib import PurePath
-from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.http import dump_options_header
 
 from api.error_responses import HttpProblem
 from api.input.option_parsing import FOLLOW, PARTIAL, WAIT, query_flag, query_wait
 from api.openapi.call_types import CSV, JSON, NDJSON, PARQUET, PROBLEM, Answer, Call, documented, header, query
-from api.output import ndjson, parquet_file
+from api.output import ndjson, parquet_file, presigned
 from api.output.byte_range import partial_response
 from api.output.follow import converting_begun, follow
 from api.output.gzip_encoding import encoded_response
-from api.output.responses import LOOKUP_ERRORS, POLL_AFTER_SECONDS, UNBUFFERED, own_job
+from api.output.responses import LOOKUP_ERRORS, POLL_AFTER_SECONDS, UNBUFFERED, attachment, own_job, stem, stem_of
 from api.output.result_bytes import ResultBytes, header_line
 from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, Parts
 from api.output.rows_to_correct import bad_rows_as_input
@@ -43,12 +39,12 @@ FORMAT = query(
     "format",
     "The form of a batch's result. It counts before the header `Accept`.",
     type="string",
-    enum=["csv", "ndjson", "parquet"],
+    enum=["csv", "ndjson", "parquet", presigned.FORMAT],
 )
-"""OpenAPI entry of the parameter that `_form` reads."""
+"""OpenAPI entry of the parameter that `_named_form` reads."""
 
-_STEM_CHARACTERS = 200
-_FORMATS = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE, "parquet": parquet_file.MEDIA_TYPE}
+_MEDIA_TYPES = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE, "parquet": parquet_file.MEDIA_TYPE}
+_FORMATS = _MEDIA_TYPES | {presigned.FORMAT: presigned.FORMAT}
 
 
 @blueprint.get("/<id>/result")
@@ -58,10 +54,11 @@ _FORMATS = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE, "parqu
         {
             200: Answer(
                 "The result.",
-                {JSON: RowResult, CSV: None, NDJSON: None, PARQUET: None},
+                {JSON: RowResult | presigned.PresignedResult, CSV: None, NDJSON: None, PARQUET: None},
                 ("ETag", "Content-Disposition"),
             ),
             206: Answer("A range of a batch's result.", {CSV: None, PARQUET: None}, ("ETag", "Content-Range")),
+            307: Answer("The Parquet file is at this presigned URL of the bucket.", {}, ("Location",)),
             416: Answer("The range begins beyond the end of the result.", {PROBLEM: HttpProblem}, ("Content-Range",)),
         },
         (*LOOKUP_ERRORS, NotAcceptable, WrongState, ResultLost, Unprocessable),
@@ -70,13 +67,16 @@ _FORMATS = {"csv": RESULT_FORMAT.media_type, "ndjson": ndjson.MEDIA_TYPE, "parqu
             FOLLOW,
             PARTIAL,
             FORMAT,
+            presigned.FIRST_PART,
+            presigned.REDIRECT,
             header("Range", "`bytes=FIRST-LAST`, for a batch's result. Either number may be left out."),
         ),
     )
 )
 def get_result(id: str) -> Response:
     """Returns a batch's result as CSV, NDJSON or Parquet, or a single job's as JSON."""
-    query_wait()  # a wrong value is an error whatever the format
+    for checked in (query_wait, presigned.query_first_part, partial(query_flag, "redirect")):
+        checked()  # a wrong value is an error whatever the format
     return result_response(own_job(id), follows=query_flag("follow"), is_partial=query_flag("partial"))
 
 
@@ -97,6 +97,8 @@ def result_response(job: Job, *, follows: bool, is_partial: bool = False) -> Res
     named = _named_form()
     if job.is_single:
         return jsonify(job.result)
+    if named == presigned.FORMAT:
+        return presigned.presigned_list(current_services(), job)
     if not job.status.is_terminal:
         require_csv()
     elif (form := named or _accepted_form()) == ndjson.MEDIA_TYPE:
@@ -146,7 +148,7 @@ def get_errors(id: str) -> Response:
     parts.require_whole(job.chunks_done)
     if form == "input":
         response = Response(bad_rows_as_input(current_services(), job, parts), content_type=errors_csv.CONTENT_TYPE)
-        response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-bad-rows.csv")
+        response.headers["Content-Disposition"] = attachment(f"{stem(job)}-bad-rows.csv")
         return response
     header = errors_csv.ERRORS_HEADER
 
@@ -158,7 +160,7 @@ def get_errors(id: str) -> Response:
 
     response = Response(stream(), content_type=errors_csv.CONTENT_TYPE)
     response.content_length = len(header) + sum(part.error_bytes for part in parts.stored)
-    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-errors.csv")
+    response.headers["Content-Disposition"] = attachment(f"{stem(job)}-errors.csv")
     return response
 
 
@@ -196,9 +198,9 @@ def _accepted_form() -> str:
     """Returns the media type that the header `Accept` asks for."""
     if not request.accept_mimetypes:
         return RESULT_FORMAT.media_type
-    found = request.accept_mimetypes.best_match(list(_FORMATS.values()))
+    found = request.accept_mimetypes.best_match(list(_MEDIA_TYPES.values()))
     if found is None:
-        taken = " and ".join(_FORMATS.values())
+        taken = " and ".join(_MEDIA_TYPES.values())
         raise NotAcceptable(f"The result is available as {taken}. Remove the header `Accept`, or add one of them.")
     return found
 
@@ -216,7 +218,7 @@ def _ndjson(job: Job) -> Response:
     first = next(lines, b"")  # if the store is unavailable, respond with 503 now instead of a broken 200 later
     lines = chain([first], lines)
     response = Response(lines, content_type=ndjson.MEDIA_TYPE, headers=UNBUFFERED)
-    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.ndjson")
+    response.headers["Content-Disposition"] = attachment(f"{stem(job)}-predictions.ndjson")
     response.vary.add("Accept")
     return encoded_response(response, lines)
 
@@ -228,7 +230,7 @@ def _file(job: Job) -> Response:
     response.content_length = content.length
     # After a retry there are more parts, so a partial result has another tag.
     response.set_etag(_tag(job) if job.status is Status.SUCCEEDED else f"{job.id}-{content.length}")
-    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.{RESULT_FORMAT.extension}")
+    response.headers["Content-Disposition"] = attachment(f"{stem(job)}-predictions.{RESULT_FORMAT.extension}")
     response.vary.add("Accept")
     encoded = encoded_response(response, content)
     if "Content-Encoding" in encoded.headers:
@@ -239,15 +241,21 @@ def _file(job: Job) -> Response:
 def _parquet(job: Job) -> Response:
     if job.status is not Status.SUCCEEDED:
         raise NotAcceptable("The rows of a job that has not succeeded are only available as CSV and NDJSON.")
-    wait_seconds = query_wait()
+    services, wait_seconds = current_services(), query_wait()
+    redirects = query_flag("redirect") and presigned.presigns(services)
     content = parquet_file.written_file(
-        current_services(), job, parquet_file.WAIT_SECONDS if wait_seconds is None else wait_seconds
+        services,
+        job,
+        parquet_file.WAIT_SECONDS if wait_seconds is None else wait_seconds,
+        is_read=not redirects,
     )
+    if redirects:
+        return presigned.redirect_to_parquet(services, job, content.file)
     response = Response(content, content_type=parquet_file.MEDIA_TYPE, direct_passthrough=True)
     response.content_length = content.file.length
     response.set_etag(content.file.sha256)
     response.vary.add("Accept")
-    response.headers["Content-Disposition"] = _attachment(f"{_stem(job)}-predictions.parquet")
+    response.headers["Content-Disposition"] = attachment(f"{stem(job)}-predictions.parquet")
     return partial_response(response, request.environ, content.file.length)
 
 
@@ -270,24 +278,6 @@ def streamed_csv(blocks: Iterator[bytes], id: str, filename: str | None, tag: st
     """
     response = Response(blocks, content_type=RESULT_FORMAT.content_type, headers=UNBUFFERED)
     response.set_etag(tag)
-    name = f"{_stem_of(id, filename)}-predictions.{RESULT_FORMAT.extension}"
-    response.headers["Content-Disposition"] = _attachment(name)
+    name = f"{stem_of(id, filename)}-predictions.{RESULT_FORMAT.extension}"
+    response.headers["Content-Disposition"] = attachment(name)
     return encoded_response(response, blocks)
-
-
-def _stem(job: Job) -> str:
-    return _stem_of(job.id, job.spec.input.filename if job.spec.input else None)
-
-
-def _stem_of(id: str, filename: str | None) -> str:
-    """Returns the input's name without folders, extension and unprintable characters. If it is empty, returns `id`."""
-    stem = PurePath((filename or "").replace("\\", "/")).name
-    stem = re.sub(r"(\.[^.]*)?(\.gz)?$", "", stem, count=1, flags=re.IGNORECASE)
-    return "".join(filter(str.isprintable, stem))[:_STEM_CHARACTERS].strip(". ") or id
-
-
-def _attachment(name: str) -> str:
-    """Returns the value of Content-Disposition (RFC 6266 §4.3). A name beyond ASCII also has an ASCII version."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    names = {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"}
-    return dump_options_header("attachment", names)

@@ -17,8 +17,10 @@ _BLOCK_BYTES = 4 * 1024**2
 _RETRY_AFTER_SECONDS = 2
 
 
-def written_file(services: Services, job: Job, wait_seconds: float) -> "ParquetBytes":
+def written_file(services: Services, job: Job, wait_seconds: float, *, is_read: bool = True) -> "ParquetBytes":
     """Returns the file of a job that has succeeded. If there is none yet, a worker writes it while this waits.
+
+    If not `is_read`, only one byte is read, to see that the file is there.
 
     Raises:
         ParquetUnfinished: it is not there in time. ResultLost: it cannot be written.
@@ -26,13 +28,13 @@ def written_file(services: Services, job: Job, wait_seconds: float) -> "ParquetB
     """
     until = time.monotonic() + wait_seconds
     with services.notifications.expect(job.id, parts=True) as waiter:
-        if (content := _in_store(services, job)) is not None:
+        if (content := _in_store(services, job, is_read=is_read)) is not None:
             return content
         if services.records.request_parquet(job.id, job.parquet) == "over":
             _require_succeeded(services, job.id)
         while True:
             job = services.records.get(job.id)
-            if (content := _in_store(services, job)) is not None:
+            if (content := _in_store(services, job, is_read=is_read)) is not None:
                 return content
             if job.parquet_failed:
                 raise ResultLost(
@@ -59,12 +61,12 @@ def _require_succeeded(services: Services, id: str) -> None:
         )
 
 
-def _in_store(services: Services, job: Job) -> "ParquetBytes | None":
+def _in_store(services: Services, job: Job, *, is_read: bool) -> "ParquetBytes | None":
     if job.parquet is None:
         return None
     content = ParquetBytes(services, job.id, job.parquet)
     try:
-        content.prefetch()
+        content.prefetch(_BLOCK_BYTES if is_read else 1)
     except FileNotFoundError:
         return None
     return content
@@ -78,13 +80,13 @@ class ParquetBytes:
         self._position = 0
         self._ready: bytes | None = None
 
-    def prefetch(self) -> None:
+    def prefetch(self, most_bytes: int = _BLOCK_BYTES) -> None:
         """Reads the first block, so that an error is raised before the response begins.
 
         Raises:
             FileNotFoundError: the file is not in the store.
         """
-        self._ready = self._read()
+        self._ready = self._read(most_bytes)
 
     def __iter__(self) -> "ParquetBytes":
         return self
@@ -108,8 +110,8 @@ class ParquetBytes:
         """Returns the offset of the next byte."""
         return self._position
 
-    def _read(self) -> bytes:
-        length = min(_BLOCK_BYTES, self.file.length - self._position)
+    def _read(self, most_bytes: int = _BLOCK_BYTES) -> bytes:
+        length = min(most_bytes, self.file.length - self._position)
         if length <= 0:
             return b""
         return self._services.files.get_parquet(self._id, self.file.name, self._position, length)

@@ -1,9 +1,14 @@
 """Responses about jobs and single rows, and waiting for a job's end."""
 
+import re
 import time
+import unicodedata
+from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, g, jsonify
+from werkzeug.http import dump_options_header
 
 from api.error_responses import problem, problem_response
 from api.notifications import Waiter
@@ -20,6 +25,8 @@ POLL_AFTER_SECONDS = 1
 
 UNBUFFERED = {"X-Accel-Buffering": "no"}
 """Headers of a streamed response. Without them nginx holds it back until its buffers are full."""
+
+_STEM_CHARACTERS = 200
 
 RECHECK_SECONDS = 5.0
 """How often a waiting caller reads the record without a notification: messages of Redis' pub/sub may get lost."""
@@ -78,3 +85,22 @@ def wait_for_end(services: Services, id: str, waiter: Waiter, until: float) -> J
         waiter.wait(min(left, RECHECK_SECONDS))
         job = services.records.get(id)
     return job
+
+
+def stem(job: Job) -> str:
+    """Returns the stem of the input's name, for the names of files that are made from it."""
+    return stem_of(job.id, job.spec.input.filename if job.spec.input else None)
+
+
+def stem_of(id: str, filename: str | None) -> str:
+    """Returns the input's name without folders, extension and unprintable characters. If it is empty, returns `id`."""
+    name = PurePath((filename or "").replace("\\", "/")).name
+    name = re.sub(r"(\.[^.]*)?(\.gz)?$", "", name, count=1, flags=re.IGNORECASE)
+    return "".join(filter(str.isprintable, name))[:_STEM_CHARACTERS].strip(". ") or id
+
+
+def attachment(name: str) -> str:
+    """Returns the value of Content-Disposition (RFC 6266 §4.3). A name beyond ASCII also has an ASCII version."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    names = {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"}
+    return dump_options_header("attachment", names)

@@ -121,6 +121,8 @@ class Transfer:
         self._etag: str | None = None
         self._total: int | None = None
         self._is_whole = False
+        self._redirect: str | None = None
+        self._object: httpx.URL | None = None
 
     def finish(self) -> Steps[None]:
         """Downloads the rest of a complete result, over several connections if they break."""
@@ -140,15 +142,47 @@ class Transfer:
         if self._sink.written_bytes and self._etag:
             headers |= {"Range": f"bytes={self._sink.written_bytes}-", "If-Range": self._etag}
         url, timeout = self._endpoint.url + path, self._endpoint.timeout(wait_seconds=self._wait_seconds)
+        self._redirect = None
         yield Receive(url, headers, timeout, self._begin, self._write, self._wrote)
+        if self._redirect is not None:
+            yield from self._from_bucket(self._redirect)
         if self._total is not None and self._sink.written_bytes != self._total:
             raise Unreachable(
                 f"The download ended after {self._sink.written_bytes:,} of {counted(self._total, 'byte')}."
             )
         self._is_whole = True
 
+    def _from_bucket(self, location: str) -> Steps[None]:
+        """Requests the missing bytes from the bucket to which the service has redirected.
+
+        Raises:
+            BrokenTransfer: the service redirects to something else, or from HTTPS to HTTP.
+        """
+        url = httpx.URL(location)
+        if not url.host or url.scheme not in ("https", httpx.URL(self._endpoint.url).scheme):
+            raise BrokenTransfer("The service redirects to an address that is not safe to use.")
+        headers = {"Accept-Encoding": "identity"}
+        is_same = url.copy_with(query=None) == self._object  # only the signature is new, and objects never change
+        if is_same and self._sink.written_bytes:
+            headers["Range"] = f"bytes={self._sink.written_bytes}-"
+        self._object = url.copy_with(query=None)
+        yield Receive(
+            location, headers, self._endpoint.timeout(), self._begin_bucket, self._write, self._wrote, is_elsewhere=True
+        )
+
     def _begin(self, answer: httpx.Response) -> None:
+        if answer.status_code == httpx.codes.TEMPORARY_REDIRECT and "Location" in answer.headers:
+            self._redirect = answer.headers["Location"]
+            return
         self._endpoint.checked(answer)
+        self._begin_body(answer)
+
+    def _begin_bucket(self, answer: httpx.Response) -> None:
+        if not answer.is_success:  # for example because the URL has expired: the next attempt gets a new one
+            raise Unreachable(f"The bucket at {answer.url.host} answered with status {answer.status_code}.")
+        self._begin_body(answer)
+
+    def _begin_body(self, answer: httpx.Response) -> None:
         if answer.status_code == httpx.codes.PARTIAL_CONTENT:
             if not answer.headers.get("Content-Range", "").startswith(f"bytes {self._sink.written_bytes}-"):
                 raise BrokenTransfer("The service sent another range than the requested one.")

@@ -29,8 +29,8 @@
     │       WorkerLost · InputLost ── InputChanged
     ├── ResultLost · ModelRefused · NoReceiptKey
     └── Unavailable(retry_after_seconds)                                   try again later
-        └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable · Restoring · QueueFull ·
-            ParquetUnfinished · LiveUploadsFull(limit)
+        └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable ── StoreRefuses · Restoring ·
+            QueueFull · ParquetUnfinished · LiveUploadsFull(limit)
 
 Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cause (its docstring) and a `remedy`:
 `docs/errors.md` is made from these. None of them knows HTTP: `api/error_responses.py` maps each to its status.
@@ -115,6 +115,7 @@ from rowcast.errors.service_errors import (
     Restoring,
     ResultLost,
     ScoringFailed,
+    StoreRefuses,
     StoreUnavailable,
     TimedOut,
     TooLate,
@@ -141,8 +142,8 @@ __all__ = [
     "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8",
     "OptionUnsuitable", "OptionValue", "OtherSite", "OutputExists", "ParquetUnfinished", "QueueFull", "RateLimited",
     "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError",
-    "ScoringFailed", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate", "TooManyBadRows", "Unavailable",
-    "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload", "Unprocessable",
-    "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone", "UploadTaken", "UrlRefused",
-    "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
+    "ScoringFailed", "StoreRefuses", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate", "TooManyBadRows",
+    "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload",
+    "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone", "UploadTaken",
+    "UrlRefused", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
 ]  # fmt: skip

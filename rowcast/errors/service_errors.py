@@ -173,6 +173,17 @@ class StoreUnavailable(Unavailable):
     )
 
 
+class StoreRefuses(StoreUnavailable):
+    """The bucket that is the store or the model registry refuses the service's credentials, or does not exist."""
+
+    slug = "store-refuses"
+    title = "The store refuses the service"
+    remedy = (
+        "The operator renews the credentials in the environment of the gateway, the workers and upkeep, and starts "
+        "them again, or corrects what else `detail` names."
+    )
+
+
 class Restoring(Unavailable):
     """A job's record, or a part of its result, was lost and is being restored."""
 

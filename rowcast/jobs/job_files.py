@@ -33,6 +33,8 @@ class Files:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self.are_in_a_bucket = not storage.is_folder
+        """Whether the store is a bucket, which can presign URLs."""
 
     def put_input(self, id: str, chunk: int, data: bytes, revision: str = "") -> None:
         """Stores one chunk of the input."""
@@ -83,6 +85,19 @@ class Files:
     def get_parquet(self, id: str, name: str, start: int, length: int) -> bytes:
         """Reads a range of the result as Parquet."""
         return self._storage.get_range(f"jobs/{id}/parquet/{name}", start, length)
+
+    def presigned_parquet(self, id: str, name: str, seconds: int) -> str:
+        """Returns a URL with which anyone can read the result as Parquet for some seconds. The store is a bucket."""
+        return self._storage.presigned_urls([f"jobs/{id}/parquet/{name}"], seconds)[0]
+
+    def presigned_header(self, id: str, seconds: int) -> str:
+        """Returns the same for the result's header line."""
+        return self._storage.presigned_urls([f"jobs/{id}/header"], seconds)[0]
+
+    def presigned_parts(self, id: str, parts: Iterable[tuple[int, str]], seconds: int) -> list[str]:
+        """Returns the same for parts, each given as chunk and revision."""
+        keys = [_object(id, "parts", chunk, revision) for chunk, revision in parts]
+        return self._storage.presigned_urls(keys, seconds) if keys else []
 
     def delete_parquet(self, id: str, name: str) -> None:
         """Deletes a Parquet file that no record names."""

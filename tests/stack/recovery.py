@@ -9,14 +9,16 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
+from typing import TypeVar
 
 import estimators
 import httpx
 import numpy as np
 import psutil
+from buckets import Bucket, serving_s3
 from programs import ROOT, SUPPORT, UPKEEP, RedisServer, Stack, http_client, until
 from proxy import Proxy
 from redis.exceptions import RedisError
@@ -30,6 +32,8 @@ AWAY_SECONDS = 20
 WORKERS = ("first", "second")
 TABLE = re.compile(r"(<!-- recovery -->\n).*(<!-- /recovery -->)", re.DOTALL)
 LONG = 120
+
+Broken = TypeVar("Broken", Proxy, Bucket)
 
 Fault = Callable[[Stack, Proxy], float]
 """Does its worst, and answers when (by `monotonic`) things were as they should be again."""
@@ -91,6 +95,50 @@ def kill_gateway(stack: Stack, _: Proxy) -> float:
     return monotonic()
 
 
+def lose_bucket(bucket: Bucket) -> float:
+    with bucket.out():
+        sleep(AWAY_SECONDS)
+    return monotonic()
+
+
+def hang_bucket(bucket: Bucket) -> float:
+    with bucket.broken():
+        sleep(AWAY_SECONDS)
+    return monotonic()
+
+
+def throttle_bucket(bucket: Bucket) -> float:
+    with bucket.broken(status=503, code="SlowDown"):
+        sleep(AWAY_SECONDS)
+    return monotonic()
+
+
+def expire_credentials(bucket: Bucket) -> float:
+    with bucket.broken(status=400, code="ExpiredToken"):
+        sleep(AWAY_SECONDS)
+    return monotonic()
+
+
+BUCKET_FAULTS: Mapping[str, tuple[Callable[[Bucket], float], str]] = {
+    f"a bucket refuses connections for {AWAY_SECONDS} s": (
+        lose_bucket,
+        "test_a_job_waits_for_a_bucket_that_is_away_and_loses_no_row",
+    ),
+    f"a bucket hangs for {AWAY_SECONDS} s": (
+        hang_bucket,
+        "test_while_a_bucket_hangs_the_gateway_serves_what_does_not_need_it",
+    ),
+    f"a bucket throttles every request for {AWAY_SECONDS} s": (
+        throttle_bucket,
+        "test_a_bucket_that_throttles_only_delays",
+    ),
+    f"the credentials of a bucket are refused for {AWAY_SECONDS} s": (
+        expire_credentials,
+        "test_credentials_that_have_expired_are_named_with_what_helps",
+    ),
+}
+"""The same for a service whose store is a bucket."""
+
 FAULTS: Mapping[str, tuple[Fault, str]] = {
     "`kill -9` of a worker process": (kill_worker_process, "test_a_killed_worker_process_costs_nothing"),
     "`kill -9` of a worker, another goes on": (
@@ -119,7 +167,7 @@ FAULTS: Mapping[str, tuple[Fault, str]] = {
 
 
 @contextmanager
-def service(folder: Path) -> Iterator[tuple[Stack, Proxy]]:
+def service(folder: Path, **store: str) -> Iterator[tuple[Stack, Proxy]]:
     """All programs under supervision, with default settings but for the chunks' size."""
     (folder / "redis").mkdir(parents=True)
     server = RedisServer(folder / "redis")
@@ -128,6 +176,7 @@ def service(folder: Path) -> Iterator[tuple[Stack, Proxy]]:
         "ROWCAST_REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0",
         "ROWCAST_CHUNK_ROWS": "64",
         "PYTHONPATH": str(SUPPORT),
+        **store,
     }
     stack = Stack(server, folder, folder / "models", environment)
     register(stack.models, "slow", estimators.Slow().fit(np.zeros((2, 1)), [0, 1]), ["age"])
@@ -163,13 +212,24 @@ def answers(stack: Stack) -> bool:
     return False
 
 
-def measure(stack: Stack, proxy: Proxy, fault: Fault) -> float:
+@contextmanager
+def bucket_service(folder: Path) -> Iterator[tuple[Stack, Bucket]]:
+    """Runs the same with a bucket as the store."""
+    folder.mkdir()
+    with ExitStack() as opened:
+        bucket = opened.enter_context(serving_s3(folder))
+        variables = {**bucket.variables, "ROWCAST_STORE": f"{bucket.location}/store"}
+        stack, _ = opened.enter_context(service(folder / "service", **variables))
+        yield stack, bucket
+
+
+def measure(stack: Stack, broken: Broken, fault: Callable[[Stack, Broken], float]) -> float:
     """Seconds for one fault, while a job of ten chunks runs."""
     with http_client(stack.url, timeout=LONG) as http:
         id = submit(http, "slow", CSV)
         until(lambda: len(in_work(stack)) == len(WORKERS), "both workers have a chunk", LONG)
         chunks = in_work(stack)
-        back = fault(stack, proxy)
+        back = fault(stack, broken)
         goes_on = (lambda: answers(stack)) if fault is kill_gateway else (lambda: is_done(stack, chunks))
         until(goes_on, "work goes on", LONG)
         seconds = monotonic() - back
@@ -179,15 +239,24 @@ def measure(stack: Stack, proxy: Proxy, fault: Fault) -> float:
     return seconds
 
 
+def line(name: str, seconds: list[float], test: str) -> str:
+    spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
+    text = f"| {name} | {statistics.median(seconds):.1f} | {spread} | `{test}` |"
+    print(text, file=sys.stderr)
+    return text
+
+
 def main() -> None:
     measured = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (fault, test) in FAULTS.items():
             with service(Path(folder) / str(len(measured))) as (stack, proxy):
                 seconds = [measure(stack, proxy, fault) for _ in range(RUNS)]
-            spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
-            measured[name] = f"| {name} | {statistics.median(seconds):.1f} | {spread} | `{test}` |"
-            print(measured[name], file=sys.stderr)
+            measured[name] = line(name, seconds, test)
+        for name, (break_bucket, test) in BUCKET_FAULTS.items():
+            with bucket_service(Path(folder) / str(len(measured))) as (stack, bucket):
+                seconds = [measure(stack, bucket, lambda _, it, broken=break_bucket: broken(it)) for _ in range(RUNS)]
+            measured[name] = line(name, seconds, test)
     table = "\n".join(
         ["| fault | median (s) | range (s) | test |", "| --- | --- | --- | --- |", *measured.values(), ""]
     )

@@ -195,6 +195,11 @@ class Stack:
         return self.folder / "store"
 
     @property
+    def location(self) -> str:
+        """What `ROWCAST_STORE` is: the folder, or a bucket."""
+        return self.environment.get("ROWCAST_STORE", str(self.store))
+
+    @property
     def redis(self) -> RedisClient:
         return connect(self.redis_url)
 
@@ -289,13 +294,15 @@ class Stack:
 
     def audit(self) -> None:
         """Fails if `rowcast audit` would find something. A new program for each test would take a second."""
-        settings = Settings.read(redis_url=self.redis_url, store=str(self.store))
+        settings = Settings.read(redis_url=self.redis_url, store=self.location)
         with closing(connect(self.redis_url, timeout_seconds=30)) as redis:
             report = Auditor(redis, Files(Storage(settings.store)), settings).report()
         assert not report.findings, "\n".join(map(str, report.findings))
 
     def files(self) -> list[str]:
         """What lies in the store below `jobs/`, also while folders are being removed."""
+        if self.location != str(self.store):
+            return sorted(key for key, _ in Storage(self.location).entries("jobs"))
         return sorted(
             str((Path(folder) / name).relative_to(self.store))
             for folder, _, names in os.walk(self.store / "jobs")

@@ -51,8 +51,8 @@ PROGRAMS = {
 
 _REQUEST_BYTES = 256 * 1024
 _MOST_FILES = 3
-_NO_LIBRARY_READS = ("ROWCAST_", "PYTEST_", "PYTHONPATH", "XDG_STATE_HOME")
-"""Variables that may be different for each program, by how they begin."""
+_NO_LIBRARY_READS = ("ROWCAST_", "PYTEST_", "PYTHONPATH", "XDG_STATE_HOME", "AWS_", "AZURE_", "AZURITE_")
+"""Variables that no library reads when it is loaded, by how they begin: they may differ for each program."""
 
 
 class WarmProcess(subprocess.Popen[bytes]):
@@ -136,7 +136,8 @@ def _start(name: str, folder: Path, listener: socket.socket) -> None:
     """Starts a template. At its end, this process waits until the other processes of the run have ended, too."""
     # One thread for each process, as `worker.__main__` sets before it imports numpy.
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    environment = {**os.environ, **threads, "REMAP_SIGTERM": "SIGQUIT"}
+    no_thread = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # importing pyarrow would start one
+    environment = {**os.environ, **threads, **no_thread, "REMAP_SIGTERM": "SIGQUIT"}
     command = [sys.executable, __file__, name, str(listener.fileno()), str(folder)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listener.fileno()])
     atexit.register(process.wait)

@@ -103,6 +103,7 @@ class JobCalls(Generic[AnyJob]):
         hold = _HOLD_SECONDS if format == "parquet" else 0
         query = {
             **({} if format == "csv" else {"format": format}),
+            **({"redirect": "true"} if format == "parquet" else {}),
             **({"partial": "true"} if partial else {}),
             **({"wait": str(hold)} if hold else {}),
         }

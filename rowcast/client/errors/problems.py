@@ -287,3 +287,7 @@ class Restoring(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """The store cannot be reached, read or written."""
+
+
+class StoreRefuses(StoreUnavailable):
+    """The store refuses the credentials of the service."""

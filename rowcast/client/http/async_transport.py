@@ -7,7 +7,7 @@ pipe is left behind.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any
 
 import httpx
@@ -92,14 +92,19 @@ class AsyncTransport(Endpoint):
                 )
 
     async def _receive(self, step: Receive) -> None:
-        with self.http_errors():
-            async with self._http.stream("GET", step.url, headers=step.headers, timeout=step.timeout) as answer:
-                if answer.is_error:
-                    await answer.aread()
-                await _in_thread(step.begin, answer)
-                async for block in answer.aiter_bytes():
-                    await _in_thread(step.write, block)
-                    step.wrote()
+        async with AsyncExitStack() as opened:
+            opened.enter_context(self.http_errors(step.url if step.is_elsewhere else None))
+            http = self._http
+            if step.is_elsewhere:
+                http = await opened.enter_async_context(httpx.AsyncClient(**self.options_elsewhere(step.url)))
+            stream = http.stream("GET", step.url, headers=step.headers, timeout=step.timeout)
+            answer = await opened.enter_async_context(stream)
+            if answer.is_error:
+                await answer.aread()
+            await _in_thread(step.begin, answer)
+            async for block in answer.aiter_bytes():
+                await _in_thread(step.write, block)
+                step.wrote()
 
     @property
     def _http(self) -> httpx.AsyncClient:

@@ -162,11 +162,14 @@ class Endpoint:
         raise _error(answer)
 
     @contextmanager
-    def http_errors(self) -> Iterator[None]:
-        """Raises `Unreachable` if a request in the block gets no answer."""
+    def http_errors(self, elsewhere: str | None = None) -> Iterator[None]:
+        """Raises `Unreachable` if a request in the block gets no answer. `elsewhere` is the URL of another server."""
         try:
             yield
         except httpx.TransportError as error:
+            if elsewhere:
+                reason = str(error) or type(error).__name__
+                raise Unreachable(f"The bucket at {httpx.URL(elsewhere).host} cannot be reached: {reason}") from None
             raise self._unreachable(error) from None
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
@@ -188,11 +191,22 @@ class Endpoint:
             "trust_env": not is_loopback(httpx.URL(self.url).host),  # a proxy cannot reach this machine's loopback
         }
 
+    def options_elsewhere(self, url: str) -> dict[str, Any]:
+        """Returns the same for another server, which never gets the API key."""
+        return {
+            "headers": {"User-Agent": self._headers["User-Agent"]},
+            "verify": _tls_of(url),
+            "trust_env": not is_loopback(httpx.URL(url).host),
+        }
+
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         """The TLS settings. Loading certificates takes longer than a prediction, so plain HTTP does without them."""
-        secure = self.url.startswith("https:")
-        return httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return _tls_of(self.url)
+
+
+def _tls_of(url: str) -> ssl.SSLContext:
+    return httpx.create_ssl_context() if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def address_and_key(url: str | None, api_key: str | None) -> tuple[str, str | None]:

@@ -58,6 +58,8 @@ class Receive:
     write: Callable[[bytes], None]
     #: Called after each block, never in another thread.
     wrote: Callable[[], None]
+    #: Whether the URL is that of another server, to which the service has redirected. It never gets the API key.
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True)

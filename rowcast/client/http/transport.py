@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -82,10 +83,12 @@ class Transport(Endpoint):
             )
 
     def _receive(self, step: Receive) -> None:
-        with (
-            self.http_errors(),
-            self._http.stream("GET", step.url, headers=step.headers, timeout=step.timeout) as answer,
-        ):
+        with ExitStack() as opened:
+            opened.enter_context(self.http_errors(step.url if step.is_elsewhere else None))
+            http = self._http
+            if step.is_elsewhere:
+                http = opened.enter_context(httpx.Client(**self.options_elsewhere(step.url)))
+            answer = opened.enter_context(http.stream("GET", step.url, headers=step.headers, timeout=step.timeout))
             if answer.is_error:
                 answer.read()
             step.begin(answer)

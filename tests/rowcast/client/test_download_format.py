@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from fake_service import FakeService
 
-from rowcast.client import Client, Job, Patience, WrongUse
+from rowcast.client import BrokenTransfer, Client, Job, Patience, WrongUse
 from rowcast.client.download_format import format_of
 
-PARQUET = {"format": "parquet", "wait": "30"}
+PARQUET = {"format": "parquet", "redirect": "true", "wait": "30"}
 
 
 def is_written(handler: Any) -> None:
@@ -82,6 +82,14 @@ def test_a_parquet_file_may_take_longer_than_the_patience_lasts(service: FakeSer
         service.fails("GET /jobs/result", is_written, is_written)
         job.download(tmp_path / "out.parquet")
     assert (tmp_path / "out.parquet").read_bytes() == service.result
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "/elsewhere", "ftp://127.0.0.1/result"])
+def test_a_redirect_leads_only_to_a_bucket(location: str, service: FakeService, job: Job, tmp_path: Path) -> None:
+    service.fails("GET /jobs/result", lambda handler: handler.answer(307, Location=location))
+    with pytest.raises(BrokenTransfer, match="not safe"):
+        job.download(tmp_path / "out.parquet")
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_csv_is_followed(service: FakeService, client: Client, tmp_path: Path) -> None:

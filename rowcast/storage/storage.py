@@ -8,7 +8,7 @@ import errno
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -16,16 +16,20 @@ from typing import BinaryIO, NamedTuple
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore
 
-from rowcast.durable_files import DurableFiles
 from rowcast.errors import StoreUnavailable
+from rowcast.storage.bucket import is_missing, open_bucket, presigned_urls, unavailable
+from rowcast.storage.durable_files import DurableFiles
 
 _URL = re.compile(r"^[a-z0-9]+://")
 
 
 _PIECE_BYTES = 8 * 1024**2
 """A file is written in pieces of this size."""
+
+_ONE_PUT_BYTES = 16 * 1024**2
+"""Larger objects are sent to a bucket in pieces, and appear when they are complete. Each has the time of an attempt."""
 
 _FAILED = "The store cannot be reached, read or written."
 _FULL = "The store has no space left."
@@ -71,6 +75,11 @@ class Storage:
         except (BaseError, OSError) as error:
             detail = f"The store {location} cannot be opened: {error}"
             raise StoreUnavailable(detail, public="The store cannot be opened.") from error
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the objects are files of a folder; otherwise they are in a bucket."""
+        return self._folder is not None
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Writes the object, and replaces an existing one."""
@@ -124,6 +133,14 @@ class Storage:
         with self._errors(key):
             return obstore.get_range(self._store, key, start=start, length=length).to_bytes()
 
+    def presigned_urls(self, keys: Sequence[str], seconds: int) -> list[str]:
+        """Returns for each object of a bucket a URL with which anyone can read it, until it expires.
+
+        A folder has none. Whether the objects exist is not checked.
+        """
+        with self._errors(keys[0]):
+            return presigned_urls(self._store, keys, seconds)
+
     def entries(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Returns (key, length in bytes) of every object below the folder `prefix`, unordered. It may be missing."""
         with self._errors(prefix):
@@ -152,11 +169,18 @@ class Storage:
     def delete_folder(self, prefix: str) -> int:
         """Removes every object below the folder and returns their number. After a power cut, some may be back."""
         keys = [key for key, _ in self.entries(prefix)]
-        for key in keys:
-            self.delete(key, syncs=False)
-        if self._folder:  # partial writes of a killed process are not listed
-            shutil.rmtree(self._folder / prefix, ignore_errors=True)
+        if self._folder:
+            for key in keys:
+                self.delete(key, syncs=False)
+            shutil.rmtree(self._folder / prefix, ignore_errors=True)  # unlisted partial writes of a killed process
+        elif keys:
+            self._delete_all(keys)
         return len(keys)
+
+    def _delete_all(self, keys: list[str]) -> None:
+        """Removes objects of a bucket, up to a thousand by one request."""
+        with self._errors(keys[0]):
+            obstore.delete(self._store, keys)
 
     def delete_partial_writes(self, key: str) -> None:
         """Removes partial writes of this object by killed processes: in a folder, `KEY#1`, `KEY#2` and so on.
@@ -195,7 +219,8 @@ class Storage:
             if self._files:
                 self._files.write(key, [data], syncs_later=syncs_later)
             else:
-                obstore.put(self._store, key, data, use_multipart=False)
+                pieces = len(data) > _ONE_PUT_BYTES
+                obstore.put(self._store, key, data, use_multipart=pieces, chunk_size=_PIECE_BYTES, max_concurrency=2)
 
     def _sync(self, key: str) -> None:
         if self._files:
@@ -209,10 +234,15 @@ class Storage:
             yield
         except (AlreadyExistsError, FileExistsError):
             raise FileExistsError(key) from None
-        except FileNotFoundError:
-            raise FileNotFoundError(key) from None
+        except FileNotFoundError as error:
+            if self._folder or not is_missing(error):
+                raise FileNotFoundError(key) from None
+            self._on_error()
+            raise unavailable(self.location, key, error) from error
         except (BaseError, OSError) as error:
             self._on_error()
+            if self._folder is None:
+                raise unavailable(self.location, key, error) from error
             reason = str(error).split("\n", 1)[0]
             detail = f"The store {self.location} failed at {key!r}: {reason}"
             raise StoreUnavailable(detail, public=_FULL if _is_full(error) else _FAILED) from error
@@ -244,7 +274,7 @@ class _LaterSync(Sync):
 
 def _open(location: str, folder: Path | None) -> ObjectStore:
     if folder is None:
-        return from_url(location)
+        return open_bucket(location)
     return LocalStore(folder, mkdir=True, automatic_cleanup=True)
 
 
