@@ -15,7 +15,7 @@ import pytest
 from numba.core.caching import _CacheLocator
 from programs import ROOT
 
-from rowcast.settings import table
+from api.guide.settings_table import table
 
 README = (ROOT / "README.md").read_text()
 TESTED_ELSEWHERE = {

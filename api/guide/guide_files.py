@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from rowcast import settings
+from api.guide import settings_table
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Start": {
@@ -89,7 +89,7 @@ def folder() -> Path:
 def texts() -> dict[str, str]:
     """Returns the Markdown of every page by name, without the marks for tests."""
     found = {file.stem: _MARK.sub("", file.read_text(encoding="utf-8")) for file in sorted(folder().glob("*.md"))}
-    return {**found, "settings": _SETTINGS.format(table=settings.table())}
+    return {**found, "settings": _SETTINGS.format(table=settings_table.table())}
 
 
 def sections(made: dict[str, str]) -> dict[str, list[Entry]]:
