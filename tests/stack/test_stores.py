@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -53,6 +54,8 @@ def home(bucket: Bucket, make_stack: Callable[..., Stack]) -> Iterator[Stack]:
         ROWCAST_MODELS=registry,
         ROWCAST_CHUNK_ROWS="64",
         ROWCAST_PRESIGNED_SECONDS="300",
+        ROWCAST_INPUT_PREFIXES=f"{bucket.location}/in/",
+        ROWCAST_OUTPUT_PREFIXES=f"{bucket.location}/out/",
         PYTHONPATH=str(SUPPORT),
     )
     register(stack.models, "fixed", estimators.Fixed(str(stack.folder)).fit(np.zeros((2, 1)), [0, 1]), ["age"])
@@ -99,6 +102,27 @@ def test_a_file_is_scored_followed_read_in_ranges_repaired_and_deleted(home: Sta
     assert table.astype(int).to_csv(index=False).encode() == WANTED
     assert http.delete(f"/jobs/{id}").status_code == 204
     until(lambda: not any(id in file for file in home.files()), "its files go")
+
+
+def test_files_of_a_bucket_are_scored_by_url_and_written_back(home: Stack, http: httpx.Client, bucket: Bucket) -> None:
+    inside, line_end = Storage(f"{bucket.location}/in"), CSV.index(b"\n") + 1
+    half = CSV.index(b"\n", len(CSV) // 2) + 1
+    inside.put("day/1.csv", CSV[:half])
+    inside.put("day/2.csv", CSV[:line_end] + CSV[half:])
+    request = {"input_url": f"{bucket.location}/in/day/*.csv", "output_url": f"{bucket.location}/out/day/"}
+    answer = http.post("/predict", json={**request, "model": "fixed"})
+    assert answer.status_code == 202, answer.text
+    id = answer.json()["id"]
+    assert wait(http, id)["status"] == "succeeded", http.get(f"/jobs/{id}").json()["error"]
+    assert http.get(f"/jobs/{id}/result").content == WANTED
+    outside = Storage(f"{bucket.location}/out/day")
+    parts = [part["name"] for part in json.loads(outside.get("manifest.json"))["files"]]
+    lines = [line for part in parts for line in outside.get(part).splitlines(keepends=True)[1:]]
+    assert b"".join(lines) == WANTED[WANTED.index(b"\n") + 1 :]
+    again = http.post("/predict", json={**request, "model": "fixed"}).json()["id"]
+    assert wait(http, again)["error"]["type"].endswith(":output-exists")
+    missing = http.post("/predict", json={"input_url": f"{bucket.location}/in/none.csv", "model": "fixed"}).json()["id"]
+    assert wait(http, missing)["error"]["type"].endswith(":no-files-found")
 
 
 def test_a_file_that_workers_convert_comes_back_from_the_store_alone(home: Stack, http: httpx.Client) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import ObjectStore, from_url
+from obstore.store import ObjectStore
 from pydantic import BaseModel, ConfigDict
 
 from rowcast.errors import FileUnreadable, InputChanged, NoFilesFound, StoreUnavailable, TooLarge, UrlRefused
 from rowcast.jobs.by_url.file_url import FileUrl, prefixes_in
+from rowcast.storage.bucket import open_bucket
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -170,7 +171,7 @@ class _Bucket:
     """A bucket, by obstore."""
 
     def __init__(self, root: str) -> None:
-        self._store: ObjectStore = from_url(root)
+        self._store: ObjectStore = open_bucket(root)
 
     def find(self, url: FileUrl) -> Iterator[_Found]:
         if not url.is_pattern:
@@ -190,7 +191,8 @@ class _Bucket:
 
 
 def _of(meta: "ObjectMeta") -> _Found:
-    return _Found(meta["path"], meta["size"], meta["e_tag"] or meta["last_modified"].isoformat())
+    tag = (meta["e_tag"] or "").strip('"')  # Azure quotes it with an object, and not in a list
+    return _Found(meta["path"], meta["size"], tag or meta["last_modified"].isoformat())
 
 
 @contextmanager
