@@ -4,6 +4,7 @@ The rest comes from the settings.
 """
 
 import argparse
+import os
 import resource
 import sys
 from contextlib import suppress
@@ -11,8 +12,7 @@ from pathlib import Path
 
 from api.server import GRACE_SECONDS, Server
 from rowcast.api_keys import KeyRing
-from rowcast.errors import RowcastError
-from rowcast.jobs.records.redis_client import refuse_unusable
+from rowcast.errors import RowcastError, UnusableRedis
 from rowcast.logs import logger, set_up
 from rowcast.loopback import NEEDS_KEYS, is_loopback
 from rowcast.memory import MIB, keep_memory, share_freed_memory
@@ -40,7 +40,7 @@ def main() -> int:
             read_signing_keys(Path(settings.receipt_key_file))  # a bad file stops the start here, with one line
         if options.fd is None and keys is None and not settings.open and not is_loopback(options.host):
             raise RowcastError(NEEDS_KEYS.format(options.host))
-        refuse_unusable(settings.redis_url)
+        _refuse_unusable_redis(settings.redis_url)
         set_up(settings, "gateway")
         bind = f"fd://{options.fd}" if options.fd is not None else f"{options.host}:{options.port}"
         _log_access(keys)
@@ -52,6 +52,31 @@ def main() -> int:
         print(error.detail, file=sys.stderr)
         return 2
     return 0
+
+
+def _refuse_unusable_redis(url: str) -> None:
+    """Looks at Redis in a separate process: its client imports `ssl`, which gevent has to patch first.
+
+    Raises:
+        UnusableRedis: it cannot be used as it is set. Says what to correct.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        from rowcast.jobs.records.redis_client import refuse_unusable
+
+        try:
+            refuse_unusable(url)
+        except UnusableRedis as error:
+            os.write(writing, error.detail.encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as said:
+        detail = said.read()
+    os.waitpid(child, 0)
+    if detail:
+        raise UnusableRedis(detail)
 
 
 def _allow_open_files() -> None:
