@@ -23,7 +23,7 @@ up: $(VENV)/ready ## Run the whole service on this machine (Ctrl-C stops it)
 	@exec $(RUN) -m rowcast.cli up --example $(ARGS)
 
 test: $(VENV)/developer ## Run the tests, four at a time
-	@exec $(RUN) -m pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@exec $(RUN) -m pytest --numprocesses 5 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 soak: $(VENV)/developer ## Run the long tests (minutes each)
 	@exec $(RUN) -m pytest -m soak -s $(ARGS)
