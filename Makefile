@@ -22,7 +22,7 @@ demo: $(VENV)/ready ## Train the Titanic model, start the service, score a file,
 up: $(VENV)/ready ## Run the whole service on this machine (Ctrl-C stops it)
 	@exec $(RUN) -m rowcast.cli up --example $(ARGS)
 
-test: $(VENV)/developer ## Run the tests, four at a time
+test: $(VENV)/developer ## Run the tests, five at a time
 	@exec $(RUN) -m pytest --numprocesses 5 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 soak: $(VENV)/developer ## Run the long tests (minutes each)
