@@ -85,6 +85,10 @@ class _Task(Sync):
         chosen = gevent.get_hub().threadpool if pool is None else pool  # an idle pool counts as false
         self._result = chosen.spawn(run)
 
+    @property
+    def has_ended(self) -> bool:
+        return bool(self._result.ready())
+
     def wait(self) -> Any:
         """Returns or raises what the call does."""
         try:

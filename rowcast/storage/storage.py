@@ -45,8 +45,10 @@ class Disk(NamedTuple):
 class Sync:
     """The sync of an object that has been put; here, one that has ended."""
 
-    has_ended: bool = True
-    """Whether `wait` would return at once."""
+    @property
+    def has_ended(self) -> bool:
+        """Whether `wait` would return at once."""
+        return True
 
     def wait(self) -> None:
         """Waits until the object outlives a power cut. Raises Unavailable if it cannot be synced."""
@@ -263,10 +265,12 @@ def _file(folder: Path, key: str) -> Path:
 class _LaterSync(Sync):
     """A sync that is done by `wait`, when the disk may have written most of the object."""
 
-    has_ended = False
-
     def __init__(self, sync: Callable[[], None]) -> None:
         self._sync = sync
+
+    @property
+    def has_ended(self) -> bool:
+        return False
 
     def wait(self) -> None:
         self._sync()
