@@ -3,7 +3,7 @@
 import re
 
 from held_requests import hold_requests
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 AGE = re.compile("^age")
 FILE = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"age,pclass\n25,3\n"}
@@ -24,6 +24,16 @@ def test_a_chosen_file_and_a_typed_row_outlive_links_and_the_button_back(quiet: 
     expect(quiet.get_by_label(re.compile("^age"))).to_have_value("33")
 
 
+def begin_upload(page: Page) -> list[Route]:
+    """Sends a file whose request is held, and returns the list of held requests."""
+    held = hold_requests(page, "**/predict?*")
+    page.goto("/")
+    page.get_by_label("CSV file").set_input_files([FILE])
+    with page.expect_request("**/predict?*"):
+        page.get_by_role("button", name="Predict", exact=True).click()
+    return held
+
+
 def test_a_link_to_the_page_that_is_shown_keeps_what_is_typed_and_chosen(quiet: Page) -> None:
     quiet.goto("/")
     quiet.get_by_label(re.compile("^age")).fill("33")
@@ -39,11 +49,7 @@ def test_a_link_to_the_page_that_is_shown_keeps_what_is_typed_and_chosen(quiet: 
 
 
 def test_an_upload_goes_on_while_other_pages_are_shown(quiet: Page) -> None:
-    held = hold_requests(quiet, "**/predict?*")
-    quiet.goto("/")
-    quiet.get_by_label("CSV file").set_input_files([FILE])
-    with quiet.expect_request("**/predict?*"):
-        quiet.get_by_role("button", name="Predict", exact=True).click()
+    held = begin_upload(quiet)
     quiet.get_by_role("link", name="Models", exact=True).click()
     expect(quiet.get_by_role("heading", name="Models")).to_be_visible()
     held[0].fulfill(status=202, body='{"id": "x"}')
@@ -51,11 +57,7 @@ def test_an_upload_goes_on_while_other_pages_are_shown(quiet: Page) -> None:
 
 
 def test_what_is_typed_during_an_upload_is_not_interrupted(quiet: Page) -> None:
-    held = hold_requests(quiet, "**/predict?*")
-    quiet.goto("/")
-    quiet.get_by_label("CSV file").set_input_files([FILE])
-    with quiet.expect_request("**/predict?*"):
-        quiet.get_by_role("button", name="Predict", exact=True).click()
+    held = begin_upload(quiet)
     quiet.get_by_label(re.compile("^age")).press("3")
     held[0].fulfill(status=202, body='{"id": "x"}')
     expect(quiet.get_by_role("link", name="a.csv is sent: see its job")).to_be_visible()
@@ -112,11 +114,7 @@ def test_a_row_that_is_typed_after_a_link_within_the_page_outlives_a_reload(quie
 
 
 def test_an_upload_is_shown_again_when_its_page_is(quiet: Page) -> None:
-    held = hold_requests(quiet, "**/predict?*")
-    quiet.goto("/")
-    quiet.get_by_label("CSV file").set_input_files([FILE])
-    with quiet.expect_request("**/predict?*"):
-        quiet.get_by_role("button", name="Predict", exact=True).click()
+    held = begin_upload(quiet)
     quiet.get_by_role("link", name="Models", exact=True).click()
     expect(quiet.get_by_role("heading", name="Models")).to_be_visible()
     quiet.go_back()
