@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from rowcast.errors import NoDefaultModel, RowcastError, Unavailable
+from rowcast.jobs.by_url.output_folder import OutputFolders
 from rowcast.jobs.by_url.plan_records import PlanRecords
 from rowcast.jobs.by_url.url_files import UrlFiles
 from rowcast.jobs.job_files import Files
@@ -50,6 +51,8 @@ class Resources:
     files: Files
     #: The files that jobs name by URL.
     url_files: UrlFiles
+    #: The folders of their results.
+    output_folders: OutputFolders
     #: The plans of these jobs.
     plans: PlanRecords
     #: The registry of workers.
@@ -137,6 +140,7 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
         files=Files(
             Storage(settings.store, on_error=partial(count_store_error, redis, "worker"), syncs=settings.store_sync)
         ),
+        output_folders=OutputFolders(settings.output_prefixes, syncs=settings.store_sync),
         plans=PlanRecords(scripts),
         url_files=UrlFiles(settings.input_prefixes),
         workers=workers,

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from tempfile import TemporaryFile
 from typing import Any
 
-from rowcast.jobs.by_url.output_folder import DIGEST_BYTES, OutputFolder, part_name
+from rowcast.jobs.by_url.output_folder import OutputFolder, part_name
 from rowcast.jobs.chunk_tables import unpack_parts
 from rowcast.jobs.job import ByUrl, Job
 from rowcast.jobs.records.leases import ConversionLease
-from rowcast.jobs.records.redis_client import redis_errors
-from rowcast.jobs.records.redis_keys import key
 from worker.conversion.lease_over import LeaseOver
 from worker.resources import Resources
 
@@ -19,9 +17,8 @@ _AT_ONCE = 4096
 
 
 def open_output(resources: Resources, by_url: ByUrl) -> OutputFolder:
-    """Opens the folder of a job with `output_url`. Raises as `OutputFolder`."""
-    settings = resources.settings
-    return OutputFolder(by_url.output_url or "", settings.output_prefixes, syncs=settings.store_sync)
+    """Opens the folder of a job with `output_url`. Raises as `OutputFolders.open`."""
+    return resources.output_folders.open(by_url.output_url or "")
 
 
 def end_output(resources: Resources, lease: ConversionLease, job: Job, by_url: ByUrl, log: Any) -> None:
@@ -60,15 +57,12 @@ def _files(resources: Resources, job: Job) -> Iterator[str]:
     for first in range(0, job.chunks_total, _AT_ONCE):
         count = min(_AT_ONCE, job.chunks_total - first)
         parts = unpack_parts(resources.records.parts(job.id, first, count), count)
-        with redis_errors():
-            digests = resources.redis.getrange(
-                key("outputs", job.id), first * DIGEST_BYTES, (first + count) * DIGEST_BYTES - 1
-            )
-        for place, part in enumerate(parts):
+        digests = resources.plans.output_digests(job.id, first, count)
+        for place, (part, digest) in enumerate(zip(parts, digests, strict=True)):
             line = {
                 "name": part_name(first + place),
                 "rows": part.rows,
                 "bytes": part.part_bytes + job.spec.header_bytes,
-                "sha256": digests[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES].hex(),
+                "sha256": digest.hex(),
             }
             yield f"  {json.dumps(line)}{',' if first + place + 1 < job.chunks_total else ''}\n"

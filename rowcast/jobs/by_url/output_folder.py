@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,26 +14,44 @@ MANIFEST = "manifest.json"
 
 DIGEST_BYTES = 32
 
+_KEPT = 16
+"""Places that stay open. To open a bucket takes new connections, which is too much for each part."""
+
+
+class OutputFolders:
+    """The folders of jobs, below the allowed places."""
+
+    def __init__(self, output_prefixes: str, *, syncs: bool) -> None:
+        """Takes the value of `ROWCAST_OUTPUT_PREFIXES`."""
+        self._prefixes = output_prefixes
+        self._storage = lru_cache(_KEPT)(partial(Storage, syncs=syncs))
+
+    def open(self, url: str) -> "OutputFolder":
+        """Opens a folder.
+
+        Raises:
+            UrlRefused: it is not allowed, for example because a symbolic link leads elsewhere.
+            StoreUnavailable: it cannot be reached.
+        """
+        folder = output_url(url, self._prefixes)
+        location = str(folder).rstrip("/")
+        if folder.scheme == "file":
+            location = os.path.realpath(f"/{folder.path}")
+            allowed = [f"/{prefix.path}" for prefix in prefixes_in(self._prefixes) if prefix.scheme == "file"]
+            if not any(Path(location).is_relative_to(os.path.realpath(prefix)) for prefix in allowed):
+                raise UrlRefused.at("output_url", f"{url} leads out of the allowed places")
+        return OutputFolder(url, self._storage(location))
+
 
 class OutputFolder:
     """One folder of one job.
 
     Raises:
-        UrlRefused: it is not allowed, for example because a symbolic link leads elsewhere.
         StoreUnavailable: it cannot be reached.
     """
 
-    def __init__(self, url: str, output_prefixes: str, *, syncs: bool) -> None:
-        """Opens the folder. `output_prefixes` has the value of `ROWCAST_OUTPUT_PREFIXES`."""
-        folder = output_url(url, output_prefixes)
-        self._url = url
-        location = str(folder).rstrip("/")
-        if folder.scheme == "file":
-            location = os.path.realpath(f"/{folder.path}")
-            allowed = [f"/{prefix.path}" for prefix in prefixes_in(output_prefixes) if prefix.scheme == "file"]
-            if not any(Path(location).is_relative_to(os.path.realpath(prefix)) for prefix in allowed):
-                raise UrlRefused.at("output_url", f"{url} leads out of the allowed places")
-        self._storage = Storage(location, syncs=syncs)
+    def __init__(self, url: str, storage: Storage) -> None:
+        self._url, self._storage = url, storage
 
     def begin(self, *, overwrite: bool) -> None:
         """Checks that the folder is empty, or removes the result of an earlier job. Other objects stay there.
