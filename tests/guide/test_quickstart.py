@@ -4,7 +4,6 @@ import re
 
 import pandas
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, expect
 from quickstart import QUICKSTART, Folder, block
 
@@ -48,6 +47,8 @@ def test_by_python(started: Folder) -> None:
 
 
 def test_in_five_lines_from_a_notebook(started: Folder) -> None:
+    from nbformat.v4 import new_code_cell, new_notebook
+
     lines = block("notebook")
     assert len(lines.splitlines()) == 5
     before = "import pandas; model = pandas.read_pickle('model.pkl'); customers = pandas.read_csv('customers.csv')"
