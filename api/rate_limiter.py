@@ -18,6 +18,12 @@ _PAUSE_SECONDS = 5.0
 """While Redis is unreachable, requests are not counted. This is the time until the limiter tries Redis again."""
 
 
+class _Storage(RedisStorage):
+    """Counters in Redis, without `valkey`: the library would import it too, for 2.5 MB and 40 ms, and not use it."""
+
+    DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # noqa: RUF012 - as in the class itself
+
+
 class RateLimiter:
     """Counts with a sliding window of two counters per key.
 
@@ -27,7 +33,7 @@ class RateLimiter:
     def __init__(self, redis_url: str, per_minute: int) -> None:
         """Prepares the limiter, which connects at the first count. With `per_minute` 0 there is no limit."""
         pool = connect(redis_url, _TIMEOUT_SECONDS).connection_pool
-        storage = RedisStorage("redis://", connection_pool=pool, key_prefix=key("requests").removesuffix(":"))
+        storage = _Storage("redis://", connection_pool=pool, key_prefix=key("requests").removesuffix(":"))
         self._window = SlidingWindowCounterRateLimiter(storage)
         self._limit = RateLimitItemPerMinute(per_minute, namespace="requests") if per_minute else None
         self._asks_from = 0.0
