@@ -19,9 +19,9 @@ def main() -> None:
     picture, axes = pyplot.subplots(figsize=(9, 3.6))
     for program in run["growth"]:
         samples = [(one["seconds"] / _SECONDS_PER_MINUTE, one[program]) for one in run["samples"] if program in one]
-        axes.plot(*zip(*samples, strict=True), ".", markersize=3, label=_NAMES.get(program, program))
+        axes.plot(*zip(*samples, strict=True), linewidth=1, label=_NAMES.get(program, program))
     axes.set(xlabel="minutes", ylabel="memory in MiB", ylim=(0, None))
-    axes.legend(loc="upper right", frameon=False, ncols=2)
+    axes.legend(loc="center", bbox_to_anchor=(0.5, 0.55), frameon=False, ncols=3)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     picture.savefig(PICTURES / "soak.svg", bbox_inches="tight", metadata={"Date": None})
