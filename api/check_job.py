@@ -28,6 +28,8 @@ def hidden_request(asked: Request, delimiter: str) -> Request:
             "key": (),
             "probabilities": False,
             "scores": False,
+            "top": None,
+            "columns": {},
             "on_error": "skip",
             "max_errors": None,
             "guard_formulas": False,

@@ -24,8 +24,9 @@ from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue,
 from rowcast.jobs.actions.receive_upload import OnProgress
 from rowcast.jobs.actions.submit import Submitted
 from rowcast.jobs.job import Format
-from rowcast.jobs.options import Options
+from rowcast.jobs.options import Options, require_suitable
 from rowcast.jobs.request import Request
+from rowcast.jobs.results.result_columns import added_columns
 from rowcast.models.cells import boolean, number, whole_number
 from rowcast.models.model_manifest import Feature
 from rowcast.models.model_set import ModelSet
@@ -164,6 +165,8 @@ def _json(services: Services) -> RowInput | FileInput | UrlRequest:
     if "features" in body and not is_dry_run:
         if job_request.options.reuse:
             raise OptionUnsuitable.at("reuse", "is only for files")
+        if job_request.options.columns:
+            raise OptionUnsuitable.at("columns", "is only for files and `instances`")
         if query_flag("follow"):
             raise OptionUnsuitable.at("follow", "is only for files; for one row use `wait`")
         return RowInput(job_request, _row(body["features"], job_request.models))
@@ -230,7 +233,8 @@ def _request(services: Services, options: Options, filename: str | None = None) 
         if options.reuse:
             raise OptionUnsuitable.at("webhook", "cannot be combined with reuse: the earlier job has its own, or none")
         services.webhook_guard.require_allowed(options.webhook)
-    _require_suitable(options, models)
+    require_suitable(options, models)
+    added_columns(options, models)
     return Request(
         models.first,
         options,
@@ -242,24 +246,6 @@ def _request(services: Services, options: Options, filename: str | None = None) 
         second=models.second,
         url_prefix=prefix() if options.webhook is not None else "",
     )
-
-
-def _require_suitable(options: Options, models: ModelSet) -> None:
-    """Checks that every model can do what the options ask for.
-
-    Raises:
-        OptionUnsuitable: one cannot.
-    """
-    for manifest in models.manifests:
-        if options.probabilities and not manifest.probabilities:
-            raise OptionUnsuitable.at("probabilities", f"{manifest.reference} does not return probabilities")
-        if options.scores and manifest.scores is None:
-            raise OptionUnsuitable.at("scores", f"{manifest.reference} has no `decision_function`")
-    if not options.header and not models.has_one_order:
-        both = " and ".join(models.references)
-        raise OptionUnsuitable.at(
-            "header", f"cannot be false, as {both} take different features; send the file with its header line"
-        )
 
 
 def _refuse_dialect(options: Options) -> None:

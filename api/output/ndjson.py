@@ -15,7 +15,7 @@ from rowcast.csv.rows import rows, whole_rows
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options
 from rowcast.jobs.results.labels import label_reader
-from rowcast.models.model_manifest import Manifest
+from rowcast.jobs.results.result_columns import AddedColumn, added_columns
 from rowcast.models.model_set import ModelSet
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -34,13 +34,9 @@ def ndjson(parts: Iterable[Iterable[bytes]], job: Job, models: ModelSet) -> Iter
     """Yields the lines of a result. `parts` are those of the result, each in blocks, without the header line."""
     options = job.spec.options
     columns = job.spec.kept_columns
-    added = options.added_columns(models)
-    writers = _input_writers(columns, models, options)
-    for manifest in models.manifests:
-        writers += _added_writers(len(options.columns_of(manifest)), manifest)
-    if options.has_error_column:
-        writers.append(_text_or_null)
-    names = [json.dumps(name, ensure_ascii=False) for name in (*columns, *added)]
+    added = added_columns(options, models)
+    writers = [*_input_writers(columns, models, options), *(_added_writer(column, models) for column in added)]
+    names = [json.dumps(name, ensure_ascii=False) for name in (*columns, *(column.name for column in added))]
     rows_at_a_time = max(1, _CELLS // len(names))
     for part in parts:
         for piece in whole_rows(part, options.delimiter):
@@ -85,16 +81,18 @@ def _number_writer(missing: frozenset[str], decimal: str) -> Writer:
     return number_or_text
 
 
-def _added_writers(columns: int, manifest: Manifest) -> list[Writer]:
-    """Returns the writers of one model's `columns` added columns."""
-    predictions = len(manifest.outputs) if manifest.outputs is not None else 1
-    read = label_reader(manifest)
+def _added_writer(column: AddedColumn, models: ModelSet) -> Writer:
+    """Returns the writer of a column that the result adds."""
+    if column.content == "error":
+        return _text_or_null
+    if column.content not in ("prediction", "top"):
+        return _number
+    read = label_reader(models.manifests[column.model])
 
     def label(cell: str) -> str:
         return json.dumps(read(cell) if cell else None, ensure_ascii=False)
 
-    writers: list[Writer] = [label] * predictions
-    return writers + [_number] * (columns - predictions)
+    return label
 
 
 def _text(cell: str) -> str:

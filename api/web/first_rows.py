@@ -10,6 +10,7 @@ from api.services import Services
 from rowcast.csv.rows import rows
 from rowcast.errors import Restoring, ResultLost
 from rowcast.jobs.job import Job
+from rowcast.jobs.results.result_columns import added_names
 
 SHOWN_ROWS = 10
 _SHOWN_COLUMNS = 30
@@ -37,7 +38,7 @@ def first_rows(services: Services, job: Job) -> FirstRows:
     except (FileNotFoundError, Restoring, ResultLost):
         return FirstRows()
     options = job.spec.options
-    added = options.added_columns(services.models_of(job))
+    added = added_names(options, services.models_of(job))
     kept = job.spec.kept_columns
     columns, found = [*kept, *added], _table(data, options.delimiter, is_cut=parts.stored[0].part_bytes > _READ_BYTES)
     if len(kept) > _SHOWN_COLUMNS:

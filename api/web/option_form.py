@@ -77,7 +77,8 @@ def option_faults(problem: Mapping[str, Any] | None) -> dict[str, str]:
         return {}
     faults = problem.get("errors", ())
     if problem["type"] == ColumnClash.problem_type():
-        return {"prediction_column": faults[0]["message"]}
+        field = "columns" if faults[0]["where"].startswith("columns.") else "prediction_column"
+        return {field: faults[0]["message"]}
     named = {fault["where"].partition(".")[0] if _is_key(fault) else fault["where"]: fault for fault in faults}
     return {name: fault["message"] for name, fault in named.items() if name in OPTIONS}
 

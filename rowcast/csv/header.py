@@ -64,10 +64,13 @@ def check_header(
     key: Sequence[str],
     added: Sequence[str],
     needed_by: Callable[[str], Sequence[str]] | None = None,
+    *,
+    are_renamed: bool = False,
 ) -> None:
     """Checks that the file has the model's `features` and the `key` columns, and none that the result adds.
 
-    If two models predict, `needed_by` returns the names of those that need a column.
+    If two models predict, `needed_by` returns the names of those that need a column. `are_renamed`: the request itself
+    names the added columns, in the option `columns`.
 
     Raises:
         MissingColumns: naming every feature that is not there.
@@ -81,10 +84,11 @@ def check_header(
         delimiter = "tab" if header.delimiter == "\t" else header.delimiter
         needing = {name: needed_by(name) for name in missing} if needed_by else {}
         raise MissingColumns(missing, nearest_names, delimiter, needing)
+    place, remedy = "header", "is a column that the result adds; choose another prediction_column"
+    if are_renamed:
+        place, remedy = "columns", "is a column of the file; choose another name for the added column"
     faults: list[tuple[type[Unprocessable], str, str]] = [
-        (ColumnClash, f"header.{name}", "is a column that the result adds; choose another prediction_column")
-        for name in added
-        if name in known
+        (ColumnClash, f"{place}.{name}", remedy) for name in added if name in known
     ]
     faults += [
         (ColumnClash, f"result.{name}", "the result adds two columns of this name")

@@ -130,7 +130,7 @@ class ColumnClash(Unprocessable):
 
     slug = "column-clash"
     title = "Column names clash"
-    remedy = "Rename the column, or choose another `prediction_column`."
+    remedy = "Rename the column, choose another `prediction_column`, or rename the added column with `columns`."
 
 
 class UnknownKeyColumn(Unprocessable):

@@ -96,12 +96,40 @@ OPTIONS = {
         "Adds what the model's `decision_function` returns, as `score` or as `score_CLASS` for each class.",
         takes=bool,
     ),
+    "threshold": Option(
+        None,
+        "Threshold",
+        "result",
+        "For models with two classes: the prediction is the second class if its probability is at least this number, "
+        "for example `0.3`, otherwise the first one. `auto` is the threshold that was registered with the model.",
+        "Refused (422) for other models, and `auto` if the model was registered without one.",
+        default_in_words="the model's own prediction",
+    ),
+    "top": Option(
+        None,
+        "Most likely classes",
+        "result",
+        "Adds the N most likely classes and their probabilities: `top_1`, `top_1_probability`, `top_2` and so on. "
+        "Classes with the same probability stand in the model's order.",
+        "Refused (422) if the model has fewer classes, or no probabilities.",
+        takes=int,
+    ),
     "prediction_column": Option(
         "prediction",
         "Name of the prediction column",
         "result",
         "Name of the prediction column.",
         "Refused (422) if the input has a column of that name.",
+    ),
+    "columns": Option(
+        {},
+        "Added columns",
+        "result",
+        "The added columns of the result in their order, each with a new name if one is given: "
+        "`probability_1:score,prediction`. The others are left out. Probabilities and scores that are named need no "
+        "further option.",
+        "In JSON also an object. Refused (422) for a single row.",
+        default_in_words="all, by their own names",
     ),
     "on_error": Option(
         "skip",

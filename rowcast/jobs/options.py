@@ -1,13 +1,16 @@
 """The options of a predict request, checked: the types and limits of the names in `option_table`."""
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from rowcast.errors import OptionUnsuitable
 from rowcast.jobs.option_table import OPTIONS
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.model_set import ModelSet
+from rowcast.wording.quantity import counted
 
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "latin-1")
 """The encodings that a file may have."""
@@ -32,11 +35,10 @@ LONGEST_SECONDS = 30 * 86_400
 _UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9}) ?([smhd]?)")
 
-ERROR_COLUMN = "prediction_error"
-"""The column that `on_error=column` adds."""
-
 _TagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 _TagValue = Annotated[str, Field(pattern=r"^[^,\x00-\x1f]{0,128}$")]
+
+_ColumnName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
 _Delimiter = Literal["auto", ",", ";", "|", "tab", "\t"]
 
@@ -76,6 +78,39 @@ def _tags(value: object) -> object:
     return {name.strip(): text.strip() for name, _, text in pairs}
 
 
+def _threshold(value: object) -> object:
+    """Reads `threshold`: a number from 0 to 1, or `auto`."""
+    if value is None or value == "auto":
+        return value
+    try:
+        number = math.nan if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise ValueError("must be a number from 0 to 1, for example 0.3, or auto")
+    return number
+
+
+def _columns(value: object) -> object:
+    """Reads `columns`: `probability_1:score,prediction` in a query, a list of such texts or an object in JSON.
+
+    Returns the name in the result by the column's own name. If a text has several colons, the last one counts.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        return value
+    found: dict[str, str] = {}
+    if not all(isinstance(part, str) for part in parts):
+        raise ValueError('must be texts, for example ["probability_1:score", "prediction"]')
+    for part in filter(None, map(str.strip, parts)):
+        own, colon, new = part.rpartition(":")
+        own = own.strip() if colon else new
+        if own in found:
+            raise ValueError(f"names {own!r} twice")
+        found[own] = new.strip()
+    return found
+
+
 def _encoding(value: object) -> object:
     """Returns our name of an encoding, for example `utf-8` for `UTF8`; unknown names stay as they are."""
     return _ENCODINGS.get(value.lower().replace("_", "-"), value) if isinstance(value, str) else value
@@ -95,7 +130,15 @@ class Options(BaseModel):
     key: Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])] = _option("key")
     probabilities: bool = _option("probabilities")
     scores: bool = _option("scores")
+    threshold: Annotated[
+        float | Literal["auto"] | None, BeforeValidator(_threshold, json_schema_input_type=str | float | None)
+    ] = _option("threshold")
+    top: int | None = _option("top", ge=1)
     prediction_column: str = _option("prediction_column", min_length=1, max_length=256, pattern=r"^[^\x00]*$")
+    columns: Annotated[
+        dict[str, _ColumnName],
+        BeforeValidator(_columns, json_schema_input_type=str | list[str] | dict[str, str]),
+    ] = _option("columns")
     on_error: Literal["skip", "fail", "column"] = _option("on_error")
     max_errors: int | None = _option("max_errors", ge=0)
     delimiter: Annotated[
@@ -125,23 +168,61 @@ class Options(BaseModel):
         """Whether the result says in a column what is wrong with a bad row."""
         return self.on_error == "column"
 
-    def added_columns(self, models: ModelSet) -> list[str]:
-        """Returns the columns that the result adds: those of each model, then that of the error."""
-        pairs = zip(models.manifests, models.labels, strict=True)
-        columns = [column for manifest, label in pairs for column in self.columns_of(manifest, label)]
-        return [*columns, *([ERROR_COLUMN] if self.has_error_column else [])]
+    def threshold_of(self, manifest: Manifest) -> float | None:
+        """Returns the threshold for this model's predictions; None if the model's own `predict` decides."""
+        return manifest.threshold if self.threshold == "auto" else self.threshold
 
-    def columns_of(self, manifest: Manifest, label: str = "") -> list[str]:
-        """Returns the columns of one model: the predictions, then probabilities and scores.
+    def with_numbers(self, models: ModelSet) -> "Options":
+        """Returns the options with the number that `threshold=auto` stands for, if all models have the same one."""
+        numbers = {manifest.threshold for manifest in models.manifests}
+        if self.threshold != "auto" or len(numbers) > 1:
+            return self
+        return self.model_copy(update={"threshold": numbers.pop()})
 
-        `label` names the model if there are two. It comes in front of outputs and classes: `prediction_LABEL`,
-        `prediction_LABEL_OUTPUT`, `probability_LABEL_CLASS`, `score_LABEL`, `score_LABEL_CLASS`.
-        """
-        of = f"_{label}" if label else ""
-        outputs = manifest.outputs
-        predictions = [f"{self.prediction_column}{of}"]
-        if outputs is not None:
-            predictions = [f"{self.prediction_column}{of}_{name}" for name in outputs]
-        shares = [f"probability{of}_{one}" for one in manifest.classes or []] if self.probabilities else []
-        scores = [f"score{of}{name.removeprefix('score')}" for name in manifest.scores or []] if self.scores else []
-        return [*predictions, *shares, *scores]
+
+def require_suitable(options: Options, models: ModelSet) -> None:
+    """Checks that every model can do what the options ask for.
+
+    Raises:
+        OptionUnsuitable: one cannot.
+    """
+    for manifest in models.manifests:
+        if options.probabilities and not manifest.probabilities:
+            raise OptionUnsuitable.at("probabilities", f"{manifest.reference} does not return probabilities")
+        if options.scores and manifest.scores is None:
+            raise OptionUnsuitable.at("scores", f"{manifest.reference} has no `decision_function`")
+        _require_threshold(options, manifest)
+        _require_top(options, manifest)
+    if not options.header and not models.has_one_order:
+        both = " and ".join(models.references)
+        raise OptionUnsuitable.at(
+            "header", f"cannot be false, as {both} take different features; send the file with its header line"
+        )
+
+
+def _require_threshold(options: Options, manifest: Manifest) -> None:
+    if options.threshold is None:
+        return
+    if not manifest.has_two_classes:
+        has = "does not return probabilities"
+        if manifest.probabilities:
+            has = f"has {counted(len(manifest.classes or []), 'class')}"
+        message = f"is only for models with two classes and probabilities, and {manifest.reference} {has}"
+        raise OptionUnsuitable.at("threshold", message)
+    if options.threshold_of(manifest) is None:
+        raise OptionUnsuitable.at(
+            "threshold",
+            f"{manifest.reference} was registered without a threshold; give a number, for example 0.3, or register the "
+            "model again with `rowcast models add --threshold 0.3`",
+        )
+
+
+def _require_top(options: Options, manifest: Manifest) -> None:
+    if options.top is None:
+        return
+    if not manifest.probabilities:
+        raise OptionUnsuitable.at("top", f"{manifest.reference} does not return probabilities")
+    classes = len(manifest.classes or [])
+    if options.top > classes:
+        message = f"must not be more than {classes}: {manifest.reference} has {counted(classes, 'class')}"
+        raise OptionUnsuitable.at("top", message)

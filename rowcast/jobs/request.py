@@ -12,13 +12,14 @@ from rowcast.jobs.job import Format, InputInfo, ModelRef, Spec
 from rowcast.jobs.new_job import Repeat
 from rowcast.jobs.option_table import OPTIONS
 from rowcast.jobs.options import Options
+from rowcast.jobs.results.result_columns import added_names
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.model_set import ModelSet
 
 _NOT_IN_RESULT = {"model", "tags", "reuse", "webhook", "priority", "expires_in"}
 """Options that change nothing in a result, and the model, of which the version counts."""
 
-_ADDED_LATER = ("priority", "expires_in")
+_ADDED_LATER = ("priority", "expires_in", "threshold", "top", "columns")
 """Options that older gateways do not know. A request that one of them has seen is recognised after an update."""
 
 
@@ -56,8 +57,7 @@ class Request:
         """
         if self.idempotency_key is None:
             return None
-        left_out = {name for name in _ADDED_LATER if getattr(self.options, name) == OPTIONS[name].default}
-        options = self.options.model_dump(mode="json", exclude=left_out)
+        options = self.options.model_dump(mode="json", exclude=_added_later(self.options))
         asked = json.dumps([options, self.filename, content], default=str)
         return Repeat(_digest(f"{self.owner}\n{self.idempotency_key}"), _digest(asked))
 
@@ -66,7 +66,7 @@ class Request:
 
         `sha256` is that of the file. `options` are those of the job, with the delimiter that was found.
         """
-        asked = options.model_dump(mode="json", exclude=_NOT_IN_RESULT)
+        asked = options.model_dump(mode="json", exclude=_NOT_IN_RESULT | _added_later(options))
         return _digest(json.dumps([self.owner, self.models.reference, sha256, asked]))
 
     @property
@@ -101,7 +101,7 @@ class Request:
             kind=kind,
             model=self.model,
             second_model=self.second_model,
-            options=options or self.options,
+            options=(options or self.options).with_numbers(self.models),
             request_id=self.request_id,
             traceparent=self.traceparent,
             url_prefix=self.url_prefix,
@@ -161,7 +161,13 @@ def require_columns(header: Header, request: Request) -> None:
     """
     options, models = request.options, request.models
     needed_by = models.needed_by if models.is_pair else None
-    check_header(header, models.required_names, options.key, options.added_columns(models), needed_by)
+    added = added_names(options, models)
+    check_header(header, models.required_names, options.key, added, needed_by, are_renamed=bool(options.columns))
+
+
+def _added_later(options: Options) -> set[str]:
+    """Returns the options that older gateways do not know and that were not given."""
+    return {name for name in _ADDED_LATER if getattr(options, name) == OPTIONS[name].default}
 
 
 def _digest(text: str) -> str:

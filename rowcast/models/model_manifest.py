@@ -149,6 +149,13 @@ class Draft(BaseModel):
         default=None, description="Names of the outputs of a model that predicts several values a row; None for one."
     )
     probabilities: bool = Field(default=False, description="Whether the estimator has `predict_proba`.")
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Of a model with two classes: `threshold=auto` predicts the second one from this probability on. "
+        "None: it was registered without one.",
+    )
     scores: list[str] | None = Field(
         default=None, description="The columns that `scores=true` adds (`decision_function`); None if there are none."
     )
@@ -194,6 +201,11 @@ class Draft(BaseModel):
     def table_features(self) -> list[Feature]:
         """The features that are in the table: all but those that the model never looks at."""
         return [feature for feature in self.features if feature.required]
+
+    @property
+    def has_two_classes(self) -> bool:
+        """Whether the model has probabilities for two classes, so that a threshold may decide."""
+        return self.probabilities and len(self.classes or []) == 2
 
     def na_texts(self, named: Sequence[str] | None = None) -> frozenset[str]:
         """Returns the cells that mean missing; `named` takes the place of those that were named at registration."""

@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 
 from rowcast.errors import ModelRefused, RowcastError
 from rowcast.models.loading.pickle_errors import why_unreadable
+from rowcast.models.model_manifest import Manifest
 from rowcast.scoring.table import Table
 from rowcast.wording.exception_text import one_line
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """The additional values that are wanted from a model."""
+    """The values that are wanted from a model in addition to its predictions, and what decides these."""
 
     probabilities: bool = False
     scores: bool = False
+    threshold: float | None = None
+    """The probability of the second of two classes from which it is predicted. None: the model's `predict` decides."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class SearchAborted(RowcastError):
 def predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
     """Calls `predict` once, and `predict_proba` and `decision_function` if they are wanted. Shared steps run once.
 
+    With a threshold, `predict_proba` takes the place of `predict`.
+
     Raises:
         ModelRefused: the model returns other shapes than in its manifest, has no such method, or imports a module
             that is missing.
@@ -95,23 +100,42 @@ def predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
 
 def _predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
     rows, manifest = len(table), model.manifest
-    asked = {"predict": True, "predict_proba": wanted.probabilities, "decision_function": wanted.scores}
+    asked = {
+        "predict": wanted.threshold is None,
+        "predict_proba": wanted.probabilities or wanted.threshold is not None,
+        "decision_function": wanted.scores,
+    }
     methods = [method for method, is_wanted in asked.items() if is_wanted]
-    for method in methods[1:]:
-        if not hasattr(model.estimator, method):
+    for method in methods:
+        if method != "predict" and not hasattr(model.estimator, method):
             raise ModelRefused(f"The model {manifest.name}@{manifest.version} has no `{method}`.")
     answers = {method: np.asarray(values) for method, values in called(model.estimator, table, methods).items()}
-    predictions = answers["predict"]
     shares, scores = answers.get("predict_proba"), answers.get("decision_function")
-    if manifest.outputs is None and predictions.shape == (rows, 1):
-        predictions = predictions.ravel()
-    _require(model, "predict", predictions, (rows,) if manifest.outputs is None else (rows, len(manifest.outputs)))
     if shares is not None:
         _require(model, "predict_proba", shares, (rows, len(manifest.classes or [])))
     if scores is not None:
         scores = scores.reshape(rows, -1) if scores.ndim == 1 else scores
         _require(model, "decision_function", scores, (rows, len(manifest.scores or [])))
+    if shares is not None and wanted.threshold is not None:
+        # As a script has it: narrow floats are compared in their own width.
+        predictions = class_labels(manifest)[(shares[:, 1] >= wanted.threshold).astype(np.intp)]
+        return Values(predictions, shares if wanted.probabilities else None, scores)
+    predictions = answers["predict"]
+    if manifest.outputs is None and predictions.shape == (rows, 1):
+        predictions = predictions.ravel()
+    _require(model, "predict", predictions, (rows,) if manifest.outputs is None else (rows, len(manifest.outputs)))
     return Values(predictions, shares, scores)
+
+
+def class_labels(manifest: Manifest) -> NDArray[Any]:
+    """Returns the labels of the classes in the model's order. Texts, and labels of several types, are objects."""
+    classes = manifest.classes or []
+    kinds = {type(label) for label in classes}
+    if len(kinds) == 1 and kinds <= {bool, int, float}:
+        return np.array(classes)
+    labels = np.empty(len(classes), "object")
+    labels[:] = classes
+    return labels
 
 
 def called(estimator: Any, table: Any, methods: Sequence[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The cells of predicted values, as a result has them, and the count of each label."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.csv.write import csv_cell, label_text
-from rowcast.scoring.predict import Values, python_values
+from rowcast.jobs.results.result_columns import RANKED, AddedColumn
+from rowcast.scoring.predict import Values, class_labels, python_values
 
 if TYPE_CHECKING:
     from rowcast.models.loading.load import LoadedModel
@@ -15,19 +17,59 @@ if TYPE_CHECKING:
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def added_cells(model: "LoadedModel", values: Values, delimiter: str, *, guard_formulas: bool = False) -> list[bytes]:
-    """Returns the cells that a result adds to each row: predictions, probabilities and scores, joined by the delimiter.
+def added_cells(
+    models: Sequence["LoadedModel"],
+    values: Sequence[Values],
+    columns: Sequence[AddedColumn],
+    delimiter: str,
+    *,
+    guard_formulas: bool = False,
+) -> list[bytes]:
+    """Returns the cells that a result adds to each good row, joined by the delimiter. The column of the error is empty.
 
-    `guard_formulas`: text that a spreadsheet would take for a formula gets an apostrophe in front.
+    Args:
+        models: The models of the job.
+        values: What each of them predicted for the same rows.
+        columns: The added columns.
+        delimiter: The delimiter of the result.
+        guard_formulas: Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    is_few = model.manifest.task != "regression"
-    outputs = [values.predictions] if values.predictions.ndim == 1 else list(values.predictions.T)
-    columns = [_cells(output, delimiter, few=is_few, guard_formulas=guard_formulas) for output in outputs]
-    for floats in (values.probabilities, values.scores):
-        columns += [] if floats is None else [_cells(column, delimiter, few=False) for column in floats.T]
+    ranks = {number: _ranked(values[number], columns, number) for number in range(len(models))}
+
+    def cells(column: AddedColumn) -> list[bytes]:
+        model, own = models[column.model], values[column.model]
+        match column.content:
+            case "prediction":
+                output = own.predictions if own.predictions.ndim == 1 else own.predictions[:, column.place]
+                is_few = model.manifest.task != "regression"
+                return _cells(output, delimiter, few=is_few, guard_formulas=guard_formulas)
+            case "probability" if own.probabilities is not None:
+                return _cells(own.probabilities[:, column.place], delimiter, few=False)
+            case "score" if own.scores is not None:
+                return _cells(own.scores[:, column.place], delimiter, few=False)
+            case "top":
+                labels = class_labels(model.manifest)[ranks[column.model][:, column.place]]
+                return _cells(labels, delimiter, few=True, guard_formulas=guard_formulas)
+            case "top_probability" if own.probabilities is not None:
+                places = ranks[column.model][:, column.place]
+                return _cells(own.probabilities[np.arange(len(places)), places], delimiter, few=False)
+        return [b""] * len(own.predictions)
+
     if len(columns) == 1:
-        return columns[0]
-    return list(map(delimiter.encode().join, zip(*columns, strict=True)))
+        return cells(columns[0])
+    return list(map(delimiter.encode().join, zip(*map(cells, columns), strict=True)))
+
+
+def ranked(shares: NDArray[Any]) -> NDArray[np.intp]:
+    """Returns the places of the classes in each row, the most likely first; equal ones stay in the model's order."""
+    return np.argsort(-shares, axis=1, kind="stable")
+
+
+def _ranked(values: Values, columns: Sequence[AddedColumn], model: int) -> NDArray[np.intp]:
+    """Returns the ranking if one of the model's columns needs it."""
+    if values.probabilities is None or not any(one.model == model and one.content in RANKED for one in columns):
+        return np.empty((0, 0), np.intp)
+    return ranked(values.probabilities)
 
 
 def counts(values: NDArray[Any]) -> dict[str, int]:

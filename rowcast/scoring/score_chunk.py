@@ -11,6 +11,7 @@ from rowcast.csv.write import csv_cell
 from rowcast.jobs.job import Format
 from rowcast.jobs.options import Options
 from rowcast.jobs.results.errors_csv import error_rows
+from rowcast.jobs.results.result_columns import RANKED, AddedColumn, added_columns
 from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.jobs.summary import Summary
 from rowcast.models.model_set import ModelSet
@@ -94,11 +95,14 @@ def score_each(
         SearchAborted: an isolated `predict` found too many rows at fault; it names them.
     """
     options = spec.options
-    wanted = Wanted(options.probabilities, options.scores)
+    columns = _columns(models, options)
     read = list(read_each(data, spec.columns, models, options, format=spec.format, dtypes=spec.dtypes))
     fields = read[0].fields
     scored = together(
-        [predict_rows_of(model, rows, predict, wanted, first_row) for model, rows in zip(models, read, strict=True)]
+        [
+            predict_rows_of(model, rows, predict, _wanted(number, model, columns, options), first_row)
+            for number, (model, rows) in enumerate(zip(models, read, strict=True))
+        ]
     )
     faults = tuple(
         RowFault(first_row + fault.row, fault.column, fault.value[:_VALUE_CHARACTERS], fault.message)
@@ -107,8 +111,11 @@ def score_each(
     count = len(fields.lines)
     is_all_bad = 0 < len(faults) == count
     reason = likely_reason(data, fields, faults, len(spec.columns), options) if is_all_bad else None
+    delimiter = options.delimiter
+    cells = added_cells(models, scored.values, columns, delimiter, guard_formulas=options.guard_formulas)
+    errors = _with_errors(faults, first_row, columns, delimiter)
     return Part(
-        data=_rows(data, fields, _added(count, scored, models, options, _error_texts(faults, first_row)), spec),
+        data=_rows(data, fields, _added(count, scored.good, cells, _empty_cells(columns, delimiter), errors), spec),
         errors=error_rows((fault.row, fault.column, fault.value, fault.message) for fault in faults),
         rows=count,
         rows_failed=len(faults),
@@ -123,7 +130,7 @@ def unscored(data: bytes, models: Sequence["LoadedModel"], spec: ChunkSpec) -> P
     options = spec.options
     inside = scan.quoted(data, options.delimiter)
     fields = scan.split(data, inside, options.delimiter, len(spec.columns))
-    added = [_empty_cells(models, options)] * len(fields.lines)
+    added = [_empty_cells(_columns(models, options), options.delimiter)] * len(fields.lines)
     summary = summary_of(models, [no_values(model, Wanted()).predictions for model in models])
     return Part(_rows(data, fields, added, spec), b"", 0, 0, summary, None, ())
 
@@ -133,48 +140,52 @@ def _rows(data: bytes, fields: scan.Fields, added: list[bytes], spec: ChunkSpec)
     return RESULT_FORMAT.rows(data, fields, added, columns=spec.columns, line_end=spec.line_end, options=spec.options)
 
 
-def _error_texts(faults: Sequence[RowFault], first_row: int) -> dict[int, str]:
-    """Returns what is wrong with each bad row, by its index."""
-    return {
-        fault.row - first_row: f"{fault.column}: {fault.message}" if fault.column else fault.message for fault in faults
-    }
-
-
 def _added(
-    count: int,
-    scored: ScoredRows,
-    models: Sequence["LoadedModel"],
-    options: Options,
-    errors: Mapping[int, str],
+    count: int, good: scan.Positions, cells: list[bytes], empty: bytes, errors: Mapping[int, bytes]
 ) -> list[bytes]:
-    """Returns the added cells of each of `count` rows: those of each model.
+    """Returns the added cells of each of `count` rows, given those of the good ones.
 
-    Those of a bad row are empty, except for the error with `on_error=column`. `errors` has the text for each bad row.
+    Those of a bad row are `empty`, or as `errors` has them by the row's index.
     """
-    mark = options.delimiter.encode()
-    each = [
-        added_cells(model, values, options.delimiter, guard_formulas=options.guard_formulas)
-        for model, values in zip(models, scored.values, strict=True)
-    ]
-    cells = each[0] if len(each) == 1 else list(map(mark.join, zip(*each, strict=True)))
-    if options.has_error_column:
-        cells = [cell + mark for cell in cells]
     if len(cells) == count:
         return cells
-    empty = _empty_cells(models, options)
     added = [empty] * count
-    if options.has_error_column:
-        for row, text in errors.items():
-            added[row] = empty + csv_cell(text, options.delimiter)
-    for row, cell in zip(scored.good.tolist(), cells, strict=True):
+    for row, with_error in errors.items():
+        added[row] = with_error
+    for row, cell in zip(good.tolist(), cells, strict=True):
         added[row] = cell
     return added
 
 
-def _empty_cells(models: Sequence["LoadedModel"], options: Options) -> bytes:
-    """Returns the added cells of a row without a prediction."""
-    columns = options.added_columns(ModelSet(tuple(model.manifest for model in models)))
-    return options.delimiter.encode() * (len(columns) - 1)
+def _with_errors(
+    faults: Sequence[RowFault], first_row: int, columns: Sequence[AddedColumn], delimiter: str
+) -> dict[int, bytes]:
+    """Returns the added cells of each bad row by its index, if one of the columns says what is wrong with it."""
+    if all(column.content != "error" for column in columns):
+        return {}
+    texts = {
+        fault.row - first_row: f"{fault.column}: {fault.message}" if fault.column else fault.message for fault in faults
+    }
+    return {row: _empty_cells(columns, delimiter, csv_cell(text, delimiter)) for row, text in texts.items()}
+
+
+def _empty_cells(columns: Sequence[AddedColumn], delimiter: str, error: bytes = b"") -> bytes:
+    """Returns the added cells of a row without a prediction. `error` goes into the column of errors."""
+    return delimiter.encode().join(error if column.content == "error" else b"" for column in columns)
+
+
+def _columns(models: Sequence["LoadedModel"], options: Options) -> list[AddedColumn]:
+    return added_columns(options, ModelSet(tuple(model.manifest for model in models)))
+
+
+def _wanted(number: int, model: "LoadedModel", columns: Sequence[AddedColumn], options: Options) -> Wanted:
+    """Returns what the added columns need of the model that is the `number`th of the job, from 0."""
+    contents = {column.content for column in columns if column.model == number}
+    return Wanted(
+        probabilities=not contents.isdisjoint(("probability", *RANKED)),
+        scores="score" in contents,
+        threshold=options.threshold_of(model.manifest),
+    )
 
 
 def _chosen(scored: ScoredRows, first_row: int, summarized: Collection[int] | None) -> Sequence[Values]:

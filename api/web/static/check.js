@@ -111,7 +111,10 @@ export function markFaults(faults) {
 
 // Returns the faults of a problem document by option.
 export function faultsOf({ type = "", errors = [] }) {
-  const field = ({ where }) =>
-    type.endsWith(":column-clash") ? "prediction_column" : where.startsWith("key.") ? "key" : where;
+  const field = ({ where }) => {
+    const [place] = where.split(".", 1);
+    if (place === "key" || place === "columns") return place;
+    return type.endsWith(":column-clash") ? "prediction_column" : where;
+  };
   return Object.fromEntries(errors.map((fault) => [field(fault), fault.message]));
 }

@@ -6,6 +6,7 @@ from rowcast.csv import scan
 from rowcast.csv.header import Header
 from rowcast.csv.write import csv_cell
 from rowcast.jobs.options import Options
+from rowcast.jobs.results.result_columns import added_names
 from rowcast.models.model_set import ModelSet
 
 _MARK = b"\xef\xbb\xbf"
@@ -87,7 +88,7 @@ def _header_line(header: Header, options: Options, models: ModelSet, line_end: b
     if options.output == "predictions":
         sent = scan.fields(line, delimiter)
         kept = [_key_name(sent[header.columns.index(name)], name, delimiter) for name in options.key]
-    added = options.added_columns(models)
+    added = added_names(options, models)
     return delimiter.encode().join([*kept, *(csv_cell(name, delimiter) for name in added)]) + line_end
 
 

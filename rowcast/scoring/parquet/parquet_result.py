@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from rowcast.csv.rows import rows, whole_rows
 from rowcast.jobs.job import Spec
+from rowcast.jobs.results.result_columns import added_names
 from rowcast.models.model_set import ModelSet
 from rowcast.scoring.parquet.parquet_types import ColumnForm, UnfitCellError, forms
 
@@ -25,7 +26,7 @@ class ParquetResult:
     def __init__(self, spec: Spec, models: ModelSet, between: Callable[[], None] = lambda: None) -> None:
         self._delimiter, self._between = spec.options.delimiter, between
         self._kept = spec.kept_columns
-        self._added = spec.options.added_columns(models)
+        self._added = added_names(spec.options, models)
         self._forms = forms(self._kept, spec.options, models)
 
     def write(self, file: BinaryIO, parts: Parts) -> None:

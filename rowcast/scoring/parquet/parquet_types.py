@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from rowcast.csv.write import label_text
 from rowcast.jobs.options import Options
+from rowcast.jobs.results.result_columns import AddedColumn, added_columns
 from rowcast.models import cells
 from rowcast.models.model_manifest import Feature, Label, Manifest
 from rowcast.models.model_set import ModelSet
@@ -49,16 +50,11 @@ def forms(columns: Sequence[str], options: Options, models: ModelSet) -> list[li
     If two models read a column, the first one says what it is, as in NDJSON.
     """
     of_feature: dict[str, list[ColumnForm]] = {}
-    added: list[list[ColumnForm]] = []
     for manifest in models.manifests:
         missing = manifest.na_texts(options.na_values)
         for feature in manifest.features:
             of_feature.setdefault(feature.name, _of_feature(feature, missing, options.decimal))
-        predictions = len(manifest.outputs) if manifest.outputs is not None else 1
-        added += [[*_of_prediction(manifest), _TEXT_OR_NULL]] * predictions
-        added += [[_FLOAT, _TEXT_OR_NULL]] * (len(options.columns_of(manifest)) - predictions)
-    if options.has_error_column:
-        added.append([_TEXT_OR_NULL])
+    added = [_of_added(column, models) for column in added_columns(options, models)]
     return [*([*of_feature.get(name, []), TEXT] for name in columns), *added]
 
 
@@ -76,6 +72,15 @@ def _of_feature(feature: Feature, missing: frozenset[str], decimal: str) -> list
         case "boolean":
             return [ColumnForm(pa.bool_(), unless_missing(lambda cell: _held(cells.boolean(cell, true, false))))]
     return []
+
+
+def _of_added(column: AddedColumn, models: ModelSet) -> list[ColumnForm]:
+    match column.content:
+        case "prediction" | "top":
+            return [*_of_prediction(models.manifests[column.model]), _TEXT_OR_NULL]
+        case "error":
+            return [_TEXT_OR_NULL]
+    return [_FLOAT, _TEXT_OR_NULL]
 
 
 def _of_prediction(manifest: Manifest) -> list[ColumnForm]:
