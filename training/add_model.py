@@ -29,6 +29,7 @@ from training.rehearsal.rehearsal import Progress, no_progress, rehearse
 from training.rehearsal.trial import Rehearsal
 from training.sample.sample import Sample, read_sample
 from training.sample.sample_features import feature_names
+from training.thresholds import own_threshold, require_suitable_threshold
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -71,7 +72,7 @@ def add(
             progress=progress,
             alone=options.alone,
         )
-        completed = _with_metrics(rehearsal, options.targets, trained_with, say)
+        completed = _with_threshold(_with_metrics(rehearsal, options.targets, trained_with, say), rehearsal, options)
         manifest = register(registry, name, data, completed, rehearsal.golden, own=own)
         _say_findings(sample, manifest, say)
         return manifest
@@ -103,6 +104,18 @@ def _with_metrics(rehearsal: Rehearsal, targets: Sequence[str], trained_with: st
         libraries = completed.libraries | {SKLEARN: trained_with}
         completed = completed.model_copy(update={"libraries": libraries})
     return completed
+
+
+def _with_threshold(completed: Draft, rehearsal: Rehearsal, options: AddOptions) -> Draft:
+    """Returns the draft with the threshold that the caller names, or with the estimator's own."""
+    if options.threshold is not None:
+        require_suitable_threshold(options.threshold, completed)
+        return completed.model_copy(update={"threshold": options.threshold})
+    if not completed.has_two_classes:
+        return completed
+    script = rehearsal.script
+    table = script.table(script.read(rehearsal.trials[0].data))
+    return completed.model_copy(update={"threshold": own_threshold(rehearsal.script.estimator, table)})
 
 
 def _with_kinds(sample: Sample, kinds: Mapping[str, Kind]) -> Sample:

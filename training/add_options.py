@@ -43,6 +43,9 @@ class AddOptions:
     versions: Versions = "strict"
     """With "warn", a pickle of another scikit-learn `MAJOR.MINOR` is registered too."""
 
+    threshold: float | None = None
+    """What `threshold=auto` is for this model; None takes that of scikit-learn's classifiers with a threshold."""
+
     alone: SingleRows = SINGLE_ROWS
     """How many rows of the sample the script, and then the service, predicts one by one."""
 

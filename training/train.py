@@ -24,6 +24,7 @@ from training.registration import Training, draft, register
 from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows
 from training.rehearsal.rehearsal import rehearse
 from training.sample.sample import Dialect, read_sample
+from training.thresholds import best_threshold
 
 
 def train(
@@ -61,7 +62,7 @@ def train(
     rows = table(file.columns, described).iloc[learned.rows].reset_index(drop=True)
     size = f"{counted(len(rows), 'row')} and {counted(len(described), 'feature')}"
     say(f"Fitting {estimator} ({learned.task}) to {size}.")
-    metrics, held_out = _held_out(build(described, len(rows)), rows, learned, say)
+    metrics, threshold, held_out = _held_out(build(described, len(rows)), rows, learned, say)
     fitted = fit(build(described, len(rows)), rows, learned.values, say)
     facts = _facts_of_training(file, target, estimator, learned, held_out)
     names = [feature.name for feature in described]
@@ -69,7 +70,7 @@ def train(
         fitted,
         read_sample(Path(data), Dialect(), names),
         names,
-        lambda **found: draft(fitted, training=facts, metrics=metrics, **found),
+        lambda **found: draft(fitted, training=facts, metrics=metrics, threshold=threshold, **found),
         say=silent,
         alone=alone,
     )
@@ -118,12 +119,19 @@ def _require_usable(names: Sequence[str], target: str) -> None:
             raise Unprocessable.at("features", f"{name!r} is named twice")
 
 
-def _held_out(pipeline: Pipeline, rows: pd.DataFrame, learned: Target, say: Say) -> tuple[dict[str, float], int]:
-    """The metrics of the pipeline on rows that it has not been fitted to, and how many these were."""
+def _held_out(
+    pipeline: Pipeline, rows: pd.DataFrame, learned: Target, say: Say
+) -> tuple[dict[str, float], float | None, int]:
+    """Returns metrics and best threshold of the pipeline on rows that it has not been fitted to, and their number."""
     fitted_on, held_out = split(rows, learned)
     # What the libraries warn of here they say again, of all rows, in the fit that counts.
     fitted = fit(pipeline, rows.iloc[fitted_on], learned.values[fitted_on], silent)
     metrics = measure(fitted, rows.iloc[held_out], learned.values[held_out])
     shown = ", ".join(f"{metric} {value:.4g}" for metric, value in metrics.items())
     say(f"Metrics on {len(held_out):,} held-out rows: {shown}.")
-    return metrics, len(held_out)
+    best = best_threshold(fitted, rows.iloc[held_out], learned.values[held_out])
+    if best is None:
+        return metrics, None, len(held_out)
+    accuracy = f"balanced_accuracy {best.balanced_accuracy:.4g} on these rows"
+    say(f"threshold=auto stands for {best.threshold:.4g}, with {accuracy}.")
+    return metrics, best.threshold, len(held_out)

@@ -8,7 +8,7 @@ from rowcast.errors import BadRow, ModelRefused, NotFound, ScoringFailed, Unavai
 from rowcast.jobs.records.leases import RowLease, RowOutcome
 from rowcast.jobs.records.policy import STRIKES_OF_ERROR
 from rowcast.logs import logging_about
-from rowcast.scoring.predict import Predict, Wanted, predict_good
+from rowcast.scoring.predict import Predict, predict_good
 from rowcast.scoring.score_rows import predict_rows_of_each
 from rowcast.tracing.origin import fields_of_each
 from rowcast.tracing.spans import Attribute, Span
@@ -90,8 +90,8 @@ class RowTask:
         except (ModelRefused, NotFound) as error:
             problem = ModelRefused(error.detail).recorded()
             return [RowOutcome(lease, "failed", problem) for lease in leases]
-        wanted = Wanted(any(lease.probabilities for lease in leases), any(lease.scores for lease in leases))
-        results = predict_rows_of_each(models, [lease.values for lease in leases], wanted, predict)
+        extras = [lease.extras for lease in leases]
+        results = predict_rows_of_each(models, [lease.values for lease in leases], extras, predict)
         return [_outcome(lease, result) for lease, result in zip(leases, results, strict=True)]
 
 
@@ -99,11 +99,6 @@ def _outcome(lease: RowLease, result: dict[str, Any] | str) -> RowOutcome:
     """Returns how a job ends, given its prediction or the message of a bad row."""
     if isinstance(result, str):
         return RowOutcome(lease, "failed", BadRow(result).recorded())
-    # Rows that share a call may differ in what they ask for.
-    if not lease.probabilities:
-        result.pop("probabilities", None)
-    if not lease.scores:
-        result.pop("scores", None)
     return RowOutcome(lease, "succeeded", result)
 
 

@@ -13,6 +13,7 @@ def facts(manifest: "Manifest") -> dict[str, str]:
         "task": manifest.task,
         "classes": None if manifest.classes is None else ", ".join(map(str, manifest.classes)),
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.items()),
+        "threshold": "" if manifest.threshold is None else f"{manifest.threshold:.4g} (for threshold=auto)",
         "needs": ", ".join(_needs(manifest)),
         "code": ", ".join(one.path for one in manifest.code),
         "fast path": str(manifest.fast_path or "Not compared at registration. Each worker finds out."),

@@ -10,7 +10,7 @@ from rowcast.client.async_job import AsyncJob
 from rowcast.client.calls.lookup import JobPages, find_record
 from rowcast.client.calls.service_calls import ServiceCalls, warn_of_failed_rows
 from rowcast.client.check import Check
-from rowcast.client.csv_options import CsvOptions
+from rowcast.client.csv_options import CsvOptions, FrameOptions
 from rowcast.client.download import Target
 from rowcast.client.download_format import ResultFormat
 from rowcast.client.frames.frames import Frame
@@ -69,10 +69,12 @@ class AsyncClient:
         model: str | None = None,
         probabilities: bool = False,
         scores: bool = False,
+        threshold: float | str | None = None,
+        top: int | None = None,
         wait: float | None = 60,
     ) -> Prediction:
         """Predicts one row, as `Client.predict` does."""
-        outputs = {"probabilities": probabilities, "scores": scores}
+        outputs = {"probabilities": probabilities, "scores": scores, "threshold": threshold, "top": top}
         return await self._run(self._calls.predict(features, model, outputs, wait))
 
     async def submit_csv(
@@ -116,21 +118,10 @@ class AsyncClient:
         frame: Frame,
         *,
         model: str | None = None,
-        probabilities: bool = False,
-        scores: bool = False,
-        prediction_column: str = "prediction",
-        on_error: Literal["skip", "fail"] | None = None,
-        max_errors: int | None = None,
         on_progress: OnBytes | None = None,
+        **options: Unpack[FrameOptions],
     ) -> Frame:
         """Predicts each row of a DataFrame of pandas or polars, as `Client.predict_frame` does."""
-        options: CsvOptions = {
-            "probabilities": probabilities,
-            "scores": scores,
-            "prediction_column": prediction_column,
-            "on_error": on_error,
-            "max_errors": max_errors,
-        }
         done, job = await self._run(self._calls.predict_frame(frame, model, options, on_progress))
         warn_of_failed_rows(job, len(frame))
         return done

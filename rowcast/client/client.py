@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, Unpack
 from rowcast.client.calls.lookup import JobPages, find_record
 from rowcast.client.calls.service_calls import ServiceCalls, warn_of_failed_rows
 from rowcast.client.check import Check
-from rowcast.client.csv_options import CsvOptions
+from rowcast.client.csv_options import CsvOptions, FrameOptions
 from rowcast.client.download import Target
 from rowcast.client.download_format import ResultFormat
 from rowcast.client.frames.frames import Frame
@@ -81,6 +81,8 @@ class Client:
         model: str | None = None,
         probabilities: bool = False,
         scores: bool = False,
+        threshold: float | str | None = None,
+        top: int | None = None,
         wait: float | None = 60,
     ) -> Prediction:
         """Predicts one row.
@@ -91,12 +93,15 @@ class Client:
             model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`, or two with a comma; None is the service's default model.
             probabilities: whether to return the probability of each class.
             scores: whether to return what the model's `decision_function` returns.
+            threshold: of two classes, the second one is predicted from this probability on; `auto` is the model's own
+                threshold. None leaves it to the model's `predict`.
+            top: how many of the most likely classes to return.
             wait: seconds to wait in all; None waits without limit.
 
         Raises:
             StillRunning: the job has not ended in that time; `job` is it.
         """
-        outputs = {"probabilities": probabilities, "scores": scores}
+        outputs = {"probabilities": probabilities, "scores": scores, "threshold": threshold, "top": top}
         return self._run(self._calls.predict(features, model, outputs, wait))
 
     def submit_csv(
@@ -179,12 +184,8 @@ class Client:
         frame: Frame,
         *,
         model: str | None = None,
-        probabilities: bool = False,
-        scores: bool = False,
-        prediction_column: str = "prediction",
-        on_error: Literal["skip", "fail"] | None = None,
-        max_errors: int | None = None,
         on_progress: OnBytes | None = None,
+        **options: Unpack[FrameOptions],
     ) -> Frame:
         """Predicts each row of a DataFrame of pandas or polars. Returns one of the same kind, with predictions added.
 
@@ -195,25 +196,13 @@ class Client:
         Args:
             frame: the rows. A pandas frame has distinct texts as column names, and any kind of index.
             model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`, or two with a comma; None is the service's default model.
-            probabilities: whether to add `probability_CLASS` for each class.
-            scores: whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
-            prediction_column: name of the prediction column. Two models add `prediction_NAME` each, with `@VERSION` if
-                they have the same name.
-            on_error: `fail` makes the job fail if a row cannot be predicted.
-            max_errors: the job fails as soon as more rows than this could not be predicted.
             on_progress: called with the bytes sent and the bytes in all.
+            options: how the rows are scored, for example `probabilities=True`.
 
         Raises:
             WrongUse: the frame cannot be sent; the message says why and what to do.
             JobFailed: the job failed, for example because no row could be predicted.
         """
-        options: CsvOptions = {
-            "probabilities": probabilities,
-            "scores": scores,
-            "prediction_column": prediction_column,
-            "on_error": on_error,
-            "max_errors": max_errors,
-        }
         done, job = self._run(self._calls.predict_frame(frame, model, options, on_progress))
         warn_of_failed_rows(job, len(frame))
         return done

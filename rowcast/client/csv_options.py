@@ -21,8 +21,14 @@ class CsvOptions(TypedDict, total=False):
     probabilities: bool
     #: Whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
     scores: bool
+    #: Of two classes, the second one is predicted from this probability on; `auto` is the model's own threshold.
+    threshold: float | str | None
+    #: How many of the most likely classes to add, as `top_1`, `top_1_probability` and so on.
+    top: int | None
     #: Name of the prediction column.
     prediction_column: str | None
+    #: The added columns of the result and their names, as `probability_1:score,prediction` or as a mapping.
+    columns: str | Sequence[str] | Mapping[str, str] | None
     #: What happens if a row cannot be predicted: `skip` leaves its added cells empty, `fail` fails the job, `column`
     #: adds a column `prediction_error`, which is empty for good rows.
     on_error: Literal["skip", "fail", "column"] | None
@@ -50,6 +56,27 @@ class CsvOptions(TypedDict, total=False):
     tags: str | Mapping[str, str] | None
     #: An https URL that gets the job as a signed POST when it has ended.
     webhook: str | None
+
+
+class FrameOptions(TypedDict, total=False):
+    """How the rows of a DataFrame are scored: those of `CsvOptions` that are not about a file."""
+
+    #: Whether to add `probability_CLASS` for each class.
+    probabilities: bool
+    #: Whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
+    scores: bool
+    #: Of two classes, the second one is predicted from this probability on; `auto` is the model's own threshold.
+    threshold: float | str | None
+    #: How many of the most likely classes to add, as `top_1`, `top_1_probability` and so on.
+    top: int | None
+    #: Name of the prediction column. Two models add `prediction_NAME` each, with `@VERSION` if they have one name.
+    prediction_column: str | None
+    #: The columns to add and their names, as `probability_1:score,prediction` or as a mapping.
+    columns: str | Sequence[str] | Mapping[str, str] | None
+    #: `fail` makes the job fail if a row cannot be predicted.
+    on_error: Literal["skip", "fail"] | None
+    #: The job fails as soon as more rows than this could not be predicted.
+    max_errors: int | None
 
 
 def query_of(options: CsvOptions) -> dict[str, str]:

@@ -78,7 +78,7 @@ def _plain(value: Any) -> Any:
 class Prediction:
     """The prediction of one row.
 
-    If two models predict, `prediction`, `probabilities` and `scores` have an entry for each, by the model's name.
+    If two models predict, the values of each member have an entry for each model, by its name.
     """
 
     #: Predicted class or number; None if it is infinite or not a number.
@@ -91,9 +91,11 @@ class Prediction:
     warning: str | None = None
     #: What `decision_function` returns, by column name (`score` or `score_CLASS`); None unless they were requested.
     scores: dict[str, Any] | None = None
+    #: The most likely classes, each as `{"class": ..., "probability": ...}`; None unless they were requested.
+    top: Any = None
 
     @classmethod
     def of(cls, result: Mapping[str, Any], job: str) -> "Prediction":
         """Returns the prediction in the result of a job, or in the response to a row that was waited for."""
         probabilities, scores = result.get("probabilities"), result.get("scores")
-        return cls(result.get("prediction"), probabilities, job, result.get("warning"), scores)
+        return cls(result.get("prediction"), probabilities, job, result.get("warning"), scores, result.get("top"))

@@ -129,10 +129,15 @@ class Spec(BaseModel):
         return self.options.key
 
 
-class RowResult(TypedDict):
-    """The prediction of one row (a list for several outputs); probabilities and scores if the request asks for them.
+TopClass = TypedDict("TopClass", {"class": Label, "probability": float | None})
+"""One of the most likely classes of a row, and its probability."""
 
-    If two models predict, each of the three is an object with one entry for each model.
+
+class RowResult(TypedDict):
+    """The prediction of one row (a list for several outputs), and what else the request asks for.
+
+    That are probabilities, scores, and the most likely classes as a list, the first one first. If two models predict,
+    each member is an object with one entry for each model.
 
     `prediction` is null if it is infinite or not a number, which JSON cannot write; `warning` says which.
     """
@@ -141,6 +146,7 @@ class RowResult(TypedDict):
     warning: NotRequired[str]
     probabilities: NotRequired[dict[str, float] | dict[str, dict[str, float]]]
     scores: NotRequired[dict[str, float] | dict[str, dict[str, float]]]
+    top: NotRequired[list[TopClass] | dict[str, list[TopClass]]]
 
 
 class ParquetFile(BaseModel):

@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -39,6 +39,9 @@ _TagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 _TagValue = Annotated[str, Field(pattern=r"^[^,\x00-\x1f]{0,128}$")]
 
 _ColumnName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+
+Threshold = float | Literal["auto"] | None
+"""A probability, `auto` for the one in the model's manifest, or None if the model's own `predict` decides."""
 
 _Delimiter = Literal["auto", ",", ";", "|", "tab", "\t"]
 
@@ -130,9 +133,9 @@ class Options(BaseModel):
     key: Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])] = _option("key")
     probabilities: bool = _option("probabilities")
     scores: bool = _option("scores")
-    threshold: Annotated[
-        float | Literal["auto"] | None, BeforeValidator(_threshold, json_schema_input_type=str | float | None)
-    ] = _option("threshold")
+    threshold: Annotated[Threshold, BeforeValidator(_threshold, json_schema_input_type=str | float | None)] = _option(
+        "threshold"
+    )
     top: int | None = _option("top", ge=1)
     prediction_column: str = _option("prediction_column", min_length=1, max_length=256, pattern=r"^[^\x00]*$")
     columns: Annotated[
@@ -168,16 +171,49 @@ class Options(BaseModel):
         """Whether the result says in a column what is wrong with a bad row."""
         return self.on_error == "column"
 
-    def threshold_of(self, manifest: Manifest) -> float | None:
-        """Returns the threshold for this model's predictions; None if the model's own `predict` decides."""
-        return manifest.threshold if self.threshold == "auto" else self.threshold
-
     def with_numbers(self, models: ModelSet) -> "Options":
         """Returns the options with the number that `threshold=auto` stands for, if all models have the same one."""
         numbers = {manifest.threshold for manifest in models.manifests}
         if self.threshold != "auto" or len(numbers) > 1:
             return self
         return self.model_copy(update={"threshold": numbers.pop()})
+
+
+def threshold_of(manifest: Manifest, threshold: Threshold) -> float | None:
+    """Returns the number that a threshold is for this model; None if the model's own `predict` decides."""
+    return manifest.threshold if threshold == "auto" else threshold
+
+
+class RowExtras(NamedTuple):
+    """What a single row asks for besides the model's own prediction. Its fields are options."""
+
+    probabilities: bool = False
+    scores: bool = False
+    threshold: Threshold = None
+    top: int | None = None
+
+    @classmethod
+    def of(cls, options: Options) -> "RowExtras":
+        """Returns what these options ask for."""
+        return cls(options.probabilities, options.scores, options.threshold, options.top)
+
+    def __str__(self) -> str:
+        """Returns a text for the job's record, for example `probabilities,threshold=0.3`; empty for nothing."""
+        flags = [name for name in ("probabilities", "scores") if getattr(self, name)]
+        values = [f"{name}={value}" for name in ("threshold", "top") if (value := getattr(self, name)) is not None]
+        return ",".join(flags + values)
+
+    @classmethod
+    def read(cls, text: str) -> "RowExtras":
+        """Reads what `str` returned."""
+        known = dict(part.partition("=")[::2] for part in text.split(","))
+        threshold, top = known.get("threshold"), known.get("top")
+        return cls(
+            "probabilities" in known,
+            "scores" in known,
+            "auto" if threshold == "auto" else None if threshold is None else float(threshold),
+            None if top is None else int(top),
+        )
 
 
 def require_suitable(options: Options, models: ModelSet) -> None:
@@ -209,7 +245,7 @@ def _require_threshold(options: Options, manifest: Manifest) -> None:
             has = f"has {counted(len(manifest.classes or []), 'class')}"
         message = f"is only for models with two classes and probabilities, and {manifest.reference} {has}"
         raise OptionUnsuitable.at("threshold", message)
-    if options.threshold_of(manifest) is None:
+    if threshold_of(manifest, options.threshold) is None:
         raise OptionUnsuitable.at(
             "threshold",
             f"{manifest.reference} was registered without a threshold; give a number, for example 0.3, or register the "

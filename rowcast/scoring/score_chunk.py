@@ -9,7 +9,7 @@ import numpy as np
 from rowcast.csv import scan
 from rowcast.csv.write import csv_cell
 from rowcast.jobs.job import Format
-from rowcast.jobs.options import Options
+from rowcast.jobs.options import Options, threshold_of
 from rowcast.jobs.results.errors_csv import error_rows
 from rowcast.jobs.results.result_columns import RANKED, AddedColumn, added_columns
 from rowcast.jobs.results.result_format import RESULT_FORMAT
@@ -184,7 +184,7 @@ def _wanted(number: int, model: "LoadedModel", columns: Sequence[AddedColumn], o
     return Wanted(
         probabilities=not contents.isdisjoint(("probability", *RANKED)),
         scores="score" in contents,
-        threshold=options.threshold_of(model.manifest),
+        threshold=threshold_of(model.manifest, options.threshold),
     )
 
 

@@ -22,11 +22,10 @@ from registering import FEW_ALONE
 from rowcast.csv.chunker import Chunker
 from rowcast.errors import RowcastError
 from rowcast.jobs.job import Format
-from rowcast.jobs.options import Options
+from rowcast.jobs.options import Options, RowExtras
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.registry import Registry
 from rowcast.models.row_values import row_values
-from rowcast.scoring.predict import Wanted
 from rowcast.scoring.score_chunk import ChunkSpec, score
 from rowcast.scoring.score_rows import predict_rows
 from rowcast.storage import Storage
@@ -230,7 +229,7 @@ def single_differences(
             values = row_values(
                 {name: json_value(one[name].iloc[0], texts[name].iloc[row]) for name in names}, registered.manifest
             )
-            (answer,) = predict_rows(registered, [values], Wanted())
+            (answer,) = predict_rows(registered, [values], [RowExtras()])
         except RowcastError as error:
             answer = str(error)
         got = (answer,) if isinstance(answer, str) else tuple(map(str, _flat(list(answer.values()))))

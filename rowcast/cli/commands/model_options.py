@@ -45,4 +45,14 @@ DefaultNa = Annotated[
 ]
 ParseDates = Annotated[str | None, typer.Option("--parse-dates", help="Columns that are dates, as a,b.")]
 Decimal = Annotated[str, typer.Option("--decimal", help="Decimal mark of the sample: . or ,")]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        min=0,
+        max=1,
+        help="Of a model with two classes: what threshold=auto is for it.",
+        show_default="the classifier's, if it has one",
+    ),
+]
 CodeFiles = Annotated[list[Path] | None, typer.Option("--code", metavar="PATH", help=_CODE, show_default=False)]

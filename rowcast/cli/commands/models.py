@@ -19,6 +19,7 @@ from rowcast.cli.commands.model_options import (
     ParseDates,
     PickleFile,
     TargetColumn,
+    Threshold,
 )
 from rowcast.cli.connection_options import Json
 from rowcast.cli.data_location import Data, find_data_location
@@ -120,6 +121,7 @@ def add(
     default_na: DefaultNa = True,
     parse_dates: ParseDates = None,
     decimal: Decimal = ".",
+    threshold: Threshold = None,
     code: CodeFiles = None,
     where: RegistryLocation = None,
     data: Data = None,
@@ -145,6 +147,7 @@ def add(
         parse_dates=_listed(parse_dates),
         decimal=decimal,
         code=code or (),
+        threshold=threshold,
         versions=Settings.read().model_versions,
     )
     with cache_folder(_compiled_code(where, data)), rehearsal_bar() as progress:

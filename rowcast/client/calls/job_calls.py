@@ -185,6 +185,8 @@ class JobCalls(Generic[AnyJob]):
             yield from self.wait(None)
             result = self.job.raw.get("result") or {}
             named = {f"probability_{label}": p for label, p in (result.get("probabilities") or {}).items()}
+            for rank, one in enumerate(top if isinstance(top := result.get("top"), list) else (), start=1):
+                named |= {f"top_{rank}": one["class"], f"top_{rank}_probability": one["probability"]}
             return pd.DataFrame([{"prediction": result.get("prediction"), **named, **(result.get("scores") or {})}])
         options = self.job.raw.get("options") or {}
         layout: dict[str, Any] = {

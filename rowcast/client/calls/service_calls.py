@@ -15,12 +15,12 @@ from rowcast.client.calls.job_record import JobRecord
 from rowcast.client.calls.lookup import find_manifests
 from rowcast.client.calls.resumable_upload import send_file
 from rowcast.client.check import CHECKED_BYTES, CHECKED_SOURCE_BYTES, Check
-from rowcast.client.csv_options import CsvOptions, query_of
+from rowcast.client.csv_options import CsvOptions, FrameOptions, query_of
 from rowcast.client.download import Target, open_sink
 from rowcast.client.download_format import ResultFormat, format_of
 from rowcast.client.errors import NoResult, Unprocessable, WrongUse
 from rowcast.client.frames.frames import Frame, require_sendable, with_predictions, write_csv
-from rowcast.client.frames.models_together import needed_together, prediction_columns, reference
+from rowcast.client.frames.models_together import label_columns, needed_together, reference
 from rowcast.client.http.endpoint import Endpoint, checked_seconds
 from rowcast.client.http.steps import Steps, run
 from rowcast.client.job_filter import BulkOutcome, filter_of
@@ -50,11 +50,12 @@ class ServiceCalls(Generic[AnyJob]):
         self,
         features: Sequence[Any] | Mapping[str, Any],
         model: str | None,
-        outputs: Mapping[str, bool],
+        outputs: Mapping[str, Any],
         wait: float | None,
     ) -> Steps[Prediction]:
-        """Predicts one row. `outputs` says whether to return `probabilities` and `scores`."""
-        body: dict[str, Any] = {"features": row_features(features), **outputs}
+        """Predicts one row. `outputs` are options that say what to return. Those that are None are not sent."""
+        asked = {name: value for name, value in outputs.items() if value is not None}
+        body: dict[str, Any] = {"features": row_features(features), **asked}
         if model is not None:
             body["model"] = model
         began = monotonic()
@@ -137,18 +138,18 @@ class ServiceCalls(Generic[AnyJob]):
             return job
 
     def predict_frame(
-        self, frame: Frame, model: str | None, options: CsvOptions, on_progress: OnBytes | None
+        self, frame: Frame, model: str | None, options: FrameOptions, on_progress: OnBytes | None
     ) -> Steps[tuple[Frame, AnyJob]]:
         """Predicts the rows of a DataFrame. Returns the frame with the predictions, and the job."""
-        column = options.get("prediction_column") or "prediction"
-        require_sendable(frame, () if model and "," in model else (column,))
+        is_named_alone = not options.get("columns") and not (model and "," in model)
+        require_sendable(frame, (options.get("prediction_column") or "prediction",) if is_named_alone else ())
         manifests = yield from find_manifests(self.endpoint, model)
-        columns = prediction_columns(manifests, column)
+        columns = label_columns(manifests, options)
         require_sendable(frame, columns)
         version: CsvOptions = {"model": ",".join(map(reference, manifests)), "output": "predictions"}
         with TemporaryFile() as table, TemporaryFile() as result:
             yield from run(write_csv, frame, needed_together(manifests), table)
-            job = yield from self.submit_csv(table, on_progress, None, {**options, **version})
+            job = yield from self.submit_csv(table, on_progress, None, CsvOptions(**{**options, **version}))
             with _says_how_to_get(job, "to_pandas() returns its predictions in the order of the rows"):
                 yield from JobCalls(self.endpoint, job).wait(None)
                 yield from JobCalls(self.endpoint, job).download(result)

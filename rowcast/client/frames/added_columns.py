@@ -12,7 +12,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 def read_added(result: BinaryIO, models: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Returns the columns of a result by name. An empty cell is None.
 
-    `models` has for each prediction column the manifest of its model.
+    `models` has the manifest of its model for each column of labels.
     """
     text = io.TextIOWrapper(result, encoding="utf-8", newline="")
     rows = csv.reader(text)

@@ -36,7 +36,9 @@ def require_sendable(frame: Any, added: Iterable[str]) -> None:
     library.require_named_columns(frame)
     for name in added:
         if name in frame.columns:
-            raise WrongUse(f"The frame already has a column {name!r}; choose another name with prediction_column.")
+            raise WrongUse(
+                f"The frame already has a column {name!r}; choose another name with prediction_column or columns."
+            )
     if not len(frame):
         raise WrongUse("The frame has no rows.")
 
@@ -56,7 +58,7 @@ def write_csv(frame: DataFrame, manifest: Mapping[str, Any], file: BinaryIO) -> 
 def with_predictions(frame: Frame, result: BinaryIO, models: Mapping[str, Mapping[str, Any]]) -> Frame:
     """Returns a copy of the frame with the result's columns. Rows without a prediction have missing values there.
 
-    `models` has for each prediction column the manifest of its model.
+    `models` has the manifest of its model for each column of labels.
 
     Raises:
         ServiceError: the result has a different number of rows.

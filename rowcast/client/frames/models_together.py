@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rowcast.client.csv_options import FrameOptions
 from rowcast.client.errors import WrongUse
 from rowcast.client.frames.frame_features import truth_texts
 
@@ -14,12 +15,28 @@ def reference(manifest: Manifest) -> str:
     return f"{manifest['name']}@{manifest['version']}"
 
 
-def prediction_columns(manifests: Sequence[Manifest], prediction_column: str) -> dict[str, Manifest]:
-    """Returns the models by their prediction columns, which are named after the models if there are two."""
-    if len(manifests) == 1:
-        return {prediction_column: manifests[0]}
+def label_columns(manifests: Sequence[Manifest], options: FrameOptions) -> dict[str, Manifest]:
+    """Returns the models by the columns that get their labels: predictions, and the most likely classes.
+
+    The columns are named after the models if there are two, unless the option `columns` names them.
+    """
     are_named_alike = len({one["name"] for one in manifests}) < len(manifests)
-    return {f"{prediction_column}_{reference(one) if are_named_alike else one['name']}": one for one in manifests}
+    found: dict[str, Manifest] = {}
+    for one in manifests:
+        of = "" if len(manifests) == 1 else f"_{reference(one) if are_named_alike else one['name']}"
+        found[f"{options.get('prediction_column') or 'prediction'}{of}"] = one
+        found |= {f"top{of}_{rank}": one for rank in range(1, (options.get("top") or 0) + 1)}
+    renamed = _renamed(options.get("columns"))
+    return {renamed[name]: one for name, one in found.items() if name in renamed} if renamed else found
+
+
+def _renamed(columns: str | Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
+    """Returns the names in the result by the columns' own names, as the service reads the option `columns`."""
+    if isinstance(columns, Mapping):
+        return dict(columns)
+    parts = columns.split(",") if isinstance(columns, str) else columns or ()
+    pairs = [part.strip().rpartition(":") for part in parts]
+    return {own.strip() if colon else new: new.strip() for own, colon, new in pairs}
 
 
 def needed_together(manifests: Sequence[Manifest]) -> Manifest:

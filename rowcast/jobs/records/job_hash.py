@@ -7,6 +7,7 @@ from typing import Any
 from rowcast.jobs.job import Job, ParquetFile, Spec
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.option_table import OPTIONS
+from rowcast.jobs.options import RowExtras
 from rowcast.jobs.records.schema import OUTPUT_LEFT, JobField, Record
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import render_fields
@@ -32,9 +33,8 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
         record[JobField.VALUES] = json.dumps(new.values)
         if any(new.spec.origin):
             record[JobField.ORIGIN] = str(new.spec.origin)
-        extras = [name for name in ("probabilities", "scores") if getattr(new.spec.options, name)]
-        if extras:
-            record[JobField.EXTRAS] = ",".join(extras)
+        if extras := str(RowExtras.of(new.spec.options)):
+            record[JobField.EXTRAS] = extras
     elif new.max_errors is not None:
         record[JobField.MAX_ERRORS] = new.max_errors
     if new.spec.is_check:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from rowcast.errors import InputLost
 from rowcast.jobs.chunk_tables import CONVERSION, FIRST_RANGE, PartEntry, PlanEntry, unpack_plan
 from rowcast.jobs.job import ParquetFile, Spec
+from rowcast.jobs.options import RowExtras
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
@@ -73,10 +74,8 @@ class RowLease:
     attempt: int
     #: The row's values, in the order of the model's features.
     values: list[Any]
-    #: Whether the probabilities of the classes are asked for.
-    probabilities: bool
-    #: Whether the scores are asked for.
-    scores: bool
+    #: What is asked for besides the model's own prediction.
+    extras: RowExtras
     #: Strikes against the row, as of a chunk. A row that has any is leased by itself.
     strikes: int
     #: The HTTP request that made the job.
@@ -292,9 +291,5 @@ class Leases:
 
 
 def _row_lease(row: LeasedRow) -> RowLease:
-    has_probabilities, has_scores, origin = (
-        "probabilities" in row.extras,
-        "scores" in row.extras,
-        Origin.read(row.origin),
-    )
-    return RowLease(row.id, row.attempt, json.loads(row.values), has_probabilities, has_scores, row.strikes, origin)
+    extras, origin = RowExtras.read(row.extras), Origin.read(row.origin)
+    return RowLease(row.id, row.attempt, json.loads(row.values), extras, row.strikes, origin)

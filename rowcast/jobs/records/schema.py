@@ -108,7 +108,7 @@ TABLE: dict[JobField, Field] = {
         "both", "integer", "submit, submit_row, add_chunks, add_converted", "number of chunks (that have arrived)"
     ),
     _F.VALUES: Field("single", "JSON", "submit_row", "values of the row, in the order of the model's features"),
-    _F.EXTRAS: Field("single", "text", "submit_row", "`probabilities`, `scores` or both with a comma, if asked for"),
+    _F.EXTRAS: Field("single", "text", "submit_row", "what it asks for, for example `probabilities,top=3`"),
     _F.MAX_ERRORS: Field("batch", "integer", "submit, add_chunks", "the job fails if more rows than this are bad"),
     _F.IS_CHECK: Field("batch", "`1`", "submit, add_chunks", "the job serves a check, and goes soon after its end"),
     _F.PRIORITY: Field("batch", "text", "submit, add_chunks", "`low` or `high`; absent if `normal`"),

@@ -47,7 +47,7 @@ class LeasedRow(NamedTuple):
     attempt: int
     #: The row's values as JSON, in the order of the model's features.
     values: str
-    #: `probabilities`, `scores`, both with a comma between them, or empty.
+    #: What `RowExtras` writes, for example `probabilities,threshold=0.3`, or empty.
     extras: str
     #: Strikes against the row.
     strikes: int

@@ -6,7 +6,7 @@ import pytest
 
 from rowcast.client import WrongUse
 from rowcast.client.frames.frame_features import gap_of, missing_features, na_texts_of
-from rowcast.client.frames.models_together import needed_together, prediction_columns
+from rowcast.client.frames.models_together import label_columns, needed_together
 
 
 def model(name: str, version: str = "1", na_values: tuple[str, ...] = ("", "NaN"), **kinds: Any) -> dict[str, Any]:
@@ -16,9 +16,14 @@ def model(name: str, version: str = "1", na_values: tuple[str, ...] = ("", "NaN"
 
 def test_columns_are_named_after_the_models_and_their_versions_if_need_be() -> None:
     one, other, again = model("m"), model("n"), model("m", "2")
-    assert list(prediction_columns([one], "p")) == ["p"]
-    assert list(prediction_columns([one, other], "p")) == ["p_m", "p_n"]
-    assert list(prediction_columns([one, again], "p")) == ["p_m@1", "p_m@2"]
+    assert list(label_columns([one], {"prediction_column": "p"})) == ["p"]
+    assert list(label_columns([one, other], {"prediction_column": "p"})) == ["p_m", "p_n"]
+    assert list(label_columns([one, again], {"prediction_column": "p"})) == ["p_m@1", "p_m@2"]
+    assert list(label_columns([one, other], {"top": 1})) == ["prediction_m", "top_m_1", "prediction_n", "top_n_1"]
+    chosen = "prediction_n : label, score_m:s,top_m_1"
+    for columns in (chosen, chosen.split(","), {"prediction_n": "label", "score_m": "s", "top_m_1": "top_m_1"}):
+        found = label_columns([one, other], {"top": 1, "columns": columns})
+        assert found == {"top_m_1": one, "label": other}
 
 
 def test_a_frame_needs_the_features_of_both_and_a_gap_that_both_read_as_missing() -> None:

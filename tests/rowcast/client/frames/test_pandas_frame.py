@@ -23,7 +23,10 @@ PLAIN = pd.DataFrame({"age": [25], "pclass": [3]})
         (pd.concat([PLAIN, PLAIN], axis=1), "several columns called 'age'"),
         (pd.DataFrame([[25, 3]]), "column name 0 is not text; use frame.rename"),
         (pd.concat({"a": PLAIN}, axis=1), "several levels"),
-        (PLAIN.assign(prediction=1), "already has a column 'prediction'; choose another name with prediction_column"),
+        (
+            PLAIN.assign(prediction=1),
+            "already has a column 'prediction'; choose another name with prediction_column or columns",
+        ),
         (PLAIN[:0], "has no rows"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -69,7 +69,7 @@ def test_a_row_goes_to_the_process_that_lingers_and_no_message_is_sent(
     records.make(new)
     assert not redis.exists(key("single"), key("waiting", str(OTHER)), key("ready_models"))
     model, row = handed(leases)
-    assert (model, row.id, row.attempt, row.values, row.probabilities, row.strikes) == (
+    assert (model, row.id, row.attempt, row.values, row.extras.probabilities, row.strikes) == (
         str(OTHER), new.id, 1, new.values, True, 0,
     )  # fmt: skip
     assert records.get(new.id).status is Status.RUNNING
