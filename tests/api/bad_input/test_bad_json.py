@@ -41,6 +41,12 @@ from refusals import refused
         (b'{"features": [25, 3], "output": "all"}', 422),
         (b'{"features": [25, 3], "\\ud800": 1}', 400),
         (b'{"features": [25, 3], "model": "\\ud800"}', 400),
+        (b'{"features": [25, 3], "columns": "prediction:label"}', 422),
+        (b'{"features": [25, 3], "columns": [1]}', 422),
+        (b'{"features": [25, 3], "columns": 1}', 422),
+        (b'{"features": [25, 3], "threshold": true}', 422),
+        (b'{"features": [25, 3], "top": 3}', 422),
+        (b'{"instances": [[25, 3]], "columns": {"prediction": 7}}', 422),
         (b'{"instances": [[25, 3]], "prediction_column": "a\\u0000"}', 422),
     ],
 )

@@ -23,7 +23,10 @@ TYPED = {
     "key": "id",
     "probabilities": "true",
     "scores": "true",
+    "threshold": "0.3",
+    "top": "2",
     "prediction_column": "survives",
+    "columns": "survives:label, top_2,prediction_error",
     "on_error": "column",
     "max_errors": "3",
     "guard_formulas": "true",
@@ -63,6 +66,10 @@ def test_fields_left_empty_are_not_given() -> None:
         (
             {"type": "urn:rowcast:problem:column-clash", "errors": [{"where": "header.p", "message": "a"}]},
             {"prediction_column": "a"},
+        ),
+        (
+            {"type": "urn:rowcast:problem:column-clash", "errors": [{"where": "columns.p", "message": "a"}]},
+            {"columns": "a"},
         ),
     ],
 )

@@ -57,6 +57,12 @@ def test_each_other_fault_has_an_entry() -> None:
     ]
 
 
+def test_a_column_that_was_given_the_name_of_another_is_to_be_renamed() -> None:
+    with pytest.raises(Unprocessable) as caught:
+        check_header(Header(b"", ("a", "label")), ["a"], [], ["label"], are_renamed=True)
+    assert [error["where"] for error in caught.value.errors] == ["columns.label"]
+
+
 def test_a_column_that_the_result_adds_twice_is_refused() -> None:
     with pytest.raises(Unprocessable, match="adds two columns of this name"):
         check(["a"], ["a"], [], ["probability_0", "probability_0"])

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from loaded_models import loaded, numbers
+from loaded_models import Answering, loaded, numbers
 
 from rowcast.csv.chunker import Chunker
 from rowcast.jobs.options import Options
@@ -187,10 +187,62 @@ def test_chunks_give_what_the_whole_file_gives_in_one_call(
         columns += model.estimator.predict_proba(given).T.tolist()
     expected = [list(map(str, row)) for row in zip(*columns, strict=True)]
     data = table.to_csv(index=False).encode()
-    for limits in ({"chunk_bytes": 10**6, "chunk_rows": 10**6}, {"chunk_bytes": 9000}, {"chunk_rows": 192}):
+    for limits in CUTS:
         result, errors, _ = run(data, model, **limits, output="predictions", probabilities=probabilities)
         assert list(csv.reader(io.StringIO(result.decode())))[1:] == expected
         assert errors == b""
+
+
+CUTS = ({"chunk_bytes": 10**6, "chunk_rows": 10**6}, {"chunk_bytes": 9000}, {"chunk_rows": 192})
+
+
+@pytest.mark.parametrize(("name", "threshold"), [("logistic", 0.3), ("truth", 0.75), ("trees", 0.0), ("labels", None)])
+def test_thresholds_ranks_and_chosen_columns_are_what_numpy_makes_of_the_probabilities(
+    models: Mapping[str, LoadedModel], table: pd.DataFrame, name: str, threshold: float | None
+) -> None:
+    model = models[name]
+    classes = np.array(model.manifest.classes, "object")
+    shares = model.estimator.predict_proba(table)
+    labels = model.estimator.predict(table)
+    if threshold is not None:
+        labels = classes[(shares[:, 1] >= threshold).astype(int)]
+    ranks = np.argsort(-shares, axis=1, kind="stable")
+    wanted = {
+        "second": classes[ranks[:, 1]],
+        "label": labels,
+        "top_1_probability": shares.max(axis=1),
+        f"probability_{classes[0]}": shares[:, 0],
+    }
+    chosen = {"top_2": "second", "prediction": "label", "top_1_probability": "top_1_probability"}
+    chosen[f"probability_{classes[0]}"] = f"probability_{classes[0]}"
+    options = {"output": "predictions", "threshold": threshold, "top": 2, "columns": chosen}
+    for limits in CUTS:
+        result, _, parts = run(table.to_csv(index=False).encode(), model, **limits, **options)
+        header, *rows = csv.reader(io.StringIO(result.decode()))
+        assert header == list(wanted)
+        assert rows == [list(map(str, row)) for row in zip(*wanted.values(), strict=True)]
+        counted = pd.Series(labels).astype(str).value_counts().to_dict()
+        assert whole_summary(parts).render() == {"classes": counted}
+
+
+def test_a_threshold_is_reached_by_equal_probabilities_and_equal_ones_keep_the_order_of_classes() -> None:
+    shares = np.array([[0.7, 0.3], [0.75, 0.25], [0.5, 0.5], [np.nan, np.nan]], np.float32)
+    model = loaded(Answering(None, shares), numbers("a"), ["no", "yes"])
+    options = {"threshold": 0.3, "top": 1, "output": "predictions"}
+    assert run(b"a\n1\n2\n3\n4\n", model, **options)[0] == (
+        b"prediction,top_1,top_1_probability\nyes,no,0.7\nno,no,0.75\nyes,no,0.5\nno,no,nan\n"
+    )
+
+
+def test_the_column_of_errors_can_be_anywhere_or_alone(models: Mapping[str, LoadedModel]) -> None:
+    data = b"a,b,c\n0,0,0\n0,0,x\n\n,,\n"
+    options = {"on_error": "column", "columns": "prediction_error:fault,prediction:label"}
+    result, _, _ = run(data, models["logistic"], **options, keeps_blank_rows=False)
+    label = models["logistic"].estimator.predict(pd.DataFrame([[0.0] * 3], columns=["a", "b", "c"]))[0]
+    assert result.decode() == f"a,b,c,fault,label\n0,0,0,,{label}\n0,0,x,c: not a number,\n,,,,\n"
+    alone = {**options, "columns": "prediction_error", "output": "predictions"}
+    assert run(data[:12], models["logistic"], **alone)[0] == b'prediction_error\n""\n'
+    assert run(data[:12], models["logistic"], **{**alone, "output": "joined"})[0] == b"a,b,c,prediction_error\n0,0,0,\n"
 
 
 def test_a_file_cut_at_any_byte_gives_the_same(models: Mapping[str, LoadedModel]) -> None:

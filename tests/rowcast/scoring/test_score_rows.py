@@ -29,6 +29,23 @@ def test_a_single_row_that_raises_leaves_the_others_alone(models: Mapping[str, L
     assert isinstance(answers[2], dict)
 
 
+def test_rows_of_one_call_get_what_each_of_them_asks_for(
+    models: Mapping[str, LoadedModel], training: pd.DataFrame
+) -> None:
+    extras = [RowExtras(), RowExtras(threshold=0.999), RowExtras(True, top=1), RowExtras(threshold=0.001, top=2)] * 25
+    answers = predict_rows(models["trees"], training.head(100).to_numpy().tolist(), extras)
+    estimator = models["trees"].estimator
+    shares, labels = estimator.predict_proba(training.head(100)), estimator.predict(training.head(100))
+    for answer, asked, share, label in zip(answers, extras, shares.tolist(), labels.tolist(), strict=True):
+        ordered = sorted(zip([0, 1], share, strict=True), key=lambda pair: -pair[1])
+        wanted = {"prediction": label if asked.threshold is None else int(share[1] >= asked.threshold)}
+        if asked.probabilities:
+            wanted["probabilities"] = dict(zip(["0", "1"], share, strict=True))
+        if asked.top:
+            wanted["top"] = [{"class": one, "probability": chance} for one, chance in ordered][: asked.top]
+        assert answer == wanted
+
+
 def test_a_prediction_that_json_cannot_write_is_null_and_says_so() -> None:
     model = loaded(Answering(np.array([math.nan, math.inf, 1.5])), numbers("a"))
     assert predict_rows(model, [[1], [2], [3]], [RowExtras()] * 3) == [

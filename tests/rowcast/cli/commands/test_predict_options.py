@@ -14,9 +14,9 @@ from api.input.option_parsing import read_options
 from rowcast.cli.main import app as cli
 from rowcast.cli.option_names import parameter_name
 from rowcast.client import Client
-from rowcast.client.csv_options import CsvOptions, query_of
+from rowcast.client.csv_options import CsvOptions, FrameOptions, query_of
 from rowcast.jobs.option_table import OPTIONS, table
-from rowcast.jobs.options import Options
+from rowcast.jobs.options import Options, RowExtras
 from rowcast.models.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
 from training.fitting.pipelines import RECIPES
 from training.train import train
@@ -30,7 +30,10 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "key": ("--key a,b", ["a", "b"]),
     "probabilities": ("--probabilities", True),
     "scores": ("--scores", True),
+    "threshold": ("--threshold 0.3", 0.3),
+    "top": ("--top 3", 3),
     "prediction_column": ("--prediction-column p", "p"),
+    "columns": ("--columns probability_1:p,prediction", {"probability_1": "p", "prediction": "prediction"}),
     "on_error": ("--on-error fail", "fail"),
     "max_errors": ("--max-errors 3", 3),
     "delimiter": ("--delimiter tab", "\t"),
@@ -120,12 +123,14 @@ def test_the_client_has_the_options_and_their_values() -> None:
         assert (hints[name] is bool) == (field.annotation is bool), name
 
 
-@pytest.mark.parametrize("call", [Client.predict, Client.predict_frame], ids=lambda call: call.__name__)
-def test_the_parameters_of_the_client_have_the_defaults_of_the_options(call: Any) -> None:
-    parameters = inspect.signature(call).parameters
+def test_the_client_has_the_options_of_rows_and_frames_as_those_of_files() -> None:
+    parameters = inspect.signature(Client.predict).parameters
     shared = parameters.keys() & FIELDS.keys()
-    assert shared >= {"model", "probabilities", "scores"}
+    assert shared == {"model", *RowExtras._fields}
     assert all(parameters[name].default in (FIELDS[name].default, None) for name in shared)
+    whole, of_frames = get_type_hints(CsvOptions), get_type_hints(FrameOptions)
+    assert {*RowExtras._fields, "columns"} < of_frames.keys() < whole.keys()
+    assert {name for name, hint in of_frames.items() if hint != whole[name]} == {"on_error"}
 
 
 def test_the_table_of_options_in_the_docs_is_made_from_them() -> None:

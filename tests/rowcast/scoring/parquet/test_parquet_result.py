@@ -39,7 +39,7 @@ def manifest(name: str = "m", **more: Any) -> Manifest:
 
 
 def written(
-    parts: Sequence[Cells], columns: Sequence[str], models: ModelSet, **options: Any
+    parts: Sequence[Cells], columns: Sequence[str], models: ModelSet, /, **options: Any
 ) -> tuple[pa.Table, list[dict[str, Any]], Cells]:
     """Returns the Parquet file, the objects of NDJSON, and the cells, of a result with these parts."""
     spec = Spec(
@@ -170,6 +170,17 @@ def test_several_outputs_two_models_probabilities_and_bad_rows() -> None:
     assert types(table) == ["string", "int64", "double", "string", "double", "double", "string"]
     as_pandas_reads(table, cells)
     assert table.to_pylist() == [{**objects[0], "age": "31"}, objects[1]], "NDJSON has a type for each cell"
+
+
+def test_chosen_columns_and_ranks_have_the_types_of_what_they_hold() -> None:
+    chosen = {"top_2": "second", "top_2_probability": "chance", "prediction_error": "fault", "prediction": "label"}
+    options = {"columns": chosen, "top": 2, "on_error": "column"}
+    parts = [[["1", "0", "0.25", "", "1"], ["1", "", "", "age: not a number", ""]]]
+    table, objects, cells = written(parts, ["id"], ModelSet((manifest(probabilities=True),)), **options)
+    assert table.column_names == ["id", "second", "chance", "fault", "label"]
+    assert types(table) == ["string", "int64", "double", "string", "int64"]
+    as_pandas_reads(table, cells)
+    assert table.to_pylist() == objects
 
 
 def test_repeated_and_unnamed_columns_have_the_names_that_pandas_gives_them() -> None:
