@@ -4,6 +4,7 @@ export const prefix = document.body.dataset.prefix;
 export const byId = (id) => document.getElementById(id);
 
 const PATIENCE_MS = 20_000;
+const FORM_PATIENCE_MS = 45_000; // an action on many jobs takes 20 s
 
 let heldKey = null;
 
@@ -32,11 +33,12 @@ export function headers(more = {}) {
 
 export const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 
-// Fetches a page with the key. Without a key the browser could do this itself. What is only read fails after a while: a
+// Fetches a page with the key. Without a key the browser could do this itself. Without a file it fails after a while: a
 // connection that was lost during sleep, for example, says nothing more.
 export async function fetchPage(url, options = {}) {
   const stop = new AbortController();
-  const timer = options.method ? 0 : setTimeout(() => stop.abort(), PATIENCE_MS);
+  const patience = options.method ? FORM_PATIENCE_MS : PATIENCE_MS;
+  const timer = options.body instanceof FormData ? 0 : setTimeout(() => stop.abort(), patience);
   try {
     const response = await fetch(url, { ...options, headers: headers(options.headers), signal: stop.signal });
     const page = parsed(await response.text());

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from programs import ROOT, Stack
 from proxy import Proxy
@@ -11,11 +12,11 @@ ROWS = 40_000
 CSV = b"age,pclass,name\n" + b"".join(b"%d,3,passenger\n" % (number % 80) for number in range(ROWS))
 
 
-def page_of(context: BrowserContext, retry_seconds: float = 0.1) -> Page:
-    """Returns the page with a script that takes each file for large, and waits as long before it tries again."""
+def page_of(context: BrowserContext, retry_seconds: float = 0.1, **numbers: float) -> Page:
+    """Returns the page with a script that takes each file for large, and has other constants."""
     script = (ROOT / "api" / "web" / "static" / "upload.js").read_text()
-    script = script.replace("LARGE_BYTES = 64 * 1024 * 1024", "LARGE_BYTES = 1")
-    script = script.replace("RETRY_SECONDS = 2", f"RETRY_SECONDS = {retry_seconds}")
+    for name, number in {"LARGE_BYTES": 1, "RETRY_SECONDS": retry_seconds, **numbers}.items():
+        script = re.sub(f"{name} = [0-9* ]+;", f"{name} = {number};", script)
     page = context.new_page()
     page.route("**/static/*/upload.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
     page.goto("/")
@@ -78,3 +79,20 @@ def test_a_large_file_that_is_wrong_says_so(browser: Browser, stack: Stack) -> N
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("'age' is missing")
     context.close()
+
+
+@pytest.mark.parametrize("large_bytes", [1, 2**30], ids=["large", "small"])
+def test_an_upload_on_a_silent_connection_says_so_and_goes_on(browser: Browser, stack: Stack, large_bytes: int) -> None:
+    proxy = Proxy(stack.port)
+    context = browser.new_context(base_url=f"http://127.0.0.1:{proxy.port}")
+    page = page_of(context, LARGE_BYTES=large_bytes, SILENCE_SECONDS=0.5)
+    choose(page, CSV)
+    expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
+    proxy.swallow_at(b"passenger", proxy.requests.count(b"passenger") + ROWS // 2)
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#upload-text")).to_contain_text("Nothing more was sent for 0.5 s")
+    proxy.forward()
+    expect(page.get_by_text(f"{ROWS:,} of {ROWS:,} rows done")).to_be_visible(timeout=60_000)
+    assert page.evaluate("Object.keys(sessionStorage)") == []
+    context.close()
+    proxy.close()
