@@ -1,8 +1,9 @@
 // The form of a file: the upload with its progress, and what becomes of it.
 
 import { check, choose, chosenFile, choseNothing, faultsOf, isChosen, markFaults, options, showRefusal } from "./check.js";
+import { forgetLeft } from "./fields.js";
 import { askKey } from "./forms.js";
-import { announceProgress, counted, notify, numbers } from "./messages.js";
+import { announceProgress, counted, notify, numbers, retract } from "./messages.js";
 import { go, isGoing } from "./navigation.js";
 import { byId, headers, prefix } from "./service.js";
 import { isSameFile, requestOf } from "./unanswered.js";
@@ -27,6 +28,7 @@ export function beginForm() {
   const form = byId("file-form");
   if (chosenFile()) choose(chosenFile()); // it is kept
   if (uploads.has(chosenFile())) showUpload(chosenFile());
+  tellUploads();
   form?.addEventListener("submit", send);
   // Otherwise the field that loses the focus starts a check, the page moves, and the click misses the button.
   form?.querySelector("button:not([type])").addEventListener("mousedown", (event) => event.preventDefault());
@@ -49,11 +51,12 @@ async function send(event) {
   const began = performance.now();
   const { status, text } = await sendFile(file, prefix, query, request, headers(), progressOf(file), (said) => tell(file, said));
   uploads.delete(file);
+  tellUploads();
   const isShown = isChosen(file); // otherwise another page or file is
   if (shownUpload === file) hideUpload();
   if (status === 0) await broke(file, isShown);
   else if (status === 401 && isShown) {
-    await askKey(() => byId("file-form").requestSubmit()).catch(() => broke(file, isShown));
+    await askKey(() => byId("file-form").requestSubmit(), "upload").catch(() => broke(file, isShown));
   } else {
     const answer = readAnswer(status, text);
     if (answer.isTaken) answered.push(request);
@@ -82,11 +85,21 @@ function hideUpload() {
   byId("upload").hidden = true;
 }
 
+// Says which files are being sent that the page does not show.
+function tellUploads() {
+  retract("uploads");
+  const others = [...uploads].filter(([file]) => file !== shownUpload).map(([, text]) => text);
+  if (others.length) notify(others.join(" "), { href: `${prefix}/`, about: "uploads" });
+}
+
 const submitButton = () => byId("file-form").querySelector("button:not([type])");
 
 function tell(file, text) {
   if (uploads.has(file)) uploads.set(file, text);
-  if (shownUpload !== file || !byId("upload")) return;
+  if (shownUpload !== file || !byId("upload")) {
+    tellUploads();
+    return;
+  }
   byId("upload-text").textContent = text;
   byId("upload-amount").textContent = "";
 }
@@ -116,8 +129,10 @@ async function ended(file, isShown, isIdle, { isTaken, answer }) {
   if (isTaken && !(await isReadable(file))) {
     notify(`${file.name} was changed while it was sent: some of its rows may be the old ones, others the new ones. Send it again.`);
   }
+  if (isTaken) forgetLeft(file);
   if (isTaken && !(isShown && isIdle)) {
-    notify(`${file.name} is sent: see its job`, { href: `${prefix}/ui/jobs/${answer.id}` });
+    const href = `${prefix}/ui/jobs/${answer.id}`;
+    notify(`${file.name} is sent: see its job`, { href, about: href });
   } else if (!isShown) {
     notify(`${file.name}: ${answer.detail}`);
   } else if (isTaken) {

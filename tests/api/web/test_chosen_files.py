@@ -24,6 +24,26 @@ def test_a_chosen_file_and_a_typed_row_outlive_links_and_the_button_back(quiet: 
     expect(quiet.get_by_label(re.compile("^age"))).to_have_value("33")
 
 
+def test_a_chosen_file_and_a_typed_row_are_there_at_the_next_visit_until_the_file_is_sent(quiet: Page) -> None:
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files([FILE])
+    quiet.get_by_label(AGE).fill("33")
+    quiet.locator("summary", has_text="Job").click()
+    quiet.get_by_label("Tags").fill("run:nightly")
+    for name in ("Jobs", "Predict"):
+        quiet.get_by_role("link", name=name, exact=True).click()
+        expect(quiet.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    expect(quiet.locator("#check")).to_contain_text("fits")
+    expect(quiet.get_by_label("Tags")).to_have_value("run:nightly")
+    expect(quiet.get_by_label(AGE)).to_have_value("33")
+    quiet.get_by_role("button", name="Predict", exact=True).click()
+    expect(quiet.get_by_role("heading", name="a.csv")).to_be_visible()
+    quiet.get_by_role("link", name="Predict", exact=True).click()
+    expect(quiet.get_by_label(AGE)).to_have_value("33")
+    expect(quiet.get_by_label("Tags")).to_have_value("")
+    assert quiet.evaluate("document.getElementById('file').files.length") == 0
+
+
 def begin_upload(page: Page) -> list[Route]:
     """Sends a file whose request is held, and returns the list of held requests."""
     held = hold_requests(page, "**/predict?*")
@@ -116,6 +136,11 @@ def test_a_row_that_is_typed_after_a_link_within_the_page_outlives_a_reload(quie
 def test_an_upload_is_shown_again_when_its_page_is(quiet: Page) -> None:
     held = begin_upload(quiet)
     quiet.get_by_role("link", name="Models", exact=True).click()
+    expect(quiet.get_by_role("heading", name="Models")).to_be_visible()
+    quiet.get_by_role("link", name="Sending a.csv …").click()
+    expect(quiet.locator("#upload-text")).to_have_text("Sending a.csv …")
+    expect(quiet.locator("#news")).to_be_hidden()
+    quiet.go_back()
     expect(quiet.get_by_role("heading", name="Models")).to_be_visible()
     quiet.go_back()
     expect(quiet.locator("#upload-text")).to_have_text("Sending a.csv …")

@@ -372,7 +372,7 @@ def test_a_page_with_all_that_it_loads_is_small(page: Page, stack: Stack) -> Non
             }"""
         )
         assert {re.sub(r".*/static/[0-9a-f]+/", "/static/", url) for url in loaded} <= set(LOADED), path
-        assert 10_000 < sent_bytes < 30_000, path
+        assert 10_000 < sent_bytes < 32_000, path
 
 
 def test_a_form_of_another_site_is_refused(stack: Stack) -> None:

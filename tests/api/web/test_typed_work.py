@@ -164,8 +164,8 @@ def test_a_row_and_options_are_there_after_the_button_back_and_a_reload(quiet: P
         quiet.reload()
     quiet.get_by_role("link", name="Models").click()
     quiet.get_by_role("link", name="Predict", exact=True).click()  # another visit
-    expect(quiet.get_by_label("Tags")).to_have_value("")
-    expect(quiet.get_by_label(re.compile("^age"))).to_have_value("")
+    expect(quiet.get_by_label("Tags")).to_have_value("run:nightly")
+    expect(quiet.get_by_label(re.compile("^age"))).to_have_value("25")
 
 
 def test_cells_of_a_spreadsheet_are_pasted_into_fields_one_after_another(page: Page, stack: Stack, bad: str) -> None:
