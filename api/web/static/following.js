@@ -1,7 +1,7 @@
 // Following a job: server-sent events, read with fetch because EventSource cannot send a key.
 
 import { announce, announceProgress, AWAY, counted, markLost, numbers } from "./messages.js";
-import { beforeNext, refresh, stopFollowing } from "./navigation.js";
+import { beforeNext, isUsed, refresh, refreshParts, stopFollowing } from "./navigation.js";
 import { byId, headers, parsed } from "./service.js";
 
 // The service says something every five seconds. A connection that was lost during sleep, for example, says nothing more.
@@ -15,22 +15,16 @@ export function beginFollowing() {
   const main = byId("main");
   if (main.dataset.events && !document.hidden) follow(main.dataset.events);
   if (!main.dataset.refresh) return;
-  const isBusy = () => document.hidden || main.querySelector(":focus:not(.wide)") || isSelected(main);
   let isAsking = false;
   const again = async () => {
-    if (isAsking || isBusy()) return;
+    if (isAsking || document.hidden) return;
     isAsking = true;
-    await refresh({ onlyIfChanged: true }).catch(() => markLost(AWAY));
+    const isInUse = "parts" in main.dataset || isUsed(main);
+    await (isInUse ? refreshParts() : refresh({ onlyIfChanged: true })).catch(() => markLost(AWAY));
     isAsking = false;
   };
   const timer = setInterval(again, main.dataset.refresh * 1000);
   beforeNext(() => clearInterval(timer));
-}
-
-// Whether text is selected, to be copied.
-function isSelected(main) {
-  const selection = getSelection();
-  return !selection.isCollapsed && main.contains(selection.anchorNode);
 }
 
 async function follow(url) {
@@ -123,8 +117,10 @@ function progress({ status, progress: rows }) {
   const bad = rows.rows_failed ? `, ${numbers.format(rows.rows_failed)} of them bad` : "";
   const rate = rows.rows_per_second ? `, ${counted(Math.round(rows.rows_per_second), "row")} a second` : "";
   const left = rows.eta_seconds ? `, about ${rows.eta_seconds} s left` : "";
-  byId("progress-text").textContent =
-    `${numbers.format(rows.rows_done)} of ${counted(rows.rows_total, "row")} done${bad}${rate}${left}.`;
+  const total = rows.rows_total;
+  if (total) {
+    byId("progress-text").textContent = `${numbers.format(rows.rows_done)} of ${counted(total, "row")} done${bad}${rate}${left}.`;
+  }
   announceProgress(rows.fraction);
   const label = byId("status").firstElementChild;
   label.textContent = status;

@@ -3,6 +3,7 @@
 import { byId } from "./service.js";
 
 export const AWAY = "The service cannot be reached. This page tries again by itself.";
+export const WAITS = "This page has changed. It is shown anew as soon as nothing in its lists is selected or has the focus.";
 export const NOT_LOADED = "The page could not be loaded: the service cannot be reached. Try again.";
 
 export const element = (name, about) => Object.assign(document.createElement(name), about);

@@ -1,6 +1,6 @@
 // Which page is shown: the page of a link, or the same page as it is by now.
 
-import { markLost, NOT_LOADED } from "./messages.js";
+import { markLost, NOT_LOADED, notify, retract, WAITS } from "./messages.js";
 import { isEntryShown, keepFields, restoreFields } from "./fields.js";
 import { byId, fetchPage } from "./service.js";
 
@@ -61,6 +61,7 @@ function arrive(url) {
 export function put({ main, title }, address = location.href, { push = true, place = "" } = {}) {
   lastMain = main.outerHTML;
   markLost("");
+  retract("waits");
   stop();
   byId("main").replaceWith(main);
   document.title = title;
@@ -87,15 +88,42 @@ export function go(url, { push = true, leave = (address) => location.assign(addr
   });
 }
 
-// Shows the page anew, unfolded and focused as it is. Returns false if another page is being loaded.
-export async function refresh({ onlyIfChanged = false } = {}) {
-  if (going) return false;
+// Fetches the page that is shown. Returns null if another one is being loaded.
+async function fetchAnew() {
+  if (going) return null;
   const turn = shows;
   const page = await fetchPage(location.href);
-  if (turn !== shows || going) return false;
+  if (turn !== shows || going) return null;
   const { status } = page.response;
   if (!page.main || status === 429 || status >= 500) throw new Error("the service is away"); // what is shown stays
   markLost("");
+  return page;
+}
+
+// Shows anew only the parts of the page that change by themselves: what else is on it is being used.
+export async function refreshParts() {
+  const page = await fetchAnew();
+  if (!page) return;
+  retract("waits");
+  for (const part of page.main.querySelectorAll(".live[id]")) {
+    const shown = byId(part.id);
+    if (!shown || shown.outerHTML === part.outerHTML) continue;
+    lastMain = null; // the next time it is shown anew as a whole
+    if (isUsed(shown)) notify(WAITS, { about: "waits" });
+    else shown.replaceWith(part);
+  }
+}
+
+// Returns whether something in a part has the focus, or is selected to be copied.
+export function isUsed(part) {
+  const selection = getSelection();
+  return Boolean(part.querySelector(":focus:not(.wide)")) || (!selection.isCollapsed && part.contains(selection.anchorNode));
+}
+
+// Shows the page anew, unfolded and focused as it is. Returns false if another page is being loaded.
+export async function refresh({ onlyIfChanged = false } = {}) {
+  const page = await fetchAnew();
+  if (!page) return false;
   if (onlyIfChanged && page.main.outerHTML === lastMain) return true; // a screen reader would lose its place
   const focused = document.activeElement?.id;
   const wasInside = byId("main").contains(document.activeElement);

@@ -149,3 +149,4 @@ def test_without_a_script_a_filter_that_is_wrong_stays(plain: Page, bad: str) ->
     expect(plain.get_by_role("alert")).to_contain_text("since: must be a time")
     expect(plain.get_by_label("Tag")).to_have_value("run:nightly")
     expect(plain.get_by_label("Since")).to_have_value("yesterday")
+    expect(plain.get_by_text("No job matches.")).to_have_count(0)  # none was looked for

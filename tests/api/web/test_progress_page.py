@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from programs import Stack, http_client
 from record_jobs import PROBLEM, batch, lease_of, part
 from scored import submit
+from workbooks import XLSX, workbook
 
 from api.web.job_pages import reload_seconds
 from rowcast.jobs.actions.submit import new_id
@@ -153,6 +154,59 @@ def test_the_list_of_jobs_follows_what_happens(quiet: Page, gateway: Stack, job:
         http.post(f"/jobs/{job}/cancel").raise_for_status()
     quiet.clock.run_for(3000)
     expect(row).to_contain_text("cancelled")
+
+
+def test_the_list_of_jobs_follows_while_a_filter_is_typed_and_waits_while_it_is_used(
+    quiet: Page, gateway: Stack, job: str
+) -> None:
+    quiet.clock.install()
+    quiet.goto("/ui/jobs")
+    row = quiet.get_by_role("row", name=job)
+    quiet.get_by_label("Tag").fill("run:ni")
+    with http_client(gateway.url) as http:
+        http.post(f"/jobs/{job}/cancel").raise_for_status()
+        quiet.clock.run_for(3000)
+        expect(row).to_contain_text("cancelled")
+        quiet.keyboard.type("ghtly")
+        expect(quiet.get_by_label("Tag")).to_have_value("run:nightly")
+        row.get_by_role("link").focus()
+        http.post(f"/jobs/{job}/retry").raise_for_status()
+    quiet.clock.run_for(3000)
+    expect(quiet.locator("#news")).to_contain_text("This page has changed.")
+    expect(row.get_by_role("link")).to_be_focused()
+    row.get_by_role("link").blur()
+    quiet.clock.run_for(3000)
+    expect(row).to_contain_text("queued")
+    expect(quiet.locator("#news")).to_be_hidden()
+
+
+def test_a_file_whose_rows_are_not_counted_yet_is_not_said_to_have_none(gateway: Stack) -> None:
+    with http_client(gateway.url) as http:
+        id = http.post("/predict", content=workbook(["age", "pclass"], [25, 3]), headers=XLSX).json()["id"]
+        assert "The rows are not counted yet" in http.get(f"/ui/jobs/{id}").text
+        listed = http.get("/ui/jobs").text + http.get("/").text
+        http.delete(f"/jobs/{id}")
+    assert "not counted yet" in listed
+    assert "of 0<" not in listed
+    assert "0 rows" not in listed
+
+
+def test_the_first_page_follows_jobs_and_workers_and_keeps_what_is_typed(quiet: Page, gateway: Stack, job: str) -> None:
+    workers = WorkerRegistry(gateway.redis)
+    quiet.clock.install()
+    quiet.goto("/")
+    expect(quiet.get_by_text("No worker is online.")).to_be_visible()
+    quiet.get_by_label(re.compile("^age")).fill("33")
+    workers.heartbeat("node", 2)
+    try:
+        with http_client(gateway.url) as http:
+            http.post(f"/jobs/{job}/cancel").raise_for_status()
+        quiet.clock.run_for(5000)
+        expect(quiet.get_by_role("listitem").filter(has_text=job)).to_contain_text("cancelled")
+        expect(quiet.get_by_text("No worker is online.")).to_be_hidden()
+        expect(quiet.get_by_label(re.compile("^age"))).to_have_value("33")
+    finally:
+        workers.remove("node", 2)
 
 
 @pytest.mark.parametrize("chunks", ["x", "-1", "99999999999", "3", ""])
