@@ -9,7 +9,11 @@ const CHECKED_BYTES = 1024 * 1024;
 
 // Files that a worker converts. They cannot be read without their end, so the whole file is sent.
 const CONVERTED = /\.(parquet|xlsx)(\.gz)?$/i;
+// The same by how they begin: a workbook is a zip, and behind 30 bytes is the name of its first file.
+const CONVERTED_START = /^(PAR1|PK.{28}(\[Content_Types\]|_rels\/|docProps\/|xl\/))/s;
 const CHECKED_SOURCE_BYTES = 64 * 1024 * 1024;
+
+const PATIENCE_MS = 20_000;
 
 let chosen = null;
 let checks = 0;
@@ -47,13 +51,18 @@ export async function check() {
   const [form, file] = [byId("file-form"), chosen];
   if (!file || !form) return;
   const turn = ++checks;
-  const isConverted = CONVERTED.test(file.name);
+  const isConverted = CONVERTED.test(file.name) || CONVERTED_START.test(await startOf(file));
+  if (turn !== checks || !form.isConnected) return;
   if (isConverted && file.size > CHECKED_SOURCE_BYTES) {
     byId("check").textContent = `${file.name} is larger than 64 MiB, so it is checked when it is sent: a worker reads its columns and their types.`;
     return;
   }
   const part = isConverted ? file : file.slice(0, CHECKED_BYTES);
   byId("check").textContent = `Checking ${file.name} …`;
+  const slow = `The check of ${file.name} takes long: the connection is slow or lost. The file can be sent without it.`;
+  const timer = setTimeout(() => {
+    if (turn === checks && byId("check")) byId("check").textContent = slow;
+  }, PATIENCE_MS);
   try {
     const response = await fetchCheck(form, file, part);
     const found = await response.text();
@@ -71,6 +80,8 @@ export async function check() {
     const fault = (await isReadable(part)) ? "the service cannot be reached, or refused. Try again." : UNREADABLE;
     byId("check").textContent = `The file could not be checked: ${fault}`;
     return;
+  } finally {
+    clearTimeout(timer);
   }
   for (const button of byId("check").querySelectorAll("button[data-option]")) {
     button.addEventListener("click", () => {
@@ -78,6 +89,14 @@ export async function check() {
       field.value = button.dataset.value;
       field.dispatchEvent(new Event("change", { bubbles: true })); // the file is checked again
     });
+  }
+}
+
+async function startOf(file) {
+  try {
+    return new TextDecoder("latin1").decode(await file.slice(0, 64).arrayBuffer());
+  } catch {
+    return ""; // it cannot be read, which is said later
   }
 }
 

@@ -3,6 +3,7 @@
 import pytest
 from parquet_files import FEW, parquet
 from playwright.sync_api import FilePayload, Page, expect
+from programs import ROOT
 from workbooks import workbook
 
 FILES = {
@@ -12,10 +13,18 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_page_shows_the_check_of_a_converted_file(page: Page, name: str) -> None:
+@pytest.mark.parametrize("is_named", [True, False], ids=["", "called-csv"])
+def test_the_page_shows_the_check_of_a_converted_file(page: Page, name: str, is_named: bool) -> None:
     body, words = FILES[name]
+    script = (ROOT / "api" / "web" / "static" / "check.js").read_text()
+    script = script.replace("CHECKED_BYTES = 1024 * 1024", "CHECKED_BYTES = 100")
+    page.route("**/static/*/check.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
     page.goto("/")
-    payload: FilePayload = {"name": name, "mimeType": "application/octet-stream", "buffer": body}
+    payload: FilePayload = {
+        "name": name if is_named else "in.csv",
+        "mimeType": "application/octet-stream",
+        "buffer": body,
+    }
     page.get_by_label("CSV file").set_input_files([payload])
     expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
     check = page.locator("#check")
