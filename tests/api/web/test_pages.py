@@ -328,9 +328,11 @@ def test_nothing_is_cut_off_on_a_phone_or_at_twice_the_size(
     browser: Browser, stack: Stack, width: int, height: int
 ) -> None:
     id, bad = score(stack, TITANIC.read_bytes()), score(stack, b"age,pclass\n25,3\nold,3\n")
+    long = score(stack, b"age,pclass\n%s,3\n" % (b"x" * 100))  # every row is bad, and the job's page says which cell
+    jobs = [f"/ui/jobs/{one}" for one in (id, bad, long)]
     context = browser.new_context(base_url=stack.url, viewport={"width": width, "height": height})
     page = context.new_page()
-    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", f"/ui/jobs/{bad}", "/ui/models", "/ui/models/titanic", "/ui/queue"):
+    for path in ("/", "/ui/jobs", *jobs, "/ui/models", "/ui/models/titanic", "/ui/queue"):
         page.goto(path)
         for unfolded in page.locator("summary").all():
             unfolded.click()
