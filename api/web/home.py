@@ -26,6 +26,9 @@ _ROW_WAIT_SECONDS = 10
 _MODEL_FIELD = ":model"
 """The field of the row form that names the model; a feature may be called `model`."""
 
+_FEATURE = "f:"
+"""In front of a feature's name: its field. A script finds a form's field `after` in the place of the form's own."""
+
 
 @blueprint.get("/")
 def home() -> Response:
@@ -83,8 +86,9 @@ def form_again() -> Response:
 @blueprint.post("/ui/row")
 def send_row() -> Response:
     """Predicts the one row that was typed into the form."""
-    services, typed = current_services(), dict(request.form)
-    reference = typed.pop(_MODEL_FIELD, "")
+    services, fields = current_services(), request.form
+    reference = fields.get(_MODEL_FIELD, "")
+    typed = {name.removeprefix(_FEATURE): text for name, text in fields.items() if name.startswith(_FEATURE)}
     try:
         outcome = _predicted(services, typed_row(services, reference, typed))
     except RowcastError as error:
@@ -118,7 +122,8 @@ def _home(status: int = 200, **values: Any) -> Response:
     except Unavailable as error:
         jobs, workers, reason = [], 0, error.detail
     given, faults = values.get("given", {}), option_faults(values.get("problem"))
-    form = {"model_field": _MODEL_FIELD, "given": given, "faults": faults, "groups": form_groups(given, faults)}
+    form = {"given": given, "faults": faults, "groups": form_groups(given, faults)}
+    form |= {"model_field": _MODEL_FIELD, "feature_field": _FEATURE}
     shown = {"manifest": manifest, "models": models, "jobs": jobs, "workers": workers, "reason": reason}
     return page("home.html", status, **{**shown, **form, **values})
 

@@ -3,6 +3,7 @@
 import { dropDraft, dropFile, dropSent, isUnsent } from "./drafts.js";
 import { announce, element, notify, problemBox } from "./messages.js";
 import { asLast, put } from "./navigation.js";
+import { outdate } from "./row_form.js";
 import { byId, fetchPage, headers, keepKey, parsed, prefix } from "./service.js";
 import { isReadable, UNREADABLE } from "./upload.js";
 
@@ -21,7 +22,7 @@ export function sendForm(form, button) {
       const page = await fetchPage(attribute("action"), { method: "POST", body });
       if (page.response.redirected) forget(form, data);
       if (!isLast()) return;
-      if (page.response.status === 401) await askKey(() => sendForm(form, button));
+      if (page.response.status === 401) await askKey(() => sendForm(form, button), form);
       else answer(form, page, data);
     } catch {
       const fault = (await hasUnreadable(data)) ? `The file was not sent: ${UNREADABLE}` : UNREACHED;
@@ -62,15 +63,25 @@ function answer(form, page, sent) {
     replaceForm(form, part, sent);
   } else {
     const isLeft = "draft" in form.dataset && isUnsent(form, redirected ? sent : undefined);
-    const address = redirected ? url : location.href; // the address of a form answers no GET
+    // The address of a form answers no GET. That of a filter has what was chosen, for the time after a reload.
+    const address = redirected ? url : form.id === "filter" ? filtered(sent) : location.href;
     put(page, address, { push: address !== location.href || "step" in form.dataset, place: address });
     if (isLeft && !byId("main").querySelector("form[data-draft]")) notify("What you typed is kept. It is shown again when the job has ended.");
   }
 }
 
+function filtered(fields) {
+  return new URL(`?${new URLSearchParams([...fields].filter(([, value]) => value))}`, location.href).href;
+}
+
 // Shows the answer to a form in its place. The rest of the page stays, for example a file that is chosen, and what was
 // typed since the form was sent.
 function replaceForm(form, part, sent) {
+  if (!form.isConnected) { // another model was chosen meanwhile
+    const said = part.querySelector(".outcome, .problem h2 + p, [role=status]");
+    if (said) notify(`The row that was sent to ${form.elements[":model"].value}: ${said.textContent.trim()}`);
+    return;
+  }
   const active = document.activeElement;
   const isElsewhere = active !== document.body && !form.contains(active);
   const { id, selectionStart, selectionEnd } = active;
@@ -78,7 +89,9 @@ function replaceForm(form, part, sent) {
   form.replaceWith(part);
   for (const field of form.querySelectorAll("input[id]")) {
     const next = byId(field.id);
-    if (next?.name === field.name && field.value !== sent.get(field.name)) next.value = field.value;
+    if (next?.name !== field.name || field.value === sent.get(field.name)) continue;
+    next.value = field.value;
+    outdate(part);
   }
   if (isElsewhere) return; // something else is being typed
   const focused = byId(id) ?? part.querySelector("button");
@@ -88,26 +101,38 @@ function replaceForm(form, part, sent) {
 }
 
 function refuse(form, title, detail, help) {
+  if (!form.isConnected) {
+    notify(`${title}: ${detail}`, { href: help });
+    return;
+  }
   const box = problemBox(title, detail, help);
   box.classList.add("refused");
   byId("main").querySelector(".refused")?.remove();
   (form.closest(".actions") ?? form).after(box);
 }
 
-// Asks for another API key in place, so that a file that is chosen stays chosen.
-export async function askKey(andThen) {
+const waiting = new Map(); // what is done with another API key, by what it is about
+
+// Asks for another API key in place, so that a file that is chosen stays chosen. What waits for one already waits on.
+export async function askKey(andThen, about = andThen) {
   const page = parsed(await (await fetch(`${prefix}/`, { headers: headers() })).text());
   const form = page.querySelector("#key-form");
   if (!form) return andThen();
+  const earlier = byId("main").querySelector(".problem:has(#key-form)");
+  if (!earlier) waiting.clear();
+  waiting.set(about, andThen);
+  if (earlier) {
+    if (about !== andThen) byId("key").focus(); // a check, which nobody asked for, takes no focus
+    return;
+  }
   const box = element("section", { className: "problem", role: "alert" });
   box.append(...page.querySelectorAll("main h1 + p"), form);
-  byId("main").querySelector(".problem:has(#key-form)")?.remove();
   byId("main").prepend(box);
   byId("key").focus();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     keepKey(byId("key").value.trim());
     box.remove();
-    andThen();
+    for (const action of waiting.values()) action();
   });
 }

@@ -32,8 +32,12 @@ function inOrder(form, target, rows) {
   if (rows[1] && target.name.toLowerCase().endsWith(`/${rows[0][0].trim().toLowerCase()}`)) rows.shift();
   const places = [...form.querySelectorAll("input:not([type=hidden]), .cell")];
   const from = places.slice(places.indexOf(target));
-  return rows.flat().map((cell, place) => [cell, from[place]?.type === "text" && from[place]]);
+  const [first, ...others] = rows.some(({ length }) => length > 1) ? rows : [rows.flat()];
+  return [...first.map((cell, place) => [cell, from[place]?.type === "text" && from[place]]), ...unplaced(others)];
 }
+
+// Returns the cells of further rows, for which there is no field.
+const unplaced = (rows) => rows.flat().map((cell) => [cell]);
 
 // Returns the same if the first line names at least half of the fields, or nothing else.
 function byHeader(form, text) {
@@ -43,16 +47,18 @@ function byHeader(form, text) {
     const columns = columnsOf(header, fields);
     const named = columns.filter(Boolean).length;
     if (!row || !named || (named < header.length && named < fields.length / 2)) continue;
-    return [...row.map((cell, place) => [cell, columns[place]]), ...others.flat().map((cell) => [cell])];
+    return [...row.map((cell, place) => [cell, columns[place]]), ...unplaced(others)];
   }
 }
 
+const columnOf = ({ name }) => name.slice("f:".length);
+
 // Returns the field of each name. Capitals count only if there is a choice.
 function columnsOf(header, fields) {
-  const exact = header.map((name) => fields.find((field) => field.name === name));
+  const exact = header.map((name) => fields.find((field) => columnOf(field) === name));
   const others = fields.filter((field) => !exact.includes(field));
   return header.map((name, place) => {
-    const alike = others.filter((field) => field.name.toLowerCase() === name.toLowerCase());
+    const alike = others.filter((field) => columnOf(field).toLowerCase() === name.toLowerCase());
     return exact[place] ?? (alike.length === 1 ? alike[0] : undefined);
   });
 }

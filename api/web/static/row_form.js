@@ -9,6 +9,18 @@ export function beginRowForm() {
   byId("model")?.addEventListener("change", followModel);
 }
 
+// Says that the prediction which is shown is not that of the cells by now.
+export function outdate(form) {
+  const outcome = form.querySelector(".outcome:not([data-old])");
+  if (!outcome) return;
+  outcome.dataset.old = "";
+  outcome.append(" (of the row before you changed it)");
+}
+
+document.addEventListener("input", ({ target }) => {
+  if (target.form === byId("row") && target.form) outdate(target.form);
+});
+
 async function followModel() {
   const { value: model } = byId("model") ?? {};
   const form = byId("row");

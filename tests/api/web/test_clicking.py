@@ -203,6 +203,13 @@ def test_a_key_that_is_no_longer_valid_is_asked_for_in_place(guarded_page: tuple
     page.evaluate("sessionStorage.setItem('rowcast-key', 'rc_old')")
     predict(page)
     expect(page.get_by_text("does not know this API key")).to_be_visible()
+    page.get_by_label("API key").fill("rc_half")
+    page.locator("summary", has_text="Job").click()
+    page.get_by_label("Tags").fill("run:nightly")
+    with page.expect_response("**/ui/check?*"):
+        page.get_by_label("Tags").blur()
+    expect(page.locator("#check")).to_be_empty()
+    expect(page.get_by_label("API key")).to_have_value("rc_half")
     page.get_by_label("API key").fill(secret)
     page.get_by_role("button", name="Use this key").click()
     expect(page.get_by_role("heading", name="a.csv")).to_be_visible()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from held_requests import hold_requests
@@ -84,13 +85,19 @@ def test_cells_that_are_not_sent_are_said_on_other_pages_which_ask_before_closin
     expect(page.locator("#news")).to_be_hidden()
 
 
-def test_a_file_of_corrections_that_is_refused_stays_chosen(page: Page, bad: str) -> None:
+def test_a_file_of_corrections_that_is_refused_stays_chosen(page: Page, bad: str, tmp_path: Path) -> None:
     page.goto(f"/ui/jobs/{bad}")
     wrong = {"name": "wrong.csv", "mimeType": "text/csv", "buffer": b"age\n40\n"}
     page.get_by_label("Corrected rows").set_input_files([wrong])
     page.get_by_role("button", name="Send corrected rows").click()
     expect(page.get_by_role("alert")).to_contain_text("has no column '_row'")
     assert page.get_by_label("Corrected rows").evaluate("({ files }) => files[0].name") == "wrong.csv"
+    file = tmp_path / "removed.csv"
+    file.write_bytes(b"_row,age\n2,31\n")
+    page.get_by_label("Corrected rows").set_input_files(file)
+    file.unlink()
+    page.get_by_role("button", name="Send corrected rows").click()
+    expect(page.locator(".refused")).to_contain_text("The file was not sent: it cannot be read.")
 
 
 def test_what_was_typed_for_a_deleted_job_is_forgotten(page: Page, stack: Stack, bad: str) -> None:
@@ -147,6 +154,6 @@ def test_without_a_script_a_filter_that_is_wrong_stays(plain: Page, bad: str) ->
     plain.get_by_label("Every job that matches").select_option("delete")
     plain.get_by_role("button", name="Count them first").click()
     expect(plain.get_by_role("alert")).to_contain_text("since: must be a time")
+    expect(plain.get_by_text("No job matches.")).to_have_count(0)  # none was looked for
     expect(plain.get_by_label("Tag")).to_have_value("run:nightly")
     expect(plain.get_by_label("Since")).to_have_value("yesterday")
-    expect(plain.get_by_text("No job matches.")).to_have_count(0)  # none was looked for

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from held_requests import hold_requests
 from playwright.sync_api import Browser, Page, expect
 from programs import Stack
 from registering import register
@@ -96,6 +97,37 @@ def test_a_row_whose_model_was_removed_stays_typed(quiet: Page) -> None:
     quiet.get_by_role("button", name="Predict the row").click()
     expect(quiet.get_by_role("alert")).to_contain_text("no model 'removed'")
     expect(quiet.get_by_label(re.compile("^age"))).to_have_value("25")
+
+
+def test_further_rows_that_are_pasted_do_not_go_into_the_fields_of_the_first(
+    row_of: Callable[[str], list[str]],
+) -> None:
+    assert row_of("25\n40\t1") == ["25", "88"]
+    assert row_of("25\n3") == ["25", "3"]
+
+
+def test_what_became_of_a_row_is_said_although_another_model_is_chosen_by_then(page: Page, stack: Stack) -> None:
+    columns = ["after", "dataset", "closest", "elements", "isConnected"]  # a form has such members, too
+    estimator = DummyClassifier(strategy="constant", constant=1).fit(np.ones((2, len(columns))), [0, 1])
+    register(stack.models, "members", estimator, columns)
+    held = hold_requests(page, "**/ui/row")
+    page.goto("/?model=members")
+    for text, said in (("1", "Prediction: 1"), ("x", "must be a number")):
+        page.get_by_label("Model", exact=True).select_option("members")
+        for column in columns:
+            page.get_by_label(re.compile(f"^{column}")).fill(text)
+        with page.expect_request("**/ui/row"):
+            page.get_by_role("button", name="Predict the row").click()
+        page.get_by_label("Model", exact=True).select_option("titanic")
+        expect(page.get_by_label(re.compile("^pclass"))).to_be_visible()
+        held.pop().continue_()
+        expect(page.locator("#news")).to_contain_text(said)
+    page.get_by_label("Model", exact=True).select_option("members")
+    page.get_by_label(re.compile("^after")).fill("x")
+    with page.expect_request("**/ui/row"):
+        page.get_by_role("button", name="Predict the row").click()
+    held.pop().abort()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing that you typed is lost")
 
 
 def test_the_form_of_a_row_is_that_of_the_chosen_model(page: Page, stack: Stack) -> None:

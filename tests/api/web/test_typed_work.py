@@ -242,6 +242,9 @@ def test_the_list_of_jobs_keeps_what_is_typed_and_acts_on_what_it_shows(quiet: P
         expect(quiet.get_by_label("Tag")).to_have_value("run:kept")
         quiet.get_by_role("button", name="Count them first").click()
         expect(quiet.get_by_role("status").first).to_contain_text("1 job matches")
+        quiet.reload()
+        expect(quiet.get_by_label("Every job that matches")).to_have_value("delete")
+        expect(quiet.get_by_label("Tag")).to_have_value("run:kept")
         quiet.go_back()
         expect(quiet.get_by_role("button", name="Delete 1")).to_have_count(0)
         assert [http.delete(f"/jobs/{id}").status_code for id in ids] == [204, 204]
@@ -391,7 +394,7 @@ def test_what_is_typed_while_a_row_is_predicted_stays(page: Page) -> None:
     age.fill("61")
     page.keyboard.press("ArrowLeft")
     held[0].continue_()
-    expect(page.locator(".outcome")).to_have_text("Prediction: 0")
+    expect(page.locator(".outcome")).to_have_text("Prediction: 0 (of the row before you changed it)")
     page.keyboard.type("8")  # the caret has not moved
     expect(age).to_have_value("681")
     with page.expect_request("**/ui/row*"):
