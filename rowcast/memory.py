@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """The numbers of M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX in mallopt(3)."""

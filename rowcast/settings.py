@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import PydanticCustomError
 
 from rowcast.errors import BadSetting
-from rowcast.memory import MIB
+from rowcast.memory import GIB, MIB
+from rowcast.pools import NAME_PATTERN, POOLS_PATTERN
 from rowcast.redis_access.redis_url import BadRedisUrl, read_redis_url
 from rowcast.secret_files import SECRETS, file_variable, secret_of, variable
 
@@ -29,8 +30,6 @@ HIDDEN = frozenset({"model_key", "webhook_secret"})
 
 WEBHOOK_KEY_BYTES = range(24, 65)
 """Lengths of a webhook's signing key (Standard Webhooks, "Signature scheme")."""
-
-GIB = 1024**3
 
 PREFIX_PATTERN = r"(?:/[A-Za-z0-9._~!$&'()*+;=:@%-]+)+"
 """One or more path segments (RFC 3986 §3.3), without a slash at the end."""
@@ -169,6 +168,15 @@ class Settings(BaseModel):
         default=True,
         description="`false`: workers evaluate trees with scikit-learn instead of the fast path. The predictions are "
         "the same, bit for bit.",
+    )
+    pools: str = Field(
+        default="",
+        pattern=POOLS_PATTERN,
+        description="Models that only the workers of a pool serve, for example `heavy=fraud,images-*;team-b=churn`. "
+        "Set it for every program. If it is not set, all workers serve all models.",
+    )
+    pool: str = Field(
+        default="", pattern=NAME_PATTERN, description="The pool of a worker. If it is not set: models of no pool."
     )
     backlog_seconds: Seconds = Field(
         default=30,

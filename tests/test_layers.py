@@ -20,7 +20,7 @@ ROWS = {
     "rowcast.receipts": 1, "rowcast.trees": 1, "rowcast.tracing": 1,
     "rowcast.version": 0, "rowcast.settings": 0, "rowcast.errors": 0, "rowcast.problem": 0, "rowcast.wording": 0,
     "rowcast.memory": 0, "rowcast.loopback": 0, "rowcast.secret_files": 0, "rowcast.stop_signals": 0,
-    "rowcast.compiling": 0, "rowcast.log_lines": 0, "rowcast.redis_access": 0,
+    "rowcast.compiling": 0, "rowcast.log_lines": 0, "rowcast.redis_access": 0, "rowcast.pools": 0,
 }  # fmt: skip
 ALLOWED = {
     ("rowcast.settings", "rowcast.errors"),
@@ -29,6 +29,7 @@ ALLOWED = {
     ("rowcast.secret_files", "rowcast.errors"),
     ("rowcast.errors", "rowcast.wording"),
     ("rowcast.settings", "rowcast.memory"),
+    ("rowcast.settings", "rowcast.pools"),
     ("rowcast.problem", "rowcast.errors"),
     ("rowcast.jobs", "rowcast.models"),
     ("rowcast.scoring", "rowcast.jobs"),
