@@ -132,7 +132,9 @@ def _score(services: Services, asked: Request, sample: FileSample) -> ScoredSamp
     hidden = hidden_request(asked, sample.delimiter)
     content = (sample.header.line if sample.header else b"") + sample.data
     try:
-        with ended_job(services, SCORE_SECONDS, lambda id: services.jobs.submit_file(hidden, [content], id)) as job:
+        with ended_job(
+            services, hidden.pool, SCORE_SECONDS, lambda id: services.jobs.submit_file(hidden, [content], id)
+        ) as job:
             return scored_by(services, asked.models, job, SCORE_SECONDS)
     except NoWorker:
         return not_scored()
@@ -158,7 +160,7 @@ def _check_converted(services: Services, source: FileInput, format: Format, *, i
     sample, scored, row_count = _no_sample(format), ScoredSample([], [], 0), None
     try:
         with ended_job(
-            services, CONVERT_SECONDS, lambda id: services.jobs.submit_source(hidden, blocks, format, id)
+            services, hidden.pool, CONVERT_SECONDS, lambda id: services.jobs.submit_source(hidden, blocks, format, id)
         ) as job:
             if (document := services.files.get_found(job.id)) is not None:
                 found = FoundTable.model_validate_json(document)

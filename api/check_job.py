@@ -48,15 +48,15 @@ class NoWorker(Exception):
 
 
 @contextmanager
-def ended_job(services: Services, seconds: float, submit: Callable[[str], object]) -> Iterator[Job]:
-    """Yields the job that `submit` makes, with the id that it gets, when it has ended, or after some seconds.
+def ended_job(services: Services, pool: str, seconds: float, submit: Callable[[str], object]) -> Iterator[Job]:
+    """Yields the job of a pool that `submit` makes, with the id that it gets, when it has ended or after some seconds.
 
     Afterwards the job is deleted. If the gateway dies before that, upkeep removes the job soon after its end.
 
     Raises:
         NoWorker: no worker is online, so the job was not made. The others are those of `submit`.
     """
-    if not services.workers.count():
+    if not services.workers.count(pool):
         raise NoWorker
     id = new_id()
     with services.notifications.expect(id) as waiter:
@@ -76,7 +76,7 @@ def not_scored(why: str = "no worker is online") -> ScoredSample:
 def scored_by(services: Services, models: ModelSet, job: Job, seconds: float) -> ScoredSample:
     """Returns what the hidden job has made of the first rows, for which it had `seconds`."""
     if not job.status.is_terminal:
-        online = services.workers.count()
+        online = services.workers.count(job.spec.pool)
         return not_scored(f"no worker did so within {seconds:g} s") if online else not_scored()
     if job.status is Status.CANCELLED:
         return not_scored("their job was cancelled")

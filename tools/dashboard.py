@@ -38,18 +38,18 @@ PANELS = (
             " / (sum by (model, version) (rowcast:rows:rate5m) > 0)"
         },
     ),
-    Panel("Age of the oldest job that waits", "s", {"{{queue}}": "rowcast:queue_age_seconds"}),
-    Panel("Waiting chunks and rows", "short", {"{{queue}}": _once("rowcast_queue_depth")}),
+    Panel("Age of the oldest job that waits", "s", {"{{queue}} {{pool}}": "rowcast:queue_age_seconds"}),
+    Panel("Waiting chunks and rows", "short", {"{{queue}} {{pool}}": "rowcast:queue_depth"}),
     Panel("Time to the first lease, p99", "s", {"{{kind}}": "rowcast:queue_wait_seconds:p99_5m"}),
     Panel("Time of a chunk, p99", "s", {"{{model}}@{{version}}": "rowcast:chunk_seconds:p99_5m"}),
     Panel(
         "Workers",
         "short",
         {
-            "workers": "rowcast:workers",
-            "processes": _once("rowcast_worker_processes"),
-            "wanted processes": "rowcast:wanted_processes",
-            "busy processes": _once("rowcast_worker_processes_busy"),
+            "workers {{pool}}": "rowcast:workers",
+            "processes {{pool}}": _once("rowcast_worker_processes"),
+            "wanted processes {{pool}}": "rowcast:wanted_processes",
+            "busy processes {{pool}}": _once("rowcast_worker_processes_busy"),
         },
     ),
     Panel(

@@ -39,7 +39,7 @@ def make_worker(settings: Settings, grace_seconds: float, fork_server: ForkServe
     fork. All of these start with the first use, not with the import (tests/worker/test_app.py checks that).
     """
     app = make_app(settings)
-    app.conf.broker_transport = filtered_transport(app, settings.redis_url)
+    app.conf.broker_transport = filtered_transport(app, settings.redis_url, settings.pool)
     node = _node()
     stop_flag = StopFlag()
     app.steps["worker"].add(make_bootstep(settings, node, fork_server))

@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Literal
 
 from rowcast.errors import ModelRefused, NotFound
@@ -89,13 +90,13 @@ class ModelCache:
         """Returns the pickle and the code of an open model, for another process. Their digests are checked again."""
         return self._registry.model_bytes(model.manifest), self._registry.code_files(model.manifest)
 
-    def unopenable(self) -> dict[str, str]:
+    def unopenable(self, is_served: Callable[[str], bool] = lambda name: True) -> dict[str, str]:
         """Returns why the `latest` and `production` versions of models cannot be opened here, by `NAME@VERSION`.
 
-        It only reads the manifests; no pickle is opened.
+        It only looks at models whose names `is_served` takes, and only at their manifests; no pickle is opened.
         """
         found = {}
-        for name in self._registry.names():
+        for name in filter(is_served, self._registry.names()):
             aliases = self._registry.aliases(name)
             for version in {aliases[alias] for alias in (LATEST, PRODUCTION) if alias in aliases}:
                 known_as = f"{name}@{version}"

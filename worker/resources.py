@@ -22,6 +22,7 @@ from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
 from rowcast.models.generated_key import signing_key
 from rowcast.models.registry import Registry
+from rowcast.pools import read_pools
 from rowcast.settings import Settings
 from rowcast.storage import Storage
 from rowcast.tracing.export import open_tracer
@@ -75,13 +76,14 @@ class Resources:
     log: Any
 
     def warm_up(self) -> None:
-        """Opens the default model, if there is one, so that the first job does not wait for it.
+        """Opens the default model, if it belongs to this worker's pool, so that the first job does not wait for it.
 
         A model that cannot be opened is reported by the job that asks for it.
         """
         try:
             manifest = self.default_model.resolve()
-            self.models.get(manifest.name, manifest.version)
+            if self._serves(manifest.name):
+                self.models.get(manifest.name, manifest.version)
         except NoDefaultModel:
             pass
         except RowcastError as error:
@@ -90,10 +92,14 @@ class Resources:
         self.model_report.send_if_due()
         self.log.info("process_ready")
 
+    def _serves(self, model: str) -> bool:
+        """Returns whether jobs for this model come to this worker's pool."""
+        return read_pools(self.settings.pools).of_model(model) == self.settings.pool
+
     def _report_unopenable_models(self) -> None:
         """Lets `/ready` name the models that jobs may ask for and that this environment cannot open."""
         try:
-            self.workers.report_unopenable(self.node, self.models.unopenable())
+            self.workers.report_unopenable(self.node, self.models.unopenable(self._serves))
         except RowcastError as error:
             self.log.warning("unopenable_models_not_reported", reason=error.detail)
 
@@ -127,7 +133,7 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
     redis = connect(settings.redis_url, on_connect=connections.register)
     scripts = Scripts(redis, settings)
     holder = f"{node}/{os.getpid()}"
-    leases = Leases(scripts, holder)
+    leases = Leases(scripts, holder, settings.pool)
     registry = Registry(Storage(settings.models), signing_key(settings))
     shared = SharedModels(image_files, registry)
     models = ModelCache(registry, settings.model_versions, fast_trees=settings.fast_trees, shared=shared)

@@ -9,6 +9,7 @@ from api.openapi.call_types import JSON, Answer, Call, documented
 from api.services import Services, current_services
 from rowcast.errors import Unavailable
 from rowcast.jobs.progress.service_checks import check_service
+from rowcast.pools import read_pools
 
 blueprint = Blueprint("health", __name__)
 
@@ -37,6 +38,8 @@ class WorkersCheck(ReadinessCheck):
     """The number of workers that sent a heartbeat in the last ten seconds."""
 
     online: NotRequired[int]
+    #: If there are pools of workers: those without a worker; null is the default pool. Their jobs wait.
+    pools_without_worker: NotRequired[list[str | None]]
 
 
 class Checks(TypedDict):
@@ -77,7 +80,8 @@ def health() -> Response:
 def ready() -> tuple[Response, int]:
     """Checks everything that jobs need, and returns 200 or 503."""
     services = current_services()
-    checks = check_service(services.records, services.files, services.default_model.resolve, services.workers)
+    pools = read_pools(services.settings.pools).with_work
+    checks = check_service(services.records, services.files, services.default_model.resolve, services.workers, pools)
     is_ready = all(check["ok"] for check in checks.values())
     paused = _paused(services) if checks["redis"]["ok"] else []
     shown = {"paused": paused} if paused else {}

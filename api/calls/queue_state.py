@@ -14,6 +14,7 @@ from rowcast.jobs.progress.work_queue import read_queue
 from rowcast.jobs.public_job import timestamp
 from rowcast.jobs.records.scripts.script_results import Paused
 from rowcast.logs import logger
+from rowcast.pools import read_pools
 
 blueprint = Blueprint("queue_state", __name__)
 
@@ -49,6 +50,8 @@ class WorkerDocument(TypedDict):
 
     #: Host and process id of its main process.
     node: str
+    #: The pool that it is in; null if it is the default pool.
+    pool: str | None
     #: How many worker processes it has.
     processes: int
     #: Time since it was started, in seconds; null if it is not known.
@@ -60,6 +63,29 @@ class WorkerDocument(TypedDict):
     models: list[HeldModelDocument]
     #: What its processes do. Those that have nothing to do are not listed.
     work: list[WorkDocument]
+
+
+class PoolDocument(TypedDict):
+    """What waits for the workers of one pool, and how many there are."""
+
+    #: The pool; null if it is the default pool.
+    pool: str | None
+    #: As in the whole queue. Paused chunks count for the default pool.
+    chunks_waiting: int
+    #: As in the whole queue.
+    chunks_age_seconds: float | None
+    #: As in the whole queue.
+    rows_waiting: int
+    #: As in the whole queue.
+    rows_age_seconds: float | None
+    #: Worker processes that are worth having for this work. The autoscaler of the pool follows this number.
+    wanted_processes: int
+    #: Workers of the pool that are online. At 0, its work waits.
+    workers: int
+    #: How many worker processes they have.
+    processes: int
+    #: How many of those have a chunk or rows.
+    busy_processes: int
 
 
 class PauseDocument(TypedDict):
@@ -100,6 +126,8 @@ class QueueDocument(TypedDict):
     wanted_processes: int
     #: The workers that are online.
     workers: list[WorkerDocument]
+    #: Each pool of workers, the default one first.
+    pools: list[PoolDocument]
     #: What is handed to no worker until it is resumed.
     paused: list[PauseDocument]
 
@@ -108,10 +136,12 @@ class QueueDocument(TypedDict):
 @documented(Call("service", {200: Answer("The queue now.", {JSON: QueueDocument})}, (Unavailable,)))
 def get_queue() -> Response:
     """Returns what waits, which workers are online and what they do, and how many rows were scored lately."""
-    state = read_queue(current_services().redis, g.scope)
+    services = current_services()
+    state = read_queue(services.redis, g.scope, read_pools(services.settings.pools).names)
     workers: list[WorkerDocument] = [
         {
             "node": worker.node,
+            "pool": worker.pool or None,
             "processes": worker.processes,
             "uptime_seconds": worker.uptime_seconds,
             "memory_bytes": worker.memory_bytes,
@@ -133,6 +163,7 @@ def get_queue() -> Response:
         "rows_per_second": state.rows_per_second,
         "wanted_processes": state.wanted_processes,
         "workers": workers,
+        "pools": [cast(PoolDocument, {**asdict(one), "pool": one.pool or None}) for one in state.pools],
         "paused": _listed(state.paused),
     }
     return jsonify(queue)

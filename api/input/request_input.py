@@ -31,6 +31,7 @@ from rowcast.models.cells import boolean, number, whole_number
 from rowcast.models.model_manifest import Feature
 from rowcast.models.model_set import ModelSet
 from rowcast.models.row_values import values_of_each
+from rowcast.pools import read_pools
 from rowcast.tracing.spans import Tracer
 
 _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
@@ -235,6 +236,10 @@ def _request(services: Services, options: Options, filename: str | None = None) 
         services.webhook_guard.require_allowed(options.webhook)
     require_suitable(options, models)
     added_columns(options, models)
+    pools = read_pools(services.settings.pools).of_models(manifest.name for manifest in models.manifests)
+    if len(pools) > 1:
+        both = " and ".join(pools)
+        raise OptionUnsuitable.at("model", f"names models of two pools of workers, {both}; no worker serves both")
     return Request(
         models.first,
         options,
@@ -245,6 +250,7 @@ def _request(services: Services, options: Options, filename: str | None = None) 
         filename,
         second=models.second,
         url_prefix=prefix() if options.webhook is not None else "",
+        pool=pools[0] if pools else "",
     )
 
 

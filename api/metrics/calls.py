@@ -9,6 +9,7 @@ from api.openapi.call_types import Answer, Call, documented, query
 from api.services import current_services
 from rowcast.errors import OptionValue, Unavailable
 from rowcast.jobs.progress.cluster_metrics import read_cluster_metrics
+from rowcast.pools import read_pools
 
 blueprint = Blueprint("metrics", __name__)
 disable_created_metrics()  # type: ignore[no-untyped-call] # nothing reads when each label was first seen
@@ -40,7 +41,9 @@ def cluster_metrics() -> Response:
 
 def _of_cluster() -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ClusterCollector(read_cluster_metrics(current_services().redis)))
+    services = current_services()
+    pools = read_pools(services.settings.pools).names
+    registry.register(ClusterCollector(read_cluster_metrics(services.redis, pools)))
     return generate_latest(registry)
 
 

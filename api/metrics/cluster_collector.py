@@ -1,12 +1,13 @@
 """The metrics of the whole service in Prometheus's terms."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from rowcast.jobs.progress.cluster_metrics import ClusterMetrics, Labels, Times
+from rowcast.jobs.progress.pool_state import PoolState
 from rowcast.jobs.progress.work_queue import QueueState
 from rowcast.jobs.records.metric_fields import BUCKETS_MS, TABLE, MetricField
 
@@ -58,29 +59,37 @@ def _model_loads(times: Mapping[Labels, Times]) -> Metric:
 
 def _of_queue(queue: QueueState) -> Iterator[Metric]:
     yield _gauge("unfinished_jobs", "Jobs that have not ended.", queue.unfinished_jobs)
-    depth = GaugeMetricFamily("rowcast_queue_depth", "Chunks and rows that wait for a process.", labels=["queue"])
-    depth.add_metric(["batch"], queue.chunks_waiting)
-    depth.add_metric(["single"], queue.rows_waiting)
-    yield depth
-    age = GaugeMetricFamily(
-        "rowcast_queue_age_seconds", "Age of the oldest job whose work waits; 0 if none does.", labels=["queue"]
-    )
-    age.add_metric(["batch"], queue.chunks_age_seconds or 0)
-    age.add_metric(["single"], queue.rows_age_seconds or 0)
-    yield age
+    yield from _of_pools(queue.pools)
     paused = GaugeMetricFamily(
         "rowcast_paused", "1 for what is handed to no worker (`rowcast pause`).", labels=["what"]
     )
     for what in sorted({"all", "batch", "single", *queue.paused}):
         paused.add_metric([what], int(what in queue.paused))
     yield paused
-    yield _gauge("workers_online", "Workers that sent a heartbeat lately.", len(queue.workers))
-    yield _gauge("worker_processes", "Their processes that score.", sum(one.processes for one in queue.workers))
-    yield _gauge("wanted_processes", "Processes that are worth having for the work that waits.", queue.wanted_processes)
-    busy = sum(len(one.work) for one in queue.workers)
-    yield _gauge("worker_processes_busy", "Those of them that have a lease.", busy)
     memory = sum(one.memory_bytes or 0 for one in queue.workers)
     yield _gauge("workers_memory_bytes", "Resident memory of all workers. Shared pages count for each.", memory)
+
+
+def _of_pools(pools: Sequence[PoolState]) -> Iterator[Metric]:
+    """Yields what each pool has. The default pool's samples have no label `pool`, as if there were no pools."""
+    depth = GaugeMetricFamily("rowcast_queue_depth", "Chunks and rows that wait for a process.")
+    age = GaugeMetricFamily("rowcast_queue_age_seconds", "Age of the oldest job whose work waits; 0 if none does.")
+    online = GaugeMetricFamily("rowcast_workers_online", "Workers that sent a heartbeat lately.")
+    processes = GaugeMetricFamily("rowcast_worker_processes", "Their processes that score.")
+    busy = GaugeMetricFamily("rowcast_worker_processes_busy", "Those of them that have a lease.")
+    wanted = GaugeMetricFamily("rowcast_wanted_processes", "Processes that are worth having for the work that waits.")
+    for pool in pools:
+        own = {"pool": pool.pool} if pool.pool else {}
+        batch, single = {"queue": "batch"} | own, {"queue": "single"} | own
+        depth.add_sample(depth.name, batch, pool.chunks_waiting)
+        depth.add_sample(depth.name, single, pool.rows_waiting)
+        age.add_sample(age.name, batch, pool.chunks_age_seconds or 0)
+        age.add_sample(age.name, single, pool.rows_age_seconds or 0)
+        online.add_sample(online.name, own, pool.workers)
+        processes.add_sample(processes.name, own, pool.processes)
+        busy.add_sample(busy.name, own, pool.busy_processes)
+        wanted.add_sample(wanted.name, own, pool.wanted_processes)
+    yield from (depth, age, online, processes, busy, wanted)
 
 
 def _of_redis(metrics: ClusterMetrics) -> Iterator[Metric]:

@@ -53,8 +53,9 @@ def answer_to_new(services: Services, new: NewJob, waiter: Waiter, wait: float) 
 
 
 def _newest_answer(services: Services, new: NewJob, waiter: Waiter, wait: float) -> Response:
-    if wait <= 0:  # some chunks of a longer file may be done by now
-        return job_response(new.queued() if new.chunks == 1 else services.records.get(new.id), 202)
+    if wait <= 0:  # some chunks of a longer file may be done by now, and a pool may have no worker
+        is_known = new.chunks == 1 and not new.spec.pool
+        return job_response(new.queued() if is_known else services.records.get(new.id), 202)
     until = time.monotonic() + wait
     waiter.wait(min(wait, RECHECK_SECONDS))
     if waiter.outcome:

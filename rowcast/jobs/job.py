@@ -92,6 +92,8 @@ class Spec(BaseModel):
     traceparent: str = ""
     #: The path under which the request came (`X-Forwarded-Prefix`), for the links in the body of a webhook.
     url_prefix: str = ""
+    #: The pool of workers that does the job, as the settings had it when the job was made; empty for the default pool.
+    pool: str = ""
     #: What is known of a batch's file; None for a single job.
     input: InputInfo | None = None
     #: Whether the job only predicts the first rows of a file for a check. No list shows it, and it does not live long.
@@ -206,6 +208,8 @@ class Job:
     error: Recorded | None = None
     #: The summary of a batch's predictions so far; None if there are none.
     summary: AnySummary | None = None
+    #: Whether the job waits because no worker of its pool is online. It is only known of a job in a pool.
+    lacks_worker: bool = False
     #: Processor time of all parts, in seconds. What processes for isolated rows took is not in it.
     cpu_seconds: float = 0.0
     #: Leases of all chunks: as many as chunks, if none was tried twice.

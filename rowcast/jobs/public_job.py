@@ -82,6 +82,14 @@ class NotFinite(TypedDict):
     message: str
 
 
+class NoWorkerOnline(TypedDict):
+    """A warning: the job waits, because no worker of its pool is online."""
+
+    type: Literal["no-worker"]
+    #: The warning as a sentence.
+    message: str
+
+
 class Links(TypedDict):
     """The paths of calls about the job."""
 
@@ -144,6 +152,8 @@ class PublicJob(TypedDict):
     model: PinnedModel
     #: All model versions that predict: one or two, in the order of the request.
     models: list[PinnedModel]
+    #: The pool of workers that does the job; null if it is the default pool.
+    pool: str | None
     #: The tags of the request, by name.
     tags: dict[str, str]
     #: When the request began.
@@ -170,8 +180,8 @@ class PublicJob(TypedDict):
     repairs: int
     #: How far the delivery to the webhook is; null if the request has none.
     webhook: PublicWebhook | None
-    #: What to know about the result.
-    warnings: list[NotFinite]
+    #: What to know about the result, or why the job waits.
+    warnings: list[NotFinite | NoWorkerOnline]
     #: The paths of calls about the job.
     links: Links
 
@@ -188,6 +198,7 @@ def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Pro
         "status": job.status,
         "model": pinned[0],
         "models": pinned,
+        "pool": job.spec.pool or None,
         "tags": job.spec.options.tags,
         "created_at": timestamp(job.created_ms),
         "started_at": _optional(job.started_ms),
@@ -237,11 +248,12 @@ def _result(job: Job) -> RowResult | BatchResult | None:
     return {"rows": job.rows_total, "bytes": job.result_bytes, "summary": job.summary}
 
 
-def _warnings(job: Job) -> list[NotFinite]:
+def _warnings(job: Job) -> list[NotFinite | NoWorkerOnline]:
+    if job.lacks_worker:
+        return [{"type": "no-worker", "message": f"no worker of the pool {job.spec.pool} is online; the job waits"}]
     if job.result and "warning" in job.result:
         return [{"type": "not-finite", "count": 1, "message": job.result["warning"]}]
-    count = not_finite_in(job.summary)
-    if not count:
+    if not (count := not_finite_in(job.summary)):
         return []
     noun = "prediction is" if count == 1 else "predictions are"
     message = f"{count} {noun} infinite or not a number (inf, nan); the summary's figures leave them out"

@@ -49,6 +49,8 @@ class Request:
     format: Format | None = None
     #: The path under which the request came (`Spec.url_prefix`); empty without a webhook.
     url_prefix: str = ""
+    #: The pool of workers that will do the job (`Spec.pool`).
+    pool: str = ""
 
     def repeat(self, content: bytes | str) -> Repeat | None:
         """Returns the digests by which the same request is recognised, or None without an Idempotency-Key.
@@ -105,6 +107,7 @@ class Request:
             request_id=self.request_id,
             traceparent=self.traceparent,
             url_prefix=self.url_prefix,
+            pool=self.pool,
             input=input,
             is_check=self.is_check,
             line_end=line_end,
@@ -142,6 +145,8 @@ class StoredRequest(BaseModel):
     format: Format | None = None
     #: As in `Request`.
     url_prefix: str = ""
+    #: As in `Request`. Chunks may wait in this pool already when another gateway goes on.
+    pool: str = ""
     #: Maximum bytes of a chunk when the upload was created. A gateway with another setting must cut the same chunks.
     chunk_bytes: int
     #: Maximum rows of a chunk when the upload was created.
@@ -150,7 +155,7 @@ class StoredRequest(BaseModel):
     def request(self, models: ModelSet) -> Request:
         """Returns the request. `models` are those of `model`."""
         known = (self.options, self.owner, self.request_id, self.traceparent, self.idempotency_key, self.filename)
-        return Request(models.first, *known, second=models.second, url_prefix=self.url_prefix)
+        return Request(models.first, *known, second=models.second, url_prefix=self.url_prefix, pool=self.pool)
 
 
 def require_columns(header: Header, request: Request) -> None:

@@ -35,6 +35,7 @@ def services(folder: Path, override: str = "services: {}", **environment: str) -
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_compose_understands_an_override_of_the_documentation(tmp_path: Path, example: str) -> None:
+    example = example.replace("file: docker-compose.yml", f"file: {ROOT / 'docker-compose.yml'}")  # it is next to it
     assert set(PROGRAMS) < set(services(tmp_path, example))
 
 

@@ -7,7 +7,7 @@ import pytest
 from metrics import samples, total
 from programs import Stack, http_client, until
 
-from rowcast.jobs.progress.backlog import read_backlog
+from rowcast.jobs.progress.backlog import read_backlogs
 from rowcast.jobs.records.redis_keys import key
 
 ROWS = b"age,pclass\n" + b"25,3\n" * 1_000
@@ -51,7 +51,7 @@ def test_work_without_a_worker_makes_processes_wanted_and_its_end_makes_none_wan
     scaled.start_worker()
     for id in (row, batch):
         until(lambda id=id: http.get(f"/jobs/{id}").json()["status"] == "succeeded", "the job ends")
-    assert read_backlog(scaled.redis).row_seconds["titanic@1"] > 0, "a real worker has measured a row"
+    assert read_backlogs(scaled.redis)[""].row_seconds["titanic@1"] > 0, "a real worker has measured a row"
     until(lambda: wanted(http) == 0, "nothing is to be done any more")
     scaled.stop("worker")
 

@@ -11,15 +11,15 @@ MODEL = ModelRef(name="titanic", version="1")
 PROBLEM = {"type": "urn:rowcast:problem:input-lost", "detail": "it was lost"}
 
 
-def batch(chunks: int = 7, rows: int = 10, **more: object) -> NewJob:
+def batch(chunks: int = 7, rows: int = 10, pool: str = "", **more: object) -> NewJob:
     columns = InputInfo(bytes=100 * chunks, sha256="ab", filename="in.csv", columns=("age", "pclass"))
-    spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, header_bytes=7)
+    spec = Spec(kind="batch", model=MODEL, options=Options(), input=columns, header_bytes=7, pool=pool)
     plan = pack_plan(PlanEntry(1 + rows * number, rows, 100) for number in range(chunks))
     return NewJob(new_id(), "", spec, rows * chunks, chunks, plan=plan, **more)  # type: ignore[arg-type]
 
 
-def single(**more: object) -> NewJob:
-    spec = Spec(kind="single", model=MODEL, options=Options(probabilities=True))
+def single(pool: str = "", **more: object) -> NewJob:
+    spec = Spec(kind="single", model=MODEL, options=Options(probabilities=True), pool=pool)
     return NewJob(new_id(), "", spec, 1, 1, values=[25, 3], **more)  # type: ignore[arg-type]
 
 

@@ -5,7 +5,7 @@ It sends heartbeats, notices processes that died, and reconnects a consumer that
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from rowcast.errors import Unavailable
 from rowcast.heartbeat_file import touch_heartbeat_file
-from rowcast.jobs.records.celery_queues import BATCH, SINGLE
+from rowcast.jobs.records.celery_queues import queues_of
 from rowcast.jobs.records.job_records import fields_about
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.policy import HEARTBEAT_SECONDS, STRIKES_OF_DEATH
@@ -80,11 +80,11 @@ class _Duties:
         for timer in self._timers:
             timer.cancel()
         with suppress(Unavailable):  # without heartbeats it counts as offline after ten seconds
-            self._workers.remove(self._node, self._slots)
+            self._workers.remove(self._node, self._slots, self._settings.pool)
 
     def _beat(self) -> None:
         try:
-            self._workers.heartbeat(self._node, self._slots, self._vitals())
+            self._workers.heartbeat(self._node, self._slots, self._vitals(), self._settings.pool)
             touch_heartbeat_file(self._settings)
         except Unavailable as error:
             logger("worker").warning("heartbeat_failed", reason=error.detail)
@@ -109,7 +109,8 @@ class _Duties:
 
     def _reconnect_if_stalled(self) -> None:
         """Acts as if the connection had broken if the consumer is stalled, so that Celery opens a new one."""
-        snapshot = _queue_snapshot(self._redis) if _takes_messages(self._worker) else None
+        queues = queues_of(self._settings.pool)
+        snapshot = _queue_snapshot(self._redis, queues) if _takes_messages(self._worker, queues) else None
         if snapshot is None or not self._stall_detector.is_stalled(snapshot):
             return
         logger("worker").warning("consumer_stalled", waiting=snapshot.waiting, times=self._stall_detector.reconnects)
@@ -119,16 +120,16 @@ class _Duties:
             raise RedisConnectionError("messages wait in the queue, and none is received")
 
 
-def _takes_messages(worker: Any) -> bool:
+def _takes_messages(worker: Any, queues: Sequence[str]) -> bool:
     """Returns whether the consumer asks for messages. It does not if the worker stops, or has no connection."""
     consumer = worker.consumer.task_consumer
-    return consumer is not None and bool(consumer.consuming_from(BATCH))
+    return consumer is not None and bool(consumer.consuming_from(queues[0]))
 
 
-def _queue_snapshot(redis: RedisClient) -> QueueSnapshot | None:
+def _queue_snapshot(redis: RedisClient, queues: Sequence[str]) -> QueueSnapshot | None:
     try:
         with redis_errors():
-            waiting = redis.llen(BATCH) + redis.llen(SINGLE)
+            waiting = sum(redis.llen(queue) for queue in queues)
     except Unavailable:
         return None
     return QueueSnapshot(waiting, len(state.reserved_requests), state.all_total_count[0])

@@ -12,7 +12,7 @@ from celery import Celery
 from kombu.transport import redis as kombu_redis
 from redis import BlockingConnectionPool
 
-from rowcast.jobs.records.celery_queues import BATCH, CHUNK_TASK, REFUSED, SINGLE, SINGLES_TASK, message_template
+from rowcast.jobs.records.celery_queues import CHUNK_TASK, REFUSED, SINGLES_TASK, message_template, queues_of
 from rowcast.jobs.records.redis_keys import key
 from rowcast.logs import logger
 from rowcast.redis_access.connection_pools import open_pool
@@ -22,12 +22,10 @@ _UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 """What kombu raises if a message is not JSON."""
 
 
-def filtered_transport(app: Celery, redis_url: str) -> type[kombu_redis.Transport]:
-    """Returns the transport with the filter, for Celery's setting `broker_transport`."""
-    templates = {
-        task: json.loads(message_template(app, task, queue))
-        for task, queue in ((CHUNK_TASK, BATCH), (SINGLES_TASK, SINGLE))
-    }
+def filtered_transport(app: Celery, redis_url: str, pool: str) -> type[kombu_redis.Transport]:
+    """Returns the transport of a pool's worker with the filter, for Celery's setting `broker_transport`."""
+    tasks = zip((SINGLES_TASK, CHUNK_TASK), queues_of(pool), strict=True)
+    templates = {task: json.loads(message_template(app, task, queue)) for task, queue in tasks}
 
     class Channel(kombu_redis.Channel):
         def _get_pool(self, asynchronous: bool = False) -> BlockingConnectionPool:

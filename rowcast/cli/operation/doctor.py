@@ -85,6 +85,7 @@ def _readiness(service: "LookedAt") -> Generator["Diagnosis", None, Mapping[str,
     from rowcast.jobs.records.workers import WorkerRegistry
     from rowcast.models.default_model import DefaultModel
     from rowcast.models.registry import Registry
+    from rowcast.pools import read_pools
     from rowcast.storage import Storage
 
     settings = service.settings
@@ -100,7 +101,8 @@ def _readiness(service: "LookedAt") -> Generator["Diagnosis", None, Mapping[str,
     with closing(connect(settings.redis_url)) as redis:
         records = Records(Scripts(redis, settings), settings)
         default = DefaultModel(registry, settings)
-        checks = check_service(records, Files(storage), default.resolve, WorkerRegistry(redis), shows_all=True)
+        pools, workers = read_pools(settings.pools).with_work, WorkerRegistry(redis)
+        checks = check_service(records, Files(storage), default.resolve, workers, pools, shows_all=True)
     yield from _of_readiness(checks)
     yield from store_findings(storage)
     try:
@@ -124,9 +126,9 @@ def _of_readiness(checks: Mapping[str, Mapping[str, Any]]) -> Iterator["Diagnosi
         if not check["ok"]:
             yield Diagnosis("fault", area, str(check["detail"]), _REMEDIES[area])
         elif "detail" in check:
-            yield Diagnosis(
-                "warning", area, str(check["detail"]), "Set ROWCAST_DEFAULT_MODEL, or name a model each time."
-            )
+            models = "Set ROWCAST_DEFAULT_MODEL, or name a model each time."
+            workers = "Start one with ROWCAST_POOL, or change ROWCAST_POOLS. Its jobs wait until then."
+            yield Diagnosis("warning", area, str(check["detail"]), models if area == "models" else workers)
         elif area in well:
             yield Diagnosis("ok", area, well[area])
     for model, reason in checks["models"].get("unopenable", {}).items():

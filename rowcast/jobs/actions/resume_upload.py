@@ -51,6 +51,7 @@ class ResumableJobs:
             request_id=request.request_id,
             traceparent=request.traceparent,
             url_prefix=request.url_prefix,
+            pool=request.pool,
             idempotency_key=request.idempotency_key,
             filename=request.filename,
             is_gzip=is_gzip,

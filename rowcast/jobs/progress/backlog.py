@@ -1,13 +1,14 @@
-"""The backlog: all work that waits or is being done and is not paused, read from Redis."""
+"""The backlog: all work that waits or is being done and is not paused, read from Redis, for each pool of workers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from rowcast.jobs.chunk_tables import PLAN_ENTRY_BYTES, unpack_plan
 from rowcast.jobs.progress.wanted_processes import Backlog, BatchBacklog
 from rowcast.jobs.records.policy import RESUMABLE_SILENCE_SECONDS, UPLOAD_ALIVE_SECONDS, UPLOAD_SILENCE_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
-from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.redis_keys import key, pool_key
 from rowcast.jobs.records.schema import JobField
 from rowcast.jobs.states import Status
 
@@ -25,13 +26,30 @@ _FIELDS = (
     JobField.CHUNKS,
     JobField.CHUNKS_DONE,
     JobField.CONVERTING,
+    JobField.POOL,
 )
 
 
-def read_backlog(redis: RedisClient) -> Backlog:
-    """Returns the work of this moment that is not paused.
+class _Read(NamedTuple):
+    """What was read of one unfinished job."""
 
-    It reads some 100 bytes for each unfinished job, of at most 1,000 jobs.
+    #: The job's id.
+    id: str
+    #: The fields `_FIELDS` of its record.
+    record: Sequence[bytes | None]
+    #: The last entry of its plan.
+    last_entry: bytes
+
+    @property
+    def pool(self) -> str:
+        return (self.record[-1] or b"").decode()
+
+
+def read_backlogs(redis: RedisClient) -> dict[str, Backlog]:
+    """Returns the work of this moment that is not paused, of each pool; the default pool is called ''.
+
+    It reads some 100 bytes for each unfinished job, of at most 1,000 jobs. An upload without a chunk counts for the
+    default pool.
 
     Raises:
         Unavailable: Redis cannot be reached.
@@ -39,33 +57,71 @@ def read_backlog(redis: RedisClient) -> Backlog:
     with redis_errors():
         now_ms = _now_ms(redis)
         with redis.pipeline(transaction=False) as pipe:
+            pipe.zrange(key("pools"), 0, -1)
             pipe.hget(key("live"), "*")
             pipe.zrange(key("due"), 0, _ENTRIES_READ - 1)
-            pipe.zrange(key("ready_models"), 0, -1)
             pipe.hgetall(key("costs"))
             for silence_seconds in (UPLOAD_SILENCE_SECONDS, RESUMABLE_SILENCE_SECONDS):
                 latest = now_ms + silence_seconds * 1000
-                pipe.zcount(key("removing"), latest - UPLOAD_ALIVE_SECONDS * 1000, latest)
-            pipe.hlen(key("leases"))
+                pipe.zrange(key("removing"), latest - UPLOAD_ALIVE_SECONDS * 1000, latest, byscore=True)
+            pipe.hkeys(key("leases"))
             pipe.hkeys(key("paused"))
-            live, due, models, costs, *uploads, leases, pauses = pipe.execute()
-        ids = list(dict.fromkeys(member.decode().partition("/")[0] for member in due))
-        rows_waiting = _rows_waiting(redis, [model.decode() for model in models])
+            names, live, due, costs, *uploads, leases, pauses = pipe.execute()
+        pools = ["", *sorted(name.decode() for name in names)]
+        rows_waiting = _rows_waiting(redis, pools)
+        ids = _ids_in(due)
         read = _records(redis, ids[:_JOBS_READ])
+        arriving = _pools_of(redis, [id.decode() for some in uploads for id in some], pools)
+        lined_up = _pools_with_chunks(redis, pools[1:]) if len(ids) > _JOBS_READ else set()
     paused = {what.decode() for what in pauses}
-    if paused:
-        read = [found for found in read if not _is_paused(found[0], paused)]
-        waits = read or rows_waiting or (any(uploads) and not paused & {"all", "batch"})
-        has_work = bool(leases or waits)
-    else:
-        has_work = bool(int(live or 0) > 0 or due or any(uploads))
-    return Backlog(
-        batches=[batch for batch in (_batch(*found) for found in read) if batch is not None],
-        weight=max(1.0, len(ids) / _JOBS_READ),
-        rows_waiting=rows_waiting,
-        has_work=has_work,
-        row_seconds={model.decode(): _row_seconds(cost) for model, cost in costs.items()},
-    )
+    held, free = set(_ids_in(leases)), [one for one in read if not _is_paused(one.record, paused)]
+    elsewhere = {one.id for one in read if one.pool}
+    row_seconds = {model.decode(): _row_seconds(cost) for model, cost in costs.items()}
+
+    def has_work(pool: str) -> bool:
+        is_arriving = pool in arriving and not paused & {"all", "batch"}
+        waits = any(one.pool == pool for one in free) or is_arriving or bool(rows_waiting[pool])
+        if pool:
+            runs = any(one.pool == pool and one.id in held for one in read)
+            return waits or runs or pool in lined_up
+        if paused:
+            return waits or bool(held - elsewhere)
+        return waits or int(live or 0) > len(elsewhere) or len(ids) > len(elsewhere)
+
+    return {
+        pool: Backlog(
+            batches=[
+                batch
+                for batch in (_batch(one.record, one.last_entry) for one in free if one.pool == pool)
+                if batch is not None
+            ],
+            weight=max(1.0, len(ids) / _JOBS_READ),
+            rows_waiting=rows_waiting[pool],
+            has_work=has_work(pool),
+            row_seconds=row_seconds,
+        )
+        for pool in pools
+    }
+
+
+def _ids_in(members: Iterable[bytes]) -> list[str]:
+    """Returns each job's id once, of `JOB/CHUNK`."""
+    return list(dict.fromkeys(member.decode().partition("/")[0] for member in members))
+
+
+def _pools_of(redis: RedisClient, uploads: Sequence[str], pools: Sequence[str]) -> set[str]:
+    """Returns the pools of uploads that arrive."""
+    if len(pools) == 1 or not uploads:
+        return {""} if uploads else set()
+    with redis.pipeline(transaction=False) as pipe:
+        for id in uploads[:_JOBS_READ]:
+            pipe.hget(key("job", id), JobField.POOL)
+        return {(pool or b"").decode() for pool in pipe.execute()}
+
+
+def _pools_with_chunks(redis: RedisClient, pools: Sequence[str]) -> set[str]:
+    """Returns the pools in whose lines chunks wait."""
+    return {pool for pool in pools if redis.zcard(pool_key("owners", pool))}
 
 
 def _now_ms(redis: RedisClient) -> float:
@@ -73,17 +129,22 @@ def _now_ms(redis: RedisClient) -> float:
     return float(seconds) * 1000 + float(microseconds) / 1000
 
 
-def _rows_waiting(redis: RedisClient, models: Sequence[str]) -> list[int]:
-    if not models:
-        return []
+def _rows_waiting(redis: RedisClient, pools: Sequence[str]) -> Mapping[str, list[int]]:
+    """Returns for each pool the number of rows that wait, of each model that has any."""
     with redis.pipeline(transaction=False) as pipe:
-        for model in models:
-            pipe.llen(key("waiting", model))
-        return list(pipe.execute())
+        for pool in pools:
+            pipe.zrange(pool_key("models", pool), 0, -1)
+        entries = pipe.execute()
+    if not any(entries):
+        return {pool: [] for pool in pools}
+    with redis.pipeline(transaction=False) as pipe:
+        for entry in (entry for some in entries for entry in some):
+            pipe.llen(key("waiting", entry.decode()))
+        lengths = iter(pipe.execute())
+    return {pool: [next(lengths) for _ in some] for pool, some in zip(pools, entries, strict=True)}
 
 
-def _records(redis: RedisClient, ids: Sequence[str]) -> list[tuple[Sequence[bytes | None], bytes]]:
-    """Returns the fields `_FIELDS` of each job, and the last entry of its plan."""
+def _records(redis: RedisClient, ids: Sequence[str]) -> list[_Read]:
     if not ids:
         return []
     with redis.pipeline(transaction=False) as pipe:
@@ -91,7 +152,7 @@ def _records(redis: RedisClient, ids: Sequence[str]) -> list[tuple[Sequence[byte
             pipe.hmget(key("job", id), list(_FIELDS))
             pipe.getrange(key("plan", id), -PLAN_ENTRY_BYTES, -1)
         answers = pipe.execute()
-    return list(zip(answers[::2], answers[1::2], strict=True))
+    return [_Read(*one) for one in zip(ids, answers[::2], answers[1::2], strict=True)]
 
 
 def _is_paused(record: Sequence[bytes | None], paused: AbstractSet[str]) -> bool:
@@ -105,7 +166,7 @@ def _is_paused(record: Sequence[bytes | None], paused: AbstractSet[str]) -> bool
 
 def _batch(record: Sequence[bytes | None], last_entry: bytes) -> BatchBacklog | None:
     """Returns what is left of a batch; None if the job is not a batch, or has gone meanwhile."""
-    kind, status, model, rows_done, chunks, chunks_done, converting = record
+    kind, status, model, rows_done, chunks, chunks_done, converting, _ = record
     if kind != b"batch" or model is None:
         return None
     rows_known = 0  # the record of an upload has no rows yet, but its plan grows as they arrive

@@ -1,7 +1,7 @@
 """The metrics of the whole service at one moment: what the scripts have counted, the queue, and Redis's memory."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rowcast.jobs.audit.checks import ENDS
@@ -52,13 +52,13 @@ class ClusterMetrics:
     redis_most_bytes: int
 
 
-def read_cluster_metrics(redis: RedisClient) -> ClusterMetrics:
-    """Returns the metrics now.
+def read_cluster_metrics(redis: RedisClient, pools: Sequence[str] = ()) -> ClusterMetrics:
+    """Returns the metrics now. `pools` are those of the settings.
 
     Raises:
         Unavailable: Redis cannot be reached.
     """
-    queue = read_queue(redis, None)
+    queue = read_queue(redis, None, pools)
     with redis_errors(), redis.pipeline(transaction=True) as pipe:  # its counts of jobs are those of one moment
         pipe.hgetall(key("metrics"))
         pipe.hgetall(key("totals"))

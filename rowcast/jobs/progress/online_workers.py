@@ -9,7 +9,7 @@ from rowcast.jobs.records.policy import SILENT_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.schema import JobField
-from rowcast.jobs.records.workers import OpenModel, WorkerRegistry, WorkerState
+from rowcast.jobs.records.workers import OpenModel, Registered, WorkerRegistry, WorkerState
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Worker:
     node: str
     #: How many worker processes it has.
     processes: int
+    #: The pool that it is in; empty for the default pool.
+    pool: str = ""
     #: Time since it was started, in seconds; None if it is not known.
     uptime_seconds: float | None = None
     #: Resident memory of its main process and its worker processes; None if it is not known.
@@ -67,23 +69,22 @@ def online_workers(
 
     Args:
         redis: for their figures, and the owners of the jobs that they work on.
-        nodes: `NODE#SLOTS` and the time of the last heartbeat in milliseconds.
+        nodes: members of the table of workers, and the time of the last heartbeat in milliseconds.
         leases: `JOB/CHUNK` → attempt and holder.
         now_ms: the time of Redis in milliseconds.
         owner: jobs of others are not named; None if the caller may see all.
     """
-    slots: dict[str, int] = {}
-    for member, seen_ms in sorted(nodes):
-        node, _, count = member.decode().rpartition("#")
-        if seen_ms >= now_ms - SILENT_SECONDS * 1000:
-            slots[node] = int(count)
-    states = WorkerRegistry(redis).states(list(slots))
-    workers = [_worker(node, processes, states[node]) for node, processes in slots.items()]
+    seen = {
+        worker.node: worker
+        for worker in (Registered.read(member) for member, at_ms in nodes if at_ms >= now_ms - SILENT_SECONDS * 1000)
+    }
+    states = WorkerRegistry(redis).states(sorted(seen))
+    workers = [_worker(seen[node], state) for node, state in states.items()]
     _give_work(redis, workers, leases, owner)
     return workers
 
 
-def _worker(node: str, processes: int, state: WorkerState) -> Worker:
+def _worker(registered: Registered, state: WorkerState) -> Worker:
     found: dict[str, list[OpenModel]] = {}
     for models in state.models.values():
         for reference, model in models.items():
@@ -92,7 +93,8 @@ def _worker(node: str, processes: int, state: WorkerState) -> Worker:
         HeldModel(reference, len(models), min(one.idle_seconds for one in models), models[0].file_bytes)
         for reference, models in sorted(found.items())
     ]
-    return Worker(node, processes, state.uptime_seconds, state.memory_bytes, held)
+    node, processes, pool = registered
+    return Worker(node, processes, pool, state.uptime_seconds, state.memory_bytes, held)
 
 
 def _give_work(redis: RedisClient, workers: list[Worker], leases: Mapping[bytes, bytes], owner: str | None) -> None:

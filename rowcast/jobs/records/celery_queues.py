@@ -13,7 +13,7 @@ from celery import Celery
 from kombu.connection import Connection
 from kombu.entity import Queue
 
-from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.redis_keys import key, pool_key
 from rowcast.redis_access.redis_url import read_redis_url
 from rowcast.settings import Settings
 
@@ -47,8 +47,8 @@ def make_app(settings: Settings) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         # The default exchange needs no binding table, so messages are not lost if Redis is emptied.
-        task_queues=[Queue(name, exchange="", routing_key=name) for name in (SINGLE, BATCH)],
-        task_default_queue=BATCH,
+        task_queues=[Queue(name, exchange="", routing_key=name) for name in queues_of(settings.pool)],
+        task_default_queue=pool_key("batch", settings.pool),
         task_default_exchange="",
         task_create_missing_queues=False,
         # A message is acknowledged when its work is done. If the process dies, it is delivered again at once.
@@ -75,6 +75,11 @@ def make_app(settings: Settings) -> Celery:
         worker_redirect_stdouts=False,
     )
     return app
+
+
+def queues_of(pool: str) -> tuple[str, str]:
+    """Returns the queues of a pool, for rows and for chunks. Only its workers receive their messages."""
+    return pool_key("single", pool), pool_key("batch", pool)
 
 
 def _visibility_seconds(settings: Settings) -> int:

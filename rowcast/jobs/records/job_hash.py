@@ -45,6 +45,8 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
         record[JobField.PRIORITY] = new.spec.options.priority
     if new.spec.options.expires_in is not None:
         record[JobField.EXPIRES_IN] = new.spec.options.expires_in
+    if new.spec.pool:
+        record[JobField.POOL] = new.spec.pool
     if new.is_converting:
         record[JobField.CONVERTING] = 1
     if new.spec.by_url is not None and new.spec.by_url.output_url is not None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from rowcast.errors import BodyCutShort, JobDeleted, JobEnded, KeyReused, NotRepairable, NotRetryable, UnknownJob
@@ -17,6 +18,7 @@ from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.schema import JobField, Record, named
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.scripts.script_results import NO_LIMITS, Full, Limits
+from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 from rowcast.tracing.origin import Origin, fields_of_each
@@ -39,6 +41,7 @@ class Records:
         self._scripts = scripts
         self._redis = scripts.redis
         self._settings = settings
+        self._workers = WorkerRegistry(scripts.redis)
         self._retention_ms = int(settings.retention * 1000)
 
     def make(self, new: NewJob) -> tuple[str, Literal["made", "replayed", "reused"]]:
@@ -87,7 +90,10 @@ class Records:
             raise UnknownJob(f"Job not found: {id}.")
         if status_in(record) is Status.DELETED:
             raise JobDeleted(f"Job {id} was deleted.")
-        return self._job(id, record, summary)
+        job = self._job(id, record, summary)
+        if not job.spec.pool or job.status.is_terminal:
+            return job
+        return replace(job, lacks_worker=not self._workers.count(job.spec.pool))
 
     def page(
         self, *, limit: int, before: str | None = None, taken: JobFilter = EVERY_JOB, owner: str | None = None

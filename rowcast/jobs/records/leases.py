@@ -14,7 +14,7 @@ from rowcast.jobs.chunk_tables import CONVERSION, FIRST_RANGE, PartEntry, PlanEn
 from rowcast.jobs.job import ParquetFile, Spec
 from rowcast.jobs.options import RowExtras
 from rowcast.jobs.records.redis_client import redis_errors
-from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.redis_keys import key, pool_key
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.scripts.script_results import Committed, LeasedRow, LeasedRows, WaitingChunk
 from rowcast.tracing.origin import Origin
@@ -143,16 +143,15 @@ class RowOutcome:
 
 
 class Leases:
-    """Leases of one holder, `NODE/PID`.
+    """Leases of one holder, `NODE/PID`, which takes only work of its pool.
 
     Raises:
         Unavailable: from any call, if Redis cannot be reached or refuses work.
     """
 
-    def __init__(self, scripts: Scripts, holder: str) -> None:
-        self._scripts = scripts
-        self._redis = scripts.redis
-        self.holder = holder
+    def __init__(self, scripts: Scripts, holder: str, pool: str = "") -> None:
+        self._scripts, self._redis = scripts, scripts.redis
+        self.holder, self._pool = holder, pool
 
     def chunk(self, id: str, chunk: int) -> ChunkLease | ConversionLease | Literal["busy", "idle", "paused"]:
         """Asks for one chunk, or for the conversion of the file.
@@ -160,7 +159,7 @@ class Leases:
         `busy`: another process holds it. `idle`: it needs no process, because it is done or its job has ended.
         `paused`: it waits until it is resumed.
         """
-        leased = self._scripts.lease_chunk(id, chunk, self.holder)
+        leased = self._scripts.lease_chunk(id, chunk, self.holder, self._pool)
         if isinstance(leased, str):
             return leased
         if chunk >= FIRST_RANGE:
@@ -185,7 +184,7 @@ class Leases:
         `lingering`: no work waits, and for `linger_seconds` the method `linger` returns the next row. None: no work of
         these kinds waits, or `linger_seconds` is 0.
         """
-        taken = self._scripts.take(self.holder, most_rows, int(linger_seconds * 1000), kinds)
+        taken = self._scripts.take(self.holder, self._pool, most_rows, int(linger_seconds * 1000), kinds)
         if isinstance(taken, LeasedRows):
             return WaitingRows(taken.model, [_row_lease(row) for row in taken.rows])
         return None if taken == "nothing" else taken
@@ -196,7 +195,7 @@ class Leases:
         with redis_errors():
             _, word = self._redis.blpop(wake, seconds) or (wake, None)
             if word is None:
-                if self._redis.zrem(key("lingering"), self.holder):
+                if self._redis.zrem(pool_key("lingering", self._pool), self.holder):
                     return None
                 word = self._redis.lpop(wake)  # it came at the last moment
         if not word:

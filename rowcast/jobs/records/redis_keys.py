@@ -7,7 +7,7 @@ class Key(NamedTuple):
     """What there is to know about one key."""
 
     template: str
-    """The key. It has at most one `{}`: for a job's id, `NAME@VERSION` of a model, a digest, an owner or a process."""
+    """The key. It has at most one `{}`: an id, `NAME@VERSION` of a model, a digest, an owner, a process or a pool."""
     kind: str
     """The type of its value in Redis."""
     holds: str
@@ -37,7 +37,12 @@ TABLE = {
     "owned": Key("rowcast:jobs:{}", "zset", "ids of the records of one API key", "for ever"),
     "due": Key("rowcast:due", "zset", "JOB/CHUNK in flight → time when upkeep checks it (ms)", "for ever"),
     "leases": Key("rowcast:leases", "hash", "JOB/CHUNK leased → attempt and holder", "for ever"),
-    "waiting": Key("rowcast:waiting:{}", "list", "ids of single jobs that wait for a model version", "while any waits"),
+    "waiting": Key(
+        "rowcast:waiting:{}",
+        "list",
+        "ids of single jobs that wait for NAME@VERSION; after `POOL:` unless it is the default pool",
+        "while any waits",
+    ),
     "ready_owners": Key(
         "rowcast:ready:owners", "zset", "owner whose chunks wait → what its chunks have cost (ms)", "for ever"
     ),
@@ -48,7 +53,10 @@ TABLE = {
         "for ever",
     ),
     "owned_chunks": Key(
-        "rowcast:ready:chunks:{}", "zset", "the same of PRIORITY/OWNER, for any other priority and owner", "for ever"
+        "rowcast:ready:chunks:{}",
+        "zset",
+        "the same of PRIORITY/OWNER, for any other priority and owner; after `POOL:` for any other pool",
+        "for ever",
     ),
     "ready_models": Key("rowcast:ready:models", "zset", "NAME@VERSION with rows that wait → its round", "for ever"),
     "paused": Key(
@@ -61,7 +69,8 @@ TABLE = {
     "rounds": Key(
         "rowcast:rounds",
         "hash",
-        "`chunks`, PRIORITY/OWNER, `models` → the round that is served; of each owner, turns and cost (ms)",
+        "`chunks`, PRIORITY/OWNER, `models` → the round that is served; of each owner, turns and cost (ms); "
+        "those of a pool after `POOL:`",
         "for ever",
     ),
     "lingering": Key("rowcast:lingering", "zset", "NODE/PID that waits for a row → its deadline (ms)", "for ever"),
@@ -79,7 +88,12 @@ TABLE = {
     "wanted": Key(
         "rowcast:wanted", "zset", "a member for each worker process worth having → when it goes (ms)", "for ever"
     ),
-    "workers": Key("rowcast:workers", "zset", "NODE#SLOTS → time of the last heartbeat (ms)", "for ever"),
+    "workers": Key(
+        "rowcast:workers",
+        "zset",
+        "NODE#SLOTS → time of the last heartbeat (ms); after `POOL/` unless it is in the default pool",
+        "for ever",
+    ),
     "worker": Key(
         "rowcast:worker:{}", "hash", "of NODE: uptime, memory; models and connections of each process", "a minute"
     ),
@@ -94,6 +108,15 @@ TABLE = {
     "requests": Key("rowcast:requests:{}", "string", "requests of one API key, by the library limits", "2 minutes"),
     "batch": Key("rowcast.batch", "list", "Celery's queue of messages that chunks wait", "for ever"),
     "single": Key("rowcast.single", "list", "Celery's queue of messages that rows wait", "for ever"),
+    "pools": Key("rowcast:pools", "zset", "pools besides the default one that had work or a worker → 0", "for ever"),
+    "pool_owners": Key("rowcast:ready:owners:{}", "zset", "`rowcast:ready:owners` of a pool", "for ever"),
+    "pool_models": Key(
+        "rowcast:ready:models:{}", "zset", "POOL:NAME@VERSION with rows that wait → its round", "for ever"
+    ),
+    "pool_lingering": Key("rowcast:lingering:{}", "zset", "`rowcast:lingering` of a pool", "for ever"),
+    "pool_wanted": Key("rowcast:wanted:{}", "zset", "`rowcast:wanted` of a pool", "for ever"),
+    "pool_batch": Key("rowcast.batch.{}", "list", "`rowcast.batch` of a pool", "for ever"),
+    "pool_single": Key("rowcast.single.{}", "list", "`rowcast.single` of a pool", "for ever"),
 }
 
 _PART = "' .. part .. '"
@@ -106,6 +129,13 @@ ENDED_CHANNEL = "rowcast:ended"
 def key(name: str, part: str = "") -> str:
     """Returns the Redis key that the table calls `name`, of one job, model, digest, owner or process."""
     return TABLE[name].template.format(part)
+
+
+def pool_key(name: str, pool: str) -> str:
+    """Returns what a pool has in place of `rowcast:ready:NAME` or `rowcast:NAME`; for the default pool, that itself."""
+    if pool:
+        return key(f"pool_{name}", pool)
+    return key(f"ready_{name}" if name in ("owners", "models") else name)
 
 
 def markdown() -> list[str]:

@@ -27,6 +27,7 @@ class JobField(StrEnum):
     IS_CHECK = "is_check"
     PRIORITY = "priority"
     EXPIRES_IN = "expires_in"
+    POOL = "pool"
     CONVERTING = "converting"
     RANGES = "ranges"
     NEXT_RANGE = "next_range"
@@ -115,6 +116,7 @@ TABLE: dict[JobField, Field] = {
     _F.EXPIRES_IN: Field(
         "both", "seconds", "submit, submit_row, add_chunks", "how long the job may take; absent if as long as it needs"
     ),
+    _F.POOL: Field("both", "text", "submit, submit_row, add_chunks", "the job's pool; absent if it is the default one"),
     _F.CONVERTING: Field(
         "batch", "`1`", "submit", "until a worker has converted the file: `rows`, `chunks` still grow"
     ),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from redis.exceptions import ResponseError
@@ -107,18 +107,41 @@ def _ask(connection: Any, *command: str | int) -> bytes:
     return answer
 
 
+class Registered(NamedTuple):
+    """A worker in the table."""
+
+    #: Host and process id of its main process.
+    node: str
+    #: How many worker processes it has.
+    slots: int
+    #: The pool that it is in; empty for the default pool.
+    pool: str
+
+    @classmethod
+    def read(cls, member: bytes) -> "Registered":
+        """Returns the worker of a member of the table, for example `host:71#2` or `heavy/host:71#2`."""
+        name, _, slots = member.decode().rpartition("#")
+        pool, _, node = name.rpartition("/")
+        return cls(node, int(slots), pool)
+
+    def __str__(self) -> str:
+        return f"{self.pool}/{self.node}#{self.slots}" if self.pool else f"{self.node}#{self.slots}"
+
+
 class WorkerRegistry:
     """The table of workers. A worker is called NODE: host and process id, for example `host:71`."""
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
-    def heartbeat(self, node: str, slots: int, vitals: Vitals | None = None) -> None:
+    def heartbeat(self, node: str, slots: int, vitals: Vitals | None = None, pool: str = "") -> None:
         """Notes that the worker `node` is online and has `slots` processes, and keeps its figures."""
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             now = self._now()
             pipe.expire(key("unopenable"), _REPORT_SECONDS)
-            pipe.zadd(key("workers"), {f"{node}#{slots}": now})
+            pipe.zadd(key("workers"), {str(Registered(node, slots, pool)): now})
+            if pool:
+                pipe.zadd(key("pools"), {pool: 0})
             pipe.zremrangebyscore(key("workers"), "-inf", now - _KEPT_SECONDS * 1000)
             pipe.zremrangebyscore(key("workers"), now + SILENT_SECONDS * 1000, "+inf")  # the clock was set back
             if vitals is not None:
@@ -204,25 +227,29 @@ class WorkerRegistry:
     def unopenable(self) -> dict[str, str]:
         """Returns `NAME@VERSION` → the reason, for each model that a worker that is online cannot open."""
         with redis_errors():
-            alive = self._redis.zrange(key("workers"), self._now() - SILENT_SECONDS * 1000, "+inf", byscore=True)
-            nodes = {member.decode().rpartition("#")[0] for member in alive}
+            nodes = {worker.node for worker in self.online()}
             reports = self._redis.hmget(key("unopenable"), sorted(nodes)) if nodes else []
         found: dict[str, str] = {}
         for report in reports:
             found |= json.loads(report) if report else {}
         return found
 
-    def remove(self, node: str, slots: int) -> None:
+    def remove(self, node: str, slots: int, pool: str = "") -> None:
         """Removes the worker from the table."""
         with redis_errors():
-            self._redis.zrem(key("workers"), f"{node}#{slots}")
+            self._redis.zrem(key("workers"), str(Registered(node, slots, pool)))
             self._redis.hdel(key("unopenable"), node)
             self._redis.delete(key("worker", node))
 
-    def count(self) -> int:
-        """Returns how many workers are online."""
+    def count(self, pool: str | None = None) -> int:
+        """Returns how many workers are online, of one pool or of all."""
+        return sum(pool in (None, worker.pool) for worker in self.online())
+
+    def online(self) -> list[Registered]:
+        """Returns the workers that are online."""
         with redis_errors():
-            return int(self._redis.zcount(key("workers"), self._now() - SILENT_SECONDS * 1000, "+inf"))
+            since_ms = self._now() - SILENT_SECONDS * 1000
+            return [Registered.read(one) for one in self._redis.zrange(key("workers"), since_ms, "+inf", byscore=True)]
 
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()

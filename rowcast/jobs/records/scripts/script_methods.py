@@ -53,7 +53,7 @@ class Scripts(UrlScripts):
         known: list[Argument] = [new.id, new.owner, *limits, *repeat]
         if new.spec.kind == "single":
             with redis_errors(self.redis):
-                made = self._submit_row.call(*known, new.spec.known_as, *_flat(new))
+                made = self._submit_row.call(*known, new.spec.known_as, new.spec.pool, *_flat(new))
         else:
             same = (new.sameness or "", "1" if new.sameness and new.reuses else "")
             made = self._run("submit", *known, new.plan or b"", new.rows, *same, *_flat(new))
@@ -144,13 +144,13 @@ class Scripts(UrlScripts):
     # Work
 
     def take(
-        self, holder: str, most_rows: int, linger_ms: int, kinds: Sequence[str]
+        self, holder: str, pool: str, most_rows: int, linger_ms: int, kinds: Sequence[str]
     ) -> LeasedRows | WaitingChunk | Literal["nothing", "lingering"]:
-        """Takes the work that comes next, of the first of `kinds` (`rows`, `chunk`) that waits.
+        """Takes the work of a pool that comes next, of the first of `kinds` (`rows`, `chunk`) that waits.
 
         `lingering`: no work waits, and for `linger_ms` the process is given the next row.
         """
-        match self._run("take", holder, most_rows, linger_ms, *kinds):
+        match self._run("take", holder, pool, most_rows, linger_ms, *kinds):
             case [b"rows", model, *rows]:
                 return LeasedRows(model.decode(), [LeasedRows.row(fields) for fields in rows])
             case [b"chunk", id, chunk]:
@@ -159,9 +159,14 @@ class Scripts(UrlScripts):
                 return "lingering"
         return "nothing"
 
-    def lease_chunk(self, id: str, chunk: int, holder: str) -> LeasedChunk | Literal["busy", "idle", "paused"]:
-        """Leases a chunk. `busy`: another process holds it. `idle`: it is not in flight, and needs no process."""
-        outcome, *rest = self._run("lease_chunk", id, chunk, holder)
+    def lease_chunk(
+        self, id: str, chunk: int, holder: str, pool: str
+    ) -> LeasedChunk | Literal["busy", "idle", "paused"]:
+        """Leases a chunk to a process of `pool`.
+
+        `busy`: another process holds it. `idle`: it is not in flight, or needs no process of this pool.
+        """
+        outcome, *rest = self._run("lease_chunk", id, chunk, holder, pool)
         if outcome == b"leased":
             attempt, entry, spec, strikes, revision, is_repaired, before = rest
             return LeasedChunk(
@@ -272,9 +277,9 @@ class Scripts(UrlScripts):
         """Fails jobs that have not ended in the time that `expires_in` allows, at most `most`. Returns their ids."""
         return [id.decode() for id in self._run("fail_late", most)]
 
-    def want_processes(self, number: int, kept_seconds: float) -> int:
-        """Notes how many worker processes are worth having now. Returns the highest number of the last seconds."""
-        return int(self._run("want_processes", number, int(kept_seconds * 1000)))
+    def want_processes(self, number: int, kept_seconds: float, pool: str = "") -> int:
+        """Notes how many processes of a pool are worth having. Returns the highest number of the last seconds."""
+        return int(self._run("want_processes", pool, number, int(kept_seconds * 1000)))
 
     def audit_totals(self) -> TotalsRead:
         """Reads all counts at one moment."""

@@ -5,7 +5,7 @@ from record_jobs import batch, lease_of, part, rows_of, single
 
 from rowcast.jobs.chunk_tables import CONVERSION, PlanEntry
 from rowcast.jobs.progress import backlog as backlog_module
-from rowcast.jobs.progress.backlog import read_backlog
+from rowcast.jobs.progress.backlog import read_backlogs
 from rowcast.jobs.progress.wanted_processes import Backlog, BatchBacklog
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.leases import Leases, RowOutcome
@@ -23,6 +23,13 @@ MODEL = "titanic@1"
 @pytest.fixture
 def scripts(redis: RedisClient, settings: Settings) -> Scripts:
     return Scripts(redis, settings)
+
+
+def read_backlog(redis: RedisClient) -> Backlog:
+    """Returns the backlog of the default pool, if there is no other."""
+    backlogs = read_backlogs(redis)
+    assert list(backlogs) == [""]
+    return backlogs[""]
 
 
 def test_an_empty_service_has_no_work(redis: RedisClient) -> None:

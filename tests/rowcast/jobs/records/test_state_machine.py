@@ -150,7 +150,7 @@ class Machine(Submitting, Working):
     @invariant()
     def only_work_without_a_lease_is_in_a_line_and_few_messages_are_sent(self) -> None:
         free = {f"{id}/{chunk}" for id, chunk, work in self.flying_chunks() if not work.held}
-        lines = [self.redis.zrange(line, 0, -1) for line in (*chunk_lines(self.redis), key("parked_chunks"))]
+        lines = [self.redis.zrange(line, 0, -1) for line in (*chunk_lines(self.redis, [""])[0], key("parked_chunks"))]
         assert {member.decode() for line in lines for member in line} <= free
         models = self.redis.zcard(key("ready_models")) + self.redis.zcard(key("parked_models"))
         assert models <= 1

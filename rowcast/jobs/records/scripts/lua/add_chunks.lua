@@ -17,5 +17,5 @@ local new = add_to_plan(id, chunk, known, entries)
 if not new then return -1 end
 if new == '' then return 1 end
 redis.call('HSET', K.job(id), F.chunks, format_integer(chunk + #entries / PLAN_ENTRY_BYTES))
-if slots_online() > 0 then top_up(id) end -- without a worker, no message waits for an upload that may still break off
+if slots_online(pool_of(id)) > 0 then top_up(id) end -- without a worker, no message waits for an upload that may still break off
 return 1

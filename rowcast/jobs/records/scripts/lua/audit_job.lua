@@ -11,7 +11,7 @@ for _, chunk in ipairs(single and {ROW} or flying) do
 end
 local waiting_or_leased = single and (redis.call('HEXISTS', K.leases(), member_of(id, ROW)) == 1
   or redis.call('HEXISTS', K.job(id), F.postponed) == 1
-  or redis.call('LPOS', K.waiting(redis.call('HGET', K.job(id), F.model)), id))
+  or redis.call('LPOS', K.waiting(model_entry_of(id)), id))
 return {
   record, redis.call('GET', K.plan(id)) or '', redis.call('GET', K.parts(id)) or '', flying, due,
   waiting_or_leased and 1 or 0,

@@ -5,10 +5,10 @@ local id = ARGV[1]
 local status = status_of(id)
 if not status or status == STATUS.arriving then return 'unknown' end
 if status == STATUS.deleted then return 'gone' end
-local owner, model = unpack(redis.call('HMGET', K.job(id), F.owner, F.model))
+local owner = redis.call('HGET', K.job(id), F.owner)
 local was_single = is_single(id)
 finish(id, STATUS.cancelled)
-if was_single then redis.call('LREM', K.waiting(model), 1, id) end
+if was_single then redis.call('LREM', K.waiting(model_entry_of(id)), 1, id) end
 redis.call('ZREM', K.jobs(), id)
 redis.call('ZREM', K.owned(owner), id)
 redis.call('ZREM', K.expiring(), id)

@@ -5,6 +5,6 @@ local known = status_of(id)
 if not known then return 'unknown' end
 if known == STATUS.deleted then return 'gone' end
 if not finish(id, status, err ~= '' and err or nil) then return 'over' end
-if is_single(id) then redis.call('LREM', K.waiting(redis.call('HGET', K.job(id), F.model)), 1, id) end
+if is_single(id) then redis.call('LREM', K.waiting(model_entry_of(id)), 1, id) end
 publish({id})
 return 'ended'

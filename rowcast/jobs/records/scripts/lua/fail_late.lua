@@ -8,7 +8,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', K.deadlines(), '-inf', format_in
   local err = problem('too-late', string.format(
     'The job had not ended after %s s, which is its expires_in: %s of %s rows were done.', seconds or 0, done or 0, rows or 0))
   if finish(id, STATUS.failed, err) then
-    if is_single(id) then redis.call('LREM', K.waiting(model), 1, id) end
+    if is_single(id) then redis.call('LREM', K.waiting(model_entry_of(id)), 1, id) end
     failed[#failed + 1] = id
   end
 end

@@ -1,8 +1,8 @@
--- Leases a chunk in flight to a worker process for LEASE_MS. ARGV: id, chunk, holder.
+-- Leases a chunk in flight to a worker process for LEASE_MS. ARGV: id, chunk, holder, its pool.
 -- Returns {'leased', attempt, entry of the plan, spec, strikes, revision or '', whether it is repaired (1 or 0), revision
 -- before the repair or ''} | {'busy'} (another process holds it) | {'idle'} (it is not in flight: done, of a job that has
--- ended, or not yet put in flight) | {'paused'}.
-local id, chunk, holder = unpack(ARGV)
+-- ended, not yet put in flight, or of another pool) | {'paused'}.
+local id, chunk, holder, pool = unpack(ARGV)
 local status = status_of(id)
 local flight = redis.call('HGET', K.in_flight(id), chunk)
 if not status or not flight then return {'idle'} end
@@ -11,6 +11,10 @@ local member = member_of(id, chunk)
 local _, held_by = lease_of(member)
 local is_anothers = held_by and held_by ~= holder
 if is_anothers and tonumber(redis.call('ZSCORE', K.due(), member) or 0) > now_ms() then return {'busy'} end
+if pool_of(id) ~= pool then -- an upkeep of an older release, which knows no pools, has put it in the wrong line
+  if not held_by then offer_chunk(member) end
+  return {'idle'}
+end
 if held_by ~= holder and is_job_paused(id) then -- since the process took the chunk from its line
   if not held_by then line_up('chunks', member) end
   return {'paused'}

@@ -3,9 +3,14 @@
 -- Returns {leases of work that is paused, then what is paused and since when (ms), in turn}.
 local action, what = unpack(ARGV)
 
+-- Line → pool → number of entries that are back in the line.
+local returned = {chunks = {}, models = {}}
+
+local function count(line, pool, number) returned[line][pool] = (returned[line][pool] or 0) + number end
+
 -- A job's chunks keep their order, and each has a round of its own, as before.
 local function return_chunks()
-  local returned, rounds = 0, {}
+  local rounds = {}
   for _, member in ipairs(redis.call('ZRANGE', K.parked_chunks(), 0, -1)) do
     local id, chunk = split_member(member)
     if not is_job_paused(id) then
@@ -13,33 +18,35 @@ local function return_chunks()
       if redis.call('HEXISTS', K.in_flight(id), chunk) == 1 and not lease_of(member) then
         rounds[id] = (rounds[id] or next_round_of(id) - 1) + 1
         redis.call('HSET', K.job(id), F.round, format_integer(rounds[id]))
-        returned = returned + line_up('chunks', member, rounds[id])
+        count('chunks', pool_of(id), line_up('chunks', member, rounds[id]))
       end
     end
   end
-  return returned
 end
 
 local function return_models()
-  local returned = 0
-  for _, model in ipairs(redis.call('ZRANGE', K.parked_models(), 0, -1)) do
+  for _, entry in ipairs(redis.call('ZRANGE', K.parked_models(), 0, -1)) do
+    local pool, model = split_prefix(entry)
     if not is_paused(KIND.single, model) then
-      redis.call('ZREM', K.parked_models(), model)
-      returned = returned + line_up('models', model)
+      redis.call('ZREM', K.parked_models(), entry)
+      count('models', pool, line_up('models', entry))
     end
   end
-  return returned
 end
 
-local function call_processes(line, most)
-  for _ = 1, math.min(most, math.max(1, slots_online())) do call_process(line) end
+local function call_processes(line)
+  for pool, number in pairs(returned[line]) do
+    for _ = 1, math.min(number, math.max(1, slots_online(pool))) do call_process(line, pool) end
+  end
 end
 
 if action == 'pause' then redis.call('HSETNX', K.paused(), what, format_integer(now_ms()))
 elseif action == 'resume' then
   if what == '' then redis.call('DEL', K.paused()) else redis.call('HDEL', K.paused(), what) end
-  call_processes('chunks', return_chunks())
-  call_processes('models', return_models())
+  return_chunks()
+  call_processes('chunks')
+  return_models()
+  call_processes('models')
 end
 
 local running = 0

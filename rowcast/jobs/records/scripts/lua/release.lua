@@ -9,9 +9,9 @@ local function put_back(member, id, delay_ms)
   elseif delay_ms > 0 then
     redis.call('HSET', K.job(id), F.postponed, 1)
   else
-    local model = redis.call('HGET', K.job(id), F.model)
-    redis.call('LPUSH', K.waiting(model), id)
-    offer_rows(model)
+    local entry = model_entry_of(id)
+    redis.call('LPUSH', K.waiting(entry), id)
+    offer_rows(entry)
   end
 end
 

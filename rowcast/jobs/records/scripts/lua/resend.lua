@@ -6,21 +6,21 @@
 local most = ARGV[1]
 local now, offered = now_ms(), {}
 
-local function call_again(line, id)
-  call_process(line)
+local function call_again(line, pool, id)
+  call_process(line, pool)
   offered[#offered + 1] = id
 end
 
 local function look_at_row(id, run_out)
-  local model = redis.call('HGET', K.job(id), F.model)
-  if run_out or redis.call('HDEL', K.job(id), F.postponed) == 1 then redis.call('RPUSH', K.waiting(model), id) end
-  local added = line_up('models', model)
-  if added == 1 or added and redis.call('LLEN', K.single()) == 0 then call_again('models', id) end
+  local entry, pool = model_entry_of(id)
+  if run_out or redis.call('HDEL', K.job(id), F.postponed) == 1 then redis.call('RPUSH', K.waiting(entry), id) end
+  local added = line_up('models', entry)
+  if added == 1 or added and redis.call('LLEN', (queue_of('models', pool))) == 0 then call_again('models', pool, id) end
 end
 
 local function look_at_chunk(member, id)
-  local added = line_up('chunks', member)
-  if added == 1 or added and redis.call('LLEN', K.batch()) == 0 then call_again('chunks', id) end
+  local added, pool = line_up('chunks', member), pool_of(id)
+  if added == 1 or added and redis.call('LLEN', (queue_of('chunks', pool))) == 0 then call_again('chunks', pool, id) end
 end
 
 local function is_needed(id, chunk)

@@ -36,7 +36,7 @@ local function top_up(id)
   local next_chunk, chunks, verdict = unpack(redis.call('HMGET', K.job(id), F.next_chunk, F.chunks, F.verdict))
   if verdict then return end
   next_chunk, chunks = tonumber(next_chunk), tonumber(chunks)
-  local room = window() - redis.call('HLEN', K.in_flight(id))
+  local room = window(pool_of(id)) - redis.call('HLEN', K.in_flight(id))
   while room > 0 and next_chunk < chunks do
     put_in_flight(id, next_chunk, 0)
     next_chunk, room = next_chunk + 1, room - 1
@@ -48,7 +48,7 @@ end
 local function top_up_ranges(id)
   local next_range, ranges = unpack(redis.call('HMGET', K.job(id), F.next_range, F.ranges))
   next_range = tonumber(next_range)
-  local room = window() - redis.call('HLEN', K.in_flight(id))
+  local room = window(pool_of(id)) - redis.call('HLEN', K.in_flight(id))
   while room > 0 and next_range < tonumber(ranges) do
     put_in_flight(id, format_integer(FIRST_RANGE + next_range), 0)
     next_range, room = next_range + 1, room - 1
