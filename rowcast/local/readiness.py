@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from types import TracebackType
@@ -19,10 +20,11 @@ class Readiness:
     #: The checks by name, for example `{"redis": {"ok": true}}`; empty if the gateway did not answer.
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    @property
-    def serves(self) -> bool:
-        """Whether Redis, the store and a worker are ready; a model may be missing."""
-        return all(self.checks.get(name, {}).get("ok") for name in ("redis", "store", "workers"))
+    def serves(self, pools: Collection[str]) -> bool:
+        """Returns whether Redis, the store and a worker of each of `pools` are ready; a model may be missing."""
+        without = [pool or "" for pool in self.checks.get("workers", {}).get("pools_without_worker", [])]
+        is_ok = all(self.checks.get(name, {}).get("ok") for name in ("redis", "store", "workers"))
+        return is_ok and not any(pool in without for pool in pools)
 
     @property
     def has_model(self) -> bool:
@@ -34,15 +36,20 @@ class Readiness:
         """The checks that fail, with the reason of each."""
         if not self.checks:
             return {"gateway": "does not answer"}
-        return {name: str(check.get("detail", "")) for name, check in self.checks.items() if not check.get("ok")}
+        return {
+            name: str(check.get("detail", ""))
+            for name, check in self.checks.items()
+            if not check.get("ok") or check.get("pools_without_worker")
+        }
 
 
 class ReadyPoller:
     """Polls `GET /ready` in a thread, because a starting gateway accepts a request long before it answers."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pools: Collection[str] = ()) -> None:
+        """`pools` are those besides the default one that must have a worker."""
         self.latest = Readiness()
-        self._url = url
+        self._url, self._pools = url, ["", *pools]
         self._enough = threading.Event()
 
     def __enter__(self) -> Self:
@@ -54,8 +61,13 @@ class ReadyPoller:
     ) -> None:
         self._enough.set()
 
+    @property
+    def serves(self) -> bool:
+        """Whether the service can run jobs."""
+        return self.latest.serves(self._pools)
+
     def _ask(self) -> None:
-        while not self.latest.serves and not self._enough.wait(_PAUSE_SECONDS):
+        while not self.serves and not self._enough.wait(_PAUSE_SECONDS):
             self.latest = ask(self._url)
 
 

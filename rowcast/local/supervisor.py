@@ -5,9 +5,9 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic, sleep
@@ -36,6 +36,7 @@ _POLL_SECONDS = 0.03
 _REPORT_INTERVAL_SECONDS = 10.0
 """How often a slow start logs what it is waiting for."""
 _DEATHS_BEFORE_READY = 5
+_POOL = "pool-"
 
 # At a stop, requests and chunks that are running have a grace to end. A program is killed only if it does not exit long
 # after that: on a busy machine the exit itself takes seconds. A second Ctrl-C kills at once.
@@ -64,6 +65,8 @@ class Up:
     data: Path = Path(".rowcast")
     #: Number of gateway processes, which listen on the same socket.
     gateways: int = 1
+    #: Number of processes that predict in each pool besides the default one.
+    pools: Mapping[str, int] = field(default_factory=dict)
 
 
 class Service:
@@ -132,8 +135,8 @@ class Service:
             StartFailed: a program exits again and again.
         """
         report_at = monotonic() + _REPORT_INTERVAL_SECONDS
-        with ReadyPoller(self.url) as watch:
-            while not watch.latest.serves:
+        with ReadyPoller(self.url, self._up.pools) as watch:
+            while not watch.serves:
                 self._check_deaths()
                 if monotonic() > report_at:
                     missing = "; ".join(f"{name}: {why}" for name, why in watch.latest.missing.items())
@@ -181,6 +184,8 @@ class Service:
         if self._starts_redis:
             self._environment["ROWCAST_REDIS_URL"] = self._redis_url = self._begin_redis()
         self._add("worker", self._worker("worker", self._up.workers.least, _WORKER_GRACE_SECONDS))
+        for pool, processes in self._up.pools.items():
+            self._add(_POOL + pool, self._worker(_POOL + pool, processes, _WORKER_GRACE_SECONDS))
         for name in self._gateways:
             self._keep(
                 name,
@@ -206,9 +211,8 @@ class Service:
         return process
 
     def _worker(self, name: str, processes: int, grace_seconds: float) -> Start:
-        return self._program(
-            name, self._python("worker", "--concurrency", str(processes), "--grace", str(grace_seconds))
-        )
+        command = self._python("worker", "--concurrency", str(processes), "--grace", str(grace_seconds))
+        return self._program(name, command)
 
     def _keep(
         self, name: str, command: Sequence[str], *, pipe: bool = False, passes: socket.socket | None = None
@@ -218,8 +222,8 @@ class Service:
     def _program(
         self, name: str, command: Sequence[str], *, pipe: bool = False, passes: socket.socket | None = None
     ) -> Start:
-        # The reaper carries no mark, so that it does not end itself.
-        environment = dict(self._environment) if name == "reaper" else self._environment | {VARIABLE: self._mark(name)}
+        mark = {} if name == "reaper" else {VARIABLE: self._mark(name)}  # without a mark, it does not end itself
+        environment = self._environment | mark | {"ROWCAST_POOL": name.partition(_POOL)[2]}
 
         def start() -> "subprocess.Popen[bytes]":
             return subprocess.Popen(
@@ -252,7 +256,7 @@ class Service:
         self._socket.close()
         added = self._scaler.close()
         stop_together(self._named(*self._gateways), _GATEWAY_SECONDS)
-        workers = [*added, *self._named("worker", "upkeep")]
+        workers = [*added, *self._named("worker", *(_POOL + pool for pool in self._up.pools), "upkeep")]
         stop_together(workers, _WORKER_SECONDS, again_after_seconds=_WORKER_GRACE_SECONDS if added else None)
         stop_together(self._named("redis"), _REDIS_SECONDS)
         end_stale_processes(self._folder.path, self._run, grace_seconds=0)

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rowcast.api_keys import read as read_keys
+from rowcast.errors import RowcastError
 from rowcast.local.readiness import Readiness
 from rowcast.local.supervisor import Service, StartFailed, Up
-from rowcast.logs import set_up
+from rowcast.logs import logger, set_up
+from rowcast.pools import read_pools
 from rowcast.settings import Settings
 from rowcast.stop_signals import StopSignals
 
@@ -28,6 +30,7 @@ def run(up: Up, *, example: bool = False) -> None:
     """
     settings = Settings.read()
     set_up(settings, "up")
+    _check_pools(up, settings)
     with StopSignals() as signals, ExitStack() as stack:
         is_open = has_keys(settings) or settings.open
         service = Service(up, dict(os.environ), settings, beyond_loopback=is_open)
@@ -42,6 +45,21 @@ def run(up: Up, *, example: bool = False) -> None:
             _say_ready(service, found)
             signals.wait()
             _say_stopping()
+
+
+def _check_pools(up: Up, settings: Settings) -> None:
+    """Compares the pools that get workers with those that the settings have.
+
+    Raises:
+        RowcastError: the settings do not have one of them, so that its workers would get no work.
+    """
+    names = read_pools(settings.pools).names
+    for pool in up.pools:
+        if pool not in names:
+            raise RowcastError(f"ROWCAST_POOLS names no pool {pool!r}, so --pool {pool} would serve no model.")
+    without = [pool for pool in names if pool not in up.pools]
+    if without:
+        logger("up").warning("pools_without_worker", pools=without, start_them_with="--pool NAME=N")
 
 
 def has_keys(settings: Settings) -> bool:

@@ -23,6 +23,7 @@ from programs import ROOT, SUPPORT, until
 from registering import register
 
 from rowcast import Client, api_keys
+from rowcast.cli.main import main
 from rowcast.client import StillRunning
 from rowcast.compiled_cache import has_code
 from rowcast.jobs.records.redis_client import connect
@@ -338,13 +339,16 @@ def test_with_keys_it_listens_beyond_loopback_and_leaves_a_redis_of_ones_own_alo
 ) -> None:
     monkeypatch.setenv("ROWCAST_API_KEYS_FILE", str(tmp_path / "keys"))
     monkeypatch.setenv("ROWCAST_REDIS_URL", redis_url)
+    monkeypatch.setenv("ROWCAST_POOLS", "heavy=images-*")
     secret = api_keys.new(tmp_path / "keys", "alice")
-    up = start(data, "--port", "0", "--host", "0.0.0.0")
-    assert set(up.programs()) <= {"worker", "gateway", "upkeep"}
+    up = start(data, "--port", "0", "--host", "0.0.0.0", "--workers", "1", "--pool", "heavy=1")
+    assert set(up.programs()) <= {"worker", "pool-heavy", "gateway", "upkeep"}
     assert httpx.get(f"{up.url}/jobs").status_code == 401
     with Client(up.url, secret) as client:
         assert client.predict([25, 3]).prediction == 0
-    assert_ends_without_a_trace(up, signal.SIGTERM, PROGRAMS - {"redis"})
+    pools = httpx.get(f"{up.url}/queue", headers={"Authorization": f"Bearer {secret}"}).json()["pools"]
+    assert [(one["pool"], one["processes"]) for one in pools] == [(None, 1), ("heavy", 1)]
+    assert_ends_without_a_trace(up, signal.SIGTERM, PROGRAMS - {"redis"} | {"pool-heavy"})
     assert redis.ping()
 
 
@@ -427,6 +431,17 @@ def test_workers_come_with_the_work_and_go_without_it_and_break_off_no_chunk(
 def busy_workers(up: Started) -> int:
     """Returns how many workers have a chunk."""
     return sum(bool(worker["work"]) for worker in httpx.get(f"{up.url}/queue").json()["workers"])
+
+
+@pytest.mark.parametrize(
+    ("pool", "why"),
+    [("heavy=0", "must be NAME=N, for example heavy=1"), ("Heavy=1", "must be NAME=N"), ("a=1", "names no pool 'a'")],
+)
+def test_a_pool_that_makes_no_sense_is_refused(
+    data: Path, capsys: pytest.CaptureFixture[str], pool: str, why: str
+) -> None:
+    assert main(["up", "--data", str(data), "--pool", pool]) == 2
+    assert why in " ".join(capsys.readouterr().err.replace("│", "").split())
 
 
 @pytest.mark.parametrize("workers", ["0", "auto:0", "many"])

@@ -1,5 +1,6 @@
 """The commands that run the service on this machine: up and demo."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,9 @@ import typer
 from rowcast.cli.output import say
 from rowcast.local.worker_count import WorkerCount
 
+_POOL = re.compile(r"([a-z0-9][a-z0-9-]*)=([1-9][0-9]{0,3})")
+"""What `--pool` takes: the name of a pool, and a number of processes."""
+
 
 def _worker_count(text: str) -> str:
     try:
@@ -16,6 +20,13 @@ def _worker_count(text: str) -> str:
     except ValueError:
         raise typer.BadParameter("must be a number from 1 on, auto, or auto:MAX") from None
     return text
+
+
+def _pools(texts: list[str] | None) -> list[str] | None:
+    for text in texts or []:
+        if not _POOL.fullmatch(text):
+            raise typer.BadParameter(f"must be NAME=N, for example heavy=1, and not {text!r}")
+    return texts
 
 
 Host = Annotated[
@@ -37,6 +48,15 @@ Workers = Annotated[
 Gateways = Annotated[
     int, typer.Option("--gateways", min=1, help="Number of gateway processes; they listen on the same port.")
 ]
+Pools = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pool",
+        callback=_pools,
+        metavar="NAME=N",
+        help="Number of processes that predict only for the pool NAME of `ROWCAST_POOLS`. May be repeated.",
+    ),
+]
 DataFolder = Annotated[Path, typer.Option("--data", help="Data folder: models, jobs and results.")]
 
 
@@ -51,6 +71,7 @@ def up(
     host: Host = "127.0.0.1",
     port: Port = 5000,
     workers: Workers = "2",
+    pool: Pools = None,
     gateways: Gateways = 1,
     data: DataFolder = Path(".rowcast"),
     example: Annotated[
@@ -63,12 +84,14 @@ def up(
         rowcast up
         rowcast up --workers auto
         rowcast up --workers 4 --port 8000 --data /srv/rowcast
+        rowcast up --workers 2 --pool heavy=1
     """
     _require_unix()
     from rowcast.local.supervisor import Up
     from rowcast.local.up import run
 
-    run(Up(host, port, WorkerCount.read(workers), data, gateways), example=example)
+    pools = {name: int(number) for name, _, number in (text.partition("=") for text in pool or [])}
+    run(Up(host, port, WorkerCount.read(workers), data, gateways, pools), example=example)
 
 
 def demo(port: Port = 5000, workers: DemoWorkers = 2, data: DataFolder = Path(".rowcast")) -> None:
