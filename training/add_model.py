@@ -1,87 +1,111 @@
-"""Adding a model: registers a pickle that was trained elsewhere, after a rehearsal with a sample."""
+"""Adding a model: registers a model that was trained elsewhere, after a rehearsal with a sample."""
 
-import io
-import pickle
+import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import joblib
 import numpy as np
 import pandas as pd
 
-from rowcast.errors import NotFound, Unprocessable, Unreadable
-from rowcast.models.loading.load import SKLEARN, library_version, unpickle
+from rowcast.errors import Unprocessable
+from rowcast.models.loading.load import SKLEARN, library_version
 from rowcast.models.loading.own_code import ModelCode
 from rowcast.models.loading.own_code_files import read_code
-from rowcast.models.loading.pickle_errors import why_unreadable
-from rowcast.models.loading.vetting import require_this_sklearn, vet_pickle
 from rowcast.models.model_manifest import Draft, Kind, Manifest
 from rowcast.models.registry import Registry
 from rowcast.models.valid_names import require_name
-from training.add_options import NO_OPTIONS, AddOptions, Versions
+from training.add_options import NO_OPTIONS, AddOptions
 from training.findings import Say, silent
 from training.fitting.metrics import measure
 from training.fitting.target import Task, read_target
+from training.formats.read_model import ReadModel, read_model
 from training.registration import Training, draft, register
 from training.rehearsal.rehearsal import Progress, no_progress, rehearse
 from training.rehearsal.trial import Rehearsal
 from training.sample.sample import Sample, read_sample
 from training.sample.sample_features import feature_names
+from training.source.find_source import opened_source
+from training.source.model_file import ModelFile
 from training.thresholds import own_threshold, require_suitable_threshold
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def add(
-    file: Path,
+    given: Path | str,
     name: str,
     registry: Registry,
-    features_from: Path,
+    features_from: Path | None,
     options: AddOptions = NO_OPTIONS,
     *,
     say: Say = silent,
     progress: Progress = no_progress,
 ) -> Manifest:
-    """Registers the pickle in `file` as the next version of `name`; the alias `latest` moves to it.
+    """Registers a trained model as the next version of `name`; the alias `latest` moves to it.
 
-    It runs the pickle's code, so the file must come from a source that the caller trusts. A file by `joblib.dump` is
-    stored as a plain pickle. `features_from` is the sample: a CSV of the rows that will be sent. `say` gets each
-    finding as a sentence, `progress` gets how far the rehearsal is.
+    It may run the code of the model's file, so that must come from a source that the caller trusts. A file of another
+    format than pickle is stored as a plain pickle.
+
+    Args:
+        given: The model file, a folder of MLflow, or `mlflow:models:/NAME@ALIAS`.
+        name: The name to register it under.
+        registry: Where it is registered.
+        features_from: The sample: a CSV of rows like those that will be sent. None: the example that MLflow keeps.
+        options: What the caller says about the model.
+        say: Gets each finding as a sentence.
+        progress: Gets how far the rehearsal is.
 
     Raises:
         NotFound: one of the files is not there.
         Unreadable: one of them cannot be read.
         Unprocessable: it is not a model, a worker like this process could not open it, or the service cannot
             guarantee the predictions of the user's script.
+        RowcastError: an MLflow server does not give the model; see `MlflowServer.fetch`.
     """
     require_name(name)
-    own = ModelCode(read_code(options.code))
-    with own.active():
-        data, estimator, trained_with = _read(file, own, options.versions)
-        sample = _sample_for(estimator, features_from, options)
-        facts = _facts_of_pickle(file, sample, options.target, estimator)
-        rehearsal = rehearse(
-            estimator,
-            sample,
-            feature_names(estimator, sample, options.targets, options.features),
-            lambda **found: draft(estimator, training=facts, **found),
-            targets=options.targets,
-            say=say,
-            progress=progress,
-            alone=options.alone,
-        )
-        completed = _with_threshold(_with_metrics(rehearsal, options.targets, trained_with, say), rehearsal, options)
-        manifest = register(registry, name, data, completed, rehearsal.golden, own=own)
-        _say_findings(sample, manifest, say)
-        return manifest
+    with opened_source(given) as source:
+        own = ModelCode(read_code([*source.code, *options.code]))
+        with own.active():
+            read = read_model(source.name, source.content, own, options.versions, options.classes)
+            sample = _sample_for(read.estimator, features_from, options, source)
+            rehearsal = rehearse(
+                read.estimator,
+                sample,
+                feature_names(read.estimator, sample, options.targets, _features(read.estimator, options, source)),
+                lambda **found: draft(read.estimator, training=_facts(source, read, sample, options.target), **found),
+                targets=options.targets,
+                say=say,
+                progress=progress,
+                alone=options.alone,
+            )
+            measured = _with_metrics(rehearsal, options.targets, read.trained_with, say)
+            completed = _with_threshold(measured, rehearsal, options)
+            manifest = register(registry, name, read.pickled, completed, rehearsal.golden, own=own)
+            _say_findings(sample, manifest, say)
+            return manifest
 
 
-def _sample_for(estimator: Any, path: Path, options: AddOptions) -> Sample:
+def _features(estimator: Any, options: AddOptions, source: ModelFile) -> Sequence[str] | None:
+    """Returns the named features. MLflow's are used for an estimator that does not know its own."""
+    if options.features is not None or hasattr(estimator, "feature_names_in_"):
+        return options.features
+    return source.features
+
+
+def _sample_for(estimator: Any, path: Path | None, options: AddOptions, source: ModelFile) -> Sample:
     """Reads the sample. The delimiter is the one under which its header has most of the model's columns."""
+    if path is None and source.example is None:
+        what = "The MLflow model has no example of a DataFrame" if source.facts else "A model needs a sample"
+        raise Unprocessable(
+            f"{what}: name a CSV file of rows like those that will be sent, with the model's columns "
+            "(--features-from data.csv)."
+        )
     wanted = [str(column) for column in getattr(estimator, "feature_names_in_", options.features or [])]
-    return _with_kinds(read_sample(path, options.dialect, wanted), options.named_kinds)
+    sample = read_sample(path or source.example or Path(), options.dialect, wanted)
+    known = {column: kind for column, kind in source.kinds.items() if column in sample.cells}
+    return _with_kinds(sample, {**known, **options.named_kinds})
 
 
 def _say_findings(sample: Sample, manifest: Manifest, say: Say) -> None:
@@ -143,49 +167,17 @@ def _require_readable(sample: Sample, column: str, kind: Kind) -> None:
         raise Unprocessable.at("kind", f"{column}={kind} does not fit {sample.name}: {error}") from error
 
 
-def _facts_of_pickle(file: Path, sample: Sample, target: str | None, estimator: Any) -> Training:
+def _facts(source: ModelFile, read: ReadModel, sample: Sample, target: str | None) -> Training:
     """Returns what the manifest says about where the model comes from."""
     return {
-        "added_from": file.name,
+        "added_from": source.name,
+        "format": read.format.name,
+        "file_sha256": hashlib.sha256(source.content).hexdigest(),
         "features_from": sample.name,
         "target": target,
-        "estimator": type(estimator).__name__,
+        "estimator": type(read.estimator).__name__,
+        **source.facts,
     }
-
-
-def _read(file: Path, own: ModelCode, versions: Versions) -> tuple[bytes, Any, str | None]:
-    """Returns the bytes to register, the estimator in them, and its scikit-learn version if it is another one."""
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise NotFound.file(file) from None
-    vet_pickle(file.name, data, own, versions)
-    try:
-        estimator, trained_with = unpickle(data)
-    except MemoryError:
-        raise
-    except Exception as fault:
-        data, estimator, trained_with = _read_joblib(file.name, data, fault, own)
-        vet_pickle(file.name, data, own, versions)
-    if versions == "strict" and trained_with is not None:
-        require_this_sklearn(file.name, [trained_with])
-    if not callable(getattr(estimator, "predict", None)):
-        raise Unprocessable(f"{file.name} contains a {type(estimator).__name__}, which has no `predict` method.")
-    return data, estimator, trained_with
-
-
-def _read_joblib(name: str, data: bytes, fault: Exception, own: ModelCode) -> tuple[bytes, Any, str | None]:
-    """Reads a file by `joblib.dump` and makes it a plain pickle, because workers read only those."""
-    try:
-        estimator, trained_with = unpickle(data, lambda content: joblib.load(io.BytesIO(content)))
-    except MemoryError:
-        raise
-    except Exception as joblib_fault:
-        is_clear = isinstance(joblib_fault, ImportError | AttributeError)
-        raise Unreadable(
-            f"{name} cannot be read here: {why_unreadable(joblib_fault if is_clear else fault, own)}"
-        ) from fault
-    return pickle.dumps(estimator, protocol=5), estimator, trained_with
 
 
 def _measured(rehearsal: Rehearsal, target: str) -> dict[str, float]:

@@ -40,6 +40,9 @@ class AddOptions:
     code: Sequence[Path] = ()
     """The model's own modules (`NAME.py`) and packages (folders), which are stored with it."""
 
+    classes: Sequence[str] = ()
+    """The class labels, for a file that does not keep them (LightGBM's own format)."""
+
     versions: Versions = "strict"
     """With "warn", a pickle of another scikit-learn `MAJOR.MINOR` is registered too."""
 

@@ -11,14 +11,22 @@ _CODE = (
     "this version and used for it only. Repeatable."
 )
 
-PickleFile = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="Pickle or joblib file. Loading it runs code: add only files you trust."),
-]
+_FILE = (
+    "Model file (pickle, joblib, cloudpickle, skops, or XGBoost's or LightGBM's own format), a folder that MLflow "
+    "wrote, or a model on the server MLFLOW_TRACKING_URI: mlflow:models:/NAME@ALIAS or mlflow:models:/NAME/VERSION. "
+    "Loading a pickle runs code: add only models you trust."
+)
+_CLASSES = "Class labels in order, as a,b: for a classifier in LightGBM's own format, which does not keep them."
+
+ModelSource = Annotated[str, typer.Argument(metavar="FILE", help=_FILE)]
 ModelName = Annotated[str, typer.Option("--name", help="Name of the model.")]
 FeaturesFrom = Annotated[
-    Path,
-    typer.Option("--features-from", help="Sample: a CSV file like those to score, with the model's columns."),
+    Path | None,
+    typer.Option(
+        "--features-from",
+        help="Sample: a CSV file like those to score, with the model's columns.",
+        show_default="the input example of an MLflow model",
+    ),
 ]
 TargetColumn = Annotated[
     str | None, typer.Option("--target", help="Column of the sample with the true values, to measure the model.")
@@ -55,4 +63,5 @@ Threshold = Annotated[
         show_default="the classifier's, if it has one",
     ),
 ]
+Classes = Annotated[str | None, typer.Option("--classes", help=_CLASSES, show_default=False)]
 CodeFiles = Annotated[list[Path] | None, typer.Option("--code", metavar="PATH", help=_CODE, show_default=False)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rowcast.cli.commands.model_options import (
+    Classes,
     CodeFiles,
     Decimal,
     DefaultNa,
@@ -15,9 +16,9 @@ from rowcast.cli.commands.model_options import (
     FeaturesFrom,
     Kinds,
     ModelName,
+    ModelSource,
     NaValues,
     ParseDates,
-    PickleFile,
     TargetColumn,
     Threshold,
 )
@@ -110,10 +111,10 @@ def show(
 
 
 def add(
-    file: PickleFile,
+    file: ModelSource,
     *,
     name: ModelName,
-    features_from: FeaturesFrom,
+    features_from: FeaturesFrom = None,
     target: TargetColumn = None,
     features: FeatureColumns = None,
     kind: Kinds = None,
@@ -122,17 +123,21 @@ def add(
     parse_dates: ParseDates = None,
     decimal: Decimal = ".",
     threshold: Threshold = None,
+    classes: Classes = None,
     code: CodeFiles = None,
     where: RegistryLocation = None,
     data: Data = None,
 ) -> None:
-    """Register a trained model (pickle, joblib or cloudpickle). A rehearsal scores the sample first.
+    """Register a trained model, from a file or from MLflow. A rehearsal scores the sample first.
 
     Examples:
         rowcast models add model.pkl --name mine --features-from data.csv
         rowcast models add model.pkl --name mine --features-from data.csv --kind zip=text --code mytransforms.py
+        rowcast models add model.txt --name mine --features-from data.csv --classes no,yes
+        rowcast models add mlflow:models:/churn@champion --name churn --features-from data.csv
     """
-    require_files(file, features_from)
+    is_on_server = file.startswith("mlflow:")
+    require_files(*([] if is_on_server else [Path(file)]), *([features_from] if features_from else []))
     from rowcast.settings import Settings
     from training.add_model import add as add_model
     from training.add_options import AddOptions
@@ -148,10 +153,13 @@ def add(
         decimal=decimal,
         code=code or (),
         threshold=threshold,
+        classes=_listed(classes),
         versions=Settings.read().model_versions,
     )
     with cache_folder(_compiled_code(where, data)), rehearsal_bar() as progress:
-        manifest = add_model(file, name, registry, features_from, options, say=say, progress=progress)
+        manifest = add_model(
+            file if is_on_server else Path(file), name, registry, features_from, options, say=say, progress=progress
+        )
     _say_registered(manifest, place)
 
 

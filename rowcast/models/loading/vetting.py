@@ -1,4 +1,4 @@
-"""Vetting: whether a worker like this process could load a pickle, found before it is registered or executed."""
+"""Vetting: whether a worker like this process could load a model, found before it is registered or executed."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -7,19 +7,23 @@ from rowcast.errors import Unprocessable
 from rowcast.models.loading.load import another_sklearn
 from rowcast.models.loading.own_code import ModelCode
 from rowcast.models.loading.pickle_errors import lacks_main, lacks_modules
-from rowcast.models.loading.pickle_scan import MAIN, scan_pickle
+from rowcast.models.loading.pickle_scan import MAIN, PickleScan, scan_pickle
 from rowcast.models.loading.requirements import missing_modules, requirements
 from rowcast.models.model_manifest import Draft
 
 
 def vet_pickle(name: str, data: bytes, code: ModelCode, versions: Literal["strict", "warn"]) -> None:
-    """Checks that the names and versions in a pickle fit this environment; `name` is the file's, for the message.
+    """Checks that the names and versions in a pickle fit this environment: see `vet_scan`."""
+    vet_scan(name, scan_pickle(data), code, versions)
+
+
+def vet_scan(name: str, scan: PickleScan, code: ModelCode, versions: Literal["strict", "warn"]) -> None:
+    """Checks that what a file names fits this environment; `name` is the file's, for the message.
 
     Raises:
         Unprocessable: it uses names of a script (`__main__`) or modules that are not here, or was made with another
             scikit-learn.
     """
-    scan = scan_pickle(data)
     if of_main := [qualified for module, qualified in scan.names if module == MAIN]:
         raise Unprocessable(f"{name} cannot be loaded by a worker: {lacks_main(of_main)}")
     if missing := missing_modules(scan, code):
