@@ -68,7 +68,7 @@ def _encoder(classes: "np.ndarray[Any, Any]") -> Any:
 
 
 def _classes(context: LoadContext, number: int) -> "np.ndarray[Any, Any]":
-    """Returns the named labels as integers, floats or texts, sorted as LightGBM sorted them when it was fitted."""
+    """Returns the named labels as booleans, numbers or texts, sorted as LightGBM sorted them when it was fitted."""
     if not context.classes:
         raise Unprocessable(
             f"{context.name} has {number} classes, and LightGBM's files do not keep their labels: name them, for "
@@ -76,7 +76,7 @@ def _classes(context: LoadContext, number: int) -> "np.ndarray[Any, Any]":
         )
     texts = list(context.classes)
     values: np.ndarray[Any, Any] = np.array(texts)
-    for kind in (int, float):
+    for kind in (_truth, int, float):
         try:
             values = np.array([kind(text) for text in texts])
         except ValueError:
@@ -87,15 +87,21 @@ def _classes(context: LoadContext, number: int) -> "np.ndarray[Any, Any]":
     return np.sort(values)
 
 
+def _truth(text: str) -> bool:
+    """Returns `True` or `False` as Python writes them. Other texts are a ValueError."""
+    return ("False", "True").index(text) == 1
+
+
 LIGHTGBM = ModelFormat(
     name="lightgbm",
     endings=(".lgb", ".txt"),
     written_by="`model.booster_.save_model(file)`; of a classifier with `--classes`, because the file has no labels",
-    danger="crash LightGBM's own reader",
+    danger="crash LightGBM; reading it is tried in another process first",
     needs="lightgbm",
     runs_code=False,
     recognises=_is_lightgbm,
     scan=lambda _data: PickleScan(modules={"lightgbm"}),
     load=_load,
+    trial="import sys, lightgbm; lightgbm.Booster(model_str=sys.stdin.buffer.read().decode())",
     takes_classes=True,
 )

@@ -44,6 +44,8 @@ class ModelFormat:
     load: Callable[[bytes, LoadContext], Any]
     #: Whether the class labels are not in the file, so that `--classes` names them.
     takes_classes: bool = False
+    #: Python code that reads a file from standard input, if native code might end the process on a damaged one.
+    trial: str | None = None
 
     def is_named(self, file_name: str) -> bool:
         """Returns whether the name of a file has one of the usual endings."""

@@ -14,6 +14,7 @@ from training.add_options import Versions
 from training.formats.formats import FORMATS, recognise
 from training.formats.model_format import LoadContext, ModelFormat
 from training.formats.pickle_format import PICKLE
+from training.formats.trial import require_survival
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,17 @@ def read_model(name: str, data: bytes, own: ModelCode, versions: Versions, class
     if format.needs is not None:
         scan.modules.add(format.needs)
     vet_scan(name, scan, own, versions)
+    if not format.runs_code and not format.recognises(data):
+        raise Unreadable(_why(name, data, format, f"its bytes are not those of a {format.name} file"))
+    if format.trial is not None:
+        require_survival(name, data, format.trial)
     context = LoadContext(name, own, classes)
     try:
         estimator, trained_with = unpickle(data, lambda content: format.load(content, context))
     except (MemoryError, RowcastError):
         raise
     except Exception as fault:
-        raise Unreadable(_why(name, data, format, fault, own)) from fault
+        raise Unreadable(_why(name, data, format, why_unreadable(fault, own))) from fault
     if not callable(getattr(estimator, "predict", None)):
         raise Unprocessable(f"{name} contains a {type(estimator).__name__}, which has no `predict` method.")
     if format is not PICKLE:
@@ -60,9 +65,9 @@ def read_model(name: str, data: bytes, own: ModelCode, versions: Versions, class
     return ReadModel(estimator, data, trained_with, format)
 
 
-def _why(name: str, data: bytes, format: ModelFormat, fault: Exception, own: ModelCode) -> str:
+def _why(name: str, data: bytes, format: ModelFormat, fault: str) -> str:
     """Returns why a file cannot be read, and which formats can, if it has the bytes of none of them."""
-    why = f"{name} cannot be read here: {why_unreadable(fault, own)}"
+    why = f"{name} cannot be read here: {fault}"
     if any(one.recognises(data) for one in FORMATS):
         return why
     names = ", ".join(one.name for one in reversed(FORMATS))

@@ -41,10 +41,11 @@ XGBOOST = ModelFormat(
     name="xgboost",
     endings=(".ubj", ".json", ".xgb"),
     written_by="`XGBClassifier.save_model(file)`, `XGBRegressor.save_model(file)`; not by a `Booster`",
-    danger="crash XGBoost's own reader",
+    danger="crash XGBoost; reading it is tried in another process first",
     needs="xgboost",
     runs_code=False,
     recognises=_is_xgboost,
     scan=lambda _data: PickleScan(modules={"xgboost"}),
     load=_load,
+    trial="import sys, xgboost; xgboost.Booster().load_model(bytearray(sys.stdin.buffer.read()))",
 )
