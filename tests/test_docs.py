@@ -23,6 +23,7 @@ from rowcast.jobs.states import markdown as states_markdown
 from rowcast.secret_files import SECRETS, file_variable, variable
 from rowcast.settings import Settings
 from tools import cli_page, draw
+from training.formats.formats import format_table
 
 DOCS = ROOT / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
@@ -170,7 +171,7 @@ def test_the_table_of_calls_is_that_of_the_gateway(settings: Settings) -> None:
 
 
 def test_the_options_of_adding_a_model_are_those_of_the_command() -> None:
-    table = text("models.md").split("This runs the pickle's code")[1].split("### The rehearsal")[0]
+    table = text("models.md").split("This runs the pickle's code")[1].split("### Formats of model files")[0]
     cells = first_cells(table.strip().partition("\n\n")[2])
     named = {word for cell in cells for word in re.findall(r"--[a-z-]+", cell)}
     options = [option for option in get_command(cli).commands["models"].commands["add"].params if option.name != "file"]
@@ -187,6 +188,10 @@ def test_every_status_of_our_errors_is_explained() -> None:
 
 def test_the_page_of_problems_is_made_from_the_error_tree() -> None:
     assert text("errors.md") == markdown(), "run: python -m api.calls.error_pages > docs/errors.md"
+
+
+def test_the_table_of_formats_of_models_is_that_of_the_code() -> None:
+    assert between("models.md", "formats").strip() == format_table()
 
 
 def test_the_table_of_redis_keys_is_that_of_the_code() -> None:

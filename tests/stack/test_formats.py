@@ -177,19 +177,15 @@ def test_a_model_in_each_format_predicts_as_the_users_script(
     id = submit(client, known_as, sample.read_bytes(), **options)
     assert wait(client, id)["status"] == "succeeded"
     found = list(csv.DictReader(io.StringIO(client.get(f"/jobs/{id}/result").text)))
-    assert [row["prediction"] for row in found] == [_text(value) for value in wanted]
+    assert [row["prediction"] for row in found] == [str(value) for value in wanted]
     if shares is not None:
         texts = [[row[column] for column in row if column.startswith("probability_")] for row in found]
         assert np.array(texts, dtype=shares.dtype).tobytes() == shares.tobytes()
     manifest = client.get(f"/models/{known_as}/versions/1").json()
     assert manifest["training"]["format"] == case.format
     assert manifest["golden"]["rows"] > 0
+    assert manifest["classes"] == (None if shares is None else predicted.classes_.tolist())
 
 
 def _shares(model: Any, frame: pd.DataFrame) -> Any:
     return model.predict_proba(frame) if hasattr(model, "predict_proba") else None
-
-
-def _text(value: Any) -> str:
-    value = value.item() if hasattr(value, "item") and not isinstance(value, np.float32) else value
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,6 +1,6 @@
-"""MLflow in an environment of its own, and its server as a process.
+"""MLflow in a separate environment, and its server as a process.
 
-MLflow needs older packages than the service does (gunicorn, pyarrow), so it cannot be installed beside it. Its own
+MLflow needs older packages than the service does (gunicorn, pyarrow), so it cannot be installed with it. This
 environment has what the environment of the tests lacks, and takes the rest from there. It is made once for each lock
 file.
 """

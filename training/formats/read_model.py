@@ -14,7 +14,7 @@ from training.add_options import Versions
 from training.formats.formats import FORMATS, recognise
 from training.formats.model_format import LoadContext, ModelFormat
 from training.formats.pickle_format import PICKLE
-from training.formats.trial import require_survival
+from training.formats.trial_reading import require_survival
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def read_model(name: str, data: bytes, own: ModelCode, versions: Versions, class
 
     Raises:
         Unreadable: it is damaged, or of no format that is known.
-        Unprocessable: it needs something that is not here, contains what is not trusted, or is no model.
+        Unprocessable: it needs something that is not here, contains what is not trusted, or cannot predict.
     """
     format = recognise(name, data)
     if classes and not format.takes_classes:

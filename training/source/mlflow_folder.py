@@ -14,7 +14,7 @@ def read_mlflow_folder(folder: Path, scratch: Path) -> ModelFile:
     """Reads a model from a local folder. The example is written as CSV into `scratch`.
 
     Raises:
-        NotFound: the folder is none of MLflow, or lacks a file that it describes.
+        NotFound: the folder has no `MLmodel`, or lacks a file that it describes.
         Unreadable, Unprocessable: see `mlmodel.parse`.
     """
     description = folder / FILE_NAME

@@ -165,7 +165,7 @@ def _refusal(url: str, answer: httpx.Response, what: str) -> RowcastError:
     if answer.status_code in (401, 403):
         return Forbidden(
             f"The MLflow server {url} answered {answer.status_code} ({message}): set MLFLOW_TRACKING_TOKEN, or "
-            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, of a user who may read the model."
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, of a user with access to the model."
         )
     if answer.status_code == 404 or code in _MISSING:
         return NotFound(

@@ -133,7 +133,6 @@ def add(
     Examples:
         rowcast models add model.pkl --name mine --features-from data.csv
         rowcast models add model.pkl --name mine --features-from data.csv --kind zip=text --code mytransforms.py
-        rowcast models add model.txt --name mine --features-from data.csv --classes no,yes
         rowcast models add mlflow:models:/churn@champion --name churn --features-from data.csv
     """
     is_on_server = file.startswith("mlflow:")

@@ -113,7 +113,7 @@ def test_a_pickle_named_like_what_cannot_run_code_is_not_opened(refused: Any, tm
 
 
 def _skops_of(module: str, name: str) -> bytes:
-    """Returns a file in which a function of a transformer is another one, as somebody hostile writes it."""
+    """Returns a file in which a function of a transformer is another one, as in a hostile file."""
     source = zipfile.ZipFile(io.BytesIO(skops.io.dumps(FunctionTransformer(np.sqrt))))
     schema = json.loads(source.read("schema.json"))
     schema["content"]["content"]["func"] |= {

@@ -52,13 +52,18 @@ from sklearn.pipeline import make_pipeline
 rows = [(n % 11 + 0.5, n % 7, f"{n % 3:03}", n % 2) for n in range(60)]
 table = pandas.DataFrame(rows, columns=["a", "b", "zone", "y"])
 table.to_csv("table.csv", index=False)
+
 columns, target = table[["a", "b"]], table["y"]
 trees = GradientBoostingClassifier(n_estimators=3).fit(columns, target)
+
 boosting = xgboost.XGBClassifier(n_estimators=3).fit(columns, target)
 light = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(columns, target.map({0: "no", 1: "yes"}))
+
 own = make_pipeline(Sums(), LogisticRegression()).fit(columns, target)
 models = {"trees": trees, "boosting": boosting, "light": light, "own": own}
+
 pickle.dump({name: model.predict(columns).tolist() for name, model in models.items()}, open("predicted", "wb"))
+
 from sklearn.preprocessing import OneHotEncoder
 zones = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(table[["zone"]], target)
 
@@ -68,16 +73,19 @@ with mlflow.start_run() as run:
     one = mlflow.sklearn.log_model(trees, input_example=columns.head(30), registered_model_name="trees",
         skops_trusted_types=["sklearn.tree._tree.Tree", "numpy.dtype"], **fixed)
     mlflow.sklearn.log_model(trees, serialization_format="cloudpickle", registered_model_name="trees", **fixed)
+
     mlflow.xgboost.log_model(boosting, registered_model_name="boosting", **fixed)
     mlflow.lightgbm.log_model(light, registered_model_name="light", **fixed)
     mlflow.lightgbm.log_model(light.booster_, registered_model_name="booster", **fixed)
+
     mlflow.sklearn.log_model(own, serialization_format="cloudpickle", code_paths=["mysteps.py"],
         registered_model_name="own", **fixed)
+
     mlflow.sklearn.log_model(zones, serialization_format="cloudpickle", registered_model_name="zones",
         input_example=table[["zone"]].head(30), **fixed)
+
     mlflow.pyfunc.log_model(python_model=lambda model_input: model_input, registered_model_name="function", **fixed)
-client = mlflow.MlflowClient()
-client.set_registered_model_alias("trees", "champion", 1)
+mlflow.MlflowClient().set_registered_model_alias("trees", "champion", 1)
 print(json.dumps({"run": run.info.run_id}))
 """
 
@@ -160,7 +168,7 @@ def _listing(file: Path) -> str:
 @pytest.mark.parametrize(
     ("reference", "error", "sentence"),
     [
-        ("trees@nobody", NotFound, "has no models:/trees@nobody: Registered model alias nobody not found."),
+        ("trees@missing", NotFound, "has no models:/trees@missing: Registered model alias missing not found."),
         ("nothing/1", NotFound, "has no models:/nothing/1"),
         ("trees/99", NotFound, "has no models:/trees/99"),
         ("function/1", Unprocessable, "has the flavours only python_function, and Rowcast reads sklearn, xgboost"),

@@ -1,4 +1,4 @@
-"""A trial: a file is read in a process of its own first, because native code may end the process on a damaged file."""
+"""A trial: a file is read in another process first, because native code may end the process on a damaged file."""
 
 import subprocess
 import sys
