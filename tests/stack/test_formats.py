@@ -36,7 +36,7 @@ from training.formats.trusted_types import TRUSTED_TYPES
 
 NUMBERS = ["a", "b"]
 LABELS = np.array(["high", "low", "mid"])
-ROWS = 300
+ROWS = 150
 
 
 def table() -> pd.DataFrame:
