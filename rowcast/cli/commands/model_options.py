@@ -1,7 +1,7 @@
-"""The options of `rowcast models add`: the file, its name, and how the sample is read."""
+"""The options of `rowcast models add`: the file, its name, how the sample is read, and how their texts are split."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,3 +65,16 @@ Threshold = Annotated[
 ]
 Classes = Annotated[str | None, typer.Option("--classes", help=_CLASSES, show_default=False)]
 CodeFiles = Annotated[list[Path] | None, typer.Option("--code", metavar="PATH", help=_CODE, show_default=False)]
+
+
+def listed(names: str | None) -> list[str]:
+    """Splits `a,b`; None is an empty list."""
+    return [name for name in (names or "").split(",") if name]
+
+
+def kinds_by_column(given: list[str]) -> dict[str, Any]:
+    """Splits `NAME=KIND` texts; `training.add_model` checks the kinds."""
+    for one in given:
+        if "=" not in one:
+            raise typer.BadParameter(f"{one!r} is not NAME=KIND, for example zip=text", param_hint="--kind")
+    return dict(one.rsplit("=", 1) for one in given)

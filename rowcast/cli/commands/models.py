@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,8 @@ from rowcast.cli.commands.model_options import (
     ParseDates,
     TargetColumn,
     Threshold,
+    kinds_by_column,
+    listed,
 )
 from rowcast.cli.connection_options import Json
 from rowcast.cli.data_location import Data, find_data_location
@@ -144,15 +146,15 @@ def add(
     registry, place = _registry(where, data)
     options = AddOptions(
         target=target,
-        features=_listed(features) or None,
-        kinds=_kinds(kind or []),
-        na_values=_listed(na_values),
+        features=listed(features) or None,
+        kinds=kinds_by_column(kind or []),
+        na_values=listed(na_values),
         keep_default_na=default_na,
-        parse_dates=_listed(parse_dates),
+        parse_dates=listed(parse_dates),
         decimal=decimal,
         code=code or (),
         threshold=threshold,
-        classes=_listed(classes),
+        classes=listed(classes),
         versions=Settings.read().model_versions,
     )
     with cache_folder(_compiled_code(where, data)), rehearsal_bar() as progress:
@@ -160,18 +162,6 @@ def add(
             file if is_on_server else Path(file), name, registry, features_from, options, say=say, progress=progress
         )
     _say_registered(manifest, place)
-
-
-def _listed(names: str | None) -> list[str]:
-    return [name for name in (names or "").split(",") if name]
-
-
-def _kinds(given: list[str]) -> dict[str, Any]:
-    """Splits `NAME=KIND` texts; `training.add_model` checks the kinds."""
-    for one in given:
-        if "=" not in one:
-            raise typer.BadParameter(f"{one!r} is not NAME=KIND, for example zip=text", param_hint="--kind")
-    return dict(one.rsplit("=", 1) for one in given)
 
 
 def alias(
