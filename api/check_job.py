@@ -32,6 +32,7 @@ def hidden_request(asked: Request, delimiter: str) -> Request:
             "columns": {},
             "on_error": "skip",
             "max_errors": None,
+            "fail_if_drift": None,
             "guard_formulas": False,
             "tags": {},
             "priority": "high",  # it is small, and a caller waits for it

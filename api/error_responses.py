@@ -65,6 +65,7 @@ STATUS: dict[type[errors.RowcastError], int] = {
     errors.BadRow: 422,
     errors.TooManyBadRows: 422,
     errors.EveryRowBad: 422,
+    errors.Drifted: 422,
     errors.RateLimited: 429,
     errors.NoReceiptKey: 501,
     errors.Unavailable: 503,

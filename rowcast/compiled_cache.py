@@ -72,10 +72,12 @@ def compile_all(*, trees: bool = True) -> None:
         ImportError: numba is not installed.
     """
     from rowcast.csv import number_cells  # the command line imports this module, and needs no numpy
+    from rowcast.scoring.drift import bin_counter
 
     if trees:
         compile_trees()
     number_cells.load()
+    bin_counter.load()
 
 
 def compile_into(folder: Path, *, trees: bool = True) -> int:

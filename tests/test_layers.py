@@ -34,6 +34,7 @@ ALLOWED = {
     ("rowcast.jobs", "rowcast.models"),
     ("rowcast.scoring", "rowcast.jobs"),
     ("rowcast.scoring", "rowcast.models"),
+    ("rowcast.compiled_cache", "rowcast.scoring"),
     ("rowcast", "rowcast.client"),
     ("rowcast", "rowcast.trees"),
     ("rowcast.cli", "rowcast.local"),

@@ -82,6 +82,11 @@ PANELS = (
         },
     ),
     Panel("Free space of the store", "percentunit", {"share": "rowcast:store:free_share"}),
+    Panel(
+        "Drift (PSI), the five largest",
+        "short",
+        {"{{model}}@{{version}} {{feature}}": "topk(5, rowcast:drift_psi)"},
+    ),
     Panel("Jobs that are not accounted for", "short", {"jobs": "rowcast:jobs_unaccounted"}),
 )
 

@@ -82,7 +82,8 @@ def add(
             )
             measured = _with_metrics(rehearsal, options.targets, read.trained_with, say)
             completed = _with_threshold(measured, rehearsal, options)
-            manifest = register(registry, name, read.pickled, completed, rehearsal.golden, own=own)
+            found, profile = rehearsal.golden, rehearsal.profile
+            manifest = register(registry, name, read.pickled, completed, found, profile=profile, own=own)
             _say_findings(sample, manifest, say)
             return manifest
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
+from rowcast.models.drift.profile import Profile
 from rowcast.models.loading.load import library_version
 from rowcast.models.loading.own_code import NO_CODE, ModelCode
 from rowcast.models.loading.requirements import distributions
 from rowcast.models.loading.vetting import with_requirements
-from rowcast.models.model_manifest import Draft, Golden, Label, Manifest
+from rowcast.models.model_manifest import Draft, Golden, Label, Manifest, ProfileFile
 from rowcast.models.registry import Registry
 from rowcast.scoring.golden_sample import GoldenSample
 
@@ -40,12 +42,33 @@ def register(
     completed: Draft,
     golden: GoldenSample | None,
     *,
+    profile: Profile | None = None,
     own: ModelCode = NO_CODE,
 ) -> Manifest:
-    """Registers a pickle with its golden sample, its own code, and a record of the packages that both import."""
+    """Registers a pickle with its golden sample, the profile of its sample, and its own code.
+
+    The manifest records the packages that the pickle and the code import.
+    """
     completed = with_requirements(completed, data, own)
-    if golden is None:
-        return registry.register(name, data, completed, code=own.files)
-    document = golden.model_dump_json().encode()
-    digest = Golden(rows=golden.rows.count("\n"), sha256=hashlib.sha256(document).hexdigest())
-    return registry.register(name, data, completed.model_copy(update={"golden": digest}), document, own.files)
+    files: dict[str, bytes] = {}
+    found: dict[str, Golden | ProfileFile] = {}
+    if golden is not None:
+        files["golden"], sha256 = _document(golden)
+        found["golden"] = Golden(rows=golden.rows.count("\n"), sha256=sha256)
+    if profile is not None:
+        files["profile"], sha256 = _document(profile)
+        found["profile"] = ProfileFile(rows=profile.rows, features=len(profile.features), sha256=sha256)
+    return registry.register(
+        name,
+        data,
+        completed.model_copy(update=found),
+        files.get("golden"),
+        own.files,
+        profile=files.get("profile"),
+    )
+
+
+def _document(value: BaseModel) -> tuple[bytes, str]:
+    """Returns what is written into a file, and its SHA-256."""
+    document = value.model_dump_json().encode()
+    return document, hashlib.sha256(document).hexdigest()

@@ -74,7 +74,8 @@ def train(
         say=silent,
         alone=alone,
     )
-    manifest = register(registry, name, pickle.dumps(fitted, protocol=5), rehearsal.draft, rehearsal.golden)
+    data_bytes = pickle.dumps(fitted, protocol=5)
+    manifest = register(registry, name, data_bytes, rehearsal.draft, rehearsal.golden, profile=rehearsal.profile)
     for alias in aliases:
         registry.set_alias(name, alias, manifest.version)
     return manifest

@@ -7,10 +7,12 @@ from typing import Literal
 
 from rowcast.errors import ModelRefused, NotFound
 from rowcast.jobs.records.workers import OpenModel
+from rowcast.logs import logger
 from rowcast.models.aliases import LATEST, PRODUCTION
 from rowcast.models.loading.load import LoadedModel, load, why_not_here, without_names
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.registry import Registry
+from rowcast.scoring.drift.bin_counter import BinCounter
 from rowcast.scoring.golden_sample import check_golden
 from worker.fast_path import with_fast_path
 from worker.sharing.shared_models import SharedModels
@@ -38,6 +40,7 @@ class ModelCache:
         self._open: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
         #: Models that were opened and not yet reported: `NAME@VERSION` and the time it took, in seconds.
         self.loads: list[tuple[str, float]] = []
+        self._counters: dict[tuple[str, str], BinCounter | None] = {}
         #: When each model was last asked for, in `time.monotonic()` seconds.
         self._used: dict[tuple[str, str], float] = {}
 
@@ -54,9 +57,25 @@ class ModelCache:
             if len(self._open) > MOST_OPEN:
                 closed, _ = self._open.popitem(last=False)
                 del self._used[closed]
+                self._counters.pop(closed, None)
         self._open.move_to_end(wanted)
         self._used[wanted] = time.monotonic()
         return self._open[wanted]
+
+    def bin_counter(self, name: str, version: str) -> BinCounter | None:
+        """Returns what counts rows into the bins of a model's profile; None if it has none.
+
+        Raises:
+            NotFound, ModelRefused: as `get`.
+        """
+        wanted = (name, version)
+        if wanted not in self._counters:
+            manifest = self.get(name, version).manifest
+            profile = self._registry.profile(manifest)
+            if profile is None:
+                logger("models").info("model_without_profile", model=manifest.reference)
+            self._counters[wanted] = None if profile is None else BinCounter(profile)
+        return self._counters[wanted]
 
     @property
     def versions(self) -> frozenset[tuple[str, str]]:

@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "fast-trees": "scikit-learn's trees, up to fifteen times as fast with the same bits; also in your own scripts.",
         "logs": "Everything about one job: log lines of all programs, and traces.",
         "metrics": "What Prometheus reads, the alerts, and what to do when one fires.",
+        "drift": "How each batch is compared with the model's sample, and what the numbers mean.",
         "scaling": "What limits the speed when you add workers.",
         "performance": "How fast it is, compared with scripts.",
     },

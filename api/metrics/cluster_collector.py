@@ -6,6 +6,7 @@ from itertools import accumulate
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from rowcast.jobs.drift.batch_drift import BatchDrift
 from rowcast.jobs.progress.cluster_metrics import ClusterMetrics, Labels, Times
 from rowcast.jobs.progress.pool_state import PoolState
 from rowcast.jobs.progress.work_queue import QueueState
@@ -27,6 +28,7 @@ class ClusterCollector(Collector):
         yield _model_loads(self._metrics.times[MetricField.MODEL_LOAD])
         yield from _of_queue(self._metrics.queue)
         yield from _of_redis(self._metrics)
+        yield _drift(self._metrics.drift)
 
 
 def _counter(name: MetricField, counts: Mapping[Labels, int]) -> Metric:
@@ -106,6 +108,20 @@ def _of_redis(metrics: ClusterMetrics) -> Iterator[Metric]:
     refused = CounterMetricFamily("rowcast_messages_refused", "Messages of others that workers dropped.")
     refused.add_metric([], metrics.messages_refused)
     yield refused
+
+
+def _drift(batches: Iterable[BatchDrift]) -> Metric:
+    """Returns the PSI of each column of the last batch of each version. A batch keeps at most 50."""
+    family = GaugeMetricFamily(
+        "rowcast_drift_psi",
+        "PSI of a column of the last batch of at least 200 rows, against the model's sample.",
+        labels=[*_names(["model"]), "feature"],
+    )
+    for batch in batches:
+        psi = {column.name: column.psi for column in batch.columns}
+        for name, value in sorted(psi.items()):
+            family.add_metric([*_values(["model"], (batch.model,)), name], value)
+    return family
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:

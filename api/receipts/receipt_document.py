@@ -15,7 +15,10 @@ from rowcast.version import VERSION
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 _EXACT = 2**53
-"""JSON numbers up to this are exact everywhere (RFC 8785 §3.2.2.3). `max_errors` may be larger, and is then text."""
+"""JSON numbers up to this are exact everywhere (RFC 8785 §3.2.2.3). `max_errors` may be larger, and is then text.
+
+Fractions are text, too, because programs write the same one in different ways: `fail_if_drift` is.
+"""
 
 
 class ReceiptJob(TypedDict):
@@ -148,4 +151,5 @@ def unsigned_receipt(job: Job, manifest: Manifest, result_sha256: str) -> Unsign
 
 
 def _exact(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and abs(value) >= _EXACT else value
+    is_exact = not isinstance(value, float) and (not isinstance(value, int) or abs(value) < _EXACT)
+    return value if is_exact else str(value)

@@ -15,8 +15,10 @@ from api.output.responses import job_document, own_job
 from api.services import current_services
 from api.url_prefix import prefix
 from api.web.chunk_strip import MOST_COLUMNS, strip
+from api.web.drift_plot import drift_plots
 from api.web.first_rows import bad_rows, first_rows
 from api.web.home import to
+from api.web.model_pages import profile_of
 from api.web.pages import page, problem_of
 from api.web.plot import plots
 from rowcast.errors import OptionValue, Refused, RowcastError, WrongState
@@ -188,6 +190,8 @@ def _job_page(
     services = current_services()
     document = job_document(job, prefix())
     shown: dict[str, Any] = {"job": job, "document": document, "plots": plots(job.summary), "problem": problem}
+    if job.drift is not None:
+        shown["drift_plots"] = drift_plots(job.drift, profile_of(job.drift.model))
     shown["reload_seconds"] = reload_seconds(time.time() - job.created_ms / 1000)
     shown |= {"typed": typed or {}, "was": _WAS}
     shown["has_receipts"] = services.receipts.keys is not None

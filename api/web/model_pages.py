@@ -1,10 +1,16 @@
 """The pages about models: the list, and one version with its features, metrics and libraries."""
 
+from typing import Any
+
 from flask import Blueprint, Response
 
 from api.services import current_services
+from api.web.drift_plot import drift_plots
 from api.web.pages import page
-from rowcast.errors import RowcastError
+from rowcast.errors import RowcastError, Unavailable
+from rowcast.jobs.drift.last_drift import read_last_drift
+from rowcast.models.drift.profile import Profile
+from rowcast.models.model_manifest import Manifest
 
 blueprint = Blueprint("model_pages", __name__, url_prefix="/ui/models")
 
@@ -31,4 +37,24 @@ def model_page(reference: str) -> Response:
     registry = current_services().registry
     manifest = registry.resolve(reference)
     aliases = [alias for alias, version in registry.aliases(manifest.name).items() if version == manifest.version]
-    return page("model.html", manifest=manifest, aliases=aliases, versions=registry.versions(manifest.name))
+    versions = registry.versions(manifest.name)
+    return page("model.html", manifest=manifest, aliases=aliases, versions=versions, **_drift(manifest))
+
+
+def _drift(manifest: Manifest) -> dict[str, Any]:
+    """Returns the drift of the version's last batch, as the template takes it; nothing if it cannot be read."""
+    services = current_services()
+    try:
+        drift = read_last_drift(services.redis, manifest.reference)
+    except Unavailable:  # the rest of the page needs no Redis
+        return {}
+    return {"drift": drift, "drift_plots": drift_plots(drift, profile_of(manifest.reference))} if drift else {}
+
+
+def profile_of(reference: str) -> Profile | None:
+    """Returns the profile of `NAME@VERSION`; None if it was removed or cannot be read."""
+    registry = current_services().registry
+    try:
+        return registry.profile(registry.resolve(reference))
+    except RowcastError:
+        return None

@@ -34,6 +34,8 @@ class CsvOptions(TypedDict, total=False):
     on_error: Literal["skip", "fail", "column"] | None
     #: The job fails as soon as more rows than this could not be predicted.
     max_errors: int | None
+    #: The job fails if a column or the predictions differ from the model's sample by this PSI or more.
+    fail_if_drift: float | None
     #: `auto`, `,`, `;`, `|` or a tab.
     delimiter: str | None
     #: Decimal mark in the cells.

@@ -25,7 +25,7 @@
     ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable · NotRepairable ·
     │                          NoReceipt · WrongOffset(offset) · UploadTaken · UploadComplete
     ├── JobFault                    the job ended without a result                           (service_errors.py)
-    │   └── BadRow · TooManyBadRows · EveryRowBad · Cancelled · ScoringFailed · TimedOut · TooLate ·
+    │   └── BadRow · TooManyBadRows · EveryRowBad · Drifted · Cancelled · ScoringFailed · TimedOut · TooLate ·
     │       WorkerLost · InputLost ── InputChanged
     ├── ResultLost · ModelRefused · NoReceiptKey
     └── Unavailable(retry_after_seconds)                                   try again later
@@ -101,6 +101,7 @@ from rowcast.errors.root import PREFIX, RowcastError, types
 from rowcast.errors.service_errors import (
     BadRow,
     Cancelled,
+    Drifted,
     EveryRowBad,
     InputLost,
     JobFault,
@@ -135,15 +136,16 @@ from rowcast.errors.url_errors import (
 
 __all__ = [
     "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape", "BrokenCompression",
-    "BrokenFile", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "EmptyFile", "EveryRowBad",
-    "ExpiredKey", "FileUnreadable", "Forbidden", "Gone", "HeaderDiffers", "InputChanged", "InputLost", "InvalidName",
-    "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost", "LiveUploadsFull",
-    "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoFilesFound", "NoKey", "NoReceipt", "NoReceiptKey",
-    "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable", "NotRetryable", "NotText", "NotUtf8",
-    "OptionUnsuitable", "OptionValue", "OtherSite", "OutputExists", "ParquetUnfinished", "QueueFull", "RateLimited",
-    "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError",
-    "ScoringFailed", "StoreRefuses", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate", "TooManyBadRows",
-    "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload",
-    "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone", "UploadTaken",
-    "UrlRefused", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
+    "BrokenFile", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax", "Drifted", "EmptyFile",
+    "EveryRowBad", "ExpiredKey", "FileUnreadable", "Forbidden", "Gone", "HeaderDiffers", "InputChanged", "InputLost",
+    "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished", "KeyReused", "LineEndsLost",
+    "LiveUploadsFull", "MissingColumns", "ModelRefused", "NoDefaultModel", "NoFile", "NoFilesFound", "NoKey",
+    "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable", "NotRetryable",
+    "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite", "OutputExists", "ParquetUnfinished",
+    "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring", "ResultLost",
+    "RowValues", "RowcastError", "ScoringFailed", "StoreRefuses", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate",
+    "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption",
+    "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone",
+    "UploadTaken", "UrlRefused", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState",
+    "types",
 ]  # fmt: skip

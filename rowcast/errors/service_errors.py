@@ -41,6 +41,17 @@ class EveryRowBad(JobFault):
     )
 
 
+class Drifted(JobFault):
+    """A batch differs from the sample of its model by more than `fail_if_drift` allows."""
+
+    slug = "drifted"
+    title = "The batch has drifted"
+    remedy = (
+        "Compare the columns that `detail` names with the sample: the job's `drift` has their figures, its page shows "
+        "them. `GET /jobs/ID/result?partial=true` has the predictions. If the change is real, train the model again."
+    )
+
+
 class Cancelled(JobFault):
     """The job was cancelled."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
+from rowcast.jobs.drift.batch_drift import BatchDrift
 from rowcast.jobs.options import Options
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import AnySummary
@@ -210,6 +211,8 @@ class Job:
     summary: AnySummary | None = None
     #: Whether the job waits because no worker of its pool is online. It is only known of a job in a pool.
     lacks_worker: bool = False
+    #: How far the batch is from the sample of its model; None if it was not compared.
+    drift: BatchDrift | None = None
     #: Processor time of all parts, in seconds. What processes for isolated rows took is not in it.
     cpu_seconds: float = 0.0
     #: Leases of all chunks: as many as chunks, if none was tried twice.

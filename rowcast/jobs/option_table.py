@@ -28,7 +28,7 @@ class Option:
     description: str
     #: More of the meaning, for users of everything but the page.
     for_programs: str = ""
-    #: Type of a value in a query: `bool`, `int` (0 or more) or `str`; or the texts to choose from.
+    #: Type of a value in a query: `bool`, `int` (0 or more), `float` (over 0) or `str`; or the texts to choose from.
     takes: type | tuple[str, ...] = str
     #: The texts that a form offers, if the option takes these and other spellings of them.
     offers: tuple[str, ...] = ()
@@ -146,6 +146,15 @@ OPTIONS = {
         "result",
         "The job fails as soon as more rows than this could not be predicted.",
         takes=int,
+    ),
+    "fail_if_drift": Option(
+        None,
+        "Largest drift allowed",
+        "result",
+        "The job fails if a column of the file or the predictions differ from the model's sample by this PSI or more, "
+        "for example `0.25`. Files of at least 200 rows.",
+        "What was scored can be fetched with `partial=true`. Refused (422) if the model has no profile.",
+        takes=float,
     ),
     "delimiter": Option(
         "auto",

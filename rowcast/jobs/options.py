@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from rowcast.errors import OptionUnsuitable
 from rowcast.jobs.option_table import OPTIONS
+from rowcast.models.drift.profile import LEAST_ROWS
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.model_set import ModelSet
 from rowcast.wording.quantity import counted
@@ -144,6 +145,7 @@ class Options(BaseModel):
     ] = _option("columns")
     on_error: Literal["skip", "fail", "column"] = _option("on_error")
     max_errors: int | None = _option("max_errors", ge=0)
+    fail_if_drift: float | None = _option("fail_if_drift", gt=0, allow_inf_nan=False)
     delimiter: Annotated[
         Literal["auto", ",", ";", "|", "\t"], BeforeValidator(_delimiter, json_schema_input_type=_Delimiter)
     ] = _option("delimiter")
@@ -229,6 +231,9 @@ def require_suitable(options: Options, models: ModelSet) -> None:
             raise OptionUnsuitable.at("scores", f"{manifest.reference} has no `decision_function`")
         _require_threshold(options, manifest)
         _require_top(options, manifest)
+    if options.fail_if_drift is not None and models.first.profile is None:
+        why = f"{models.first.reference} has no profile; register it again with a sample of at least {LEAST_ROWS} rows"
+        raise OptionUnsuitable.at("fail_if_drift", why)
     if not options.header and not models.has_one_order:
         both = " and ".join(models.references)
         raise OptionUnsuitable.at(

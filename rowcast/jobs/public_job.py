@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetPydanticSchema
 from typing_extensions import TypedDict
 
+from rowcast.jobs.drift.batch_drift import PublicDrift, public_drift
 from rowcast.jobs.job import InputInfo, Job, RowResult
 from rowcast.jobs.options import Options
+from rowcast.jobs.results.job_warnings import JobWarning, warnings_of
 from rowcast.jobs.states import PublicStatus, Status
-from rowcast.jobs.summary import AnySummary, not_finite_in
+from rowcast.jobs.summary import AnySummary
 from rowcast.jobs.webhook.delivery import DeliveryState
 from rowcast.jobs.webhook.shown_url import shown_url
 from rowcast.problem import Problem, Recorded
@@ -70,24 +72,6 @@ class BatchResult(TypedDict):
     bytes: int
     #: The summary of the predictions. In the list of jobs it is null.
     summary: AnySummary | None
-
-
-class NotFinite(TypedDict):
-    """A warning: some predictions are infinite or not a number. They are not part of the summary's figures."""
-
-    type: Literal["not-finite"]
-    #: Number of such predictions.
-    count: int
-    #: The warning as a sentence.
-    message: str
-
-
-class NoWorkerOnline(TypedDict):
-    """A warning: the job waits, because no worker of its pool is online."""
-
-    type: Literal["no-worker"]
-    #: The warning as a sentence.
-    message: str
 
 
 class Links(TypedDict):
@@ -181,7 +165,10 @@ class PublicJob(TypedDict):
     #: How far the delivery to the webhook is; null if the request has none.
     webhook: PublicWebhook | None
     #: What to know about the result, or why the job waits.
-    warnings: list[NotFinite | NoWorkerOnline]
+    warnings: list[JobWarning]
+    #: How far a batch is from the sample of its model. Null before the end, of batches under 200 rows, and if the model
+    #: has no profile. In the list of jobs it is null.
+    drift: PublicDrift | None
     #: The paths of calls about the job.
     links: Links
 
@@ -212,7 +199,8 @@ def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Pro
         "error": problem(job.error) if job.error else None,
         "repairs": job.repairs,
         "webhook": _webhook(job),
-        "warnings": _warnings(job),
+        "warnings": warnings_of(job),
+        "drift": public_drift(job.drift),
         "links": _links(job, prefix),
     }
 
@@ -246,18 +234,6 @@ def _result(job: Job) -> RowResult | BatchResult | None:
     if job.status is not Status.SUCCEEDED:
         return None
     return {"rows": job.rows_total, "bytes": job.result_bytes, "summary": job.summary}
-
-
-def _warnings(job: Job) -> list[NotFinite | NoWorkerOnline]:
-    if job.lacks_worker:
-        return [{"type": "no-worker", "message": f"no worker of the pool {job.spec.pool} is online; the job waits"}]
-    if job.result and "warning" in job.result:
-        return [{"type": "not-finite", "count": 1, "message": job.result["warning"]}]
-    if not (count := not_finite_in(job.summary)):
-        return []
-    noun = "prediction is" if count == 1 else "predictions are"
-    message = f"{count} {noun} infinite or not a number (inf, nan); the summary's figures leave them out"
-    return [{"type": "not-finite", "count": count, "message": message}]
 
 
 def _webhook(job: Job) -> PublicWebhook | None:

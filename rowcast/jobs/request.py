@@ -19,7 +19,7 @@ from rowcast.models.model_set import ModelSet
 _NOT_IN_RESULT = {"model", "tags", "reuse", "webhook", "priority", "expires_in"}
 """Options that change nothing in a result, and the model, of which the version counts."""
 
-_ADDED_LATER = ("priority", "expires_in", "threshold", "top", "columns")
+_ADDED_LATER = ("priority", "expires_in", "fail_if_drift", "threshold", "top", "columns")
 """Options that older gateways do not know. A request that one of them has seen is recognised after an update."""
 
 

@@ -74,6 +74,16 @@ class Golden(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file `golden.json` next to the manifest.")
 
 
+class ProfileFile(BaseModel):
+    """The profile: how the sample was distributed, with which each batch is compared."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int = Field(description="Rows of the sample that were counted.")
+    features: int = Field(description="Features that are compared: the first ones of the model, at most 500.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file `profile.json` next to the manifest.")
+
+
 class FastPathEstimator(BaseModel):
     """An estimator of trees or an encoder in a model, and whether the fast path takes it."""
 
@@ -169,6 +179,9 @@ class Draft(BaseModel):
     )
     keep_default_na: bool = Field(default=True, description="Whether pandas' own are among them.")
     golden: Golden | None = Field(default=None, description="The golden sample, which a worker checks after loading.")
+    profile: ProfileFile | None = Field(
+        default=None, description="The profile of the sample; None if it has under 200 rows. Then there is no drift."
+    )
     fast_path: FastPath | None = Field(
         default=None,
         description="Whether workers evaluate its trees by the fast path. None: not compared at registration; each "

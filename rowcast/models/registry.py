@@ -2,6 +2,7 @@
 
     NAME/VERSION/model.pkl        written first, by a create-only put, which takes the version number
     NAME/VERSION/golden.json      some rows and their predictions, which every worker checks after loading
+    NAME/VERSION/profile.json     how the sample was distributed, with which batches are compared
     NAME/VERSION/code/…           the model's own modules, if it brings any
     NAME/VERSION/manifest.json    written last: a version without it does not exist yet
     NAME/VERSION/removed          the only file that stays of a removed version, so that its number is not used again
@@ -18,11 +19,12 @@ from itertools import count
 
 from rowcast.errors import ModelRefused, UnknownModel
 from rowcast.models.aliases import LATEST, PRODUCTION, Aliases
+from rowcast.models.drift.profile import Profile
 from rowcast.models.manifest_cache import Manifests, manifest_key
 from rowcast.models.model_manifest import NAME, VERSION, CodeFile, Draft, Manifest
 from rowcast.models.signature import is_signed, signed
 from rowcast.models.valid_names import require_alias, require_name, shown
-from rowcast.models.version_files import VersionFiles, code_key, golden_key, is_manifest_key, model_key
+from rowcast.models.version_files import VersionFiles, code_key, golden_key, is_manifest_key, model_key, profile_key
 from rowcast.storage import Storage
 from rowcast.wording.nearest import or_nearest
 
@@ -91,10 +93,12 @@ class Registry:
         draft: Draft,
         golden: bytes | None = None,
         code: Mapping[str, bytes] | None = None,
+        *,
+        profile: bytes | None = None,
     ) -> Manifest:
         """Adds the next version and moves the alias `latest`. Two calls at the same time get two versions.
 
-        `golden` is the content of the golden sample's file, the draft's `golden` has its digest.
+        `golden` is the content of the golden sample's file, the draft's `golden` has its digest; likewise `profile`.
         `code` has the model's own modules, path to content (`own_code_files.read_code`).
 
         A version appears completely or not at all. The number of an interrupted registration is not used again.
@@ -119,6 +123,8 @@ class Registry:
             manifest = signed(manifest, self._key)
         if golden is not None:
             self.storage.put(golden_key(name, version), golden)
+        if profile is not None:
+            self.storage.put(profile_key(name, version), profile)
         for path, source in (code or {}).items():
             self.storage.put(code_key(name, version, path), source)
         content = manifest.model_dump_json(indent=2).encode() + b"\n"
@@ -181,6 +187,14 @@ class Registry:
             ModelRefused: the file is missing, or has another digest than the manifest's.
         """
         return self._files.golden(manifest)
+
+    def profile(self, manifest: Manifest) -> Profile | None:
+        """Reads the profile of a version's sample. Returns None if it has none.
+
+        Raises:
+            ModelRefused: as for `golden_bytes`.
+        """
+        return self._files.profile(manifest)
 
     def code_files(self, manifest: Manifest) -> dict[str, bytes]:
         """Reads the model's own modules. Returns content by path.

@@ -3,6 +3,7 @@
 import hashlib
 
 from rowcast.errors import ModelRefused, UnknownModel
+from rowcast.models.drift.profile import Profile
 from rowcast.models.model_manifest import NAME, VERSION, Manifest
 from rowcast.storage import Storage
 
@@ -15,6 +16,11 @@ def model_key(name: str, version: str) -> str:
 def golden_key(name: str, version: str) -> str:
     """Returns the key of the golden sample."""
     return f"{name}/{version}/golden.json"
+
+
+def profile_key(name: str, version: str) -> str:
+    """Returns the key of the profile."""
+    return f"{name}/{version}/profile.json"
 
 
 def code_key(name: str, version: str, path: str) -> str:
@@ -73,6 +79,22 @@ class VersionFiles:
             raise ModelRefused(f"{what} is missing from the registry.") from None
         _require_digest(data, manifest.golden.sha256, what)
         return data
+
+    def profile(self, manifest: Manifest) -> Profile | None:
+        """Reads the profile. Returns None if the version has none.
+
+        Raises:
+            ModelRefused: the file is missing, or has another digest.
+        """
+        if manifest.profile is None:
+            return None
+        what = f"The profile of {manifest.reference}"
+        try:
+            data = self._storage.get(profile_key(manifest.name, manifest.version))
+        except FileNotFoundError:
+            raise ModelRefused(f"{what} is missing from the registry.") from None
+        _require_digest(data, manifest.profile.sha256, what)
+        return Profile.model_validate_json(data)
 
     def code(self, manifest: Manifest) -> dict[str, bytes]:
         """Reads the model's own code. Returns content by path.

@@ -1,7 +1,8 @@
 """Scoring one chunk: rows in, the same rows with predictions out. A pure function of bytes, model and options."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +16,11 @@ from rowcast.jobs.results.result_columns import RANKED, AddedColumn, added_colum
 from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.jobs.summary import Summary
 from rowcast.models.model_set import ModelSet
+from rowcast.scoring.drift.bin_counter import BinCounter
+from rowcast.scoring.drift.chunk_counts import ChunkCounts
 from rowcast.scoring.failure_reason import Reason, likely_reason
 from rowcast.scoring.model_rows import ScoredRows, predict_rows_of, together
-from rowcast.scoring.predict import Predict, Values, Wanted, no_values, predict_good
+from rowcast.scoring.predict import Predict, Wanted, no_values, predict_good
 from rowcast.scoring.predicted_cells import added_cells
 from rowcast.scoring.summarize import summary_of
 from rowcast.scoring.table import RowFault, read_each
@@ -55,6 +58,8 @@ class Part:
     """Why all rows are bad, if they are."""
     faults: tuple[RowFault, ...]
     """As in `errors`, `row` counting the job's data rows from 1."""
+    drift: bytes = b""
+    """The packed counts of the rows with a prediction (`BinCounter`); no bytes without a profile."""
 
     def first_error(self) -> RowFault:
         """Returns the first bad row; there is one if `rows_failed` is not 0."""
@@ -82,13 +87,15 @@ def score_each(
     predict: Predict = predict_good,
     *,
     summarized: Collection[int] | None = None,
+    counter: BinCounter | None = None,
 ) -> Part:
     """Scores whole rows with one model or two. The first row is the job's data row `first_row`, counted from 1.
 
     Each model predicts the rows that it would predict in a job without the other. A row that one of two models cannot
     predict is bad.
 
-    The summary is of the rows whose numbers are in `summarized`, or of all if that is None.
+    The summary is of the rows whose numbers are in `summarized`, or of all if that is None. `counter` counts the same
+    rows into the bins of the first model's profile.
 
     Raises:
         MemoryError, ModelRefused: not the fault of a row. Exception: see `predict_good`.
@@ -96,7 +103,9 @@ def score_each(
     """
     options = spec.options
     columns = _columns(models, options)
-    read = list(read_each(data, spec.columns, models, options, format=spec.format, dtypes=spec.dtypes))
+    counts = ChunkCounts(counter) if counter is not None else None
+    read_with = partial(read_each, data, spec.columns, models, options, format=spec.format, dtypes=spec.dtypes)
+    read = list(read_with(observe=counts.observe if counts else None))
     fields = read[0].fields
     scored = together(
         [
@@ -114,14 +123,20 @@ def score_each(
     delimiter = options.delimiter
     cells = added_cells(models, scored.values, columns, delimiter, guard_formulas=options.guard_formulas)
     errors = _with_errors(faults, first_row, columns, delimiter)
+    chosen = _chosen(scored, first_row, summarized)
+    drift = b""
+    if counts is not None:
+        first = None if options.threshold is not None else chosen.values[0].predictions
+        drift = counts.of(read[0], chosen.good, first, lambda observe: next(read_with(observe=observe)))
     return Part(
         data=_rows(data, fields, _added(count, scored.good, cells, _empty_cells(columns, delimiter), errors), spec),
         errors=error_rows((fault.row, fault.column, fault.value, fault.message) for fault in faults),
         rows=count,
         rows_failed=len(faults),
-        summary=summary_of(models, [values.predictions for values in _chosen(scored, first_row, summarized)]),
+        summary=summary_of(models, [values.predictions for values in chosen.values]),
         reason=reason,
         faults=faults,
+        drift=drift,
     )
 
 
@@ -188,9 +203,9 @@ def _wanted(number: int, model: "LoadedModel", columns: Sequence[AddedColumn], o
     )
 
 
-def _chosen(scored: ScoredRows, first_row: int, summarized: Collection[int] | None) -> Sequence[Values]:
-    """Returns the values of each model that the summary is of."""
+def _chosen(scored: ScoredRows, first_row: int, summarized: Collection[int] | None) -> ScoredRows:
+    """Returns the rows that the summary is of."""
     if summarized is None:
-        return scored.values
+        return scored
     chosen = np.isin(first_row + scored.good, list(summarized))
-    return [values.of_rows(chosen) for values in scored.values]
+    return replace(scored, good=scored.good[chosen], values=tuple(values.of_rows(chosen) for values in scored.values))

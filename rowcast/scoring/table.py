@@ -1,6 +1,6 @@
 """The table of a chunk: its bytes as what an estimator takes, and the rows that are bad."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Table = pd.DataFrame | pd.Series | NDArray[Any]
 """What `predict` gets: shape (rows, features), or (rows,) of a model that takes one Series. See `make_table`."""
+
+Observe = Callable[[Sequence[Column]], None]
+"""Is called with the columns of the rows that could be read, one for each feature of the table. It changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,10 @@ def read(
     *,
     format: Format = "csv",
     dtypes: Mapping[str, str] = MappingProxyType({}),
+    observe: Observe | None = None,
 ) -> Rows:
     """Reads whole rows with these columns, as `read_each` does."""
-    (rows,) = read_each(data, columns, [model], options, format=format, dtypes=dtypes)
+    (rows,) = read_each(data, columns, [model], options, format=format, dtypes=dtypes, observe=observe)
     return rows
 
 
@@ -75,12 +79,14 @@ def read_each(
     *,
     format: Format = "csv",
     dtypes: Mapping[str, str] = MappingProxyType({}),
+    observe: Observe | None = None,
 ) -> Iterator[Rows]:
     """Yields for each model the rows as it reads them. The rows and fields are found once for all.
 
     The last row may lack its line end. `format` is that of the file that the rows come from, and `dtypes` those of
     `Spec.dtypes`. Each model reads its own cells as its manifest and these types say. Only if that is the same for both
-    models, the cells are read once for both.
+    models, the cells are read once for both. `observe` gets the columns of the first model, before its table is made: a
+    model may change the table.
     """
     expected = len(columns)
     inside = scan.quoted(data, options.delimiter)
@@ -105,7 +111,9 @@ def read_each(
             known = features, reading
         else:  # a model may change its table in place
             values = [column.copy() for column in values]
-        yield _rows(fields, faults, good, (values, invalid), (features, model.container))
+        rows = _rows(fields, faults, good, (values, invalid), (features, model.container, observe))
+        observe = None
+        yield rows
 
 
 def _faults(invalid: InvalidCells) -> dict[int, RowFault]:
@@ -129,19 +137,22 @@ def _rows(
     malformed: Mapping[int, RowFault],
     good: scan.Positions,
     found: tuple[list[Column], InvalidCells],
-    shape: "tuple[Sequence[Feature], Container]",
+    shape: "tuple[Sequence[Feature], Container, Observe | None]",
 ) -> Rows:
     """Returns the rows of one model. `found` is what `read_columns` found in the rows `good`.
 
-    `shape` has the features of the table and its container.
+    `shape` has the features of the table, its container, and what observes its columns.
     """
+    features, container, observe = shape
     faults = dict(malformed)
     values, invalid = found
     if invalid:
         faults |= _faults({int(good[index]): cell for index, cell in invalid.items()})
         fit = np.setdiff1d(np.arange(len(good)), np.array(list(invalid), np.int64), assume_unique=True)
         values, good = [column.take(fit) for column in values], good[fit]
-    table = make_table(values, *shape)
+    if observe is not None:
+        observe(values)
+    table = make_table(values, features, container)
     return Rows(fields, good, table, [faults[row] for row in sorted(faults)])
 
 

@@ -12,6 +12,8 @@ from metrics import samples, total
 from programs import ROOT, Stack, free_port, http_client, is_up, until
 
 ROWS = b"age,pclass\n" + b"25,3\n" * 30 + b"many,3\n" + b"40,1\n" * 9
+OLD = b"age,pclass\n" + b"70,1\n80,1\n" * 150
+"""Passengers, all of them older than most of the sample."""
 SERVICE_DISCOVERY = "dns_sd_configs: [{ names: [gateway], type: A, port: 5000 }]"
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "rowcast.json").read_text())
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
@@ -77,6 +79,10 @@ def test_prometheus_counts_what_two_gateways_show_once(
     stack: Stack, client: httpx.Client, second: httpx.Client, tmp_path: Path
 ) -> None:
     client.post("/predict?wait=30", files={"file": ("rows.csv", ROWS)})
+    drift = client.post("/predict?wait=30", files={"file": ("rows.csv", OLD)}).json()["drift"]
+    for one in drift["columns"]:
+        shown = total(samples(second), "rowcast_drift_psi", model="titanic", version="1", feature=one["feature"])
+        assert shown == pytest.approx(one["psi"], abs=1e-6)
     assert total(samples(client), "rowcast_rows_total") == total(samples(second), "rowcast_rows_total") > 0
     targets = [f"{one.base_url.host}:{one.base_url.port}" for one in (client, second)]
     with prometheus(tmp_path, targets) as query:

@@ -13,7 +13,7 @@ from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import Draft, Manifest
 from rowcast.models.row_values import row_values
 from rowcast.scoring.predict import Wanted, predict
-from rowcast.scoring.table import RowFault, Rows, Table, read, table_of_values
+from rowcast.scoring.table import Observe, RowFault, Rows, Table, read, table_of_values
 from training.rehearsal.users_script import Answers
 from training.sample.sample import Dialect
 
@@ -37,14 +37,14 @@ def manifest_of(draft: Draft, name: str = "rehearsal") -> Manifest:
 
 def score_csv(model: LoadedModel, data: bytes, dialect: Dialect, methods: Sequence[str]) -> Scored:
     """Scores a CSV with its header line, in one chunk. Raises whatever the estimator raises."""
-    found = _read(model, data, dialect)
+    found = rows_of_csv(model, data, dialect)
     answers = answers_of(model, found.table, methods) if len(found.good) else {}
     return Scored(answers, found.good, found.faults)
 
 
 def table_of(model: LoadedModel, data: bytes, dialect: Dialect) -> Table:
     """Returns the good rows of a CSV with its header line, as the model's `predict` takes them."""
-    return _read(model, data, dialect).table
+    return rows_of_csv(model, data, dialect).table
 
 
 def score_json(model: LoadedModel, rows: Sequence[Sequence[Any]], methods: Sequence[str]) -> Scored:
@@ -73,10 +73,11 @@ def answers_of(model: LoadedModel, table: Any, methods: Sequence[str]) -> Answer
     return answers
 
 
-def _read(model: LoadedModel, data: bytes, dialect: Dialect) -> Rows:
+def rows_of_csv(model: LoadedModel, data: bytes, dialect: Dialect, observe: Observe | None = None) -> Rows:
+    """Returns the rows of a CSV with its header line, as a worker reads them. `observe` is as in `read_each`."""
     header, _, rows = data.partition(b"\n")
     options = Options(delimiter=dialect.delimiter, decimal=dialect.decimal)  # type: ignore[arg-type]
-    return read(rows, _names(header, dialect), model, options)
+    return read(rows, _names(header, dialect), model, options, observe=observe)
 
 
 def _names(header: bytes, dialect: Dialect) -> list[str]:

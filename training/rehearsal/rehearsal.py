@@ -29,6 +29,7 @@ from training.rehearsal.checks.same_bits import fast_path
 from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows, in_time, rows_alone
 from training.rehearsal.checks.unseen_categories import allow_unseen
 from training.rehearsal.golden_rows import golden_sample
+from training.rehearsal.profiled_rows import sample_profile
 from training.rehearsal.representation import choose
 from training.rehearsal.trial import Rehearsal, Trial, compared
 from training.rehearsal.users_script import Answers, Script, find_script
@@ -161,6 +162,7 @@ def _finish(rehearsal: Rehearsal, alone: SingleRows) -> None:
     require_same_as_json(rehearsal, model, served)
     rehearsal.take_fast_path(fast_path(model, table_of(model, trial.data, script.dialect)))
     rehearsal.golden = golden_sample(rehearsal, model)
+    rehearsal.profile = sample_profile(rehearsal, model)
 
 
 def _chunks(rows: int) -> list[tuple[int, int]]:

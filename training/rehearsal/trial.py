@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.csv import scan
+from rowcast.models.drift.profile import Profile
 from rowcast.models.loading.load import Container, LoadedModel
 from rowcast.models.model_manifest import Draft, FastPath, Feature
 from rowcast.scoring.golden_sample import GoldenSample
@@ -44,6 +45,7 @@ class Rehearsal:
     draft: Draft
     trials: list[Trial]
     golden: GoldenSample | None = None
+    profile: Profile | None = None
 
     def frame(self) -> pd.DataFrame:
         """Returns the first trial as the script reads it. It is a copy, because a model may change what it gets."""

@@ -18,6 +18,7 @@ from rowcast.errors import (
     Unprocessable,
 )
 from rowcast.jobs.chunk_tables import PartEntry
+from rowcast.jobs.drift.drift_figures import DriftCounts
 from rowcast.jobs.job import ByUrl
 from rowcast.jobs.job_files import digest
 from rowcast.jobs.records.leases import ChunkLease
@@ -161,7 +162,13 @@ class ChunkTask:
         entry = PartEntry(digest(part.data), part.rows, part.rows_failed, len(part.data), len(part.errors))
         with resources.tracer.begin("commit chunk", "internal", stored.span.traceparent) as commit:
             outcome = resources.leases.commit(
-                lease, entry, _summary(part), stored.cpu_seconds, stored.scoring_seconds, output=stored.output
+                lease,
+                entry,
+                _summary(part),
+                stored.cpu_seconds,
+                stored.scoring_seconds,
+                output=stored.output,
+                drift=self._drift(lease, part),
             )
             commit.set("rowcast.outcome", outcome)
         stored.span.set("rowcast.rows_failed", part.rows_failed)
@@ -179,6 +186,13 @@ class ChunkTask:
         elif outcome == "lost":
             resources.log.error("part_digest_mismatch")
 
+    def _drift(self, lease: ChunkLease, part: Part) -> DriftCounts | None:
+        """Returns the counts of a part; None if there are none."""
+        if not part.drift:
+            return None
+        counter = self._resources.models.bin_counter(lease.spec.model.name, lease.spec.model.version)
+        return DriftCounts(part.drift, counter.profile.for_redis) if counter else None
+
     def _scored(self, lease: ChunkLease, models: Sequence[LoadedModel]) -> Part:
         spec = lease.spec
         data = self._input(lease)
@@ -188,7 +202,8 @@ class ChunkTask:
             return unscored(data, models, chunk)
         predict = self._resources.isolated.predict_good if is_suspect(lease) else self._predict
         first_row, summarized = lease.planned.first_row, self._rows_to_count(lease)
-        part = score_each(data, first_row, models, chunk, predict, summarized=summarized)
+        counter = None if spec.is_check else self._resources.models.bin_counter(spec.model.name, spec.model.version)
+        part = score_each(data, first_row, models, chunk, predict, summarized=summarized, counter=counter)
         if part.rows != lease.planned.rows:
             raise RuntimeError(f"the plan says {counted(lease.planned.rows, 'row')}, scoring found {part.rows}")
         if part.rows_failed and spec.by_url is not None and not lease.revision:

@@ -209,6 +209,10 @@ class RowValues(Unprocessable):
     """A value of a row is not what its feature takes."""
 
 
+class Drifted(Unprocessable):
+    """The batch differs from the sample of its model by more than the job allows."""
+
+
 class TooManyBadRows(Unprocessable):
     """More rows are bad than the job allows."""
 

@@ -1,10 +1,13 @@
 """The metrics of the whole service at one moment: what the scripts have counted, the queue, and Redis's memory."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rowcast.jobs.audit.checks import ENDS
+from rowcast.jobs.drift.batch_drift import BatchDrift, read_drift
+from rowcast.jobs.drift.drift_figures import DRIFT_SHOWN_SECONDS
 from rowcast.jobs.progress.work_queue import QueueState, read_queue
 from rowcast.jobs.records.celery_queues import MESSAGES_SENT, REFUSED
 from rowcast.jobs.records.metric_fields import BEYOND, BUCKETS_MS, SUM, TABLE, Metric, MetricField
@@ -50,6 +53,8 @@ class ClusterMetrics:
     redis_bytes: int
     #: The most that it may use, in bytes; 0 if there is no limit.
     redis_most_bytes: int
+    #: The drift of the last batch of each version that scored one in the last week.
+    drift: Sequence[BatchDrift]
 
 
 def read_cluster_metrics(redis: RedisClient, pools: Sequence[str] = ()) -> ClusterMetrics:
@@ -64,7 +69,8 @@ def read_cluster_metrics(redis: RedisClient, pools: Sequence[str] = ()) -> Clust
         pipe.hgetall(key("totals"))
         pipe.hget(key("live"), "*")
         pipe.info("memory")
-        fields, totals, live, memory = pipe.execute()
+        pipe.hvals(key("last_drift"))
+        fields, totals, live, memory, last_drift = pipe.execute()
     totals = Counter({name.decode(): int(number) for name, number in totals.items()})
     counters: dict[MetricField, dict[Labels, int]] = {
         name: _zeros(about) for name, about in TABLE.items() if not about.is_times
@@ -86,6 +92,9 @@ def read_cluster_metrics(redis: RedisClient, pools: Sequence[str] = ()) -> Clust
         messages_refused=totals[REFUSED],
         redis_bytes=int(memory["used_memory"]),
         redis_most_bytes=int(memory["maxmemory"]),
+        drift=[
+            drift for drift in map(read_drift, last_drift) if drift.at_ms / 1000 > time.time() - DRIFT_SHOWN_SECONDS
+        ],
     )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from rowcast.jobs.drift.batch_drift import read_drift
 from rowcast.jobs.job import Job, ParquetFile, Spec
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.option_table import OPTIONS
@@ -35,8 +36,9 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
             record[JobField.ORIGIN] = str(new.spec.origin)
         if extras := str(RowExtras.of(new.spec.options)):
             record[JobField.EXTRAS] = extras
-    elif new.max_errors is not None:
-        record[JobField.MAX_ERRORS] = new.max_errors
+    else:
+        limits = {JobField.MAX_ERRORS: new.max_errors, JobField.FAIL_IF_DRIFT: new.spec.options.fail_if_drift}
+        record |= {name: str(limit) for name, limit in limits.items() if limit is not None}
     if new.spec.is_check:
         record[JobField.IS_CHECK] = 1
     elif new.spec.options.webhook is not None:
@@ -91,10 +93,13 @@ def _delivery_in(record: Record) -> Delivery | None:
     )
 
 
-def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_ms: int) -> Job:
+def read_job(
+    id: str, record: Record, summary: Mapping[bytes, bytes], retention_ms: int, drift: bytes | None = None
+) -> Job:
     """Returns the job of a record that is neither a tombstone nor of an upload.
 
     `summary` has the fields of a batch's summary; `retention_ms` is the time from the end until the files are removed.
+    `drift` is what the script that compared the batch has written.
     """
 
     def number(name: JobField) -> int:
@@ -128,6 +133,7 @@ def read_job(id: str, record: Record, summary: Mapping[bytes, bytes], retention_
         result=document(JobField.RESULT),
         error=document(JobField.ERROR),
         summary=render_fields(summary) if summary else None,
+        drift=read_drift(drift) if drift else None,
         cpu_seconds=number(JobField.CPU_US) / 1_000_000,
         attempts=number(JobField.LEASES),
         repairs=number(JobField.REPAIRS),

@@ -83,14 +83,15 @@ class Records:
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(key("job", id))
             pipe.hgetall(key("summary", id))
-            read, summary = pipe.execute()
+            pipe.get(key("drift", id))
+            read, summary, drift = pipe.execute()
         record = named(read)
         is_known = bool(record) and status_in(record) is not Status.ARRIVING
         if not is_known or (owner is not None and record[JobField.OWNER].decode() != owner):
             raise UnknownJob(f"Job not found: {id}.")
         if status_in(record) is Status.DELETED:
             raise JobDeleted(f"Job {id} was deleted.")
-        job = self._job(id, record, summary)
+        job = read_job(id, record, summary, self._retention_ms, drift)
         if not job.spec.pool or job.status.is_terminal:
             return job
         return replace(job, lacks_worker=not self._workers.count(job.spec.pool))
@@ -131,7 +132,7 @@ class Records:
         status = status_in(record)
         if status.is_internal or not taken.may_match(status, record[JobField.MODEL].decode()):
             return None
-        job = self._job(id, record, {})
+        job = read_job(id, record, {}, self._retention_ms)
         return job if taken.matches(job) and not job.spec.is_check else None
 
     def cancel(self, id: str) -> None:
@@ -240,9 +241,6 @@ class Records:
             for id in ids:
                 pipe.hgetall(key("job", id))
             return [named(record) for record in pipe.execute()]
-
-    def _job(self, id: str, record: Record, summary: Mapping[bytes, bytes]) -> Job:
-        return read_job(id, record, summary, self._retention_ms)
 
 
 def origins_of(redis: RedisClient, ids: Iterable[str]) -> list[tuple[str, Origin]]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rowcast.errors import InputLost
 from rowcast.jobs.chunk_tables import CONVERSION, FIRST_RANGE, PartEntry, PlanEntry, unpack_plan
+from rowcast.jobs.drift.drift_figures import DriftCounts
 from rowcast.jobs.job import ParquetFile, Spec
 from rowcast.jobs.options import RowExtras
 from rowcast.jobs.records.redis_client import redis_errors
@@ -217,11 +218,12 @@ class Leases:
         scoring_seconds: float = 0,
         *,
         output: bytes = b"",
+        drift: DriftCounts | None = None,
     ) -> Committed:
         """Counts a part that is in the store. `cpu_seconds` is the processor time that it took.
 
         `scoring_seconds` is that time without the opening of models; 0 if unknown. `output` is the SHA-256 of what was
-        written to a URL.
+        written to a URL. `drift` has the part's rows, counted into the bins of the model's profile.
         `ended`: the job has ended with it. `stale`: nothing was counted, as the lease is over. `rescored`: the part of
         a job that had succeeded is there again. `lost`: as `rescored`, but the part is not the same as before.
         """
@@ -235,6 +237,7 @@ class Leases:
             cpu_us=round(cpu_seconds * 1_000_000),
             scoring_us=round(scoring_seconds * 1_000_000),
             output=output,
+            drift=drift,
         )
 
     def commit_parquet(self, lease: ChunkLease, repairs: int, file: ParquetFile) -> bool:

@@ -89,3 +89,6 @@ COST_KEPT = 0.8
 
 REASONS_KEPT = 16
 """Different messages of bad rows that a record keeps while all rows of its job are bad."""
+
+PROFILE_SECONDS = 2 * 86_400
+"""How long Redis keeps a profile that no commit uses. An upload may be silent for a day before its job is compared."""

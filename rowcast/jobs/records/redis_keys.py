@@ -22,6 +22,15 @@ TABLE = {
     "parts": Key("rowcast:job:{}:parts", "string", "32 bytes per chunk: digest, rows, sizes", "until the files go"),
     "in_flight": Key("rowcast:job:{}:in_flight", "hash", "chunk in flight → attempts, strikes", "until the job ends"),
     "summary": Key("rowcast:job:{}:summary", "hash", "counts of classes, or figures and bins", "as long as the record"),
+    "drift_counts": Key(
+        "rowcast:job:{}:drift_counts",
+        "string",
+        "4 bytes per bin: rows of the parts in it",
+        "until it is compared",
+    ),
+    "drift": Key("rowcast:job:{}:drift", "string", "JSON: PSI and counts of its features", "as long as the record"),
+    "profile": Key("rowcast:profile:{}", "string", "JSON: the bins of NAME@VERSION's sample", "two days after use"),
+    "last_drift": Key("rowcast:last_drift", "hash", "NAME@VERSION → drift of its last batch, as JSON", "for ever"),
     "log": Key("rowcast:job:{}:log", "list", "what happened to the job, as JSON, newest last", "as long as the record"),
     "history": Key(
         "rowcast:job:{}:history", "string", "8 bytes per scored chunk: attempts, holder, ms", "until the files go"

@@ -24,6 +24,7 @@ class JobField(StrEnum):
     VALUES = "values"
     EXTRAS = "extras"
     MAX_ERRORS = "max_errors"
+    FAIL_IF_DRIFT = "fail_if_drift"
     IS_CHECK = "is_check"
     PRIORITY = "priority"
     EXPIRES_IN = "expires_in"
@@ -111,6 +112,7 @@ TABLE: dict[JobField, Field] = {
     _F.VALUES: Field("single", "JSON", "submit_row", "values of the row, in the order of the model's features"),
     _F.EXTRAS: Field("single", "text", "submit_row", "what it asks for, for example `probabilities,top=3`"),
     _F.MAX_ERRORS: Field("batch", "integer", "submit, add_chunks", "the job fails if more rows than this are bad"),
+    _F.FAIL_IF_DRIFT: Field("batch", "number", "submit, add_chunks", "the job fails if a feature's PSI reaches this"),
     _F.IS_CHECK: Field("batch", "`1`", "submit, add_chunks", "the job serves a check, and goes soon after its end"),
     _F.PRIORITY: Field("batch", "text", "submit, add_chunks", "`low` or `high`; absent if `normal`"),
     _F.EXPIRES_IN: Field(

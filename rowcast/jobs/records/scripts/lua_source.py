@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rowcast.errors import PREFIX
 from rowcast.jobs.chunk_tables import CONVERSION, FIRST_RANGE, HISTORY_ENTRY_BYTES, PART_ENTRY_BYTES, PLAN_ENTRY_BYTES
+from rowcast.jobs.drift.drift_figures import FEATURES_KEPT, FEATURES_NAMED, LEAST_SHARE
 from rowcast.jobs.number_summary import MAX_BINS
 from rowcast.jobs.option_table import PRIORITIES
 from rowcast.jobs.records import policy, redis_keys
@@ -24,6 +25,7 @@ from rowcast.jobs.records.scripts.lua_linker import LuaLinker
 from rowcast.jobs.states import TRANSITIONS, Status, UploadState
 from rowcast.jobs.webhook.delivery import DeliveryState
 from rowcast.jobs.webhook.delivery_schedule import GIVE_UP_SECONDS, LONGEST_PAUSE_SECONDS
+from rowcast.models.drift.profile import LEAST_ROWS
 from rowcast.settings import Settings
 
 _FOLDER = Path(__file__).parent / "lua"
@@ -43,6 +45,7 @@ _SHARED = (
     "admission",
     "uploads",
     "leases",
+    "drift",
     "ending",
     "revisions",
     "summary",
@@ -150,6 +153,11 @@ def _numbers(settings: Settings) -> list[str]:
         "COST_KEPT": policy.COST_KEPT,
         "HISTORY_ENTRY_BYTES": HISTORY_ENTRY_BYTES,
         "MAX_BINS": MAX_BINS,
+        "LEAST_DRIFT_ROWS": LEAST_ROWS,
+        "LEAST_SHARE": LEAST_SHARE,
+        "DRIFT_FEATURES_KEPT": FEATURES_KEPT,
+        "DRIFT_FEATURES_NAMED": FEATURES_NAMED,
+        "PROFILE_SECONDS": policy.PROFILE_SECONDS,
         "PLAN_ENTRY_BYTES": PLAN_ENTRY_BYTES,
         "PART_ENTRY_BYTES": PART_ENTRY_BYTES,
         "FIRST_RANGE": FIRST_RANGE,

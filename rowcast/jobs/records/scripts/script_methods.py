@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from rowcast.jobs.chunk_tables import PartEntry, PlanEntry, RepairedChunk, pack_part, pack_plan
+from rowcast.jobs.drift.drift_figures import DriftCounts
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_hash import fields_of
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
@@ -202,16 +203,22 @@ class Scripts(UrlScripts):
         cpu_us: int = 0,
         scoring_us: int = 0,
         output: bytes = b"",
+        drift: DriftCounts | None = None,
     ) -> Committed:
         """Counts a part that is in the store, once. `output` is the SHA-256 of what was written to a URL.
+
+        The profile of `drift` is sent only if Redis does not have it.
 
         `cpu_us` is the processor time that it took, in microseconds. `scoring_us` is what remains without the opening
         of models, from which the cost of a row is measured; 0 if it is not known.
         """
         figures = (part.rows, part.rows_failed, part.part_bytes, part.error_bytes)
-        known = (json.dumps(summary), revision, cpu_us, scoring_us, output)
-        outcome: Committed = self._run("commit_chunk", id, chunk, attempt, pack_part(part), *figures, *known).decode()
-        return outcome
+        known = (json.dumps(summary), revision, cpu_us, scoring_us, output, drift.counts if drift else b"")
+        arguments = (id, chunk, attempt, pack_part(part), *figures, *known)
+        outcome = self._run("commit_chunk", *arguments, "").decode()
+        if outcome == "unprofiled" and drift is not None:
+            outcome = self._run("commit_chunk", *arguments, drift.profile).decode()
+        return cast(Committed, outcome)
 
     def commit_rows(self, outcomes: Iterable[tuple[str, int, str, str]]) -> int:
         """Ends single jobs: id, attempt, status, and result or error as JSON. Returns how many were counted."""

@@ -36,6 +36,7 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "columns": ("--columns probability_1:p,prediction", {"probability_1": "p", "prediction": "prediction"}),
     "on_error": ("--on-error fail", "fail"),
     "max_errors": ("--max-errors 3", 3),
+    "fail_if_drift": ("--fail-if-drift 0.25", 0.25),
     "delimiter": ("--delimiter tab", "\t"),
     "decimal": ("--decimal ,", ","),
     "encoding": ("--encoding latin1", "latin1"),
@@ -77,7 +78,7 @@ def test_the_table_has_the_names_and_the_values_that_the_gateway_checks() -> Non
     assert list(OPTIONS) == list(FIELDS)
     for name, option in OPTIONS.items():
         assert (option.default, option.whole_description) == (FIELDS[name].default, FIELDS[name].description)
-        taken = {bool: bool, int: int | None}.get(option.takes)
+        taken = {bool: bool, int: int | None, float: float | None}.get(option.takes)
         if isinstance(option.takes, tuple):
             taken = Literal[option.takes]
         assert taken in (None, FIELDS[name].annotation), name

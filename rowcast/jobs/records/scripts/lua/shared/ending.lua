@@ -35,7 +35,10 @@ end
 -- Returns the status, and the error if the job fails.
 local function ending(id)
   local rows, failed, reasons = unpack(redis.call('HMGET', K.job(id), F.rows, F.rows_failed, F.reasons))
-  if tonumber(failed or 0) < tonumber(rows) then return STATUS.succeeded end
+  if tonumber(failed or 0) < tonumber(rows) then
+    local drifted = drifted_problem(id)
+    return drifted and STATUS.failed or STATUS.succeeded, drifted
+  end
   return STATUS.failed, every_row_bad(tonumber(rows), cjson.decode(reasons or '{}'))
 end
 

@@ -1,0 +1,1 @@
+"""The drift of a batch: what a job shows of it."""

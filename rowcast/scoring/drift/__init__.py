@@ -1,0 +1,1 @@
+"""Counting the rows of a chunk into the bins of a profile."""
