@@ -179,6 +179,7 @@ def test_jobs_know_of_models_only_what_they_promise() -> None:
             *("rowcast.models.model_set", "rowcast.models.model_set.ModelSet"),
             *("rowcast.models.cells", "rowcast.models.cells.boolean_pair"),
             *("rowcast.models.cells.number", "rowcast.models.cells.whole_number"),
+            *("rowcast.models.drift.profile", "rowcast.models.drift.profile.LEAST_ROWS"),
         }
 
 

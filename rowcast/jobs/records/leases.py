@@ -223,7 +223,7 @@ class Leases:
         """Counts a part that is in the store. `cpu_seconds` is the processor time that it took.
 
         `scoring_seconds` is that time without the opening of models; 0 if unknown. `output` is the SHA-256 of what was
-        written to a URL. `drift` has the part's rows, counted into the bins of the model's profile.
+        written to a URL. `drift` has the part's counts.
         `ended`: the job has ended with it. `stale`: nothing was counted, as the lease is over. `rescored`: the part of
         a job that had succeeded is there again. `lost`: as `rescored`, but the part is not the same as before.
         """
