@@ -29,6 +29,7 @@ TYPED = {
     "columns": "survives:label, top_2,prediction_error",
     "on_error": "column",
     "max_errors": "3",
+    "fail_if_drift": "0.5",
     "guard_formulas": "true",
     "priority": "low",
     "expires_in": "2h",
