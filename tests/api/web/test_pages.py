@@ -319,6 +319,8 @@ def test_axe_finds_nothing(browser: Browser, stack: Stack) -> None:
             page.get_by_label("Tags").fill("nightly")
             page.get_by_label("Tags").blur()
             expect(page.locator("[aria-invalid]")).to_have_count(1)
+        if path in (f"/ui/jobs/{id}", "/ui/models/titanic"):
+            expect(page.get_by_role("img", name=re.compile("^age"))).to_be_visible()
         assert axe_faults(page) == "", path
     context.close()
 
