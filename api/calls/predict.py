@@ -8,7 +8,7 @@ from api.check import check_response
 from api.input.body_types import FilesByUrl, Form, ManyRows, OneRow, option_parameters
 from api.input.live_upload import LiveUpload
 from api.input.option_parsing import DRY_RUN, FOLLOW, WAIT, dry_run, preferred_wait, query_flag, query_wait
-from api.input.request_body import BODY_ERRORS
+from api.input.request_body import BODY_ERRORS, ENCODINGS
 from api.input.request_input import CONVERTED_TYPES, FILE_TYPES, FileInput, csv_input, read_input
 from api.openapi.call_types import (
     CSV,
@@ -53,7 +53,7 @@ _DOCUMENTED = Call(
         header(
             "Content-Range", "For a check, if the body is only the beginning of a file: `bytes 0-1048575/94000000`."
         ),
-        header("Content-Encoding", "`gzip` if the body is compressed with gzip.", enum=["gzip"]),
+        header("Content-Encoding", "`gzip` if the body is compressed with gzip.", enum=[*ENCODINGS]),
         header(
             "Content-Disposition",
             'The file name of a body that is not a form, for example `attachment; filename="trip.csv"`.',

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, g, request
 from api.input.body_types import option_parameters
 from api.input.chunk_cutter import Turn
 from api.input.option_parsing import WAIT, dry_run, preferred_wait, query_flag, query_wait
-from api.input.request_body import BODY_ERRORS, is_body_gzip, read_raw
+from api.input.request_body import BODY_ERRORS, ENCODINGS, is_body_gzip, read_raw
 from api.input.request_input import FILE_TYPES, csv_request
 from api.openapi.call_types import CSV_TYPES, JSON, Answer, Call, documented, header
 from api.output.early_response import close_after
@@ -52,7 +52,7 @@ _COMPLETE = header("Upload-Complete", "`?1` with the last piece of the file.", e
 _OF_THE_FILE = (
     header("Upload-Length", "Length of the whole file in bytes.", pattern=r"^[0-9]{1,15}$"),
     header("Idempotency-Key", "As for `POST /predict`.", pattern=r"^[\x20-\x7e]{1,255}$"),
-    header("Content-Encoding", "`gzip` if the file is compressed with gzip.", enum=["gzip"]),
+    header("Content-Encoding", "`gzip` if the file is compressed with gzip.", enum=[*ENCODINGS]),
     header("Content-Disposition", 'The file name, for example `attachment; filename="trip.csv"`.'),
 )
 
@@ -76,10 +76,10 @@ def create_upload() -> Response:
     if request.content_length or "Transfer-Encoding" in request.headers:
         raise OptionUnsuitable.at("body", "must be empty; send the file by PATCH to the `Location` of the answer")
     _refuse_options_of_predict()
-    length = _number("Upload-Length")
+    length, is_gzip = _number("Upload-Length"), is_body_gzip()
     if length is not None and length > services.settings.max_upload_bytes:
         raise TooLarge("The file", services.settings.max_upload_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
-    id = services.resumable.create(csv_request(services), is_gzip=is_body_gzip(), length=length)
+    id = services.resumable.create(csv_request(services), is_gzip=is_gzip, length=length)
     logger("gateway").info("upload_created", job=id, bytes=length)
     return Response(status=201, headers={"Location": f"{prefix()}/uploads/{id}", **_progress(0, is_complete=False)})
 

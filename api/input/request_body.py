@@ -26,6 +26,9 @@ LIVE_STALL_SECONDS = 3600.0
 _LEAST_BLOCK_BYTES = 256 * 1024
 """Length from which a block is handed on. The work on each block has a fixed cost."""
 
+ENCODINGS = ("gzip", "x-gzip", "identity", "")
+"""The values of `Content-Encoding`. The last two mean that the body is as it is."""
+
 _FIRST_BYTES = 64 * 1024
 """For the first bytes of a body, a block is whatever has arrived, so that a header line is checked at once."""
 
@@ -54,7 +57,7 @@ def is_body_gzip() -> bool:
         UnsupportedType: the content encoding is not supported.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("gzip", "x-gzip", "identity", ""):
+    if encoding not in ENCODINGS:
         raise UnsupportedType(f"Content-Encoding {encoding!r} is not supported; send gzip, or remove the header.")
     return encoding.endswith("gzip")
 
