@@ -2,8 +2,8 @@
 
 It is the file `profile.json` next to a version's manifest, for example
 
-    {"rows": 891, "features": [{"name": "age", "low": 0.4, "high": 80.0, "cuts": [22.0, 36.0], "counts": [240, 238,
-    236], "missing": 177}], "predictions": [{"name": "prediction", "values": ["0", "1"], "counts": [549, 342, 0],
+    {"rows": 1309, "features": [{"name": "age", "low": 0.4, "high": 80.0, "cuts": [22.0, 36.0], "counts": [351, 348,
+    347], "missing": 263}], "predictions": [{"name": "prediction", "values": ["0", "1"], "counts": [952, 357, 0],
     "missing": 0}]}
 
 docs/drift.md says how bins are chosen.

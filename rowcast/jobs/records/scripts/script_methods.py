@@ -207,10 +207,9 @@ class Scripts(UrlScripts):
     ) -> Committed:
         """Counts a part that is in the store, once. `output` is the SHA-256 of what was written to a URL.
 
-        The profile of `drift` is sent only if Redis does not have it.
-
-        `cpu_us` is the processor time that it took, in microseconds. `scoring_us` is what remains without the opening
-        of models, from which the cost of a row is measured; 0 if it is not known.
+        The profile of `drift` is sent only if Redis does not have it. `cpu_us` is the processor time that it took, in
+        microseconds. `scoring_us` is what remains without the opening of models, from which the cost of a row is
+        measured; 0 if it is not known.
         """
         figures = (part.rows, part.rows_failed, part.part_bytes, part.error_bytes)
         known = (json.dumps(summary), revision, cpu_us, scoring_us, output, drift.counts if drift else b"")
