@@ -38,7 +38,7 @@ from training.add_model import add
 from training.add_options import AddOptions
 from worker.model_cache import ModelCache
 
-ROWS = 3_000
+ROWS = 1_500
 NUMBERS, TEXTS = ["size", "count", "constant"], ["zip", "flag", "color"]
 
 
@@ -62,7 +62,7 @@ def rows(seed: int, count: int, shift: float = 0.0) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def sample() -> pd.DataFrame:
-    return rows(1, 1_000)
+    return rows(1, 500)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def scored(models: Path, settings: Settings, redis: RedisClient, batch: pd.DataF
     return drift
 
 
-CHUNK_ROWS = (256, 1_000, ROWS)
+CHUNK_ROWS = (320, 1_000, ROWS)
 
 
 @pytest.mark.parametrize("chunk_rows", CHUNK_ROWS)
@@ -143,7 +143,7 @@ def test_psi_is_that_of_the_whole_file_whatever_the_chunks(
     document = scored(models, settings, redis, batch, chunk_rows)
     found = {column.name: column for column in document.columns}
     assert found.keys() == {*batch, "prediction"}
-    assert (document.rows, document.sample_rows, document.compared) == (ROWS, 1_000, 8)
+    assert (document.rows, document.sample_rows, document.compared) == (ROWS, 500, 8)
     predicted = predictions(models, sample), predictions(models, batch)
     for name in batch:
         assert found[name].psi == pytest.approx(psi(sample[name], batch[name]), rel=1e-9), name
