@@ -1,6 +1,6 @@
 """`/health` and `/ready`: whether the gateway runs, and whether jobs are accepted and scored."""
 
-from typing import NotRequired
+from typing import Any, NotRequired
 
 from flask import Blueprint, Response, jsonify
 from typing_extensions import TypedDict
@@ -80,12 +80,17 @@ def health() -> Response:
 def ready() -> tuple[Response, int]:
     """Checks everything that jobs need, and returns 200 or 503."""
     services = current_services()
-    pools = read_pools(services.settings.pools).with_work
-    checks = check_service(services.records, services.files, services.default_model.resolve, services.workers, pools)
-    is_ready = all(check["ok"] for check in checks.values())
-    paused = _paused(services) if checks["redis"]["ok"] else []
+    found = checks(services)
+    is_ready = all(check["ok"] for check in found.values())
+    paused = _paused(services) if found["redis"]["ok"] else []
     shown = {"paused": paused} if paused else {}
-    return jsonify({"ready": is_ready, "checks": checks, **shown}), 200 if is_ready else 503
+    return jsonify({"ready": is_ready, "checks": found, **shown}), 200 if is_ready else 503
+
+
+def checks(services: Services) -> dict[str, dict[str, Any]]:
+    """Returns the state of everything that jobs need, as `check_service` does."""
+    pools = read_pools(services.settings.pools).with_work
+    return check_service(services.records, services.files, services.default_model.resolve, services.workers, pools)
 
 
 def _paused(services: Services) -> list[str]:

@@ -20,16 +20,17 @@ MAX_INSTANCES = 10_000
 _BOM = b"\xef\xbb\xbf"
 
 
-def parse(text: bytes, where: str = "The body") -> Any:
+def parse(text: bytes, where: str = "The body", *, takes_nan: bool = False) -> Any:
     """Returns the value of strict JSON: UTF-8, without NaN, Infinity, repeated keys or halves of surrogate pairs.
 
-    `where` begins the messages of errors, for example "Line 3".
+    `where` begins the messages of errors, for example "Line 3". With `takes_nan`, NaN is null, because numpy and pandas
+    write a missing number so.
 
     Raises:
         NotJson: the text is not strict JSON, or is nested deeper than Python can parse.
     """
     try:
-        value = _STRICT.decode(text.removeprefix(_BOM).decode())
+        value = (_TAKES_NAN if takes_nan else _STRICT).decode(text.removeprefix(_BOM).decode())
         return _of_whole_characters(value) if b"\\u" in text else value
     except UnicodeDecodeError as error:
         raise NotJson(f"{where} is not UTF-8: the byte at offset {error.start} is not valid.") from None
@@ -50,14 +51,16 @@ def read_json(settings: Settings) -> Any:
     return parse(read_whole(settings))
 
 
-def instances_csv(instances: Any, models: ModelSet) -> bytes:
+def instances_csv(instances: Any, models: ModelSet, where: str = "instances") -> bytes:
     """Returns the rows of `instances` as CSV: the models' features, then the other columns of the first object.
+
+    `where` is what the messages of errors call the list.
 
     Raises:
         BodyShape: `instances` is not a list of rows. RowValues: a row does not fit a model.
     """
     if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
-        raise BodyShape.at("instances", f"must be a list of 1 to {MAX_INSTANCES} rows")
+        raise BodyShape.at(where, f"must be a list of 1 to {MAX_INSTANCES} rows")
     known = set(models.feature_names)
     first = next((row for row in instances if isinstance(row, Mapping)), {})
     carried = [name for name in first if name not in known]
@@ -67,9 +70,9 @@ def instances_csv(instances: Any, models: ModelSet) -> bytes:
         for name in others:
             if name not in first:
                 raise RowValues.at(
-                    f"instances[{index}].{name}", "is unknown: neither the model nor the first object has this column"
+                    f"{where}[{index}].{name}", "is unknown: neither the model nor the first object has this column"
                 )
-        cells = _cells(features, models, f"instances[{index}]")
+        cells = _cells(features, models, f"{where}[{index}]")
         lines.append(csv_row([*cells, *(others.get(name) for name in carried)]))
     return b"".join(lines)
 
@@ -161,6 +164,10 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
+def _nan_as_missing(name: str) -> Any:
+    return None if name == "NaN" else _refuse_constant(name)
+
+
 def _of_whole_characters(value: Any) -> Any:
     """Returns the value, if its texts can be written as UTF-8.
 
@@ -186,3 +193,5 @@ def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _STRICT = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
 """Made once, because `json.loads` would make one for each line."""
+
+_TAKES_NAN = json.JSONDecoder(parse_constant=_nan_as_missing, object_pairs_hook=_refuse_twice)

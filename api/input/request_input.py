@@ -123,7 +123,7 @@ def typed_row(services: Services, model: str, texts: Mapping[str, str]) -> RowIn
     Raises:
         RowValues: a text is not what its feature takes. The others are those of finding the model.
     """
-    job_request = _request(services, Options(model=model or None))
+    job_request = new_request(services, Options(model=model or None))
     models = job_request.models
     features = {feature.name: feature for manifest in reversed(models.manifests) for feature in manifest.features}
     values = {name: _typed(text, features[name]) if name in features else text for name, text in texts.items()}
@@ -157,7 +157,7 @@ def _json(services: Services) -> RowInput | FileInput | UrlRequest:
     if len(_ROWS & body.keys()) != 1:
         message = "must have either `features` (one row), `instances` (many rows) or `input_url` (files elsewhere)"
         raise BodyShape.at("body", message)
-    job_request = _request(services, read_options(rest))
+    job_request = new_request(services, read_options(rest))
     is_dry_run = dry_run(rest)
     if "input_url" in body:
         return read_url_input(job_request, body, services.settings, is_dry_run=is_dry_run)
@@ -171,7 +171,7 @@ def _json(services: Services) -> RowInput | FileInput | UrlRequest:
         if query_flag("follow"):
             raise OptionUnsuitable.at("follow", "is only for files; for one row use `wait`")
         return RowInput(job_request, _row(body["features"], job_request.models))
-    _refuse_dialect(job_request.options)
+    refuse_dialect(job_request.options)
     if "features" in body:
         values_of_each(body["features"], job_request.models)
     instances = [body["features"]] if "features" in body else body["instances"]
@@ -179,8 +179,8 @@ def _json(services: Services) -> RowInput | FileInput | UrlRequest:
 
 
 def _ndjson(services: Services) -> FileInput:
-    job_request = _request(services, read_options(), filename=_filename())
-    _refuse_dialect(job_request.options)
+    job_request = new_request(services, read_options(), filename=_filename())
+    refuse_dialect(job_request.options)
     rows = ndjson_csv(in_steps(read_blocks(services.settings)), services.settings.max_row_bytes)
     return FileInput(job_request, rows, True, dry_run())
 
@@ -200,7 +200,7 @@ def csv_request(services: Services) -> Request:
         options = options.model_copy(update={"delimiter": "\t"})
     if "encoding" not in options.model_fields_set:
         _refuse_charset(request.mimetype_params)
-    found = _request(services, options, filename=_filename())
+    found = new_request(services, options, filename=_filename())
     return replace(found, format=CONVERTED_TYPES.get(request.mimetype))
 
 
@@ -214,7 +214,7 @@ def received_form(services: Services) -> Form:
 
 def form_input(services: Services, form: Form) -> FileInput:
     """Returns what a form asks for: its fields are options. Of the file, nothing more is read yet."""
-    job_request = _request(services, read_options(form.fields), filename=form.filename)
+    job_request = new_request(services, read_options(form.fields), filename=form.filename)
     content, max_bytes = form.content, services.settings.max_upload_bytes
     is_gzip = (form.filename or "").lower().endswith(".gz")
     if is_gzip:
@@ -223,7 +223,13 @@ def form_input(services: Services, form: Form) -> FileInput:
     return FileInput(job_request, blocks, is_dry_run=dry_run(form.fields), is_compressed=is_gzip)
 
 
-def _request(services: Services, options: Options, filename: str | None = None) -> Request:
+def new_request(services: Services, options: Options, filename: str | None = None) -> Request:
+    """Returns a request of the present caller, without its body.
+
+    Raises:
+        OptionValue, OptionUnsuitable: the Idempotency-Key is not valid, or the models cannot do what the options ask.
+            The others are those of finding the models and of checking the webhook.
+    """
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise OptionValue.at("Idempotency-Key", "must have 1 to 255 printable ASCII characters")
@@ -254,7 +260,7 @@ def _request(services: Services, options: Options, filename: str | None = None) 
     )
 
 
-def _refuse_dialect(options: Options) -> None:
+def refuse_dialect(options: Options) -> None:
     """Refuses options about the format of a CSV, which have no meaning for rows in JSON."""
     for name in ("delimiter", "decimal", "encoding", "header"):
         if getattr(options, name) not in (Options.model_fields[name].default, _OF_JSON.get(name)):
