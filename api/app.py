@@ -18,6 +18,7 @@ from api.calls import (
     results,
     resumable,
 )
+from api.doors import mlflow_server, open_inference
 from api.metrics import calls as metrics
 from api.services import build
 from api.url_prefix import strip_url_prefix
@@ -47,7 +48,8 @@ def create_app(settings: Settings) -> Flask:
     pages.register(app)
     files = (predict, resumable, results, repair, receipts)
     calls = (health, docs, *files, jobs, events, job_progress, queue_state, models, metrics)
-    for module in (*calls, home, job_pages, model_pages, queue_page):
+    doors = (mlflow_server, open_inference)
+    for module in (*calls, *doors, home, job_pages, model_pages, queue_page):
         app.register_blueprint(module.blueprint)
     app.wsgi_app = strip_url_prefix(settings, app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app

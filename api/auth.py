@@ -10,7 +10,9 @@ from rowcast.api_keys import ApiKey, KeyRing, Scope
 from rowcast.errors import BadKeysFile, ExpiredKey, Forbidden, NoKey, OtherSite, UnknownKey
 from rowcast.logs import logger
 
-_OPEN = re.compile(r"/(health|ready|metrics|metrics/cluster|openapi\.json|llms\.txt|docs|docs\.md|(docs|static)/.*)")
+_OPEN = re.compile(
+    r"/(health|ready|ping|v2/health/(live|ready)|metrics|metrics/cluster|openapi\.json|llms\.txt|docs|docs\.md|(docs|static)/.*)"
+)
 """Paths that need no API key: those of probes, and public files that contain nothing about users or jobs."""
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
@@ -25,7 +27,7 @@ _NEEDS = {
 }
 """The scope that a view needs. Other views that change something need `predict`."""
 
-_SENDS = frozenset({"predict", "resumable", "web"})
+_SENDS = frozenset({"predict", "resumable", "mlflow_server", "open_inference", "web"})
 """Blueprints whose views send rows and files. An admin may use them as every user does."""
 
 

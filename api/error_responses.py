@@ -69,6 +69,7 @@ STATUS: dict[type[errors.RowcastError], int] = {
     errors.RateLimited: 429,
     errors.NoReceiptKey: 501,
     errors.Unavailable: 503,
+    errors.StillScoring: 504,
 }
 """The status of an error is that of its nearest ancestor in this table."""
 
@@ -89,11 +90,16 @@ _NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile, errors.BadReceiptKey, e
 
 
 class HttpProblem(Problem):
-    """What went wrong with a request. `error` is the problem of a failed job. `job` is the job of a single row."""
+    """What went wrong with a request. `error` is the problem of a failed job. `job` is the job that was waited for.
+
+    Below `/v2`, `error` is the text of `detail`. Of `/invocations`, `message` is, and `error_code` is MLflow's code.
+    """
 
     request_id: str
-    error: NotRequired[Problem]
+    error: NotRequired[Problem | str]
     job: NotRequired[str]
+    error_code: NotRequired[str]
+    message: NotRequired[str]
 
 
 def status_of(kind: type[errors.RowcastError]) -> int:

@@ -29,7 +29,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 """Policy of our pages: they may only load our own files, have no inline script or style, and cannot be framed."""
 
-PROBES = ("/health", "/ready", "/metrics", "/metrics/cluster")
+PROBES = ("/health", "/ready", "/ping", "/v2/health/live", "/v2/health/ready", "/metrics", "/metrics/cluster")
 """Paths that programs read again and again. Their requests are only logged at the level `debug`."""
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")

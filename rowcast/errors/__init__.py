@@ -30,7 +30,7 @@
     ├── ResultLost · ModelRefused · NoReceiptKey
     └── Unavailable(retry_after_seconds)                                   try again later
         └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable ── StoreRefuses · Restoring ·
-            QueueFull · ParquetUnfinished · LiveUploadsFull(limit)
+            QueueFull · ParquetUnfinished · LiveUploadsFull(limit) · StillScoring(id, status)
 
 Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cause (its docstring) and a `remedy`:
 `docs/errors.md` is made from these. None of them knows HTTP: `api/error_responses.py` maps each to its status.
@@ -116,6 +116,7 @@ from rowcast.errors.service_errors import (
     Restoring,
     ResultLost,
     ScoringFailed,
+    StillScoring,
     StoreRefuses,
     StoreUnavailable,
     TimedOut,
@@ -143,7 +144,7 @@ __all__ = [
     "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable", "NotRetryable",
     "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite", "OutputExists", "ParquetUnfinished",
     "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring", "ResultLost",
-    "RowValues", "RowcastError", "ScoringFailed", "StoreRefuses", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate",
+    "RowValues", "RowcastError", "ScoringFailed", "StillScoring", "StoreRefuses", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate",
     "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption",
     "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone",
     "UploadTaken", "UrlRefused", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState",

@@ -211,6 +211,27 @@ class ParquetUnfinished(Unavailable):
     remedy = "Send the request again after `Retry-After` seconds. `?wait=60` waits longer. CSV and NDJSON come at once."
 
 
+class StillScoring(Unavailable):
+    """A call of another service's clients, such as `/invocations`, has waited as long as it may for its predictions.
+
+    The job goes on, and nothing of it is lost.
+    """
+
+    slug = "still-scoring"
+    title = "Still being scored"
+    remedy = (
+        "Fetch the result of the job that `job` names: `GET /jobs/ID/result`. Or send the same request again: with the "
+        "same `Idempotency-Key` it waits for the same job. For many rows, `POST /predict` needs no waiting."
+    )
+
+    def __init__(self, id: str, status: str) -> None:
+        super().__init__(
+            f"Job {id} is {status}, and this call waits no longer. Nothing is lost: GET /jobs/{id} shows the job, and "
+            f"GET /jobs/{id}/result has its predictions when it has ended.",
+            1,
+        )
+
+
 class LiveUploadsFull(Unavailable):
     """The gateway has reached its limit of open uploads that follow their result (`follow=true`)."""
 

@@ -105,7 +105,8 @@ def test_every_call_but_those_of_probes_asks_for_a_key(nobody: httpx.Client, set
     for rule in create_app(settings).url_map.iter_rules():
         path = re.sub(r"<(job:)?id>", new_id(), rule.rule)
         if re.fullmatch(
-            r"/(health|ready|metrics|metrics/cluster|openapi\.json|llms\.txt|docs|docs\.md|(docs|static)/.*)", path
+            r"/(health|ready|ping|v2/health/(live|ready)|metrics|metrics/cluster|openapi\.json|llms\.txt|docs|docs\.md|(docs|static)/.*)",
+            path,
         ):
             continue
         for method in rule.methods or set():

@@ -285,6 +285,10 @@ class ParquetUnfinished(Unavailable):
     """The result is still being written as a Parquet file."""
 
 
+class StillScoring(Unavailable):
+    """The job goes on, but the call waits no longer."""
+
+
 class Restoring(Unavailable):
     """What was asked for is being restored."""
 
