@@ -1,9 +1,12 @@
 """Doors: what clients of MLflow's server and of the Open Inference Protocol get is what `model.predict` gives."""
 
 import json
+import os
 import pickle
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from other_clients import python_with_clients
 from programs import Stack
 from refusals import refused
 from sklearn.compose import make_column_transformer
@@ -19,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from rowcast.models.loading.load import load
 from rowcast.models.model_manifest import Draft, Feature
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
@@ -208,3 +213,33 @@ def test_a_wait_that_runs_out_loses_nothing(client: httpx.Client) -> None:
     assert first.headers["Retry-After"] == "1"
     again = client.post("/invocations", json=body, headers=headers)
     assert (again.json(), again.headers["Job-ID"]) == ({"predictions": [0, 1]}, problem["job"])
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """The Python of an environment with the clients of other services."""
+    try:
+        return python_with_clients()
+    except subprocess.CalledProcessError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"the clients cannot be installed, and CI must run them: {error.stderr[-500:]}")
+        pytest.skip("the clients of other services cannot be installed here")
+
+
+def test_the_clients_of_mlflow_and_triton_get_what_the_model_predicts(
+    stack: Stack, python: Path, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"age": [25, 2, None, 60.5], "pclass": [3, 1, 2, 1]}, dtype=float)
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    command = [python, Path(__file__).with_name("door_clients.py"), str(stack.port), tmp_path / "in.csv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    invoked, refusal, shares, inferred, binary, empty = map(json.loads, done.stdout.splitlines())
+    registry = Registry(Storage(str(stack.models)))
+    model = load(registry, registry.resolve("titanic"), "strict").estimator
+    wanted = model.predict(frame).tolist()
+    assert (invoked, inferred, shares) == (wanted, wanted, model.predict_proba(frame).tolist())
+    assert "error code 422" in refusal
+    assert "dataframe_split.data[0].age must be a number" in refusal
+    assert (binary[0], empty[0]) == ("415", "422")
+    assert "binary_data=False" in binary[1]
