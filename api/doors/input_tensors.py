@@ -80,7 +80,7 @@ def _read(given: Any, where: str) -> Tensor:
             raise BodyShape.at(where, "must be an object with name (text), shape (list), datatype (text), data (list)")
     if not 1 <= len(shape) <= 2 or not all(type(size) is int and size > 0 for size in shape):
         raise BodyShape.at(f"{where}.shape", "must be [n] or [n, k], with whole numbers over 0")
-    _require_known(given.get("parameters"), f"{where}.parameters.content_type")
+    _require_known(given.get("parameters"), f"{where}.parameters")
     read = _reader(datatype, f"{where}.datatype")
     values = list(data)
     for _ in shape[1:]:
@@ -101,10 +101,21 @@ def _converted(values: Sequence[Any], read: Read, where: str) -> list[Any]:
     return converted
 
 
+def require_object(parameters: Any, where: str) -> None:
+    """Checks that parameters are an object, or null.
+
+    Raises:
+        BodyShape: they are not.
+    """
+    if not isinstance(parameters, Mapping | None):
+        raise BodyShape.at(where, "must be an object")
+
+
 def _require_known(parameters: Any, where: str) -> None:
-    found = parameters.get("content_type") if isinstance(parameters, Mapping) else None
+    require_object(parameters, where)
+    found = (parameters or {}).get("content_type")
     if found is not None and found not in CONTENT_TYPES:
-        raise BodyShape.at(where, f"must be one of {', '.join(CONTENT_TYPES)}, or left out")
+        raise BodyShape.at(f"{where}.content_type", f"must be one of {', '.join(CONTENT_TYPES)}, or left out")
 
 
 def _reader(datatype: str, where: str) -> Read:

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from api.calls.health import checks
 from api.doors.door_problems import add_members
 from api.doors.door_scores import door_options, rows_input, score
-from api.doors.input_tensors import WHERE, rows_of_tensors
+from api.doors.input_tensors import WHERE, require_object, rows_of_tensors
 from api.doors.output_tensors import (
     OPTION_OF,
     OutputTensor,
@@ -91,23 +91,23 @@ class InferInput(TypedDict):
     shape: list[int]
     datatype: str
     data: list[Any]
-    parameters: NotRequired[dict[str, Any]]
+    parameters: NotRequired[dict[str, Any] | None]
 
 
 class InferOutput(TypedDict):
     """A tensor that is to be returned: `predict`, `predict_proba` or `decision_function`."""
 
     name: str
-    parameters: NotRequired[dict[str, Any]]
+    parameters: NotRequired[dict[str, Any] | None]
 
 
 class InferRequest(TypedDict):
-    """Rows as tensors. `parameters` change nothing."""
+    """Rows as tensors. `parameters` change nothing, and null is as if a member were not there."""
 
     inputs: list[InferInput]
-    id: NotRequired[str]
-    outputs: NotRequired[list[InferOutput]]
-    parameters: NotRequired[dict[str, Any]]
+    id: NotRequired[str | None]
+    outputs: NotRequired[list[InferOutput] | None]
+    parameters: NotRequired[dict[str, Any] | None]
 
 
 class InferResponse(TypedDict):
@@ -267,10 +267,9 @@ def _body(services: Services) -> dict[str, Any]:
         raise BodyShape.at("body", "must be a JSON object with `inputs`")
     if odd := body.keys() - InferRequest.__annotations__.keys():
         raise UnknownOption.at(min(odd)[:200], f"unknown; the body has {', '.join(InferRequest.__annotations__)}")
-    if not isinstance(body.get("id", ""), str):
+    if not isinstance(body.get("id"), str | None):
         raise BodyShape.at("id", "must be text")
-    if not isinstance(body.get("parameters", {}), dict):
-        raise BodyShape.at("parameters", "must be an object")
+    require_object(body.get("parameters"), "parameters")
     return body
 
 

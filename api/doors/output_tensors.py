@@ -6,6 +6,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
+from api.doors.input_tensors import require_object
 from rowcast.csv.write import label_text
 from rowcast.errors import OptionValue
 from rowcast.models.model_manifest import Feature, Label, Manifest
@@ -72,6 +73,7 @@ def wanted_names(given: Any, manifest: Manifest) -> list[str]:
         if one.get("name") not in known:
             near = if_nearest(str(one.get("name"))[:200], known)
             raise OptionValue.at(f"outputs[{number}].name", f"must be one of {', '.join(known)}{near}")
+        require_object(one.get("parameters"), f"outputs[{number}].parameters")
     return list(dict.fromkeys(one["name"] for one in given))
 
 

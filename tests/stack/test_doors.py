@@ -152,8 +152,8 @@ def test_a_model_with_several_outputs_gives_a_column_for_each(
 ) -> None:
     rows = known.frame[["fare", "stops"]].fillna(1.0).to_numpy()[:count]
     wanted = known.estimators[name].predict(rows)
-    tensor = {"name": "x", "shape": list(rows.shape), "datatype": "FP64", "data": rows.tolist()}
-    assert infer(client, name, [tensor])["outputs"] == [
+    tensor = {"name": "x", "shape": list(rows.shape), "datatype": "FP64", "data": rows.tolist(), "parameters": None}
+    assert infer(client, name, [tensor], id=None, outputs=None, parameters=None)["outputs"] == [
         {"name": "predict", "datatype": datatype, "shape": [count, 2], "data": wanted.ravel().tolist()}
     ]
     assert invoke(client, {"inputs": rows.tolist()}, model=name) == wanted.tolist()

@@ -18,13 +18,14 @@ def piece_of_a_file(_context: schemathesis.SerializationContext, value: object) 
 
 @schemathesis.hook
 def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, _kwargs: dict[str, object]) -> None:
-    """Lets requests for a Parquet file wait for it.
+    """Lets requests for a Parquet file, and those at the doors, wait for what they ask for.
 
-    With a short `wait`, the promised response is 503 until a worker has written the file. schemathesis takes each 503
-    for a fault of the server. tests/stack/test_parquet_results.py checks that response.
+    With a short `wait`, the promised response is 503 or 504 until a worker is done. schemathesis takes each of them for
+    a fault of the server. tests/stack/test_parquet_results.py and test_doors.py check these responses.
     """
     query = case.query or {}
-    if query.get("format") == "parquet" and _is_valid_wait(query.get("wait")):
+    waits = query.get("format") == "parquet" or case.path.endswith(("/invocations", "/infer"))
+    if waits and _is_valid_wait(query.get("wait")):
         query["wait"] = _LONGEST_WAIT_SECONDS
 
 

@@ -77,6 +77,7 @@ def test_tensors_are_rows(inputs: list, rows: list) -> None:
         ([tensor([2], 1, datatype="BOOL")], "must be true or false"),
         ([tensor([1], 1, datatype="BYTES")], "must be text"),
         ([tensor([1], 1, parameters={"content_type": "base64"})], "content_type: must be one of str, np"),
+        ([tensor([1], 1, parameters=[])], r"inputs\[0\].parameters: must be an object"),
         ([AGES, tensor([1, 2], 1, 2, name="town")], r"inputs\[1\].shape: must be \[n\] or \[n, 1\]"),
         ([AGES, tensor([1], 1, name="town")], r"inputs\[1\].shape: has 1 row, and 'age' has 2"),
         ([AGES, AGES], r"inputs\[1\].name: 'age' is the name of another tensor"),
@@ -139,6 +140,7 @@ def test_inputs_have_the_datatype_of_the_features() -> None:
         (["predict"], "outputs: must be a list of objects"),
         ([{"name": "predict_prob"}], r"outputs\[0\].name: must be one of predict, predict_proba; the nearest is"),
         ([{"name": "predict"}, {}], r"outputs\[1\].name: must be one of"),
+        ([{"name": "predict", "parameters": 7}], r"outputs\[0\].parameters: must be an object"),
         ([{"name": "decision_function"}], "must be one of predict, predict_proba"),
     ],
 )
