@@ -212,6 +212,7 @@ def test_a_wait_that_runs_out_loses_nothing(client: httpx.Client) -> None:
     problem = refused(first, 504, "/result")
     assert first.headers["Retry-After"] == "1"
     again = client.post("/invocations", json=body, headers=headers)
+    assert client.post("/invocations?threshold=0", json=body).json() == {"predictions": [1, 1]}
     assert (again.json(), again.headers["Job-ID"]) == ({"predictions": [0, 1]}, problem["job"])
 
 
