@@ -18,7 +18,7 @@ from api.calls import (
     results,
     resumable,
 )
-from api.doors import mlflow_server, open_inference
+from api.doors import open_inference, scoring_server
 from api.metrics import calls as metrics
 from api.services import build
 from api.url_prefix import strip_url_prefix
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> Flask:
     pages.register(app)
     files = (predict, resumable, results, repair, receipts)
     calls = (health, docs, *files, jobs, events, job_progress, queue_state, models, metrics)
-    doors = (mlflow_server, open_inference)
+    doors = (open_inference, scoring_server)
     for module in (*calls, *doors, home, job_pages, model_pages, queue_page):
         app.register_blueprint(module.blueprint)
     app.wsgi_app = strip_url_prefix(settings, app.wsgi_app)  # type: ignore[assignment,method-assign]

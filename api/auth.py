@@ -27,7 +27,7 @@ _NEEDS = {
 }
 """The scope that a view needs. Other views that change something need `predict`."""
 
-_SENDS = frozenset({"predict", "resumable", "mlflow_server", "open_inference", "web"})
+_SENDS = frozenset({"predict", "resumable", "open_inference", "scoring_server", "web"})
 """Blueprints whose views send rows and files. An admin may use them as every user does."""
 
 

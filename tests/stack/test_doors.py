@@ -1,7 +1,6 @@
 """Doors: what clients of MLflow's server and of the Open Inference Protocol get is what `model.predict` gives."""
 
 import json
-import os
 import pickle
 import subprocess
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from other_clients import python_with_clients
+from mlflow_server import environment, mlflow_python
 from programs import Stack
 from refusals import refused
 from sklearn.compose import make_column_transformer
@@ -216,24 +215,11 @@ def test_a_wait_that_runs_out_loses_nothing(client: httpx.Client) -> None:
     assert (again.json(), again.headers["Job-ID"]) == ({"predictions": [0, 1]}, problem["job"])
 
 
-@pytest.fixture(scope="module")
-def python() -> Path:
-    """The Python of an environment with the clients of other services."""
-    try:
-        return python_with_clients()
-    except subprocess.CalledProcessError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"the clients cannot be installed, and CI must run them: {error.stderr[-500:]}")
-        pytest.skip("the clients of other services cannot be installed here")
-
-
-def test_the_clients_of_mlflow_and_triton_get_what_the_model_predicts(
-    stack: Stack, python: Path, tmp_path: Path
-) -> None:
+def test_the_clients_of_mlflow_and_triton_get_what_the_model_predicts(stack: Stack, tmp_path: Path) -> None:
     frame = pd.DataFrame({"age": [25, 2, None, 60.5], "pclass": [3, 1, 2, 1]}, dtype=float)
     frame.to_csv(tmp_path / "in.csv", index=False)
-    command = [python, Path(__file__).with_name("door_clients.py"), str(stack.port), tmp_path / "in.csv"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [mlflow_python(), Path(__file__).with_name("door_clients.py"), str(stack.port), tmp_path / "in.csv"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     invoked, refusal, shares, inferred, binary, empty = map(json.loads, done.stdout.splitlines())
     registry = Registry(Storage(str(stack.models)))

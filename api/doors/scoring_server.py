@@ -27,7 +27,7 @@ from api.services import current_services
 from rowcast.errors import JobFault, ModelRefused, StillScoring, UnsupportedType
 from rowcast.version import VERSION
 
-blueprint = Blueprint("mlflow_server", __name__)
+blueprint = Blueprint("scoring_server", __name__)
 
 _TEXT = "text/plain"
 _ROWS = 2_000
