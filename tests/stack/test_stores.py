@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import json
 import os
 import shutil
@@ -16,10 +17,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import resumable
+import url_stages
 import xxhash
 from buckets import AZURITE, Bucket, serving_azure, serving_s3
 from parquet_files import PARQUET, parquet
-from programs import SUPPORT, Stack, http_client, until
+from programs import SUPPORT, Stack, http_client, kill_group, until
 from registering import register
 from scored import CSV, ROWS, WANTED, assert_whole, submit, wait
 
@@ -53,6 +55,7 @@ def home(bucket: Bucket, make_stack: Callable[..., Stack]) -> Iterator[Stack]:
         ROWCAST_STORE=f"{bucket.location}/a/store",
         ROWCAST_MODELS=registry,
         ROWCAST_CHUNK_ROWS="64",
+        ROWCAST_CHUNK_BYTES="2048",
         ROWCAST_PRESIGNED_SECONDS="300",
         ROWCAST_INPUT_PREFIXES=f"{bucket.location}/in/",
         ROWCAST_OUTPUT_PREFIXES=f"{bucket.location}/out/",
@@ -189,10 +192,43 @@ def test_the_client_fetches_parquet_from_the_bucket_and_keeps_its_key_to_itself(
     assert answer.status_code == 200, "callers that do not ask for it are not redirected"
 
 
+only_s3 = pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+
+
+@only_s3
+def test_whatever_dies_at_any_stage_of_a_job_by_url_its_output_is_that_of_a_script(
+    home: Stack, http: httpx.Client, bucket: Bucket
+) -> None:
+    frames = url_stages.lay_files(bucket, rows=500)
+    bucket.requests.clear()
+    stages = [*url_stages.STAGES]
+    fault = url_stages.hold(bucket, stages[0])
+    id = http.post("/predict", json=url_stages.request(bucket, "fixed")).json()["id"]
+    for stage, following in itertools.zip_longest(stages, stages[1:]):
+        url_stages.wait_until_held(fault)
+        url_stages.kill_holder(home, id, stage)
+        url_stages.wait_until_held(fault, 2)
+        kill_group(home.processes.pop("upkeep"))
+        home.server.kill()
+        home.server.start()
+        home.start_upkeep()
+        fault = url_stages.hold(bucket, following) if following else url_stages.let_go(bucket)
+    job = wait(http, id)
+    assert job["status"] == "succeeded", job
+    wanted = [label for frame in frames for label in estimators.Fixed().predict(frame[["age"]]).tolist()]
+    parts, manifest = url_stages.output_of(bucket)
+    assert pd.concat(parts)["prediction"].tolist() == wanted
+    assert job["progress"]["rows_done"] == manifest["rows"] == len(wanted)
+    result = pd.read_csv(io.StringIO(http.get(f"/jobs/{id}/result").text))
+    assert result["prediction"].tolist() == wanted
+    assert result["note"].equals(pd.concat(frames, ignore_index=True)["note"])
+    written = [path.partition("?")[0] for method, path, _ in bucket.requests if method == "PUT" and "/out/" in path]
+    manifests = [path.endswith("/manifest.json") for path in written]
+    assert manifests == sorted(manifests), "a part was written after the manifest"
+
+
 UPLOADS = 12
 """More than the ten threads that compress, and that read what is in a folder."""
-
-only_s3 = pytest.mark.parametrize("bucket", ["s3"], indirect=True)
 
 
 @only_s3
