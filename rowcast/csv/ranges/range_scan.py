@@ -119,7 +119,7 @@ class RangeScan:
             return
         first = -self.rows % self._every
         self._knot_rows.append(np.arange(self.rows + first, self.rows + len(starts), self._every))
-        self._knots.append(starts[first :: self._every])
+        self._knots.append(starts[first :: self._every].copy())  # a view would keep the places of all rows
         self.blanks = blanks + (self.blanks if blanks == len(starts) else 0)
         self.rows += len(starts)
         self._last_start = int(starts[-1])
