@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import gevent
 from gevent.event import Event
 
-from api.input.decompression import BLOCK_BYTES, yield_to_other_requests
+from rowcast.csv.decompression import BLOCK_BYTES, yield_to_other_requests
 from rowcast.errors import RowcastError, UploadTaken
 from rowcast.jobs.new_job import NewJob
 from rowcast.logs import with_present_fields

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from api.input.decompression import gunzip, unzip, zip_member
+from rowcast.csv.decompression import gunzip, unzip, zip_member
 from rowcast.errors import BrokenCompression, NotText, Refused, UnsupportedType
 from rowcast.jobs.job import Format
 

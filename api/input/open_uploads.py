@@ -14,7 +14,7 @@ from gevent.lock import Semaphore
 
 from api.input.chunk_cutter import ChunkCutter, Turn
 from api.input.content_sniffing import Unpacked
-from api.input.decompression import gunzip
+from rowcast.csv.decompression import gunzip
 from rowcast.errors import BodyCutShort, InputLost, Refused, UploadGone, UploadTaken
 from rowcast.jobs.actions.resume_upload import ResumableJobs
 from rowcast.jobs.actions.submit import Submitted

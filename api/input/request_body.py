@@ -5,10 +5,10 @@ from typing import Any
 
 from flask import request
 
-from api.input.decompression import BLOCK_BYTES, gunzip, yield_to_other_requests
 from api.input.live_upload import Pauses
 from api.input.unbuffered_read import read_some
 from api.output.early_response import BODY_READ
+from rowcast.csv.decompression import BLOCK_BYTES, gunzip, yield_to_other_requests
 from rowcast.errors import BodyCutShort, TooLarge, Unprocessable, Unreadable, UnsupportedType
 from rowcast.settings import Settings
 from rowcast.wording.quantity import counted

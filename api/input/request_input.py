@@ -10,7 +10,6 @@ from flask import g, request
 from werkzeug.http import parse_options_header
 
 from api.input.content_sniffing import MEDIA_TYPES, Unpacked
-from api.input.decompression import gunzip
 from api.input.json_rows import instances_csv, ndjson_csv, parse
 from api.input.live_upload import Pauses
 from api.input.multipart import Form, read_form
@@ -20,6 +19,7 @@ from api.openapi.call_types import CSV_TYPES, TAB_SEPARATED
 from api.services import Services
 from api.url_prefix import prefix
 from api.url_request import URL_FIELDS, UrlRequest, read_url_input
+from rowcast.csv.decompression import gunzip
 from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue, UnsupportedType
 from rowcast.jobs.actions.receive_upload import OnProgress
 from rowcast.jobs.actions.submit import Submitted

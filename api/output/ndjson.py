@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from api.input.decompression import yield_to_other_requests
+from rowcast.csv.decompression import yield_to_other_requests
 from rowcast.csv.rows import rows, whole_rows
 from rowcast.jobs.job import Job
 from rowcast.jobs.options import Options

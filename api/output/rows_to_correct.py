@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from api.input.decompression import yield_to_other_requests
 from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, PATIENCE_SECONDS, Parts
 from api.services import Services
+from rowcast.csv.decompression import yield_to_other_requests
 from rowcast.errors import ResultLost
 from rowcast.jobs.chunk_tables import unpack_whole_plan
 from rowcast.jobs.job import Job

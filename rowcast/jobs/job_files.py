@@ -9,7 +9,8 @@
     jobs/ID/source/0000000  a piece of a file that a worker converts, as it was sent; until it is converted
     jobs/ID/found.json      what a worker found in a file that a check has sent (`jobs/check/found_table.py`)
     jobs/ID/planning/…      how the files of a job by URL are divided, and what each range has; until it is planned
-    jobs/ID/spans/0000000   where the rows of some chunks lie in files that are read by URL, instead of `input`
+    jobs/ID/spans/0000000   where the rows of some chunks lie in files that are read by URL; instead of `input`
+    jobs/ID/unpacked/…      pieces of such files that are gzip, unpacked
     jobs/ID/upload/…        the segments of a resumable upload, as they were sent; until its job is made
 
 An object for each chunk needs no multipart upload. It can be read while later chunks arrive, and never half-written.
@@ -25,7 +26,7 @@ import xxhash
 from rowcast.storage import Storage, Sync
 
 SOURCE_PIECE_BYTES = 8 * 1024 * 1024
-"""Length of each piece of a source but the last."""
+"""Length of each piece of a source, or of an unpacked file, but the last."""
 
 
 class Files:
@@ -168,6 +169,20 @@ class Files:
         """Reads where the rows of some chunks lie."""
         return self._storage.get(_object(id, "spans", page, ""))
 
+    def put_unpacked(self, id: str, name: str, piece: int, data: bytes) -> None:
+        """Stores a piece of an unpacked file. Each but the last is SOURCE_PIECE_BYTES long."""
+        self._storage.put(_unpacked(id, name, piece), data)
+
+    def get_unpacked(self, id: str, name: str, start: int, length: int) -> bytes:
+        """Reads a range of an unpacked file."""
+        pieces = []
+        while length:
+            piece, at = divmod(start, SOURCE_PIECE_BYTES)
+            some = min(length, SOURCE_PIECE_BYTES - at)
+            pieces.append(self._storage.get_range(_unpacked(id, name, piece), at, some))
+            start, length = start + some, length - some
+        return b"".join(pieces)
+
     def put_found(self, id: str, document: bytes) -> None:
         """Stores what a worker found in the source of a check."""
         self._storage.put(f"jobs/{id}/found.json", document)
@@ -230,6 +245,10 @@ def _manifest(id: str) -> str:
 
 def _object(id: str, folder: str, chunk: int, revision: str) -> str:
     return f"jobs/{id}/{name_of(folder, chunk, revision)}"
+
+
+def _unpacked(id: str, name: str, piece: int) -> str:
+    return f"jobs/{id}/unpacked/{name}-{piece:07d}"
 
 
 def _segment(id: str, offset: int, token: str) -> str:

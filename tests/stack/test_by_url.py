@@ -1,6 +1,8 @@
 """Files that are read by URL: planned by workers in ranges, and predicted as by a script that reads each file."""
 
+import gzip
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -116,6 +118,23 @@ def test_many_files_are_predicted_in_order_and_written_as_parts(urls: Stack, htt
     assert not (places / "out" / "many" / "part-9999999.csv").exists()
 
 
+def test_files_that_are_gzip_are_predicted_as_by_a_script(urls: Stack, http: httpx.Client, places: Path) -> None:
+    folder = places / "in" / "packed"
+    frames = [written(folder, f"{number}.csv", rows, number) for number, rows in ((1, 40_000), (2, 3), (3, 2_000))]
+    for file in [*folder.glob("*.csv")]:
+        half = len(content := file.read_bytes()) // 2
+        file.with_suffix(".csv.gz").write_bytes(gzip.compress(content[:half]) + gzip.compress(content[half:]))
+        file.unlink()
+    (folder / "4.csv.gz").write_bytes(gzip.compress(b"a,note,b\n"))
+    job = ended(http, {"input_url": f"file://{folder}/*.gz"})
+    assert (job["status"], job["progress"]["rows_done"]) == ("succeeded", sum(map(len, frames))), job
+    result = pd.read_csv(io.StringIO(http.get(job["links"]["result"]).text))
+    frame = pd.concat(frames, ignore_index=True)
+    assert result["prediction"].tolist() == MODEL.predict(frame[COLUMNS].to_numpy()).tolist()
+    assert result["note"].equals(frame["note"])
+    assert any("/unpacked/" in name for name in urls.files() if job["id"] in name)
+
+
 def refused(http: httpx.Client, places: Path, name: str, **further: object) -> dict[str, str]:
     """Returns the problem of a request or a job."""
     url = name if "://" in name else f"file://{places}/in/{name}"
@@ -138,7 +157,9 @@ def refused(http: httpx.Client, places: Path, name: str, **further: object) -> d
         ("bad/open.csv", "csv-syntax", "row 4001: a quote opens here and is never closed"),
         ("bad/bytes.csv", "not-utf8", "byte 0xFF at offset 40000"),
         ("bad/long.csv", "too-large", "Row 4001 (bytes"),
-        ("bad/a.csv.gz", "file-unreadable", "is gzip"),
+        ("bad/cut.csv.gz", "file-unreadable", "ends too early"),
+        ("bad/packed/*.csv*", "file-unreadable", "b.csv.gz: is gzip, and the first file is not"),
+        ("bad/a.parquet", "file-unreadable", "is Parquet"),
     ],
 )
 def test_what_is_wrong_with_the_files_is_said(
@@ -164,7 +185,10 @@ def write_bad_files(folder: Path) -> None:
         "open.csv": b"a,b,c\n" + rows + b'1,2,"3\n' + rows,
         "bytes.csv": (b"a,b,c\n" + rows + rows)[:40_000] + b"\xff" + rows,
         "long.csv": b"a,b,c\n" + rows + b'1,2,"' + b"3\n" * 40_000 + b'"\n' + rows,
-        "a.csv.gz": b"\x1f\x8b\x08\x00",
+        "cut.csv.gz": gzip.compress(b"a,b,c\n" + rows)[:-9],
+        "packed/a.csv": b"a,b\n1,2\n",
+        "packed/b.csv.gz": gzip.compress(b"a,b\n1,2\n"),
+        "a.parquet": b"PAR1" + bytes(100),
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """The beginning of a CSV file that is read by URL: its header, and where its rows begin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from rowcast.csv.chunker import Chunker
 from rowcast.csv.header import Header
@@ -9,11 +10,13 @@ from rowcast.errors import EmptyFile, FileUnreadable
 from rowcast.jobs.by_url.url_files import KnownFile, UrlFiles
 from rowcast.jobs.options import Options
 from rowcast.settings import Settings
+from worker.planning.packed_file import GZIP, file_blocks, unpacked_blocks
 
 _BLOCK_BYTES = 64 * 1024
 _MARK_BYTES = 3
 
-_OTHER_FORMATS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "a zip or a workbook", b"PAR1": "Parquet"}
+_OTHER_FORMATS = {GZIP: "gzip in gzip", b"PK\x03\x04": "a zip or a workbook", b"PAR1": "Parquet"}
+"""Formats that are not read by URL. Gzip is, but only once."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class OpenedFile:
     separator: bytes
     #: About how many bytes a row has.
     row_bytes: int
+    #: Whether it is gzip. All the rest is about what is in it then.
+    is_packed: bool
 
 
 def open_file(
@@ -60,15 +65,17 @@ def open_file(
         on_header=on_header,
         features=features,
     )
-    at = 0
-    while at < file.size and not (chunker.header if options.header else chunker.rows_total):
-        block = files.read(file, at, min(_BLOCK_BYTES, file.size - at))
+    is_packed, blocks = _beginning(files, file, settings)
+    at, is_whole = 0, False
+    while not (is_whole or (chunker.header if options.header else chunker.rows_total)):
+        block = next(blocks, b"")
         if not at:
             _refuse_other_formats(file, block)
         for _ in chunker.feed(block):
             pass
         at += len(block)
-    if at == file.size:
+        is_whole = not block
+    if is_whole:
         try:
             for _ in chunker.end():
                 pass
@@ -85,12 +92,22 @@ def open_file(
         has_mark=chunker.decoder.has_mark,
         separator=chunker.separator_line,
         row_bytes=max(1, (at - chunker.data_start) // max(1, chunker.rows_total)),
+        is_packed=is_packed,
     )
+
+
+def _beginning(files: UrlFiles, file: KnownFile, settings: Settings) -> tuple[bool, Iterator[bytes]]:
+    """Returns whether a file is gzip, and its bytes, unpacked."""
+    blocks = file_blocks(files, file, _BLOCK_BYTES)
+    first = next(blocks, b"")
+    if first.startswith(GZIP):
+        return True, unpacked_blocks(files, file, _BLOCK_BYTES, settings.max_upload_bytes)
+    return False, chain([first], blocks)
 
 
 def _refuse_other_formats(file: KnownFile, first: bytes) -> None:
     for mark, name in _OTHER_FORMATS.items():
         if first.startswith(mark):
             raise FileUnreadable.at(
-                file.url, f"is {name}; by URL, only CSV is read: unpack it, or send it as the body of the request"
+                file.url, f"is {name}; by URL, only CSV and gzip are read: send it as the body of the request"
             )

@@ -25,6 +25,12 @@ _KNOTS_PER_CHUNK = 256
 
 _EVERY = 64
 
+_PACKED_EVERY = 1024
+"""The same in a file that is gzip, whose knots are in memory all at once, if a chunk has at least 16 of them."""
+
+_GROWTH = 4
+"""About how many times a file is larger when it is unpacked."""
+
 
 @dataclass(frozen=True)
 class Begun:
@@ -76,8 +82,10 @@ def begin_plan(files: UrlFiles, spec: Spec, by_url: ByUrl, models: ModelSet, set
             "header_bytes": len(line),
         }
     )
-    ranges = list(_ranges(found, _RANGE_CHUNKS * settings.chunk_bytes))
+    ranges = list(_ranges(found, _RANGE_CHUNKS * settings.chunk_bytes, is_packed=first.is_packed))
     every = _EVERY if first.row_bytes * _KNOTS_PER_CHUNK <= settings.chunk_bytes else 1
+    if first.is_packed and first.row_bytes * _PACKED_EVERY * 16 <= settings.chunk_bytes:
+        every = _PACKED_EVERY
     head = PlanHead(
         spec=whole,
         ranges=len(ranges),
@@ -85,14 +93,17 @@ def begin_plan(files: UrlFiles, spec: Spec, by_url: ByUrl, models: ModelSet, set
         chunk_rows=settings.chunk_rows,
         max_row_bytes=settings.max_row_bytes,
         every=every,
+        is_packed=first.is_packed,
     )
     return Begun(head, line, ranges)
 
 
-def _ranges(files: list[KnownFile], most_bytes: int) -> Iterator[RangeWork]:
+def _ranges(files: list[KnownFile], most_bytes: int, *, is_packed: bool) -> Iterator[RangeWork]:
     some: list[Stretch] = []
     length = 0
-    for stretch in _stretches(files, most_bytes):
+    if is_packed:
+        most_bytes = max(1, most_bytes // _GROWTH)
+    for stretch in _stretches(files, most_bytes, is_packed=is_packed):
         if some and (length + stretch.stop - stretch.start > most_bytes or len(some) == _MOST_STRETCHES):
             yield RangeWork(stretches=some)
             some, length = [], 0
@@ -101,7 +112,9 @@ def _ranges(files: list[KnownFile], most_bytes: int) -> Iterator[RangeWork]:
     yield RangeWork(stretches=some)
 
 
-def _stretches(files: list[KnownFile], most_bytes: int) -> Iterator[Stretch]:
+def _stretches(files: list[KnownFile], most_bytes: int, *, is_packed: bool) -> Iterator[Stretch]:
+    """Yields the pieces of all files. What is packed can only be read from its beginning."""
     for file in files:
-        for start in range(0, max(1, file.size), most_bytes):
-            yield Stretch(file=file, start=start, stop=min(start + most_bytes, file.size))
+        length = max(1, file.size) if is_packed else most_bytes
+        for start in range(0, max(1, file.size), length):
+            yield Stretch(file=file, start=start, stop=min(start + length, file.size))

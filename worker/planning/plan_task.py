@@ -77,7 +77,7 @@ class PlanTask:
         files = self._resources.files
         if files.get_planning(id, survey_name(number)) is not None:
             return
-        scanner = StretchScanner(self._resources.url_files, head, self._resources.settings, self._step)
+        scanner = StretchScanner(self._resources, id, head, self._step)
         found = [scanner.survey(stretch) for stretch in read_range(self._resources, id, number).stretches]
         files.put_planning(id, survey_name(number), b"".join(one.to_bytes() for one in found))
 
@@ -101,7 +101,7 @@ class _Merge:
 
     def __init__(self, resources: Resources, lease: ConversionLease, head: PlanHead, step: Callable[[], None]) -> None:
         self._resources, self._lease, self._head, self._step = resources, lease, head, step
-        self._chunks = PlannedChunks(resources, lease, head.spec)
+        self._chunks = PlannedChunks(resources, lease, head)
         self._begin_file()
 
     def run(self) -> PlannedChunks:
@@ -130,7 +130,7 @@ class _Merge:
             self._begin_file()
         survey = found.inside if self._is_inside else found.outside
         if survey is None:
-            scanner = StretchScanner(self._resources.url_files, self._head, self._resources.settings, self._step)
+            scanner = StretchScanner(self._resources, self._lease.id, self._head, self._step)
             scanner.raise_fault(found, stretch.file, self._cuts.rows, is_inside=self._is_inside)
             raise InputLost(f"{stretch.file.url} was scanned twice with different results.")
         if self._is_inside:
@@ -141,7 +141,7 @@ class _Merge:
         for span in self._cuts.add(survey):
             self._chunks.add(stretch.file, span)
         if stretch.is_last:
-            for span in self._cuts.end(stretch.file.size):
+            for span in self._cuts.end(found.end):
                 self._chunks.add(stretch.file, span)
 
     def _require_length(self, file: KnownFile, row_bytes: int) -> None:

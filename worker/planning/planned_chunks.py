@@ -2,10 +2,9 @@
 
 from rowcast.csv.ranges.row_cuts import RowSpan
 from rowcast.errors import InputChanged, InputLost
-from rowcast.jobs.by_url.plan_files import PAGE_CHUNKS, SpanPage
+from rowcast.jobs.by_url.plan_files import PAGE_CHUNKS, PlanHead, SpanPage
 from rowcast.jobs.by_url.url_files import KnownFile
 from rowcast.jobs.chunk_tables import PlanEntry
-from rowcast.jobs.job import Spec
 from rowcast.jobs.records.leases import ConversionLease
 from worker.conversion.lease_over import LeaseOver
 from worker.resources import Resources
@@ -14,11 +13,11 @@ from worker.resources import Resources
 class PlannedChunks:
     """Chunks that are added to a job in pages of PAGE_CHUNKS."""
 
-    def __init__(self, resources: Resources, lease: ConversionLease, spec: Spec) -> None:
-        self._resources, self._lease, self._spec = resources, lease, spec
+    def __init__(self, resources: Resources, lease: ConversionLease, head: PlanHead) -> None:
+        self._resources, self._lease, self._spec, self._is_packed = resources, lease, head.spec, head.is_packed
         self._known = resources.records.get(lease.id).chunks_total
         """Chunks that an earlier process has added. Workers read their pages, so these are not written again."""
-        self._keeps_blanks = spec.options.output == "joined"
+        self._keeps_blanks = head.spec.options.output == "joined"
         self._files: list[KnownFile] = []
         self._spans: list[tuple[int, RowSpan]] = []
         self._planned: list[PlanEntry] = []
@@ -56,7 +55,7 @@ class PlannedChunks:
     def _write(self) -> None:
         page = (self.count - 1) // PAGE_CHUNKS
         if self.count > self._known:
-            document = SpanPage(files=self._files, spans=self._spans)
+            document = SpanPage(files=self._files, spans=self._spans, is_packed=self._is_packed)
             self._resources.files.put_spans(self._lease.id, page, document.model_dump_json().encode())
         try:
             is_added = self._resources.leases.add_converted(self._lease, self._added, self._planned, self._spec)

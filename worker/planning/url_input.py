@@ -1,11 +1,12 @@
 """The rows of a chunk whose file is read by URL."""
 
-from rowcast.csv.ranges.row_cuts import rows_in
+from rowcast.csv.ranges.row_cuts import RowSpan, rows_in
 from rowcast.errors import InputChanged, InputLost
 from rowcast.jobs.by_url.plan_files import PAGE_CHUNKS, SpanPage
-from rowcast.jobs.by_url.url_files import UrlFiles
+from rowcast.jobs.by_url.url_files import KnownFile, UrlFiles
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.leases import ChunkLease
+from worker.planning.packed_file import unpacked_name
 
 
 class UrlInput:
@@ -27,8 +28,16 @@ class UrlInput:
             raise InputLost("its plan is missing from the store: send the request again") from None
         index, span = spans.spans[place]
         file = spans.files[index]
-        data = self._url_files.read(file, span.start, span.stop - span.start)
+        data = self._bytes(lease.id, file, span, is_packed=spans.is_packed)
         rows = rows_in(data, span, lease.spec.options.delimiter, self._max_row_bytes)
         if rows is None:
             raise InputChanged(f"{file.url} was changed after the job had been planned.")
         return rows
+
+    def _bytes(self, id: str, file: KnownFile, span: RowSpan, *, is_packed: bool) -> bytes:
+        if not is_packed:
+            return self._url_files.read(file, span.start, span.stop - span.start)
+        try:
+            return self._files.get_unpacked(id, unpacked_name(file), span.start, span.stop - span.start)
+        except FileNotFoundError:
+            raise InputLost("its unpacked file is missing from the store: send the request again") from None

@@ -55,6 +55,8 @@ class PlanHead(BaseModel):
     max_row_bytes: int
     #: Of how many rows the place of one is kept.
     every: int
+    #: Whether the files are gzip. The places of rows are those in the unpacked files, which are in the store.
+    is_packed: bool = False
 
 
 class SpanPage(BaseModel):
@@ -64,6 +66,8 @@ class SpanPage(BaseModel):
     files: list[KnownFile]
     #: For each chunk the index of its file, and its span.
     spans: list[tuple[int, RowSpan]]
+    #: As in the head of the plan.
+    is_packed: bool = False
 
 
 @dataclass(frozen=True)
