@@ -24,6 +24,8 @@ class UrlRequest:
 
     request: Request
     by_url: ByUrl
+    is_dry_run: bool = False
+    """Whether the request asks for a check instead of a job."""
 
     def submit(self, services: Services, id: str) -> Submitted:
         """Makes the job `id`. Raises as `Jobs.submit_by_url`."""
@@ -37,8 +39,6 @@ def read_url_input(request: Request, body: Mapping[str, Any], settings: Settings
         UrlRefused: a URL is not valid, or not allowed. OptionUnsuitable: an option does not apply.
     """
     options = request.options
-    if is_dry_run:
-        raise OptionUnsuitable.at("dry_run", "is not for files by URL: send the beginning of a file instead")
     if options.reuse:
         raise OptionUnsuitable.at("reuse", "is not for files by URL, which may have changed")
     if options.encoding not in _ENCODINGS:
@@ -51,4 +51,5 @@ def read_url_input(request: Request, body: Mapping[str, Any], settings: Settings
     if target is None and overwrite:
         raise OptionUnsuitable.at("overwrite", "is only for requests with `output_url`")
     folder = None if target is None else str(output_url(target, settings.output_prefixes))
-    return UrlRequest(request, ByUrl(input_url=str(source), output_url=folder, overwrite=overwrite))
+    by_url = ByUrl(input_url=str(source), output_url=folder, overwrite=overwrite)
+    return UrlRequest(request, by_url, is_dry_run)

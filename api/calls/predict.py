@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request
 from structlog.contextvars import bind_contextvars
 
 from api.calls.results import require_csv, result_response, streamed_csv
-from api.check import check_response
+from api.checking.file_check import check_response
 from api.input.body_types import FilesByUrl, Form, ManyRows, OneRow, option_parameters
 from api.input.live_upload import LiveUpload
 from api.input.option_parsing import DRY_RUN, FOLLOW, WAIT, dry_run, preferred_wait, query_flag, query_wait
@@ -25,6 +25,7 @@ from api.output.job_answer import answer_to_new, answer_to_replayed, log_submitt
 from api.output.responses import LOOKUP_ERRORS, Prediction, own_job
 from api.services import Services, current_services
 from api.url_prefix import prefix
+from api.url_request import UrlRequest
 from rowcast.errors import ModelRefused, NotAcceptable, WrongState
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.check.answer import PublicCheck
@@ -82,7 +83,7 @@ def predict() -> Response:
     if follows and request.mimetype in FILE_TYPES and "Idempotency-Key" not in request.headers and not dry_run():
         return _live(services, id)
     source = read_input(services)
-    if isinstance(source, FileInput) and source.is_dry_run:
+    if isinstance(source, FileInput | UrlRequest) and source.is_dry_run:
         return check_response(services, source)
     with services.notifications.expect(id) as waiter:
         submitted = source.submit(services, id)

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from api.check import check_of
+from api.checking.file_check import check_of
 from api.error_responses import problem
 from api.input.request_input import FileInput, RowInput, form_input, read_input, received_form, typed_row
 from api.output.early_response import close_after

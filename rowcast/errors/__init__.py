@@ -144,9 +144,9 @@ __all__ = [
     "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound", "NotJson", "NotRepairable", "NotRetryable",
     "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite", "OutputExists", "ParquetUnfinished",
     "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable", "Refused", "Restoring", "ResultLost",
-    "RowValues", "RowcastError", "ScoringFailed", "StillScoring", "StoreRefuses", "StoreUnavailable", "TimedOut", "TooLarge",
-    "TooLate", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
-    "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone",
-    "UploadTaken", "UrlRefused", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState",
+    "RowValues", "RowcastError", "ScoringFailed", "StillScoring", "StoreRefuses", "StoreUnavailable", "TimedOut",
+    "TooLarge", "TooLate", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel",
+    "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable", "UnsupportedType", "UnusableRedis",
+    "UploadComplete", "UploadGone", "UploadTaken", "UrlRefused", "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState",
     "types",
 ]  # fmt: skip

@@ -159,7 +159,7 @@ def test_what_a_check_cannot_take_is_refused_with_the_remedy(client: httpx.Clien
 def test_a_check_that_no_worker_makes_says_so_and_leaves_nothing(
     settings: Settings, trained: Path, monkeypatch: pytest.MonkeyPatch, workers: int, words: str
 ) -> None:
-    monkeypatch.setattr("api.check.CONVERT_SECONDS", 0.1)
+    monkeypatch.setattr("api.checking.file_check.CONVERT_SECONDS", 0.1)
     app = create_app(settings.model_copy(update={"models": str(trained)}))
     services: Services = app.extensions["rowcast"]
     for number in range(workers):

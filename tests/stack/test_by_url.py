@@ -196,6 +196,34 @@ def write_bad_files(folder: Path) -> None:
     (folder / "link.csv").symlink_to("/etc/passwd")
 
 
+def test_a_check_reads_the_beginning_of_the_first_file(urls: Stack, http: httpx.Client, places: Path) -> None:
+    folder = places / "in" / "checked"
+    frames = [written(folder, f"{number}.csv", 400) for number in (1, 2)]
+    size = sum(file.stat().st_size for file in folder.iterdir())
+
+    def checked(name: str, **further: object) -> dict[str, Any]:
+        body = {"model": "linear", "input_url": f"file://{folder}/{name}", "dry_run": True, **further}
+        answer = http.post("/predict", json=body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    found = checked("*.csv", output_url=f"file://{places}/out/checked/")
+    assert found["ok"], found
+    assert [row["prediction"] for row in found["sample"]] == MODEL.predict(frames[0][COLUMNS].to_numpy())[:10].tolist()
+    assert found["expected"]["rows"] == pytest.approx(size * 400 / (size / 2), rel=0.01)
+    assert not (places / "out" / "checked").exists()
+    (folder / "1.gz").write_bytes(gzip.compress((folder / "1.csv").read_bytes()))
+    assert (checked("1.gz")["sample"], checked("1.csv")["expected"]["rows"]) == (found["sample"], 400)
+    (folder / "wide").write_bytes("a,note,b\n1,é,2\n".encode("utf-16"))
+    (folder / "lacks").write_bytes(b"a,c\n1,2\n")
+    (folder / "zip").write_bytes(b"PK\x03\x04" + bytes(100))
+    (folder / "none").write_bytes(b"")
+    problems = {name: checked(name)["problem"]["type"] for name in ("wide", "lacks", "zip", "none", "missing")}
+    slugs = [type.rpartition(":")[2] for type in problems.values()]
+    assert slugs == ["file-unreadable", "missing-columns", "file-unreadable", "empty-file", "no-files-found"]
+    until(lambda: not any("/planning/beginning" in name for name in urls.files()), "nothing of the checks remains")
+
+
 def test_places_of_the_output_have_to_be_allowed(http: httpx.Client, places: Path) -> None:
     problem = refused(http, places, "one/a.csv", output_url=f"file://{places}/in/out/")
     assert "ROWCAST_OUTPUT_PREFIXES" in problem["detail"]

@@ -8,8 +8,11 @@ from typing import Any
 from rowcast.csv.ranges.row_cuts import RowCuts
 from rowcast.errors import EmptyFile, InputLost, TooLarge
 from rowcast.jobs import job_manifest
-from rowcast.jobs.by_url.plan_files import PlanHead, RangeWork, Stretch, SurveyedStretch, read_surveys
+from rowcast.jobs.by_url.file_url import input_url
+from rowcast.jobs.by_url.plan_files import BEGINNING, PlanHead, RangeWork, Stretch, SurveyedStretch, read_surveys
 from rowcast.jobs.by_url.url_files import KnownFile
+from rowcast.jobs.check.file_sample import SAMPLE_BYTES
+from rowcast.jobs.check.found_table import FoundFiles
 from rowcast.jobs.chunk_tables import CONVERSION, FIRST_RANGE
 from rowcast.jobs.job import ByUrl, Spec
 from rowcast.jobs.records.leases import ConversionLease
@@ -35,6 +38,9 @@ class PlanTask:
             LeaseOver: the lease is over. Unprocessable, TooLarge: something in the files is wrong.
             InputChanged: a file has changed since the plan began.
         """
+        if lease.spec.is_check:
+            self._look(lease, by_url)
+            return
         job = self._resources.records.get(lease.id)
         if not job.is_converting:
             end_output(self._resources, lease, job, by_url, log)
@@ -56,6 +62,18 @@ class PlanTask:
         self._end(lease, head.spec, chunks, time.process_time() - started_cpu)
         seconds = round(time.perf_counter() - started, 6)
         log.info("job_planned", files=head.spec.input and head.spec.input.files, chunks=chunks.count, seconds=seconds)
+
+    def _look(self, lease: ConversionLease, by_url: ByUrl) -> None:
+        """Stores the beginning of the first file, and which files there are, for a check. Its job has no rows."""
+        resources, id = self._resources, lease.id
+        files = resources.url_files.find(input_url(by_url.input_url, resources.settings.input_prefixes))
+        first, length = files[0], sum(file.size for file in files)
+        found = FoundFiles(first=first.url, first_bytes=first.size, files=len(files), bytes=length)
+        data = resources.url_files.read(first, 0, min(first.size, SAMPLE_BYTES))
+        resources.files.put_planning(id, BEGINNING, data)
+        resources.files.put_found(id, found.model_dump_json().encode())
+        if resources.leases.end_conversion(lease, 0, lease.spec, 0) == "stale":
+            raise LeaseOver
 
     def _head(self, lease: ConversionLease, by_url: ByUrl) -> PlanHead:
         """Returns how the job is planned. A plan that another process has begun goes on."""

@@ -11,6 +11,9 @@ from rowcast.csv.ranges.row_cuts import RowSpan
 from rowcast.jobs.by_url.url_files import KnownFile
 from rowcast.jobs.job import Spec
 
+BEGINNING = "beginning"
+"""The document of a plan that has the beginning of the first file, if the job is that of a check."""
+
 PAGE_CHUNKS = 64
 """Chunks whose spans are in one object of the store."""
 

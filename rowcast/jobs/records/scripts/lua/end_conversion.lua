@@ -9,7 +9,7 @@ redis.call('HINCRBY', K.job(id), F.cpu_us, cpu_us)
 local _, holder = lease_of(member_of(id, CONVERSION))
 note(id, 'converted', {rows = tonumber(redis.call('HGET', K.job(id), F.rows)), chunks = tonumber(chunks), worker = holder})
 take_out_of_flight(id, CONVERSION)
-if redis.call('HGET', K.job(id), F.chunks_done) == chunks then
+if (redis.call('HGET', K.job(id), F.chunks_done) or '0') == chunks then
   if finish_scored(id) then
     publish({id})
     return 'ended'

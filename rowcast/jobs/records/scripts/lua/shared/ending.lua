@@ -32,10 +32,10 @@ local function every_row_bad(rows, reasons)
   return problem('every-row-bad', string.match(detail, '%?$') and detail or detail .. '.')
 end
 
--- Returns the status, and the error if the job fails.
+-- Returns the status, and the error if the job fails. Only the job that finds the files of a check has no row.
 local function ending(id)
   local rows, failed, reasons = unpack(redis.call('HMGET', K.job(id), F.rows, F.rows_failed, F.reasons))
-  if tonumber(failed or 0) < tonumber(rows) then
+  if tonumber(failed or 0) < tonumber(rows) or rows == '0' then
     local drifted = drifted_problem(id)
     return drifted and STATUS.failed or STATUS.succeeded, drifted
   end

@@ -9,13 +9,15 @@ from typing import cast
 
 from flask import Response, g, jsonify, request
 
-from api.check_job import NoWorker, ended_job, hidden_request, not_scored, scored_by
+from api.checking.check_by_url import LOOK_SECONDS, first_rows, look_at
+from api.checking.check_job import NoWorker, ended_job, hidden_request, not_scored, scored_by
 from api.error_responses import problem
 from api.input.content_sniffing import Unpacked
 from api.input.request_input import FileInput
 from api.output.early_response import close_after
 from api.services import Services
 from api.url_prefix import prefix
+from api.url_request import UrlRequest
 from rowcast.csv.header import Header
 from rowcast.errors import (
     BrokenCompression,
@@ -51,9 +53,9 @@ _LOOKED_AT = 50
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
-def check_response(services: Services, source: FileInput) -> Response:
+def check_response(services: Services, source: FileInput | UrlRequest) -> Response:
     """Returns the check of a file as JSON. Raises as `check_of`."""
-    response = jsonify(check_of(services, source))
+    response = jsonify(check_of(services, source) if isinstance(source, FileInput) else _check_by_url(services, source))
     close_after(response)
     return response
 
@@ -75,6 +77,30 @@ def check_of(services: Services, source: FileInput) -> PublicCheck:
         scored = _score(services, asked, sample)
     is_compressed = source.is_compressed or (isinstance(source.blocks, Unpacked) and source.blocks.is_compressed)
     row_count = _expected_rows(sample, None if is_compressed or source.is_generated else length_bytes)
+    return _answer(services, asked, sample, scored, row_count)
+
+
+def _check_by_url(services: Services, source: UrlRequest) -> PublicCheck:
+    """Returns the check of files by URL: of the beginning of the first one, which a worker reads."""
+    asked = source.request
+    sample, scored, row_count = _no_sample("csv"), ScoredSample([], [], 0), None
+    try:
+        looked = look_at(services, asked, source.by_url)
+    except NoWorker:
+        scored = not_scored()
+    except QueueFull as error:
+        scored = not_scored(error.detail)
+    except (Gone, NotFound):
+        scored = not_scored("the job that finds the files was deleted")
+    else:
+        if looked.found is not None:
+            sample, row_count = first_rows(looked.found, looked.data, asked, services.settings)
+            if refusal(sample, asked) is None and sample.rows:
+                scored = _score(services, asked, sample)
+        elif looked.problem is not None:
+            scored = replace(scored, problem=looked.problem)
+        else:
+            scored = not_scored(f"no worker has read the files within {LOOK_SECONDS:g} s")
     return _answer(services, asked, sample, scored, row_count)
 
 
