@@ -72,6 +72,8 @@ class ByUrl(BaseModel):
     output_url: str | None = None
     #: Whether the result of an earlier job is replaced there.
     overwrite: bool = False
+    #: Names the plan that a worker has made; empty before. If the files are planned once more, it is another name.
+    plan: str = ""
 
 
 class Spec(BaseModel):

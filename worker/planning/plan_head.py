@@ -1,5 +1,6 @@
 """The start of a plan: finds the files of a job by URL, opens the first one, and divides them into ranges."""
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -78,6 +79,7 @@ def begin_plan(files: UrlFiles, spec: Spec, by_url: ByUrl, models: ModelSet, set
         update={
             "options": options,
             "input": known,
+            "by_url": by_url.model_copy(update={"plan": uuid.uuid4().hex}),
             "line_end": first.line_end.decode(),
             "header_bytes": len(line),
         }

@@ -14,6 +14,8 @@ class UrlInput:
 
     def __init__(self, files: Files, url_files: UrlFiles, max_row_bytes: int) -> None:
         self._files, self._url_files, self._max_row_bytes = files, url_files, max_row_bytes
+        self._last: tuple[tuple[str, str, int], SpanPage] | None = None
+        """The last page that was read, with its job, plan and number. To read it from a bucket takes a round trip."""
 
     def read(self, lease: ChunkLease) -> bytes:
         """Returns the rows of a chunk as they are in their file.
@@ -22,10 +24,7 @@ class UrlInput:
             InputChanged: the file has changed since it was planned. InputLost: the plan is missing from the store.
         """
         page, place = divmod(lease.chunk, PAGE_CHUNKS)
-        try:
-            spans = SpanPage.model_validate_json(self._files.get_spans(lease.id, page))
-        except FileNotFoundError:
-            raise InputLost("its plan is missing from the store: send the request again") from None
+        spans = self._page(lease, page, place)
         index, span = spans.spans[place]
         file = spans.files[index]
         data = self._bytes(lease.id, file, span, is_packed=spans.is_packed)
@@ -33,6 +32,18 @@ class UrlInput:
         if rows is None:
             raise InputChanged(f"{file.url} was changed after the job had been planned.")
         return rows
+
+    def _page(self, lease: ChunkLease, page: int, place: int) -> SpanPage:
+        """Returns a page that has a span at `place`. While the files are planned, pages grow."""
+        name = (lease.id, lease.spec.by_url.plan if lease.spec.by_url else "", page)
+        if self._last and self._last[0] == name and place < len(self._last[1].spans):
+            return self._last[1]
+        try:
+            spans = SpanPage.model_validate_json(self._files.get_spans(lease.id, page))
+        except FileNotFoundError:
+            raise InputLost("its plan is missing from the store: send the request again") from None
+        self._last = name, spans
+        return spans
 
     def _bytes(self, id: str, file: KnownFile, span: RowSpan, *, is_packed: bool) -> bytes:
         if not is_packed:
