@@ -98,12 +98,17 @@ def is_missing(error: Exception) -> bool:
     return _BY_CODE.get(_code(error)) is _MISSING
 
 
-def unavailable(location: str, key: str, error: Exception) -> StoreUnavailable:
+def is_denied(error: Exception) -> bool:
+    """Returns whether the service may not do this, although its credentials are valid as far as the error says."""
+    return isinstance(error, PermissionDeniedError | UnauthenticatedError) and _code(error) not in _BY_CODE
+
+
+def unavailable(place: str, error: Exception) -> StoreUnavailable:
     """Returns the error of a failed call: it says what is wrong, and in the log also what an operator can do."""
     fault, code = _fault(error), _code(error)
     public = f"{fault.public} ({code})." if code else f"{fault.public}."
     reason = str(error).split("\n\nDebug source", 1)[0].replace("\n", " ")
-    detail = f"The store {location} failed at {key!r}: {reason}"
+    detail = f"The store failed at {place}: {reason}"
     if fault.remedy:
         detail = f"{public} {fault.remedy} {detail}"
     return fault.kind(detail, public=public)

@@ -240,11 +240,11 @@ class Storage:
             if self._folder or not is_missing(error):
                 raise FileNotFoundError(key) from None
             self._on_error()
-            raise unavailable(self.location, key, error) from error
+            raise unavailable(f"{self.location}/{key}", error) from error
         except (BaseError, OSError) as error:
             self._on_error()
             if self._folder is None:
-                raise unavailable(self.location, key, error) from error
+                raise unavailable(f"{self.location}/{key}", error) from error
             reason = str(error).split("\n", 1)[0]
             detail = f"The store {self.location} failed at {key!r}: {reason}"
             raise StoreUnavailable(detail, public=_FULL if _is_full(error) else _FAILED) from error

@@ -122,6 +122,8 @@ def test_files_of_a_bucket_are_scored_by_url_and_written_back(home: Stack, http:
     parts = [part["name"] for part in json.loads(outside.get("manifest.json"))["files"]]
     lines = [line for part in parts for line in outside.get(part).splitlines(keepends=True)[1:]]
     assert b"".join(lines) == WANTED[WANTED.index(b"\n") + 1 :]
+    pages = [path for method, path, _ in bucket.requests if method == "GET" and f"{id}/spans/" in path]
+    assert len(pages) < len(parts), "a page of spans is read once, and not for each chunk"
     again = http.post("/predict", json={**request, "model": "fixed"}).json()["id"]
     assert wait(http, again)["error"]["type"].endswith(":output-exists")
     missing = http.post("/predict", json={"input_url": f"{bucket.location}/in/none.csv", "model": "fixed"}).json()["id"]
@@ -272,6 +274,20 @@ def test_credentials_that_have_expired_are_named_with_what_helps(
         assert http.get("/ready").json()["checks"]["store"]["detail"] == answer.json()["detail"]
     assert "Set new credentials" in home.log("gateway")
     assert_whole(home, http, submit(http, "fixed"))
+
+
+@only_s3
+def test_a_place_that_may_not_be_read_fails_a_job_by_url_and_expired_credentials_delay_it(
+    home: Stack, http: httpx.Client, bucket: Bucket
+) -> None:
+    Storage(f"{bucket.location}/in").put("denied/a.csv", CSV)
+    request = {"model": "fixed", "input_url": f"{bucket.location}/in/denied/a.csv"}
+    with bucket.broken(method="GET", path="/in/denied/", status=403, code="AccessDenied"):
+        error = http.post("/predict?wait=60", json=request).json()["error"]
+    assert (error["type"], "may not read" in error["detail"]) == ("urn:rowcast:problem:file-unreadable", True)
+    with bucket.broken(method="GET", path="/in/denied/", status=403, code="ExpiredToken", times=1) as fault:
+        assert_whole(home, http, http.post("/predict", json=request).json()["id"])
+    assert fault.met == 1
 
 
 @only_s3

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 from pydantic import BaseModel, ConfigDict
 
-from rowcast.errors import FileUnreadable, InputChanged, NoFilesFound, StoreUnavailable, TooLarge, UrlRefused
+from rowcast.errors import FileUnreadable, InputChanged, NoFilesFound, TooLarge, UrlRefused
 from rowcast.jobs.by_url.file_url import FileUrl, prefixes_in
-from rowcast.storage.bucket import open_bucket
+from rowcast.storage.bucket import is_denied, open_bucket, unavailable
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -199,10 +199,9 @@ def _of(meta: "ObjectMeta") -> _Found:
 def _errors(url: str) -> Iterator[None]:
     try:
         yield
-    except (PermissionError, PermissionDeniedError, UnauthenticatedError):
-        raise FileUnreadable.at("input_url", f"the service may not read {url}") from None
     except FileNotFoundError:
         raise NoFilesFound.at("input_url", f"there is no such place: {url}") from None
     except (BaseError, OSError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise StoreUnavailable(f"{url} cannot be read: {reason}", public=f"{url} cannot be read now.") from error
+        if isinstance(error, PermissionError) or is_denied(error):
+            raise FileUnreadable.at("input_url", f"the service may not read {url}") from None
+        raise unavailable(url, error) from error
