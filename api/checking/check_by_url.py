@@ -36,7 +36,9 @@ class Looked:
 def look_at(services: Services, asked: Request, by_url: ByUrl) -> Looked:
     """Lets a worker find the files, and read the beginning of the first one. Raises as `ended_job`."""
     hidden, input_only = hidden_request(asked, ","), ByUrl(input_url=by_url.input_url)
-    with ended_job(services, LOOK_SECONDS, lambda id: services.jobs.submit_by_url(hidden, input_only, id)) as job:
+    with ended_job(
+        services, hidden.pool, LOOK_SECONDS, lambda id: services.jobs.submit_by_url(hidden, input_only, id)
+    ) as job:
         if (document := services.files.get_found(job.id)) is None:
             return Looked(None, b"", job.error)
         data = services.files.get_planning(job.id, BEGINNING) or b""

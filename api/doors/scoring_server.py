@@ -16,7 +16,6 @@ from api.doors.door_problems import add_members
 from api.doors.door_scores import door_options, predictions_only, rows_input, score
 from api.doors.mlflow_table import read_table
 from api.doors.output_tensors import Value
-from api.input.decompression import yield_to_other_requests
 from api.input.json_rows import parse
 from api.input.option_parsing import WAIT
 from api.input.request_body import BODY_ERRORS, read_whole
@@ -24,6 +23,7 @@ from api.input.request_input import CONVERTED_TYPES, FILE_TYPES, csv_input
 from api.openapi.call_types import CSV, CSV_TYPES, JSON, Answer, Call, documented, query
 from api.output.responses import LOOKUP_ERRORS
 from api.services import current_services
+from rowcast.csv.decompression import yield_to_other_requests
 from rowcast.errors import JobFault, ModelRefused, StillScoring, UnsupportedType
 from rowcast.version import VERSION
 
