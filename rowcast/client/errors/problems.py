@@ -1,7 +1,4 @@
-"""An exception for each type of problem (docs/errors.md), below the exception of its HTTP status.
-
-`except MissingColumns` catches one type. A job that fails raises `JobFailed` instead, whose `type` is one of these.
-"""
+"""An exception for each type of problem (docs/errors.md). A job that fails raises `JobFailed`, which has the type."""
 
 from rowcast.client.errors import (
     BadRequest,

@@ -83,8 +83,7 @@ class Scripts(UrlScripts):
 
     def keep_receipt(self, id: str, repairs: int, receipt: str) -> str:
         """Keeps a receipt, if there is none. Returns the one that the job has; empty if the job has changed since."""
-        kept: bytes = self._run("keep_receipt", id, repairs, receipt)
-        return kept.decode()
+        return bytes(self._run("keep_receipt", id, repairs, receipt)).decode()
 
     def end_job(self, id: str, status: Status, problem: str = "") -> Literal["ended", "over", "unknown", "gone"]:
         """Cancels or fails a job; `problem` is its error as JSON. `over`: it had ended. `gone`: it was deleted."""
