@@ -140,7 +140,9 @@ def _with_threshold(completed: Draft, rehearsal: Rehearsal, options: AddOptions)
         return completed
     script = rehearsal.script
     table = script.table(script.read(rehearsal.trials[0].data))
-    return completed.model_copy(update={"threshold": own_threshold(rehearsal.script.estimator, table)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return completed.model_copy(update={"threshold": own_threshold(script.estimator, table)})
 
 
 def _with_kinds(sample: Sample, kinds: Mapping[str, Kind]) -> Sample:

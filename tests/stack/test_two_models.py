@@ -101,6 +101,7 @@ def models(stack: Stack, rows: pd.DataFrame) -> dict[str, Any]:
             classes=classes,
             container="series" if name == "words" else "frame",
             probabilities=classes is not None,
+            threshold=None if classes is None else 0.25 + len(found) / 10,
             libraries={"python": "3", "scikit-learn": str(sklearn.__version__)},
         )
         found[registry.register(name, pickle.dumps(estimator), draft).reference] = estimator
@@ -255,6 +256,56 @@ def test_one_row_as_json_gets_both_predictions(client: httpx.Client, models: dic
     assert job["result"]["prediction"] == both["prediction"]
 
 
+def test_thresholds_ranks_and_chosen_columns_of_two_models_are_as_in_two_scripts(
+    client: httpx.Client, models: dict[str, Any], data: bytes, script: pd.DataFrame
+) -> None:
+    chosen = {
+        "top_pair@2_1": "likely",
+        "prediction_pair@1": "low",
+        "prediction_pair@2": "high",
+        "probability_pair@1_1": "share",
+    }
+    columns = ",".join(map(":".join, chosen.items()))
+    options = {"threshold": "auto", "top": 1, "columns": columns, "output": "predictions"}
+    job, result = scored(client, data, "pair@1,pair@2", **options)
+    first, second = (models[name].predict_proba(script[["a", "b"]]) for name in ("pair@1", "pair@2"))
+    low, high = first[:, 1] >= 0.25, second[:, 1] >= 0.35
+    assert list(result) == list(chosen.values())
+    assert result["likely"].tolist() == written(second.argmax(axis=1))
+    assert result["low"].tolist() == written(low.astype(int))
+    assert result["high"].tolist() == written(high.astype(int))
+    assert result["share"].tolist() == written(first[:, 1])
+    assert job["result"]["summary"]["disagreement"]["rows"] == int((low != high).sum()) > 0
+    assert (job["options"]["threshold"], job["options"]["columns"]) == ("auto", chosen)
+    row = script[["a", "b"]].iloc[0]
+    asked = {"features": row.to_dict(), "model": "pair@1,pair@2", "threshold": "auto", "top": 2}
+    answer = client.post("/predict?wait=30", json=asked).json()
+    assert answer["prediction"] == {"pair@1": int(low[0]), "pair@2": int(high[0])}
+    assert [one["class"] for one in answer["top"]["pair@1"]] == np.argsort(-first[0]).tolist()
+
+
+def test_a_threshold_and_names_hold_in_every_format_a_repair_a_check_and_a_receipt(client: httpx.Client) -> None:
+    options = {"threshold": "auto", "on_error": "column", "columns": "prediction:label,prediction_error:fault"}
+    body = b"a,b,c\n-0.4,0.3,3\nx,2,3\n-9,2,0\n"
+    job, _ = scored(client, body, "pair@1", **options)
+    assert job["options"]["threshold"] == 0.25
+    assert job["result"]["summary"]["classes"] == {"0": 1, "1": 1}
+    assert client.get(f"/jobs/{job['id']}/receipt").json()["options"]["threshold"] == 0.25
+    fixed = {"content": b"_row,a,b,c\n2,3,2,3\n", "headers": {"Content-Type": "text/csv"}}
+    assert client.post(f"/jobs/{job['id']}/repair", **fixed).status_code == 202
+    job = wait(client, job["id"])
+    assert job["result"]["summary"]["classes"] == {"0": 1, "1": 2}
+    here = f"/jobs/{job['id']}/result"
+    assert client.get(here).text == "a,b,c,label,fault\n-0.4,0.3,3,1,\n3,2,3,1,\n-9,2,0,0,\n"
+    lines = [json.loads(line) for line in client.get(f"{here}?format=ndjson").text.splitlines()]
+    table = pd.read_parquet(io.BytesIO(client.get(f"{here}?format=parquet&wait=60").content))
+    assert [line["label"] for line in lines] == table["label"].tolist() == [1, 1, 0]
+    assert ">label</th>" in client.get(f"/ui/jobs/{job['id']}").text
+    params = {**options, "model": "pair@1", "dry_run": "true", "top": 1}
+    check = client.post("/predict", content=body, headers={"Content-Type": "text/csv"}, params=params).json()
+    assert [one["prediction"] for one in check["sample"]] == [1, 0]
+
+
 def test_a_model_that_cannot_be_opened_fails_the_job_which_names_it(client: httpx.Client, stack: Stack) -> None:
     registry = Registry(Storage(str(stack.models)))
     draft = Draft(task="regression", features=[number("a")], libraries={"python": "3"})
@@ -310,6 +361,8 @@ def test_a_check_shows_both_predictions_and_names_who_needs_a_missing_column(cli
         ({"probabilities": "true"}, "probabilities", "amount@1 does not return probabilities"),
         ({"scores": "true"}, "scores", "has no `decision_function`"),
         ({"prediction_column": "p"}, "header.p_amount", "choose another prediction_column"),
+        ({"threshold": "0.3"}, "threshold", "amount@1 does not return probabilities"),
+        ({"columns": "prediction_amount:p_amount"}, "columns.p_amount", "choose another name"),
     ],
 )
 def test_an_option_that_does_not_fit_one_of_the_models_is_refused(
@@ -381,12 +434,20 @@ def test_a_frame_gets_the_predictions_of_both_models(
         sent = rows if library == "pandas" else pl.DataFrame(rows.to_dict("list"))
         done = service.predict_frame(sent, model="coded,amount", probabilities=False)
         one = service.predict({"a": 1, "b": 2, "c": 3}, model="pair@2,amount")
+        ranked = service.predict({"a": 1, "b": 2}, model="pair@1", threshold=1, top=1)
+        named = service.predict_frame(
+            sent, model="coded,pair@1", top=1, columns={"top_coded_1": "late", "top_pair_1": "p"}
+        )
         with pytest.raises(WrongUse, match="already has a column 'prediction_amount'"):
             service.predict_frame(done, model="pair@1,amount")
     assert list(done.columns) == [*rows.columns, "prediction_coded", "prediction_amount"]
     assert list(done["prediction_coded"]) == models["coded@1"].predict(rows[["code", "a"]]).tolist()
     assert list(done["prediction_amount"]) == models["amount@1"].predict(rows[["b", "c"]]).tolist()
     assert one.prediction.keys() == {"pair", "amount"}
+    assert (ranked.prediction, ranked.top[0]["class"]) == (0, 1)
+    assert list(named.columns) == [*rows.columns, "late", "p"]
+    assert list(named["late"]) == models["coded@1"].predict(rows[["code", "a"]]).tolist()
+    assert list(named["p"]) == models["pair@1"].predict(rows[["a", "b"]]).tolist()
 
 
 def test_the_command_line_names_the_disagreement(

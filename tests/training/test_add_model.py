@@ -12,6 +12,7 @@ from registering import FEW_ALONE
 from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -49,7 +50,8 @@ def pickled(tmp_path):
 
 def test_an_estimator_with_names_brings_its_features(registry, data, frame, pickled):
     file = pickled(make_pipeline(StandardScaler(), LogisticRegression()).fit(frame[["b", "a"]], frame.y))
-    manifest = add(file, "m", registry, data)
+    manifest = add(file, "m", registry, data, AddOptions(threshold=0.3))
+    assert manifest.threshold == 0.3
     assert manifest.feature_names == ["b", "a"]
     assert manifest.task == "classification"
     assert manifest.classes == [0, 1]
@@ -61,9 +63,11 @@ def test_an_estimator_with_names_brings_its_features(registry, data, frame, pick
 
 
 def test_an_estimator_without_names_takes_the_columns_in_their_order(registry, data, frame, pickled):
-    file = pickled(LogisticRegression().fit(frame[["a", "b"]].to_numpy(), frame.y))
+    with_threshold = FixedThresholdClassifier(LogisticRegression(), threshold=0.3)
+    file = pickled(with_threshold.fit(frame[["a", "b"]].to_numpy(), frame.y))
     manifest = add(file, "m", registry, data, AddOptions(target="y"))
     assert manifest.feature_names == ["a", "b"]
+    assert manifest.threshold == 0.3
     assert set(manifest.metrics) == {"accuracy", "balanced_accuracy", "log_loss", "roc_auc"}
     assert not hasattr(load(registry, manifest, "strict").estimator, "feature_names_in_")
 
@@ -102,6 +106,8 @@ def test_regressors_and_clusterings_are_taken(registry, data, frame, pickled):
     )
     assert manifest.task == "regression"
     assert set(manifest.metrics) == {"r2", "mae", "rmse"}
+    with pytest.raises(Unprocessable, match="only for models with two classes"):
+        add(pickled(LinearRegression().fit(frame[["a"]], frame.y)), "m", registry, data, AddOptions(threshold=0.3))
     manifest = add(pickled(KMeans(2, n_init=1).fit(frame[["a", "b"]])), "m", registry, data)
     assert (manifest.version, manifest.task, manifest.classes) == ("2", "clustering", [0, 1])
 

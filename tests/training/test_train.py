@@ -110,6 +110,7 @@ def test_every_estimator_learns_from_numbers_text_and_booleans(learned, estimato
     assert manifest.features[0].categories == ["female", "male"]
     assert set(manifest.metrics) == {"accuracy", "balanced_accuracy", "log_loss", "roc_auc"}
     assert manifest.metrics["roc_auc"] > 0.7
+    assert 0 < manifest.threshold < 1
     assert manifest.training["rows_held_out"] == 88
     assert manifest.probabilities
     assert "mixed.csv" in manifest.training.values()
