@@ -76,10 +76,10 @@ def create_upload() -> Response:
     if request.content_length or "Transfer-Encoding" in request.headers:
         raise OptionUnsuitable.at("body", "must be empty; send the file by PATCH to the `Location` of the answer")
     _refuse_options_of_predict()
-    length, is_gzip = _number("Upload-Length"), is_body_gzip()
+    described, length, is_gzip = csv_request(services), _number("Upload-Length"), is_body_gzip()
     if length is not None and length > services.settings.max_upload_bytes:
         raise TooLarge("The file", services.settings.max_upload_bytes, "ROWCAST_MAX_UPLOAD_BYTES")
-    id = services.resumable.create(csv_request(services), is_gzip=is_gzip, length=length)
+    id = services.resumable.create(described, is_gzip=is_gzip, length=length)
     logger("gateway").info("upload_created", job=id, bytes=length)
     return Response(status=201, headers={"Location": f"{prefix()}/uploads/{id}", **_progress(0, is_complete=False)})
 
