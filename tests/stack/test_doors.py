@@ -65,15 +65,15 @@ def known(stack: Stack) -> Known:
         (OneHotEncoder(sparse_output=False), ["town"]), remainder="passthrough", verbose_feature_names_out=False
     )
     each = {
-        "trips": (
+        "door_trips": (
             make_pipeline(encode, forest).fit(frame[[one.name for one in TRIPS]], random.choice(ANSWERS, ROWS)),
             {"task": "classification", "features": TRIPS, "classes": ANSWERS, "probabilities": True},
         ),
-        "pair": (
+        "two_numbers": (
             DecisionTreeRegressor().fit(numbers.to_numpy(), random.normal(size=(ROWS, 2))),
             {"task": "regression", "features": NUMBERS, "outputs": ["low", "high"]},
         ),
-        "labels": (
+        "two_labels": (
             DecisionTreeClassifier().fit(numbers.to_numpy(), random.integers(0, 2, (ROWS, 2))),
             {"task": "classification", "features": NUMBERS, "outputs": ["wet", "cold"]},
         ),
@@ -110,7 +110,7 @@ def columns(frame: pd.DataFrame) -> list[dict]:
 @pytest.mark.parametrize("count", [1, ROWS])
 def test_each_form_of_invocations_gives_what_the_model_predicts(client: httpx.Client, known: Known, count: int) -> None:
     frame = known.frame[:count]
-    wanted = known.estimators["trips"].predict(frame[[one.name for one in TRIPS]]).tolist()
+    wanted = known.estimators["door_trips"].predict(frame[[one.name for one in TRIPS]]).tolist()
     in_order = frame[[one.name for one in TRIPS]].to_dict(orient="split")["data"]
     forms = {
         "dataframe_split": frame.to_dict(orient="split"),
@@ -119,22 +119,22 @@ def test_each_form_of_invocations_gives_what_the_model_predicts(client: httpx.Cl
         "inputs": frame.to_dict(orient="list"),
     }
     for form, rows in forms.items():
-        assert invoke(client, {form: rows}, model="trips@latest") == wanted, form
+        assert invoke(client, {form: rows}, model="door_trips@latest") == wanted, form
     csv = frame.to_csv(index=False).encode()
-    answer = client.post("/invocations?model=trips", content=csv, headers={"Content-Type": "text/csv"})
+    answer = client.post("/invocations?model=door_trips", content=csv, headers={"Content-Type": "text/csv"})
     assert answer.json() == {"predictions": wanted}
     job = client.get(f"/jobs/{answer.headers['Job-ID']}").json()
     assert (job["status"], job["model"], job["progress"]["rows_done"]) == (
-        "succeeded", {"name": "trips", "version": "1"}, count,
+        "succeeded", {"name": "door_trips", "version": "1"}, count,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("count", [1, ROWS])
 def test_tensors_give_what_the_model_predicts(client: httpx.Client, known: Known, count: int) -> None:
-    frame, model = known.frame[:count], known.estimators["trips"]
+    frame, model = known.frame[:count], known.estimators["door_trips"]
     ask = [{"name": "predict_proba"}, {"name": "predict", "parameters": {"binary_data": False}}]
-    answer = infer(client, "trips/versions/1", columns(frame), id="mine", outputs=ask, parameters={"a": 1})
-    assert (answer["model_name"], answer["model_version"], answer["id"]) == ("trips", "1", "mine")
+    answer = infer(client, "door_trips/versions/1", columns(frame), id="mine", outputs=ask, parameters={"a": 1})
+    assert (answer["model_name"], answer["model_version"], answer["id"]) == ("door_trips", "1", "mine")
     shares, labels = answer["outputs"]
     table = frame[[one.name for one in TRIPS]]
     assert (shares["name"], shares["datatype"], shares["shape"]) == ("predict_proba", "FP64", [count, 3])
@@ -145,7 +145,7 @@ def test_tensors_give_what_the_model_predicts(client: httpx.Client, known: Known
 
 
 @pytest.mark.parametrize("count", [1, ROWS])
-@pytest.mark.parametrize(("name", "datatype"), [("pair", "FP64"), ("labels", "INT64")])
+@pytest.mark.parametrize(("name", "datatype"), [("two_numbers", "FP64"), ("two_labels", "INT64")])
 def test_a_model_with_several_outputs_gives_a_column_for_each(
     client: httpx.Client, known: Known, name: str, datatype: str, count: int
 ) -> None:
@@ -160,9 +160,9 @@ def test_a_model_with_several_outputs_gives_a_column_for_each(
 
 def test_a_tensor_of_float32_is_the_numbers_that_float32_can_hold(client: httpx.Client, known: Known) -> None:
     rows = np.array([[0.1, 2.0], [1 / 3, 4.0]], np.float32)
-    wanted = known.estimators["pair"].predict(rows.astype(float))
+    wanted = known.estimators["two_numbers"].predict(rows.astype(float))
     tensor = {"name": "x", "shape": [2, 2], "datatype": "FP32", "data": [0.1, 2, 0.33333333333, 4]}
-    assert infer(client, "pair", [tensor])["outputs"][0]["data"] == wanted.ravel().tolist()
+    assert infer(client, "two_numbers", [tensor])["outputs"][0]["data"] == wanted.ravel().tolist()
 
 
 def test_one_bad_row_refuses_the_whole_call_with_the_reason(client: httpx.Client) -> None:
@@ -179,7 +179,7 @@ def test_one_bad_row_refuses_the_whole_call_with_the_reason(client: httpx.Client
 def test_a_row_that_only_the_model_refuses_is_a_problem_of_the_door(client: httpx.Client, known: Known) -> None:
     for count in (1, 2):
         frame = known.frame[:count].assign(town="Nowhere")
-        answer = client.post("/v2/models/trips/infer", json={"inputs": json.loads(json.dumps(columns(frame)))})
+        answer = client.post("/v2/models/door_trips/infer", json={"inputs": json.loads(json.dumps(columns(frame)))})
         problem = refused(answer, 422, "Nowhere")
         assert problem["error"] == problem["detail"]
         assert client.get(f"/jobs/{problem['job']}").json()["id"] == problem["job"]
@@ -191,17 +191,17 @@ def test_servers_and_models_say_that_they_are_ready_and_what_they_take(client: h
     assert client.get("/v2").json()["extensions"] == []
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
-    assert client.get("/v2/models/trips/ready").json() == {"name": "trips", "ready": True}
-    assert client.get("/v2/models/trips/versions/1/ready").status_code == 200
-    described = client.get("/v2/models/trips/versions/latest").json()
-    assert described == client.get("/v2/models/trips").json()
-    assert (described["name"], described["versions"]) == ("trips", ["1"])
+    assert client.get("/v2/models/door_trips/ready").json() == {"name": "door_trips", "ready": True}
+    assert client.get("/v2/models/door_trips/versions/1/ready").status_code == 200
+    described = client.get("/v2/models/door_trips/versions/latest").json()
+    assert described == client.get("/v2/models/door_trips").json()
+    assert (described["name"], described["versions"]) == ("door_trips", ["1"])
     assert {one["name"]: one["datatype"] for one in described["inputs"]} == DATATYPES
     assert [(one["name"], one["datatype"], one["shape"]) for one in described["outputs"]] == [
         ("predict", "BYTES", [-1, 1]),
         ("predict_proba", "FP64", [-1, 3]),
     ]
-    assert refused(client.get("/v2/models/trip"), 404)["error"].endswith("the nearest is 'trips'.")
+    assert refused(client.get("/v2/models/door_trip"), 404)["error"].endswith("the nearest is 'door_trips'.")
 
 
 def test_a_wait_that_runs_out_loses_nothing(client: httpx.Client) -> None:
