@@ -17,7 +17,7 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _EXACT = 2**53
 """JSON numbers up to this are exact everywhere (RFC 8785 §3.2.2.3). `max_errors` may be larger, and is then text.
 
-Fractions are text, too, because programs write the same one in different ways: `fail_if_drift` is.
+Fractions are text, too, because programs write the same one in different ways: `fail_if_drift` and `threshold` are.
 """
 
 

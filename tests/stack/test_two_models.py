@@ -290,7 +290,7 @@ def test_a_threshold_and_names_hold_in_every_format_a_repair_a_check_and_a_recei
     job, _ = scored(client, body, "pair@1", **options)
     assert job["options"]["threshold"] == 0.25
     assert job["result"]["summary"]["classes"] == {"0": 1, "1": 1}
-    assert client.get(f"/jobs/{job['id']}/receipt").json()["options"]["threshold"] == 0.25
+    assert client.get(f"/jobs/{job['id']}/receipt").json()["options"]["threshold"] == "0.25"
     fixed = {"content": b"_row,a,b,c\n2,3,2,3\n", "headers": {"Content-Type": "text/csv"}}
     assert client.post(f"/jobs/{job['id']}/repair", **fixed).status_code == 202
     job = wait(client, job["id"])
