@@ -41,6 +41,10 @@ class ThreadedStorage(Storage):
         """Does the same as `Storage.create`, in a thread."""
         return bool(self._call(super().create, key, data))
 
+    def swap(self, key: str, expected: bytes | None, data: bytes) -> bool:
+        """Does the same as `Storage.swap`, in a thread."""
+        return bool(self._call(super().swap, key, expected, data))
+
     def get(self, key: str) -> bytes:
         """Does the same as `Storage.get`, in a thread."""
         return bytes(self._call(super().get, key))

@@ -14,8 +14,8 @@ from rowcast.models.loading.load import SKLEARN, library_version
 from rowcast.models.loading.own_code import ModelCode
 from rowcast.models.loading.own_code_files import read_code
 from rowcast.models.model_manifest import Draft, Kind, Manifest
+from rowcast.models.naming.valid_names import require_name
 from rowcast.models.registry import Registry
-from rowcast.models.valid_names import require_name
 from training.add_options import NO_OPTIONS, AddOptions
 from training.findings import Say, silent
 from training.fitting.metrics import measure

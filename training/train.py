@@ -10,8 +10,8 @@ from sklearn.pipeline import Pipeline
 from rowcast.errors import Unprocessable
 from rowcast.models.estimator_names import DEFAULT_FAMILY
 from rowcast.models.model_manifest import Feature, Manifest
+from rowcast.models.naming.valid_names import require_alias, require_name
 from rowcast.models.registry import Registry
-from rowcast.models.valid_names import require_alias, require_name
 from rowcast.wording.quantity import counted
 from training.findings import Say, silent
 from training.fitting.column_kinds import feature, is_empty, odd_cell, table

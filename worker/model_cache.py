@@ -8,9 +8,9 @@ from typing import Literal
 from rowcast.errors import ModelRefused, NotFound
 from rowcast.jobs.records.workers import OpenModel
 from rowcast.logs import logger
-from rowcast.models.aliases import LATEST, PRODUCTION
 from rowcast.models.loading.load import LoadedModel, load, why_not_here, without_names
 from rowcast.models.model_manifest import Manifest
+from rowcast.models.naming.aliases import LATEST, PRODUCTION
 from rowcast.models.registry import Registry
 from rowcast.scoring.drift.bin_counter import BinCounter
 from rowcast.scoring.golden_sample import check_golden

@@ -1,6 +1,8 @@
 """`/models`: list models and their versions, and move aliases."""
 
-from flask import Blueprint, Response, jsonify
+from typing import NotRequired, cast
+
+from flask import Blueprint, Response, g, jsonify
 from typing_extensions import TypedDict
 
 from api.input.json_rows import read_json
@@ -8,6 +10,7 @@ from api.input.request_body import BODY_ERRORS
 from api.openapi.call_types import JSON, Answer, Call, documented
 from api.services import current_services
 from rowcast.errors import (
+    AliasMoved,
     BodyShape,
     Forbidden,
     ModelRefused,
@@ -18,6 +21,8 @@ from rowcast.errors import (
 )
 from rowcast.logs import logger
 from rowcast.models.model_manifest import Manifest
+from rowcast.models.naming.alias_moves import AliasMove
+from rowcast.models.naming.aliases import ANY
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 
@@ -42,9 +47,22 @@ class Models(TypedDict):
 
 
 class AliasTarget(TypedDict):
-    """The version that an alias is to name, as text."""
+    """The version that an alias is to name, as text.
+
+    With `expected`, the alias moves only if it names that version now; null is that it does not exist.
+    """
 
     version: str
+    expected: NotRequired[str | None]
+
+
+class AliasPlace(TypedDict):
+    """The version that an alias names, the one to go back to (or null), and its latest moves, the oldest first."""
+
+    alias: str
+    version: str
+    earlier: str | None
+    moves: list[AliasMove]
 
 
 @blueprint.get("")
@@ -77,29 +95,49 @@ def get_version(name: str, version: str) -> Response:
     return jsonify(current_services().registry.manifest(name, version).model_dump(mode="json", exclude={"signature"}))
 
 
+@blueprint.get("/<name>/aliases/<alias>")
+@documented(Call("models", {200: Answer("The alias.", {JSON: AliasPlace})}, _ERRORS))
+def get_alias(name: str, alias: str) -> Response:
+    """Returns the version that an alias names now, and when and by which key it was moved."""
+    registry = current_services().registry
+    version = registry.resolve(f"{name}@{alias}").version
+    moves = [move.model_dump() for move in registry.alias_moves(name) if move.alias == alias]
+    earlier = registry.earlier_version(name, alias)
+    return jsonify({"alias": alias, "version": version, "earlier": earlier, "moves": moves})
+
+
 @blueprint.put("/<name>/aliases/<alias>")
 @documented(
     Call(
         "models",
         {200: Answer("The model.", {JSON: Model})},
-        (*BODY_ERRORS, *_ERRORS, Forbidden),
+        (*BODY_ERRORS, *_ERRORS, Forbidden, AliasMoved),
         bodies={JSON: AliasTarget},
         examples={JSON: {"version": "1"}},
     )
 )
 def put_alias(name: str, alias: str) -> Response:
     """Points an alias at a version. New jobs use it at once, running jobs keep theirs."""
-    version = _version_of_body()
-    current_services().registry.set_alias(name, alias, version)
+    target = _target_of_body()
+    version, expected = target["version"], target.get("expected", ANY)
+    current_services().registry.set_alias(name, alias, version, expected=expected, by=g.owner)
     logger("gateway").info("alias_moved", model=name, alias=alias, version=version)
     return jsonify(_model(name))
 
 
-def _version_of_body() -> str:
+def _target_of_body() -> AliasTarget:
     body = read_json(current_services().settings)
-    if not isinstance(body, dict) or body.keys() != {"version"} or not isinstance(body["version"], str):
-        raise BodyShape.at("body", 'must be for example {"version": "2"}, with the version as text')
-    return body["version"]
+    if not isinstance(body, dict) or not {"version"} <= body.keys() <= {"version", "expected"}:
+        raise _wrong_target()
+    if not isinstance(body["version"], str) or not isinstance(body.get("expected"), str | None):
+        raise _wrong_target()
+    return cast(AliasTarget, body)
+
+
+def _wrong_target() -> BodyShape:
+    return BodyShape.at(
+        "body", 'must be for example {"version": "2"} or {"version": "2", "expected": "1"}, with versions as text'
+    )
 
 
 def _default() -> Manifest | None:

@@ -11,8 +11,8 @@ from rowcast.csv.write import csv_row
 from rowcast.errors import BodyShape, NotJson, RowValues, TooLarge, UnsupportedType
 from rowcast.models.model_manifest import Kind
 from rowcast.models.model_set import ModelSet
+from rowcast.models.naming.valid_names import shown
 from rowcast.models.row_values import csv_value, values_of_each
-from rowcast.models.valid_names import shown
 from rowcast.settings import Settings
 
 MAX_INSTANCES = 10_000

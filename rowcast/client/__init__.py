@@ -28,6 +28,7 @@ from rowcast.client.errors import (
     UnsupportedType,
     WrongUse,
 )
+from rowcast.client.errors.alias_problems import AliasMoved
 from rowcast.client.errors.problems import (
     BadHttp,
     BadRow,
@@ -115,6 +116,7 @@ from rowcast.client.job_filter import BulkOutcome
 from rowcast.client.row import Prediction
 
 __all__ = [
+    "AliasMoved",
     "AsyncClient",
     "AsyncJob",
     "BadHttp",

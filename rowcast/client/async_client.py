@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, Unpack
 
 from rowcast.client.async_job import AsyncJob
 from rowcast.client.calls.lookup import JobPages, find_record
-from rowcast.client.calls.service_calls import ServiceCalls, warn_of_failed_rows
+from rowcast.client.calls.service_calls import ANY, ServiceCalls, warn_of_failed_rows
 from rowcast.client.check import Check
 from rowcast.client.csv_options import CsvOptions, FrameOptions
 from rowcast.client.download import Target
@@ -157,6 +157,14 @@ class AsyncClient:
     async def models(self) -> list[dict[str, Any]]:
         """Returns the models, each with its versions and aliases."""
         return await self._run(self._calls.models())
+
+    async def alias(self, name: str, alias: str = "production") -> dict[str, Any]:
+        """Returns the version that an alias names, the one to go back to, and its moves, as `Client.alias` does."""
+        return await self._run(self._calls.alias(name, alias))
+
+    async def set_alias(self, name: str, alias: str, version: str, *, expected: str | None = ANY) -> dict[str, Any]:
+        """Points an alias at a version, as `Client.set_alias` does."""
+        return await self._run(self._calls.set_alias(name, alias, version, expected))
 
     async def pause(
         self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
 from rowcast.client.calls.lookup import JobPages, find_record
-from rowcast.client.calls.service_calls import ServiceCalls, warn_of_failed_rows
+from rowcast.client.calls.service_calls import warn_of_failed_rows
 from rowcast.client.check import Check
 from rowcast.client.csv_options import CsvOptions, FrameOptions
 from rowcast.client.download import Target
@@ -18,11 +17,12 @@ from rowcast.client.http.retries import Patience
 from rowcast.client.http.transport import Transport
 from rowcast.client.job import Job
 from rowcast.client.job_filter import BulkOutcome, JobFilter
+from rowcast.client.operations import Operations
 from rowcast.client.row import Prediction
 from rowcast.client.upload import OnBytes, Source
 
 
-class Client:
+class Client(Operations):
     """A connection to one Rowcast service. Threads may share it.
 
     Requests that are safe to repeat are sent again after errors that may pass.
@@ -51,11 +51,8 @@ class Client:
         Raises:
             WrongUse: `url` is not a valid URL, or a limit is not a valid number.
         """
-        self._transport = Transport(
-            *address_and_key(url, api_key), timeout_seconds=timeout, max_retries=max_retries, patience=patience
-        )
-        self._run = self._transport.run
-        self._calls = ServiceCalls(self._transport, partial(Job, self._transport))
+        address = address_and_key(url, api_key)
+        super().__init__(Transport(*address, timeout_seconds=timeout, max_retries=max_retries, patience=patience))
 
     @property
     def url(self) -> str:
@@ -264,26 +261,3 @@ class Client:
             false then, call this again.
         """
         return self._run(self._calls.act(action, matching, dry_run=dry_run))
-
-    def models(self) -> list[dict[str, Any]]:
-        """Returns the models, each with its versions and aliases."""
-        return self._run(self._calls.models())
-
-    def pause(self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None) -> dict[str, Any]:
-        """Hands no more work to workers: of a model, of a queue, or at all. Returns what is paused, as `pauses` does.
-
-        What runs ends, and jobs are accepted and wait. With API keys, only an admin may do this.
-        """
-        return self._run(self._calls.pause("pause", model, queue))
-
-    def resume(self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None) -> dict[str, Any]:
-        """Ends the pause of a model or of a queue; without either, every pause. Returns what is still paused."""
-        return self._run(self._calls.pause("resume", model, queue))
-
-    def pauses(self) -> dict[str, Any]:
-        """Returns what is paused (`paused`), and how many chunks and rows of it are still worked on (`running`)."""
-        return self._run(self._calls.pause("pauses"))
-
-    def receipt_keys(self) -> dict[str, Any]:
-        """Returns the public keys that receipts are checked with, as a JSON Web Key Set (`{"keys": [...]}`)."""
-        return self._run(self._calls.receipt_keys())

@@ -23,7 +23,7 @@
     ├── Gone ── JobDeleted · JobExpired · UploadGone                       it existed
     ├── NotAcceptable
     ├── WrongState(problem) ── JobUnfinished · NoResult · JobEnded · NotRetryable · NotRepairable ·
-    │                          NoReceipt · WrongOffset(offset) · UploadTaken · UploadComplete
+    │                          NoReceipt · WrongOffset(offset) · UploadTaken · UploadComplete · AliasMoved
     ├── JobFault                    the job ended without a result                           (service_errors.py)
     │   └── BadRow · TooManyBadRows · EveryRowBad · Drifted · Cancelled · ScoringFailed · TimedOut · TooLate ·
     │       WorkerLost · InputLost ── InputChanged
@@ -37,6 +37,7 @@ Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cau
 """
 
 from rowcast.errors.access_errors import (
+    AliasMoved,
     ExpiredKey,
     Forbidden,
     Gone,
@@ -136,7 +137,7 @@ from rowcast.errors.url_errors import (
 )
 
 __all__ = [
-    "PREFIX", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape",
+    "PREFIX", "AliasMoved", "BadKeysFile", "BadReceiptKey", "BadRow", "BadSetting", "BodyCutShort", "BodyShape",
     "BrokenCompression", "BrokenFile", "BrokenForm", "Cancelled", "ColumnClash", "CorrectionFault", "CsvSyntax",
     "Drifted", "EmptyFile", "EveryRowBad", "ExpiredKey", "FileUnreadable", "Forbidden", "Gone", "HeaderDiffers",
     "InputChanged", "InputLost", "InvalidName", "JobDeleted", "JobEnded", "JobExpired", "JobFault", "JobUnfinished",
@@ -144,9 +145,9 @@ __all__ = [
     "NoFilesFound", "NoKey", "NoReceipt", "NoReceiptKey", "NoResult", "NotAcceptable", "NotFound", "NotJson",
     "NotRepairable", "NotRetryable", "NotText", "NotUtf8", "OptionUnsuitable", "OptionValue", "OtherSite",
     "OutputExists", "ParquetUnfinished", "QueueFull", "RateLimited", "RedisFull", "RedisRefuses", "RedisUnreachable",
-    "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StillScoring",
-    "StoreRefuses", "StoreUnavailable", "TimedOut", "TooLarge", "TooLate", "TooManyBadRows", "Unavailable",
-    "UnknownJob", "UnknownKey", "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload", "Unprocessable",
-    "Unreadable", "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone", "UploadTaken", "UrlRefused",
-    "WebhookRefused", "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
+    "Refused", "Restoring", "ResultLost", "RowValues", "RowcastError", "ScoringFailed", "StillScoring", "StoreRefuses",
+    "StoreUnavailable", "TimedOut", "TooLarge", "TooLate", "TooManyBadRows", "Unavailable", "UnknownJob", "UnknownKey",
+    "UnknownKeyColumn", "UnknownModel", "UnknownOption", "UnknownUpload", "Unprocessable", "Unreadable",
+    "UnsupportedType", "UnusableRedis", "UploadComplete", "UploadGone", "UploadTaken", "UrlRefused", "WebhookRefused",
+    "WorkerLost", "WrongColumnType", "WrongOffset", "WrongState", "types",
 ]  # fmt: skip

@@ -229,3 +229,17 @@ class UploadComplete(WrongState):
     slug = "upload-complete"
     title = "Upload is complete"
     remedy = "An empty `PATCH` with `Upload-Complete: ?1` returns the job."
+
+
+class AliasMoved(WrongState):
+    """An alias was to be moved only if it names a certain version, and it names another one."""
+
+    slug = "alias-moved"
+    title = "Alias names another version"
+    remedy = "Look at what the alias names now, compare with that version, and move the alias again if it should move."
+
+    def __init__(self, name: str, alias: str, expected: str | None, current: str | None) -> None:
+        """`expected` and `current` are versions; None is that the alias does not exist."""
+        now = f"is version {current} now" if current else "does not exist now"
+        wanted = f"not version {expected}" if expected else "although it was not to exist"
+        super().__init__(f"{name}@{alias} {now}, {wanted}; it was not moved.")

@@ -6,7 +6,8 @@
     NAME/VERSION/code/…           the model's own modules, if it brings any
     NAME/VERSION/manifest.json    written last: a version without it does not exist yet
     NAME/VERSION/removed          the only file that stays of a removed version, so that its number is not used again
-    NAME/aliases.json             the only file that ever changes
+    NAME/aliases.json             which version each alias means; of the files, only this one and the next ever change
+    NAME/alias_moves.json         when and by which key the aliases were moved
 
 Names, versions and aliases come from requests. One with an invalid form is reported as not found (`NotFound`), and
 never becomes part of a storage key.
@@ -15,15 +16,17 @@ never becomes part of a storage key.
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 
 from rowcast.errors import ModelRefused, UnknownModel
-from rowcast.models.aliases import LATEST, PRODUCTION, Aliases
 from rowcast.models.drift.profile import Profile
 from rowcast.models.manifest_cache import Manifests, manifest_key
 from rowcast.models.model_manifest import NAME, VERSION, CodeFile, Draft, Manifest
+from rowcast.models.naming.alias_moves import AliasMove, earlier_version
+from rowcast.models.naming.aliases import ANY, LATEST, PRODUCTION, Aliases
+from rowcast.models.naming.valid_names import require_alias, require_name, shown
 from rowcast.models.signature import is_signed, signed
-from rowcast.models.valid_names import require_alias, require_name, shown
 from rowcast.models.version_files import VersionFiles, code_key, golden_key, is_manifest_key, model_key, profile_key
 from rowcast.storage import Storage
 from rowcast.wording.nearest import or_nearest
@@ -132,15 +135,46 @@ class Registry:
         self._move_latest(name)
         return self.manifest(name, version)
 
-    def set_alias(self, name: str, alias: str, version: str) -> None:
+    def set_alias(self, name: str, alias: str, version: str, *, expected: str | None = ANY, by: str = "") -> None:
         """Points `alias` at `version`. If that is an alias itself, the version that it means now is taken.
+
+        `expected` is the version that the alias has to name now, None if it must not exist. `by` is the name of a key or a user.
 
         Raises:
             UnknownModel: there is no such model or version.
             InvalidName: a version cannot have this alias.
+            AliasMoved: the alias names another version than `expected`; it stays as it is.
         """
         require_alias(alias)
-        self._aliases.update(name, {alias: self.manifest(name, self._version(name, version)).version})
+        found = self.manifest(name, self._version(name, version)).version
+        goes_back = found == self.earlier_version(name, alias)
+        self._aliases.move(name, alias, found, expected=expected, by=by, is_rollback=goes_back)
+
+    def earlier_version(self, name: str, alias: str) -> str | None:
+        """Returns the version that `alias` named before the present one; None if none is known that still exists.
+
+        After a move back to it, it is the one before that.
+        """
+        current = self._aliases.fetch(name).get(alias)
+        return earlier_version(self._aliases.moves(name), alias, current, self.versions(name))
+
+    def rollback(self, name: str, alias: str, *, by: str = "") -> tuple[str, str]:
+        """Points `alias` at its earlier version. Returns the version that it named until now, and the earlier one.
+
+        Raises:
+            UnknownModel: there is no such model or alias, or no earlier version is known.
+            AliasMoved: the alias was moved meanwhile.
+        """
+        current = self.resolve(f"{name}@{alias}").version
+        version = self.earlier_version(name, alias)
+        if version is None:
+            raise UnknownModel(f"No version is known that {name}@{alias} named before version {current}.")
+        self.set_alias(name, alias, version, expected=current, by=by)
+        return current, version
+
+    def alias_moves(self, name: str) -> list[AliasMove]:
+        """Returns the latest moves of the model's aliases, the oldest first; empty for an unknown model."""
+        return self._aliases.moves(name) if NAME.fullmatch(name) else []
 
     def remove(self, name: str, version: str) -> None:
         """Removes one version with its aliases. `latest` moves to the highest version that is left.
@@ -153,9 +187,9 @@ class Registry:
         """
         self.manifest(name, version)
         left = [other for other in self.versions(name) if other != version]
-        aliases = {alias: at for alias, at in self._aliases.fetch(name).items() if at != version}
         if left:
-            self._aliases.replace(name, aliases | {LATEST: left[-1]})
+            without = partial(_without_version, version=version, latest=left[-1])
+            self._aliases.replace(name, without)
         else:
             self._aliases.remove(name)
         self.storage.put(f"{name}/{version}/{_REMOVED}", b"")
@@ -261,3 +295,8 @@ class Registry:
 
     def _no_model(self, name: str) -> UnknownModel:
         return UnknownModel(f"The registry has no model {shown(name)}; {or_nearest(name, self.names())}.")
+
+
+def _without_version(aliases: dict[str, str], version: str, latest: str) -> dict[str, str]:
+    """Returns the aliases without those of a version. `latest` is the highest version that is left."""
+    return {alias: at for alias, at in aliases.items() if at != version} | {LATEST: latest}

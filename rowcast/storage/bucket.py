@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+import obstore
 from obstore import sign
-from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
 from rowcast.errors import StoreRefuses, StoreUnavailable
 
 if TYPE_CHECKING:
-    from obstore import SignCapableStore
+    from obstore import SignCapableStore, UpdateVersion
     from obstore.store import ClientConfig, RetryConfig
 
 SILENT_SECONDS = 15.0
@@ -133,3 +134,17 @@ def _code(error: Exception) -> str:
 def presigned_urls(store: ObjectStore, keys: Sequence[str], seconds: int) -> list[str]:
     """Returns for each object a URL with which anyone can read it, until it expires."""
     return list(sign(cast("SignCapableStore", store), "GET", keys, timedelta(seconds=seconds)))
+
+
+def swap(store: ObjectStore, key: str, expected: bytes, data: bytes) -> bool:
+    """Writes an object if its content is `expected`, and returns whether it did (`If-Match` with its ETag)."""
+    try:
+        found = obstore.get(store, key)
+        parts = {"e_tag": found.meta["e_tag"], "version": found.meta["version"]}
+        version = cast("UpdateVersion", {name: part for name, part in parts.items() if part is not None})
+        if found.bytes().to_bytes() != expected:
+            return False
+        obstore.put(store, key, data, mode=version, use_multipart=False)
+    except (FileNotFoundError, AlreadyExistsError, PreconditionError):  # S3 answers 409 to two calls at the same time
+        return False
+    return True

@@ -7,8 +7,8 @@ A reader, also one after a power cut, sees the whole file or none.
 import errno
 import os
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _KNOWN_FOLDERS = 1_000
@@ -73,6 +73,15 @@ class DurableFiles:
         if not syncs_later:
             self._sync_names(path.parent)
 
+    def swap(self, key: str, expected: bytes, data: bytes) -> bool:
+        """Writes a file if its content is `expected`, and returns whether it did. Other swaps of the file wait."""
+        path = self._path(key)
+        with _locked(path), suppress(FileNotFoundError):
+            if path.read_bytes() == expected:
+                self.write(key, [data])
+                return True
+        return False
+
     def sync(self, key: str) -> None:
         """Lets a file outlive a power cut that was written with `syncs_later`, unless it was removed meanwhile."""
         path = self._path(key)
@@ -132,6 +141,23 @@ class DurableFiles:
             if len(self._known) >= _KNOWN_FOLDERS:
                 self._known.clear()
             self._known.add(str(one))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds the lock of a file: `NAME#0`, which is empty and stays. The system unlocks it if the process dies."""
+    import fcntl  # not on Windows, where no registry is written
+
+    try:
+        descriptor = os.open(path.with_name(f"{path.name}#0"), os.O_RDWR | os.O_CREAT, 0o666)
+    except FileNotFoundError:  # without its folder there is no file to compare
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _start_writing(descriptor: int) -> None:

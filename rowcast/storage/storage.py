@@ -19,7 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from rowcast.errors import StoreUnavailable
-from rowcast.storage.bucket import is_missing, open_bucket, presigned_urls, unavailable
+from rowcast.storage.bucket import is_missing, open_bucket, presigned_urls, swap, unavailable
 from rowcast.storage.durable_files import DurableFiles
 
 _URL = re.compile(r"^[a-z0-9]+://")
@@ -114,6 +114,16 @@ class Storage:
         except FileExistsError:
             return False
         return True
+
+    def swap(self, key: str, expected: bytes | None, data: bytes) -> bool:
+        """Writes the object if its content is `expected` (None: if it does not exist). Returns whether it did.
+
+        Of two concurrent calls that expect the same, one succeeds.
+        """
+        if expected is None:
+            return self.create(key, data)
+        with self._errors(key):
+            return self._files.swap(key, expected, data) if self._files else swap(self._store, key, expected, data)
 
     def get(self, key: str) -> bytes:
         """Reads the whole object.

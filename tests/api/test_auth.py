@@ -314,7 +314,13 @@ def test_an_admin_pauses_work_and_a_user_may_not(alice: httpx.Client, root: http
 def test_where_the_gateway_is_open_anybody_moves_an_alias(http: httpx.Client) -> None:
     place = "/models/titanic/aliases/champion"
     assert http.put(place, json={"version": "1"}).json()["aliases"]["champion"] == "1"
-    for body in ({}, {"version": 1}, {"version": "1", "more": 1}, [], "1"):
+    assert http.put(place, json={"version": "1", "expected": "1"}).status_code == 200
+    moved = problem_of(http.put(place, json={"version": "1", "expected": None}), 409)
+    assert moved["type"] == "urn:rowcast:problem:alias-moved"
+    found = http.get(place).json()
+    assert (found["version"], found["earlier"], len(found["moves"])) == ("1", None, 1)
+    problem_of(http.get("/models/titanic/aliases/nobody"), 404)
+    for body in ({}, {"version": 1}, {"version": "1", "more": 1}, {"version": "1", "expected": 1}, [], "1"):
         problem_of(http.put(place, json=body), 422)
     problem_of(http.put(place, content=b"{", headers={"Content-Type": "application/json"}), 400)
     problem_of(http.put(place, content=b"1", headers={"Content-Type": "text/plain"}), 415)

@@ -88,3 +88,19 @@ def test_folders_that_another_process_removes_are_made_again(syncs: bool, tmp_pa
     storage.delete("jobs/a/0")
     storage.delete("jobs/a/0")
     assert storage.folders() == []
+
+
+def test_of_writers_that_expect_the_same_content_one_succeeds(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    assert storage.swap("a/count", None, b"0")
+    for expected, key in ((None, "a/count"), (b"1", "a/count"), (b"0", "a/other"), (b"0", "b/count")):
+        assert not storage.swap(key, expected, b"9")
+
+    def count(_: int) -> None:
+        while not storage.swap("a/count", (seen := storage.get("a/count")), b"%d" % (int(seen) + 1)):
+            pass
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count, range(80)))
+    assert storage.get("a/count") == b"80"
+    assert list(storage.entries("")) == [("a/count", 2)]

@@ -76,6 +76,11 @@ def find_manifests(endpoint: Endpoint, model: str | None) -> Steps[list[dict[str
     return found
 
 
+def alias_path(name: str, alias: str) -> str:
+    """Returns the path of an alias of a model."""
+    return f"/models/{quote(name, safe='')}/aliases/{quote(alias, safe='')}"
+
+
 def _prefix(id: str) -> str:
     """Returns a job id or its beginning as the service writes it, for example `d23206a5-eb2e` for `D23206A5EB2E`."""
     digits = id.strip().replace("-", "").lower()

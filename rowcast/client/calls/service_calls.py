@@ -12,13 +12,14 @@ from typing import Any, Generic
 
 from rowcast.client.calls.job_calls import AnyJob, JobCalls
 from rowcast.client.calls.job_record import JobRecord
-from rowcast.client.calls.lookup import find_manifests
+from rowcast.client.calls.lookup import alias_path, find_manifests
 from rowcast.client.calls.resumable_upload import send_file
 from rowcast.client.check import CHECKED_BYTES, CHECKED_SOURCE_BYTES, Check
 from rowcast.client.csv_options import CsvOptions, FrameOptions, query_of
 from rowcast.client.download import Target, open_sink
 from rowcast.client.download_format import ResultFormat, format_of
 from rowcast.client.errors import NoResult, Unprocessable, WrongUse
+from rowcast.client.errors.alias_problems import AliasMoved
 from rowcast.client.frames.frames import Frame, require_sendable, with_predictions, write_csv
 from rowcast.client.frames.models_together import label_columns, needed_together, reference
 from rowcast.client.http.endpoint import Endpoint, checked_seconds
@@ -27,6 +28,9 @@ from rowcast.client.job_filter import BulkOutcome, filter_of
 from rowcast.client.row import Prediction, is_series, needed_features, row_features, to_json
 from rowcast.client.upload import OnBytes, Source, Upload
 from rowcast.wording.quantity import counted
+
+ANY = "*"
+"""In place of the version that an alias is expected to name: any, or none."""
 
 _ACT_SECONDS = 30
 """How long a bulk action may take."""
@@ -164,6 +168,22 @@ class ServiceCalls(Generic[AnyJob]):
     def models(self) -> Steps[list[dict[str, Any]]]:
         """Returns the models."""
         return list((yield from self.endpoint.call("GET", "/models"))["models"])
+
+    def alias(self, name: str, alias: str) -> Steps[dict[str, Any]]:
+        """Returns the version that an alias names, the one before it, and its moves."""
+        return (yield from self.endpoint.call("GET", alias_path(name, alias)))
+
+    def set_alias(self, name: str, alias: str, version: str, expected: str | None) -> Steps[dict[str, Any]]:
+        """Moves an alias. Returns the model."""
+        body = {"version": version} | ({} if expected == ANY else {"expected": expected})
+        path = alias_path(name, alias)
+        try:
+            return (yield from self.endpoint.call("PUT", path, json=to_json(body)))
+        except AliasMoved:  # also if the answer to an attempt was lost that has moved it
+            found = yield from self.endpoint.call("GET", f"/models/{path.split('/')[2]}")
+            if found["aliases"].get(alias) != version:
+                raise
+            return found
 
     def pause(self, action: str, model: str | None = None, queue: str | None = None) -> Steps[dict[str, Any]]:
         """Pauses work (`pause`), or resumes it (`resume`), and returns what is paused; `pauses` changes nothing."""

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from rowcast.errors import ModelRefused, NotFound, Unprocessable
-from rowcast.models import aliases as aliases_module
+from rowcast.errors import AliasMoved, ModelRefused, NotFound, Unprocessable
 from rowcast.models import manifest_cache as manifests_module
+from rowcast.models.naming import alias_moves as alias_moves_module
+from rowcast.models.naming import aliases as aliases_module
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 
@@ -144,6 +145,77 @@ def test_an_alias_moves_and_can_be_set_to_what_another_alias_means(registry, dra
     assert registry.aliases("m") == {"latest": "2", "production": "1", "staging": "2"}
     assert registry.resolve("m@production").version == "1"
     assert registry.resolve("m@staging").version == "2"
+
+
+def test_an_alias_moves_only_from_the_version_that_is_expected(registry, draft):
+    for _ in range(3):
+        registry.register("m", b"", draft)
+    registry.set_alias("m", "production", "1", expected=None)
+    registry.set_alias("m", "production", "2", expected="1", by="ann")
+    for expected, says in (("1", "is version 2 now, not version 1"), (None, "although it was not to exist")):
+        with pytest.raises(AliasMoved, match=says):
+            registry.set_alias("m", "production", "3", expected=expected)
+    with pytest.raises(AliasMoved, match="m@staging does not exist now, not version 1"):
+        registry.set_alias("m", "staging", "3", expected="1")
+    assert registry.aliases("m") == {"latest": "3", "production": "2"}
+    moved = [(one.before, one.version, one.by) for one in registry.alias_moves("m") if one.alias == "production"]
+    assert moved == [(None, "1", ""), ("1", "2", "ann")]
+
+
+def test_of_programs_that_move_an_alias_at_once_each_sees_the_move_before_its_own(tmp_path, draft):
+    location, moves = str(tmp_path), 40
+    for _ in range(2):
+        Registry(Storage(location)).register("m", b"", draft)
+
+    def promote(number):
+        registry = Registry(Storage(location))
+        registry.set_alias("m", f"of-{number}", "1")
+        for _ in range(moves):
+            at = registry.resolve("m@latest").version
+            try:
+                registry.set_alias("m", "latest", "1" if at == "2" else "2", expected=at)
+            except AliasMoved:
+                registry = Registry(Storage(location))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(promote, range(4)))
+    registry = Registry(Storage(location))
+    assert set(registry.aliases("m")) == {"latest", *(f"of-{number}" for number in range(4))}, "no change is lost"
+    history = [one for one in registry.alias_moves("m") if one.alias == "latest"]
+    assert len(history) > 2
+    assert all(one.before != one.version for one in history)
+
+
+def test_a_rollback_goes_to_the_version_before_and_the_next_one_further_back(registry, draft):
+    for _ in range(4):
+        registry.register("m", b"", draft)
+    with pytest.raises(NotFound, match="no version or alias 'production'"):
+        registry.rollback("m", "production")
+    for version in ("1", "2", "3", "4"):
+        registry.set_alias("m", "production", version)
+    assert registry.rollback("m", "production", by="ann") == ("4", "3")
+    assert registry.rollback("m", "production") == ("3", "2")
+    registry.set_alias("m", "production", "4")
+    registry.remove("m", "2")
+    assert registry.rollback("m", "production") == ("4", "1"), "a version that was removed is passed over"
+    with pytest.raises(NotFound, match="No version is known that m@production named before version 1"):
+        registry.rollback("m", "production")
+    assert ["ann" if one.is_rollback and one.by else "" for one in registry.alias_moves("m")].count("ann") == 1
+
+
+def test_the_moves_of_each_alias_are_bounded_and_a_damaged_file_of_them_harms_nothing(registry, draft, monkeypatch):
+    monkeypatch.setattr(alias_moves_module, "KEPT_MOVES", 5)
+    registry.register("m", b"", draft)
+    registry.register("m", b"", draft)
+    registry.set_alias("m", "staging", "1")
+    for number in range(12):
+        registry.set_alias("m", "production", str(1 + number % 2))
+    kept = [one.alias for one in registry.alias_moves("m")]
+    assert (kept.count("production"), kept.count("staging")) == (5, 1)
+    registry.storage.put("m/alias_moves.json", b"{")
+    assert registry.alias_moves("m") == []
+    registry.set_alias("m", "production", "1")
+    assert registry.rollback("m", "production") == ("1", "2")
 
 
 @pytest.mark.parametrize("alias", ["3", "007", "", "..", "a/b", "a@b"])

@@ -1,0 +1,63 @@
+"""The calls of operators: models and their aliases, pauses, and the keys of receipts."""
+
+from functools import partial
+from typing import Any, Literal
+
+from rowcast.client.calls.service_calls import ANY, ServiceCalls
+from rowcast.client.http.transport import Transport
+from rowcast.client.job import Job
+
+
+class Operations:
+    """The part of a client that is not about rows and jobs."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport, self._run = transport, transport.run
+        self._calls = ServiceCalls(transport, partial(Job, transport))
+
+    def models(self) -> list[dict[str, Any]]:
+        """Returns the models, each with its versions and aliases."""
+        return self._run(self._calls.models())
+
+    def alias(self, name: str, alias: str = "production") -> dict[str, Any]:
+        """Returns the version that an alias names (`version`), the one to go back to (`earlier`), and its `moves`.
+
+        Raises:
+            NotFound: there is no such model or alias.
+        """
+        return self._run(self._calls.alias(name, alias))
+
+    def set_alias(self, name: str, alias: str, version: str, *, expected: str | None = ANY) -> dict[str, Any]:
+        """Points an alias at a version. Returns the model. New jobs use that version at once.
+
+        With API keys, only a key with the scope `models` or an admin may do this.
+
+        Args:
+            name: the model.
+            alias: the alias, for example `production`.
+            version: the version, for example `2`.
+            expected: the version that the alias has to name now; None if it must not exist, `*` for any.
+
+        Raises:
+            AliasMoved: the alias names another version than `expected`. It stays as it is.
+        """
+        return self._run(self._calls.set_alias(name, alias, version, expected))
+
+    def pause(self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None) -> dict[str, Any]:
+        """Hands no more work to workers: of a model, of a queue, or at all. Returns what is paused, as `pauses` does.
+
+        What runs ends, and jobs are accepted and wait. With API keys, only an admin may do this.
+        """
+        return self._run(self._calls.pause("pause", model, queue))
+
+    def resume(self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None) -> dict[str, Any]:
+        """Ends the pause of a model or of a queue; without either, every pause. Returns what is still paused."""
+        return self._run(self._calls.pause("resume", model, queue))
+
+    def pauses(self) -> dict[str, Any]:
+        """Returns what is paused (`paused`), and how many chunks and rows of it are still worked on (`running`)."""
+        return self._run(self._calls.pause("pauses"))
+
+    def receipt_keys(self) -> dict[str, Any]:
+        """Returns the public keys that receipts are checked with, as a JSON Web Key Set (`{"keys": [...]}`)."""
+        return self._run(self._calls.receipt_keys())

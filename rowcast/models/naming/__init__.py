@@ -1,0 +1,1 @@
+"""Names of versions: which are valid, and which version an alias means."""
