@@ -12,7 +12,7 @@ from api.metrics.gateway_metrics import GatewayMetrics
 from api.notifications import Notifications
 from api.rate_limiter import RateLimiter
 from api.receipts.receipt_signer import ReceiptSigner
-from api.threaded_storage import ThreadedStorage
+from api.threaded_storage import RegistryBucket, ThreadedStorage
 from api.webhooks.webhook_guard import WebhookGuard
 from rowcast.api_keys import KeyRing
 from rowcast.jobs.actions.jobs import Jobs
@@ -116,7 +116,7 @@ def build(settings: Settings) -> Services:
 def _models(location: str) -> Storage:
     """Returns the storage of the registry. A folder is read at once, because each request reads a small file there."""
     storage = Storage(location)
-    return storage if storage.is_folder else ThreadedStorage(location)
+    return storage if storage.is_folder else RegistryBucket(location)
 
 
 def current_services() -> Services:

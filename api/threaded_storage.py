@@ -5,17 +5,30 @@ other requests until it returns. Calls of buckets have their own threads: while 
 a minute, and what is compressed or read from a folder must not wait for one.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import gevent
+from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
+from rowcast.errors import Unavailable
+from rowcast.logs import logger
 from rowcast.storage import Storage, Sync
 
 BUCKET_THREADS = 64
 """Calls of one bucket that may wait at a time. A thread that waits costs little memory and no time."""
+
+PATIENCE_SECONDS = 0.5
+"""How long a request waits for the registry's bucket, if the object was read before."""
+
+KNOWN_SECONDS = 300.0
+"""How long an object that was read before is served in place of the bucket's answer."""
+
+_OF_EACH_REQUEST = ("/aliases.json", "/manifest.json")
+"""The objects of a registry that requests for predictions read."""
 
 
 class ThreadedStorage(Storage):
@@ -72,6 +85,77 @@ class ThreadedStorage(Storage):
 
     def _delete_all(self, keys: list[str]) -> None:
         self._call(super()._delete_all, keys)
+
+
+class RegistryBucket(ThreadedStorage):
+    """The bucket of a registry. While it is slow or away, aliases and manifests are served as they were read last.
+
+    A request waits at most half a second for such an object. The answer replaces what is known when it comes.
+    """
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self._known: dict[str, tuple[float, bytes]] = {}
+        """Key → when it was read, on the monotonic clock, and its content."""
+        self._reading: dict[str, AsyncResult] = {}
+        """Key → the read that goes on."""
+
+    def get(self, key: str) -> bytes:
+        """Does the same as `Storage.get`, but may return what was read before."""
+        if not key.endswith(_OF_EACH_REQUEST):
+            return super().get(key)
+        read_at, content = self._known.get(key, (float("-inf"), b""))
+        is_known = time.monotonic() - read_at < KNOWN_SECONDS
+        reading = self._reading.get(key)
+        if reading is None:
+            reading = self._reading[key] = AsyncResult()
+            gevent.spawn(self._read, key, reading)
+        elif is_known:  # another request waits for it, or has waited
+            return content
+        reading.wait(PATIENCE_SECONDS if is_known else None)
+        try:
+            return bytes(reading.get(block=False))
+        except (gevent.Timeout, Unavailable) as reason:
+            if not is_known:
+                raise
+            why = "slow" if isinstance(reason, gevent.Timeout) else reason.detail
+            logger("gateway").warning("registry_not_read", key=key, reason=why)
+            return content
+
+    def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
+        """Does the same as `Storage.put`. What is known of the object is read again."""
+        super().put(key, data)
+        self._forget(key)
+
+    def swap(self, key: str, expected: bytes | None, data: bytes) -> bool:
+        """Does the same as `Storage.swap`. What is known of the object is read again."""
+        try:
+            return super().swap(key, expected, data)
+        finally:
+            self._forget(key)
+
+    def delete(self, key: str, *, syncs: bool = True) -> None:
+        """Does the same as `Storage.delete`."""
+        super().delete(key, syncs=syncs)
+        self._forget(key)
+
+    def _read(self, key: str, reading: AsyncResult) -> None:
+        try:
+            content = super().get(key)
+        except Exception as error:
+            if isinstance(error, FileNotFoundError):
+                self._known.pop(key, None)
+            reading.set_exception(error)
+        else:
+            if self._reading.get(key) is reading:  # else the object was written meanwhile
+                self._known[key] = (time.monotonic(), content)
+            reading.set(content)
+        if self._reading.get(key) is reading:
+            del self._reading[key]
+
+    def _forget(self, key: str) -> None:
+        self._known.pop(key, None)
+        self._reading.pop(key, None)
 
 
 class _Task(Sync):

@@ -194,6 +194,20 @@ def test_the_client_fetches_parquet_from_the_bucket_and_keeps_its_key_to_itself(
     assert answer.status_code == 200, "callers that do not ask for it are not redirected"
 
 
+def test_of_programs_that_write_an_object_of_a_bucket_at_once_no_change_is_lost(home: Stack, bucket: Bucket) -> None:
+    storage = Storage(f"{bucket.location}/swaps")
+    assert storage.swap("count", None, b"0")
+    assert [storage.swap(name, b"1", b"2") for name in ("count", "none")] == [False, False]
+
+    def count(_: int) -> None:
+        while not storage.swap("count", (seen := storage.get("count")), b"%d" % (int(seen) + 1)):
+            pass
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count, range(20)))
+    assert storage.get("count") == b"20"
+
+
 only_s3 = pytest.mark.parametrize("bucket", ["s3"], indirect=True)
 
 
@@ -307,3 +321,25 @@ def test_while_a_bucket_hangs_the_gateway_serves_what_does_not_need_it(
             assert not any(upload.done() for upload in uploads)
         ended = [wait(http, upload.result())["status"] for upload in uploads]
         assert ended == ["succeeded"] * UPLOADS
+
+
+@only_s3
+def test_while_the_bucket_of_the_models_hangs_rows_of_known_models_are_scored(
+    home: Stack, http: httpx.Client, bucket: Bucket
+) -> None:
+    row = {"features": [40], "model": "fixed@latest"}
+    assert http.post("/predict?wait=60", json=row).json()["prediction"] == 1
+    with ThreadPoolExecutor(1) as threads:
+        with bucket.broken(method="GET", path="/models/fixed/") as fault:
+            unknown = threads.submit(http.get, "/models/fixed/versions/7")
+            until(lambda: fault.met, "a request waits for the bucket")
+            assert http.get("/health").status_code == 200
+            for _ in range(3):
+                assert http.post("/predict?wait=60", json=row).json()["prediction"] == 1
+            until(lambda: "registry_not_read" in home.log("gateway"), "what was read before is used")
+            assert not unknown.done()
+        assert unknown.result().status_code == 404
+    with bucket.broken(status=403, code="InvalidAccessKeyId", method="GET", path="/models/fixed/") as fault:
+        assert http.post("/predict?wait=60", json=row).json()["prediction"] == 1
+    moved = http.put("/models/fixed/aliases/latest", json={"version": "1", "expected": "1"})
+    assert moved.status_code == 200, "an alias is compared with what the bucket has"
