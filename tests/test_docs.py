@@ -78,6 +78,7 @@ def session(script: str, stack: Stack, folder: Path) -> "subprocess.CompletedPro
             "PYTHONPATH": str(ROOT),
             "ROWCAST_URL": stack.url,
             "ROWCAST_MODELS": str(stack.models),
+            "ROWCAST_REDIS_URL": stack.redis_url,
         },
         capture_output=True,
         text=True,

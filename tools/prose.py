@@ -48,7 +48,7 @@ _FINITE = re.compile(
 _NOUNS_IN_S = {"rows", "this", "its", "yes", "jobs", "columns", "values", "names", "parts", "chunks", "bytes", "as"}
 
 
-_COMMANDS = ("rowcast/cli/commands/", "rowcast/cli/operation/")
+_COMMANDS = ("rowcast/cli/commands/", "rowcast/cli/model_care/", "rowcast/cli/operation/")
 """The docstrings there are the help of commands, in the imperative: "Cancel a job."."""
 
 

@@ -14,7 +14,7 @@ from rowcast.models.loading.load import SKLEARN, library_version
 from rowcast.models.loading.own_code import ModelCode
 from rowcast.models.loading.own_code_files import read_code
 from rowcast.models.model_manifest import Draft, Kind, Manifest
-from rowcast.models.naming.valid_names import require_name
+from rowcast.models.naming.valid_names import require_description, require_name
 from rowcast.models.registry import Registry
 from training.add_options import NO_OPTIONS, AddOptions
 from training.findings import Say, silent
@@ -65,6 +65,7 @@ def add(
         RowcastError: an MLflow server does not give the model; see `MlflowServer.fetch`.
     """
     require_name(name)
+    require_description(options.description)
     with opened_source(given) as source:
         own = ModelCode(read_code([*source.code, *options.code]))
         with own.active():
@@ -74,7 +75,12 @@ def add(
                 read.estimator,
                 sample,
                 feature_names(read.estimator, sample, options.targets, _features(read.estimator, options, source)),
-                lambda **found: draft(read.estimator, training=_facts(source, read, sample, options.target), **found),
+                lambda **found: draft(
+                    read.estimator,
+                    training=_facts(source, read, sample, options.target),
+                    description=options.description,
+                    **found,
+                ),
                 targets=options.targets,
                 say=say,
                 progress=progress,
@@ -177,6 +183,7 @@ def _facts(source: ModelFile, read: ReadModel, sample: Sample, target: str | Non
         "format": read.format.name,
         "file_sha256": hashlib.sha256(source.content).hexdigest(),
         "features_from": sample.name,
+        "sample_rows": len(sample.cells),
         "target": target,
         "estimator": type(read.estimator).__name__,
         **source.facts,

@@ -43,6 +43,9 @@ class AddOptions:
     classes: Sequence[str] = ()
     """The class labels, for a file that does not keep them (LightGBM's own format)."""
 
+    description: str | None = None
+    """What the model is for; it stands in the manifest."""
+
     versions: Versions = "strict"
     """With "warn", a pickle of another scikit-learn `MAJOR.MINOR` is registered too."""
 

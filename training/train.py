@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from rowcast.errors import Unprocessable
 from rowcast.models.estimator_names import DEFAULT_FAMILY
 from rowcast.models.model_manifest import Feature, Manifest
-from rowcast.models.naming.valid_names import require_alias, require_name
+from rowcast.models.naming.valid_names import require_alias, require_description, require_name
 from rowcast.models.registry import Registry
 from rowcast.wording.quantity import counted
 from training.findings import Say, silent
@@ -36,6 +36,7 @@ def train(
     features: Sequence[str] | None = None,
     estimator: str = DEFAULT_FAMILY,
     aliases: Sequence[str] = (),
+    description: str | None = None,
     say: Say = silent,
     alone: SingleRows = SINGLE_ROWS,
 ) -> Manifest:
@@ -43,7 +44,8 @@ def train(
 
     It is measured on a fifth of the rows, which are held out, and then fitted again on all of them. If no `features`
     are named, all other columns are features. `say` gets each step, and what is unusual about the data, as a sentence.
-    The alias `latest` moves to the new version, and so do `aliases`. `alone` is as in `rehearse`.
+    The alias `latest` moves to the new version, and so do `aliases`. `alone` is as in `rehearse`,
+    and `description` says what the model is for.
 
     Raises:
         NotFound: there is no such file.
@@ -51,6 +53,7 @@ def train(
         Unprocessable: a column, the target's values or the estimator do not fit; nothing is registered then.
     """
     require_name(name)
+    require_description(description)
     for alias in aliases:
         require_alias(alias)
     file = read_csv(Path(data))
@@ -70,7 +73,9 @@ def train(
         fitted,
         read_sample(Path(data), Dialect(), names),
         names,
-        lambda **found: draft(fitted, training=facts, metrics=metrics, threshold=threshold, **found),
+        lambda **found: draft(
+            fitted, training=facts, metrics=metrics, threshold=threshold, description=description, **found
+        ),
         say=silent,
         alone=alone,
     )

@@ -2,12 +2,13 @@
 
 from typing import NotRequired, cast
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Blueprint, Response, g, jsonify, request
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from api.input.json_rows import read_json
 from api.input.request_body import BODY_ERRORS
-from api.openapi.call_types import JSON, Answer, Call, documented
+from api.openapi.call_types import JSON, Answer, Call, documented, query
 from api.services import current_services
 from rowcast.errors import (
     AliasMoved,
@@ -15,6 +16,7 @@ from rowcast.errors import (
     Forbidden,
     ModelRefused,
     NotFound,
+    OptionValue,
     RowcastError,
     Unavailable,
     UnknownModel,
@@ -23,6 +25,7 @@ from rowcast.logs import logger
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.naming.alias_moves import AliasMove
 from rowcast.models.naming.aliases import ANY
+from rowcast.models.version_comparison import VersionComparison, compare
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 
@@ -44,6 +47,12 @@ class Models(TypedDict):
 
     models: list[Model]
     default: str | None
+
+
+class Version(Manifest):
+    """A version: its manifest, and the aliases that name it now."""
+
+    aliases: list[str] = Field(description="The aliases that name it now.")
 
 
 class AliasTarget(TypedDict):
@@ -89,10 +98,31 @@ def get_model(name: str) -> Response:
 
 
 @blueprint.get("/<name>/versions/<version>")
-@documented(Call("models", {200: Answer("Its manifest.", {JSON: Manifest})}, _ERRORS))
+@documented(Call("models", {200: Answer("The version.", {JSON: Version})}, _ERRORS))
 def get_version(name: str, version: str) -> Response:
-    """Returns the manifest of one version, without its signature."""
-    return jsonify(current_services().registry.manifest(name, version).model_dump(mode="json", exclude={"signature"}))
+    """Returns the manifest of one version, without its signature, and the aliases that name it."""
+    registry = current_services().registry
+    manifest = registry.manifest(name, version)
+    return jsonify(
+        {**manifest.model_dump(mode="json", exclude={"signature"}), "aliases": registry.aliases_of(manifest)}
+    )
+
+
+@blueprint.get("/<name>/versions/<version>/comparison")
+@documented(
+    Call(
+        "models",
+        {200: Answer("What differs.", {JSON: VersionComparison})},
+        (*_ERRORS, OptionValue),
+        (query("with", "The other version: `NAME@VERSION`, `NAME@ALIAS` or `NAME`.", type="string"),),
+    )
+)
+def compare_versions(name: str, version: str) -> Response:
+    """Compares the version with another one: features, metrics and libraries. `after` is of the other one."""
+    registry, other = current_services().registry, request.args.get("with")
+    if not other:
+        raise OptionValue.at("with", "names the other version, for example titanic@2")
+    return jsonify(compare(registry.manifest(name, version), registry.resolve(other)))
 
 
 @blueprint.get("/<name>/aliases/<alias>")

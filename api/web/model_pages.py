@@ -1,8 +1,8 @@
-"""The pages about models: the list, and one version with its features, metrics and libraries."""
+"""The pages about models: the list, the card of one version, and two versions side by side."""
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from api.services import current_services
 from api.web.drift_plot import drift_plots
@@ -11,8 +11,11 @@ from rowcast.errors import RowcastError, Unavailable
 from rowcast.jobs.drift.last_drift import read_last_drift
 from rowcast.models.drift.profile import Profile
 from rowcast.models.model_manifest import Manifest
+from rowcast.models.version_comparison import compare
 
 blueprint = Blueprint("model_pages", __name__, url_prefix="/ui/models")
+
+_SHOWN_MOVES = 10
 
 
 @blueprint.get("")
@@ -36,9 +39,26 @@ def model_page(reference: str) -> Response:
     """Returns the page about one version, named as `NAME`, `NAME@VERSION` or `NAME@ALIAS`."""
     registry = current_services().registry
     manifest = registry.resolve(reference)
-    aliases = [alias for alias, version in registry.aliases(manifest.name).items() if version == manifest.version]
-    versions = registry.versions(manifest.name)
-    return page("model.html", manifest=manifest, aliases=aliases, versions=versions, **_drift(manifest))
+    return page(
+        "model.html",
+        manifest=manifest,
+        aliases=registry.aliases_of(manifest),
+        versions=registry.versions(manifest.name),
+        moves=[
+            move
+            for move in reversed(registry.alias_moves(manifest.name))
+            if manifest.version in (move.before, move.version)
+        ][:_SHOWN_MOVES],
+        **_drift(manifest),
+    )
+
+
+@blueprint.get("/<reference>/comparison")
+def comparison_page(reference: str) -> Response:
+    """Returns the page that shows two versions side by side; `?with=` names the other one."""
+    registry = current_services().registry
+    first, second = registry.resolve(reference), registry.resolve(request.args.get("with", ""))
+    return page("comparison.html", first=first, second=second, found=compare(first, second))
 
 
 def _drift(manifest: Manifest) -> dict[str, Any]:

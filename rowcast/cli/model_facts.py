@@ -1,22 +1,29 @@
 """The facts about a model's version that `rowcast models show` prints."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rowcast.models.model_manifest import Manifest
 
 
-def facts(manifest: "Manifest") -> dict[str, str]:
-    """Returns the facts by name, without those that the version does not have."""
+def facts(manifest: "Manifest", aliases: Sequence[str] = ()) -> dict[str, str]:
+    """Returns the facts by name, without those that the version does not have. `aliases` are those that name it."""
     found = {
         "model": manifest.reference,
+        "about": manifest.description,
+        "aliases": ", ".join(aliases),
         "task": manifest.task,
         "classes": None if manifest.classes is None else ", ".join(map(str, manifest.classes)),
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.items()),
         "threshold": "" if manifest.threshold is None else f"{manifest.threshold:.4g} (for threshold=auto)",
+        "trained": ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in manifest.training.items() if value),
+        "golden": f"{manifest.golden.rows} rows" if manifest.golden else None,
         "needs": ", ".join(_needs(manifest)),
+        "libraries": ", ".join(f"{name} {version}" for name, version in manifest.libraries.items()),
         "code": ", ".join(one.path for one in manifest.code),
         "fast path": str(manifest.fast_path or "Not compared at registration. Each worker finds out."),
+        "notes": " ".join(manifest.notes),
         "created": manifest.created_at,
         "sha256": manifest.sha256,
     }

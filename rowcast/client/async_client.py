@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
 from rowcast.client.async_job import AsyncJob
-from rowcast.client.calls.lookup import JobPages, find_record
+from rowcast.client.calls.lookup import JobPages, find_manifest, find_record
 from rowcast.client.calls.service_calls import ANY, ServiceCalls, warn_of_failed_rows
 from rowcast.client.check import Check
 from rowcast.client.csv_options import CsvOptions, FrameOptions
@@ -157,6 +157,10 @@ class AsyncClient:
     async def models(self) -> list[dict[str, Any]]:
         """Returns the models, each with its versions and aliases."""
         return await self._run(self._calls.models())
+
+    async def manifest(self, model: str | None = None) -> dict[str, Any]:
+        """Returns what is known about a version, as `Client.manifest` does."""
+        return await self._run(find_manifest(self._transport, model))
 
     async def alias(self, name: str, alias: str = "production") -> dict[str, Any]:
         """Returns the version that an alias names, the one to go back to, and its moves, as `Client.alias` does."""

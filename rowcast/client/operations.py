@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, Literal
 
+from rowcast.client.calls.lookup import find_manifest
 from rowcast.client.calls.service_calls import ANY, ServiceCalls
 from rowcast.client.http.transport import Transport
 from rowcast.client.job import Job
@@ -18,6 +19,18 @@ class Operations:
     def models(self) -> list[dict[str, Any]]:
         """Returns the models, each with its versions and aliases."""
         return self._run(self._calls.models())
+
+    def manifest(self, model: str | None = None) -> dict[str, Any]:
+        """Returns what is known about a version: features, metrics, libraries and so on.
+
+        Args:
+            model: `NAME`, `NAME@VERSION` or `NAME@ALIAS`; None is the service's default model.
+
+        Raises:
+            NotFound: there is no such model or version.
+            WrongUse: the service has no default model.
+        """
+        return self._run(find_manifest(self._transport, model))
 
     def alias(self, name: str, alias: str = "production") -> dict[str, Any]:
         """Returns the version that an alias names (`version`), the one to go back to (`earlier`), and its `moves`.

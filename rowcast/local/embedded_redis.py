@@ -5,9 +5,14 @@ import secrets
 import socket
 import subprocess
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from rowcast.errors import RowcastError
+from rowcast.local.data_folder import DataFolder
 
 _SETTINGS = """\
 bind 127.0.0.1
@@ -30,6 +35,11 @@ _ROUTINE = (
     b"is now ready to exit",
 )
 """Lines that the server writes at each start and stop in spite of `loglevel warning`, and that need no action."""
+
+_START_SECONDS = 60
+"""How long the server of a service that does not run may take to read its file."""
+
+_LOOK_SECONDS = 0.02
 
 
 class EmbeddedRedis:
@@ -84,6 +94,38 @@ class EmbeddedRedis:
     def _settings(self) -> str:
         folder = str(self._folder).replace("\\", "\\\\").replace('"', '\\"')
         return f'{_SETTINGS}port {self._port}\nrequirepass {self._password}\ndir "{folder}"\n'
+
+
+@contextmanager
+def redis_of_stopped_service(data: Path) -> Iterator[str]:
+    """Returns the URL of the server that `rowcast up` would start on the folder. At the end of the block it stops.
+
+    Meanwhile no `rowcast up` can start there.
+
+    Raises:
+        FolderTaken: a service starts or runs on the folder.
+        RowcastError: the server does not start.
+    """
+    folder = DataFolder(data)
+    with folder.locked():
+        server = EmbeddedRedis(folder.redis, dict(os.environ))
+        process = server.start()
+        try:
+            until = time.monotonic() + _START_SECONDS
+            while not server.answers():
+                if process.poll() is not None or time.monotonic() > until:
+                    raise RowcastError(f"The Redis server of {folder.path} does not start, so its jobs are not known.")
+                time.sleep(_LOOK_SECONDS)
+            yield server.url
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def has_records(data: Path) -> bool:
+    """Returns whether a service that starts its Redis server has run on the folder."""
+    redis = data / "redis"
+    return redis.is_dir() and any(redis.iterdir())
 
 
 def _pass_on(output: BinaryIO) -> None:

@@ -21,6 +21,9 @@ MAX_CODE_FILES = 500
 MAX_CODE_BYTES = 8 * 1024**2
 """A worker keeps the code of each loaded model in memory."""
 
+MAX_DESCRIPTION = 2_000
+"""Maximum characters of what a model is for."""
+
 Label = bool | int | float | str
 
 
@@ -188,6 +191,9 @@ class Draft(BaseModel):
         "worker finds out when it opens the model.",
     )
     notes: list[str] = Field(default=[], description="What the rehearsal at registration found worth knowing.")
+    description: str | None = Field(
+        default=None, max_length=MAX_DESCRIPTION, description="What it is for, as its owner says."
+    )
     metrics: dict[str, float] = Field(default_factory=dict, description="Measured on held-out rows.")
     training: dict[str, Label | list[str] | None] = Field(
         default_factory=dict, description="How it was trained: data, rows, target, estimator."

@@ -16,17 +16,16 @@ never becomes part of a storage key.
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from itertools import count
 
-from rowcast.errors import ModelRefused, UnknownModel
+from rowcast.errors import UnknownModel, WrongState
 from rowcast.models.drift.profile import Profile
 from rowcast.models.manifest_cache import Manifests, manifest_key
 from rowcast.models.model_manifest import NAME, VERSION, CodeFile, Draft, Manifest
 from rowcast.models.naming.alias_moves import AliasMove, earlier_version
 from rowcast.models.naming.aliases import ANY, LATEST, PRODUCTION, Aliases
 from rowcast.models.naming.valid_names import require_alias, require_name, shown
-from rowcast.models.signature import is_signed, signed
+from rowcast.models.signature import signed
 from rowcast.models.version_files import VersionFiles, code_key, golden_key, is_manifest_key, model_key, profile_key
 from rowcast.storage import Storage
 from rowcast.wording.nearest import or_nearest
@@ -41,13 +40,18 @@ class Registry:
     aliases again.
     """
 
-    def __init__(self, storage: Storage, key: str | None = None) -> None:
-        """`key` (ROWCAST_MODEL_KEY) signs what is registered. If there is one, unsigned models are refused."""
+    def __init__(self, storage: Storage, key: str | None = None, actor: str = "") -> None:
+        """Opens the registry.
+
+        `key` (ROWCAST_MODEL_KEY) signs what is registered. If there is one, unsigned models are refused. `actor` is the
+        user in the moves of aliases, if a call names no other.
+        """
+        self._actor = actor
         self.storage = storage
         self._key = key or None
         self._aliases = Aliases(storage)
         self._manifests = Manifests(storage)
-        self._files = VersionFiles(storage)
+        self._files = VersionFiles(storage, self._key)
 
     def resolve(self, reference: str) -> Manifest:
         """Returns the version that `NAME`, `NAME@VERSION` or `NAME@ALIAS` means now.
@@ -88,6 +92,10 @@ class Registry:
     def aliases(self, name: str) -> dict[str, str]:
         """Returns alias to version, at most a second old; empty for an unknown model."""
         return self._aliases.read(name) if NAME.fullmatch(name) else {}
+
+    def aliases_of(self, manifest: Manifest) -> list[str]:
+        """Returns the aliases that name a version now, sorted."""
+        return sorted(alias for alias, at in self.aliases(manifest.name).items() if at == manifest.version)
 
     def register(
         self,
@@ -138,7 +146,8 @@ class Registry:
     def set_alias(self, name: str, alias: str, version: str, *, expected: str | None = ANY, by: str = "") -> None:
         """Points `alias` at `version`. If that is an alias itself, the version that it means now is taken.
 
-        `expected` is the version that the alias has to name now, None if it must not exist. `by` is the name of a key or a user.
+        `expected` is the version that the alias has to name now, None if it must not exist. `by` is the name of a key
+        or a user.
 
         Raises:
             UnknownModel: there is no such model or version.
@@ -148,35 +157,34 @@ class Registry:
         require_alias(alias)
         found = self.manifest(name, self._version(name, version)).version
         goes_back = found == self.earlier_version(name, alias)
-        self._aliases.move(name, alias, found, expected=expected, by=by, is_rollback=goes_back)
+        self._aliases.move(name, alias, found, expected=expected, by=by or self._actor, is_rollback=goes_back)
 
     def earlier_version(self, name: str, alias: str) -> str | None:
-        """Returns the version that `alias` named before the present one; None if none is known that still exists.
-
-        After a move back to it, it is the one before that.
-        """
+        """Returns the version to which a rollback leads; None if none is known that still exists."""
         current = self._aliases.fetch(name).get(alias)
         return earlier_version(self._aliases.moves(name), alias, current, self.versions(name))
 
-    def rollback(self, name: str, alias: str, *, by: str = "") -> tuple[str, str]:
+    def rollback(self, name: str, alias: str) -> tuple[str, str]:
         """Points `alias` at its earlier version. Returns the version that it named until now, and the earlier one.
 
         Raises:
             UnknownModel: there is no such model or alias, or no earlier version is known.
             AliasMoved: the alias was moved meanwhile.
         """
-        current = self.resolve(f"{name}@{alias}").version
-        version = self.earlier_version(name, alias)
+        aliases = self._aliases.fetch(name) if NAME.fullmatch(name) else {}
+        if alias not in aliases:
+            raise self._no_version(name, alias, aliases)
+        current, version = aliases[alias], self.earlier_version(name, alias)
         if version is None:
             raise UnknownModel(f"No version is known that {name}@{alias} named before version {current}.")
-        self.set_alias(name, alias, version, expected=current, by=by)
+        self.set_alias(name, alias, version, expected=current)
         return current, version
 
     def alias_moves(self, name: str) -> list[AliasMove]:
-        """Returns the latest moves of the model's aliases, the oldest first; empty for an unknown model."""
+        """Returns the latest moves of the model's aliases, the oldest first."""
         return self._aliases.moves(name) if NAME.fullmatch(name) else []
 
-    def remove(self, name: str, version: str) -> None:
+    def remove(self, name: str, version: str, *, with_aliases: bool = True) -> None:
         """Removes one version with its aliases. `latest` moves to the highest version that is left.
 
         The aliases are removed first, so that none points to an incomplete version. A worker that has loaded the model
@@ -184,19 +192,24 @@ class Registry:
 
         Raises:
             NotFound: there is no such version.
+            WrongState: an alias other than `latest` names it, and not `with_aliases`.
         """
         self.manifest(name, version)
         left = [other for other in self.versions(name) if other != version]
         if left:
-            without = partial(_without_version, version=version, latest=left[-1])
+
+            def without(aliases: dict[str, str]) -> dict[str, str]:
+                named = sorted(alias for alias, at in aliases.items() if at == version and alias != LATEST)
+                if named and not with_aliases:
+                    raise WrongState(f"{name}@{version} is what {name}@{named[0]} names now; it stays.")
+                return {alias: at for alias, at in aliases.items() if at != version} | {LATEST: left[-1]}
+
             self._aliases.replace(name, without)
         else:
             self._aliases.remove(name)
         self.storage.put(f"{name}/{version}/{_REMOVED}", b"")
         self._manifests.remove(name, version)
-        for key, _ in list(self.storage.entries(f"{name}/{version}")):
-            if key != f"{name}/{version}/{_REMOVED}":
-                self.storage.delete(key)
+        self._files.remove(name, version, kept=_REMOVED)
 
     def model_bytes(self, manifest: Manifest) -> bytes:
         """Reads the pickle of a version.
@@ -206,12 +219,10 @@ class Registry:
             ModelRefused: the bytes have another digest than the manifest's, or, with a key, the manifest's
                 signature is missing or wrong.
         """
-        self._require_genuine(manifest)
         return self._files.model(manifest)
 
     def model_file_bytes(self, manifest: Manifest) -> int:
         """Returns the length of the pickle of a version, which is not read; 0 if it is missing."""
-        self._require_genuine(manifest)
         return self._files.model_length(manifest)
 
     def golden_bytes(self, manifest: Manifest) -> bytes | None:
@@ -237,19 +248,9 @@ class Registry:
             UnknownModel: a file is missing.
             ModelRefused: as for `model_bytes`.
         """
-        self._require_genuine(manifest)
         return self._files.code(manifest)
 
-    def _require_genuine(self, manifest: Manifest) -> None:
-        """Checks the signature, if there is a key, and that the names can be part of a storage key."""
-        if self._key is not None and not is_signed(manifest, self._key):
-            fault = "has no signature" if manifest.signature is None else "is not signed by ROWCAST_MODEL_KEY"
-            raise ModelRefused(f"The manifest of {manifest.reference} {fault}; the model is not opened.")
-        if not NAME.fullmatch(manifest.name) or not VERSION.fullmatch(manifest.version):
-            raise self._no_version(manifest.name, manifest.version)
-
     def _version(self, name: str, wanted: str) -> str:
-        """Returns the version that a version or an alias means."""
         if VERSION.fullmatch(wanted):
             return wanted
         aliases = self.aliases(name)
@@ -279,7 +280,7 @@ class Registry:
         Each registration looks again after it has written, so the last one to write has seen every earlier manifest.
         """
         while self._aliases.fetch(name).get(LATEST) != (highest := self.versions(name)[-1]):
-            self._aliases.update(name, {LATEST: highest})
+            self._aliases.update(name, {LATEST: highest}, self._actor)
 
     def _no_version(self, name: str, version: str, aliases: dict[str, str] | None = None) -> UnknownModel:
         versions = self.versions(name)
@@ -295,8 +296,3 @@ class Registry:
 
     def _no_model(self, name: str) -> UnknownModel:
         return UnknownModel(f"The registry has no model {shown(name)}; {or_nearest(name, self.names())}.")
-
-
-def _without_version(aliases: dict[str, str], version: str, latest: str) -> dict[str, str]:
-    """Returns the aliases without those of a version. `latest` is the highest version that is left."""
-    return {alias: at for alias, at in aliases.items() if at != version} | {LATEST: latest}

@@ -5,6 +5,8 @@ import hashlib
 from rowcast.errors import ModelRefused, UnknownModel
 from rowcast.models.drift.profile import Profile
 from rowcast.models.model_manifest import NAME, VERSION, Manifest
+from rowcast.models.naming.valid_names import shown
+from rowcast.models.signature import is_signed
 from rowcast.storage import Storage
 
 
@@ -40,10 +42,27 @@ def is_manifest_key(key: str) -> bool:
 
 
 class VersionFiles:
-    """Reads the files of a version and compares their digests with the manifest, which the caller has checked."""
+    """Reads the files of a version and compares their digests with the manifest.
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    With a key, the manifest has to be signed before the pickle or the code is read.
+    """
+
+    def __init__(self, storage: Storage, key: str | None) -> None:
+        self._storage, self._key = storage, key
+
+    def remove(self, name: str, version: str, kept: str) -> None:
+        """Removes the files of a version, except the one that is called `kept`."""
+        for path, _ in list(self._storage.entries(f"{name}/{version}")):
+            if path != f"{name}/{version}/{kept}":
+                self._storage.delete(path)
+
+    def _require_genuine(self, manifest: Manifest) -> None:
+        """Checks the signature, if there is a key, and that the names can be part of a storage key."""
+        if self._key is not None and not is_signed(manifest, self._key):
+            fault = "has no signature" if manifest.signature is None else "is not signed by ROWCAST_MODEL_KEY"
+            raise ModelRefused(f"The manifest of {manifest.reference} {fault}; the model is not opened.")
+        if not NAME.fullmatch(manifest.name) or not VERSION.fullmatch(manifest.version):
+            raise UnknownModel(f"The registry has no version {shown(manifest.reference)}.")
 
     def model(self, manifest: Manifest) -> bytes:
         """Reads the pickle.
@@ -52,6 +71,7 @@ class VersionFiles:
             UnknownModel: the file is missing.
             ModelRefused: it has another digest.
         """
+        self._require_genuine(manifest)
         try:
             data = self._storage.get(model_key(manifest.name, manifest.version))
         except FileNotFoundError:
@@ -61,6 +81,7 @@ class VersionFiles:
 
     def model_length(self, manifest: Manifest) -> int:
         """Returns the length of the pickle in bytes; 0 if it is missing."""
+        self._require_genuine(manifest)
         lengths = dict(self._storage.entries(f"{manifest.name}/{manifest.version}"))
         return lengths.get(model_key(manifest.name, manifest.version), 0)
 
@@ -103,6 +124,7 @@ class VersionFiles:
             UnknownModel: a file is missing.
             ModelRefused: a file has another digest.
         """
+        self._require_genuine(manifest)
         found = {}
         for file in manifest.code:
             what = f"The file code/{file.path} of {manifest.reference}"

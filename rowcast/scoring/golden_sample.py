@@ -82,6 +82,12 @@ def golden_result(model: "LoadedModel", document: bytes) -> str:
     return _result(model, GoldenSample.model_validate_json(document))
 
 
+def predicted_rows(model: "LoadedModel", sample: GoldenSample) -> list[str]:
+    """Returns the cells that a job would add to each row: only the predictions. Those of a bad row are empty."""
+    options = Options(output="predictions", delimiter=sample.delimiter, decimal=sample.decimal)
+    return score(sample.rows.encode(), 1, model, ChunkSpec(sample.columns, b"\n", options)).data.decode().splitlines()
+
+
 def golden_table(model: "LoadedModel", document: bytes) -> Table:
     """Returns the golden rows as the model's `predict` takes them."""
     sample = GoldenSample.model_validate_json(document)

@@ -65,6 +65,9 @@ Threshold = Annotated[
 ]
 Classes = Annotated[str | None, typer.Option("--classes", help=_CLASSES, show_default=False)]
 CodeFiles = Annotated[list[Path] | None, typer.Option("--code", metavar="PATH", help=_CODE, show_default=False)]
+Description = Annotated[
+    str | None, typer.Option("--description", help="What the model is for; shown by `models show` and on its page.")
+]
 
 
 def listed(names: str | None) -> list[str]:

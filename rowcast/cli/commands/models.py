@@ -12,6 +12,7 @@ from rowcast.cli.commands.model_options import (
     CodeFiles,
     Decimal,
     DefaultNa,
+    Description,
     FeatureColumns,
     FeaturesFrom,
     Kinds,
@@ -27,9 +28,11 @@ from rowcast.cli.commands.model_options import (
 from rowcast.cli.connection_options import Json
 from rowcast.cli.data_location import Data, find_data_location
 from rowcast.cli.input_files import require_files
+from rowcast.cli.model_care import comparison, promotion, pruning
 from rowcast.cli.model_facts import facts
 from rowcast.cli.output import print_json, print_table, say
 from rowcast.cli.progress_bars import rehearsal_bar
+from rowcast.cli.registry_location import RegistryLocation, open_registry
 from rowcast.cli.typer_app import App
 from rowcast.compiled_cache import cache_folder
 from rowcast.errors import RowcastError
@@ -37,19 +40,9 @@ from rowcast.models.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
 
 if TYPE_CHECKING:
     from rowcast.models.model_manifest import Manifest
-    from rowcast.models.registry import Registry
 
 models = App(help="Register, show and remove models.", no_args_is_help=True)
 
-RegistryLocation = Annotated[
-    str | None,
-    typer.Option(
-        "--models",
-        help="Model registry: a folder, or a bucket such as s3://models.",
-        envvar="ROWCAST_MODELS",
-        show_default=False,
-    ),
-]
 _ESTIMATORS = (
     f"{', '.join(FAMILIES[:-1])} or {FAMILIES[-1]}. The target decides the task, unless the name ends with "
     f"{' or '.join(SUFFIXES.values())}."
@@ -61,6 +54,8 @@ def add_to(app: typer.Typer) -> None:
     for command in (show, add, alias, rm):
         models.command()(command)
     models.command("list")(list_models)
+    for care in (comparison, promotion, pruning):
+        care.add_to(models)
     app.add_typer(models, name="models")
     app.command()(train)
 
@@ -71,7 +66,7 @@ def list_models(where: RegistryLocation = None, data: Data = None, json: Json = 
     Examples:
         rowcast models list
     """
-    registry, place = _registry(where, data)
+    registry, place = open_registry(where, data)
     found = [(name, registry.versions(name), registry.aliases(name)) for name in registry.names()]
     if not where and not data:
         say(f"Models in {place}:" if found else f"No models in {place}.")
@@ -93,18 +88,19 @@ def show(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Show the features, task, classes and metrics of a model version.
+    """Show what is known about a model version: its card.
 
     Examples:
         rowcast models show titanic
         rowcast models show titanic@production --json
     """
-    registry, _ = _registry(where, data)
+    registry, _ = open_registry(where, data)
     manifest = registry.resolve(reference)
+    aliases = registry.aliases_of(manifest)
     if json:
-        print_json(manifest.model_dump(mode="json"))
+        print_json({**manifest.model_dump(mode="json"), "aliases": aliases})
         return
-    for name, value in facts(manifest).items():
+    for name, value in facts(manifest, aliases).items():
         print(f"{name + ':':<10} {value}")
     print_table(
         ["feature", "kind", "missing"],
@@ -127,6 +123,7 @@ def add(
     threshold: Threshold = None,
     classes: Classes = None,
     code: CodeFiles = None,
+    description: Description = None,
     where: RegistryLocation = None,
     data: Data = None,
 ) -> None:
@@ -143,7 +140,7 @@ def add(
     from training.add_model import add as add_model
     from training.add_options import AddOptions
 
-    registry, place = _registry(where, data)
+    registry, place = open_registry(where, data)
     options = AddOptions(
         target=target,
         features=listed(features) or None,
@@ -155,6 +152,7 @@ def add(
         code=code or (),
         threshold=threshold,
         classes=listed(classes),
+        description=description,
         versions=Settings.read().model_versions,
     )
     with cache_folder(_compiled_code(where, data)), rehearsal_bar() as progress:
@@ -176,7 +174,7 @@ def alias(
     Examples:
         rowcast models alias titanic production 2
     """
-    registry, place = _registry(where, data)
+    registry, place = open_registry(where, data)
     registry.set_alias(name, alias, version)
     say(f"{name}@{alias} is now version {version}, in {place}.")
 
@@ -197,7 +195,7 @@ def rm(
         rowcast models rm titanic@1
         rowcast models rm titanic
     """
-    registry, place = _registry(where, data)
+    registry, place = open_registry(where, data)
     name, at, _ = reference.partition("@")
     version = registry.resolve(reference).version
     versions = [version] if at else registry.versions(name)
@@ -227,6 +225,7 @@ def train(
     features: Annotated[str | None, typer.Option("--features", help="Columns to use: a,b.", show_default="all")] = None,
     estimator: Annotated[str, typer.Option("--estimator", help=_ESTIMATORS)] = DEFAULT_FAMILY,
     alias: Annotated[list[str] | None, typer.Option("--alias", help="Alias for the new version. Repeatable.")] = None,
+    description: Description = None,
     where: RegistryLocation = None,
     data_dir: Annotated[
         Path | None,
@@ -246,7 +245,7 @@ def train(
     require_files(data)
     from training.train import train as train_model
 
-    registry, place = _registry(where, data_dir, "--data-dir")
+    registry, place = open_registry(where, data_dir, "--data-dir")
     with cache_folder(_compiled_code(where, data_dir, "--data-dir")):
         manifest = train_model(
             data,
@@ -256,6 +255,7 @@ def train(
             features=[column for column in features.split(",") if column] if features else None,
             estimator=estimator,
             aliases=alias or (),
+            description=description,
             say=say,
         )
     _say_registered(manifest, place, alias or ())
@@ -267,24 +267,6 @@ def _say_registered(manifest: "Manifest", place: str, aliases: Sequence[str] = (
         say(f"Fast path for trees: {manifest.fast_path}")
     say(f"Registered {', '.join([reference, *(f'{manifest.name}@{alias}' for alias in aliases)])} in {place}.")
     print(reference)
-
-
-def _registry(where: str | None, data: Path | None, option: str = "--data") -> tuple["Registry", str]:
-    """Returns the registry to work on, and its location in words.
-
-    Raises:
-        SeveralServices: several services run; `option` chooses one.
-    """
-    from rowcast.models.generated_key import signing_key
-    from rowcast.models.registry import Registry
-    from rowcast.settings import Settings
-    from rowcast.storage import Storage
-
-    settings = Settings.read()
-    if where and not data:
-        return Registry(Storage(where), signing_key(settings)), where
-    location = find_data_location(data, option)
-    return Registry(Storage(location.models), signing_key(settings)), location.models_shown
 
 
 def _compiled_code(where: str | None, data: Path | None, option: str = "--data") -> Path | None:

@@ -1,7 +1,7 @@
 """The valid names of models and aliases, checked when they are made."""
 
-from rowcast.errors import InvalidName
-from rowcast.models.model_manifest import NAME
+from rowcast.errors import InvalidName, Unprocessable
+from rowcast.models.model_manifest import MAX_DESCRIPTION, NAME
 
 _FORM = "1 to 64 letters, digits, dots, hyphens and underscores, the first is a letter or digit"
 
@@ -24,6 +24,16 @@ def require_alias(alias: str) -> None:
     """
     if not NAME.fullmatch(alias) or alias.isdigit():
         raise InvalidName.at("alias", f"{shown(alias)} is not a valid alias: it has {_FORM}, not only digits")
+
+
+def require_description(description: str | None) -> None:
+    """Checks that a description is short enough.
+
+    Raises:
+        Unprocessable: it is too long.
+    """
+    if description is not None and len(description) > MAX_DESCRIPTION:
+        raise Unprocessable.at("description", f"it has {len(description):,} characters; at most {MAX_DESCRIPTION:,}")
 
 
 def shown(name: str) -> str:

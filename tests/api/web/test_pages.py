@@ -19,6 +19,8 @@ TITANIC = ROOT / "training" / "data" / "titanic.csv"
 LOADED = [f"/static/{file.name}" for file in STATIC.iterdir()]
 """What every page loads."""
 
+MODELS = ("/ui/models", "/ui/models/titanic", "/ui/models/titanic/comparison?with=titanic@1")
+
 SMALL = b"age,pclass\n25,3\n"
 
 
@@ -309,7 +311,7 @@ def test_axe_finds_nothing(browser: Browser, stack: Stack) -> None:
     id = score(stack, TITANIC.read_bytes() + b"old,3\n")
     context = browser.new_context(base_url=stack.url, bypass_csp=True)
     page = context.new_page()
-    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", "/ui/models", "/ui/models/titanic", "/ui/queue", "/ui/jobs/none"):
+    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", *MODELS, "/ui/queue", "/ui/jobs/none"):
         page.goto(path)
         if path == "/":
             choose(page, "commas.csv", b"age;pclass\n25,5;3\n")
@@ -334,7 +336,7 @@ def test_nothing_is_cut_off_on_a_phone_or_at_twice_the_size(
     jobs = [f"/ui/jobs/{one}" for one in (id, bad, long)]
     context = browser.new_context(base_url=stack.url, viewport={"width": width, "height": height})
     page = context.new_page()
-    for path in ("/", "/ui/jobs", *jobs, "/ui/models", "/ui/models/titanic", "/ui/queue"):
+    for path in ("/", "/ui/jobs", *jobs, *MODELS, "/ui/queue"):
         page.goto(path)
         for unfolded in page.locator("summary").all():
             unfolded.click()
@@ -366,7 +368,7 @@ def test_the_keyboard_alone_sends_a_row(page: Page) -> None:
 
 def test_a_page_with_all_that_it_loads_is_small(page: Page, stack: Stack) -> None:
     id = score(stack, TITANIC.read_bytes() + b"old,3\n" * 20)
-    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", "/ui/models", "/ui/models/titanic", "/ui/queue"):
+    for path in ("/", "/ui/jobs", f"/ui/jobs/{id}", *MODELS, "/ui/queue"):
         page.goto(path)
         loaded, sent_bytes = page.evaluate(
             """() => {

@@ -9,8 +9,14 @@ import pytest
 import redis
 from programs import until
 
-from rowcast.local.embedded_redis import EmbeddedRedis
+from rowcast.cli.main import main
+from rowcast.jobs.records.redis_keys import key
+from rowcast.local.data_folder import DataFolder, FolderTaken
+from rowcast.local.embedded_redis import EmbeddedRedis, redis_of_stopped_service
 from rowcast.local.stale_processes import VARIABLE
+from rowcast.models.model_manifest import Draft
+from rowcast.models.registry import Registry
+from rowcast.storage import Storage
 
 Serve = Callable[[EmbeddedRedis], "subprocess.Popen[bytes]"]
 
@@ -66,6 +72,30 @@ def test_it_is_durable_evicts_nothing_and_asks_for_its_password(embedded: Embedd
 def test_a_later_up_can_find_it_by_its_mark(embedded: EmbeddedRedis, serve: Serve) -> None:
     process = serve(embedded)
     assert psutil.Process(process.pid).environ()[VARIABLE] == "run redis /data"
+
+
+def test_the_jobs_of_a_service_that_does_not_run_keep_the_versions_that_they_need(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("ROWCAST_REDIS_URL", "ROWCAST_STORE", "ROWCAST_MODELS"):
+        monkeypatch.delenv(name, raising=False)
+    folder = DataFolder(tmp_path / "data")
+    registry = Registry(Storage(str(folder.models)))
+    for _ in range(4):
+        registry.register("m", b"", Draft(task="regression", features=[], libraries={}))
+    stopped = EmbeddedRedis(folder.redis, dict(os.environ))
+    process = serve(stopped)
+    with redis.Redis.from_url(stopped.url) as client:
+        client.hset(key("job", "a"), mapping={"status": "queued", "kind": "single", "model": "m@2"})
+        client.hset(key("job", "b"), mapping={"status": "succeeded", "kind": "single", "model": "m@1"})
+        client.hset(key("job", "c"), mapping={"status": "expired", "kind": "batch", "model": "m@1,n@1"})
+    process.terminate()
+    process.wait()
+    assert main(["models", "prune", "m", "--keep", "1", "--yes", "--data", str(folder.path)]) == 0
+    assert "does not run" in capsys.readouterr().err
+    assert registry.versions("m") == ["2", "4"]
+    with folder.locked(), pytest.raises(FolderTaken), redis_of_stopped_service(folder.path):
+        pass
 
 
 def test_another_server_on_its_port_is_not_taken_for_it(embedded: EmbeddedRedis) -> None:

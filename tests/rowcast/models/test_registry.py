@@ -193,7 +193,7 @@ def test_a_rollback_goes_to_the_version_before_and_the_next_one_further_back(reg
         registry.rollback("m", "production")
     for version in ("1", "2", "3", "4"):
         registry.set_alias("m", "production", version)
-    assert registry.rollback("m", "production", by="ann") == ("4", "3")
+    assert Registry(registry.storage, actor="ann").rollback("m", "production") == ("4", "3")
     assert registry.rollback("m", "production") == ("3", "2")
     registry.set_alias("m", "production", "4")
     registry.remove("m", "2")

@@ -41,6 +41,33 @@ def test_a_model_is_trained_listed_and_shown(rowcast, models: Path) -> None:
 
 
 @pytest.mark.usefixtures("trained")
+def test_two_versions_are_compared_rolled_back_and_described(rowcast, models: Path, people: Path) -> None:
+    words = ["--target", "survived", "--name", "people", "--models", models, "--features", "age"]
+    about = ["--description", "Who survives."]
+    assert rowcast("train", "--data", people, *words, *about, "--alias", "production").returncode == 0
+    found = json.loads(rowcast("models", "compare", "people@1", "people@2", "--models", models, "--json").stdout)
+    assert found["features"] == {"added": [], "removed": ["pclass"], "changed": [], "same_order": True}
+    assert {one["name"] for one in found["metrics"]} == {"accuracy", "balanced_accuracy", "log_loss", "roc_auc"}
+    assert found["golden"][0]["differing"] is not None, "the columns of the first have those of the second"
+    assert found["golden"][1]["reason"] == "people@1 needs pclass"
+    done = rowcast("models", "compare", "people@1", "people@2", "--models", models)
+    assert b"feature pclass" in done.stdout
+    assert b"Golden sample of people@2: not compared: people@1 needs pclass." in done.stderr
+    shown = rowcast("models", "show", "people@2", "--models", models).stdout.decode()
+    assert "about:     Who survives.\naliases:   latest, production\n" in shown
+    assert "trained:   data people.csv, target survived" in shown
+    assert json.loads(rowcast("models", "show", "people", "--models", models, "--json").stdout)["aliases"]
+    done = rowcast("models", "rollback", "people", "--models", models)
+    assert b"people@production is now version 1; it was version 2" in done.stderr
+    assert rowcast("models", "rollback", "people", "--models", models).returncode == 2
+    assert rowcast("train", "--data", people, *words, "--description", "x" * 2001).returncode == 2
+    refused = rowcast("models", "prune", "people", "--models", models)
+    assert b"Nothing says which service uses this registry" in refused.stderr
+    pruned = rowcast("models", "prune", "people", "--keep", "1", "--models", models, "--no-service", "--json")
+    assert json.loads(pruned.stdout)["kept"] == {"1": "production", "2": "latest"}
+
+
+@pytest.mark.usefixtures("trained")
 def test_a_pickle_of_somebody_elses_is_added_and_an_alias_moved(rowcast, models: Path, people: Path, tmp_path) -> None:
     from sklearn.tree import DecisionTreeClassifier
 
