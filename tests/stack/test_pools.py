@@ -102,7 +102,8 @@ def test_a_pool_without_a_worker_waits_and_says_so_whatever_happens_to_settings_
     moved = submit(client, "picky")
     assert_result(client, moved)
     pooled.redis.flushall()  # type: ignore[attr-defined]
-    until(lambda: client.get(f"/jobs/{file['id']}").status_code == 200, "upkeep has rebuilt the job")
+    rebuilt = (file["id"], converted["id"], moved)
+    until(lambda: all(client.get(f"/jobs/{id}").is_success for id in rebuilt), "upkeep has rebuilt the jobs")
     assert_result(client, moved)
     for id in (file["id"], converted["id"]):
         job = client.get(f"/jobs/{id}").json()

@@ -23,7 +23,7 @@ def test_importing_the_tasks_and_loading_compiled_functions_starts_no_thread() -
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded, threads = done.stdout.splitlines()
-    assert loaded.endswith((f" functions into {os.environ[VARIABLE]}.", f"{os.environ[VARIABLE]} is complete."))
+    assert loaded.endswith((f" into {os.environ[VARIABLE]}.", f"{os.environ[VARIABLE]} is complete."))
     assert threads == "0 1"
 
 
