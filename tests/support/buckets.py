@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.client import HTTPConnection
@@ -72,6 +72,8 @@ class Bucket:
         self.fault = Fault(times=0)
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         """Method, path with query, and headers of what came, in order."""
+        self.conditions = threading.Lock()
+        """Held while a request with a condition is answered."""
         self.port = free_port()
         self.start()
 
@@ -196,13 +198,15 @@ class _Forwarding(BaseHTTPRequestHandler):
                 self._answer(fault.status, {"Content-Type": "application/xml"}, _ERROR.format(fault.code).encode())
                 return
             cut_bytes = fault.cut_bytes or None
-        server = HTTPConnection("127.0.0.1", self.bucket.target)
-        try:
-            server.request(self.command, self.path, body, dict(self.headers))
-            answer = server.getresponse()
-            content = answer.read()
-        finally:
-            server.close()
+        # moto compares the ETag and writes in two steps, which S3 does in one
+        with self.bucket.conditions if {"if-match", "if-none-match"} & headers.keys() else nullcontext():
+            server = HTTPConnection("127.0.0.1", self.bucket.target)
+            try:
+                server.request(self.command, self.path, body, dict(self.headers))
+                answer = server.getresponse()
+                content = answer.read()
+            finally:
+                server.close()
         self._answer(answer.status, dict(answer.getheaders()), content, cut_bytes)
 
     def _answer(self, status: int, headers: dict[str, str], content: bytes, cut_bytes: int | None = None) -> None:
