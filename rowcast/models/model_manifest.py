@@ -190,6 +190,11 @@ class Draft(BaseModel):
         description="Whether workers evaluate its trees by the fast path. None: not compared at registration; each "
         "worker finds out when it opens the model.",
     )
+    row_seconds: float | None = Field(
+        default=None,
+        description="Time that `predict` took at registration for each row that a call has more. A file for a slow "
+        "model is cut into smaller chunks.",
+    )
     notes: list[str] = Field(default=[], description="What the rehearsal at registration found worth knowing.")
     description: str | None = Field(
         default=None, max_length=MAX_DESCRIPTION, description="What it is for, as its owner says."

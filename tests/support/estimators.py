@@ -32,6 +32,14 @@ class Slow(Fixed):
         return super().predict(table)
 
 
+class Patient(Fixed):
+    """Takes two milliseconds for each row."""
+
+    def predict(self, table):
+        time.sleep(0.002 * len(table))
+        return super().predict(table)
+
+
 class Stuck(Fixed):
     """Does not come back while the file `stuck` is in its folder."""
 

@@ -24,6 +24,7 @@ from training.rehearsal.checks.batch_dependence import require_independent_rows
 from training.rehearsal.checks.chunk_cuts import BLOCK_ROWS, chunk_cuts
 from training.rehearsal.checks.missing_values import allow_gaps
 from training.rehearsal.checks.other_files import allow_for_other_types
+from training.rehearsal.checks.row_time import row_seconds
 from training.rehearsal.checks.rows_as_json import require_same_as_json
 from training.rehearsal.checks.same_bits import fast_path
 from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows, in_time, rows_alone
@@ -160,7 +161,9 @@ def _finish(rehearsal: Rehearsal, alone: SingleRows) -> None:
                 f"The service cannot predict what your script predicts: cut into chunks, {found.said(name)}. {_IF_CUT}"
             )
     require_same_as_json(rehearsal, model, served)
-    rehearsal.take_fast_path(fast_path(model, table_of(model, trial.data, script.dialect)))
+    table = table_of(model, trial.data, script.dialect)
+    rehearsal.take_time(row_seconds(model, table))
+    rehearsal.take_fast_path(fast_path(model, table))
     rehearsal.golden = golden_sample(rehearsal, model)
     rehearsal.profile = sample_profile(rehearsal, model)
 

@@ -68,6 +68,10 @@ class Rehearsal:
         """Puts into the draft whether workers may use the fast path."""
         self.draft = self.draft.model_copy(update={"fast_path": found})
 
+    def take_time(self, row_seconds: float | None) -> None:
+        """Puts the time of a row into the draft."""
+        self.draft = self.draft.model_copy(update={"row_seconds": row_seconds})
+
     def note(self, sentence: str) -> None:
         """Adds to the manifest's notes."""
         self.draft = self.draft.model_copy(update={"notes": [*self.draft.notes, sentence]})

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rowcast.csv.header import Header
+from rowcast.jobs.actions.chunk_rows import rows_per_chunk
 from rowcast.jobs.by_url.file_url import input_url
 from rowcast.jobs.by_url.plan_files import PlanHead, RangeWork, Stretch
 from rowcast.jobs.by_url.url_files import KnownFile, UrlFiles
@@ -92,7 +93,7 @@ def begin_plan(files: UrlFiles, spec: Spec, by_url: ByUrl, models: ModelSet, set
         spec=whole,
         ranges=len(ranges),
         chunk_bytes=settings.chunk_bytes,
-        chunk_rows=settings.chunk_rows,
+        chunk_rows=rows_per_chunk(models, settings),
         max_row_bytes=settings.max_row_bytes,
         every=every,
         is_packed=first.is_packed,

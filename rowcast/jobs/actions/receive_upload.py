@@ -11,6 +11,7 @@ from rowcast.csv.chunker import Chunker
 from rowcast.csv.header import Header
 from rowcast.csv.pending_rows import Chunk
 from rowcast.errors import Unavailable
+from rowcast.jobs.actions.chunk_rows import rows_per_chunk
 from rowcast.jobs.actions.keep_alive import KeepAlive
 from rowcast.jobs.actions.pending_syncs import PendingSyncs
 from rowcast.jobs.chunk_tables import PlanEntry, pack_plan
@@ -79,7 +80,7 @@ class UploadReceiver:
             delimiter="," if is_generated else options.delimiter,
             header=options.header,
             chunk_bytes=settings.chunk_bytes,
-            chunk_rows=settings.chunk_rows,
+            chunk_rows=rows_per_chunk(request.models, settings),
             max_row_bytes=settings.max_row_bytes,
             max_columns=settings.max_columns,
             on_header=self._check,
