@@ -29,7 +29,7 @@ soak: $(VENV)/developer ## Run the long tests (minutes each)
 	@exec $(RUN) -m pytest -m soak -s $(ARGS)
 
 recovery: $(VENV)/developer ## Measure the recovery times and write them into docs/faults.md
-	@PYTHONPATH=.:tests/support exec $(RUN) tests/stack/recovery.py
+	@PYTHONPATH=.:tests/support exec $(RUN) tests/stack/recovery.py $(RECOVERY)
 
 lint: $(VENV)/developer ## Check format, lint rules, types, Dockerfiles, Compose and the workflow
 	$(RUN) -m ruff format --check .

@@ -2,8 +2,12 @@
 
 With default settings, two workers of one process each, and chunks that take a second. From the fault, or from the
 moment at which what was away is back, until every chunk that was in work is done; of a gateway, until it answers.
+
+Arguments (`make recovery RECOVERY="URL"`) are parts of the names of faults: only these are measured, and the other
+lines stay.
 """
 
+import os
 import re
 import statistics
 import sys
@@ -18,6 +22,7 @@ import estimators
 import httpx
 import numpy as np
 import psutil
+import url_stages
 from buckets import Bucket, serving_s3
 from programs import ROOT, SUPPORT, UPKEEP, RedisServer, Stack, http_client, until
 from proxy import Proxy
@@ -34,6 +39,7 @@ TABLE = re.compile(r"(<!-- recovery -->\n).*(<!-- /recovery -->)", re.DOTALL)
 LONG = 120
 
 Broken = TypeVar("Broken", Proxy, Bucket)
+Kind = TypeVar("Kind")
 
 Fault = Callable[[Stack, Proxy], float]
 """Does its worst, and answers when (by `monotonic`) things were as they should be again."""
@@ -139,6 +145,11 @@ BUCKET_FAULTS: Mapping[str, tuple[Callable[[Bucket], float], str]] = {
 }
 """The same for a service whose store is a bucket."""
 
+URL_TEST = "test_whatever_dies_at_any_stage_of_a_job_by_url_its_output_is_that_of_a_script"
+
+URL_FAULTS = {f"`kill -9` of a worker process at the {stage} (job by URL)": stage for stage in url_stages.STAGES}
+"""The stages of a job by URL whose files are in a bucket. Its chunks take no time."""
+
 FAULTS: Mapping[str, tuple[Fault, str]] = {
     "`kill -9` of a worker process": (kill_worker_process, "test_a_killed_worker_process_costs_nothing"),
     "`kill -9` of a worker, another goes on": (
@@ -180,6 +191,7 @@ def service(folder: Path, **store: str) -> Iterator[tuple[Stack, Proxy]]:
     }
     stack = Stack(server, folder, folder / "models", environment)
     register(stack.models, "slow", estimators.Slow().fit(np.zeros((2, 1)), [0, 1]), ["age"])
+    register(stack.models, "fixed", estimators.Fixed().fit(np.zeros((2, 1)), [0, 1]), ["age"])
     try:
         stack.keep_gateway()
         stack.keep("upkeep", UPKEEP)
@@ -213,13 +225,14 @@ def answers(stack: Stack) -> bool:
 
 
 @contextmanager
-def bucket_service(folder: Path) -> Iterator[tuple[Stack, Bucket]]:
+def bucket_service(folder: Path, **more: str) -> Iterator[tuple[Stack, Bucket]]:
     """Runs the same with a bucket as the store."""
     folder.mkdir()
     with ExitStack() as opened:
         bucket = opened.enter_context(serving_s3(folder))
-        variables = {**bucket.variables, "ROWCAST_STORE": f"{bucket.location}/store"}
-        stack, _ = opened.enter_context(service(folder / "service", **variables))
+        places = {f"ROWCAST_{way.upper()}PUT_PREFIXES": f"{bucket.location}/{way}/" for way in ("in", "out")}
+        variables = {**bucket.variables, "ROWCAST_STORE": f"{bucket.location}/store", **places}
+        stack, _ = opened.enter_context(service(folder / "service", **variables, **more))
         yield stack, bucket
 
 
@@ -239,6 +252,21 @@ def measure(stack: Stack, broken: Broken, fault: Callable[[Stack, Broken], float
     return seconds
 
 
+def measure_by_url(stack: Stack, bucket: Bucket, stage: str) -> float:
+    """Seconds from the kill of the process that has the work of a stage until that work is done."""
+    with http_client(stack.url, timeout=LONG) as http:
+        fault = url_stages.hold(bucket, stage)
+        id = http.post("/predict", json=url_stages.request(bucket, "fixed")).json()["id"]
+        url_stages.wait_until_held(fault)
+        url_stages.kill_holder(stack, id, stage)
+        killed = monotonic()
+        url_stages.let_go(bucket)
+        until(lambda: is_done(stack, {f"{id}/{url_stages.STAGES[stage][0]}".encode()}), "work goes on", LONG)
+        seconds = monotonic() - killed
+        until(lambda: http.get(f"/jobs/{id}").json().get("status") == "succeeded", "the job ends", LONG)
+    return seconds
+
+
 def line(name: str, seconds: list[float], test: str) -> str:
     spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
     text = f"| {name} | {statistics.median(seconds):.1f} | {spread} | `{test}` |"
@@ -246,21 +274,36 @@ def line(name: str, seconds: list[float], test: str) -> str:
     return text
 
 
+def chosen(faults: Mapping[str, Kind]) -> list[tuple[str, Kind]]:
+    """Returns the faults that are to be measured."""
+    words = sys.argv[1:] or [""]
+    return [(name, what) for name, what in faults.items() if any(word in name for word in words)]
+
+
 def main() -> None:
-    measured = {}
+    file = ROOT / "docs" / "faults.md"
+    kept = TABLE.search(file.read_text())
+    lines = kept[0].splitlines()[3:-1] if kept else []
+    measured = {text.split(" | ")[0].removeprefix("| "): text for text in lines}
     with tempfile.TemporaryDirectory() as folder:
-        for name, (fault, test) in FAULTS.items():
-            with service(Path(folder) / str(len(measured))) as (stack, proxy):
+        for name, (fault, test) in chosen(FAULTS):
+            with service(Path(tempfile.mkdtemp(dir=folder), "own")) as (stack, proxy):
                 seconds = [measure(stack, proxy, fault) for _ in range(RUNS)]
             measured[name] = line(name, seconds, test)
-        for name, (break_bucket, test) in BUCKET_FAULTS.items():
-            with bucket_service(Path(folder) / str(len(measured))) as (stack, bucket):
+        for name, (break_bucket, test) in chosen(BUCKET_FAULTS):
+            with bucket_service(Path(tempfile.mkdtemp(dir=folder), "own")) as (stack, bucket):
                 seconds = [measure(stack, bucket, lambda _, it, broken=break_bucket: broken(it)) for _ in range(RUNS)]
             measured[name] = line(name, seconds, test)
+        if stages := chosen(URL_FAULTS):
+            small = {"ROWCAST_CHUNK_BYTES": "2048"}
+            with bucket_service(Path(tempfile.mkdtemp(dir=folder), "own"), **small) as (stack, bucket):
+                os.environ.update(bucket.variables)
+                url_stages.lay_files(bucket, rows=500)
+                for name, stage in stages:
+                    measured[name] = line(name, [measure_by_url(stack, bucket, stage) for _ in range(RUNS)], URL_TEST)
     table = "\n".join(
         ["| fault | median (s) | range (s) | test |", "| --- | --- | --- | --- |", *measured.values(), ""]
     )
-    file = ROOT / "docs" / "faults.md"
     file.write_text(TABLE.sub(lambda found: found[1] + table + found[2], file.read_text()))
 
 
