@@ -107,6 +107,10 @@ class AsyncClient:
         """Checks a file without making a job, as `Client.check` does."""
         return await self._run(self._calls.check(source, options))
 
+    async def check_url(self, input_url: str, **options: Unpack[CsvOptions]) -> Check:
+        """Checks files that the service may read, as `Client.check_url` does."""
+        return await self._run(self._calls.check_url(input_url, options))
+
     async def predict_csv(
         self, source: Source, target: Target, *, format: ResultFormat | None = None, **options: Unpack[CsvOptions]
     ) -> AsyncJob:

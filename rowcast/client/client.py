@@ -163,6 +163,18 @@ class Client(Operations):
         """
         return self._run(self._calls.check(source, options))
 
+    def check_url(self, input_url: str, **options: Unpack[CsvOptions]) -> Check:
+        """Checks files that lie in a folder or a bucket that the service may read: the first MiB of the first of them.
+
+        Args:
+            input_url: as in `submit_url`.
+            options: how the files would be scored.
+
+        Raises:
+            Unprocessable: the URL is not allowed, or an option is wrong. The rest is as in `check`.
+        """
+        return self._run(self._calls.check_url(input_url, options))
+
     def predict_csv(
         self, source: Source, target: Target, *, format: ResultFormat | None = None, **options: Unpack[CsvOptions]
     ) -> Job:

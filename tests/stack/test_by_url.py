@@ -18,7 +18,7 @@ from registering import register
 from sklearn.linear_model import LogisticRegression
 
 from rowcast.cli.main import main
-from rowcast.client import Client, NoResult
+from rowcast.client import Client, NoResult, Unprocessable
 
 RANDOM = np.random.default_rng(7)
 MODEL = LogisticRegression().fit(RANDOM.normal(size=(200, 2)), RANDOM.integers(0, 2, 200))
@@ -196,7 +196,9 @@ def write_bad_files(folder: Path) -> None:
     (folder / "link.csv").symlink_to("/etc/passwd")
 
 
-def test_a_check_reads_the_beginning_of_the_first_file(urls: Stack, http: httpx.Client, places: Path) -> None:
+def test_a_check_reads_the_beginning_of_the_first_file(
+    urls: Stack, http: httpx.Client, places: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = places / "in" / "checked"
     frames = [written(folder, f"{number}.csv", 400) for number in (1, 2)]
     size = sum(file.stat().st_size for file in folder.iterdir())
@@ -210,6 +212,12 @@ def test_a_check_reads_the_beginning_of_the_first_file(urls: Stack, http: httpx.
     found = checked("*.csv", output_url=f"file://{places}/out/checked/")
     assert found["ok"], found
     assert [row["prediction"] for row in found["sample"]] == MODEL.predict(frames[0][COLUMNS].to_numpy())[:10].tolist()
+    assert main(["check", f"file://{folder}/*.csv", "--model", "linear", "--url", urls.url]) == 0
+    assert f"file://{folder}/*.csv fits linear@1." in capsys.readouterr().out
+    with Client(urls.url) as client:
+        assert client.check_url(f"file://{folder}/*.csv", model="linear").raw == found
+        with pytest.raises(Unprocessable, match="ROWCAST_INPUT_PREFIXES"):
+            client.check_url("s3://elsewhere/a.csv", model="linear")
     assert found["expected"]["rows"] == pytest.approx(size * 400 / (size / 2), rel=0.01)
     assert not (places / "out" / "checked").exists()
     (folder / "1.gz").write_bytes(gzip.compress((folder / "1.csv").read_bytes()))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rowcast.cli.commands.predict_options import takes_predict_options
+from rowcast.cli.commands.url_jobs import is_url
 from rowcast.cli.connection_options import ApiKey, Json, Url, client
 from rowcast.cli.data_location import Data
 from rowcast.cli.option_names import as_written, in_words_of_commands
@@ -26,7 +27,9 @@ def add_to(app: typer.Typer) -> None:
 
 @takes_predict_options
 def check(
-    source: Annotated[str, typer.Argument(metavar="IN.csv", help="File to check: .csv, .csv.gz, .parquet or .xlsx.")],
+    source: Annotated[
+        str, typer.Argument(metavar="IN.csv", help="File to check: .csv, .csv.gz, .parquet or .xlsx. Or a URL.")
+    ],
     *,
     options: "CsvOptions",
     url: Url = None,
@@ -42,9 +45,10 @@ def check(
         rowcast check in.csv
         rowcast check in.csv --model titanic@production --delimiter ";" --decimal ,
         rowcast check in.xlsx
+        rowcast check 's3://data/in/*.csv'
     """
     with client(url, api_key, data) as service:
-        found = service.check(source, **options)
+        found = service.check_url(source, **options) if is_url(source) else service.check(source, **options)
     if json:
         print_json(found.raw)
     else:

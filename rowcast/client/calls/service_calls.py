@@ -119,10 +119,16 @@ class ServiceCalls(Generic[AnyJob]):
     def check(self, source: Source, options: CsvOptions) -> Steps[Check]:
         """Checks the beginning of a CSV file, or the whole of a Parquet file or a workbook."""
         data, headers = yield from run(lambda: Upload(source).beginning(CHECKED_BYTES, CHECKED_SOURCE_BYTES))
+        return (yield from self._check(options, content=data, headers=headers))
+
+    def check_url(self, input_url: str, options: CsvOptions) -> Steps[Check]:
+        """Checks the beginning of the first of some files that lie where the service can read them."""
+        body, headers = to_json({"input_url": input_url}), {"Content-Type": "application/json"}
+        return (yield from self._check(options, content=body, headers=headers))
+
+    def _check(self, options: CsvOptions, **body: Any) -> Steps[Check]:
         params = {**query_of(options), "dry_run": "true"}
-        answer = yield from self.endpoint.call(
-            "POST", "/predict", params=params, content=data, headers=headers, wait_seconds=_CHECK_SECONDS
-        )
+        answer = yield from self.endpoint.call("POST", "/predict", params=params, wait_seconds=_CHECK_SECONDS, **body)
         return Check.of(answer)
 
     def predict_csv(
