@@ -93,13 +93,8 @@ class VersionFiles:
         """
         if manifest.golden is None:
             return None
-        what = f"The golden sample of {manifest.reference}"
-        try:
-            data = self._storage.get(golden_key(manifest.name, manifest.version))
-        except FileNotFoundError:
-            raise ModelRefused(f"{what} is missing from the registry.") from None
-        _require_digest(data, manifest.golden.sha256, what)
-        return data
+        where = golden_key(manifest.name, manifest.version)
+        return self._checked(where, manifest.golden.sha256, f"The golden sample of {manifest.reference}")
 
     def profile(self, manifest: Manifest) -> Profile | None:
         """Reads the profile. Returns None if the version has none.
@@ -109,13 +104,17 @@ class VersionFiles:
         """
         if manifest.profile is None:
             return None
-        what = f"The profile of {manifest.reference}"
+        where = profile_key(manifest.name, manifest.version)
+        data = self._checked(where, manifest.profile.sha256, f"The profile of {manifest.reference}")
+        return Profile.model_validate_json(data)
+
+    def _checked(self, where: str, sha256: str, what: str) -> bytes:
         try:
-            data = self._storage.get(profile_key(manifest.name, manifest.version))
+            data = self._storage.get(where)
         except FileNotFoundError:
             raise ModelRefused(f"{what} is missing from the registry.") from None
-        _require_digest(data, manifest.profile.sha256, what)
-        return Profile.model_validate_json(data)
+        _require_digest(data, sha256, what)
+        return data
 
     def code(self, manifest: Manifest) -> dict[str, bytes]:
         """Reads the model's own code. Returns content by path.
