@@ -22,6 +22,8 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _NEEDS = {
     "models.put_alias": Scope.MODELS,
+    "models.put_shadow": Scope.MODELS,
+    "models.delete_shadow": Scope.MODELS,
     "queue_state.pause": Scope.ADMIN,
     "queue_state.resume": Scope.ADMIN,
 }

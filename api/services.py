@@ -15,9 +15,10 @@ from api.receipts.receipt_signer import ReceiptSigner
 from api.threaded_storage import RegistryBucket, ThreadedStorage
 from api.webhooks.webhook_guard import WebhookGuard
 from rowcast.api_keys import KeyRing
+from rowcast.errors import RowcastError
 from rowcast.jobs.actions.jobs import Jobs
 from rowcast.jobs.actions.resume_upload import ResumableJobs
-from rowcast.jobs.job import Job
+from rowcast.jobs.job import Job, ModelRef
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import RedisClient, connect
@@ -25,10 +26,14 @@ from rowcast.jobs.records.resumable_uploads import ResumableUploads
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.records.workers import WorkerRegistry
+from rowcast.jobs.request import Shadowing
+from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
 from rowcast.models.generated_key import signing_key
 from rowcast.models.model_set import ModelSet
 from rowcast.models.registry import Registry
+from rowcast.models.shadow.shadowing import shadow_of
+from rowcast.pools import read_pools
 from rowcast.settings import Settings
 from rowcast.storage import Storage
 from rowcast.tracing.export import open_tracer
@@ -68,6 +73,21 @@ class Services:
         if text is None:
             return ModelSet((self.default_model.resolve(),))
         return ModelSet.resolve(text, self.registry.resolve)
+
+    def shadowing(self, text: str | None, models: ModelSet) -> Shadowing | None:
+        """Returns the shadow of jobs with these models, which the option `model` names. It never raises."""
+        if models.is_pair:
+            return None
+        try:
+            reference = self.default_model.choose()[0] if text is None else text.strip()
+            found = shadow_of(self.registry, reference, models.first, read_pools(self.settings.pools))
+        except RowcastError as error:
+            logger("gateway").warning("shadow_not_read", model=models.reference, reason=error.detail)
+            return None
+        if found is None:
+            return None
+        name, _, version = found.model.rpartition("@")
+        return Shadowing(model=ModelRef(name=name, version=version), share=found.share)
 
     def models_of(self, job: Job) -> ModelSet:
         """Returns the models that a job is pinned to. Raises as `Registry.manifest`."""

@@ -27,7 +27,9 @@ PATIENCE_SECONDS = 0.5
 KNOWN_SECONDS = 300.0
 """How long an object that was read before is served in place of the bucket's answer."""
 
-_OF_EACH_REQUEST = ("/aliases.json", "/manifest.json")
+_SHADOWS = "/shadows.json"
+
+_OF_EACH_REQUEST = ("/aliases.json", "/manifest.json", _SHADOWS)
 """The objects of a registry that requests for predictions read."""
 
 
@@ -95,8 +97,8 @@ class RegistryBucket(ThreadedStorage):
 
     def __init__(self, location: str) -> None:
         super().__init__(location)
-        self._known: dict[str, tuple[float, bytes]] = {}
-        """Key → when it was read, on the monotonic clock, and its content."""
+        self._known: dict[str, tuple[float, bytes | None]] = {}
+        """Key → when it was read, on the monotonic clock, and its content; None if there was no such object."""
         self._reading: dict[str, AsyncResult] = {}
         """Key → the read that goes on."""
 
@@ -104,14 +106,14 @@ class RegistryBucket(ThreadedStorage):
         """Does the same as `Storage.get`, but may return what was read before."""
         if not key.endswith(_OF_EACH_REQUEST):
             return super().get(key)
-        read_at, content = self._known.get(key, (float("-inf"), b""))
+        read_at, content = self._known.get(key, (float("-inf"), None))
         is_known = time.monotonic() - read_at < KNOWN_SECONDS
         reading = self._reading.get(key)
         if reading is None:
             reading = self._reading[key] = AsyncResult()
             gevent.spawn(self._read, key, reading)
         elif is_known:  # another request waits for it, or has waited
-            return content
+            return _found(key, content)
         reading.wait(PATIENCE_SECONDS if is_known else None)
         try:
             return bytes(reading.get(block=False))
@@ -120,7 +122,7 @@ class RegistryBucket(ThreadedStorage):
                 raise
             why = "slow" if isinstance(reason, gevent.Timeout) else reason.detail
             logger("gateway").warning("registry_not_read", key=key, reason=why)
-            return content
+            return _found(key, content)
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Does the same as `Storage.put`. What is known of the object is read again."""
@@ -145,6 +147,10 @@ class RegistryBucket(ThreadedStorage):
         except Exception as error:
             if isinstance(error, FileNotFoundError):
                 self._known.pop(key, None)
+                if (
+                    key.endswith(_SHADOWS) and self._reading.get(key) is reading
+                ):  # most models have none, and only names of models are looked up
+                    self._known[key] = (time.monotonic(), None)
             reading.set_exception(error)
         else:
             if self._reading.get(key) is reading:  # else the object was written meanwhile
@@ -156,6 +162,12 @@ class RegistryBucket(ThreadedStorage):
     def _forget(self, key: str) -> None:
         self._known.pop(key, None)
         self._reading.pop(key, None)
+
+
+def _found(key: str, content: bytes | None) -> bytes:
+    if content is None:
+        raise FileNotFoundError(key)
+    return content
 
 
 class _Task(Sync):

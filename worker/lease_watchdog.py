@@ -84,6 +84,8 @@ class LeaseWatchdog:
     def holding(self, leases: Sequence[Lease], seconds: float | None = None) -> Iterator[None]:
         """Renews the leases until the block is left, for `seconds` at most (default: the time limit of a chunk).
 
+        Without leases, only the time is limited.
+
         A block inside another block is work that interrupts the outer one. Its time does not count for the outer limit.
         """
         seconds, began = seconds or self._timeout_seconds, time.monotonic()
@@ -142,7 +144,7 @@ class LeaseWatchdog:
         except Unavailable as error:
             self._log.warning("lease_not_renewed", reason=error.detail)
         now = time.monotonic()
-        if len(hold.lost) == len(hold.leases) and hold.lost_at is None:
+        if hold.leases and len(hold.lost) == len(hold.leases) and hold.lost_at is None:
             hold.lost_at = now
         if self._hold is not hold:
             return

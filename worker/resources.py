@@ -18,6 +18,7 @@ from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.workers import ProcessConnections, WorkerRegistry
+from rowcast.jobs.shadow.shadow_records import ShadowRecords
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
 from rowcast.models.generated_key import signing_key
@@ -56,6 +57,8 @@ class Resources:
     output_folders: OutputFolders
     #: The plans of these jobs.
     plans: PlanRecords
+    #: What shadows make of chunks.
+    shadows: ShadowRecords
     #: The registry of workers.
     workers: WorkerRegistry
     #: The open models.
@@ -148,6 +151,7 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
         ),
         output_folders=OutputFolders(settings.output_prefixes, syncs=settings.store_sync),
         plans=PlanRecords(scripts),
+        shadows=ShadowRecords(scripts),
         url_files=UrlFiles(settings.input_prefixes),
         workers=workers,
         models=models,

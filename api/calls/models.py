@@ -1,6 +1,6 @@
 """`/models`: list models and their versions, and move aliases."""
 
-from typing import NotRequired, cast
+from typing import Any, NotRequired, cast
 
 from flask import Blueprint, Response, g, jsonify, request
 from pydantic import Field
@@ -16,16 +16,22 @@ from rowcast.errors import (
     Forbidden,
     ModelRefused,
     NotFound,
+    OptionUnsuitable,
     OptionValue,
     RowcastError,
     Unavailable,
     UnknownModel,
 )
+from rowcast.jobs.shadow.shadow_counts import PublicShadow
+from rowcast.jobs.shadow.shadow_records import counted
 from rowcast.logs import logger
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.naming.alias_moves import AliasMove
 from rowcast.models.naming.aliases import ANY
+from rowcast.models.shadow.alias_shadows import AliasShadow
+from rowcast.models.shadow.shadowing import DEFAULT_SHARE, remove_shadow, set_shadow
 from rowcast.models.version_comparison import VersionComparison, compare
+from rowcast.pools import read_pools
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 
@@ -34,11 +40,12 @@ _ERRORS = (NotFound, ModelRefused, Unavailable)
 
 
 class Model(TypedDict):
-    """A model, its versions from the oldest on, and the version that each alias names."""
+    """A model, its versions from the oldest on, and the version that each alias names, and the shadows of aliases."""
 
     name: str
     default: bool
     aliases: dict[str, str]
+    shadows: dict[str, AliasShadow]
     versions: list[str]
 
 
@@ -65,12 +72,32 @@ class AliasTarget(TypedDict):
     expected: NotRequired[str | None]
 
 
+class ShadowTarget(TypedDict):
+    """The version that is to score a share of the jobs of an alias, too: `NAME@VERSION` or `NAME@ALIAS`.
+
+    `share` is from 0 to 1, and 0.1 by default.
+    """
+
+    model: str
+    share: NotRequired[float]
+
+
+class ComparedShadow(AliasShadow):
+    """The shadow of an alias, and the counts of all jobs that were scored by these two versions."""
+
+    counts: PublicShadow | None = Field(description="Null if they cannot be read now.")
+
+
 class AliasPlace(TypedDict):
-    """The version that an alias names, the one to go back to (or null), and its latest moves, the oldest first."""
+    """The version that an alias names, the one to go back to (or null), and its latest moves, the oldest first.
+
+    `shadow` is the version that scores a share of its jobs, too, and how far both differ; null without one.
+    """
 
     alias: str
     version: str
     earlier: str | None
+    shadow: ComparedShadow | None
     moves: list[AliasMove]
 
 
@@ -129,11 +156,52 @@ def compare_versions(name: str, version: str) -> Response:
 @documented(Call("models", {200: Answer("The alias.", {JSON: AliasPlace})}, _ERRORS))
 def get_alias(name: str, alias: str) -> Response:
     """Returns the version that an alias names now, and when and by which key it was moved."""
-    registry = current_services().registry
-    version = registry.resolve(f"{name}@{alias}").version
-    moves = [move.model_dump() for move in registry.alias_moves(name) if move.alias == alias]
-    earlier = registry.earlier_version(name, alias)
-    return jsonify({"alias": alias, "version": version, "earlier": earlier, "moves": moves})
+    return jsonify(_place(name, alias))
+
+
+def _place(name: str, alias: str) -> dict[str, Any]:
+    services = current_services()
+    manifest = services.registry.resolve(f"{name}@{alias}")
+    found = services.registry.shadows.read(name).get(alias)
+    shadow: dict[str, Any] | None = None
+    if found is not None:
+        (counts,) = counted(services.redis, [(manifest.reference, found.model)])
+        shadow = {**found.model_dump(), "counts": counts}
+    return {
+        "alias": alias,
+        "version": manifest.version,
+        "earlier": services.registry.earlier_version(name, alias),
+        "shadow": shadow,
+        "moves": [move.model_dump() for move in services.registry.alias_moves(name) if move.alias == alias],
+    }
+
+
+@blueprint.put("/<name>/aliases/<alias>/shadow")
+@documented(
+    Call(
+        "models",
+        {200: Answer("The alias.", {JSON: AliasPlace})},
+        (*BODY_ERRORS, *_ERRORS, Forbidden, OptionValue, OptionUnsuitable),
+        bodies={JSON: ShadowTarget},
+        examples={JSON: {"model": "titanic@1", "share": 0.1}},
+    )
+)
+def put_shadow(name: str, alias: str) -> Response:
+    """Lets another version score a share of the alias's files, too, only to count how far both differ."""
+    target, services = _shadow_of_body(), current_services()
+    share, pools = target.get("share", DEFAULT_SHARE), read_pools(services.settings.pools)
+    shadow = set_shadow(services.registry, name, alias, target["model"], share, pools=pools, by=g.owner)
+    logger("gateway").info("shadow_set", model=name, alias=alias, shadow=shadow.model, share=shadow.share)
+    return jsonify(_place(name, alias))
+
+
+@blueprint.delete("/<name>/aliases/<alias>/shadow")
+@documented(Call("models", {200: Answer("The alias.", {JSON: AliasPlace})}, (*_ERRORS, Forbidden)))
+def delete_shadow(name: str, alias: str) -> Response:
+    """Lets only the alias's own version score its files again. New jobs have no shadow at once."""
+    before = remove_shadow(current_services().registry, name, alias)
+    logger("gateway").info("shadow_removed", model=name, alias=alias, shadow=before.model if before else None)
+    return jsonify(_place(name, alias))
 
 
 @blueprint.put("/<name>/aliases/<alias>")
@@ -153,6 +221,14 @@ def put_alias(name: str, alias: str) -> Response:
     current_services().registry.set_alias(name, alias, version, expected=expected, by=g.owner)
     logger("gateway").info("alias_moved", model=name, alias=alias, version=version)
     return jsonify(_model(name))
+
+
+def _shadow_of_body() -> ShadowTarget:
+    body = read_json(current_services().settings)
+    is_target = isinstance(body, dict) and {"model"} <= body.keys() <= {"model", "share"}
+    if not is_target or not isinstance(body["model"], str) or type(body.get("share", 0.0)) not in (int, float):
+        raise BodyShape.at("body", 'must be for example {"model": "titanic@4", "share": 0.1}')
+    return cast(ShadowTarget, body)
 
 
 def _target_of_body() -> AliasTarget:
@@ -183,5 +259,6 @@ def _model(name: str) -> Model:
         "name": name,
         "default": default is not None and default.name == name,
         "aliases": registry.aliases(name),
+        "shadows": cast(Any, {alias: shadow.model_dump() for alias, shadow in registry.shadows.read(name).items()}),
         "versions": registry.versions(name),
     }

@@ -257,6 +257,7 @@ def new_request(services: Services, options: Options, filename: str | None = Non
         second=models.second,
         url_prefix=prefix() if options.webhook is not None else "",
         pool=pools[0] if pools else "",
+        shadow=services.shadowing(options.model, models),
     )
 
 

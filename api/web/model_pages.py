@@ -9,6 +9,7 @@ from api.web.drift_plot import drift_plots
 from api.web.pages import page
 from rowcast.errors import RowcastError, Unavailable
 from rowcast.jobs.drift.last_drift import read_last_drift
+from rowcast.jobs.shadow.shadow_records import counted
 from rowcast.models.drift.profile import Profile
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.version_comparison import compare
@@ -28,7 +29,12 @@ def models_page() -> Response:
         default = ""
     registry = services.registry
     found = [
-        {"name": name, "versions": registry.versions(name), "aliases": registry.aliases(name)}
+        {
+            "name": name,
+            "versions": registry.versions(name),
+            "aliases": registry.aliases(name),
+            "shadows": registry.shadows.read(name),
+        }
         for name in registry.names()
     ]
     return page("models.html", models=found, default=default)
@@ -49,6 +55,7 @@ def model_page(reference: str) -> Response:
             for move in reversed(registry.alias_moves(manifest.name))
             if manifest.version in (move.before, move.version)
         ][:_SHOWN_MOVES],
+        shadows=_shadows(manifest),
         **_drift(manifest),
     )
 
@@ -59,6 +66,17 @@ def comparison_page(reference: str) -> Response:
     registry = current_services().registry
     first, second = registry.resolve(reference), registry.resolve(request.args.get("with", ""))
     return page("comparison.html", first=first, second=second, found=compare(first, second))
+
+
+def _shadows(manifest: Manifest) -> list[dict[str, Any]]:
+    """Returns the shadows of the aliases that name the version, each with its counts, or None if they are unknown."""
+    services = current_services()
+    found = services.registry.shadows.read(manifest.name)
+    pairs = [(alias, found[alias]) for alias in services.registry.aliases_of(manifest) if alias in found]
+    counts = counted(services.redis, [(manifest.reference, shadow.model) for _, shadow in pairs])
+    return [
+        {"alias": alias, "shadow": shadow, "counts": one} for (alias, shadow), one in zip(pairs, counts, strict=True)
+    ]
 
 
 def _drift(manifest: Manifest) -> dict[str, Any]:

@@ -174,6 +174,14 @@ class AsyncClient:
         """Points an alias at a version, as `Client.set_alias` does."""
         return await self._run(self._calls.set_alias(name, alias, version, expected))
 
+    async def set_shadow(self, name: str, alias: str, model: str, share: float = 0.1) -> dict[str, Any]:
+        """Lets another version score a share of an alias's files, too, as `Client.set_shadow` does."""
+        return await self._run(self._calls.set_shadow(name, alias, model, share))
+
+    async def remove_shadow(self, name: str, alias: str) -> dict[str, Any]:
+        """Lets only the alias's own version score its files again, as `Client.remove_shadow` does."""
+        return await self._run(self._calls.remove_shadow(name, alias))
+
     async def pause(
         self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None
     ) -> dict[str, Any]:

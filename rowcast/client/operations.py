@@ -56,6 +56,28 @@ class Operations:
         """
         return self._run(self._calls.set_alias(name, alias, version, expected))
 
+    def set_shadow(self, name: str, alias: str, model: str, share: float = 0.1) -> dict[str, Any]:
+        """Lets another version score a share of an alias's files, too. Returns the alias.
+
+        Results still come from the alias's own version; how often both differ is counted in `shadow`. With API keys,
+        only a key with the scope `models` or an admin may do this.
+
+        Args:
+            name: the model.
+            alias: the alias, for example `production`.
+            model: the version that scores as well, `NAME@VERSION` or `NAME@ALIAS`.
+            share: the share of the alias's files, from 0 to 1.
+
+        Raises:
+            NotFound: there is no such model, alias or version.
+            Unprocessable: the two versions cannot be compared.
+        """
+        return self._run(self._calls.set_shadow(name, alias, model, share))
+
+    def remove_shadow(self, name: str, alias: str) -> dict[str, Any]:
+        """Lets only the alias's own version score its files again. Returns the alias."""
+        return self._run(self._calls.remove_shadow(name, alias))
+
     def pause(self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None) -> dict[str, Any]:
         """Hands no more work to workers: of a model, of a queue, or at all. Returns what is paused, as `pauses` does.
 

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from rowcast.jobs.drift.batch_drift import BatchDrift
 from rowcast.jobs.options import Options
+from rowcast.jobs.shadow.shadow_counts import ShadowCounts
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import AnySummary
 from rowcast.jobs.webhook.delivery import Delivery
@@ -87,6 +88,8 @@ class Spec(BaseModel):
     model: ModelRef
     #: The second model version, if two models predict in one pass.
     second_model: ModelRef | None = None
+    #: The version that scores a batch as well, only to be compared (docs/shadow.md).
+    shadow: ModelRef | None = None
     #: The options of the request; for a batch, with the delimiter that was found.
     options: Options
     #: Id of the HTTP request that made the job, for the logs.
@@ -215,6 +218,8 @@ class Job:
     lacks_worker: bool = False
     #: How far the batch is from the sample of its model; None if it was not compared.
     drift: BatchDrift | None = None
+    #: How the predictions of the shadow differ; None if the batch has no shadow.
+    shadow: ShadowCounts | None = None
     #: Processor time of all parts, in seconds. What processes for isolated rows took is not in it.
     cpu_seconds: float = 0.0
     #: Leases of all chunks: as many as chunks, if none was tried twice.

@@ -15,6 +15,7 @@ from rowcast.jobs.drift.batch_drift import PublicDrift, public_drift
 from rowcast.jobs.job import InputInfo, Job, RowResult
 from rowcast.jobs.options import Options
 from rowcast.jobs.results.job_warnings import JobWarning, warnings_of
+from rowcast.jobs.shadow.shadow_counts import PublicShadow, public_shadow
 from rowcast.jobs.states import PublicStatus, Status
 from rowcast.jobs.summary import AnySummary
 from rowcast.jobs.webhook.delivery import DeliveryState
@@ -169,6 +170,8 @@ class PublicJob(TypedDict):
     #: How far a batch is from the sample of its model. Null before the end, of batches under 200 rows, and if the model
     #: has no profile. In the list of jobs it is null.
     drift: PublicDrift | None
+    #: How the predictions of the alias's shadow differ; null if none scores the batch. In the list of jobs it is null.
+    shadow: PublicShadow | None
     #: The paths of calls about the job.
     links: Links
 
@@ -201,6 +204,7 @@ def public(job: Job, now_ms: int, prefix: str, problem: Callable[[Recorded], Pro
         "webhook": _webhook(job),
         "warnings": warnings_of(job),
         "drift": public_drift(job.drift),
+        "shadow": None if job.shadow is None else public_shadow(str(job.spec.shadow), job.shadow),
         "links": _links(job, prefix),
     }
 

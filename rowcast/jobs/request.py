@@ -23,6 +23,24 @@ _ADDED_LATER = ("priority", "expires_in", "fail_if_drift", "threshold", "top", "
 """Options that older gateways do not know. A request that one of them has seen is recognised after an update."""
 
 
+class Shadowing(BaseModel):
+    """The shadow of an alias, for the jobs that ask for that alias."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: The version that scores as well.
+    model: ModelRef
+    #: The share of the jobs that it scores, 0 to 1.
+    share: float
+
+    def takes(self, id: str) -> bool:
+        """Returns whether the shadow scores the job. It depends on the job's id only, so that anyone can check it.
+
+        The first eight bytes of the id's SHA-256, as a fraction of 2⁶⁴, are compared with the share.
+        """
+        return int.from_bytes(hashlib.sha256(id.encode()).digest()[:8], "big") / 2**64 < self.share
+
+
 @dataclass(frozen=True)
 class Request:
     """A request to predict, without its body."""
@@ -51,6 +69,8 @@ class Request:
     url_prefix: str = ""
     #: The pool of workers that will do the job (`Spec.pool`).
     pool: str = ""
+    #: The shadow of the alias that the request names; None if it has none.
+    shadow: Shadowing | None = None
 
     def repeat(self, content: bytes | str) -> Repeat | None:
         """Returns the digests by which the same request is recognised, or None without an Idempotency-Key.
@@ -87,12 +107,14 @@ class Request:
         options: Options | None = None,
         input: InputInfo | None = None,
         *,
+        id: str = "",
         line_end: str = "\n",
         header_bytes: int = 0,
     ) -> Spec:
         """Returns what is fixed of the job of this request.
 
         Args:
+            id: Of the job, which decides whether the shadow scores it; empty if it is a single one, which none scores.
             kind: As in `Spec`, like the others.
             options: Those of the request, with what was found out about the file; None if nothing was.
             input: What is known of the file of a batch.
@@ -103,6 +125,7 @@ class Request:
             kind=kind,
             model=self.model,
             second_model=self.second_model,
+            shadow=self._shadow_of(id),
             options=(options or self.options).with_numbers(self.models),
             request_id=self.request_id,
             traceparent=self.traceparent,
@@ -113,6 +136,12 @@ class Request:
             line_end=line_end,
             header_bytes=header_bytes,
         )
+
+    def _shadow_of(self, id: str) -> ModelRef | None:
+        """Returns the shadow that scores the job. A job that has to end in time has none, because it costs time."""
+        if self.shadow is None or not id or self.is_check or self.options.expires_in is not None:
+            return None
+        return self.shadow.model if self.shadow.takes(id) else None
 
     @property
     def models(self) -> ModelSet:
@@ -147,6 +176,8 @@ class StoredRequest(BaseModel):
     url_prefix: str = ""
     #: As in `Request`. Chunks may wait in this pool already when another gateway goes on.
     pool: str = ""
+    #: As in `Request`.
+    shadow: Shadowing | None = None
     #: Maximum bytes of a chunk when the upload was created. A gateway with another setting must cut the same chunks.
     chunk_bytes: int
     #: Maximum rows of a chunk when the upload was created.
@@ -155,7 +186,9 @@ class StoredRequest(BaseModel):
     def request(self, models: ModelSet) -> Request:
         """Returns the request. `models` are those of `model`."""
         known = (self.options, self.owner, self.request_id, self.traceparent, self.idempotency_key, self.filename)
-        return Request(models.first, *known, second=models.second, url_prefix=self.url_prefix, pool=self.pool)
+        return Request(
+            models.first, *known, second=models.second, url_prefix=self.url_prefix, pool=self.pool, shadow=self.shadow
+        )
 
 
 def require_columns(header: Header, request: Request) -> None:

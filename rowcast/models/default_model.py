@@ -25,7 +25,11 @@ class DefaultModel:
         """Time at which the model of the setting was found missing, and the names of all models then."""
 
     def resolve(self) -> Manifest:
-        """Returns the version that a request without `model` gets now.
+        """Returns the version that a request without `model` gets now. Raises as `choose`."""
+        return self.choose()[1]
+
+    def choose(self) -> tuple[str, Manifest]:
+        """Returns what a request without `model` means, for example `titanic@production`, and its version now.
 
         Raises:
             NoDefaultModel: the model of the setting is missing, and there is not exactly one other.
@@ -38,8 +42,8 @@ class DefaultModel:
                 self._seen = (time.monotonic(), self._registry.names())
             else:
                 self._seen = None
-                return found
+                return self._wanted, found
         names = self._seen[1]
         if len(names) == 1 and self._may_be_another:
-            return self._registry.resolve(names[0])
+            return names[0], self._registry.resolve(names[0])
         raise NoDefaultModel(self._wanted, names)

@@ -6,8 +6,9 @@
     NAME/VERSION/code/…           the model's own modules, if it brings any
     NAME/VERSION/manifest.json    written last: a version without it does not exist yet
     NAME/VERSION/removed          the only file that stays of a removed version, so that its number is not used again
-    NAME/aliases.json             which version each alias means; of the files, only this one and the next ever change
+    NAME/aliases.json             which version each alias means; of the files, only this one and the next two change
     NAME/alias_moves.json         when and by which key the aliases were moved
+    NAME/shadows.json             which version scores a share of an alias's jobs, too, to be compared
 
 Names, versions and aliases come from requests. One with an invalid form is reported as not found (`NotFound`), and
 never becomes part of a storage key.
@@ -25,6 +26,7 @@ from rowcast.models.model_manifest import NAME, VERSION, CodeFile, Draft, Manife
 from rowcast.models.naming.alias_moves import AliasMove, earlier_version
 from rowcast.models.naming.aliases import ANY, LATEST, PRODUCTION, Aliases
 from rowcast.models.naming.valid_names import require_alias, require_name, shown
+from rowcast.models.shadow.alias_shadows import AliasShadows
 from rowcast.models.signature import signed
 from rowcast.models.version_files import VersionFiles, code_key, golden_key, is_manifest_key, model_key, profile_key
 from rowcast.storage import Storage
@@ -36,18 +38,18 @@ _REMOVED = "removed"
 class Registry:
     """The models in one folder or bucket. Several programs may use it at once, and threads may share it.
 
-    Manifests never change, so each is parsed once. Each second the registry checks that it still exists, and reads the
-    aliases again.
+    Manifests never change, so each is parsed once. Each second it is looked up again, and the aliases are read again.
     """
 
     def __init__(self, storage: Storage, key: str | None = None, actor: str = "") -> None:
         """Opens the registry.
 
         `key` (ROWCAST_MODEL_KEY) signs what is registered. If there is one, unsigned models are refused. `actor` is the
-        user in the moves of aliases, if a call names no other.
+        user in the moves of aliases and in shadows, if a call names no other.
         """
-        self._actor = actor
+        self.actor = actor
         self.storage = storage
+        self.shadows = AliasShadows(storage)
         self._key = key or None
         self._aliases = Aliases(storage)
         self._manifests = Manifests(storage)
@@ -157,7 +159,7 @@ class Registry:
         require_alias(alias)
         found = self.manifest(name, self._version(name, version)).version
         goes_back = found == self.earlier_version(name, alias)
-        self._aliases.move(name, alias, found, expected=expected, by=by or self._actor, is_rollback=goes_back)
+        self._aliases.move(name, alias, found, expected=expected, by=by or self.actor, is_rollback=goes_back)
 
     def earlier_version(self, name: str, alias: str) -> str | None:
         """Returns the version to which a rollback leads; None if none is known that still exists."""
@@ -168,8 +170,7 @@ class Registry:
         """Points `alias` at its earlier version. Returns the version that it named until now, and the earlier one.
 
         Raises:
-            UnknownModel: there is no such model or alias, or no earlier version is known.
-            AliasMoved: the alias was moved meanwhile.
+            UnknownModel: there is no such model or alias, or no earlier version is known. AliasMoved: it has moved.
         """
         aliases = self._aliases.fetch(name) if NAME.fullmatch(name) else {}
         if alias not in aliases:
@@ -207,6 +208,7 @@ class Registry:
             self._aliases.replace(name, without)
         else:
             self._aliases.remove(name)
+            self.shadows.remove(name)
         self.storage.put(f"{name}/{version}/{_REMOVED}", b"")
         self._manifests.remove(name, version)
         self._files.remove(name, version, kept=_REMOVED)
@@ -280,7 +282,7 @@ class Registry:
         Each registration looks again after it has written, so the last one to write has seen every earlier manifest.
         """
         while self._aliases.fetch(name).get(LATEST) != (highest := self.versions(name)[-1]):
-            self._aliases.update(name, {LATEST: highest}, self._actor)
+            self._aliases.update(name, {LATEST: highest}, self.actor)
 
     def _no_version(self, name: str, version: str, aliases: dict[str, str] | None = None) -> UnknownModel:
         versions = self.versions(name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rowcast.csv import scan
 from rowcast.csv.write import label_text
+from rowcast.errors import ModelRefused
 from rowcast.models.model_set import labels_of
 from rowcast.scoring.predict import Predict, SearchAborted, Values, Wanted, python_values
 from rowcast.scoring.table import RowFault, Rows
@@ -78,6 +79,30 @@ def _merged(models: Sequence[ModelRows]) -> dict[int, RowFault]:
             is_common = all(faults.get(row) == fault for faults in others)
             found.setdefault(row, fault if is_common else replace(fault, message=f"{fault.message} (model {label})"))
     return found
+
+
+class CountedRows(NamedTuple):
+    """The rows of a chunk that its summary counts."""
+
+    good: scan.Positions
+    """Their indexes, ascending."""
+    predictions: NDArray[Any]
+    """What the job's first model predicted for them."""
+
+
+def compared_rows(counted: CountedRows, other: ModelRows) -> tuple[int, int]:
+    """Returns how many of these rows another model predicted as well, and for how many of them it differs.
+
+    Raises:
+        ModelRefused: the models have different numbers of outputs.
+    """
+    common, ours, theirs = np.intersect1d(counted.good, other.good, assume_unique=True, return_indices=True)
+    if not len(common):
+        return 0, 0
+    differing = disagreeing(counted.predictions[ours], other.values.predictions[theirs])
+    if differing is None:
+        raise ModelRefused("the models have different numbers of outputs")
+    return len(common), int(differing.sum())
 
 
 def disagreeing(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_] | None:

@@ -19,7 +19,7 @@ from rowcast.models.model_set import ModelSet
 from rowcast.scoring.drift.bin_counter import BinCounter
 from rowcast.scoring.drift.chunk_counts import ChunkCounts
 from rowcast.scoring.failure_reason import Reason, likely_reason
-from rowcast.scoring.model_rows import ScoredRows, predict_rows_of, together
+from rowcast.scoring.model_rows import CountedRows, ScoredRows, predict_rows_of, together
 from rowcast.scoring.predict import Predict, Wanted, no_values, predict_good
 from rowcast.scoring.predicted_cells import added_cells
 from rowcast.scoring.summarize import summary_of
@@ -60,6 +60,8 @@ class Part:
     """As in `errors`, `row` counting the job's data rows from 1."""
     drift: bytes = b""
     """The packed counts of the rows with a prediction (`BinCounter`); no bytes without a profile."""
+    counted: CountedRows | None = field(default=None, compare=False)
+    """The rows with a prediction that the summary is of; None of blank rows."""
 
     def first_error(self) -> RowFault:
         """Returns the first bad row; there is one if `rows_failed` is not 0."""
@@ -137,6 +139,7 @@ def score_each(
         reason=reason,
         faults=faults,
         drift=drift,
+        counted=CountedRows(chosen.good, chosen.values[0].predictions),
     )
 
 

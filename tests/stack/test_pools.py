@@ -67,6 +67,8 @@ def test_a_stuck_model_holds_up_only_its_pool_and_a_killed_workers_chunk_stays_i
     assert client.get(f"/jobs/{stuck}").json()["progress"]["rows_done"] == 0
     both = client.post("/predict", json={"model": "stuck,picky", "features": [40]})
     assert (both.status_code, "two pools" in both.json()["detail"]) == (422, True)
+    shadow = client.put("/models/fixed/aliases/latest/shadow", json={"model": "stuck@1"})
+    assert (shadow.status_code, "different pools of workers" in shadow.json()["detail"]) == (422, True)
 
     kill_group(pooled.processes.pop("heavy"))
     (pooled.folder / "stuck").unlink()

@@ -26,11 +26,13 @@ from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.repair.bad_rows import bad_numbers
 from rowcast.logs import logging_about
 from rowcast.models.loading.load import LoadedModel
+from rowcast.scoring.model_rows import CountedRows
 from rowcast.scoring.predict import Predict, SearchAborted
 from rowcast.scoring.score_chunk import ChunkSpec, Part, score_each, unscored
 from rowcast.storage import Sync
 from rowcast.tracing.spans import Span
 from rowcast.wording.quantity import counted
+from worker.chunks.shadow_task import ShadowTask
 from worker.isolation.child import is_suspect
 from worker.planning.output_task import open_output
 from worker.planning.url_input import UrlInput
@@ -70,6 +72,9 @@ class ChunkTask:
         self._predict = predict
         self._url_input = UrlInput(resources.files, resources.url_files, resources.settings.max_row_bytes)
         self._stored: _Stored | None = None
+        self._shadow = ShadowTask(resources, predict, self._input)
+        #: The chunk that was counted last, if a shadow scores it: lease, rows and seconds.
+        self._to_compare: tuple[ChunkLease, CountedRows, float] | None = None
 
     def score(self, lease: ChunkLease) -> None:
         """Scores a chunk and stores its part.
@@ -92,8 +97,16 @@ class ChunkTask:
             if stored is None:
                 span.end()
         self._stored = stored
-        if stored and all(sync.has_ended for sync in stored.syncs):
+        if stored and (lease.spec.shadow is not None or all(sync.has_ended for sync in stored.syncs)):
             self.commit()
+            self._compare_with_shadow()
+
+    def _compare_with_shadow(self) -> None:
+        """Lets the shadow score the chunk that was counted last. It has no lease any more."""
+        compared, self._to_compare = self._to_compare, None
+        if compared is not None:
+            with _logging_about(compared[0]):
+                self._shadow.compare(*compared)
 
     def commit(self) -> None:
         """Commits the chunk that is stored, if there is one."""
@@ -140,9 +153,9 @@ class ChunkTask:
             self._resources.records.fail(lease.id, _bad_row(part))
             self._resources.log.info("job_failed_at_bad_row")
             return None
-        syncs, output = [*self._put(lease, part)], b""
-        if lease.spec.by_url is not None and lease.spec.by_url.output_url is not None:
-            sync, output = self._put_output(lease, lease.spec.by_url, part)
+        syncs, output, by_url = [*self._put(lease, part)], b"", lease.spec.by_url
+        if by_url is not None and by_url.output_url is not None:
+            sync, output = self._put_output(lease, by_url, part)
             syncs.append(sync)
         ended_cpu = time.process_time()
         return _Stored(
@@ -171,6 +184,8 @@ class ChunkTask:
                 drift=self._drift(lease, part),
             )
             commit.set("rowcast.outcome", outcome)
+        if lease.spec.shadow is not None and part.counted is not None and outcome in ("counted", "ended"):
+            self._to_compare = lease, part.counted, time.perf_counter() - stored.started
         stored.span.set("rowcast.rows_failed", part.rows_failed)
         resources.log.info(
             "chunk_scored",
@@ -211,10 +226,7 @@ class ChunkTask:
         return part
 
     def _rows_to_count(self, lease: ChunkLease) -> list[int] | None:
-        """Returns the rows that the summary does not have yet: of a repaired chunk those that were bad, otherwise all.
-
-        None means all.
-        """
+        """Returns the rows that the summary does not have yet: of a repaired chunk those that were bad; None is all."""
         if lease.revision_before is None:
             return None
         try:
@@ -243,8 +255,8 @@ class ChunkTask:
 
     def _put_output(self, lease: ChunkLease, by_url: ByUrl, part: Part) -> tuple[Sync, bytes]:
         """Writes a part to the URL of its job. Returns its SHA-256, too."""
-        header = self._resources.files.get_header(lease.id)
-        return open_output(self._resources, by_url).put_part_early(lease.chunk, header, part.data)
+        output, header = open_output(self._resources, by_url), self._resources.files.get_header(lease.id)
+        return output.put_part_early(lease.chunk, header, part.data)
 
     def _delete_files_if_job_is_deleted(self, id: str) -> None:
         """Deletes a part that was stored after its job's files had been removed.

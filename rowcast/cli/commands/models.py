@@ -28,7 +28,7 @@ from rowcast.cli.commands.model_options import (
 from rowcast.cli.connection_options import Json
 from rowcast.cli.data_location import Data, find_data_location
 from rowcast.cli.input_files import require_files
-from rowcast.cli.model_care import comparison, promotion, pruning
+from rowcast.cli.model_care import comparison, promotion, pruning, shadows
 from rowcast.cli.model_facts import facts
 from rowcast.cli.output import print_json, print_table, say
 from rowcast.cli.progress_bars import rehearsal_bar
@@ -54,7 +54,7 @@ def add_to(app: typer.Typer) -> None:
     for command in (show, add, alias, rm):
         models.command()(command)
     models.command("list")(list_models)
-    for care in (comparison, promotion, pruning):
+    for care in (comparison, promotion, shadows, pruning):
         care.add_to(models)
     app.add_typer(models, name="models")
     app.command()(train)
@@ -97,10 +97,11 @@ def show(
     registry, _ = open_registry(where, data)
     manifest = registry.resolve(reference)
     aliases = registry.aliases_of(manifest)
+    shadowing = shadows.shadows_of(registry, manifest, data)
     if json:
-        print_json({**manifest.model_dump(mode="json"), "aliases": aliases})
+        print_json({**manifest.model_dump(mode="json"), "aliases": aliases, "shadows": shadowing})
         return
-    for name, value in facts(manifest, aliases).items():
+    for name, value in (facts(manifest, aliases) | shadows.in_words(shadowing)).items():
         print(f"{name + ':':<10} {value}")
     print_table(
         ["feature", "kind", "missing"],
@@ -201,6 +202,9 @@ def rm(
     versions = [version] if at else registry.versions(name)
     shown = ", ".join(f"{name}@{one}" for one in versions)
     aliases = [alias for alias, meant in registry.aliases(name).items() if meant in versions and alias != "latest"]
+    shadowed = shadows.shadowed_by_versions(registry, name, versions)
+    if shadowed and not force:
+        raise RowcastError(f"{shown} is the shadow of {', '.join(shadowed)}. Remove the shadow first, or add --force.")
     if aliases and not force:
         raise RowcastError(
             f"{shown} is what {name}@{f', {name}@'.join(aliases)} points at. Move the alias first, or add --force."
@@ -212,6 +216,7 @@ def rm(
         if not typer.confirm(f"Remove {shown} from {place}?", err=True):
             say("Nothing was removed.")
             return
+    shadows.drop(registry, shadowed)
     for one in versions:
         registry.remove(name, one)
     say(f"Removed {shown} from {place}.")

@@ -35,14 +35,15 @@ def prune(
 ) -> None:
     """List the old versions that nothing needs any more, and with --yes remove them.
 
-    Versions that an alias names, and those that a job needs, are kept: unfinished jobs, and files that can still be
-    repaired or retried. Jobs are read from the Redis of the service, which need not run.
+    Versions that an alias names or has as its shadow, and those that a job needs, are kept: unfinished jobs, and files
+    that can still be repaired or retried. Jobs are read from the Redis of the service, which need not run.
 
     Examples:
         rowcast models prune titanic --keep 5
         rowcast models prune titanic --keep 5 --yes
     """
     from rowcast.models.removable_versions import uses_of
+    from rowcast.models.shadow.shadowing import shadowed_by
 
     registry, place = open_registry(where, data)
     versions = registry.versions(name)
@@ -50,7 +51,8 @@ def prune(
         registry.resolve(name)
         raise UnknownModel(f"Model not found: {name}.")
     needed = {} if no_service else _needed(name, data, registry_is_named=bool(where))
-    uses = uses_of(versions, registry.aliases(name), needed, keep)
+    shadows = {version: shadowed_by(registry, name, version) for version in versions}
+    uses = uses_of(versions, registry.aliases(name), needed, keep, shadows)
     removable = [use.version for use in uses if use.is_removable]
     if json:
         kept = {use.version: use.kept_because for use in uses if not use.is_removable}

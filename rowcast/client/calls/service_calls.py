@@ -191,6 +191,15 @@ class ServiceCalls(Generic[AnyJob]):
                 raise
             return found
 
+    def set_shadow(self, name: str, alias: str, model: str, share: float) -> Steps[dict[str, Any]]:
+        """Sets the shadow of an alias. Returns the alias."""
+        body = to_json({"model": model, "share": share})
+        return (yield from self.endpoint.call("PUT", f"{alias_path(name, alias)}/shadow", json=body))
+
+    def remove_shadow(self, name: str, alias: str) -> Steps[dict[str, Any]]:
+        """Removes the shadow of an alias. Returns the alias."""
+        return (yield from self.endpoint.call("DELETE", f"{alias_path(name, alias)}/shadow"))
+
     def pause(self, action: str, model: str | None = None, queue: str | None = None) -> Steps[dict[str, Any]]:
         """Pauses work (`pause`), or resumes it (`resume`), and returns what is paused; `pauses` changes nothing."""
         params = {name: value for name, value in (("model", model), ("queue", queue)) if value}

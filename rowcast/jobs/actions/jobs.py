@@ -143,7 +143,7 @@ class Jobs:
         new = NewJob(
             id=id,
             owner=request.owner,
-            spec=request.spec("batch", input=input).model_copy(update={"by_url": by_url}),
+            spec=request.spec("batch", input=input, id=id).model_copy(update={"by_url": by_url}),
             rows=0,
             chunks=0,
             plan=b"",

@@ -78,7 +78,7 @@ class SourceReceiver:
         return NewJob(
             id=self._id,
             owner=request.owner,
-            spec=request.spec("batch", options, input),
+            spec=request.spec("batch", options, input, id=self._id),
             rows=0,
             chunks=0,
             plan=b"",

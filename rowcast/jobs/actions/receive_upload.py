@@ -180,7 +180,7 @@ class UploadReceiver:
             encoding=chunker.decoder.encoding,
         )
         line_end = chunker.line_end.decode()
-        spec = request.spec("batch", self._options, input, line_end=line_end, header_bytes=len(header))
+        spec = request.spec("batch", self._options, input, id=self._id, line_end=line_end, header_bytes=len(header))
         return NewJob(
             id=self._id,
             owner=request.owner,

@@ -52,6 +52,7 @@ class ResumableJobs:
             traceparent=request.traceparent,
             url_prefix=request.url_prefix,
             pool=request.pool,
+            shadow=request.shadow,
             idempotency_key=request.idempotency_key,
             filename=request.filename,
             is_gzip=is_gzip,

@@ -10,6 +10,7 @@ from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.option_table import OPTIONS
 from rowcast.jobs.options import RowExtras
 from rowcast.jobs.records.schema import OUTPUT_LEFT, JobField, Record
+from rowcast.jobs.shadow.shadow_counts import ShadowCounts
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import render_fields
 from rowcast.jobs.webhook.delivery import Delivery, DeliveryState
@@ -94,12 +95,18 @@ def _delivery_in(record: Record) -> Delivery | None:
 
 
 def read_job(
-    id: str, record: Record, summary: Mapping[bytes, bytes], retention_ms: int, drift: bytes | None = None
+    id: str,
+    record: Record,
+    summary: Mapping[bytes, bytes],
+    retention_ms: int,
+    drift: bytes | None = None,
+    *,
+    shadow: Mapping[bytes, bytes] | None = None,
 ) -> Job:
     """Returns the job of a record that is neither a tombstone nor of an upload.
 
     `summary` has the fields of a batch's summary; `retention_ms` is the time from the end until the files are removed.
-    `drift` is what the script that compared the batch has written.
+    `drift` is what the script that compared the batch has written, and `shadow` what others have counted.
     """
 
     def number(name: JobField) -> int:
@@ -111,12 +118,12 @@ def read_job(
     def document(name: JobField) -> Any:
         return json.loads(record[name]) if name in record else None
 
-    finished_ms = optional(JobField.FINISHED_MS)
+    finished_ms, spec = optional(JobField.FINISHED_MS), spec_in(record)
     return Job(
         id=id,
         owner=record[JobField.OWNER].decode(),
         status=status_in(record),
-        spec=spec_in(record),
+        spec=spec,
         rows_total=number(JobField.ROWS),
         rows_done=number(JobField.ROWS_DONE),
         rows_failed=number(JobField.ROWS_FAILED),
@@ -134,6 +141,7 @@ def read_job(
         error=document(JobField.ERROR),
         summary=render_fields(summary) if summary else None,
         drift=read_drift(drift) if drift else None,
+        shadow=None if shadow is None or spec.shadow is None else ShadowCounts.of_fields(shadow),
         cpu_seconds=number(JobField.CPU_US) / 1_000_000,
         attempts=number(JobField.LEASES),
         repairs=number(JobField.REPAIRS),

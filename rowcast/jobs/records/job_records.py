@@ -84,14 +84,15 @@ class Records:
             pipe.hgetall(key("job", id))
             pipe.hgetall(key("summary", id))
             pipe.get(key("drift", id))
-            read, summary, drift = pipe.execute()
+            pipe.hgetall(key("shadow", id))
+            read, summary, drift, shadow = pipe.execute()
         record = named(read)
         is_known = bool(record) and status_in(record) is not Status.ARRIVING
         if not is_known or (owner is not None and record[JobField.OWNER].decode() != owner):
             raise UnknownJob(f"Job not found: {id}.")
         if status_in(record) is Status.DELETED:
             raise JobDeleted(f"Job {id} was deleted.")
-        job = read_job(id, record, summary, self._retention_ms, drift)
+        job = read_job(id, record, summary, self._retention_ms, drift, shadow=shadow)
         if not job.spec.pool or job.status.is_terminal:
             return job
         return replace(job, lacks_worker=not self._workers.count(job.spec.pool))

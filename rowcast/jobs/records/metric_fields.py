@@ -33,6 +33,8 @@ class MetricField(StrEnum):
     RETRIES = "retries"
     MODEL_LOAD = "model_load"
     STORE_ERRORS = "store_errors"
+    SHADOW_ROWS = "shadow_rows"
+    SHADOW_ERRORS = "shadow_errors"
 
 
 class Metric(NamedTuple):
@@ -60,6 +62,12 @@ TABLE: dict[MetricField, Metric] = {
     _F.RETRIES: Metric("retries", ("model",), "Failed or cancelled jobs that were retried."),
     _F.MODEL_LOAD: Metric("model_load", ("model",), "Time in which a worker process opened a model.", True),
     _F.STORE_ERRORS: Metric("store_errors", ("program",), "Calls of a worker or of upkeep that the store failed."),
+    _F.SHADOW_ROWS: Metric(
+        "shadow_rows",
+        ("model", "shadow", "outcome"),
+        "Rows that a shadow scored, too: `same` or `differing`, or `failed` if only the shadow could not predict them.",
+    ),
+    _F.SHADOW_ERRORS: Metric("shadow_errors", ("model", "shadow"), "Chunks that a shadow could not score."),
 }
 
 

@@ -92,3 +92,8 @@ REASONS_KEPT = 16
 
 PROFILE_SECONDS = 2 * 86_400
 """How long Redis keeps a profile that no commit uses. An upload may be silent for a day before its job is compared."""
+
+SHADOWS_UNFINISHED = 10
+"""Comparisons of one job with its shadow that may have begun and not ended.
+
+A shadow that kills its process ends none, so it costs each job this many processes at most."""

@@ -50,6 +50,7 @@ _SHARED = (
     "revisions",
     "summary",
     "history",
+    "shadow",
 )
 """Files of `lua/shared`; each may use the ones before it."""
 
@@ -157,6 +158,7 @@ def _numbers(settings: Settings) -> list[str]:
         "LEAST_SHARE": LEAST_SHARE,
         "DRIFT_FEATURES_KEPT": FEATURES_KEPT,
         "DRIFT_FEATURES_NAMED": FEATURES_NAMED,
+        "SHADOWS_UNFINISHED": policy.SHADOWS_UNFINISHED,
         "PROFILE_SECONDS": policy.PROFILE_SECONDS,
         "PLAN_ENTRY_BYTES": PLAN_ENTRY_BYTES,
         "PART_ENTRY_BYTES": PART_ENTRY_BYTES,

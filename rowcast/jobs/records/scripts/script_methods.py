@@ -29,13 +29,14 @@ from rowcast.jobs.records.scripts.script_results import (
     WaitingChunk,
 )
 from rowcast.jobs.records.scripts.script_runner import Argument
+from rowcast.jobs.records.scripts.shadow_scripts import ShadowScripts
 from rowcast.jobs.records.scripts.url_scripts import UrlScripts
 from rowcast.jobs.states import Status, UploadState
 from rowcast.jobs.webhook.delivery import DeliveryState
 from rowcast.settings import Settings
 
 
-class Scripts(UrlScripts):
+class Scripts(UrlScripts, ShadowScripts):
     """Runs each script on the server, atomically. A script may be repeated if its answer was lost.
 
     Raises:
@@ -59,9 +60,7 @@ class Scripts(UrlScripts):
             same = (new.sameness or "", "1" if new.sameness and new.reuses else "")
             made = self._run("submit", *known, new.plan or b"", new.rows, *same, *_flat(new))
         outcome, *rest = (word.decode() for word in made)
-        if outcome == "full":
-            return Full(cast(Limit, rest[0]))
-        return Made(outcome, rest[0] if rest else new.id)
+        return Full(cast(Limit, rest[0])) if outcome == "full" else Made(outcome, rest[0] if rest else new.id)
 
     def retry(self, id: str, limits: Limits) -> Literal["retried", "over", "done"] | Full:
         """Lets a batch continue. `over`: it is not a failed or cancelled batch. `done`: no chunk of it is left."""

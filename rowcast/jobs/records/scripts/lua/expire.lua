@@ -11,5 +11,6 @@ redis.call('PEXPIRE', K.job(id), RETENTION_MS)
 redis.call('PEXPIRE', K.summary(id), RETENTION_MS)
 redis.call('PEXPIRE', K.log(id), RETENTION_MS)
 redis.call('PEXPIRE', K.drift(id), RETENTION_MS)
+redis.call('PEXPIRE', K.shadow(id), RETENTION_MS)
 list_for_removal(id, 0)
 return 1

@@ -89,7 +89,7 @@ local function delete_keys(id)
   redis.call('ZREM', K.webhooks(), id)
   redis.call('ZREM', K.deadlines(), id)
   redis.call('DEL', K.job(id), K.plan(id), K.parts(id), K.in_flight(id), K.summary(id), K.log(id), K.history(id),
-    K.holders(id), K.outputs(id), K.drift_counts(id), K.drift(id))
+    K.holders(id), K.outputs(id), K.drift_counts(id), K.drift(id), K.shadow(id))
 end
 
 -- Replaces a job by a tombstone. A worker that is storing a part of the job reads it and deletes the part again.

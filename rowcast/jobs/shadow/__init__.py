@@ -1,0 +1,1 @@
+"""The shadow of a job: how its predictions differ from those of the job's own model."""
