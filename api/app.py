@@ -19,6 +19,7 @@ from api.calls import (
     resumable,
 )
 from api.doors import open_inference, scoring_server
+from api.measuring import actuals
 from api.metrics import calls as metrics
 from api.services import build
 from api.url_prefix import strip_url_prefix
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.converters["job"] = JobConverter
     pages.register(app)
     files = (predict, resumable, results, repair, receipts)
-    calls = (health, docs, *files, jobs, events, job_progress, queue_state, models, metrics)
+    calls = (health, docs, *files, jobs, events, job_progress, queue_state, models, actuals, metrics)
     doors = (open_inference, scoring_server)
     for module in (*calls, *doors, home, job_pages, model_pages, queue_page):
         app.register_blueprint(module.blueprint)

@@ -62,6 +62,10 @@ class ModelCache:
         self._used[wanted] = time.monotonic()
         return self._open[wanted]
 
+    def manifest(self, name: str, version: str) -> Manifest:
+        """Returns the manifest of a version, which need not be open. Raises as `Registry.manifest`."""
+        return self._registry.manifest(name, version)
+
     def bin_counter(self, name: str, version: str) -> BinCounter | None:
         """Returns what counts rows into the bins of a model's profile; None if it has none.
 

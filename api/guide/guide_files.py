@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "logs": "Everything about one job: log lines of all programs, and traces.",
         "metrics": "What Prometheus reads, the alerts, and what to do when one fires.",
         "drift": "How each batch is compared with the model's sample, and what the numbers mean.",
+        "actuals": "Send what became true, and see how good the predictions were.",
         "shadow": "Let another version score a share of the files, and count how often it differs.",
         "scaling": "What limits the speed when you add workers.",
         "performance": "How fast it is, compared with scripts.",

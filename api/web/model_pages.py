@@ -8,6 +8,8 @@ from api.services import current_services
 from api.web.drift_plot import drift_plots
 from api.web.pages import page
 from rowcast.errors import RowcastError, Unavailable
+from rowcast.jobs.actuals.actuals_records import read_days
+from rowcast.jobs.actuals.actuals_report import DayMetrics
 from rowcast.jobs.drift.last_drift import read_last_drift
 from rowcast.jobs.shadow.shadow_records import counted
 from rowcast.models.drift.profile import Profile
@@ -17,6 +19,8 @@ from rowcast.models.version_comparison import compare
 blueprint = Blueprint("model_pages", __name__, url_prefix="/ui/models")
 
 _SHOWN_MOVES = 10
+
+_SHOWN_DAYS = 30
 
 
 @blueprint.get("")
@@ -56,6 +60,7 @@ def model_page(reference: str) -> Response:
             if manifest.version in (move.before, move.version)
         ][:_SHOWN_MOVES],
         shadows=_shadows(manifest),
+        days=_days(manifest.name),
         **_drift(manifest),
     )
 
@@ -77,6 +82,14 @@ def _shadows(manifest: Manifest) -> list[dict[str, Any]]:
     return [
         {"alias": alias, "shadow": shadow, "counts": one} for (alias, shadow), one in zip(pairs, counts, strict=True)
     ]
+
+
+def _days(name: str) -> list[DayMetrics]:
+    """Returns the metrics of the last days, the newest first; none if they cannot be read."""
+    try:
+        return read_days(current_services().redis, name)[: -_SHOWN_DAYS - 1 : -1]
+    except Unavailable:
+        return []
 
 
 def _drift(manifest: Manifest) -> dict[str, Any]:

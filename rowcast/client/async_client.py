@@ -182,6 +182,22 @@ class AsyncClient:
         """Lets only the alias's own version score its files again, as `Client.remove_shadow` does."""
         return await self._run(self._calls.remove_shadow(name, alias))
 
+    async def send_actuals(
+        self,
+        name: str,
+        source: Source,
+        *,
+        key: Sequence[str] | str | None = None,
+        truth: str | None = None,
+        **more: str,
+    ) -> dict[str, Any]:
+        """Sends what became true, and returns how good the predictions were, as `Client.send_actuals` does."""
+        return await self._run(self._calls.send_actuals(name, source, key, truth, more))
+
+    async def actuals(self, name: str) -> list[dict[str, Any]]:
+        """Returns how good the predictions of a model were over time, as `Client.actuals` does."""
+        return await self._run(self._calls.actuals(name))
+
     async def pause(
         self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None
     ) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The calls of operators: models and their aliases, pauses, and the keys of receipts."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ from rowcast.client.calls.lookup import find_manifest
 from rowcast.client.calls.service_calls import ANY, ServiceCalls
 from rowcast.client.http.transport import Transport
 from rowcast.client.job import Job
+from rowcast.client.upload import Source
 
 
 class Operations:
@@ -77,6 +79,33 @@ class Operations:
     def remove_shadow(self, name: str, alias: str) -> dict[str, Any]:
         """Lets only the alias's own version score its files again. Returns the alias."""
         return self._run(self._calls.remove_shadow(name, alias))
+
+    def send_actuals(
+        self,
+        name: str,
+        source: Source,
+        *,
+        key: Sequence[str] | str | None = None,
+        truth: str | None = None,
+        **more: str,
+    ) -> dict[str, Any]:
+        """Sends what became true, and returns how good the predictions of past jobs were.
+
+        Args:
+            name: the model.
+            source: a CSV: a path, bytes or an open file.
+            key: the columns of the key, in the file and in the results; None for the option `key` of the newest job.
+            truth: the column with what became true; None for the model's target.
+            more: `since` and `until`, between which the jobs were made, and `delimiter`.
+
+        Raises:
+            JobFailed: the file could not be joined; the message says why.
+        """
+        return self._run(self._calls.send_actuals(name, source, key, truth, more))
+
+    def actuals(self, name: str) -> list[dict[str, Any]]:
+        """Returns how good the predictions of a model were, for each day and version, oldest first."""
+        return self._run(self._calls.actuals(name))
 
     def pause(self, *, model: str | None = None, queue: Literal["batch", "single"] | None = None) -> dict[str, Any]:
         """Hands no more work to workers: of a model, of a queue, or at all. Returns what is paused, as `pauses` does.

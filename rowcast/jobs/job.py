@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
+from rowcast.jobs.actuals.actuals_query import ActualsQuery
 from rowcast.jobs.drift.batch_drift import BatchDrift
 from rowcast.jobs.options import Options
 from rowcast.jobs.shadow.shadow_counts import ShadowCounts
@@ -111,6 +112,8 @@ class Spec(BaseModel):
     #: Of a converted file: columns whose numbers are narrower than 64 bits → pandas' type, which the table keeps. Also
     #: columns that are `bool` or `datetime64` and written as neither of two models has them (`converted_cells.py`).
     dtypes: dict[str, str] = {}
+    #: Of a job that only joins actuals with the results of other jobs: what is asked for. Its file is the actuals.
+    actuals: ActualsQuery | None = None
     #: Of a job by URL: where its files and its result are; otherwise None.
     by_url: ByUrl | None = None
 

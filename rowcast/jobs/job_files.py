@@ -10,6 +10,7 @@
     jobs/ID/found.json      what a worker found in a file that a check has sent (`jobs/check/found_table.py`)
     jobs/ID/planning/…      how the files of a job by URL are divided, and what each range has; until it is planned
     jobs/ID/spans/0000000   where the rows of some chunks lie in files that are read by URL; instead of `input`
+    jobs/ID/actuals.json    what a file of actuals has led to; no other job has it
     jobs/ID/unpacked/…      pieces of such files that are gzip, unpacked
     jobs/ID/upload/…        the segments of a resumable upload, as they were sent; until its job is made
 
@@ -186,6 +187,14 @@ class Files:
     def put_found(self, id: str, document: bytes) -> None:
         """Stores what a worker found in the source of a check."""
         self._storage.put(f"jobs/{id}/found.json", document)
+
+    def put_actuals(self, id: str, document: bytes) -> None:
+        """Stores the report of a job that joined actuals."""
+        self._storage.put(f"jobs/{id}/actuals.json", document)
+
+    def get_actuals(self, id: str) -> bytes:
+        """Reads the report of a job that joined actuals. Raises FileNotFoundError if the job has none."""
+        return self._storage.get(f"jobs/{id}/actuals.json")
 
     def get_found(self, id: str) -> bytes | None:
         """Reads what a worker found in the source of a check. Returns None if none has opened it."""

@@ -15,9 +15,9 @@ from rowcast.jobs.new_job import NewJob, Repeat
 class _Manifest(BaseModel):
     """The manifest as JSON. The fields that have no line here are those of `NewJob`."""
 
-    form: Literal[1, 2, 3] = 1
-    """Version of this format. It is 2 if two models predict, because an older reader would take only the first; and
-    3 if the files are read by URL."""
+    form: Literal[1, 2, 3, 4] = 1
+    """Version of this format. It is 2 if two models predict, because an older reader would take only the first;
+    3 if the files are read by URL; and 4 of actuals."""
     owner: str
     spec: Spec
     rows: int
@@ -36,7 +36,7 @@ def write(job: NewJob) -> bytes:
     """Returns the manifest of a batch job."""
     return (
         _Manifest(
-            form=3 if job.spec.by_url else 1 if job.spec.second_model is None else 2,
+            form=_form(job.spec),
             owner=job.owner,
             spec=job.spec,
             rows=job.rows,
@@ -51,6 +51,12 @@ def write(job: NewJob) -> bytes:
         .model_dump_json(exclude_defaults=True)
         .encode()
     )
+
+
+def _form(spec: Spec) -> Literal[1, 2, 3, 4]:
+    if spec.actuals is not None:
+        return 4
+    return 3 if spec.by_url else 1 if spec.second_model is None else 2
 
 
 def read(id: str, document: bytes) -> NewJob | None:

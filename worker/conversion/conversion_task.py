@@ -29,6 +29,7 @@ from rowcast.jobs.records.policy import STRIKES_ALLOWED, STRIKES_OF_ERROR
 from rowcast.jobs.request import Request
 from rowcast.logs import logging_about
 from rowcast.models.model_set import ModelSet
+from worker.actuals.actuals_task import ActualsTask
 from worker.conversion.features_by_name import FeaturesByName, features_by_name
 from worker.conversion.lease_over import LeaseOver
 from worker.conversion.source_file import SourceFile
@@ -75,7 +76,9 @@ class ConversionTask:
             resources.watchdog.holding([lease]),
         ):
             try:
-                if lease.spec.by_url is None:
+                if lease.spec.actuals is not None:
+                    ActualsTask(resources, self._step).run(lease, lease.spec.actuals, log)
+                elif lease.spec.by_url is None:
                     self._convert(lease, log)
                 else:
                     PlanTask(resources, self._step).run(lease, lease.spec.by_url, log)

@@ -28,7 +28,7 @@ from rowcast.cli.commands.model_options import (
 from rowcast.cli.connection_options import Json
 from rowcast.cli.data_location import Data, find_data_location
 from rowcast.cli.input_files import require_files
-from rowcast.cli.model_care import comparison, promotion, pruning, shadows
+from rowcast.cli.model_care import actuals_command, comparison, promotion, pruning, shadows
 from rowcast.cli.model_facts import facts
 from rowcast.cli.output import print_json, print_table, say
 from rowcast.cli.progress_bars import rehearsal_bar
@@ -54,7 +54,7 @@ def add_to(app: typer.Typer) -> None:
     for command in (show, add, alias, rm):
         models.command()(command)
     models.command("list")(list_models)
-    for care in (comparison, promotion, shadows, pruning):
+    for care in (comparison, promotion, shadows, actuals_command, pruning):
         care.add_to(models)
     app.add_typer(models, name="models")
     app.command()(train)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import Any, Generic
+from urllib.parse import quote
 
 from rowcast.client.calls.job_calls import AnyJob, JobCalls
 from rowcast.client.calls.job_record import JobRecord
@@ -199,6 +200,24 @@ class ServiceCalls(Generic[AnyJob]):
     def remove_shadow(self, name: str, alias: str) -> Steps[dict[str, Any]]:
         """Removes the shadow of an alias. Returns the alias."""
         return (yield from self.endpoint.call("DELETE", f"{alias_path(name, alias)}/shadow"))
+
+    def send_actuals(
+        self, name: str, source: Source, key: Sequence[str] | str | None, truth: str | None, more: Mapping[str, str]
+    ) -> Steps[dict[str, Any]]:
+        """Sends actuals, waits, and returns what they have led to. `more` are further parameters."""
+        upload = yield from run(Upload, source)
+        params = dict(more) | ({"truth": truth} if truth else {})
+        if key:
+            params["key"] = key if isinstance(key, str) else ",".join(key)
+        path = f"/models/{quote(name, safe='')}/actuals"
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        job = self.make_job((yield from self.endpoint.upload(path, upload, params, headers)))
+        yield from JobCalls(self.endpoint, job).wait(None)
+        return (yield from self.endpoint.call("GET", path, params={"job": job.id}))
+
+    def actuals(self, name: str) -> Steps[list[dict[str, Any]]]:
+        """Returns the metrics of a model over time."""
+        return list((yield from self.endpoint.call("GET", f"/models/{quote(name, safe='')}/actuals"))["days"])
 
     def pause(self, action: str, model: str | None = None, queue: str | None = None) -> Steps[dict[str, Any]]:
         """Pauses work (`pause`), or resumes it (`resume`), and returns what is paused; `pauses` changes nothing."""

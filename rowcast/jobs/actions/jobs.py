@@ -8,6 +8,7 @@ leaves files that upkeep sweeps, but never a job that comes back.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from rowcast.errors import JobDeleted, JobExpired, QueueFull, Refused, Restoring, Unavailable, UnknownJob
@@ -16,6 +17,7 @@ from rowcast.jobs.actions.apply_repair import Repair, require_rows
 from rowcast.jobs.actions.receive_source import SourceReceiver
 from rowcast.jobs.actions.receive_upload import OnProgress, UploadReceiver
 from rowcast.jobs.actions.submit import Submitted, is_job_id, new_id
+from rowcast.jobs.actuals.actuals_query import ActualsQuery
 from rowcast.jobs.job import ByUrl, Format, InputInfo, Job
 from rowcast.jobs.job_files import Files
 from rowcast.jobs.job_filter import EVERY_JOB, JobFilter
@@ -130,6 +132,19 @@ class Jobs:
 
         def take() -> NewJob:
             return SourceReceiver(self._uploads, self._files, request, id, format).take(blocks)
+
+        return self._submit_batch(request, id, take)
+
+    def submit_actuals(self, request: Request, blocks: Iterable[bytes], asked: ActualsQuery, id: str) -> Submitted:
+        """Makes the job `id`, in which a worker joins a CSV of actuals with the results of other jobs.
+
+        Raises:
+            Those of `submit_file`.
+        """
+
+        def take() -> NewJob:
+            new = SourceReceiver(self._uploads, self._files, request, id, "csv").take(blocks)
+            return replace(new, spec=new.spec.model_copy(update={"actuals": asked}), sameness=None)
 
         return self._submit_batch(request, id, take)
 

@@ -32,6 +32,7 @@ TABLE = {
     "shadow": Key(
         "rowcast:job:{}:shadow", "hash", "rows that a shadow has scored; its unfinished chunks", "as long as the record"
     ),
+    "actuals": Key("rowcast:actuals:{}", "hash", "day and version of model NAME → its metrics, as JSON", "for ever"),
     "profile": Key("rowcast:profile:{}", "string", "JSON: the bins of NAME@VERSION's sample", "two days after use"),
     "last_drift": Key("rowcast:last_drift", "hash", "NAME@VERSION → drift of its last batch, as JSON", "for ever"),
     "log": Key("rowcast:job:{}:log", "list", "what happened to the job, as JSON, newest last", "as long as the record"),

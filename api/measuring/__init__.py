@@ -1,0 +1,1 @@
+"""How good past predictions were: the calls about actuals."""

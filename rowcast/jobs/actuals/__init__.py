@@ -1,0 +1,1 @@
+"""Actuals: what became true, sent as a CSV of key and truth, and how good the predictions were."""

@@ -1,0 +1,1 @@
+"""Actuals: joins past predictions with the truth, and measures them."""
