@@ -1,5 +1,8 @@
 """`/models/NAME/actuals`: takes what became true, and returns how good the predictions were over time."""
 
+from collections.abc import Iterator
+from itertools import chain
+
 from flask import Blueprint, Response, g, jsonify, request
 
 from api.input.content_sniffing import Unpacked
@@ -11,10 +14,14 @@ from api.openapi.call_types import CSV, JSON, Answer, Call, documented, query
 from api.output.job_answer import answer_to_new, answer_to_replayed, log_submitted
 from api.output.responses import LOOKUP_ERRORS, own_job
 from api.services import current_services
+from rowcast.csv import scan
+from rowcast.csv.header import Header, check_header
 from rowcast.errors import (
+    EmptyFile,
     ModelRefused,
     NoResult,
     NotFound,
+    NotText,
     OptionUnsuitable,
     OptionValue,
     Unavailable,
@@ -31,6 +38,9 @@ from rowcast.jobs.public_job import PublicJob
 from rowcast.models.model_manifest import Manifest
 
 blueprint = Blueprint("actuals", __name__, url_prefix="/models")
+
+_MOST_HEADER_BYTES = 1 << 20
+"""A header line may be this long."""
 
 _MEASURED = ("classification", "regression")
 """Tasks whose predictions can be compared with a truth."""
@@ -67,7 +77,7 @@ def send_actuals(name: str) -> Response:
         raise UnsupportedType("Send the actuals as CSV, with `Content-Type: text/csv`.")
     asked, id = _asked(_model(name)), new_id()
     sent = new_request(services, Options(model=name, tags={"actuals": name}))
-    blocks = iter(Unpacked(read_blocks(services.settings), services.settings.max_upload_bytes))
+    blocks = _checked(iter(Unpacked(read_blocks(services.settings), services.settings.max_upload_bytes)), asked)
     with services.notifications.expect(id) as waiter:
         submitted = services.jobs.submit_actuals(sent, blocks, asked, id)
         log_submitted(submitted)
@@ -104,6 +114,29 @@ def _model(name: str) -> Manifest:
     if found.name != name:
         raise UnknownModel(f"Actuals belong to a model, not to a version: use {found.name!r}.")
     return found
+
+
+def _checked(blocks: Iterator[bytes], asked: ActualsQuery) -> Iterator[bytes]:
+    """Returns the blocks of a file whose header line has been checked.
+
+    Raises:
+        EmptyFile: it has none. MissingColumns: a column is not there. NotText: the header is not UTF-8.
+    """
+    head = b""
+    for block in blocks:
+        head += block
+        line, end, _ = head.lstrip(b"\r\n").partition(b"\n")
+        if (end and line.count(b'"') % 2 == 0) or len(head) > _MOST_HEADER_BYTES:
+            break
+    line = head.lstrip(b"\r\n").partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r")
+    if not line:
+        raise EmptyFile.at("file", "is empty; it needs a header line, and rows of key and truth")
+    try:
+        header = Header.read(line, scan.fields(line, asked.delimiter), asked.delimiter)
+    except UnicodeDecodeError:
+        raise NotText.at("header", "is not UTF-8") from None
+    check_header(header, [*asked.key, asked.truth], (), ())
+    return chain([head], blocks)
 
 
 def _asked(manifest: Manifest) -> ActualsQuery:

@@ -20,7 +20,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from rowcast import Client
-from rowcast.client import JobFailed
+from rowcast.client import JobFailed, Unprocessable
 from rowcast.models.model_manifest import Draft, Feature
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
@@ -132,7 +132,7 @@ def test_a_regressor_is_measured_through_the_client_and_the_command(
         report = service.send_actuals("amount", file, truth="amount", delimiter=";")
         assert (report["key"], report["matched"]) == (["id"], ROWS)
         (day,) = service.actuals("amount")
-        with pytest.raises(JobFailed, match="has no column 'amuont'; the nearest is 'amount'"):
+        with pytest.raises(Unprocessable, match="amuont"):
             service.send_actuals("amount", file, key="id", truth="amuont", delimiter=";")
         with pytest.raises(JobFailed, match="not a number"):
             service.send_actuals("amount", b"id,amount\nk1,much\n", key="id", truth="amount")
@@ -164,4 +164,5 @@ def test_what_cannot_be_measured_is_refused(models: dict[str, Any], client: http
             f"/models/{path}/actuals", params=params, content=b"id,y\n", headers={"Content-Type": "text/csv"}
         )
         assert (answer.status_code, said in answer.text) == (status, True), answer.text
+    assert "is empty" in client.post("/models/measured/actuals", headers={"Content-Type": "text/csv"}).json()["detail"]
     assert client.get("/models/measured/actuals", params={"job": "nothing"}).status_code == 404

@@ -14,6 +14,7 @@ from metrics import samples, total
 from parquet_files import PARQUET, parquet
 from programs import Stack, until
 from registering import register
+from resumable import append, create
 from scored import submit, wait
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -119,7 +120,11 @@ def test_the_share_is_chosen_by_the_jobs_id(models: dict[str, DecisionTreeClassi
     for id in ids:
         fraction = int(hashlib.sha256(id.encode()).hexdigest()[:16], 16) / 2**64
         assert (client.get(f"/jobs/{id}").json()["shadow"] is not None) == (fraction < 0.5)
+    set_shadow(client, ALIAS, "shaded@2", 1)
+    path = create(client, model=ALIAS)
     set_shadow(client, ALIAS, "shaded@2", 0)
+    resumed = append(client, path, 0, BODY, last=True).json()
+    assert compared(client, wait(client, resumed["id"])["id"])["shadow"]["differing"] == 50, "it keeps its shadow"
     assert client.get(f"/jobs/{submit(client, ALIAS, BODY)}").json()["shadow"] is None
 
 

@@ -144,7 +144,9 @@ class Jobs:
 
         def take() -> NewJob:
             new = SourceReceiver(self._uploads, self._files, request, id, "csv").take(blocks)
-            return replace(new, spec=new.spec.model_copy(update={"actuals": asked}), sameness=None)
+            content = f"{new.spec.input.sha256 if new.spec.input else ''} {asked.model_dump_json()}"
+            spec = new.spec.model_copy(update={"actuals": asked, "shadow": None})
+            return replace(new, spec=spec, repeat=request.repeat(content), sameness=None)
 
         return self._submit_batch(request, id, take)
 
