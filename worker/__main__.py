@@ -42,7 +42,7 @@ def main() -> int:
     gc.disable()  # collections while modules are imported take a tenth of the start
     # After the environment is set: Celery reads it when imported.
     from worker.app import make_worker, release_all_leases, run_worker
-    from worker.fast_path import compiled_functions
+    from worker.compiled_functions import compiled_functions
     from worker.isolation import isolated_process
     from worker.isolation.fork_server import ForkServer
 

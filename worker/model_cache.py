@@ -8,13 +8,12 @@ from typing import Literal
 from rowcast.errors import ModelRefused, NotFound
 from rowcast.jobs.records.workers import OpenModel
 from rowcast.logs import logger
-from rowcast.models.loading.load import LoadedModel, load, why_not_here, without_names
+from rowcast.models.loading.load import LoadedModel, why_not_here
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.naming.aliases import LATEST, PRODUCTION
 from rowcast.models.registry import Registry
 from rowcast.scoring.drift.bin_counter import BinCounter
-from rowcast.scoring.golden_sample import check_golden
-from worker.fast_path import with_fast_path
+from rowcast.scoring.opening.open_model import open_model
 from worker.sharing.shared_models import SharedModels
 
 MOST_OPEN = 8
@@ -102,12 +101,7 @@ class ModelCache:
         return model
 
     def _loaded(self, manifest: Manifest) -> LoadedModel:
-        model = without_names(load(self._registry, manifest, self._versions))
-        golden = self._registry.golden_bytes(model.manifest)
-        if golden is None:  # there is nothing to compare the fast path with
-            return model
-        predicted = check_golden(model, golden, self._versions)
-        return with_fast_path(model, golden, predicted) if self._fast_trees else model
+        return open_model(self._registry, manifest, self._versions, fast_trees=self._fast_trees)
 
     def files(self, model: LoadedModel) -> tuple[bytes, dict[str, bytes]]:
         """Returns the pickle and the code of an open model, for another process. Their digests are checked again."""

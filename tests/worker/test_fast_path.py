@@ -15,11 +15,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegress
 from sklearn.linear_model import LinearRegression
 from structlog.testing import capture_logs
 
-import worker.fast_path
 from rowcast.models.loading.load import LoadedModel
 from rowcast.models.model_manifest import Draft, FastPath, Manifest
 from rowcast.models.registry import Registry
 from rowcast.scoring.golden_sample import golden_table
+from rowcast.scoring.opening import fast_path as use_of_fast_path
 from rowcast.scoring.predict import Wanted, predict
 from rowcast.storage import Storage
 from training.add_model import add
@@ -98,7 +98,7 @@ def test_with_other_libraries_than_at_registration_the_worker_compares(
         compared.append(arguments)
         return ["model: predict differs in row 3"]
 
-    monkeypatch.setattr(worker.fast_path, "differences", differences)
+    monkeypatch.setattr(use_of_fast_path, "differences", differences)
     assert opened(registry, manifest).fast
     assert not compared
     older = manifest.model_copy(update={"libraries": manifest.libraries | {"numpy": "2.4.0"}})
@@ -131,7 +131,7 @@ def test_one_bit_in_the_golden_sample_turns_it_off(
 ) -> None:
     manifest = register(RandomForestRegressor(n_estimators=3))
     monkeypatch.setattr(
-        worker.fast_path, "accelerated", lambda model: replace(model, estimator=Nudged(model.estimator), fast=True)
+        use_of_fast_path, "accelerated", lambda model: replace(model, estimator=Nudged(model.estimator), fast=True)
     )
     with capture_logs() as logs:
         model = opened(registry, manifest)
