@@ -5,13 +5,12 @@ from itertools import islice
 from typing import Any
 
 from flask import request
-from pydantic import ValidationError
 from werkzeug.http import parse_list_header
 
 from api.openapi.call_types import query
-from rowcast.errors import OptionValue, UnknownOption
+from rowcast.errors import OptionValue
 from rowcast.jobs.options import Options
-from rowcast.wording.nearest import if_nearest
+from rowcast.jobs.request import checked_options
 
 MAX_WAIT_SECONDS = 60.0
 WAIT = query(
@@ -51,20 +50,6 @@ DRY_RUN = query(
 _MAX_NAMES = 100
 """Names after this many are not checked: most of them would be unknown, and the first show what is wrong."""
 
-_NAME_CHARACTERS = 200
-"""Number of characters of an unknown name that the message repeats."""
-
-_UNKNOWN = "extra_forbidden"
-"""Pydantic's error type for a field that the model does not have."""
-
-_NO_MATCH = "string_pattern_mismatch"
-"""Pydantic's error type for a text that has another form. Its message shows the regular expression."""
-
-_TAGS_TAKE = (
-    "a name takes 1 to 64 letters from a to z, digits and any of . _ -; "
-    "a value takes up to 128 characters, but no comma"
-)
-
 _NOT_OPTIONS = {"wait", "follow", "dry_run"}
 """Query parameters of `POST /predict` that are not options of the job."""
 
@@ -90,24 +75,7 @@ def read_options(body: Mapping[str, Any] | None = None) -> Options:
         if name in given:
             raise OptionValue.at(name, "is given more than once")
         given[name] = value
-    try:
-        return Options(**dict(islice(given.items(), _MAX_NAMES)))
-    except ValidationError as error:
-        faults = [_fault(fault) for fault in error.errors()]
-        kind = UnknownOption if any(fault["type"] == _UNKNOWN for fault in error.errors()) else OptionValue
-        raise kind("; ".join(f"{f['where']}: {f['message']}" for f in faults) + ".", faults) from None
-
-
-def _fault(fault: Any) -> dict[str, str]:
-    name = str(fault["loc"][0])[:_NAME_CHARACTERS]
-    if fault["type"] == _UNKNOWN:
-        return {"where": name, "message": f"unknown option{if_nearest(name, Options.model_fields)}"}
-    message = fault["msg"].removeprefix("Value error, ")
-    if name == "tags" and fault["type"] == _NO_MATCH:
-        message = _TAGS_TAKE
-    elif name == "delimiter":
-        message = message.replace(r"'\t'", "'tab'")
-    return {"where": name, "message": message[0].lower() + message[1:]}
+    return checked_options(dict(islice(given.items(), _MAX_NAMES)))
 
 
 def query_wait() -> float | None:

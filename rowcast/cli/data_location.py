@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 
 from rowcast.compiled_cache import FOLDER as COMPILED_CODE
-from rowcast.errors import RowcastError, Unavailable
-from rowcast.local.running_services import Instance, instance_at, running_instances
-
-FOLDER = ".rowcast"
+from rowcast.errors import Unavailable
+from rowcast.local.running_services import FOLDER, Instance, instance_at, only_instance
 
 SERVICE_PANEL = "Which service"
 """The group of options in a help that say which service a command uses."""
@@ -26,14 +24,6 @@ Data = Annotated[
         rich_help_panel=SERVICE_PANEL,
     ),
 ]
-
-
-class SeveralServices(RowcastError):
-    """Several services run, and the command names none of them."""
-
-    def __init__(self, found: list[Instance], option: str) -> None:
-        lines = "".join(f"\n  {one.url}  {one.data}" for one in found)
-        super().__init__(f"Several services are running. Choose one with {option}:{lines}")
 
 
 class NotRunning(Unavailable):
@@ -91,9 +81,5 @@ def find_data_location(data: Path | None, option: str = "--data") -> DataLocatio
     if data is not None:
         folder = data.expanduser().resolve()
         return DataLocation(folder, instance_at(folder))
-    found = running_instances()
-    if len(found) > 1:
-        raise SeveralServices(found, option)
-    if found:
-        return DataLocation(Path(found[0].data), found[0])
-    return DataLocation(Path(FOLDER).resolve(), None)
+    found = only_instance(option)
+    return DataLocation(Path(found.data) if found else Path(FOLDER).resolve(), found)

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rowcast.csv.header import Header, check_header
+from rowcast.errors import OptionValue, UnknownOption
 from rowcast.jobs.job import Format, InputInfo, ModelRef, Spec
 from rowcast.jobs.new_job import Repeat
 from rowcast.jobs.option_table import OPTIONS
@@ -15,12 +17,27 @@ from rowcast.jobs.options import Options
 from rowcast.jobs.results.result_columns import added_names
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.model_set import ModelSet
+from rowcast.wording.nearest import if_nearest
 
 _NOT_IN_RESULT = {"model", "tags", "reuse", "webhook", "priority", "expires_in"}
 """Options that change nothing in a result, and the model, of which the version counts."""
 
 _ADDED_LATER = ("priority", "expires_in", "fail_if_drift", "threshold", "top", "columns")
 """Options that older gateways do not know. A request that one of them has seen is recognised after an update."""
+
+_NAME_CHARACTERS = 200
+"""Number of characters of an unknown name that the message repeats."""
+
+_UNKNOWN = "extra_forbidden"
+"""Pydantic's error type for a field that the model does not have."""
+
+_NO_MATCH = "string_pattern_mismatch"
+"""Pydantic's error type for a text that has another form. Its message shows the regular expression."""
+
+_TAGS_TAKE = (
+    "a name takes 1 to 64 letters from a to z, digits and any of . _ -; "
+    "a value takes up to 128 characters, but no comma"
+)
 
 
 class Shadowing(BaseModel):
@@ -191,6 +208,21 @@ class StoredRequest(BaseModel):
         )
 
 
+def checked_options(given: Mapping[str, Any]) -> Options:
+    """Returns the options.
+
+    Raises:
+        UnknownOption: an option does not exist.
+        OptionValue: the value of one is not valid.
+    """
+    try:
+        return Options(**given)
+    except ValidationError as error:
+        faults = [_fault(fault) for fault in error.errors()]
+        kind = UnknownOption if any(fault["type"] == _UNKNOWN for fault in error.errors()) else OptionValue
+        raise kind("; ".join(f"{f['where']}: {f['message']}" for f in faults) + ".", faults) from None
+
+
 def require_columns(header: Header, request: Request) -> None:
     """Checks that a file has the columns that the request needs, and none that the result adds.
 
@@ -201,6 +233,18 @@ def require_columns(header: Header, request: Request) -> None:
     needed_by = models.needed_by if models.is_pair else None
     added = added_names(options, models)
     check_header(header, models.required_names, options.key, added, needed_by, are_renamed=bool(options.columns))
+
+
+def _fault(fault: Any) -> dict[str, str]:
+    name = str(fault["loc"][0])[:_NAME_CHARACTERS]
+    if fault["type"] == _UNKNOWN:
+        return {"where": name, "message": f"unknown option{if_nearest(name, Options.model_fields)}"}
+    message = fault["msg"].removeprefix("Value error, ")
+    if name == "tags" and fault["type"] == _NO_MATCH:
+        message = _TAGS_TAKE
+    elif name == "delimiter":
+        message = message.replace(r"'\t'", "'tab'")
+    return {"where": name, "message": message[0].lower() + message[1:]}
 
 
 def _added_later(options: Options) -> set[str]:

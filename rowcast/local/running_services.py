@@ -18,7 +18,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
 
+from rowcast.errors import RowcastError
+
 NOTE = "service.json"
+
+FOLDER = ".rowcast"
+"""The data folder, below the current folder, if no service runs and none is named."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,14 @@ class Instance:
     logs: str
     #: Process id of the supervisor, for information.
     pid: int
+
+
+class SeveralServices(RowcastError):
+    """Several services run, and the command names none of them."""
+
+    def __init__(self, found: list[Instance], option: str) -> None:
+        lines = "".join(f"\n  {one.url}  {one.data}" for one in found)
+        super().__init__(f"Several services are running. Choose one with {option}:{lines}")
 
 
 @contextmanager
@@ -83,6 +96,18 @@ def running_instances() -> list[Instance]:
                 else:
                     pointer.unlink(missing_ok=True)
     return sorted(found, key=lambda one: one.url)
+
+
+def only_instance(option: str) -> Instance | None:
+    """Returns this user's instance on this machine; None if no instance runs.
+
+    Raises:
+        SeveralServices: several run; the message names `option` to choose one.
+    """
+    found = running_instances()
+    if len(found) > 1:
+        raise SeveralServices(found, option)
+    return found[0] if found else None
 
 
 def instance_at(data: Path) -> Instance | None:
