@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,9 @@ import structlog  # noqa: E402
 
 if _without_rich:
     del sys.modules["rich"]
+
+_is_library: ContextVar[bool] = ContextVar("is_library", default=False)
+"""Whether a script calls what is logged (`logging_as_library`)."""
 
 
 def set_up(settings: Settings, program: str, stream: TextIO = sys.stderr) -> None:
@@ -62,8 +65,27 @@ def set_up(settings: Settings, program: str, stream: TextIO = sys.stderr) -> Non
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 
+@contextmanager
+def logging_as_library() -> Iterator[None]:
+    """Sends what is logged in the block to `logging`, from warnings on, unless the process has set up structlog.
+
+    Rowcast is a library there: it prints nothing between the lines of a script, and sets nothing up for it.
+    """
+    token = _is_library.set(True)
+    try:
+        yield
+    finally:
+        _is_library.reset(token)
+
+
 def logger(name: str) -> Any:
     """Returns a structlog logger with the name `rowcast.NAME`."""
+    if _is_library.get() and not structlog.is_configured():
+        return structlog.wrap_logger(
+            logging.getLogger(f"rowcast.{name}"),
+            processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        )
     return structlog.get_logger(f"rowcast.{name}")
 
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("layers")  # they share what was parsed
 
 ROOT = Path(__file__).parent.parent
 ROWS = {
-    "rowcast.cli": 4, "rowcast.local": 4,
+    "rowcast.cli": 4, "rowcast.local": 4, "rowcast.in_process": 4,
     "api": 3, "worker": 3, "training": 3, "upkeep": 3, "rowcast.client": 3,
     "rowcast.jobs": 2, "rowcast.models": 2, "rowcast.scoring": 2, "rowcast.compiled_cache": 2,
     "rowcast.csv": 1, "rowcast.heartbeat_file": 1, "rowcast.storage": 1, "rowcast.logs": 1, "rowcast.api_keys": 1,
@@ -37,6 +37,8 @@ ALLOWED = {
     ("rowcast.compiled_cache", "rowcast.scoring"),
     ("rowcast", "rowcast.client"),
     ("rowcast", "rowcast.trees"),
+    ("rowcast", "rowcast.in_process"),
+    ("rowcast.in_process", "rowcast.local"),
     ("rowcast.cli", "rowcast.local"),
 }
 """Jobs know what a model promises (its manifest), never how it is opened; the package's face names what is public."""

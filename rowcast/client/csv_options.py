@@ -75,8 +75,8 @@ class FrameOptions(TypedDict, total=False):
     prediction_column: str | None
     #: The columns to add and their names, as `probability_1:score,prediction` or as a mapping.
     columns: str | Sequence[str] | Mapping[str, str] | None
-    #: `fail` makes the job fail if a row cannot be predicted.
-    on_error: Literal["skip", "fail"] | None
+    #: `fail` makes the job fail if a row cannot be predicted, `column` adds a column `prediction_error`.
+    on_error: Literal["skip", "fail", "column"] | None
     #: The job fails as soon as more rows than this could not be predicted.
     max_errors: int | None
 

@@ -19,8 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
+import rowcast
 from rowcast import Client
 from rowcast.client import JobFailed, NotFound, Unprocessable
+from rowcast.models.model_manifest import Draft
 from rowcast.models.registry import Registry
 from rowcast.storage import Storage
 from training.add_model import add
@@ -84,6 +86,32 @@ def test_a_frame_of_many_types_gets_the_predictions_of_the_model_itself(client, 
         client.predict(frame.drop(columns=["town", "unused"]).assign(more=1).iloc[7], model="frames")
     with pytest.raises(Unprocessable, match="unknown"):  # a mapping has no further names
         client.predict({"age": 25, "pclass": 3, "cabin": "C"})
+
+
+def test_without_a_service_a_frame_gets_the_same_columns(
+    stack: Stack, client: Client, model, frame: pd.DataFrame
+) -> None:
+    done = rowcast.score(frame, "frames", models=stack.models)
+    pd.testing.assert_frame_equal(done, client.predict_frame(frame, model="frames"), check_exact=True)
+    ages = pd.DataFrame({"age": ["25", None, "x", "2.5"], "pclass": [3, 1, 2, 1]})
+    add_twin(stack)
+    for options in (
+        {"model": "titanic", "probabilities": True, "top": 1},
+        {"model": "titanic", "threshold": 0.3, "on_error": "column"},
+        {"model": "titanic,twin", "columns": {"probability_twin_1": "share", "prediction_titanic": "label"}},
+    ):
+        with pytest.warns(UserWarning, match="1 of 4 rows could not be predicted"):
+            wanted = client.predict_frame(ages, **options)
+        with pytest.warns(UserWarning, match="1 of 4 rows could not be predicted"):
+            pd.testing.assert_frame_equal(rowcast.score(ages, models=stack.models, **options), wanted, check_exact=True)
+
+
+def add_twin(stack: Stack) -> None:
+    """Registers the model `titanic` as `twin`, too."""
+    registry = Registry(Storage(str(stack.models)))
+    manifest = registry.resolve("titanic")
+    draft = Draft(**{name: getattr(manifest, name) for name in Draft.model_fields} | {"profile": None})
+    registry.register("twin", registry.model_bytes(manifest), draft, registry.golden_bytes(manifest))
 
 
 def test_a_polars_frame_gets_the_same_predictions(client: Client, model, frame: pd.DataFrame) -> None:

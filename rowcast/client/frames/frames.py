@@ -26,11 +26,11 @@ class DataFrame(Protocol):
 Frame = TypeVar("Frame", bound=DataFrame)
 
 
-def require_sendable(frame: Any, added: Iterable[str]) -> None:
+def require_sendable(frame: Any, added: Iterable[str], *, may_be_empty: bool = False) -> None:
     """Checks that a frame can be sent, and that the columns `added` can be added to it.
 
     Raises:
-        WrongUse: it is not a DataFrame, has no rows, or its column names are not distinct texts.
+        WrongUse: it is not a DataFrame, its column names are not distinct texts, or it has no rows.
     """
     library = _library_of(frame)
     library.require_named_columns(frame)
@@ -39,7 +39,7 @@ def require_sendable(frame: Any, added: Iterable[str]) -> None:
             raise WrongUse(
                 f"The frame already has a column {name!r}; choose another name with prediction_column or columns."
             )
-    if not len(frame):
+    if not len(frame) and not may_be_empty:
         raise WrongUse("The frame has no rows.")
 
 
@@ -55,10 +55,16 @@ def write_csv(frame: DataFrame, manifest: Mapping[str, Any], file: BinaryIO) -> 
     file.seek(0)
 
 
-def with_predictions(frame: Frame, result: BinaryIO, models: Mapping[str, Mapping[str, Any]]) -> Frame:
+def with_predictions(
+    frame: Frame,
+    result: BinaryIO,
+    models: Mapping[str, Mapping[str, Any]],
+    kinds: Mapping[str, type] | None = None,
+) -> Frame:
     """Returns a copy of the frame with the result's columns. Rows without a prediction have missing values there.
 
-    `models` has the manifest of its model for each column of labels.
+    `models` has the manifest of its model for each column of labels. `kinds` has the class of the values of each
+    column, for columns without a value; without it, they have the type of a column of floats.
 
     Raises:
         ServiceError: the result has a different number of rows.
@@ -72,7 +78,7 @@ def with_predictions(frame: Frame, result: BinaryIO, models: Mapping[str, Mappin
     clashes = [name for name in added if name in frame.columns]
     if clashes:
         raise WrongUse(f"The frame already has a column {clashes[0]!r}, which the result would add.")
-    done: Frame = _library_of(frame).with_columns(frame, added)
+    done: Frame = _library_of(frame).with_columns(frame, added, kinds or {})
     return done
 
 
@@ -80,7 +86,7 @@ def _library_of(frame: Any) -> ModuleType:
     """Returns the module for frames of this library."""
     kind = type(frame).__name__
     if kind == "LazyFrame":
-        raise WrongUse("predict_frame takes a DataFrame, not LazyFrame; use frame.collect().")
+        raise WrongUse("This takes a DataFrame, not LazyFrame; use frame.collect().")
     if hasattr(frame, "columns") and hasattr(frame, "to_csv"):
         from rowcast.client.frames import pandas_frame
 
@@ -89,4 +95,4 @@ def _library_of(frame: Any) -> ModuleType:
         from rowcast.client.frames import polars_frame
 
         return polars_frame
-    raise WrongUse(f"predict_frame takes a pandas or polars DataFrame, not {kind}; for one row use predict.")
+    raise WrongUse(f"This takes a pandas or polars DataFrame, not {kind}; for one row use predict.")

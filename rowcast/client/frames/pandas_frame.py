@@ -116,21 +116,26 @@ def _is_all_bool(column: "pd.Series[Any]") -> bool:
     return bool(column.notna().any()) and all(isinstance(value, bool) for value in column.dropna())
 
 
-def with_columns(frame: "pd.DataFrame", added: Mapping[str, list[Any]]) -> "pd.DataFrame":
-    """Returns a copy of the frame with these columns. The index is kept."""
+def with_columns(frame: "pd.DataFrame", added: Mapping[str, list[Any]], kinds: Mapping[str, type]) -> "pd.DataFrame":
+    """Returns a copy of the frame with these columns. The index is kept. `kinds` are those of `with_predictions`."""
     done = frame.copy()
     for name, values in added.items():
-        done[name] = _series(values, frame.index)
+        done[name] = _series(values, frame.index, kinds.get(name, float))
     return done
 
 
-def _series(values: list[Any], index: Any) -> "pd.Series[Any]":
-    """Returns a column. None is a missing value: NaN in floats, and NA in integers, which stay integers."""
+def _series(values: list[Any], index: Any, kind: type) -> "pd.Series[Any]":
+    """Returns a column. None is a missing value: NaN in floats, and NA in integers, which stay integers.
+
+    `kind` is the class of the values, if there is none among these.
+    """
     import pandas as pd
 
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = {type(value) for value in values} - {type(None)} or {kind}
     if kinds == {int}:
         return pd.Series(values, index, dtype="Int64" if None in values else "int64")
-    if kinds <= {float}:
+    if kinds == {float}:
         return pd.Series(values, index, dtype="float64")
+    if kinds == {kind} and (kind is str or not values):
+        return pd.Series(values, index, dtype=pd.Series([kind()]).dtype)
     return pd.Series(values, index)

@@ -33,7 +33,7 @@ def write_csv(frame: "pl.DataFrame", manifest: Mapping[str, Any], file: BinaryIO
     quotes: Literal["always", "necessary"] = "necessary"
     if len(names) == 1:  # the service would not count an unquoted blank line as a row
         cells, quotes = cells.select(cells.to_series().cast(_text_type()).fill_null(gap)), "always"
-    for start in range(0, len(cells), _SLICE_ROWS):
+    for start in range(0, max(1, len(cells)), _SLICE_ROWS):  # the header is written without rows, too
         part = cells[start : start + _SLICE_ROWS]
         text = part.write_csv(include_header=not start, line_terminator="\r\n", null_value=gap, quote_style=quotes)
         file.write(text.encode())
@@ -88,15 +88,19 @@ def _date_format(column: "pl.Series", feature: Mapping[str, Any]) -> str:
     return f"%Y-%m-%d %H:%M:%S%.f{zone}"
 
 
-def with_columns(frame: "pl.DataFrame", added: Mapping[str, list[Any]]) -> "pl.DataFrame":
-    """Returns a copy of the frame with these columns. None is null."""
+def with_columns(frame: "pl.DataFrame", added: Mapping[str, list[Any]], kinds: Mapping[str, type]) -> "pl.DataFrame":
+    """Returns a copy of the frame with these columns. None is null. `kinds` are those of `with_predictions`."""
     import polars as pl
 
-    return frame.with_columns(pl.Series(name, values, _type_of(values)) for name, values in added.items())
+    return frame.with_columns(
+        pl.Series(name, values, _type_of(values, kinds.get(name, float))) for name, values in added.items()
+    )
 
 
-def _type_of(values: list[Any]) -> "type[pl.DataType] | None":
-    """Returns Float64 for a column without a value, as pandas has it; otherwise None, and polars decides."""
+def _type_of(values: list[Any], kind: type) -> "type[pl.DataType] | None":
+    """Returns the type for the class `kind`, for a column without a value; otherwise None, and polars decides."""
     import polars as pl
 
-    return None if any(value is not None for value in values) else pl.Float64
+    if any(value is not None for value in values):
+        return None
+    return {bool: pl.Boolean, int: pl.Int64, str: pl.String}.get(kind, pl.Float64)
