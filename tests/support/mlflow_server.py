@@ -1,65 +1,24 @@
 """MLflow in a separate environment, and its server as a process.
 
-MLflow needs older packages than the service does (gunicorn, pyarrow), so it cannot be installed with it. This
-environment has what the environment of the tests lacks, and takes the rest from there. It is made once for each lock
-file.
+MLflow needs older packages than the service does (gunicorn, pyarrow), so it cannot be installed with it.
 """
 
-import fcntl
-import hashlib
 import os
-import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from programs import ROOT, free_port, http_client, is_up, kill_group, until
+from programs import free_port, http_client, is_up, kill_group, until
+from separate_environment import python_with
 
-LOCK = ROOT / "requirements" / "mlflow.txt"
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def mlflow_python() -> Path:
     """Returns the Python of the environment, which is made if necessary. That takes some ten seconds."""
-    of = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = ROOT / ".pytest_cache" / f"mlflow-{of}"
-    folder.parent.mkdir(exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "whole").exists():
-            _make(folder)
-    return folder / "bin" / "python"
-
-
-def _make(folder: Path) -> None:
-    run = [sys.executable, "-m", "venv", "--clear", "--without-pip", folder]
-    subprocess.run(run, check=True)
-    (site,) = folder.glob("lib/python*/site-packages")
-    here = next(path for path in sys.path if path.endswith("site-packages"))
-    (site / "packages_of_the_tests.pth").write_text(f"{here}\n")  # comes after the environment's own
-    wanted = folder / "lacking.txt"
-    wanted.write_text("".join(one for one in _entries(LOCK.read_text()) if not _is_here(one)))
-    install = ["install", "--quiet", "--no-deps", "--no-compile", "--require-hashes", "--disable-pip-version-check"]
-    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
-    subprocess.run([*pip, *install, "-r", wanted], check=True)
-    (folder / "whole").touch()
-
-
-def _entries(lock: str) -> list[str]:
-    """Returns each package of a lock file with its hashes."""
-    return re.findall(r"^[a-z0-9].*\n(?: .*\n)*", lock, re.MULTILINE)
-
-
-def _is_here(entry: str) -> bool:
-    try:
-        distribution(entry.partition("==")[0].partition("[")[0])
-    except PackageNotFoundError:
-        return False
-    return True
+    return python_with("mlflow.txt")
 
 
 def environment(**more: str) -> dict[str, str]:
