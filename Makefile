@@ -47,6 +47,7 @@ lock: ## Rewrite requirements/*.txt (needs uv); LOCK_FLAGS=--upgrade for newer r
 	$(LOCK) --extra api --extra otel --constraint requirements/all.txt --output-file requirements/api.txt
 	$(LOCK) --group audit --constraint requirements/all.txt --output-file requirements/audit.txt
 	$(LOCK) --group bench --constraint requirements/all.txt --output-file requirements/bench.txt
+	$(LOCK) --group engines --output-file requirements/engines.txt
 	$(LOCK) --group mlflow --output-file requirements/mlflow.txt
 	$(LOCK) --extra worker --extra otel --constraint requirements/all.txt --output-file requirements/worker.txt
 

@@ -124,6 +124,24 @@ def test_the_script_that_accelerates_a_model_works(tmp_path: Path) -> None:
     assert done.stdout == "model.steps[1][1]: HistGradientBoostingClassifier: exact fast path\n"
 
 
+def test_the_script_that_scores_needs_neither_a_service_nor_its_packages(trained: Path, tmp_path: Path) -> None:
+    needless = ["celery", "kombu", "redis", "flask", "pyarrow", "skops", "xxhash", "yaml", "packaging", "psutil"]
+    (tmp_path / ".rowcast").mkdir()
+    (tmp_path / ".rowcast" / "models").symlink_to(trained)
+    (tmp_path / "titanic.csv").symlink_to(ROOT / "training" / "data" / "titanic.csv")
+    (script,) = re.findall(r"<!-- script -->\n```python\n(.*?)```", text("engines.md"), re.DOTALL)
+    script = f"import sys; sys.modules.update(dict.fromkeys({needless}))\n{script}"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[2:] == ["1  Allison, Master. Hudson Trevor           1       0.939647"]
+    assert not done.stderr
+
+
+def test_a_recipe_for_an_engine_has_at_most_ten_lines() -> None:
+    recipes = re.findall(r"<!-- (?:ray|spark|dask|daft) -->\n```python\n(.*?)```", text("engines.md"), re.DOTALL)
+    assert len(recipes) == 4
+    assert all(len(re.findall(r"^.*\S", recipe, re.MULTILINE)) <= 10 for recipe in recipes)
+
+
 def test_the_page_of_commands_is_made_from_them() -> None:
     assert text("cli.md") == cli_page.markdown(), "run: python tools/cli_page.py"
 

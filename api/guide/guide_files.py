@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "page": "The web page: send a file, follow it, and download the result.",
         "cli": "Every command with its options and examples.",
         "client": "The Python client: rows, files, DataFrames, bad rows, exceptions and retries.",
+        "engines": "rowcast.score: predict without a service, in a script or in Ray, Spark, Dask or Daft.",
         "models": "How models are trained, registered, compared with your own script, and versioned.",
     },
     "Look up": {
