@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from programs import Stack, until
+from metrics import samples, total
+from programs import Stack, http_client, until
 from registering import FEW_ALONE
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -207,10 +208,12 @@ def test_dates_are_sent_as_the_model_reads_them(client: Client, stack: Stack, tm
 def test_ctrl_c_says_how_to_get_the_predictions_of_the_frame(gateway: Stack) -> None:
     script = "import pandas, rowcast; rowcast.Client().predict_frame(pandas.DataFrame({'age': [25], 'pclass': [3]}))"
     environment = {**os.environ, "ROWCAST_URL": gateway.url}
-    with Client(gateway.url) as client:
+    with Client(gateway.url) as client, http_client(gateway.url) as http:
         before = {job.id for job in client.jobs()}
         process = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE)
         until(lambda: len({job.id for job in client.jobs()} - before) == 1, "the frame is sent")
+        open_requests = "rowcast_http_requests_in_progress"
+        until(lambda: total(samples(http, "/metrics"), open_requests) > 1, "the script waits for the job")
         process.send_signal(signal.SIGINT)
         _, said = process.communicate()
         (id,) = {job.id for job in client.jobs()} - before
