@@ -121,6 +121,7 @@ def compile_all() -> None:
         ImportError: numba or scikit-learn is not installed.
     """
     _require_libraries()
+    import rowcast.trees.contributions.contribution_kernels
     import rowcast.trees.evaluation.leaf_sweep_kernels
     import rowcast.trees.evaluation.node_walk_kernels  # noqa: F401 - the functions have signatures, so importing compiles them
 
