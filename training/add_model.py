@@ -17,6 +17,7 @@ from rowcast.models.model_manifest import Draft, Kind, Manifest
 from rowcast.models.naming.valid_names import require_description, require_name
 from rowcast.models.registry import Registry
 from training.add_options import NO_OPTIONS, AddOptions
+from training.explanation_trial import with_explanations
 from training.findings import Say, silent
 from training.fitting.metrics import measure
 from training.fitting.target import Task, read_target
@@ -87,7 +88,7 @@ def add(
                 alone=options.alone,
             )
             measured = _with_metrics(rehearsal, options.targets, read.trained_with, say)
-            completed = _with_threshold(measured, rehearsal, options)
+            completed = with_explanations(_with_threshold(measured, rehearsal, options), rehearsal)
             found, profile = rehearsal.golden, rehearsal.profile
             manifest = register(registry, name, read.pickled, completed, found, profile=profile, own=own)
             _say_findings(sample, manifest, say)

@@ -13,6 +13,7 @@ from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.models.naming.valid_names import require_alias, require_description, require_name
 from rowcast.models.registry import Registry
 from rowcast.wording.quantity import counted
+from training.explanation_trial import with_explanations
 from training.findings import Say, silent
 from training.fitting.column_kinds import feature, is_empty, odd_cell, table
 from training.fitting.fit import fit
@@ -80,7 +81,8 @@ def train(
         alone=alone,
     )
     data_bytes = pickle.dumps(fitted, protocol=5)
-    manifest = register(registry, name, data_bytes, rehearsal.draft, rehearsal.golden, profile=rehearsal.profile)
+    completed = with_explanations(rehearsal.draft, rehearsal)
+    manifest = register(registry, name, data_bytes, completed, rehearsal.golden, profile=rehearsal.profile)
     for alias in aliases:
         registry.set_alias(name, alias, manifest.version)
     return manifest

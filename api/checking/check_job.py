@@ -18,8 +18,11 @@ from rowcast.jobs.states import Status
 from rowcast.models.model_set import ModelSet
 
 
-def hidden_request(asked: Request, delimiter: str) -> Request:
-    """Returns the request of the hidden job: the same rows by the same models, and only their predictions."""
+def hidden_request(asked: Request, delimiter: str, explain: int | None = None) -> Request:
+    """Returns the request of the hidden job: the same rows by the same models, and only their predictions.
+
+    With `explain`, they are explained, too.
+    """
     options = asked.options.model_copy(
         update={
             "delimiter": delimiter,
@@ -29,6 +32,7 @@ def hidden_request(asked: Request, delimiter: str) -> Request:
             "probabilities": False,
             "scores": False,
             "top": None,
+            "explain": explain,
             "columns": {},
             "on_error": "skip",
             "max_errors": None,

@@ -11,6 +11,7 @@ from flask import Response, g, jsonify, request
 
 from api.checking.check_by_url import LOOK_SECONDS, first_rows, look_at
 from api.checking.check_job import NoWorker, ended_job, hidden_request, not_scored, scored_by
+from api.checking.explanation_cost import explanation_seconds
 from api.error_responses import problem
 from api.input.content_sniffing import Unpacked
 from api.input.request_input import FileInput
@@ -108,6 +109,11 @@ def _answer(
     services: Services, asked: Request, sample: FileSample, scored: ScoredSample, row_count: int | None
 ) -> PublicCheck:
     expected: Expected = {"rows": row_count, "seconds": _expected_seconds(services, asked, row_count)}
+    if asked.options.explain and scored.sample and row_count is not None:
+        cost = explanation_seconds(services, asked, sample)
+        processes = max(1, sum(one.slots for one in services.workers.online() if one.pool == asked.pool))
+        if cost is not None:
+            expected["seconds"] = round((expected["seconds"] or 0.0) + row_count * cost / processes, 1)
     return describe(sample, asked, scored, expected, lambda one: problem(one, prefix()))
 
 
@@ -143,12 +149,16 @@ def _expected_rows(sample: FileSample, length_bytes: int | None) -> int | None:
 
 
 def _expected_seconds(services: Services, asked: Request, row_count: int | None) -> float | None:
-    """Returns how long the newest larger job of the same model version would have taken for as many rows."""
+    """Returns how long the newest larger job of the same model version would have taken for as many rows.
+
+    Jobs that explain their rows do not count: what that costs is measured.
+    """
     taken = JobFilter(Status.SUCCEEDED)
     known_as = asked.models.reference
     jobs, _ = services.jobs.page(_LOOKED_AT, owner=g.scope)  # without the filter, as it could read thousands of records
     for job in filter(taken.matches, jobs):
-        if job.spec.known_as == known_as and job.rows_total >= _TELLING_ROWS and job.started_ms and job.finished_ms:
+        tells = job.spec.known_as == known_as and job.rows_total >= _TELLING_ROWS and not job.spec.options.explain
+        if tells and job.started_ms and job.finished_ms:
             seconds = (job.finished_ms - job.created_ms) / 1000
             return None if row_count is None else round(row_count * seconds / job.rows_total, 1)
     return None

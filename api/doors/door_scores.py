@@ -47,7 +47,7 @@ from rowcast.wording.quantity import counted
 
 _OF_RESULTS = {
     *("output", "key", "probabilities", "scores", "prediction_column", "on_error", "max_errors"),
-    *("guard_formulas", "reuse", "top", "columns"),
+    *("guard_formulas", "reuse", "top", "columns", "explain"),
 }
 """Options about a result that is a file. A door has another form."""
 

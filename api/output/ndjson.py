@@ -2,7 +2,8 @@
 
 A feature that is a number comes as a JSON number, exactly as it is written in the file, so no digit is lost; a decimal
 comma becomes a point. Every other cell of the input is text. Predictions have their own types. A missing number, and
-every added cell of a bad row, is null, and so is what JSON cannot write: infinity and NaN.
+every added cell of a bad row, is null, and so is what JSON cannot write: infinity and NaN. The features of an
+explanation come as a list, unless the option `columns` names the added columns.
 """
 
 import json
@@ -36,15 +37,36 @@ def ndjson(parts: Iterable[Iterable[bytes]], job: Job, models: ModelSet) -> Iter
     columns = job.spec.kept_columns
     added = added_columns(options, models)
     writers = [*_input_writers(columns, models, options), *(_added_writer(column, models) for column in added)]
+    cells = len(columns) + len(added)
     names = [json.dumps(name, ensure_ascii=False) for name in (*columns, *(column.name for column in added))]
-    rows_at_a_time = max(1, _CELLS // len(names))
+    listed = _listed_cells(columns, added, options)
+    if listed is not None:
+        names[listed], writers[listed] = ['"explanations"'], [str]
+    rows_at_a_time = max(1, _CELLS // cells)
     for part in parts:
         for piece in whole_rows(part, options.delimiter):
             found = rows(piece, options.delimiter)
             while block := list(islice(found, rows_at_a_time)):
-                fitted = (row if len(row) == len(names) else _fitted(row, len(columns), len(added)) for row in block)
+                fitted = (row if len(row) == cells else _fitted(row, len(columns), len(added)) for row in block)
+                if listed is not None:
+                    fitted = ([*row[: listed.start], _list(row[listed]), *row[listed.stop :]] for row in fitted)
                 yield "".join(_line(names, writers, row) for row in fitted).encode()
                 yield_to_other_requests()
+
+
+def _listed_cells(columns: Sequence[str], added: Sequence[AddedColumn], options: Options) -> slice | None:
+    """Returns the cells that become the list `explanations`; None if there are none, or if the caller named columns."""
+    places = [place for place, one in enumerate(added, len(columns)) if one.content in ("reason", "contribution")]
+    if not places or options.columns or "explanations" in columns:
+        return None
+    return slice(places[0], places[-1] + 1)
+
+
+def _list(cells: Sequence[str]) -> str:
+    """Returns the list of features and their contributions; null for a bad row."""
+    pairs = zip(cells[::2], cells[1::2], strict=True)
+    found = [f'{{"feature":{_text(name)},"value":{_number(value)}}}' for name, value in pairs if name or value]
+    return f"[{','.join(found)}]" if found else "null"
 
 
 def _line(names: Sequence[str], writers: Sequence[Writer], row: Sequence[str]) -> str:
@@ -83,7 +105,7 @@ def _number_writer(missing: frozenset[str], decimal: str) -> Writer:
 
 def _added_writer(column: AddedColumn, models: ModelSet) -> Writer:
     """Returns the writer of a column that the result adds."""
-    if column.content == "error":
+    if column.content in ("error", "reason"):
         return _text_or_null
     if column.content not in ("prediction", "top"):
         return _number

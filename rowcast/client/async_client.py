@@ -71,10 +71,17 @@ class AsyncClient:
         scores: bool = False,
         threshold: float | str | None = None,
         top: int | None = None,
+        explain: int | None = None,
         wait: float | None = 60,
     ) -> Prediction:
         """Predicts one row, as `Client.predict` does."""
-        outputs = {"probabilities": probabilities, "scores": scores, "threshold": threshold, "top": top}
+        outputs = {
+            "probabilities": probabilities,
+            "scores": scores,
+            "threshold": threshold,
+            "top": top,
+            "explain": explain,
+        }
         return await self._run(self._calls.predict(features, model, outputs, wait))
 
     async def submit_csv(

@@ -80,6 +80,7 @@ class Client(Operations):
         scores: bool = False,
         threshold: float | str | None = None,
         top: int | None = None,
+        explain: int | None = None,
         wait: float | None = 60,
     ) -> Prediction:
         """Predicts one row.
@@ -93,12 +94,19 @@ class Client(Operations):
             threshold: of two classes, the second one is predicted from this probability on; `auto` is the model's own
                 threshold. None leaves it to the model's `predict`.
             top: how many of the most likely classes to return.
+            explain: how many of the features to return that moved the prediction most.
             wait: seconds to wait in all; None waits without limit.
 
         Raises:
             StillRunning: the job has not ended in that time; `job` is it.
         """
-        outputs = {"probabilities": probabilities, "scores": scores, "threshold": threshold, "top": top}
+        outputs = {
+            "probabilities": probabilities,
+            "scores": scores,
+            "threshold": threshold,
+            "top": top,
+            "explain": explain,
+        }
         return self._run(self._calls.predict(features, model, outputs, wait))
 
     def submit_csv(

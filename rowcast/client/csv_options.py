@@ -25,6 +25,8 @@ class CsvOptions(TypedDict, total=False):
     threshold: float | str | None
     #: How many of the most likely classes to add, as `top_1`, `top_1_probability` and so on.
     top: int | None
+    #: How many of the features to add that moved each prediction most, as `explanation_1_feature` and so on.
+    explain: int | None
     #: Name of the prediction column.
     prediction_column: str | None
     #: The added columns of the result and their names, as `probability_1:score,prediction` or as a mapping.
@@ -71,6 +73,8 @@ class FrameOptions(TypedDict, total=False):
     threshold: float | str | None
     #: How many of the most likely classes to add, as `top_1`, `top_1_probability` and so on.
     top: int | None
+    #: How many of the features to add that moved each prediction most, as `explanation_1_feature` and so on.
+    explain: int | None
     #: Name of the prediction column. Two models add `prediction_NAME` each, with `@VERSION` if they have one name.
     prediction_column: str | None
     #: The columns to add and their names, as `probability_1:score,prediction` or as a mapping.

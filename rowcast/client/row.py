@@ -93,9 +93,22 @@ class Prediction:
     scores: dict[str, Any] | None = None
     #: The most likely classes, each as `{"class": ..., "probability": ...}`; None unless they were requested.
     top: Any = None
+    #: The features that moved the prediction most, each as `{"feature": ..., "value": ...}`; None unless requested.
+    explanations: list[dict[str, Any]] | None = None
+    #: The raw score without any feature, to which the values of all features are added; None unless requested.
+    explanation_base: float | None = None
 
     @classmethod
     def of(cls, result: Mapping[str, Any], job: str) -> "Prediction":
         """Returns the prediction in the result of a job, or in the response to a row that was waited for."""
         probabilities, scores = result.get("probabilities"), result.get("scores")
-        return cls(result.get("prediction"), probabilities, job, result.get("warning"), scores, result.get("top"))
+        return cls(
+            result.get("prediction"),
+            probabilities,
+            job,
+            result.get("warning"),
+            scores,
+            result.get("top"),
+            result.get("explanations"),
+            result.get("explanation_base"),
+        )

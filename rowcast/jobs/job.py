@@ -144,11 +144,18 @@ TopClass = TypedDict("TopClass", {"class": Label, "probability": float | None})
 """One of the most likely classes of a row, and its probability."""
 
 
+class FeatureContribution(TypedDict):
+    """How much a feature moved the raw score of a prediction."""
+
+    feature: str
+    value: float
+
+
 class RowResult(TypedDict):
     """The prediction of one row (a list for several outputs), and what else the request asks for.
 
-    That are probabilities, scores, and the most likely classes as a list, the first one first. If two models predict,
-    each member is an object with one entry for each model.
+    That are probabilities, scores, the most likely classes as a list, the first one first, and the features that moved
+    the prediction most, likewise. If two models predict, each member is an object with one entry for each model.
 
     `prediction` is null if it is infinite or not a number, which JSON cannot write; `warning` says which.
     """
@@ -158,6 +165,8 @@ class RowResult(TypedDict):
     probabilities: NotRequired[dict[str, float] | dict[str, dict[str, float]]]
     scores: NotRequired[dict[str, float] | dict[str, dict[str, float]]]
     top: NotRequired[list[TopClass] | dict[str, list[TopClass]]]
+    explanation_base: NotRequired[float]
+    explanations: NotRequired[list[FeatureContribution]]
 
 
 class ParquetFile(BaseModel):

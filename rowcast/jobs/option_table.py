@@ -114,6 +114,15 @@ OPTIONS = {
         "Refused (422) if the model has fewer classes, or no probabilities.",
         takes=int,
     ),
+    "explain": Option(
+        None,
+        "Explain predictions",
+        "result",
+        "Adds the N features that moved each prediction most, and how much: `explanation_base`, then "
+        "`explanation_1_feature`, `explanation_1_value` and so on. Linear models and boosting only.",
+        "Refused (422) for other models, with two models, and if the model has fewer features.",
+        takes=int,
+    ),
     "prediction_column": Option(
         "prediction",
         "Name of the prediction column",

@@ -138,6 +138,7 @@ class Options(BaseModel):
         "threshold"
     )
     top: int | None = _option("top", ge=1)
+    explain: int | None = _option("explain", ge=1)
     prediction_column: str = _option("prediction_column", min_length=1, max_length=256, pattern=r"^[^\x00]*$")
     columns: Annotated[
         dict[str, _ColumnName],
@@ -193,28 +194,31 @@ class RowExtras(NamedTuple):
     scores: bool = False
     threshold: Threshold = None
     top: int | None = None
+    explain: int | None = None
 
     @classmethod
     def of(cls, options: Options) -> "RowExtras":
         """Returns what these options ask for."""
-        return cls(options.probabilities, options.scores, options.threshold, options.top)
+        return cls(options.probabilities, options.scores, options.threshold, options.top, options.explain)
 
     def __str__(self) -> str:
         """Returns a text for the job's record, for example `probabilities,threshold=0.3`; empty for nothing."""
         flags = [name for name in ("probabilities", "scores") if getattr(self, name)]
-        values = [f"{name}={value}" for name in ("threshold", "top") if (value := getattr(self, name)) is not None]
+        named = ((name, getattr(self, name)) for name in ("threshold", "top", "explain"))
+        values = [f"{name}={value}" for name, value in named if value is not None]
         return ",".join(flags + values)
 
     @classmethod
     def read(cls, text: str) -> "RowExtras":
         """Reads what `str` returned."""
         known = dict(part.partition("=")[::2] for part in text.split(","))
-        threshold, top = known.get("threshold"), known.get("top")
+        threshold, top, explain = (known.get(name) for name in ("threshold", "top", "explain"))
         return cls(
             "probabilities" in known,
             "scores" in known,
             "auto" if threshold == "auto" else None if threshold is None else float(threshold),
             None if top is None else int(top),
+            None if explain is None else int(explain),
         )
 
 
@@ -231,6 +235,7 @@ def require_suitable(options: Options, models: ModelSet) -> None:
             raise OptionUnsuitable.at("scores", f"{manifest.reference} has no `decision_function`")
         _require_threshold(options, manifest)
         _require_top(options, manifest)
+    _require_explicable(options, models)
     if options.fail_if_drift is not None and models.first.profile is None:
         why = f"{models.first.reference} has no profile; register it again with a sample of at least {LEAST_ROWS} rows"
         raise OptionUnsuitable.at("fail_if_drift", why)
@@ -267,3 +272,21 @@ def _require_top(options: Options, manifest: Manifest) -> None:
     if options.top > classes:
         message = f"must not be more than {classes}: {manifest.reference} has {counted(classes, 'class')}"
         raise OptionUnsuitable.at("top", message)
+
+
+def _require_explicable(options: Options, models: ModelSet) -> None:
+    if options.explain is None:
+        return
+    if models.is_pair:
+        raise OptionUnsuitable.at("explain", "is only for one model; send the file once for each of the two")
+    manifest = models.first
+    facts = manifest.explanations
+    if facts is None:
+        why = "was registered before there were explanations; register it again"
+        raise OptionUnsuitable.at("explain", f"{manifest.reference} {why}")
+    if facts.family is None:
+        raise OptionUnsuitable.at("explain", f"{manifest.reference} {facts.reason}")
+    features = len(manifest.table_features)
+    if options.explain > features:
+        message = f"must not be more than {features}: {manifest.reference} has {counted(features, 'feature')}"
+        raise OptionUnsuitable.at("explain", message)

@@ -22,7 +22,7 @@ from rowcast.wording.nearest import if_nearest
 _NOT_IN_RESULT = {"model", "tags", "reuse", "webhook", "priority", "expires_in"}
 """Options that change nothing in a result, and the model, of which the version counts."""
 
-_ADDED_LATER = ("priority", "expires_in", "fail_if_drift", "threshold", "top", "columns")
+_ADDED_LATER = ("priority", "expires_in", "fail_if_drift", "threshold", "top", "columns", "explain")
 """Options that older gateways do not know. A request that one of them has seen is recognised after an update."""
 
 _NAME_CHARACTERS = 200

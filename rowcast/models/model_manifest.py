@@ -122,6 +122,22 @@ class FastPath(BaseModel):
         return f"Yes, with the same bits: {taken}.{left}"
 
 
+class ExplanationFacts(BaseModel):
+    """Whether the option `explain` can explain a model's predictions, found at registration."""
+
+    model_config = ConfigDict(frozen=True)
+
+    family: Literal["linear", "boosting"] | None = Field(description="How it is explained; null if it cannot be.")
+    reason: str | None = Field(
+        default=None, description="Why it cannot be explained, as the end of a sentence that begins with the model."
+    )
+    means: list[list[float]] | None = Field(
+        default=None,
+        description="Of a linear model: for each raw score and each feature of its table, the mean of coefficient "
+        "times column over the sample. Contributions are the differences from it.",
+    )
+
+
 class Requirement(BaseModel):
     """An installed package that a model imports."""
 
@@ -194,6 +210,10 @@ class Draft(BaseModel):
         default=None,
         description="Time that `predict` took at registration for each row that a call has more. A file for a slow "
         "model is cut into smaller chunks.",
+    )
+    explanations: ExplanationFacts | None = Field(
+        default=None,
+        description="Whether its predictions can be explained. None: registered before there was `explain`.",
     )
     notes: list[str] = Field(default=[], description="What the rehearsal at registration found worth knowing.")
     description: str | None = Field(

@@ -1,7 +1,7 @@
 """Predicting: a table in, values out, as arrays."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from rowcast.errors import ModelRefused, RowcastError
 from rowcast.models.loading.pickle_errors import why_unreadable
 from rowcast.models.model_manifest import Manifest
+from rowcast.scoring.explaining.explanations import Explanations, Inexplicable
 from rowcast.scoring.table import Table
 from rowcast.wording.exception_text import one_line
 
@@ -25,6 +26,8 @@ class Wanted(NamedTuple):
     scores: bool = False
     threshold: float | None = None
     """The probability of the second of two classes from which it is predicted. None: the model's `predict` decides."""
+    explain: int = 0
+    """How many features of each row's explanation are wanted."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Values:
     """`predict_proba`, shape (rows, classes), if it was asked for."""
     scores: NDArray[Any] | None = None
     """`decision_function`, shape (rows, columns), if it was asked for."""
+    explanations: Explanations | None = None
+    """The features that moved each prediction most, if they were asked for."""
 
     def of_rows(self, which: NDArray[Any]) -> "Values":
         """Returns the values of some rows, by their indexes or a mask of shape (rows,)."""
@@ -44,6 +49,7 @@ class Values:
             self.predictions[which],
             None if self.probabilities is None else self.probabilities[which],
             None if self.scores is None else self.scores[which],
+            None if self.explanations is None else self.explanations.of_rows(which),
         )
 
     def joined(self, others: Sequence["Values"]) -> "Values":
@@ -51,10 +57,12 @@ class Values:
         every = [self, *others]
         shares = [values.probabilities for values in every if values.probabilities is not None]
         scores = [values.scores for values in every if values.scores is not None]
+        explanations = [values.explanations for values in every if values.explanations is not None]
         return Values(
             np.concatenate([values.predictions for values in every]),
             np.concatenate(shares) if shares else None,
             np.concatenate(scores) if scores else None,
+            explanations[0].joined(explanations[1:]) if explanations else None,
         )
 
 
@@ -92,7 +100,8 @@ def predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
     """
     try:
         with model.code.active():
-            return _predict(model, table, wanted)
+            values = _predict(model, table, wanted)
+            return replace(values, explanations=_explained(model, table, wanted.explain)) if wanted.explain else values
     except ImportError as error:  # not the fault of a row
         known_as = f"{model.manifest.name}@{model.manifest.version}"
         raise ModelRefused(f"predict of {known_as} failed: {why_unreadable(error, model.code)}") from error
@@ -125,6 +134,15 @@ def _predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
         predictions = predictions.ravel()
     _require(model, "predict", predictions, (rows,) if manifest.outputs is None else (rows, len(manifest.outputs)))
     return Values(predictions, shares, scores)
+
+
+def _explained(model: "LoadedModel", table: Table, count: int) -> Explanations:
+    from rowcast.scoring.explaining.explainer import explainer_of  # only a process that explains needs it
+
+    try:
+        return explainer_of(model).of(table, count)
+    except Inexplicable as error:
+        raise ModelRefused(f"The model {model.manifest.reference} {error}.") from error
 
 
 def class_labels(manifest: Manifest) -> NDArray[Any]:
@@ -191,7 +209,7 @@ def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Predicte
     if not rows:
         return Predicted(no_values(model, wanted), np.arange(0), {})
     try:
-        return Predicted(predict(model, table, wanted), np.arange(rows), {})
+        return without_unexplained(Predicted(predict(model, table, wanted), np.arange(rows), {}))
     except (MemoryError, RowcastError):
         raise
     except Exception as error:
@@ -205,6 +223,17 @@ def predict_good(model: "LoadedModel", table: Table, wanted: Wanted) -> Predicte
             f"a row raises an exception among other rows, but not by itself: {next(iter(rest.faults.values()))}"
         )
     return Predicted(rest.values, good, faults)
+
+
+def without_unexplained(predicted: Predicted) -> Predicted:
+    """Returns the rows whose explanation adds up. The others are at fault: a wrong explanation is worse than none."""
+    values, good = predicted.values, predicted.good
+    faults = {} if values.explanations is None else values.explanations.faults
+    if not faults:
+        return predicted
+    kept = np.setdiff1d(np.arange(len(good)), np.array(list(faults)), assume_unique=True)
+    found = {int(good[place]): why for place, why in faults.items()}
+    return Predicted(values.of_rows(kept), good[kept], predicted.faults | found)
 
 
 def python_values(values: NDArray[Any]) -> list[Any]:
@@ -221,6 +250,7 @@ def no_values(model: "LoadedModel", wanted: Wanted) -> Values:
         np.empty(0) if manifest.outputs is None else np.empty((0, len(manifest.outputs))),
         np.empty((0, len(manifest.classes or []))) if wanted.probabilities else None,
         np.empty((0, len(manifest.scores or []))) if wanted.scores else None,
+        Explanations.of_no_rows(wanted.explain) if wanted.explain else None,
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rowcast.csv.write import csv_cell, label_text
-from rowcast.jobs.results.result_columns import RANKED, AddedColumn
+from rowcast.jobs.results.result_columns import EXPLAINED, RANKED, AddedColumn
 from rowcast.scoring.predict import Values, class_labels, python_values
 
 if TYPE_CHECKING:
@@ -55,9 +55,26 @@ def added_cells(
                 return _cells(own.probabilities[np.arange(len(places)), places], delimiter, few=False)
         return [b""] * len(own.predictions)
 
+    made = [
+        _explanation_cells(models[one.model], values[one.model], one, delimiter)
+        if one.content in EXPLAINED
+        else cells(one)
+        for one in columns
+    ]
     if len(columns) == 1:
-        return cells(columns[0])
-    return list(map(delimiter.encode().join, zip(*map(cells, columns), strict=True)))
+        return made[0]
+    return list(map(delimiter.encode().join, zip(*made, strict=True)))
+
+
+def _explanation_cells(model: "LoadedModel", values: Values, column: AddedColumn, delimiter: str) -> list[bytes]:
+    """Returns the cells of one of the columns that `explain` adds."""
+    found = values.explanations
+    if found is None:
+        return [b""] * len(values.predictions)
+    if column.content == "reason":
+        names = np.array([feature.name for feature in model.manifest.table_features], object)
+        return _cells(names[found.features[:, column.place]], delimiter, few=True)
+    return _cells(found.base if column.content == "base" else found.values[:, column.place], delimiter, few=False)
 
 
 def ranked(shares: NDArray[Any]) -> NDArray[np.intp]:

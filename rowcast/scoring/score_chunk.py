@@ -12,7 +12,7 @@ from rowcast.csv.write import csv_cell
 from rowcast.jobs.job import Format
 from rowcast.jobs.options import Options, threshold_of
 from rowcast.jobs.results.errors_csv import error_rows
-from rowcast.jobs.results.result_columns import RANKED, AddedColumn, added_columns
+from rowcast.jobs.results.result_columns import EXPLAINED, RANKED, AddedColumn, added_columns
 from rowcast.jobs.results.result_format import RESULT_FORMAT
 from rowcast.jobs.summary import Summary
 from rowcast.models.model_set import ModelSet
@@ -203,6 +203,7 @@ def _wanted(number: int, model: "LoadedModel", columns: Sequence[AddedColumn], o
         probabilities=not contents.isdisjoint(("probability", *RANKED)),
         scores="score" in contents,
         threshold=threshold_of(model.manifest, options.threshold),
+        explain=0 if contents.isdisjoint(EXPLAINED) else options.explain or 0,
     )
 
 

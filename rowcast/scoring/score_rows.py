@@ -11,6 +11,7 @@ from rowcast.csv.write import label_text
 from rowcast.jobs.options import RowExtras, threshold_of
 from rowcast.models.model_manifest import Label
 from rowcast.models.model_set import labels_of
+from rowcast.scoring.explaining.explanations import Explanations
 from rowcast.scoring.predict import Predict, Values, Wanted, predict_good, python_values
 from rowcast.scoring.predicted_cells import ranked
 from rowcast.scoring.table import table_of_values
@@ -29,8 +30,8 @@ def predict_rows(
 
     Returns:
         For each row `{"prediction": v}`, with `probabilities` `{"LABEL": share}`, `scores` `{"COLUMN": score}` and
-        `top` `[{"class": v, "probability": share}]` if its `extras` ask for them, ready for JSON; or why it cannot be
-        predicted.
+        `top` `[{"class": v, "probability": share}]` and `explanations` `[{"feature": name, "value": v}]` if its
+        `extras` ask for them, ready for JSON; or why it cannot be predicted.
     """
     thresholds = list(dict.fromkeys(one.threshold for one in extras))
     if len(thresholds) > 1:
@@ -57,6 +58,7 @@ def _wanted(model: "LoadedModel", extras: Sequence[RowExtras]) -> Wanted:
         any(one.probabilities or one.top for one in extras),
         any(one.scores for one in extras),
         threshold_of(model.manifest, extras[0].threshold) if extras else None,
+        max((one.explain or 0 for one in extras), default=0),
     )
 
 
@@ -112,6 +114,9 @@ def _documents(model: "LoadedModel", values: Values, asked: Sequence[RowExtras])
                     document[name] = dict(zip(columns, row, strict=True))
     if values.probabilities is not None and any(one.top for one in asked):
         _add_top(documents, manifest.classes or [], values.probabilities, asked)
+    if values.explanations is not None:
+        names = [feature.name for feature in manifest.table_features]
+        _add_explanations(documents, names, values.explanations, asked)
     return documents
 
 
@@ -128,6 +133,17 @@ def _add_top(
         if one.top:
             pairs = [{"class": classes[place], "probability": share} for place, share in zip(places, row, strict=True)]
             document["top"] = pairs[: one.top]
+
+
+def _add_explanations(
+    documents: Sequence[dict[str, Any]], names: Sequence[str], found: Explanations, asked: Sequence[RowExtras]
+) -> None:
+    """Adds the strongest features to the documents of the rows that ask for them."""
+    rows = zip(found.base.tolist(), found.features.tolist(), found.values.tolist(), strict=True)
+    for document, one, (base, places, values) in zip(documents, asked, rows, strict=True):
+        if one.explain:
+            pairs = [{"feature": names[place], "value": value} for place, value in zip(places, values, strict=True)]
+            document |= {"explanation_base": base, "explanations": pairs[: one.explain]}
 
 
 def _document(value: Any, outputs: Sequence[str] | None) -> dict[str, Any]:

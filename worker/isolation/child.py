@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rowcast.errors import ModelRefused, RowcastError, Unavailable
 from rowcast.jobs.records.leases import ChunkLease, RowLease
-from rowcast.scoring.predict import Predicted, Values, Wanted, no_values, predict_good, rows_of
+from rowcast.scoring.predict import Predicted, Values, Wanted, no_values, predict_good, rows_of, without_unexplained
 from rowcast.scoring.table import Table
 from rowcast.wording.exit_reason import exit_reason
 from worker.isolation.bisection import Fatal, OutOfMemory, search
@@ -95,7 +95,7 @@ class IsolatedProcess:
             return self._child_of(model).predict(some, wanted, self._share(len(which) / rows))
 
         self._child_of(model)  # the start has a separate limit, and is not part of the search
-        return search(call, rows, _SEARCH_LIMITS * self._limit_seconds)
+        return without_unexplained(search(call, rows, _SEARCH_LIMITS * self._limit_seconds))
 
     def close(self) -> None:
         """Ends the process if it runs."""

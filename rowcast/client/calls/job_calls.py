@@ -187,6 +187,10 @@ class JobCalls(Generic[AnyJob]):
             named = {f"probability_{label}": p for label, p in (result.get("probabilities") or {}).items()}
             for rank, one in enumerate(top if isinstance(top := result.get("top"), list) else (), start=1):
                 named |= {f"top_{rank}": one["class"], f"top_{rank}_probability": one["probability"]}
+            if "explanation_base" in result:
+                named["explanation_base"] = result["explanation_base"]
+            for rank, one in enumerate(result.get("explanations") or (), start=1):
+                named |= {f"explanation_{rank}_feature": one["feature"], f"explanation_{rank}_value": one["value"]}
             return pd.DataFrame([{"prediction": result.get("prediction"), **named, **(result.get("scores") or {})}])
         options = self.job.raw.get("options") or {}
         layout: dict[str, Any] = {

@@ -8,6 +8,9 @@ from typing import Any, BinaryIO
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
+_FEATURES = re.compile(r"explanation_[0-9]+_feature")
+"""Columns of features' names, which are texts even if they look like numbers."""
+
 
 def read_added(result: BinaryIO, models: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Returns the columns of a result by name. An empty cell is None.
@@ -23,7 +26,10 @@ def read_added(result: BinaryIO, models: Mapping[str, Mapping[str, Any]]) -> dic
             cells.append(cell)
     text.detach()
     labels = {name: _labels(manifest) for name, manifest in models.items()}
-    return {name: _values(cells, labels.get(name, {})) for name, cells in columns.items()}
+    return {
+        name: [cell or None for cell in cells] if _FEATURES.fullmatch(name) else _values(cells, labels.get(name, {}))
+        for name, cells in columns.items()
+    }
 
 
 def _labels(manifest: Mapping[str, Any]) -> dict[str, Any]:

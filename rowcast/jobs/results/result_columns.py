@@ -13,10 +13,15 @@ from rowcast.wording.nearest import or_nearest
 ERROR_COLUMN = "prediction_error"
 """The column that `on_error=column` adds."""
 
-Content = Literal["prediction", "probability", "score", "top", "top_probability", "error"]
+Content = Literal[
+    "prediction", "probability", "score", "top", "top_probability", "base", "reason", "contribution", "error"
+]
 
 RANKED = ("top", "top_probability")
 """The contents that `top` adds."""
+
+EXPLAINED = ("base", "reason", "contribution")
+"""The contents that `explain` adds."""
 
 
 class AddedColumn(NamedTuple):
@@ -24,7 +29,8 @@ class AddedColumn(NamedTuple):
 
     #: Its name in the result.
     name: str
-    #: What its cells are. `top` are classes, and `top_probability` their probabilities.
+    #: What its cells are. `top` are classes, and `top_probability` their probabilities; `reason` are features, and
+    #: `contribution` how much they moved the prediction from the `base`.
     content: Content
     #: Place of its model among those of the job, from 0.
     model: int = 0
@@ -78,7 +84,7 @@ def _asked_for(options: Options, models: ModelSet, *, only_possible: bool = Fals
 
 
 def _of_model(options: Options, manifest: Manifest, label: str) -> Iterable[AddedColumn]:
-    """Yields the columns of one model: the predictions, then probabilities, scores and the most likely classes.
+    """Yields the columns of one model: predictions, probabilities, scores, the most likely classes, explanations.
 
     `label` names the model if there are two. It comes in front of outputs, classes and ranks: `prediction_LABEL`,
     `prediction_LABEL_OUTPUT`, `probability_LABEL_CLASS`, `score_LABEL`, `score_LABEL_CLASS`, `top_LABEL_1`.
@@ -95,6 +101,11 @@ def _of_model(options: Options, manifest: Manifest, label: str) -> Iterable[Adde
     for place in range(options.top or 0):
         yield AddedColumn(f"top{of}_{place + 1}", "top", place=place)
         yield AddedColumn(f"top{of}_{place + 1}_probability", "top_probability", place=place)
+    if options.explain:
+        yield AddedColumn("explanation_base", "base")
+    for place in range(options.explain or 0):
+        yield AddedColumn(f"explanation_{place + 1}_feature", "reason", place=place)
+        yield AddedColumn(f"explanation_{place + 1}_value", "contribution", place=place)
 
 
 def _why_unknown(name: str, known: Iterable[str], options: Options, models: ModelSet) -> str:
@@ -106,4 +117,6 @@ def _why_unknown(name: str, known: Iterable[str], options: Options, models: Mode
     for column in ranked:
         if column.name == name:
             return f"{name!r} is only there with top={column.place + 1} or more"
+    if name.startswith("explanation_"):
+        return f"{name!r} is only there with explain and a number that is large enough"
     return f"the result does not add {name!r}; {or_nearest(name, known)}"

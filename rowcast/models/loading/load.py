@@ -7,7 +7,7 @@ compared with the manifest before.
 import pickle
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from platform import python_version
@@ -54,6 +54,8 @@ class LoadedModel:
     """Length of the pickle; None if it was not read from the registry."""
     fast: bool = False
     """Whether its trees and encoders are evaluated by the fast path (`rowcast/trees`)."""
+    cached: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What was made of the model when it was first needed. A copy of the model makes its own."""
 
 
 def load(registry: Registry, manifest: Manifest, versions: Literal["strict", "warn"]) -> LoadedModel:

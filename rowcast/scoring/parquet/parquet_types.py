@@ -78,7 +78,7 @@ def _of_added(column: AddedColumn, models: ModelSet) -> list[ColumnForm]:
     match column.content:
         case "prediction" | "top":
             return [*_of_prediction(models.manifests[column.model]), _TEXT_OR_NULL]
-        case "error":
+        case "error" | "reason":
             return [_TEXT_OR_NULL]
     return [_FLOAT, _TEXT_OR_NULL]
 

@@ -39,6 +39,7 @@ def test_rows_that_do_not_fit_are_refused_at_invocations(
         ("model=titanic,titanic@1", 422, "model: names two models; this call takes one"),
         ("probabilities=true", 422, "probabilities: is only for `POST /predict`"),
         ("top=2", 422, "top: is only for `POST /predict`"),
+        ("explain=1", 422, "explain: is only for `POST /predict`"),
         ("tag=x", 422, "tag: unknown option; the nearest is 'tags'"),
         ("wait=soon", 422, "wait: must be a number of seconds"),
     ],

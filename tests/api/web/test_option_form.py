@@ -25,6 +25,7 @@ TYPED = {
     "scores": "true",
     "threshold": "0.3",
     "top": "2",
+    "explain": "1",
     "prediction_column": "survives",
     "columns": "survives:label, top_2,prediction_error",
     "on_error": "column",

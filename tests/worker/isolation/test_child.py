@@ -25,6 +25,7 @@ from rowcast.errors import ModelRefused, Unavailable
 from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel, unpickle
 from rowcast.models.loading.own_code import ModelCode
+from rowcast.models.model_manifest import ExplanationFacts
 from rowcast.scoring.predict import SearchAborted, Wanted, predict_good
 from rowcast.scoring.score_chunk import ChunkSpec, score
 from worker.isolation.bisection import MOST_FATAL_ROWS, Fatal
@@ -73,6 +74,16 @@ def test_isolated_scoring_returns_exactly_the_same_part(
 ) -> None:
     data = training.to_csv(index=False, header=False).encode() + b"1,x,2\n1,2\n"
     arguments = (data, 1, models[name], spec("a", "b", "c", **options))
+    assert score(*arguments, isolated.predict_good) == score(*arguments)
+
+
+def test_isolated_scoring_explains_the_rows(
+    models: Mapping[str, LoadedModel], training: pd.DataFrame, isolated: IsolatedProcess
+) -> None:
+    trees = models["trees"]
+    manifest = trees.manifest.model_copy(update={"explanations": ExplanationFacts(family="boosting")})
+    data = training.to_csv(index=False, header=False).encode()
+    arguments = (data, 1, replace(trees, manifest=manifest), spec("a", "b", "c", explain=2))
     assert score(*arguments, isolated.predict_good) == score(*arguments)
 
 

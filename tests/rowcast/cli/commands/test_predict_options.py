@@ -32,6 +32,7 @@ OTHER_VALUES: dict[str, tuple[str, Any]] = {
     "scores": ("--scores", True),
     "threshold": ("--threshold 0.3", 0.3),
     "top": ("--top 3", 3),
+    "explain": ("--explain 3", 3),
     "prediction_column": ("--prediction-column p", "p"),
     "columns": ("--columns probability_1:p,prediction", {"probability_1": "p", "prediction": "prediction"}),
     "on_error": ("--on-error fail", "fail"),

@@ -111,7 +111,7 @@ def test_a_threshold_of_the_model_becomes_a_number_unless_two_models_differ() ->
 
 @pytest.mark.parametrize(
     "extras",
-    [RowExtras(), RowExtras(True, True), RowExtras(threshold=0.1 + 0.2), RowExtras(True, False, "auto", 3)],
+    [RowExtras(), RowExtras(True, True), RowExtras(threshold=0.1 + 0.2), RowExtras(True, False, "auto", 3, 2)],
 )
 def test_what_a_row_asks_for_is_read_as_it_was_written(extras: RowExtras) -> None:
     assert RowExtras.read(str(extras)) == extras

@@ -1,0 +1,1 @@
+"""Explanations: how much each feature of a row moved its prediction."""
