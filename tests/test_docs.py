@@ -96,7 +96,9 @@ def test_the_examples_of_the_api_answer_with_the_statuses_beside_them(stack: Sta
         assert shown in done.stdout
 
 
-@pytest.mark.parametrize("name", ["cli.md", "doors.md", "drift.md", "formats.md", "security.md", "uploads.md"])
+@pytest.mark.parametrize(
+    "name", ["cli.md", "doors.md", "drift.md", "explanations.md", "formats.md", "security.md", "uploads.md"]
+)
 def test_the_examples_are_answered_with_the_statuses_beside_them(stack: Stack, tmp_path: Path, name: str) -> None:
     script = examples(name)
     done = session(script, stack, tmp_path)

@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Look up": {
         "api": "Every call, option, format, limit and status code, with examples.",
         "formats": "What you can send and what you can get back, each with an example.",
+        "explanations": "Which features moved each prediction most, and what the numbers mean.",
         "doors": "For clients of MLflow's server and of the Open Inference Protocol.",
         "webhooks": "A signed POST to your own service when a job has ended, and how to verify it.",
         "receipts": "Signed proof of what was predicted: get it, check it offline, and keep the keys.",

@@ -22,6 +22,7 @@ def facts(manifest: "Manifest", aliases: Sequence[str] = ()) -> dict[str, str]:
         "needs": ", ".join(_needs(manifest)),
         "libraries": ", ".join(f"{name} {version}" for name, version in manifest.libraries.items()),
         "code": ", ".join(one.path for one in manifest.code),
+        "explain": str(manifest.explanations or "No. It was registered before there were explanations."),
         "fast path": str(manifest.fast_path or "Not compared at registration. Each worker finds out."),
         "notes": " ".join(manifest.notes),
         "created": manifest.created_at,

@@ -137,6 +137,12 @@ class ExplanationFacts(BaseModel):
         "times column over the sample. Contributions are the differences from it.",
     )
 
+    def __str__(self) -> str:
+        """Returns a sentence for people, for example `Yes, as a linear model.`."""
+        if self.family is None:
+            return f"No. The model {self.reason}."
+        return "Yes, as a linear model." if self.family == "linear" else "Yes, as boosted trees."
+
 
 class Requirement(BaseModel):
     """An installed package that a model imports."""

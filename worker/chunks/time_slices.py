@@ -28,11 +28,12 @@ class TimeSlices:
 
     def __init__(self, between: Callable[[], None]) -> None:
         self._between = between
-        self._row_seconds: dict[tuple[str, str], float] = {}
+        #: Of models, by name, version and whether their predictions are explained, which takes far longer.
+        self._row_seconds: dict[tuple[str, str, bool], float] = {}
 
     def predict_good(self, model: "LoadedModel", table: Table, wanted: Wanted) -> Predicted:
         """Returns the same as `rowcast.scoring.predict.predict_good`."""
-        name = (model.manifest.name, model.manifest.version)
+        name = (model.manifest.name, model.manifest.version, wanted.explain > 0)
         slices: list[Predicted] = []
         begin = 0
         while begin < len(table) or not slices:

@@ -1,12 +1,15 @@
 """Predicting a chunk in slices returns the same values as in one call."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from loaded_models import loaded, numbers
+from sklearn.linear_model import LinearRegression
 
+from rowcast.models.model_manifest import ExplanationFacts
 from rowcast.scoring.predict import Predicted, Wanted, predict_good
 from worker.chunks.time_slices import STEP_ROWS, TimeSlices, rows_per_slice
 
@@ -91,3 +94,16 @@ def test_a_slice_of_a_frame_is_numbered_as_a_chunk_is() -> None:
     model = loaded(Numbered(), numbers("x"), ["few", "many"])
     TimeSlices(lambda: None).predict_good(model, pd.DataFrame({"x": np.arange(300.0)}), Wanted())
     assert seen == [[0, 255], [0, 43]]
+
+
+def test_the_speed_of_predicting_says_nothing_about_explaining(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.chunks.time_slices.perf_counter", lambda: 0.0)
+    model = loaded(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), numbers("x"))
+    facts = ExplanationFacts(family="linear", means=[[0.5]])
+    model = replace(model, manifest=model.manifest.model_copy(update={"explanations": facts}))
+    looks: list[None] = []
+    slices, table = TimeSlices(lambda: looks.append(None)), np.zeros((600, 1))
+    for wanted, calls in ((Wanted(), 2), (Wanted(explain=1), 2), (Wanted(explain=1), 1)):
+        looks.clear()
+        found = slices.predict_good(model, table, wanted)
+        assert (len(found.good), len(looks)) == (600, calls + 1)
