@@ -18,8 +18,8 @@ LEFT, RIGHT, FEATURE, MISSING_LEFT, CATEGORY_SET, PARENT, ABOVE = range(7)
 
 
 @njit
-def _goes_left(nodes: Any, thresholds: Any, goes_right: Any, cells: Any, node: Any) -> Any:
-    cell = cells[nodes[node, FEATURE]]
+def _goes_left(nodes: Any, thresholds: Any, goes_right: Any, rows: Any, row: Any, node: Any) -> Any:
+    cell = rows[row, nodes[node, FEATURE]]
     category = nodes[node, CATEGORY_SET]
     if np.isnan(cell):
         return nodes[node, MISSING_LEFT] != 0
@@ -55,11 +55,11 @@ def add_contributions(
     leaves = np.empty((most, points))
     passes = np.empty(most, np.bool_)
     left = np.empty(most, np.bool_)
-    for row in range(rows.shape[0]):
-        for tree in range(tree_starts.shape[0] - 1):
+    for tree in range(tree_starts.shape[0] - 1):
+        first, end = tree_starts[tree], tree_starts[tree + 1]
+        for row in range(rows.shape[0]):
             if tree_sums[tree] != sum_of_row[row]:
                 continue
-            first, end = tree_starts[tree], tree_starts[tree + 1]
             product[0] = 1.0
             passes[0] = True
             for node in range(first, end):
@@ -83,7 +83,7 @@ def add_contributions(
                     for point in range(points):
                         leaves[i, point] = product[i, point] * values[node]
                 else:
-                    left[i] = _goes_left(nodes, thresholds, goes_right, rows[row], node)
+                    left[i] = _goes_left(nodes, thresholds, goes_right, rows, row, node)
                     for point in range(points):
                         leaves[i, point] = 0.0
             for node in range(end - 1, first, -1):
