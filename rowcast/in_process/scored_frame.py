@@ -71,7 +71,7 @@ class _Pass:
             delimiter=options.delimiter,
             header=True,
             chunk_bytes=settings.chunk_bytes,
-            chunk_rows=rows_per_chunk(models, settings),
+            chunk_rows=rows_per_chunk(models, settings, options),
             max_row_bytes=settings.max_row_bytes,
             max_columns=settings.max_columns,
             on_header=self._begin,

@@ -131,6 +131,11 @@ class ExplanationFacts(BaseModel):
     reason: str | None = Field(
         default=None, description="Why it cannot be explained, as the end of a sentence that begins with the model."
     )
+    row_seconds: float | None = Field(
+        default=None,
+        description="Time that explaining a row took at registration, besides predicting it. A file that is explained "
+        "is cut into smaller chunks.",
+    )
     means: list[list[float]] | None = Field(
         default=None,
         description="Of a linear model: for each raw score and each feature of its table, the mean of coefficient "

@@ -93,7 +93,7 @@ def begin_plan(files: UrlFiles, spec: Spec, by_url: ByUrl, models: ModelSet, set
         spec=whole,
         ranges=len(ranges),
         chunk_bytes=settings.chunk_bytes,
-        chunk_rows=rows_per_chunk(models, settings),
+        chunk_rows=rows_per_chunk(models, settings, whole.options),
         max_row_bytes=settings.max_row_bytes,
         every=every,
         is_packed=first.is_packed,

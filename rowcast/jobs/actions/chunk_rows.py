@@ -1,5 +1,6 @@
 """The most rows of a chunk: fewer for a slow model, so that each of its chunks takes seconds and not minutes."""
 
+from rowcast.jobs.options import Options
 from rowcast.models.model_set import ModelSet
 from rowcast.settings import Settings
 
@@ -14,12 +15,15 @@ _SHARE_OF_TIMEOUT = 1 / 6
 """The part of `ROWCAST_CHUNK_TIMEOUT_SECONDS` that a chunk takes at most: a worker may be slower, or have no core."""
 
 
-def rows_per_chunk(models: ModelSet, settings: Settings) -> int:
+def rows_per_chunk(models: ModelSet, settings: Settings, options: Options) -> int:
     """Returns the maximum rows of a chunk, by what each model took for a row when it was registered.
 
-    It is the same for each call with the same versions and settings: a file that is cut twice has the same chunks.
+    It is the same for each call with the same versions, settings and options: a file that is cut twice has the same
+    chunks.
     """
     row_seconds = sum(manifest.row_seconds or 0.0 for manifest in models.manifests)
+    if options.explain:
+        row_seconds += sum(one.explanations.row_seconds or 0.0 for one in models.manifests if one.explanations)
     seconds = min(CHUNK_SECONDS, settings.chunk_timeout_seconds * _SHARE_OF_TIMEOUT)
     if row_seconds * settings.chunk_rows <= seconds:
         return settings.chunk_rows

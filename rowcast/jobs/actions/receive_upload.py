@@ -80,7 +80,7 @@ class UploadReceiver:
             delimiter="," if is_generated else options.delimiter,
             header=options.header,
             chunk_bytes=settings.chunk_bytes,
-            chunk_rows=rows_per_chunk(request.models, settings),
+            chunk_rows=rows_per_chunk(request.models, settings, options),
             max_row_bytes=settings.max_row_bytes,
             max_columns=settings.max_columns,
             on_header=self._check,
