@@ -109,7 +109,9 @@ class LightgbmBoosting(_Boosting):
         last = self._last
         raw, which = explained_scores(last.predict(encoded, raw_score=True))
         found = last.predict(encoded, pred_contrib=True)
-        dense = found.toarray() if issparse(found) else np.asarray(found)
+        # Of a sparse matrix, they are one, or a list with one for each class.
+        parts = [part.toarray() if issparse(part) else part for part in (found if isinstance(found, list) else [found])]
+        dense = np.stack(parts, axis=1)
         chosen = _of_score(dense, which, int(last.n_features_in_))
         return Contributions(self._by_feature(chosen[:, :-1]), chosen[:, -1], raw, DOUBLE_TOLERANCE)
 

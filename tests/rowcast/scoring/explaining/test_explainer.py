@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import shap
 from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -42,6 +43,7 @@ ROWS = 600
 RANDOM = np.random.default_rng(5)
 NUMBERS = pd.DataFrame(RANDOM.normal(size=(ROWS, 5)), columns=list("abcde"))
 FRAME = NUMBERS.assign(town=RANDOM.choice(["Aix", "Bonn", "Cork"], ROWS))
+WORDS = FRAME[["town"]].assign(note=RANDOM.choice(["warm", "cold"], ROWS))
 GAPS = NUMBERS.mask(RANDOM.random(NUMBERS.shape) < 0.1)
 TWO = (NUMBERS["a"] + (NUMBERS["b"] > 0) * NUMBERS["c"] > 0).astype(int)
 THREE = np.digitize(NUMBERS["a"] + NUMBERS["b"], [-1, 1])
@@ -115,6 +117,23 @@ def test_an_xgboost_model_that_stopped_early_is_explained_with_the_trees_that_pr
     assert model.best_iteration < 50
     found = contributions(model, NUMBERS)
     np.testing.assert_allclose(found.base + found.values.sum(axis=1), model.predict(NUMBERS), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("target", [TWO, THREE], ids=["two", "three"])
+@pytest.mark.parametrize(
+    "last",
+    [
+        LGBMClassifier(n_estimators=5, verbose=-1),
+        GradientBoostingClassifier(n_estimators=5, random_state=0),
+        RidgeClassifier(),
+    ],
+)
+def test_a_sparse_matrix_has_the_explanations_of_the_same_dense_one(last: Any, target: Any) -> None:
+    made = explainer(make_pipeline(OneHotEncoder(), clone(last)).fit(WORDS, target), WORDS)
+    encoded = made.encoded(WORDS)
+    sparse, dense = made.finder.of(encoded), made.finder.of(encoded.toarray())
+    assert sparse.adds_up.all()
+    np.testing.assert_allclose(sparse.values, dense.values, atol=1e-12)
 
 
 def test_native_categories_and_several_classes_of_boosting_add_up_where_shap_does_not() -> None:
