@@ -142,7 +142,7 @@ def _options(given: FrameOptions, models: ModelSet) -> Options:
 
 def _kind(column: AddedColumn, models: ModelSet) -> type:
     """Returns the class of a column's values, as far as the manifest says it."""
-    if column.content == "error":
+    if column.content in ("error", "reason"):
         return str
     if column.content not in ("prediction", "top"):
         return float

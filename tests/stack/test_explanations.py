@@ -16,6 +16,7 @@ from registering import FEW_ALONE, register
 from scored import submit, wait
 from sklearn.ensemble import RandomForestClassifier
 
+import rowcast
 from rowcast import Client
 from rowcast.cli.main import main
 from rowcast.models.loading.load import load
@@ -180,6 +181,8 @@ def test_the_client_and_the_command_line_explain(
     assert isinstance(one.explanation_base, float)
     assert list(table["explanation_1_feature"]) == whole["explanation_1_feature"].tolist()
     np.testing.assert_allclose(table["explanation_2_value"], whole["explanation_2_value"])
+    here = rowcast.score(rows, model="explained-trees", models=stack.models, explain=2)
+    pd.testing.assert_frame_equal(here, table)
     arguments = ["predict", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--url", stack.url]
     assert main([*arguments, "--model", "explained-trees", "--explain", "2"]) == 0
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv"), whole)
