@@ -13,6 +13,7 @@ from api.guide import settings_table
 SECTIONS: dict[str, dict[str, str]] = {
     "Start": {
         "quickstart": "From your own CSV file and model to predictions: by page, by command line and by Python.",
+        "production": "A model from a notebook, XGBoost or MLflow: registered, explained, watched and rolled back.",
         "page": "The web page: send a file, follow it, and download the result.",
         "cli": "Every command with its options and examples.",
         "client": "The Python client: rows, files, DataFrames, bad rows, exceptions and retries.",
