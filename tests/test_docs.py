@@ -97,7 +97,8 @@ def test_the_examples_of_the_api_answer_with_the_statuses_beside_them(stack: Sta
 
 
 @pytest.mark.parametrize(
-    "name", ["cli.md", "doors.md", "drift.md", "explanations.md", "formats.md", "security.md", "uploads.md"]
+    "name",
+    ["cli.md", "doors.md", "drift.md", "explanations.md", "formats.md", "security.md", "training.md", "uploads.md"],
 )
 def test_the_examples_are_answered_with_the_statuses_beside_them(stack: Stack, tmp_path: Path, name: str) -> None:
     script = examples(name)
@@ -190,6 +191,12 @@ def test_the_table_of_calls_is_that_of_the_gateway(settings: Settings) -> None:
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: VARIABLES[f"<{name[1]}>"], rule.rule)
         calls |= {f"`{method} {path}`" for method in (rule.methods or set()) - {"HEAD", "OPTIONS"} or {"HEAD"}}
     assert set(first_cells(between("api.md", "calls"))) == calls
+
+
+def test_the_options_of_training_are_those_of_the_command() -> None:
+    named = set(re.findall(r"^\| `(--[a-z-]+)", text("training.md"), re.MULTILINE))
+    options = get_command(cli).commands["train"].params
+    assert named == {option.opts[0] for option in options if option.name not in ("name", "help")}
 
 
 def test_the_options_of_adding_a_model_are_those_of_the_command() -> None:

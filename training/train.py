@@ -1,7 +1,8 @@
 """Training: from a CSV file to a registered model."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -9,23 +10,26 @@ from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
 from rowcast.models.estimator_names import DEFAULT_FAMILY
-from rowcast.models.model_manifest import Feature, Manifest
+from rowcast.models.model_manifest import CrossValidation, Feature, Label, Manifest
 from rowcast.models.naming.valid_names import require_alias, require_description, require_name
 from rowcast.models.registry import Registry
 from rowcast.wording.quantity import counted
 from training.explanation_trial import with_explanations
 from training.findings import Say, silent
 from training.fitting.column_kinds import feature, is_empty, odd_cell, table
+from training.fitting.cross_validation import cross_validated
 from training.fitting.fit import fit
-from training.fitting.metrics import measure, split
+from training.fitting.held_out import HeldOut, Positions, measure_held_out, split_rows
+from training.fitting.leakage import leakage_notes
 from training.fitting.pipelines import asked_task, recipe
-from training.fitting.target import Target, read_target
+from training.fitting.target import Target, Task, read_target
+from training.fitting.time_order import time_order
 from training.fitting.training_file import CsvFile, read_csv
 from training.registration import Training, draft, register
 from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows
 from training.rehearsal.rehearsal import rehearse
 from training.sample.sample import Dialect, read_sample
-from training.thresholds import best_threshold
+from training.train_options import NO_OPTIONS, TrainOptions
 
 
 def train(
@@ -38,6 +42,7 @@ def train(
     estimator: str = DEFAULT_FAMILY,
     aliases: Sequence[str] = (),
     description: str | None = None,
+    options: TrainOptions = NO_OPTIONS,
     say: Say = silent,
     alone: SingleRows = SINGLE_ROWS,
 ) -> Manifest:
@@ -51,31 +56,35 @@ def train(
     Raises:
         NotFound: there is no such file.
         Unreadable: the file cannot be read.
-        Unprocessable: a column, the target's values or the estimator do not fit; nothing is registered then.
+        Unprocessable: a column, the target's values, the estimator or an option do not fit; nothing is registered then.
     """
     require_name(name)
     require_description(description)
     for alias in aliases:
         require_alias(alias)
+    options.require_valid()
     file = read_csv(Path(data))
-    learned = read_target(target, file.column(target, "target"), asked_task(estimator))
-    build = recipe(estimator, learned.task).build
-    described = _features(file, target, features, say)
-    if learned.dropped:
-        say(f"Left out {learned.dropped:,} of {counted(file.rows, 'row')}: they have no {target!r}.")
-    rows = table(file.columns, described).iloc[learned.rows].reset_index(drop=True)
-    size = f"{counted(len(rows), 'row')} and {counted(len(described), 'feature')}"
-    say(f"Fitting {estimator} ({learned.task}) to {size}.")
-    metrics, threshold, held_out = _held_out(build(described, len(rows)), rows, learned, say)
-    fitted = fit(build(described, len(rows)), rows, learned.values, say)
-    facts = _facts_of_training(file, target, estimator, learned, held_out)
-    names = [feature.name for feature in described]
+    rows = _training_rows(file, target, features, task=asked_task(estimator), options=options, say=say)
+    learner = _learner(estimator, rows, options)
+    say(f"Fitting {estimator} ({rows.learned.task}) to {rows.size}.")
+    held_out = measure_held_out(learner(), rows.table, rows.learned, rows.parts, say)
+    folds = _cross_validated(learner(), rows, options, say)
+    fitted = fit(learner(), rows.table, rows.learned.values, say)
+    facts = _facts_of_training(file, target, estimator, rows=rows, held_out=held_out, options=options)
+    names = [feature.name for feature in rows.features]
     rehearsal = rehearse(
         fitted,
         read_sample(Path(data), Dialect(), names),
         names,
-        lambda **found: draft(
-            fitted, training=facts, metrics=metrics, threshold=threshold, description=description, **found
+        lambda notes, **found: draft(
+            fitted,
+            training=facts,
+            metrics=held_out.metrics,
+            threshold=held_out.threshold,
+            cross_validation=folds,
+            description=description,
+            notes=[*rows.notes, *notes],
+            **found,
         ),
         say=silent,
         alone=alone,
@@ -88,21 +97,95 @@ def train(
     return manifest
 
 
-def _facts_of_training(file: CsvFile, target: str, estimator: str, learned: Target, held_out: int) -> Training:
+@dataclass(frozen=True)
+class _Rows:
+    """The rows to learn from, and how they are split."""
+
+    learned: Target
+    features: list[Feature]
+    #: What a pipeline gets, shape (rows, features).
+    table: pd.DataFrame
+    #: Positions of the rows, the oldest first; None if they have no times.
+    order: Positions | None
+    #: Positions of the rows to fit on, and of those that are held out.
+    parts: tuple[Positions, Positions]
+    #: What is suspicious about the features.
+    notes: list[str]
+
+    @property
+    def size(self) -> str:
+        """The size in words, for example `1,309 rows and 3 features`."""
+        return f"{counted(len(self.table), 'row')} and {counted(len(self.features), 'feature')}"
+
+
+def _training_rows(
+    file: CsvFile, target: str, features: Sequence[str] | None, *, task: Task | None, options: TrainOptions, say: Say
+) -> _Rows:
+    learned = read_target(target, file.column(target, "target"), task)
+    order = None
+    if options.time is not None:
+        if options.time == target:
+            raise Unprocessable.at("time", f"{target!r} is the target")
+        order = time_order(options.time, file.column(options.time, "time"), learned.rows)
+    described = _features(file, target, features, options.time, say)
+    if learned.dropped:
+        say(f"Left out {learned.dropped:,} of {counted(file.rows, 'row')}: they have no {target!r}.")
+    rows = table(file.columns, described).iloc[learned.rows].reset_index(drop=True)
+    parts = split_rows(rows, learned, order)
+    notes = leakage_notes(file.columns, described, rows, learned)
+    for note in notes:
+        say(note)
+    return _Rows(learned, described, rows, order, parts, notes)
+
+
+def _learner(estimator: str, rows: _Rows, options: TrainOptions) -> Callable[[], Pipeline]:
+    """Returns a function that makes the pipeline, which is not fitted yet.
+
+    Raises:
+        Unprocessable: there is no such estimator, or class weights are asked for and it has no classes.
+    """
+    build = recipe(estimator, rows.learned.task).build
+    if options.weights is not None and rows.learned.task == "regression":
+        raise Unprocessable.at("class_weight", "is only for classifiers, and this target is an amount")
+
+    def make() -> Pipeline:
+        pipeline = build(rows.features, len(rows.table))
+        if options.weights is not None:
+            pipeline[-1].set_params(class_weight=options.weights)
+        return pipeline
+
+    return make
+
+
+def _cross_validated(pipeline: Pipeline, rows: _Rows, options: TrainOptions, say: Say) -> CrossValidation | None:
+    if options.cross_validate is None:
+        return None
+    return cross_validated(pipeline, rows.table, rows.learned, count=options.cross_validate, order=rows.order, say=say)
+
+
+def _facts_of_training(
+    file: CsvFile, target: str, estimator: str, *, rows: _Rows, held_out: HeldOut, options: TrainOptions
+) -> Training:
     """Returns what the manifest says about the training."""
-    return {
+    facts: dict[str, Label | list[str] | None] = {
         "data": file.name,
         "target": target,
         "estimator": estimator,
-        "rows": len(learned.rows),
-        "rows_without_target": learned.dropped,
-        "rows_held_out": held_out,
+        "rows": len(rows.learned.rows),
+        "rows_without_target": rows.learned.dropped,
+        "rows_held_out": held_out.count,
     }
+    if options.weights is not None:
+        facts["class_weight"] = options.weights
+    if options.time is not None:
+        facts["time"] = options.time
+    return facts
 
 
-def _features(file: CsvFile, target: str, wanted: Sequence[str] | None, say: Say) -> list[Feature]:
-    """The features that were asked for, or all columns that say something."""
-    names = [column for column in file.columns if column != target] if wanted is None else list(wanted)
+def _features(file: CsvFile, target: str, wanted: Sequence[str] | None, time: str | None, say: Say) -> list[Feature]:
+    """The features that were asked for, or all columns that say something, without the rows' times."""
+    others = [column for column in file.columns if column not in (target, time)]
+    names = others if wanted is None else list(wanted)
     _require_usable(names, target)
     empty = [name for name in names if is_empty(file.column(name, "features"))]
     if empty and wanted is not None:
@@ -125,21 +208,3 @@ def _require_usable(names: Sequence[str], target: str) -> None:
             raise Unprocessable.at("features", f"{name!r} is the target, so it cannot be a feature")
         if name in names[:position]:
             raise Unprocessable.at("features", f"{name!r} is named twice")
-
-
-def _held_out(
-    pipeline: Pipeline, rows: pd.DataFrame, learned: Target, say: Say
-) -> tuple[dict[str, float], float | None, int]:
-    """Returns metrics and best threshold of the pipeline on rows that it has not been fitted to, and their number."""
-    fitted_on, held_out = split(rows, learned)
-    # What the libraries warn of here they say again, of all rows, in the fit that counts.
-    fitted = fit(pipeline, rows.iloc[fitted_on], learned.values[fitted_on], silent)
-    metrics = measure(fitted, rows.iloc[held_out], learned.values[held_out])
-    shown = ", ".join(f"{metric} {value:.4g}" for metric, value in metrics.items())
-    say(f"Metrics on {len(held_out):,} held-out rows: {shown}.")
-    best = best_threshold(fitted, rows.iloc[held_out], learned.values[held_out])
-    if best is None:
-        return metrics, None, len(held_out)
-    accuracy = f"balanced_accuracy {best.balanced_accuracy:.4g} on these rows"
-    say(f"threshold=auto stands for {best.threshold:.4g}, with {accuracy}.")
-    return metrics, best.threshold, len(held_out)

@@ -18,7 +18,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "cli": "Every command with its options and examples.",
         "client": "The Python client: rows, files, DataFrames, bad rows, exceptions and retries.",
         "engines": "rowcast.score: predict without a service, in a script or in Ray, Spark, Dask or Daft.",
-        "models": "How models are trained, registered, compared with your own script, and versioned.",
+        "training": "How `rowcast train` fits and measures a model, and what its options and warnings mean.",
+        "models": "How models are registered, compared with your own script, and versioned.",
     },
     "Look up": {
         "api": "Every call, option, format, limit and status code, with examples.",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rowcast.models.model_manifest import Manifest
+    from rowcast.models.model_manifest import CrossValidation, Manifest
 
 
 def facts(manifest: "Manifest", aliases: Sequence[str] = ()) -> dict[str, str]:
@@ -16,6 +16,7 @@ def facts(manifest: "Manifest", aliases: Sequence[str] = ()) -> dict[str, str]:
         "task": manifest.task,
         "classes": None if manifest.classes is None else ", ".join(map(str, manifest.classes)),
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in manifest.metrics.items()),
+        "folds": "" if manifest.cross_validation is None else _folds(manifest.cross_validation),
         "threshold": "" if manifest.threshold is None else f"{manifest.threshold:.4g} (for threshold=auto)",
         "trained": ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in manifest.training.items() if value),
         "golden": f"{manifest.golden.rows} rows" if manifest.golden else None,
@@ -29,6 +30,12 @@ def facts(manifest: "Manifest", aliases: Sequence[str] = ()) -> dict[str, str]:
         "sha256": manifest.sha256,
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _folds(found: "CrossValidation") -> str:
+    """Returns the metrics of a cross-validation with their intervals."""
+    shown = ", ".join(f"{name} {one}" for name, one in found.metrics.items())
+    return f"{shown}; mean and 95 % interval of {found.folds} folds ({found.method})"
 
 
 def _needs(manifest: "Manifest") -> list[str]:

@@ -1,9 +1,8 @@
 """The commands for models. They work on the registry, whether or not a service is running."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -26,9 +25,10 @@ from rowcast.cli.commands.model_options import (
     listed,
 )
 from rowcast.cli.connection_options import Json
-from rowcast.cli.data_location import Data, find_data_location
+from rowcast.cli.data_location import Data
 from rowcast.cli.input_files import require_files
-from rowcast.cli.model_care import actuals_command, comparison, promotion, pruning, shadows
+from rowcast.cli.model_care import actuals_command, comparison, model_training, promotion, pruning, shadows
+from rowcast.cli.model_care.registered import compiled_code, say_registered
 from rowcast.cli.model_facts import facts
 from rowcast.cli.output import print_json, print_table, say
 from rowcast.cli.progress_bars import rehearsal_bar
@@ -36,17 +36,8 @@ from rowcast.cli.registry_location import RegistryLocation, open_registry
 from rowcast.cli.typer_app import App
 from rowcast.compiled_cache import cache_folder
 from rowcast.errors import RowcastError
-from rowcast.models.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
-
-if TYPE_CHECKING:
-    from rowcast.models.model_manifest import Manifest
 
 models = App(help="Register, show and remove models.", no_args_is_help=True)
-
-_ESTIMATORS = (
-    f"{', '.join(FAMILIES[:-1])} or {FAMILIES[-1]}. The target decides the task, unless the name ends with "
-    f"{' or '.join(SUFFIXES.values())}."
-)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,7 +48,7 @@ def add_to(app: typer.Typer) -> None:
     for care in (comparison, promotion, shadows, actuals_command, pruning):
         care.add_to(models)
     app.add_typer(models, name="models")
-    app.command()(train)
+    model_training.add_to(app)
 
 
 def list_models(where: RegistryLocation = None, data: Data = None, json: Json = False) -> None:
@@ -156,11 +147,11 @@ def add(
         description=description,
         versions=Settings.read().model_versions,
     )
-    with cache_folder(_compiled_code(where, data)), rehearsal_bar() as progress:
+    with cache_folder(compiled_code(where, data)), rehearsal_bar() as progress:
         manifest = add_model(
             file if is_on_server else Path(file), name, registry, features_from, options, say=say, progress=progress
         )
-    _say_registered(manifest, place)
+    say_registered(manifest, place)
 
 
 def alias(
@@ -220,60 +211,3 @@ def rm(
     for one in versions:
         registry.remove(name, one)
     say(f"Removed {shown} from {place}.")
-
-
-def train(
-    *,
-    data: Annotated[Path, typer.Option("--data", help="CSV file with the target column; .gz too.")],
-    target: Annotated[str, typer.Option("--target", help="Column to predict.")],
-    name: ModelName,
-    features: Annotated[str | None, typer.Option("--features", help="Columns to use: a,b.", show_default="all")] = None,
-    estimator: Annotated[str, typer.Option("--estimator", help=_ESTIMATORS)] = DEFAULT_FAMILY,
-    alias: Annotated[list[str] | None, typer.Option("--alias", help="Alias for the new version. Repeatable.")] = None,
-    description: Description = None,
-    where: RegistryLocation = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            "--data-dir",
-            help="Data folder of a `rowcast up` (here --data is the CSV file).",
-            show_default="that of the running service, or .rowcast",
-        ),
-    ] = None,
-) -> None:
-    """Fit a model to a CSV file, measure it on held-out rows, and register it as the next version of NAME.
-
-    Examples:
-        rowcast train --data data.csv --target bought --name buyers
-        rowcast train --data data.csv --target price --name prices --estimator random_forest_regressor
-    """
-    require_files(data)
-    from training.train import train as train_model
-
-    registry, place = open_registry(where, data_dir, "--data-dir")
-    with cache_folder(_compiled_code(where, data_dir, "--data-dir")):
-        manifest = train_model(
-            data,
-            target,
-            name,
-            registry,
-            features=[column for column in features.split(",") if column] if features else None,
-            estimator=estimator,
-            aliases=alias or (),
-            description=description,
-            say=say,
-        )
-    _say_registered(manifest, place, alias or ())
-
-
-def _say_registered(manifest: "Manifest", place: str, aliases: Sequence[str] = ()) -> None:
-    reference = f"{manifest.name}@{manifest.version}"
-    if manifest.fast_path is not None and manifest.fast_path.estimators:
-        say(f"Fast path for trees: {manifest.fast_path}")
-    say(f"Registered {', '.join([reference, *(f'{manifest.name}@{alias}' for alias in aliases)])} in {place}.")
-    print(reference)
-
-
-def _compiled_code(where: str | None, data: Path | None, option: str = "--data") -> Path | None:
-    """Returns the folder of compiled code in the data folder; None if only a registry is named."""
-    return None if where and not data else find_data_location(data, option).compiled_code

@@ -14,6 +14,7 @@ from scored import score
 from sklearn.dummy import DummyClassifier
 
 from api.web.pages import STATIC, duration, size
+from rowcast.models.model_manifest import CrossValidation, Interval
 
 TITANIC = ROOT / "training" / "data" / "titanic.csv"
 LOADED = [f"/static/{file.name}" for file in STATIC.iterdir()]
@@ -260,9 +261,9 @@ def test_the_queue_shows_memory_uptime_and_models_of_a_worker(page: Page, stack:
 def rival(stack: Stack) -> str:
     """A model that takes what the default model takes, and never predicts the same."""
     rows = np.array([[25.0, 3.0], [25.0, 1.0]])
-    register(
-        stack.models, "rival", DummyClassifier(strategy="constant", constant=1).fit(rows, [0, 1]), ["age", "pclass"]
-    )
+    model = DummyClassifier(strategy="constant", constant=1).fit(rows, [0, 1])
+    found = CrossValidation(folds=5, method="KFold", metrics={"accuracy": Interval(mean=0.5, low=0.4, high=0.6)})
+    register(stack.models, "rival", model, ["age", "pclass"], cross_validation=found)
     return "rival"
 
 
@@ -285,6 +286,9 @@ def test_two_models_are_chosen_and_compared(browser: Browser, stack: Stack, riva
     expect(page.get_by_role("columnheader", name=f"prediction_{rival}")).to_be_visible()
     page.goto("/ui/jobs")
     expect(page.get_by_role("cell", name=f"titanic@1, {rival}@1").first).to_be_visible()
+    page.goto(f"/ui/models/{rival}")
+    expect(page.get_by_text("0.5 (0.4 to 0.6)")).to_be_visible()
+    expect(page.get_by_text("Mean and 95 % t-interval of 5 folds (KFold).")).to_be_visible()
     context.close()
 
 

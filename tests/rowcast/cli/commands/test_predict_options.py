@@ -147,7 +147,7 @@ def test_every_estimator_has_a_name_for_both_tasks_and_for_each() -> None:
 
 def test_the_command_line_and_the_docs_have_the_estimators_of_training() -> None:
     estimator = parameters_of("train")["estimator"]
-    (row,) = (line for line in (DOCS / "models.md").read_text().splitlines() if line.startswith("| `--estimator` |"))
+    (row,) = (line for line in (DOCS / "training.md").read_text().splitlines() if line.startswith("| `--estimator` |"))
     for text in (estimator.help, row):
         assert all(name in text for name in (*FAMILIES, *SUFFIXES.values()))
     assert estimator.default == inspect.signature(train).parameters["estimator"].default == DEFAULT_FAMILY
