@@ -1,15 +1,16 @@
 """Training: from a CSV file to a registered model."""
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
-from rowcast.models.estimator_names import DEFAULT_FAMILY
+from rowcast.models.estimator_names import DEFAULT_FAMILY, FAMILIES
 from rowcast.models.model_manifest import CrossValidation, Feature, Label, Manifest
 from rowcast.models.naming.valid_names import require_alias, require_description, require_name
 from rowcast.models.registry import Registry
@@ -17,18 +18,21 @@ from rowcast.wording.quantity import counted
 from training.explanation_trial import with_explanations
 from training.findings import Say, silent
 from training.fitting.column_kinds import feature, is_empty, odd_cell, table
-from training.fitting.cross_validation import cross_validated
+from training.fitting.cross_validation import cross_validated, folds
 from training.fitting.fit import fit
 from training.fitting.held_out import HeldOut, Positions, measure_held_out, split_rows
 from training.fitting.leakage import leakage_notes
-from training.fitting.pipelines import asked_task, recipe
+from training.fitting.learner import Learner
+from training.fitting.pipelines import asked_task
 from training.fitting.target import Target, Task, read_target
 from training.fitting.time_order import time_order
 from training.fitting.training_file import CsvFile, read_csv
 from training.registration import Training, draft, register
 from training.rehearsal.checks.single_rows import SINGLE_ROWS, SingleRows
-from training.rehearsal.rehearsal import rehearse
+from training.rehearsal.rehearsal import Progress, no_progress, rehearse
 from training.sample.sample import Dialect, read_sample
+from training.search.search import FOLDS as SEARCH_FOLDS
+from training.search.search import Searched, search, shown
 from training.train_options import NO_OPTIONS, TrainOptions
 
 
@@ -39,11 +43,12 @@ def train(
     registry: Registry,
     *,
     features: Sequence[str] | None = None,
-    estimator: str = DEFAULT_FAMILY,
+    estimator: str | None = None,
     aliases: Sequence[str] = (),
     description: str | None = None,
     options: TrainOptions = NO_OPTIONS,
     say: Say = silent,
+    progress: Progress = no_progress,
     alone: SingleRows = SINGLE_ROWS,
 ) -> Manifest:
     """Fits a pipeline to predict the column `target`, measures it, and registers it as the next version.
@@ -51,7 +56,7 @@ def train(
     It is measured on a fifth of the rows, which are held out, and then fitted again on all of them. If no `features`
     are named, all other columns are features. `say` gets each step, and what is unusual about the data, as a sentence.
     The alias `latest` moves to the new version, and so do `aliases`. `alone` is as in `rehearse`,
-    and `description` says what the model is for.
+    and `description` says what the model is for. `progress` gets how far a search and the rehearsal are.
 
     Raises:
         NotFound: there is no such file.
@@ -64,13 +69,14 @@ def train(
         require_alias(alias)
     options.require_valid()
     file = read_csv(Path(data))
-    rows = _training_rows(file, target, features, task=asked_task(estimator), options=options, say=say)
-    learner = _learner(estimator, rows, options)
-    say(f"Fitting {estimator} ({rows.learned.task}) to {rows.size}.")
-    held_out = measure_held_out(learner(), rows.table, rows.learned, rows.parts, say)
-    folds = _cross_validated(learner(), rows, options, say)
-    fitted = fit(learner(), rows.table, rows.learned.values, say)
-    facts = _facts_of_training(file, target, estimator, rows=rows, held_out=held_out, options=options)
+    rows = _training_rows(file, target, features, task=asked_task(estimator or ""), options=options, say=say)
+    chosen = _learner(estimator, rows, options, say, progress)
+    pipeline = chosen.learner.pipeline
+    say(f"Fitting {chosen.learner.estimator} ({rows.learned.task}) to {rows.size}.")
+    held_out = measure_held_out(pipeline(), rows.table, rows.learned, rows.parts, say)
+    validated = _cross_validated(pipeline(), rows, options, say)
+    fitted = fit(pipeline(), rows.table, rows.learned.values, say)
+    facts = _facts_of_training(file, target, chosen, rows=rows, held_out=held_out, options=options)
     names = [feature.name for feature in rows.features]
     rehearsal = rehearse(
         fitted,
@@ -81,12 +87,13 @@ def train(
             training=facts,
             metrics=held_out.metrics,
             threshold=held_out.threshold,
-            cross_validation=folds,
+            cross_validation=validated,
             description=description,
             notes=[*rows.notes, *notes],
             **found,
         ),
         say=silent,
+        progress=progress,
         alone=alone,
     )
     data_bytes = pickle.dumps(fitted, protocol=5)
@@ -95,6 +102,13 @@ def train(
     for alias in aliases:
         registry.set_alias(name, alias, manifest.version)
     return manifest
+
+
+class _Chosen(NamedTuple):
+    """The learner that is fitted, and the search that found it, if there was one."""
+
+    learner: Learner
+    searched: Searched | None = None
 
 
 @dataclass(frozen=True)
@@ -138,23 +152,28 @@ def _training_rows(
     return _Rows(learned, described, rows, order, parts, notes)
 
 
-def _learner(estimator: str, rows: _Rows, options: TrainOptions) -> Callable[[], Pipeline]:
-    """Returns a function that makes the pipeline, which is not fitted yet.
+def _learner(estimator: str | None, rows: _Rows, options: TrainOptions, say: Say, progress: Progress) -> _Chosen:
+    """Returns the learner of the named estimator, or the best one that a search finds.
 
     Raises:
-        Unprocessable: there is no such estimator, or class weights are asked for and it has no classes.
+        Unprocessable: there is no such estimator, or class weights are asked for and the target has no classes.
     """
-    build = recipe(estimator, rows.learned.task).build
-    if options.weights is not None and rows.learned.task == "regression":
-        raise Unprocessable.at("class_weight", "is only for classifiers, and this target is an amount")
-
-    def make() -> Pipeline:
-        pipeline = build(rows.features, len(rows.table))
-        if options.weights is not None:
-            pipeline[-1].set_params(class_weight=options.weights)
-        return pipeline
-
-    return make
+    names = [estimator] if estimator else FAMILIES if options.search else [DEFAULT_FAMILY]
+    task = rows.learned.task
+    learners = [Learner(name, task, rows.features, len(rows.table), options.weights) for name in names]
+    for learner in learners:
+        learner.pipeline()
+    if not options.search:
+        return _Chosen(learners[0])
+    # Without the held-out rows: they measure the winner.
+    seen = rows.parts[0]
+    say(f"Searching {', '.join(names)} in {counted(len(seen), 'row')}.")
+    splitter = folds(SEARCH_FOLDS, task, rows.order)
+    found = search(learners, rows.table.iloc[seen], rows.learned.values[seen], splitter, progress)
+    for line in found.table():
+        say(line)
+    progress("Fitting the best one", 0, 1)
+    return _Chosen(found.best.learner, found)
 
 
 def _cross_validated(pipeline: Pipeline, rows: _Rows, options: TrainOptions, say: Say) -> CrossValidation | None:
@@ -164,13 +183,13 @@ def _cross_validated(pipeline: Pipeline, rows: _Rows, options: TrainOptions, say
 
 
 def _facts_of_training(
-    file: CsvFile, target: str, estimator: str, *, rows: _Rows, held_out: HeldOut, options: TrainOptions
+    file: CsvFile, target: str, chosen: _Chosen, *, rows: _Rows, held_out: HeldOut, options: TrainOptions
 ) -> Training:
     """Returns what the manifest says about the training."""
     facts: dict[str, Label | list[str] | None] = {
         "data": file.name,
         "target": target,
-        "estimator": estimator,
+        "estimator": chosen.learner.estimator,
         "rows": len(rows.learned.rows),
         "rows_without_target": rows.learned.dropped,
         "rows_held_out": held_out.count,
@@ -179,6 +198,9 @@ def _facts_of_training(
         facts["class_weight"] = options.weights
     if options.time is not None:
         facts["time"] = options.time
+    if chosen.searched is not None:
+        facts["parameters"] = shown(chosen.learner.parameters)
+        facts["searched"] = str(chosen.searched)
     return facts
 
 

@@ -24,7 +24,7 @@ class TrainOptions:
     """Number of folds of a cross-validation; None leaves it out."""
 
     search: bool = False
-    """Whether families and parameters are searched; then the caller's estimator is not used."""
+    """Whether parameters are searched: of the caller's estimator, or of all families if none is named."""
 
     report: Path | None = None
     """The HTML file for a report."""

@@ -94,12 +94,15 @@ def bar() -> Iterator[StepsBar]:
 
 
 @contextmanager
-def rehearsal_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Yields a function that draws a rehearsal's progress on a terminal: step, steps done, steps in all."""
+def rehearsal_bar(first: str = "Rehearsing") -> Iterator[Callable[[str, int, int], None]]:
+    """Yields a function that draws a rehearsal's progress on a terminal: step, steps done, steps in all.
+
+    `first` is shown until it is called.
+    """
     if not sys.stderr.isatty():
         yield lambda _what, _done, _total: None
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("Rehearsing", total=None)
+        task = shown.add_task(first, total=None)
         yield lambda what, done, total: shown.update(task, description=what, completed=done, total=total)

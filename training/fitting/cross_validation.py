@@ -1,7 +1,6 @@
 """Cross-validation: the metrics of a pipeline over several folds, with intervals."""
 
 import warnings
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -40,19 +39,12 @@ CAVEAT = (
 )
 
 
-@dataclass(frozen=True)
-class Folds:
-    """How rows are split into folds: in proportion to the classes, at random, or so that none looks ahead."""
-
-    task: Task
-    order: Positions | None
-
-    def splitter(self, folds: int) -> Any:
-        """Returns scikit-learn's splitter."""
-        if self.order is not None:
-            return TimeSeriesSplit(folds)
-        kind = StratifiedKFold if self.task == "classification" else KFold
-        return kind(folds, shuffle=True, random_state=SEED)
+def folds(count: int, task: Task, order: Positions | None) -> Any:
+    """Returns scikit-learn's splitter: in proportion to the classes, at random, or in an order, never looking ahead."""
+    if order is not None:
+        return TimeSeriesSplit(count)
+    kind = StratifiedKFold if task == "classification" else KFold
+    return kind(count, shuffle=True, random_state=SEED)
 
 
 def cross_validated(
@@ -66,7 +58,7 @@ def cross_validated(
     if count >= len(rows):
         raise Unprocessable.at("cross_validate", f"{counted(len(rows), 'row')} cannot be split into {count} folds")
     used = np.arange(len(rows)) if order is None else order
-    splitter = Folds(target.task, order).splitter(count)
+    splitter = folds(count, target.task, order)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they come again in the fit to all rows
         try:

@@ -1,5 +1,6 @@
 """The command that trains a model."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from rowcast.cli.commands.model_options import Description, ModelName
 from rowcast.cli.input_files import require_files
 from rowcast.cli.model_care.registered import compiled_code, say_registered
 from rowcast.cli.output import say
+from rowcast.cli.progress_bars import rehearsal_bar
 from rowcast.cli.registry_location import RegistryLocation, open_registry
 from rowcast.compiled_cache import cache_folder
 from rowcast.models.estimator_names import DEFAULT_FAMILY, FAMILIES, SUFFIXES
@@ -18,6 +20,12 @@ _ESTIMATORS = (
     f"{' or '.join(SUFFIXES.values())}."
 )
 
+Search = Annotated[
+    bool,
+    typer.Option(
+        "--search", help="Try parameters of the estimator, or of all, by successive halving, and take the best."
+    ),
+]
 ClassWeight = Annotated[
     str | None,
     typer.Option(
@@ -59,7 +67,10 @@ def train(
     target: Annotated[str, typer.Option("--target", help="Column to predict.")],
     name: ModelName,
     features: Annotated[str | None, typer.Option("--features", help="Columns to use: a,b.", show_default="all")] = None,
-    estimator: Annotated[str, typer.Option("--estimator", help=_ESTIMATORS)] = DEFAULT_FAMILY,
+    estimator: Annotated[
+        str | None, typer.Option("--estimator", help=_ESTIMATORS, show_default=f"{DEFAULT_FAMILY}; with --search, all")
+    ] = None,
+    search: Search = False,
     alias: Annotated[list[str] | None, typer.Option("--alias", help="Alias for the new version. Repeatable.")] = None,
     description: Description = None,
     class_weight: ClassWeight = None,
@@ -80,14 +91,17 @@ def train(
     Examples:
         rowcast train --data data.csv --target bought --name buyers
         rowcast train --data data.csv --target price --name prices --estimator random_forest_regressor
-        rowcast train --data data.csv --target bought --name buyers --time day --cross-validate 5
+        rowcast train --data data.csv --target bought --name buyers --search --time day
     """
     require_files(data)
+    from training.rehearsal.rehearsal import no_progress
     from training.train import train as train_model
     from training.train_options import TrainOptions
 
     registry, place = open_registry(where, data_dir, "--data-dir")
-    with cache_folder(compiled_code(where, data_dir, "--data-dir")):
+    options = TrainOptions(class_weight=class_weight, time=time, cross_validate=cross_validate, search=search)
+    bar = rehearsal_bar("Searching") if search else nullcontext(no_progress)
+    with cache_folder(compiled_code(where, data_dir, "--data-dir")), bar as progress:
         manifest = train_model(
             data,
             target,
@@ -97,7 +111,8 @@ def train(
             estimator=estimator,
             aliases=alias or (),
             description=description,
-            options=TrainOptions(class_weight=class_weight, time=time, cross_validate=cross_validate),
+            options=options,
+            progress=progress,
             say=say,
         )
     say_registered(manifest, place, alias or ())

@@ -1,0 +1,1 @@
+"""Searching the family and the parameters of a model."""
