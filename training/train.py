@@ -101,7 +101,22 @@ def train(
     manifest = register(registry, name, data_bytes, completed, rehearsal.golden, profile=rehearsal.profile)
     for alias in aliases:
         registry.set_alias(name, alias, manifest.version)
+    if options.report is not None:
+        _write_report(options.report, manifest, held_out, rows, say)
     return manifest
+
+
+def _write_report(path: Path, manifest: Manifest, held_out: HeldOut, rows: "_Rows", say: Say) -> None:
+    """Writes the report. The model is registered already, so a fault is only said."""
+    from training.report.report import TrainingReport
+
+    findings = list(dict.fromkeys([*rows.findings, *manifest.notes]))
+    try:
+        TrainingReport(manifest, held_out, rows.table, findings).write(path)
+    except OSError as error:
+        say(f"The report could not be written: {error}")
+    else:
+        say(f"The report is in {path}.")
 
 
 class _Chosen(NamedTuple):
@@ -125,6 +140,8 @@ class _Rows:
     parts: tuple[Positions, Positions]
     #: What is suspicious about the features.
     notes: list[str]
+    #: What was said about the file and its columns.
+    findings: list[str]
 
     @property
     def size(self) -> str:
@@ -135,21 +152,27 @@ class _Rows:
 def _training_rows(
     file: CsvFile, target: str, features: Sequence[str] | None, *, task: Task | None, options: TrainOptions, say: Say
 ) -> _Rows:
+    findings: list[str] = []
+
+    def note(finding: str) -> None:
+        findings.append(finding)
+        say(finding)
+
     learned = read_target(target, file.column(target, "target"), task)
     order = None
     if options.time is not None:
         if options.time == target:
             raise Unprocessable.at("time", f"{target!r} is the target")
         order = time_order(options.time, file.column(options.time, "time"), learned.rows)
-    described = _features(file, target, features, options.time, say)
+    described = _features(file, target, features, options.time, note)
     if learned.dropped:
-        say(f"Left out {learned.dropped:,} of {counted(file.rows, 'row')}: they have no {target!r}.")
+        note(f"Left out {learned.dropped:,} of {counted(file.rows, 'row')}: they have no {target!r}.")
     rows = table(file.columns, described).iloc[learned.rows].reset_index(drop=True)
     parts = split_rows(rows, learned, order)
     notes = leakage_notes(file.columns, described, rows, learned)
-    for note in notes:
-        say(note)
-    return _Rows(learned, described, rows, order, parts, notes)
+    for leak in notes:
+        note(leak)
+    return _Rows(learned, described, rows, order, parts, notes, findings)
 
 
 def _learner(estimator: str | None, rows: _Rows, options: TrainOptions, say: Say, progress: Progress) -> _Chosen:

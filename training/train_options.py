@@ -1,5 +1,6 @@
 """The options of `rowcast train` that choose how a model is fitted and measured."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -49,8 +50,13 @@ class TrainOptions:
         _ = self.weights
         if self.cross_validate is not None and not MIN_FOLDS <= self.cross_validate <= MAX_FOLDS:
             raise Unprocessable.at("cross_validate", f"must be a number of folds from {MIN_FOLDS} to {MAX_FOLDS}")
-        if self.report is not None and not self.report.absolute().parent.is_dir():
-            raise Unprocessable.at("report", f"there is no folder {self.report.absolute().parent}")
+        if self.report is None:
+            return
+        folder = self.report.absolute().parent
+        if not folder.is_dir():
+            raise Unprocessable.at("report", f"there is no folder {folder}")
+        if self.report.is_dir() or not os.access(self.report if self.report.exists() else folder, os.W_OK):
+            raise Unprocessable.at("report", f"{self.report} cannot be written")
 
 
 NO_OPTIONS = TrainOptions()

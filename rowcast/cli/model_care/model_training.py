@@ -54,6 +54,15 @@ CrossValidate = Annotated[
         show_default="none",
     ),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        help="Write metrics, warnings and plots of the held-out rows into an HTML file.",
+        show_default="none",
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -76,6 +85,7 @@ def train(
     class_weight: ClassWeight = None,
     time: Time = None,
     cross_validate: CrossValidate = None,
+    report: Report = None,
     where: RegistryLocation = None,
     data_dir: Annotated[
         Path | None,
@@ -99,7 +109,9 @@ def train(
     from training.train_options import TrainOptions
 
     registry, place = open_registry(where, data_dir, "--data-dir")
-    options = TrainOptions(class_weight=class_weight, time=time, cross_validate=cross_validate, search=search)
+    options = TrainOptions(
+        class_weight=class_weight, time=time, cross_validate=cross_validate, search=search, report=report
+    )
     bar = rehearsal_bar("Searching") if search else nullcontext(no_progress)
     with cache_folder(compiled_code(where, data_dir, "--data-dir")), bar as progress:
         manifest = train_model(

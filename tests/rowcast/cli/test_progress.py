@@ -82,16 +82,12 @@ def test_a_model_of_more_features_than_one_file_tries_is_registered_with_a_bar(t
     assert all(feature.missing for feature in manifest.features), "each was tried without its value"
 
 
-def test_a_search_is_a_bar_on_a_terminal_and_only_sentences_in_a_pipe(rowcast, tmp_path: Path) -> None:
+def test_a_search_is_a_bar_on_a_terminal(tmp_path: Path) -> None:
     data = tmp_path / "data.csv"
-    data.write_text("x,z,y\n" + "".join(f"{row % 7},{row % 5},{int(row % 7 + row % 5 > 5)}\n" for row in range(120)))
+    data.write_text("x,z,y\n" + "".join(f"{row % 7},{row % 5},{int(row % 7 + row % 5 > 5)}\n" for row in range(80)))
     words = ["train", "--data", data, "--target", "y", "--name", "m", "--models", tmp_path / "models", "--search"]
-    words += ["--estimator", "logistic_regression"]
-    code, shown = on_terminal(*words, out=tmp_path / "out")
+    code, shown = on_terminal(*words, "--estimator", "logistic_regression", out=tmp_path / "out")
     assert (code, (tmp_path / "out").read_text()) == (0, "m@1\n"), shown
     assert "Searching \x1b" in shown
     assert "━" in shown
-    done = rowcast(*words)
-    assert (done.returncode, done.stdout) == (0, b"m@2\n")
-    assert "  1. log_loss" in done.stderr.decode()
-    assert "━" not in done.stderr.decode()
+    assert "  1. log_loss" in shown
