@@ -11,7 +11,8 @@ from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
 from rowcast.models.estimator_names import DEFAULT_FAMILY, FAMILIES
-from rowcast.models.model_manifest import CrossValidation, Feature, Label, Manifest
+from rowcast.models.facts.fold_metrics import CrossValidation
+from rowcast.models.model_manifest import Feature, Label, Manifest
 from rowcast.models.naming.valid_names import require_alias, require_description, require_name
 from rowcast.models.registry import Registry
 from rowcast.wording.quantity import counted

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rowcast.models.model_manifest import CrossValidation, Manifest
+    from rowcast.models.facts.fold_metrics import CrossValidation
+    from rowcast.models.model_manifest import Manifest
 
 
 def facts(manifest: "Manifest", aliases: Sequence[str] = ()) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rowcast.models import cells
+from rowcast.models.facts.fold_metrics import CrossValidation
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 """The form of a model's name and of an alias, which are used as folder names and in URLs."""
@@ -149,30 +150,6 @@ class ExplanationFacts(BaseModel):
         return "Yes, as a linear model." if self.family == "linear" else "Yes, as boosted trees."
 
 
-class Interval(BaseModel):
-    """A metric over the folds of a cross-validation: its mean, and the ends of its 95 % t-interval."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """Returns it for people, for example `0.8123 (0.7911 to 0.8335)`."""
-        return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g})"
-
-
-class CrossValidation(BaseModel):
-    """How good fits to parts of the training rows were on the rows that each left out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    folds: int = Field(description="How many times the model was fitted and measured.")
-    method: str = Field(description="scikit-learn's class that made the folds, for example `StratifiedKFold`.")
-    metrics: dict[str, Interval] = Field(description="Metric → mean and 95 % interval over the folds.")
-
-
 class Requirement(BaseModel):
     """An installed package that a model imports."""
 
@@ -255,9 +232,7 @@ class Draft(BaseModel):
         default=None, max_length=MAX_DESCRIPTION, description="What it is for, as its owner says."
     )
     metrics: dict[str, float] = Field(default_factory=dict, description="Measured on held-out rows.")
-    cross_validation: CrossValidation | None = Field(
-        default=None, description="The metrics of a cross-validation; None if none was asked for."
-    )
+    cross_validation: CrossValidation | None = Field(default=None, description="None if none was asked for.")
     training: dict[str, Label | list[str] | None] = Field(
         default_factory=dict, description="How it was trained: data, rows, target, estimator."
     )

@@ -12,7 +12,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit, cro
 from sklearn.pipeline import Pipeline
 
 from rowcast.errors import Unprocessable
-from rowcast.models.model_manifest import CrossValidation, Interval
+from rowcast.models.facts.fold_metrics import CrossValidation, Interval
 from rowcast.wording.quantity import counted
 from training.findings import Say
 from training.fitting.held_out import Positions, known_rows

@@ -14,7 +14,7 @@ from scored import score
 from sklearn.dummy import DummyClassifier
 
 from api.web.pages import STATIC, duration, size
-from rowcast.models.model_manifest import CrossValidation, Interval
+from rowcast.models.facts.fold_metrics import CrossValidation, Interval
 
 TITANIC = ROOT / "training" / "data" / "titanic.csv"
 LOADED = [f"/static/{file.name}" for file in STATIC.iterdir()]

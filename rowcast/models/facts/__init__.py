@@ -1,0 +1,1 @@
+"""Parts of a manifest that are larger values."""
