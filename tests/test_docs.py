@@ -157,7 +157,7 @@ def test_the_examples_of_the_client_work(stack: Stack, tmp_path: Path) -> None:
     done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "['header.age']" in done.stdout
-    assert (tmp_path / "bad.csv").read_text() == "_row,_error,name,age,pclass\n"
+    assert (tmp_path / "bad.csv").read_text() == "_row,_error,_job,name,age,pclass\n"
 
 
 def test_the_exceptions_of_the_client_are_those_of_the_code() -> None:

@@ -114,8 +114,8 @@ def result_response(job: Job, *, follows: bool, is_partial: bool = False) -> Res
         "jobs",
         {
             200: Answer(
-                "A CSV with the columns `row,column,value,message`; with `as=input` with `_row`, `_error` and the "
-                "columns of the input.",
+                "A CSV with the columns `row,column,value,message`; with `as=input` with `_row`, `_error`, "
+                "`_job` and the columns of the input.",
                 {CSV: None},
                 ("Content-Disposition",),
             )

@@ -13,7 +13,7 @@ from rowcast.jobs.repair.bad_rows import bad_rows, header_line
 
 
 def bad_rows_as_input(services: Services, job: Job, parts: Parts) -> Iterator[bytes]:
-    """Returns a CSV with the columns `_row` and `_error` and those of the input, in blocks.
+    """Returns a CSV with the columns `_row`, `_error` and `_job` and those of the input, in blocks.
 
     Raises:
         ResultLost: a file of the job is missing. Restoring: it is being made again. Both also while blocks are taken.
@@ -38,6 +38,6 @@ def _blocks(services: Services, job: Job, parts: Parts) -> Iterator[bytes]:
             data = services.files.get_input(job.id, number, job.revisions.get(number, ""))
         except FileNotFoundError:
             raise ResultLost(f"Chunk {number} of job {job.id} is lost. Send the file again.") from None
-        for block in bad_rows(data, plan[number].first_row, errors, job.spec.options.delimiter):
+        for block in bad_rows(data, plan[number].first_row, errors, job.spec.options.delimiter, job.id):
             yield block
             yield_to_other_requests()

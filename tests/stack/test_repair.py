@@ -50,11 +50,12 @@ def test_corrected_rows_take_their_places_and_stay_there(kept_stack: Stack, http
     id, right = submit(http, "fixed", ages(BAD)), submit(http, "fixed", ages({}))
     job, wanted = wait(http, id), wait(http, right)
     assert job["progress"]["rows_failed"] == len(BAD)
-    assert bad_rows(http, id).splitlines()[:3] == [
-        b"_row,_error,name,age",
-        b'3,age: not a number,"passenger 3, esq.",old',
-        b'70,"age: empty, and the model does not accept a missing value here","passenger 70, esq.",',
+    assert bad_rows(http, id).decode().splitlines()[:3] == [
+        "_row,_error,_job,name,age",
+        f'3,age: not a number,{id},"passenger 3, esq.",old',
+        f'70,"age: empty, and the model does not accept a missing value here",{id},"passenger 70, esq.",',
     ]
+    assert repair(http, right, bad_rows(http, id)).status_code == 422, "it is the file of another job"
     before = http.get(f"/jobs/{id}/result")
 
     some = corrected(bad_rows(http, id)).splitlines(keepends=True)
@@ -71,7 +72,7 @@ def test_corrected_rows_take_their_places_and_stay_there(kept_stack: Stack, http
     result = http.get(f"/jobs/{id}/result")
     assert result.content == http.get(f"/jobs/{right}/result").content
     assert result.headers["ETag"] != before.headers["ETag"]
-    assert bad_rows(http, id) == b"_row,_error,name,age\n"
+    assert bad_rows(http, id) == b"_row,_error,_job,name,age\n"
 
     files = kept_stack.files()
     assert repair(http, id, b"".join(some)).json()["repairs"] == 2, "the same repair again changes nothing"
@@ -115,9 +116,9 @@ def test_cells_are_corrected_in_any_form_and_a_row_may_stay_bad(client: httpx.Cl
     body = b'id;age;pclass\r\n1;old;3\r\n2;31;1\r\n3;40\r\n"4";;x;y\r\n5;22;1\r\n'
     id = submit(client, "titanic", body)
     assert wait(client, id)["progress"]["rows_failed"] == 3
-    assert bad_rows(client, id).splitlines()[2:] == [
-        b"3;has 2 fields, the header has 3;3;40",
-        b'4;has 4 fields, the header has 3;"4";;x;y',
+    assert bad_rows(client, id).decode().splitlines()[2:] == [
+        f"3;has 2 fields, the header has 3;{id};3;40",
+        f'4;has 4 fields, the header has 3;{id};"4";;x;y',
     ]
     answer = client.post(f"/jobs/{id}/repair", json={"rows": [{"_row": 1, "age": 25.5}]})
     assert answer.status_code == 202

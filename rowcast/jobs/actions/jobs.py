@@ -239,7 +239,9 @@ class Jobs:
         require_rows(job)
         columns, format = (job.spec.input.columns, job.spec.input.format) if job.spec.input else ((), "csv")
         delimiter, is_converted = job.spec.options.delimiter, format != "csv"
-        reader = CorrectionReader(columns, delimiter, job.rows_total, self._settings, is_converted=is_converted)
+        reader = CorrectionReader(
+            columns, delimiter, job.rows_total, self._settings, job_id=id, is_converted=is_converted
+        )
         Repair(self._records, self._files, job).apply(read(reader))
         return self.get(id, owner)
 

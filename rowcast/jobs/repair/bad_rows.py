@@ -14,13 +14,19 @@ ROW_COLUMN = "_row"
 ERROR_COLUMN = "_error"
 """The column that says what is wrong with the row."""
 
+JOB_COLUMN = "_job"
+"""The column with the job's id: the same row of another job may be bad, too."""
+
+OWN_COLUMNS = (ROW_COLUMN, ERROR_COLUMN, JOB_COLUMN)
+"""The columns in front of those of the input, in their order."""
+
 
 _ROWS_AT_A_TIME = 500
 
 
 def correction_columns(columns: Sequence[str]) -> list[str]:
     """Returns the columns of the file to correct, for a job with the input's `columns`. No two are the same."""
-    return column_names([csv_cell(name) for name in (ROW_COLUMN, ERROR_COLUMN, *columns)])
+    return column_names([csv_cell(name) for name in (*OWN_COLUMNS, *columns)])
 
 
 def header_line(columns: Sequence[str], delimiter: str) -> bytes:
@@ -34,14 +40,15 @@ def bad_numbers(errors: bytes) -> list[int]:
     return [int(errors[start : errors.index(b",", start)]) for start in starts]
 
 
-def bad_rows(data: bytes, first_row: int, errors: bytes, delimiter: str) -> Iterator[bytes]:
-    """Yields the bad rows of a chunk, each behind its number and its reason, some hundred at a time.
+def bad_rows(data: bytes, first_row: int, errors: bytes, delimiter: str, job_id: str) -> Iterator[bytes]:
+    """Yields the bad rows of a chunk, each behind its number, its reason and its job, some hundred at a time.
 
     Args:
         data: the input of the chunk.
         first_row: number of its first row.
         errors: the chunk's list of bad rows.
         delimiter: what separates the fields of `data`.
+        job_id: the job of the chunk.
     """
     lines = scan.lines(data, scan.quoted(data, delimiter), delimiter, final=True)
     mark, found = delimiter.encode(), rows(errors, ",")
@@ -51,5 +58,5 @@ def bad_rows(data: bytes, first_row: int, errors: bytes, delimiter: str) -> Iter
             place = int(number) - first_row
             reason = csv_cell(f"{column}: {message}" if column else message, delimiter)
             row = data[lines.starts[place] : lines.ends[place]]
-            pieces.append(mark.join([number.encode(), reason, row]) + b"\n")
+            pieces.append(mark.join([number.encode(), reason, job_id.encode(), row]) + b"\n")
         yield b"".join(pieces)

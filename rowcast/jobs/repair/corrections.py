@@ -9,7 +9,7 @@ from rowcast.csv.chunker import Chunker
 from rowcast.csv.header import Header
 from rowcast.csv.write import csv_cell, csv_row
 from rowcast.errors import CorrectionFault, TooLarge
-from rowcast.jobs.repair.bad_rows import ERROR_COLUMN, ROW_COLUMN, correction_columns
+from rowcast.jobs.repair.bad_rows import JOB_COLUMN, OWN_COLUMNS, ROW_COLUMN, correction_columns
 from rowcast.settings import Settings
 from rowcast.wording.nearest import nearest
 from rowcast.wording.quantity import counted
@@ -55,14 +55,22 @@ class CorrectionReader:
     """Reads the corrections of one job."""
 
     def __init__(
-        self, columns: Sequence[str], delimiter: str, rows: int, settings: Settings, *, is_converted: bool = False
+        self,
+        columns: Sequence[str],
+        delimiter: str,
+        rows: int,
+        settings: Settings,
+        *,
+        job_id: str,
+        is_converted: bool = False,
     ) -> None:
         """Takes the columns and the delimiter of the job's input, and its number of rows.
 
         `is_converted` says that a worker made the rows of a file that is not CSV. Quotes that are not needed have a
         meaning there (`converted_cells.py`), but not in a correction, which is CSV. So they are dropped.
         """
-        self._names, self._is_converted = correction_columns(columns)[2:], is_converted
+        self._names, self._is_converted = correction_columns(columns)[len(OWN_COLUMNS) :], is_converted
+        self._job_id = job_id
         self._delimiter, self._rows, self._settings = delimiter, rows, settings
 
     def csv(self, blocks: Iterable[bytes], encoding: str = "auto") -> dict[int, Correction]:
@@ -80,7 +88,7 @@ class CorrectionReader:
             chunk_bytes=_CHUNK_BYTES,
             chunk_rows=_CHUNK_ROWS,
             max_row_bytes=self._settings.max_row_bytes,
-            max_columns=self._settings.max_columns + 2,
+            max_columns=self._settings.max_columns + len(OWN_COLUMNS),
             on_header=None,
             features=(ROW_COLUMN, *self._names),
             encoding=encoding,
@@ -106,7 +114,8 @@ class CorrectionReader:
             where = f"rows[{index}]"
             if not isinstance(item, Mapping) or ROW_COLUMN not in item:
                 raise CorrectionFault.at(where, 'must be an object such as {"_row": 7, "age": 31}')
-            names = [name for name in item if name not in (ROW_COLUMN, ERROR_COLUMN)]
+            self._require_job(str(item.get(JOB_COLUMN, "")), where)
+            names = [name for name in item if name not in OWN_COLUMNS]
             cells = {self._place(name, where): csv_row([item[name], ""], self._delimiter) for name in names}
             fields = {place: cell[: -len(self._delimiter) - 1] for place, cell in cells.items()}
             self._add(found, self._number(str(item[ROW_COLUMN]), where), Correction(fields))
@@ -117,9 +126,7 @@ class CorrectionReader:
         if ROW_COLUMN not in header.columns:
             raise CorrectionFault.at("header", "has no column '_row', which says the number of each row in the job")
         return {
-            place: self._place(name, "header")
-            for place, name in enumerate(header.columns)
-            if name not in (ROW_COLUMN, ERROR_COLUMN)
+            place: self._place(name, "header") for place, name in enumerate(header.columns) if name not in OWN_COLUMNS
         }
 
     def _place(self, name: str, where: str) -> int:
@@ -131,19 +138,20 @@ class CorrectionReader:
 
     def _row(self, row: bytes, header: Header, places: Mapping[int, int]) -> tuple[int, Correction]:
         fields = scan.fields(row, header.delimiter)
-        at = header.columns.index(ROW_COLUMN)
-        number = self._number(scan.text(fields[at]) if at < len(fields) else "", "column _row")
+        number = self._number(_cell(fields, header, ROW_COLUMN), "column _row")
+        self._require_job(_cell(fields, header, JOB_COLUMN), f"row {number}")
         if len(fields) == len(header.columns):
             corrected = {place: self._field(fields[at], header) for at, place in places.items()}
             if len(corrected) < len(self._names):
                 return number, Correction(corrected)
             return number, Correction({}, self._joined([corrected[place] for place in range(len(self._names))]))
-        is_as_given = list(header.columns) == [ROW_COLUMN, ERROR_COLUMN, *self._names]
+        own = len(header.columns) - len(self._names)
+        is_as_given = list(header.columns) == [*OWN_COLUMNS[: max(own, 2)], *self._names]
         if not is_as_given or header.delimiter != self._delimiter:
             raise CorrectionFault.at(
                 f"row {number}", f"has {counted(len(fields), 'field')} instead of {len(header.columns)}"
             )
-        return number, Correction({}, self._joined([self._field(field, header) for field in fields[2:]]))
+        return number, Correction({}, self._joined([self._field(field, header) for field in fields[own:]]))
 
     def _joined(self, fields: Sequence[bytes]) -> bytes:
         return self._delimiter.encode().join(fields)
@@ -158,12 +166,23 @@ class CorrectionReader:
             raise CorrectionFault.at(where, f"{text[:40]!r} is not the number of a row: 1 to {self._rows}")
         return int(text)
 
+    def _require_job(self, id: str, where: str) -> None:
+        """Checks that a row, which names its job or none, is not one of another job."""
+        if id.strip() not in ("", self._job_id):
+            raise CorrectionFault.at(where, f"is a row of the job {id.strip()[:40]}, and this is {self._job_id}")
+
     def _add(self, found: dict[int, Correction], number: int, correction: Correction) -> None:
         if number in found:
             raise CorrectionFault.at(f"row {number}", "is there twice")
         if len(found) == MOST_ROWS:
             raise TooLarge("The number of corrected rows", MOST_ROWS, "fixed; send them in several calls")
         found[number] = correction
+
+
+def _cell(fields: Sequence[bytes], header: Header, name: str) -> str:
+    """Returns the cell of a column; empty if the file or the row does not have it."""
+    at = header.columns.index(name) if name in header.columns else len(fields)
+    return scan.text(fields[at]) if at < len(fields) else ""
 
 
 def _chunks(chunker: Chunker, blocks: Iterable[bytes]) -> Iterator[bytes]:
