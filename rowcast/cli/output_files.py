@@ -91,8 +91,11 @@ def outputs_of(
     `skip_existing`, inputs whose output exists are left out.
 
     Raises:
-        BadOutput: several inputs have no folder, two of them would have one output, or an output exists.
+        BadOutput: several inputs have no folder, two of them would have one output, an output exists, or `out` is
+            empty.
     """
+    if not out:  # for example a variable of the shell that is not set
+        raise BadOutput("The output is empty. Name a file or a folder, or - for standard output.")
     if force and skip_existing:
         raise BadOutput("--force overwrites results, and --skip-existing keeps them: give one of the two.")
     if len(inputs) == 1 and not Path(out).is_dir() and not out.endswith("/"):

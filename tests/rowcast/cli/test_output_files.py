@@ -47,6 +47,8 @@ def test_what_cannot_be_is_refused_before_anything_is_sent() -> None:
     for force in (False, True):
         with pytest.raises(BadOutput, match="file is one of the inputs"):
             outputs_of(["file"], "./file", force=force)
+    with pytest.raises(BadOutput, match="The output is empty"):
+        outputs_of(["file"], "", force=False)
     Path("results").mkdir()
     Path("results/b-predictions.csv").touch()
     with pytest.raises(BadOutput, match="Use --skip-existing"):
