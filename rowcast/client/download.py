@@ -1,6 +1,7 @@
 """A download: a response body written to a file or a stream, resumed if the connection breaks."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -52,7 +53,8 @@ def open_sink(target: Target, *, replace: bool = True) -> Iterator[Sink]:
     """Yields a sink for a path, `-` (standard output) or a binary file.
 
     The file at a path is complete or does not appear: it is written under a temporary name in the same folder and
-    renamed at the end. Without `replace`, no file is overwritten that was made meanwhile.
+    renamed at the end. It has the permissions of the file that it replaces. Without `replace`, no file is overwritten
+    that was made meanwhile.
 
     Raises:
         WrongUse: the target cannot be written. This is raised before any request is sent. Or, at the end, a file was
@@ -75,6 +77,8 @@ def open_sink(target: Target, *, replace: bool = True) -> Iterator[Sink]:
             return
         opened = ExitStack()
         temporary, file = opened.enter_context(part_file(path))
+        if path.exists():  # it may be private
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
     except OSError as error:
         raise WrongUse(f"{target} cannot be written: {error.strerror}") from error
     try:

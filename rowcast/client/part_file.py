@@ -18,7 +18,7 @@ except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _LONGEST_NAME = 200
-"""Characters of the file's name that are in the part file's, because file systems take 255 bytes."""
+"""Bytes of the file's name that are in the part file's, because file systems take 255."""
 
 
 @contextmanager
@@ -68,4 +68,4 @@ def _remove_abandoned(target: Path) -> None:
 
 
 def _prefix(target: Path) -> str:
-    return f".{target.name[:_LONGEST_NAME]}."
+    return f".{os.fsencode(target.name)[:_LONGEST_NAME].decode(errors='ignore')}."

@@ -80,6 +80,13 @@ def test_a_link_stays_a_link(service: FakeService, job: Job, tmp_path) -> None:
     assert (tmp_path / "real.csv").read_bytes() == service.result
 
 
+def test_a_file_that_is_replaced_stays_private_and_may_have_the_longest_name(job: Job, tmp_path) -> None:
+    path = tmp_path / ("ü" * 125 + ".csv")  # 254 bytes
+    path.touch(mode=0o600)
+    job.download(path)
+    assert (path.stat().st_mode & 0o777, path.stat().st_size > 0) == (0o600, True)
+
+
 def test_a_device_is_written_to(job: Job) -> None:
     job.download("/dev/null")
 
