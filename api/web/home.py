@@ -15,7 +15,7 @@ from api.services import Services, current_services
 from api.url_prefix import prefix
 from api.web.option_form import filled, form_groups, option_faults
 from api.web.pages import STATIC, page, problem_of, static_version
-from rowcast.errors import RowcastError, Unavailable
+from rowcast.errors import NoDefaultModel, RowcastError, Unavailable
 from rowcast.jobs.actions.submit import new_id
 from rowcast.models.model_manifest import Manifest
 
@@ -129,10 +129,20 @@ def _home(status: int = 200, **values: Any) -> Response:
 
 
 def _models(services: Services, chosen: str | None) -> tuple[Manifest | None, list[str], str | None]:
-    """Returns the manifest of the chosen model or the default one, the names of all, and why there is none."""
+    """Returns the manifest of a model, the names of all, and why there is none.
+
+    It is the chosen model, or the default one. If no setting names that, it may be the first of the form's list.
+    """
     names: list[str] = []
     try:
         names = services.registry.names()
-        return services.registry.resolve(chosen) if chosen else services.default_model.resolve(), names, None
+        if chosen:
+            return services.registry.resolve(chosen), names, None
+        try:
+            return services.default_model.resolve(), names, None
+        except NoDefaultModel:
+            if not names or not services.default_model.may_be_another:
+                raise
+        return services.registry.resolve(names[0]), names, None
     except RowcastError as error:
         return None, names, error.detail

@@ -20,7 +20,8 @@ class DefaultModel:
     def __init__(self, registry: Registry, settings: Settings) -> None:
         self._registry = registry
         self._wanted = settings.default_model
-        self._may_be_another = "default_model" not in settings.model_fields_set
+        self.may_be_another = "default_model" not in settings.model_fields_set
+        """Whether another model may take its place, because the setting does not name it."""
         self._seen: tuple[float, list[str]] | None = None
         """Time at which the model of the setting was found missing, and the names of all models then."""
 
@@ -44,6 +45,6 @@ class DefaultModel:
                 self._seen = None
                 return self._wanted, found
         names = self._seen[1]
-        if len(names) == 1 and self._may_be_another:
+        if len(names) == 1 and self.may_be_another:
             return names[0], self._registry.resolve(names[0])
         raise NoDefaultModel(self._wanted, names)

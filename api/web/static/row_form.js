@@ -27,7 +27,7 @@ async function followModel() {
   if (!form || byId("row-model").value === model) return;
   const { main } = await fetchPage(`${prefix}/?model=${encodeURIComponent(model)}`).catch(() => ({}));
   const other = main?.querySelector("#row");
-  if (!other || !form.isConnected || byId("model").value !== model) return; // the form says whose it is
+  if (!other?.querySelector("#row-model").value || !form.isConnected || byId("model").value !== model) return; // the form says whose it is
   for (const { id, value } of form.querySelectorAll("input[id^=f-]")) {
     const field = other.querySelector(`#${CSS.escape(id)}`);
     if (field) field.value = value;

@@ -2,15 +2,24 @@
 
 import json
 import re
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from programs import Stack, http_client
+from registering import register
 
+from api.services import Services
+from api.web.home import _models
 from api.web.option_form import filled, form_groups, option_faults
 from rowcast.jobs.option_table import OPTIONS
 from rowcast.jobs.options import Options
+from rowcast.models.default_model import DefaultModel
+from rowcast.models.registry import Registry
+from rowcast.settings import Settings
+from rowcast.storage import Storage
 
 FILE = {"name": "in.csv", "mimeType": "text/csv", "buffer": b"id;age;pclass\n7;25,5;3\n"}
 TYPED = {
@@ -170,3 +179,13 @@ def test_an_empty_form_says_what_is_missing(gateway: Stack) -> None:
         assert answer.status_code == 422
         assert 'value="a:&lt;b&gt;"' not in answer.text  # the form was not read to its end
         assert http.post("/ui/predict", content=b"x", headers={"Content-Type": "text/plain"}).status_code == 400
+
+
+def test_without_a_default_model_the_form_is_that_of_the_first_one(tmp_path: Path) -> None:
+    for name in ("mine", "yours"):
+        register(tmp_path, name, None, ["age"])
+    registry = Registry(Storage(str(tmp_path)))
+    for settings, found in ((Settings.read(), "mine"), (Settings.read(default_model="titanic"), None)):
+        services = SimpleNamespace(registry=registry, default_model=DefaultModel(registry, settings))
+        manifest, names, reason = _models(cast(Services, services), None)
+        assert (manifest and manifest.name, names, reason is None) == (found, ["mine", "yours"], bool(found))

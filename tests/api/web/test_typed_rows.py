@@ -151,3 +151,15 @@ def test_the_form_of_a_row_is_that_of_the_chosen_model(page: Page, stack: Stack)
     page.goto("/?model=rich")
     expect(model).to_have_value("rich")
     expect(income).to_be_visible()
+
+    register(
+        stack.models, "vast", DummyClassifier().fit(np.zeros((2, 61)), [0, 1]), [f"f{place}" for place in range(61)]
+    )
+    page.goto("/?model=vast")
+    expect(page.locator("#row")).to_have_text("vast@1 takes 61 features: send a row as a file.")
+    model.select_option("titanic")
+    pclass.fill("2")
+    model.select_option("vast")
+    expect(pclass).to_be_hidden()  # it would be a row of another model than the chosen one
+    model.select_option("titanic")
+    expect(pclass).to_have_value("2")
