@@ -39,19 +39,22 @@ function inOrder(form, target, rows) {
 // Returns the cells of further rows, for which there is no field.
 const unplaced = (rows) => rows.flat().map((cell) => [cell]);
 
-// Returns the same if the first line names at least half of the fields, or nothing else.
+// Returns the same if the first line, or the first of two columns, names at least half of the fields, or nothing else.
 function byHeader(form, text) {
   const fields = [...form.querySelectorAll("input:not([type=hidden])")];
   for (const delimiter of "\t,;|") {
-    const [header, row, ...others] = rowsOf(text, delimiter).map((cells) => cells.map((cell) => cell.trim()));
+    const rows = rowsOf(text, delimiter).map((cells) => cells.map((cell) => cell.trim()));
+    const turned = rows.every(({ length }) => length === 2) ? [0, 1].map((place) => rows.map((cells) => cells[place])) : [[]];
+    const named = (header) => columnsOf(header, fields).filter(Boolean).length;
+    const [header, row, ...others] = named(turned[0]) > named(rows[0]) ? turned : rows;
+    if (!row || !named(header) || (named(header) < header.length && named(header) < fields.length / 2)) continue;
     const columns = columnsOf(header, fields);
-    const named = columns.filter(Boolean).length;
-    if (!row || !named || (named < header.length && named < fields.length / 2)) continue;
     return [...row.map((cell, place) => [cell, columns[place]]), ...unplaced(others)];
   }
 }
 
-const columnOf = ({ name }) => name.slice("f:".length);
+// As the cells, it is without spaces around it.
+const columnOf = ({ name }) => name.slice("f:".length).trim();
 
 // Returns the field of each name. Capitals count only if there is a choice.
 function columnsOf(header, fields) {

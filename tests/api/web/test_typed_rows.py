@@ -40,6 +40,7 @@ def row_of(quiet: Page) -> Callable[[str], list[str]]:
         ('name,age,pclass\n"Ann, ""A""",25,3', "Left out 1 pasted cell, for which there is no field."),
         ("pclass;age\n3;25\n1;60", "Left out 2 pasted cells, for which there is no field."),
         ("25\t3", ""),
+        ("pclass\t3\nage\t25\n", ""),
         ("PCLASS\tAge\r\n3\t25\r\n", ""),
         ('"2\n5"\t3\r\n', ""),
     ],
@@ -132,10 +133,10 @@ def test_what_became_of_a_row_is_said_although_another_model_is_chosen_by_then(p
 
 def test_the_form_of_a_row_is_that_of_the_chosen_model(page: Page, stack: Stack) -> None:
     estimator = DummyClassifier(strategy="constant", constant=1).fit(np.array([[1.0, 3.0], [2.0, 4.0]]), [0, 1])
-    register(stack.models, "rich", estimator, ["age", "income"])
+    register(stack.models, "rich", estimator, ["age", " income"])
     page.goto("/")
     age, pclass = page.get_by_label(re.compile("^age")), page.get_by_label(re.compile("^pclass"))
-    income, model = page.get_by_label(re.compile("^income")), page.get_by_label("Model", exact=True)
+    income, model = page.get_by_label(re.compile(r"^\s*income")), page.get_by_label("Model", exact=True)
     age.fill("25")
     pclass.fill("3")
     model.select_option("rich")
@@ -151,6 +152,10 @@ def test_the_form_of_a_row_is_that_of_the_chosen_model(page: Page, stack: Stack)
     page.goto("/?model=rich")
     expect(model).to_have_value("rich")
     expect(income).to_be_visible()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("navigator.clipboard.writeText('income\\tage\\n8\\t26')")
+    age.press("Control+v")
+    expect(income).to_have_value("8")
 
     register(
         stack.models, "vast", DummyClassifier().fit(np.zeros((2, 61)), [0, 1]), [f"f{place}" for place in range(61)]
