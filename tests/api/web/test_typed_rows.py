@@ -156,6 +156,8 @@ def test_the_form_of_a_row_is_that_of_the_chosen_model(page: Page, stack: Stack)
     page.evaluate("navigator.clipboard.writeText('income\\tage\\n8\\t26')")
     age.press("Control+v")
     expect(income).to_have_value("8")
+    page.goto("/?model=titanic@1")
+    expect(model).to_have_value("titanic@1")  # the file and the row go to this version, as the link says
 
     register(
         stack.models, "vast", DummyClassifier().fit(np.zeros((2, 61)), [0, 1]), [f"f{place}" for place in range(61)]
