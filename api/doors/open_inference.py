@@ -22,7 +22,6 @@ from api.doors.output_tensors import (
     output_tensors,
     wanted_names,
 )
-from api.input.json_rows import parse
 from api.input.option_parsing import WAIT
 from api.input.request_body import BODY_ERRORS, read_whole
 from api.openapi.call_types import JSON, Answer, Call, documented
@@ -38,6 +37,7 @@ from rowcast.errors import (
     UnknownOption,
     UnsupportedType,
 )
+from rowcast.jobs.request_files.strict_json import parse
 from rowcast.models.model_manifest import Manifest
 from rowcast.version import VERSION
 

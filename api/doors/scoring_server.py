@@ -16,7 +16,6 @@ from api.doors.door_problems import add_members
 from api.doors.door_scores import door_options, predictions_only, rows_input, score
 from api.doors.mlflow_table import read_table
 from api.doors.output_tensors import Value
-from api.input.json_rows import parse
 from api.input.option_parsing import WAIT
 from api.input.request_body import BODY_ERRORS, read_whole
 from api.input.request_input import CONVERTED_TYPES, FILE_TYPES, csv_input
@@ -25,6 +24,7 @@ from api.output.responses import LOOKUP_ERRORS
 from api.services import current_services
 from rowcast.csv.decompression import yield_to_other_requests
 from rowcast.errors import JobFault, ModelRefused, StillScoring, UnsupportedType
+from rowcast.jobs.request_files.strict_json import parse
 from rowcast.version import VERSION
 
 blueprint = Blueprint("scoring_server", __name__)

@@ -1,6 +1,5 @@
 """Converts JSON to rows: to the values of a single row, or to the CSV of a batch."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -8,7 +7,8 @@ from flask import request
 
 from api.input.request_body import read_whole
 from rowcast.csv.write import csv_row
-from rowcast.errors import BodyShape, NotJson, RowValues, TooLarge, UnsupportedType
+from rowcast.errors import BodyShape, NotJson, RowValues, UnsupportedType
+from rowcast.jobs.request_files.strict_json import lines_of, parse
 from rowcast.models.model_manifest import Kind
 from rowcast.models.model_set import ModelSet
 from rowcast.models.naming.valid_names import shown
@@ -16,28 +16,6 @@ from rowcast.models.row_values import csv_value, values_of_each
 from rowcast.settings import Settings
 
 MAX_INSTANCES = 10_000
-
-_BOM = b"\xef\xbb\xbf"
-
-
-def parse(text: bytes, where: str = "The body", *, takes_nan: bool = False) -> Any:
-    """Returns the value of strict JSON: UTF-8, without NaN, Infinity, repeated keys or halves of surrogate pairs.
-
-    `where` begins the messages of errors, for example "Line 3". With `takes_nan`, NaN is null, because numpy and pandas
-    write a missing number so.
-
-    Raises:
-        NotJson: the text is not strict JSON, or is nested deeper than Python can parse.
-    """
-    try:
-        value = (_TAKES_NAN if takes_nan else _STRICT).decode(text.removeprefix(_BOM).decode())
-        return _of_whole_characters(value) if b"\\u" in text else value
-    except UnicodeDecodeError as error:
-        raise NotJson(f"{where} is not UTF-8: the byte at offset {error.start} is not valid.") from None
-    except RecursionError:
-        raise NotJson(f"{where} is nested too deeply.") from None
-    except ValueError as error:
-        raise NotJson(f"{where} is not JSON: {error}.") from None
 
 
 def read_json(settings: Settings) -> Any:
@@ -119,7 +97,7 @@ def ndjson_csv(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[bytes]:
     """
     columns: dict[str, None] = {}
     number = 0
-    for lines in _lines(blocks, max_row_bytes):
+    for lines in lines_of(blocks, max_row_bytes):
         rows = []
         for line in lines:
             number += 1
@@ -143,55 +121,3 @@ def _ndjson_row(line: bytes, number: int) -> Mapping[str, Any]:
     if not isinstance(row, Mapping) or not row:
         raise NotJson(f"Line {number} is not a JSON object with keys.")
     return row
-
-
-def _lines(blocks: Iterable[bytes], max_row_bytes: int) -> Iterator[list[bytes]]:
-    """Yields for each block the lines that end in it, without line ends."""
-    rest = bytearray()
-    for block in blocks:
-        first, *others = block.split(b"\n")
-        rest += first
-        if len(rest) > max_row_bytes:
-            raise TooLarge("A line", max_row_bytes, "ROWCAST_MAX_ROW_BYTES")
-        if others:
-            yield [bytes(rest), *others[:-1]]
-            rest = bytearray(others[-1])
-    if rest:
-        yield [bytes(rest)]
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _nan_as_missing(name: str) -> Any:
-    return None if name == "NaN" else _refuse_constant(name)
-
-
-def _of_whole_characters(value: Any) -> Any:
-    """Returns the value, if its texts can be written as UTF-8.
-
-    JSON can write half of a surrogate pair (RFC 8259 §8.2), UTF-8 cannot.
-
-    Raises:
-        ValueError: a text contains half of a surrogate pair.
-    """
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        half = f"{error.object[error.start]!r} is half of a surrogate pair and not a character"
-        raise ValueError(half) from None
-    return value
-
-
-def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key occurs twice in one object")
-    return found
-
-
-_STRICT = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
-"""Made once, because `json.loads` would make one for each line."""
-
-_TAKES_NAN = json.JSONDecoder(parse_constant=_nan_as_missing, object_pairs_hook=_refuse_twice)

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 from flask import g, request
 from werkzeug.http import parse_options_header
 
 from api.input.content_sniffing import MEDIA_TYPES, Unpacked
-from api.input.json_rows import instances_csv, ndjson_csv, parse
+from api.input.json_rows import instances_csv, ndjson_csv
 from api.input.live_upload import Pauses
 from api.input.multipart import Form, read_form
 from api.input.option_parsing import dry_run, query_flag, read_options
@@ -26,6 +26,7 @@ from rowcast.jobs.actions.submit import Submitted
 from rowcast.jobs.job import Format
 from rowcast.jobs.options import Options, require_suitable
 from rowcast.jobs.request import Request
+from rowcast.jobs.request_files.strict_json import parse
 from rowcast.jobs.results.result_columns import added_columns
 from rowcast.models.cells import boolean, number, whole_number
 from rowcast.models.model_manifest import Feature
@@ -40,7 +41,7 @@ _OF_JSON = {"delimiter": ",", "encoding": "utf-8"}
 _ROWS = {"features", "instances", "input_url"}
 """Members of a JSON body that have the rows, or say where they are."""
 
-CONVERTED_TYPES: dict[str, Format] = {MEDIA_TYPES[format]: format for format in get_args(Format) if format != "csv"}
+CONVERTED_TYPES: dict[str, Format] = {media: format for format, media in MEDIA_TYPES.items() if format != "csv"}
 """Formats that workers convert, by content type. Other types only say that it is a file; its first bytes say more."""
 
 FILE_TYPES = (*CSV_TYPES, *CONVERTED_TYPES, "application/x-www-form-urlencoded", "")

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from api.input.json_rows import instances_csv, ndjson_csv, parse
+from api.input.json_rows import instances_csv, ndjson_csv
 from rowcast.errors import TooLarge, Unprocessable, Unreadable
+from rowcast.jobs.request_files.strict_json import parse
 from rowcast.models.model_manifest import Feature, Manifest
 from rowcast.models.model_set import ModelSet
 
