@@ -18,7 +18,7 @@ from api.calls import (
     results,
     resumable,
 )
-from api.doors import open_inference, scoring_server
+from api.doors import open_inference, openai_batches, openai_files, scoring_server
 from api.measuring import actuals
 from api.metrics import calls as metrics
 from api.services import build
@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> Flask:
     pages.register(app)
     files = (predict, resumable, results, repair, receipts)
     calls = (health, docs, *files, jobs, events, job_progress, queue_state, models, actuals, metrics)
-    doors = (open_inference, scoring_server)
+    doors = (open_inference, scoring_server, openai_files, openai_batches)
     for module in (*calls, *doors, home, job_pages, model_pages, queue_page):
         app.register_blueprint(module.blueprint)
     app.wsgi_app = strip_url_prefix(settings, app.wsgi_app)  # type: ignore[assignment,method-assign]

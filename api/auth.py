@@ -29,8 +29,11 @@ _NEEDS = {
 }
 """The scope that a view needs. Other views that change something need `predict`."""
 
-_SENDS = frozenset({"predict", "resumable", "open_inference", "scoring_server", "web"})
-"""Blueprints whose views send rows and files. An admin may use them as every user does."""
+_SENDS = frozenset({"predict", "resumable", "open_inference", "scoring_server", "web"}) | {
+    "openai_files.create_file",
+    "openai_batches.create_batch",
+}
+"""Blueprints whose views send rows and files, and views that do. An admin may use them as every user does."""
 
 
 def is_open(path: str) -> bool:
@@ -70,7 +73,12 @@ def log_admin_act(response: Response) -> None:
     The line is `admin_act`, with the name of the key, the act as the API names it, and its target.
     """
     key: ApiKey | None = g.get("key")
-    if key is None or request.method in _SAFE_METHODS or not request.url_rule or request.blueprint in _SENDS:
+    if (
+        key is None
+        or request.method in _SAFE_METHODS
+        or not request.url_rule
+        or _SENDS & {request.blueprint, request.endpoint}
+    ):
         return
     if g.scope is None or request.endpoint in _NEEDS:
         act = f"{request.method} {request.url_rule.rule.replace('<job:', '<')}"

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, NotRequired, cast
 
 from flask import Flask, Response, g, request
+from typing_extensions import TypedDict
 from werkzeug.exceptions import HTTPException
 
 from api.output.early_response import close_after
@@ -89,14 +90,28 @@ _NOT_OVER_HTTP = (errors.BadSetting, errors.BadKeysFile, errors.BadReceiptKey, e
 """Errors that stop a program at its start. No HTTP caller ever sees them."""
 
 
+class OpenAiError(TypedDict):
+    """An error as OpenAI's clients read it."""
+
+    #: The text of `detail`.
+    message: str
+    #: For example `invalid_request_error`.
+    type: str
+    #: Where the first of `errors` is.
+    param: str | None
+    #: The end of the problem's `type`, for example `unknown-file`.
+    code: str
+
+
 class HttpProblem(Problem):
     """What went wrong with a request. `error` is the problem of a failed job. `job` is the job that was waited for.
 
-    Below `/v2`, `error` is the text of `detail`. Of `/invocations`, `message` is, and `error_code` is MLflow's code.
+    Below `/v2`, `error` is the text of `detail`, and below `/v1` it is the error in OpenAI's form. Of `/invocations`,
+    `message` is that text, and `error_code` is MLflow's code.
     """
 
     request_id: str
-    error: NotRequired[Problem | str]
+    error: NotRequired[Problem | OpenAiError | str]
     job: NotRequired[str]
     error_code: NotRequired[str]
     message: NotRequired[str]

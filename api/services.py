@@ -27,6 +27,7 @@ from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.jobs.request import Shadowing
+from rowcast.jobs.request_files.request_file import RequestFiles
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
 from rowcast.models.generated_key import signing_key
@@ -48,6 +49,7 @@ class Services:
     redis: RedisClient
     records: Records
     files: Files
+    request_files: RequestFiles
     registry: Registry
     default_model: DefaultModel
     workers: WorkerRegistry
@@ -115,6 +117,7 @@ def build(settings: Settings) -> Services:
         redis=redis,
         records=records,
         files=files,
+        request_files=RequestFiles(storage, settings.retention),
         registry=registry,
         default_model=DefaultModel(registry, settings),
         workers=WorkerRegistry(redis),

@@ -12,12 +12,13 @@ from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import fields_about
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.scripts.script_methods import Scripts
+from rowcast.jobs.request_files.request_file import RequestFiles
 from rowcast.logs import logger
 from rowcast.settings import Settings
 from upkeep.expiry import expire_jobs, fail_late_jobs
 from upkeep.lost_processes import LostProcesses
 from upkeep.rebuild import Rebuild
-from upkeep.sweep import sweep_files
+from upkeep.sweep import sweep_files, sweep_request_files
 from upkeep.wanted import count_wanted
 
 TICK_SECONDS = 1.0
@@ -37,6 +38,7 @@ class Upkeep:
         self._scripts = Scripts(redis, settings)
         self._settings = settings
         self._files = files
+        self._request_files = RequestFiles(files.storage, settings.retention)
         self._lost_processes = LostProcesses(self._scripts)
         self._rebuild = Rebuild(self._scripts, files, settings)
         self._search_orphans_at = time.monotonic()
@@ -62,6 +64,7 @@ class Upkeep:
         run_id = self._ask_run_id()
         if run_id != self._run_id or time.monotonic() >= self._search_orphans_at:
             self._rebuild.rebuild_orphans()
+            sweep_request_files(self._request_files)
             self._search_orphans_at, self._run_id = time.monotonic() + ORPHANS_SECONDS, run_id
 
     def _ask_run_id(self) -> str:

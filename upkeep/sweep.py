@@ -5,10 +5,17 @@ from rowcast.jobs.records.job_records import origins_of
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
+from rowcast.jobs.request_files.request_file import RequestFiles
 from rowcast.logs import logger
 
 JOBS_PER_ROUND = 500
 """Largest number of jobs whose files are removed in one round, so that a round is short."""
+
+
+def sweep_request_files(files: RequestFiles) -> None:
+    """Removes the files of requests whose time is over. Raises Unavailable as `sweep_files`."""
+    if ids := files.sweep():
+        logger("upkeep").info("request_files_removed", files=len(ids))
 
 
 def sweep_files(scripts: Scripts, files: Files) -> None:

@@ -18,6 +18,7 @@ from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.workers import ProcessConnections, WorkerRegistry
+from rowcast.jobs.request_files.request_file import RequestFiles
 from rowcast.jobs.shadow.shadow_records import ShadowRecords
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
@@ -51,6 +52,8 @@ class Resources:
     records: Records
     #: The jobs' files in the store.
     files: Files
+    #: The files of requests.
+    request_files: RequestFiles
     #: The files that jobs name by URL.
     url_files: UrlFiles
     #: The folders of their results.
@@ -141,14 +144,14 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
     shared = SharedModels(image_files, registry)
     models = ModelCache(registry, settings.model_versions, fast_trees=settings.fast_trees, shared=shared)
     workers = WorkerRegistry(redis)
+    storage = Storage(settings.store, on_error=partial(count_store_error, redis, "worker"), syncs=settings.store_sync)
     return Resources(
         node=node,
         redis=redis,
         leases=leases,
         records=Records(scripts, settings),
-        files=Files(
-            Storage(settings.store, on_error=partial(count_store_error, redis, "worker"), syncs=settings.store_sync)
-        ),
+        files=Files(storage),
+        request_files=RequestFiles(storage, settings.retention),
         output_folders=OutputFolders(settings.output_prefixes, syncs=settings.store_sync),
         plans=PlanRecords(scripts),
         shadows=ShadowRecords(scripts),

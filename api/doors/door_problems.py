@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from api.doors.door_scores import JobProblem
 from api.openapi.call_types import PROBLEM
 
-Members = Callable[[Mapping[str, Any]], Mapping[str, str]]
+Members = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Returns what a client wants to read in addition, given the problem."""
 
 

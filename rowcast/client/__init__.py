@@ -102,6 +102,7 @@ from rowcast.client.errors.problems import (
     WrongColumnType,
     WrongOffset,
 )
+from rowcast.client.errors.request_problems import UnknownFile, WrongRequests
 from rowcast.client.errors.url_problems import (
     FileUnreadable,
     HeaderDiffers,
@@ -204,6 +205,7 @@ __all__ = [
     "TooManyBadRows",
     "Unauthorized",
     "Unavailable",
+    "UnknownFile",
     "UnknownJob",
     "UnknownKey",
     "UnknownKeyColumn",
@@ -223,5 +225,6 @@ __all__ = [
     "WorkerLost",
     "WrongColumnType",
     "WrongOffset",
+    "WrongRequests",
     "WrongUse",
 ]

@@ -92,6 +92,14 @@ class UnknownUpload(NotFound):
     remedy = "Create a new upload with `POST /uploads`, and send the file from its start."
 
 
+class UnknownFile(NotFound):
+    """No file of requests has this id, or it belongs to another API key, or it was deleted, or its time is over."""
+
+    slug = "unknown-file"
+    title = "Unknown file"
+    remedy = "Send the file again with `POST /v1/files`. `GET /v1/files` lists those that are there."
+
+
 class UnknownModel(NotFound):
     """No model has this name, or the model does not have this version or alias."""
 

@@ -45,6 +45,14 @@ class BrokenFile(Unprocessable):
     remedy = "Open the file with the program that wrote it, save it again, and send that; or send the table as CSV."
 
 
+class WrongRequests(Unprocessable):
+    """A line of a batch's file is not a request, or asks for another model or other options than the first line."""
+
+    slug = "wrong-requests"
+    title = "Wrong lines in a file of requests"
+    remedy = "Correct the lines that `errors` lists, and make a batch of the new file. `/docs/doors` has the form."
+
+
 class WrongColumnType(Unprocessable):
     """A column of a Parquet file that the model needs has another type than at registration, or lists."""
 

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from rowcast.jobs.actuals.actuals_query import ActualsQuery
 from rowcast.jobs.drift.batch_drift import BatchDrift
 from rowcast.jobs.options import Options
+from rowcast.jobs.request_files.batch_request import BatchRequest
 from rowcast.jobs.shadow.shadow_counts import ShadowCounts
 from rowcast.jobs.states import Status
 from rowcast.jobs.summary import AnySummary
@@ -34,8 +35,8 @@ class ModelRef(BaseModel):
         return f"{self.name}@{self.version}"
 
 
-Format = Literal["csv", "parquet", "xlsx"]
-"""A format of uploaded files."""
+Format = Literal["csv", "parquet", "xlsx", "jsonl"]
+"""A format of files. `jsonl` has requests, one a line; no call takes it but `/v1/files`."""
 
 
 class InputInfo(BaseModel):
@@ -116,6 +117,8 @@ class Spec(BaseModel):
     actuals: ActualsQuery | None = None
     #: Of a job by URL: where its files and its result are; otherwise None.
     by_url: ByUrl | None = None
+    #: Of a job that is made of a file of requests: which file, and what its lines have in common; otherwise None.
+    requests: BatchRequest | None = None
 
     @property
     def origin(self) -> Origin:

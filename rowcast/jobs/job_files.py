@@ -19,7 +19,7 @@ A repaired chunk has its own three objects. Their names end in its revision, for
 download that began before the repair goes on undisturbed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import xxhash
@@ -35,6 +35,8 @@ class Files:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self.storage = storage
+        """Where the files are."""
         self.are_in_a_bucket = not storage.is_folder
         """Whether the store is a bucket, which can presign URLs."""
 
@@ -224,6 +226,18 @@ class Files:
     def check(self) -> None:
         """Checks that the store can be written and read."""
         self._storage.check()
+
+
+def pieces_of(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the same bytes in pieces of SOURCE_PIECE_BYTES; the last one may be shorter."""
+    held = bytearray()
+    for block in blocks:
+        held += block
+        while len(held) >= SOURCE_PIECE_BYTES:
+            yield bytes(held[:SOURCE_PIECE_BYTES])
+            del held[:SOURCE_PIECE_BYTES]
+    if held:
+        yield bytes(held)
 
 
 def name_of(folder: str, chunk: int, revision: str = "") -> str:

@@ -20,6 +20,8 @@ class JobFilter:
     since_ms: int | None = None
     #: The job was made before this time.
     until_ms: int | None = None
+    #: Only jobs that are made of a file of requests.
+    of_requests: bool = False
 
     def may_match(self, status: Status, model: str) -> bool:
         """Returns whether a job with this status and model may match. It is quick, as it needs no whole job.
@@ -37,6 +39,8 @@ class JobFilter:
         if self.since_ms is not None and job.created_ms < self.since_ms:
             return False
         if self.until_ms is not None and job.created_ms >= self.until_ms:
+            return False
+        if self.of_requests and job.spec.requests is None:
             return False
         return self.tag is None or self._has_tag(job)
 

@@ -90,6 +90,16 @@ def csv_value(value: Any, feature: Feature) -> Any:
     return value
 
 
+def cell_text(value: Any, feature: Feature) -> str:
+    """Returns a checked value as the text of the cell that a CSV would have for it; empty if it is missing."""
+    if value is None:
+        return ""
+    written = csv_value(value, feature)
+    if isinstance(written, float) and written.is_integer() and feature.kind == "category":
+        return str(int(written))
+    return written if isinstance(written, str) else str(written)
+
+
 def _by_name(features: Mapping[str, Any], manifest: Manifest, where: str) -> list[Any]:
     known = manifest.feature_names
     if features.keys() != set(known):

@@ -7,6 +7,8 @@ Parquet file `""` is an empty text, and in rows of a workbook `"12"` is a cell t
 import re
 from collections.abc import Callable, Collection, Sequence
 
+import numpy as np
+
 from rowcast.csv import scan
 from rowcast.csv.write import csv_cell
 from rowcast.models.cells import FALSE, TRUE, number
@@ -56,6 +58,16 @@ def retyped_cells(data: bytes, lines: scan.Lines, columns: Sequence[str], featur
     """
     names = {feature.name for feature in features if takes_text(feature)}
     return _cells(data, lines, columns, names, candidate=_QUOTED, fault=_other_type)
+
+
+def stated_problems(data: bytes, fields: scan.Fields) -> InvalidCells:
+    """Returns the rows of a file of requests in which the worker that read it has found a problem, by index.
+
+    The second column has it (`worker/conversion/request_rows.py`), and is empty in every other row.
+    """
+    begins, ends = fields.spans(1)
+    found = np.flatnonzero(ends > begins).tolist()
+    return {row: ("", "", scan.text(data[int(begins[row]) : int(ends[row])])) for row in found}
 
 
 def takes_text(feature: Feature) -> bool:

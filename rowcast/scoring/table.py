@@ -13,10 +13,10 @@ from rowcast.csv import scan
 from rowcast.jobs.job import Format
 from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Feature
-from rowcast.models.row_values import csv_value
+from rowcast.models.row_values import cell_text
 from rowcast.scoring.cell_format import Reading
 from rowcast.scoring.cell_types import Column, column_dtype, convert
-from rowcast.scoring.converted_cells import FILE_FORMS, empty_texts, in_file_form, retyped_cells
+from rowcast.scoring.converted_cells import FILE_FORMS, empty_texts, in_file_form, retyped_cells, stated_problems
 from rowcast.scoring.feature_columns import InvalidCells, read_columns
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def read_each(
             faults |= _faults(empty_texts(data, fields.lines, columns, features))
         elif format == "xlsx":
             faults |= _faults(retyped_cells(data, fields.lines, columns, features))
+        elif format == "jsonl":
+            faults |= _faults(stated_problems(data, fields))
         if known != (features, reading):
             good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(faults), np.int64), assume_unique=True)
             places = [place_of[feature.name] for feature in features]
@@ -203,17 +205,7 @@ def table_of_values(rows: Sequence[Sequence[object]], model: "LoadedModel") -> t
 def _column_of_values(feature: Feature, values: Sequence[Any], reading: Reading) -> tuple[Column, dict[int, str]]:
     if feature.kind == "number" and reading.na_numbers.isdisjoint(values):
         return np.array([np.nan if value is None else value for value in values], "float64"), {}
-    return convert(feature, [_cell(value, feature) for value in values], reading)
-
-
-def _cell(value: object, feature: Feature) -> str:
-    """Returns a JSON value as the cell that a CSV would have for it."""
-    if value is None:
-        return ""
-    written = csv_value(value, feature)
-    if isinstance(written, float) and written.is_integer() and feature.kind == "category":
-        return str(int(written))
-    return written if isinstance(written, str) else str(written)
+    return convert(feature, [cell_text(value, feature) for value in values], reading)
 
 
 def _malformed_rows(

@@ -440,3 +440,24 @@ def test_no_key_is_in_the_log_and_its_name_is(guarded: Guarded, alice: httpx.Cli
     assert id in log
     assert '"key": "alice"' in log
     assert not [secret for secret in (*guarded.secrets.values(), wrong) if secret in log]
+
+
+def test_files_of_requests_and_batches_belong_to_their_owner(guarded: Guarded, nobody: httpx.Client) -> None:
+    row = {"custom_id": "a", "method": "POST", "url": "/predict", "body": ROW}
+    sent = {"data": {"purpose": "batch"}, "files": {"file": ("a.jsonl", json.dumps(row))}}
+    with guarded.client("alice") as alice, guarded.client("bob") as bob, guarded.client("root") as root:
+        file = alice.post("/v1/files", **sent).json()["id"]
+        asked = {"input_file_id": file, "endpoint": "/predict", "completion_window": "24h"}
+        batch = alice.post("/v1/batches", json=asked).json()["id"]
+        paths = (f"/v1/files/{file}", f"/v1/files/{file}/content", f"/v1/batches/{batch}")
+        for path in paths:
+            assert [one.get(path).status_code for one in (alice, bob, root, nobody)] == [200, 404, 200, 401]
+        for path in ("/v1/files", "/v1/batches"):
+            assert [len(one.get(path).json()["data"]) for one in (alice, bob, root)] == [1, 0, 1]
+        assert bob.post("/v1/batches", json=asked).json()["error"]["code"] == "unknown-file"
+        assert bob.post(f"/v1/batches/{batch}/cancel").status_code == bob.delete(paths[0]).status_code == 404
+        with guarded.client("dashboard") as dashboard:
+            assert dashboard.post("/v1/files", **sent).json()["error"]["type"] == "permission_error"
+        assert nobody.get("/v1/files").json()["error"]["type"] == "authentication_error"
+        assert alice.delete(paths[0]).json()["deleted"]
+        assert alice.delete(f"/jobs/{batch.removeprefix('batch_')}").status_code == 204

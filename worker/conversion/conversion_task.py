@@ -32,6 +32,7 @@ from rowcast.models.model_set import ModelSet
 from worker.actuals.actuals_task import ActualsTask
 from worker.conversion.features_by_name import FeaturesByName, features_by_name
 from worker.conversion.lease_over import LeaseOver
+from worker.conversion.request_rows import RequestRows
 from worker.conversion.source_file import SourceFile
 from worker.planning.plan_task import PlanTask
 from worker.resources import Resources
@@ -102,7 +103,9 @@ class ConversionTask:
         if source is None:
             raise InputLost("The job has no file. Send it again.")
         models = ModelSet(tuple(resources.models.get(one.name, one.version).manifest for one in lease.spec.models))
-        file = SourceFile(resources.files, lease.id, source.bytes)
+        requests = lease.spec.requests
+        pieces, id = (resources.files, lease.id) if requests is None else (resources.request_files, requests.file_id)
+        file = SourceFile(pieces, id, source.bytes)
         try:
             new = _Conversion(resources, lease, source, models).run(file, self._step)
         except Exception as error:
@@ -170,13 +173,18 @@ class _Conversion:
             is_generated=True,
             on_progress=self._keep_header,
         )
-        features = features_by_name(self._models)
-        table = _open(self._source.format, file, features, settings.max_columns)
+        table = self._open(file)
         self._dtypes = table.dtypes
         new = receiver.take(self._blocks(table, step))
         plan = unpack_whole_plan(new.plan or b"")
         self._add(self._added, plan[self._added :], new)
         return replace(new, spec=self._spec(new))
+
+    def _open(self, file: SourceFile) -> TableRows:
+        requests, settings = self._lease.spec.requests, self._resources.settings
+        if requests is not None:
+            return RequestRows(file, self._models.first, requests, settings.max_row_bytes)
+        return _open(self._source.format, file, features_by_name(self._models), settings.max_columns)
 
     def touch(self, id: str) -> None:
         """Does nothing: the watchdog renews the lease."""
@@ -211,7 +219,8 @@ class _Conversion:
         is_check, read_bytes = self._lease.spec.is_check, 0
         for rows in table.rows(SAMPLE_ROWS if is_check else None):
             step()
-            yield rows
+            if rows:  # an empty block would end a chunk
+                yield rows
             read_bytes += len(rows)
             if is_check and read_bytes >= SAMPLE_BYTES:
                 break

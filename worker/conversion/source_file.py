@@ -1,22 +1,30 @@
 """A source as a file that can be read at any place. Only what is asked for is in memory, and one block."""
 
 import io
+from typing import Protocol
 
 from rowcast.errors import InputLost
-from rowcast.jobs.job_files import SOURCE_PIECE_BYTES, Files
+from rowcast.jobs.job_files import SOURCE_PIECE_BYTES
 
 _BLOCK_BYTES = 256 * 1024
 """Least number of bytes that are read from the store at once."""
 
 
+class Pieces(Protocol):
+    """Where the pieces of sources are: the files of jobs, or those of requests."""
+
+    def get_source(self, id: str, piece: int, start: int, length: int) -> bytes:
+        """Reads a range of one piece. Raises FileNotFoundError if it is missing."""
+
+
 class SourceFile(io.RawIOBase):
-    """The source of one job.
+    """The source of one job, or a file of requests.
 
     Raises:
         InputLost: when it is read, if the store has lost a piece. Unavailable: the store cannot be read.
     """
 
-    def __init__(self, files: Files, id: str, length_bytes: int) -> None:
+    def __init__(self, files: Pieces, id: str, length_bytes: int) -> None:
         """`length_bytes` is the length of the whole source."""
         self._files, self._id, self._length = files, id, length_bytes
         self._place = 0

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from rowcast.client.errors import ClientError, alias_problems, problems, url_problems
+from rowcast.client.errors import ClientError, alias_problems, problems, request_problems, url_problems
 
-_MODULES = (alias_problems.__name__, problems.__name__, url_problems.__name__)
+_MODULES = tuple(module.__name__ for module in (alias_problems, problems, request_problems, url_problems))
 _PREFIX = "urn:rowcast:problem:"
 
 

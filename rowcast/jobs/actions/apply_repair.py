@@ -25,12 +25,14 @@ def require_rows(job: Job) -> None:
     """Checks that a job has a file whose rows can be corrected.
 
     Raises:
-        JobExpired: its files were removed. NotRepairable: it is a single job.
+        JobExpired: its files were removed. NotRepairable: it is a single job, or a batch of requests.
     """
     if job.status is Status.EXPIRED:
         raise JobExpired(f"The files of job {job.id} have expired. Send the rows again.")
     if job.is_single:
         raise NotRepairable(f"Job {job.id} is a single job. Send its row again.")
+    if job.spec.requests is not None:
+        raise NotRepairable(f"Job {job.id} is a batch of requests. Send the corrected lines as another batch.")
 
 
 class Repair:

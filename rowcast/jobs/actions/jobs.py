@@ -26,6 +26,8 @@ from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.repair.corrections import Correction, CorrectionReader
 from rowcast.jobs.request import Request
+from rowcast.jobs.request_files.batch_request import BatchRequest
+from rowcast.jobs.request_files.request_file import RequestFile
 from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 
@@ -166,6 +168,27 @@ class Jobs:
             plan=b"",
             repeat=request.repeat(by_url.model_dump_json()),
             max_errors=request.options.max_errors,
+            is_converting=True,
+        )
+        return self._submit_batch(request, id, lambda: new)
+
+    def submit_requests(self, request: Request, file: RequestFile, asked: BatchRequest, id: str) -> Submitted:
+        """Makes the job `id` of a file of requests, which a worker reads, checks and converts.
+
+        Raises:
+            Those of `submit_row`.
+        """
+        options = request.options
+        input = InputInfo(bytes=file.bytes, sha256=file.sha256, filename=file.filename, columns=(), format="jsonl")
+        new = NewJob(
+            id=id,
+            owner=request.owner,
+            spec=request.spec("batch", options, input, id=id).model_copy(update={"requests": asked}),
+            rows=0,
+            chunks=0,
+            plan=b"",
+            repeat=request.repeat(asked.model_dump_json()),
+            max_errors=options.max_errors,
             is_converting=True,
         )
         return self._submit_batch(request, id, lambda: new)

@@ -1,13 +1,13 @@
 """Receives a source: a file that a worker converts, for example Parquet. It is stored as it is sent, in pieces."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from rowcast.errors import OptionUnsuitable
 from rowcast.jobs.actions.keep_alive import KeepAlive
 from rowcast.jobs.actions.pending_syncs import PendingSyncs
 from rowcast.jobs.job import Format, InputInfo
-from rowcast.jobs.job_files import SOURCE_PIECE_BYTES, Files
+from rowcast.jobs.job_files import Files, pieces_of
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.options import Options
 from rowcast.jobs.records.uploads import Uploads
@@ -16,7 +16,12 @@ from rowcast.jobs.request import Request
 CSV_OPTIONS = ("delimiter", "decimal", "encoding", "header")
 """Options that say how a CSV file is written."""
 
-FORMAT_NAMES: dict[Format, str] = {"csv": "CSV file", "parquet": "Parquet file", "xlsx": "Excel workbook"}
+FORMAT_NAMES: dict[Format, str] = {
+    "csv": "CSV file",
+    "parquet": "Parquet file",
+    "xlsx": "Excel workbook",
+    "jsonl": "file of requests",
+}
 """What each format is called in messages."""
 
 
@@ -63,7 +68,7 @@ class SourceReceiver:
     def take(self, blocks: Iterable[bytes]) -> NewJob:
         """Stores the file, which comes in blocks of any size, and returns the job to make of it."""
         sha256, length, syncs = hashlib.sha256(), 0, PendingSyncs()
-        for piece, data in enumerate(_pieces(blocks)):
+        for piece, data in enumerate(pieces_of(blocks)):
             syncs.add(self._files.put_source_piece_early(self._id, piece, data))
             sha256.update(data)
             length += len(data)
@@ -88,14 +93,3 @@ class SourceReceiver:
             max_errors=options.max_errors,
             is_converting=True,
         )
-
-
-def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    held = bytearray()
-    for block in blocks:
-        held += block
-        while len(held) >= SOURCE_PIECE_BYTES:
-            yield bytes(held[:SOURCE_PIECE_BYTES])
-            del held[:SOURCE_PIECE_BYTES]
-    if held:
-        yield bytes(held)

@@ -1,0 +1,252 @@
+"""`/v1/files`: files of requests, and the files of batches, for clients of OpenAI's API."""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import Literal, NotRequired
+
+from flask import Blueprint, Response, g, jsonify, request
+from typing_extensions import TypedDict
+
+from api.doors.batch_lines import batch_lines
+from api.doors.batch_object import OUTPUT, batch_file, has_files
+from api.doors.door_problems import add_members
+from api.doors.openai_problems import error_member, row_problem
+from api.input.request_body import BODY_ERRORS
+from api.input.request_input import received_form
+from api.openapi.call_types import JSON, NDJSON, Answer, Call, documented, query
+from api.output.responses import LOOKUP_ERRORS, POLL_AFTER_SECONDS, UNBUFFERED, attachment, own_job
+from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, Parts
+from api.services import current_services
+from rowcast.errors import (
+    JobExpired,
+    JobUnfinished,
+    OptionUnsuitable,
+    OptionValue,
+    ResultLost,
+    Unavailable,
+    UnknownFile,
+    Unprocessable,
+    UnsupportedType,
+    WrongState,
+)
+from rowcast.jobs.chunk_tables import unpack_whole_plan
+from rowcast.jobs.job import Job
+from rowcast.jobs.request_files.request_file import RequestFile
+from rowcast.logs import logger
+
+blueprint = Blueprint("openai_files", __name__, url_prefix="/v1/files")
+
+MAX_FILES = 200
+"""Largest number of files on a page. A client that asks for more gets the rest on further pages."""
+
+_FORM = "multipart/form-data"
+
+
+class FileObject(TypedDict):
+    """A file. Times are in seconds since 1970."""
+
+    id: str
+    object: str
+    bytes: int
+    created_at: int
+    expires_at: NotRequired[int | None]
+    filename: str
+    #: `batch`, or `batch_output` of what a batch has led to.
+    purpose: str
+    status: str
+
+
+class FileList(TypedDict):
+    """A page of files."""
+
+    object: str
+    data: list[FileObject]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class DeletedFile(TypedDict):
+    """A file that was deleted."""
+
+    id: str
+    object: str
+    deleted: bool
+
+
+class FileForm(TypedDict):
+    """The form of a file."""
+
+    purpose: Literal["batch"]
+    #: JSONL: one request a line.
+    file: str
+
+
+@blueprint.post("")
+@documented(
+    Call(
+        "doors",
+        {200: Answer("The file.", {JSON: FileObject})},
+        (*BODY_ERRORS, Unavailable),
+        bodies={_FORM: FileForm},
+    )
+)
+def create_file() -> Response:
+    """Stores a file of requests (OpenAI)."""
+    services = current_services()
+    if request.mimetype != _FORM:
+        raise UnsupportedType(f"Content-Type {request.mimetype or 'none'!r} is not supported; send {_FORM}.")
+    form = received_form(services)
+    if form.fields.get("purpose") != "batch":
+        raise OptionValue.at("purpose", "must be batch; of a file over 8 MiB, the field has to come before the file")
+    if others := form.fields.keys() - {"purpose"}:
+        raise OptionUnsuitable.at(min(others), "is not supported: the operator's retention counts")
+    file = services.request_files.receive(g.owner, form.filename or "requests.jsonl", form.content)
+    logger("gateway").info("request_file_stored", file=file.id, file_bytes=file.bytes)
+    return jsonify(_document(file))
+
+
+@blueprint.get("")
+@documented(
+    Call(
+        "doors",
+        {200: Answer("A page of files.", {JSON: FileList})},
+        (Unprocessable, Unavailable),
+        (
+            query("after", "Where the page begins: the id of a file.", type="string"),
+            query("limit", "Number of files on a page.", type="integer", minimum=1, maximum=10_000, default=MAX_FILES),
+            query("order", "By the time of their upload.", type="string", enum=["asc", "desc"]),
+            query("purpose", "Only files of this purpose.", type="string"),
+        ),
+    )
+)
+def list_files() -> Response:
+    """Lists the files of requests, not those of batches (OpenAI)."""
+    order, limit = request.args.get("order", "desc"), query_limit(MAX_FILES, 10_000)
+    if order not in ("asc", "desc"):
+        raise OptionValue.at("order", "must be asc or desc")
+    found: list[RequestFile] = []
+    has_more = False
+    if request.args.get("purpose", "batch") == "batch":
+        files, after = current_services().request_files, request.args.get("after")
+        found, has_more = files.page(min(limit, MAX_FILES), after, g.scope, newest_first=order == "desc")
+    data = [_document(file) for file in found]
+    first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    page: FileList = {"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": has_more}
+    return jsonify(page)
+
+
+@blueprint.get("/<id>")
+@documented(Call("doors", {200: Answer("The file.", {JSON: FileObject})}, (*LOOKUP_ERRORS, WrongState, ResultLost)))
+def get_file(id: str) -> Response:
+    """Returns what is known of a file (OpenAI). That of a batch is made to count its bytes."""
+    if (of_batch := batch_file(id)) is None:
+        return jsonify(_document(current_services().request_files.get(id, g.scope)))
+    job = _ended(id, of_batch[0])
+    found: FileObject = {
+        "id": id,
+        "object": "file",
+        "bytes": sum(map(len, _lines(job, of_batch[1]))),
+        "created_at": (job.finished_ms or job.created_ms) // 1000,
+        "expires_at": None if job.expires_ms is None else job.expires_ms // 1000,
+        "filename": f"batch_{job.id}_{of_batch[1]}.jsonl",
+        "purpose": "batch_output",
+        "status": "processed",
+    }
+    return jsonify(found)
+
+
+@blueprint.get("/<id>/content")
+@documented(
+    Call("doors", {200: Answer("The file.", {NDJSON: None})}, (*LOOKUP_ERRORS, WrongState, ResultLost)),
+)
+def get_file_content(id: str) -> Response:
+    """Returns a file: one request, or one response, a line (OpenAI)."""
+    services, of_batch = current_services(), batch_file(id)
+    if of_batch is None:
+        file = services.request_files.get(id, g.scope)
+        name, blocks, length = file.filename, services.request_files.blocks(file), {"Content-Length": str(file.bytes)}
+    else:
+        job = _ended(id, of_batch[0])
+        length = {}
+        name, blocks = f"batch_{job.id}_{of_batch[1]}.jsonl", _lines(job, of_batch[1])
+    first = next(blocks, b"")  # if the store is unavailable, respond with 503 now instead of a broken 200 later
+    response = Response(chain([first], blocks), content_type=NDJSON, headers={**UNBUFFERED, **length})
+    response.headers["Content-Disposition"] = attachment(name)
+    return response
+
+
+@blueprint.delete("/<id>")
+@documented(
+    Call("doors", {200: Answer("The file was deleted.", {JSON: DeletedFile})}, (*LOOKUP_ERRORS, Unprocessable)),
+)
+def delete_file(id: str) -> Response:
+    """Deletes a file of requests (OpenAI)."""
+    if (of_batch := batch_file(id)) is not None:
+        job = own_job(of_batch[0])
+        raise OptionUnsuitable.at("id", f"is a file of a batch, which goes with it: DELETE /jobs/{job.id}")
+    files = current_services().request_files
+    files.delete(files.get(id, g.scope).id)
+    logger("gateway").info("request_file_deleted", file=id)
+    deleted: DeletedFile = {"id": id, "object": "file", "deleted": True}
+    return jsonify(deleted)
+
+
+def query_limit(default: int, most: int) -> int:
+    """Returns the query's `limit`.
+
+    Raises:
+        OptionValue: it is not a whole number from 1 to `most`.
+    """
+    text = request.args.get("limit", str(default))
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= most:
+        raise OptionValue.at("limit", f"must be a whole number from 1 to {most}")
+    return int(text)
+
+
+def _document(file: RequestFile) -> FileObject:
+    created = file.created_ms // 1000
+    return {
+        "id": file.id,
+        "object": "file",
+        "bytes": file.bytes,
+        "created_at": created,
+        "expires_at": created + int(current_services().request_files.retention_seconds),
+        "filename": file.filename,
+        "purpose": "batch",
+        "status": "processed",
+    }
+
+
+def _ended(id: str, job_id: str) -> Job:
+    """Returns the job of a batch's file.
+
+    Raises:
+        UnknownFile: the job is not a batch of requests. JobUnfinished, JobExpired: it has no files yet, or no longer.
+    """
+    job = own_job(job_id)
+    if job.spec.requests is None:
+        raise UnknownFile(f"File not found: {id}.")
+    if not job.status.is_terminal:
+        message = f"Batch {job.id} is {job.status}. Its files are complete when it has ended."
+        raise JobUnfinished(message, None, POLL_AFTER_SECONDS)
+    if not has_files(job):
+        raise JobExpired(f"The files of batch {job.id} have expired. Send the requests again.")
+    return job
+
+
+def _lines(job: Job, kind: str) -> Iterator[bytes]:
+    services = current_services()
+    parts = Parts(services, job.id, job.chunks_total, job.revisions)
+    parts.require_whole(job.chunks_done)
+    plan = unpack_whole_plan(services.records.plan(job.id))
+    read = (
+        (chunk.first_row, parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS))
+        for number, (chunk, part) in enumerate(zip(plan, parts.stored, strict=True))
+        if (part.rows > part.rows_failed if kind == OUTPUT else part.rows_failed)
+    )
+    return batch_lines(read, job, services.models_of(job), kind, row_problem)
+
+
+add_members(blueprint, error_member)

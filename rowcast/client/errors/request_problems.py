@@ -1,0 +1,11 @@
+"""Problems of files of requests."""
+
+from rowcast.client.errors import NotFound, Unprocessable
+
+
+class UnknownFile(NotFound):
+    """No file of requests has this id, or it belongs to another API key."""
+
+
+class WrongRequests(Unprocessable):
+    """A line of a file is not a request, or asks for something else than the first line."""

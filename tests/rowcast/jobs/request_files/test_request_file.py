@@ -1,0 +1,74 @@
+"""Files of requests in the store: nothing of an upload that breaks off is left, and old files are swept."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rowcast.errors import BodyCutShort, EmptyFile, UnknownFile
+from rowcast.jobs.job_files import SOURCE_PIECE_BYTES
+from rowcast.jobs.request_files.request_file import RequestFiles
+from rowcast.storage import Storage
+
+DAY = 86_400
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> RequestFiles:
+    return RequestFiles(Storage(str(tmp_path), syncs=False), DAY)
+
+
+def test_a_file_of_several_pieces_comes_back_as_it_was_sent(files: RequestFiles) -> None:
+    sent = [b"a" * SOURCE_PIECE_BYTES, b"b" * 100_000]
+    file = files.receive("alice", "rows.jsonl", sent)
+    assert files.get(file.id, "alice") == files.get(file.id) == file
+    assert b"".join(files.blocks(file)) == b"".join(sent)
+    assert files.delete(file.id) == 2
+    with pytest.raises(UnknownFile):
+        next(files.blocks(file))
+
+
+def test_an_upload_that_breaks_off_leaves_nothing_behind(files: RequestFiles, tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"x" * (SOURCE_PIECE_BYTES + 1)
+        raise BodyCutShort("The body broke off.")
+
+    for blocks, error in ((broken(), BodyCutShort), (iter(()), EmptyFile)):
+        with pytest.raises(error):
+            files.receive("", "rows.jsonl", blocks)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_files_belong_to_their_owner_and_are_listed_in_pages(files: RequestFiles) -> None:
+    mine = [files.receive("alice", f"{number}", [b"x"]) for number in range(3)]
+    other = files.receive("bob", "b", [b"x"])
+    assert files.page(2, None, "alice", newest_first=True) == ([mine[2], mine[1]], True)
+    assert files.page(2, mine[1].id, "alice", newest_first=True) == ([mine[0]], False)
+    assert files.page(9, mine[0].id, None, newest_first=False) == ([*mine[1:], other], False)
+    for id in (other.id, mine[0].id.replace("file-0", "file-1"), "file-../x", mine[0].id + "/0000000"):
+        with pytest.raises(UnknownFile):
+            files.get(id, "alice")
+
+
+def test_a_file_whose_time_is_over_is_unknown_and_then_swept(files: RequestFiles, tmp_path: Path) -> None:
+    kept = files.receive("alice", "new", [b"x"])
+    over = [_sent_before(files, tmp_path, seconds) for seconds in (DAY + 60, DAY + 2 * 3600)]
+    for id in over:
+        with pytest.raises(UnknownFile):
+            files.get(id)
+    assert files.page(9, None, None, newest_first=True) == ([kept], False)
+    assert files.sweep() == over[1:]
+    assert not (tmp_path / "files" / over[1]).exists()
+    assert (tmp_path / "files" / over[0]).exists()
+
+
+def _sent_before(files: RequestFiles, folder: Path, seconds: int) -> str:
+    """Returns the id of a file as if it had been sent some seconds ago."""
+    file = files.receive("alice", "old", [b"x"])
+    digits = f"{int(time.time() - seconds) * 1000:012x}"  # a UUIDv7 begins with the milliseconds
+    id = f"file-{digits[:8]}-{digits[8:]}{file.id[18:]}"
+    (folder / "files" / file.id).rename(folder / "files" / id)
+    about = folder / "files" / id / "file.json"
+    about.write_text(about.read_text().replace(file.id, id))
+    return id
