@@ -200,7 +200,8 @@ def _job_page(
             shown |= {"first": first_rows(services, job), "bad": bad_rows(services, job)}
         except RowcastError as error:  # the rest of the page is worth showing
             shown["files_problem"] = error.detail
-    shown["can_correct"] = job.status.is_terminal and job.chunks_done == job.chunks_total
+    is_whole = job.status.is_terminal and job.chunks_done == job.chunks_total
+    shown["can_correct"] = is_whole and job.spec.requests is None
     fields = {cell.field for cell in shown.get("bad", ()) if shown["can_correct"] and cell.can_be_typed}
     shown["unsent"] = [cell for cell in _changed(typed or {}) if f"{cell[0]}/{cell[1]}" not in fields]
     return page("job.html", status, **{**shown, **_progress(job)})

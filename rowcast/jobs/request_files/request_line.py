@@ -3,6 +3,7 @@
 {"custom_id": "r1", "method": "POST", "url": "/predict", "body": {"model": "titanic", "features": [25, 3]}}
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ ENDPOINT = "/predict"
 """The only endpoint. Each line is a request that could be sent to it by itself."""
 
 _ID_CHARACTERS = 512
+_PLACE = re.compile(r": line 1 column ([0-9]+) \(char [0-9]+\)")
+"""Where the JSON is wrong, as Python says it. The number of the line is another one."""
+
 _MEMBERS = {"custom_id", "method", "url", "body"}
 
 
@@ -42,7 +46,7 @@ def read_request_line(text: bytes) -> RequestLine:
     try:
         found = parse(text, "")
     except NotJson as error:
-        raise LineFault(error.detail.strip().rstrip(".")) from None
+        raise LineFault(_PLACE.sub(r" at column \1", error.detail.strip().rstrip("."))) from None
     if not isinstance(found, Mapping):
         raise LineFault("is not a JSON object")
     if missing := sorted(_MEMBERS - found.keys()):
