@@ -23,6 +23,14 @@ _ROWS = 500
 
 _ODD = {"nan": "not a number (NaN)", "inf": "infinite", "-inf": "negative infinity"}
 
+_LISTS = {
+    "top": ("top", "class"),
+    "top_probability": ("top", "probability"),
+    "reason": ("explanations", "feature"),
+    "contribution": ("explanations", "value"),
+}
+"""The list of a response to which cells of a content belong, and what they are called in it."""
+
 Body = Callable[[Sequence[str]], dict[str, Any]]
 
 
@@ -82,10 +90,15 @@ def _body_reader(job: Job, models: ModelSet) -> Body:
                 found.setdefault("probabilities", {})[labels[column.place]] = _number(cell)
             elif column.content == "score":
                 found.setdefault("scores", {})[scores[column.place]] = _number(cell)
-            elif column.content == "top":
-                found.setdefault("top", []).append({"class": read(cell)})
+            elif column.content == "base":
+                found["explanation_base"] = _number(cell)
             else:
-                found["top"][-1]["probability"] = _number(cell)
+                list_name, name = _LISTS[column.content]
+                listed = found.setdefault(list_name, [])
+                if name in ("class", "feature"):
+                    listed.append({name: read(cell) if name == "class" else cell})
+                else:
+                    listed[-1][name] = _number(cell)
         if manifest.outputs is None:
             found["prediction"] = predictions[0]
         return {**found, "warning": "; ".join(odd)} if odd else found

@@ -50,7 +50,7 @@ blueprint = Blueprint("openai_batches", __name__, url_prefix="/v1/batches")
 
 DEFAULT_BATCHES, MAX_BATCHES = 20, 100
 
-_BODY_OPTIONS = ("model", "probabilities", "scores", "threshold", "top")
+_BODY_OPTIONS = ("model", "probabilities", "scores", "threshold", "top", "explain")
 """Options that the bodies of lines may have: those of a single row."""
 
 _MEMBERS = {"input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"}

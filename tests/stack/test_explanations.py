@@ -188,6 +188,18 @@ def test_the_client_and_the_command_line_explain(
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv"), whole)
 
 
+def test_a_line_of_a_batch_of_requests_gets_the_explanation_of_that_row(client: httpx.Client) -> None:
+    body = {"model": "explained-trees", "features": ROW, "explain": 2}
+    content = json.dumps({"custom_id": "a", "method": "POST", "url": "/predict", "body": body})
+    file = client.post("/v1/files", data={"purpose": "batch"}, files={"file": ("a.jsonl", content)}).json()
+    asked = {"input_file_id": file["id"], "endpoint": "/predict", "completion_window": "24h"}
+    batch = client.post("/v1/batches", json=asked).json()
+    assert wait(client, batch["id"].removeprefix("batch_"))["status"] == "succeeded"
+    output = client.get(f"/v1/batches/{batch['id']}").json()["output_file_id"]
+    found = client.get(f"/v1/files/{output}/content").json()["response"]["body"]
+    assert {**found, "job": 0} == {**client.post("/predict?wait=60", json=body).json(), "job": 0}
+
+
 def test_the_page_shows_the_explanations_of_a_file(browser: Browser, stack: Stack, registry: Registry) -> None:
     context = browser.new_context(base_url=stack.url)
     page = context.new_page()
