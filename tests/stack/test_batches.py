@@ -140,6 +140,7 @@ def test_the_client_of_openai_gets_results_and_reads_errors(stack: Stack, tmp_pa
     faults = [(one["code"], one["line"]) for one in wrong["errors"]["data"]]
     assert faults == [("wrong-requests", 4), ("wrong-requests", 5)]
     assert "asks for another model" in wrong["errors"]["data"][1]["message"]
+    stack.audit()
     assert [one[:2] for one in refusals] == [
         [404, "unknown-file"],
         [422, "option-value"],

@@ -228,8 +228,11 @@ class JobState:
 
 
 def _source(job: Job) -> dict[str, int]:
-    """Returns the pieces of a file that is not converted yet: name to bytes. Files by URL are not in the store."""
-    if job.spec.by_url is not None:
+    """Returns the pieces of a file that is not converted yet: name to bytes.
+
+    Files by URL are not in the store, and a file of requests is not among those of the job.
+    """
+    if job.spec.by_url is not None or job.spec.requests is not None:
         return {}
     length = job.spec.input.bytes if job.spec.input else 0
     starts = range(0, length, SOURCE_PIECE_BYTES)

@@ -7,12 +7,19 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+import structlog
 from programs import until
 
 from rowcast.local.supervised_process import LONGEST_PAUSE_SECONDS, SupervisedProcess, next_pause_seconds, stop_together
 from rowcast.logs import logger
 
 FOR_EVER = "import signal; signal.pause()"
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_logs() -> None:
+    """Lets lines be written to what the test captures. A test before this one may have set up logs."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture
