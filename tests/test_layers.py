@@ -1,10 +1,12 @@
 """The rooms and the ways between them (docs/architecture.md): a file imports only from the rows below its own."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -199,3 +201,28 @@ def test_the_gateway_upkeep_and_the_command_line_load_no_numba() -> None:
         "assert not {'sklearn', 'pandas', 'numba', 'llvmlite'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("image", "modules"),
+    [("worker", "worker.app, worker.__main__, training.train, training.add_model"), ("api", "api.app, upkeep.loop")],
+)
+def test_an_image_has_installed_what_its_programs_import(image: str, modules: str) -> None:
+    code = (
+        f"import sys, {modules}; print(*(one.__file__ for one in [*sys.modules.values()] if hasattr(one, '__file__')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
+    own = [Path(name) for name in done.stdout.split() if Path(name).is_relative_to(ROOT) and "/.venv/" not in name]
+    locked = (ROOT / "requirements" / f"{image}.txt").read_text()
+    installed = {name.lower().replace("_", "-") for name in re.findall(r"^([\w.-]+)==", locked, re.MULTILINE)}
+    owners = packages_distributions()
+    assert len(own) > 50
+    for file in own:
+        for node in ast.parse(file.read_text()).body:
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for distributions in (owners[name.partition(".")[0]] for name in names if name.partition(".")[0] in owners):
+                known = {name.lower().replace("_", "-") for name in distributions}
+                assert known & (installed | {"rowcast"}), (
+                    f"{file} imports {known}, which requirements/{image}.txt lacks"
+                )

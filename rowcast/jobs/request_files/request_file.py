@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
-import uuid_utils
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rowcast.errors import EmptyFile, UnknownFile
@@ -69,6 +68,8 @@ class RequestFiles:
         Raises:
             EmptyFile: it has no bytes. The others are those of reading the blocks.
         """
+        import uuid_utils  # workers, which do not make files, have not installed it
+
         id = f"file-{uuid_utils.uuid7()}-{_digest(owner)}"
         sha256, length, syncs = hashlib.sha256(), 0, list[Sync]()
         try:
