@@ -102,6 +102,8 @@ def get_actuals(name: str) -> Response:
     if not id:
         return jsonify({"model": name, "days": read_days(services.redis, name)})
     job = own_job(id)
+    if job.spec.actuals is None or job.spec.actuals.model != name:
+        raise NoResult(f"Job {job.id} is not one of actuals of {name}.")
     try:
         return Response(services.files.get_actuals(job.id), mimetype=JSON)
     except FileNotFoundError:

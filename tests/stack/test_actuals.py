@@ -60,11 +60,10 @@ def test_a_classifier_is_measured_by_version_as_by_hand(
 ) -> None:
     old = wait(client, submit(client, "measured@1", csv(FRAME[:300]), output="predictions", key="id"))
     wait(client, submit(client, "measured@1", csv(FRAME.rename(columns={"id": "other"})), output="joined"))
-    bad = csv(FRAME[200:]) + b"kx,none\nky\n"
+    bad = csv(FRAME[200:]) + b"kx,none\nky\nk300,50,1\nk301,50,0,,\n"  # the last two have surplus fields
     new = wait(client, submit(client, "measured@2", bad, probabilities="true", on_error="column"))
-    predicted = pd.concat([result_of(client, old["id"])[:200], result_of(client, new["id"])]).dropna(
-        subset=["prediction"]
-    )
+    good = client.get(f"/jobs/{new['id']}/result").text.splitlines(keepends=True)[: ROWS - 200 + 1]
+    predicted = pd.concat([result_of(client, old["id"])[:200], pd.read_csv(io.StringIO("".join(good)))])
     truth = pd.concat([TRUTH, pd.DataFrame({"id": ["kx", "k0", "lost", "k1"], "y": ["1", "0", "1", ""]})])
     answer = client.post(
         "/models/measured/actuals",
@@ -134,6 +133,10 @@ def test_a_regressor_is_measured_through_the_client_and_the_command(
         (day,) = service.actuals("amount")
         with pytest.raises(Unprocessable, match="amuont"):
             service.send_actuals("amount", file, key="id", truth="amuont", delimiter=";")
+        with pytest.raises(JobFailed, match="more fields than its header line"):
+            service.send_actuals("amount", b"id,amount\nk1,1,4\n", key="id", truth="amount")
+        with pytest.raises(JobFailed, match="different columns"):
+            service.send_actuals("amount", file, key="amount", truth="amount", delimiter=";")
         with pytest.raises(JobFailed, match="not a number"):
             service.send_actuals("amount", b"id,amount\nk1,much\n", key="id", truth="amount")
     both = result_of(client, job["id"]).merge(AMOUNT, on="id")

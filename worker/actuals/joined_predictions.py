@@ -1,5 +1,6 @@
 """The predictions of past jobs for the keys of a file of actuals: for each key the newest."""
 
+import csv
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -36,17 +37,23 @@ class Layout:
         if ("prediction", 0) not in places:
             raise ValueError("the result has no prediction")
         self.prediction = places["prediction", 0]
-        self.error = places.get(("error", 0))
         classes = len(manifest.classes or [])
         shares = [places.get(("probability", place)) for place in range(classes)]
         #: Columns of the probabilities, in the order of the classes; none if one is missing.
         self.shares = [place for place in shares if place is not None] if classes and None not in shares else []
         self.width = len(kept) + len(added)
         self.delimiter = job.spec.options.delimiter
+        self.has_bad_rows = bool(job.rows_failed)
 
     def read(self, part: bytes) -> pd.DataFrame:
         """Returns the cells of the rows with a prediction, as texts, in columns that are called by their place."""
-        wanted = [*self.key, self.prediction, *self.shares, *([] if self.error is None else [self.error])]
+        wanted = [*self.key, self.prediction, *self.shares]
+        if self.has_bad_rows:  # those with too many or too few fields come back as they were sent
+            rows = csv.reader(io.StringIO(part.decode(), newline=""), delimiter=self.delimiter)
+            whole = pd.DataFrame(
+                [row for row in rows if len(row) == self.width], columns=range(self.width), dtype=object
+            )
+            return whole[sorted(set(wanted))][whole[self.prediction] != ""]
         table = pd.read_csv(
             io.BytesIO(part),
             header=None,
@@ -55,12 +62,8 @@ class Layout:
             dtype=str,
             na_filter=False,
             sep=self.delimiter,
-            on_bad_lines="skip",
         )
-        is_good = table[self.prediction].fillna("") != ""
-        if self.error is not None:  # of a row that is too short, other columns would have moved here
-            is_good &= table[self.error] == ""
-        return table[is_good]
+        return table[table[self.prediction] != ""]
 
 
 class JoinedPredictions:
@@ -123,11 +126,13 @@ class JoinedPredictions:
     def _metrics(self, which: NDArray[np.intp], manifest: Manifest) -> Found:
         truths, predicted = self._known.truths[which], self._predicted[which]
         if manifest.task == "regression":
-            return of_numbers(truths.astype("float64"), predicted.astype("float64"))
+            numbers = predicted.astype("float64")
+            is_finite = np.isfinite(numbers)  # a model may predict NaN
+            return of_numbers(truths.astype("float64")[is_finite], numbers[is_finite])
         codes = _Codes(manifest)
         classes = len(manifest.classes or [])
         shares = None if self._shares is None or self._shares.shape[1] < classes else self._shares[which, :classes]
-        is_whole = shares is not None and not np.isnan(shares).any()
+        is_whole = shares is not None and bool(np.isfinite(shares).all())
         return of_classes(codes.of(truths), codes.of(predicted), classes, shares if is_whole else None)
 
 
@@ -141,6 +146,8 @@ class _Codes:
         self._codes: dict[str, int] = {}
         for place, label in enumerate(manifest.classes or []):
             self._codes[label_text(label)] = place
+            if isinstance(label, str):
+                self._codes["'" + label] = place  # as `guard_formulas` writes it
             if isinstance(label, bool):
                 self._codes[label_text(label).lower()] = place
         self._numbers = {

@@ -1,6 +1,7 @@
 """The actuals of one file: their keys, and what became true."""
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -11,7 +12,7 @@ from rowcast.errors import TooLarge, Unprocessable
 from rowcast.jobs.actuals.actuals_query import MAX_ROWS, ActualsQuery
 from rowcast.wording.nearest import or_nearest
 
-_ROWS_AT_A_TIME = 50_000
+_ROWS_AT_A_TIME, _CELLS_AT_A_TIME = 50_000, 5_000_000
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,19 @@ class KnownTruths:
         """
         truth, rows, without_truth, tables = asked.truth, 0, 0, []
         wanted = [*key, truth]
+        if len(set(wanted)) < len(wanted):
+            raise Unprocessable.at("key", f"and truth have to be different columns, and are {', '.join(wanted)}")
         try:
-            for table in pd.read_csv(file, dtype=str, na_filter=False, sep=asked.delimiter, chunksize=_ROWS_AT_A_TIME):
+            for table in _tables(file, wanted, asked.delimiter):
                 step()
-                if missing := [name for name in wanted if name not in table.columns]:
-                    nearest = or_nearest(missing[0], [str(name) for name in table.columns])
-                    raise Unprocessable.at("file", f"has no column {missing[0]!r}; {nearest}")
                 rows += len(table)
                 if rows > MAX_ROWS:
                     raise TooLarge("A file of actuals, in rows,", MAX_ROWS, "fixed")
-                known = table[wanted][table[truth] != ""]
+                known = table[table[truth] != ""]
                 without_truth += len(table) - len(known)
                 tables.append(known)
+        except pd.errors.ParserWarning:
+            raise Unprocessable.at("file", "has rows with more fields than its header line") from None
         except (ValueError, pd.errors.ParserError) as error:
             raise Unprocessable.at("file", f"is not a CSV with a header line, in UTF-8: {error}") from None
         found = pd.concat(tables) if tables else pd.DataFrame(columns=wanted, dtype=str)
@@ -57,6 +59,24 @@ class KnownTruths:
         is_last = ~keys.duplicated(keep="last")
         truths = found[truth].to_numpy(object)[is_last]
         return cls(keys[is_last], truths, rows, without_truth, int((~is_last).sum()))
+
+
+def _tables(file: BinaryIO, wanted: Sequence[str], delimiter: str) -> Iterator[pd.DataFrame]:
+    """Yields the wanted columns, some rows at a time. With longer rows, pandas would make the first column the index.
+
+    Raises:
+        Unprocessable: a column is missing. ParserWarning, ParserError: a row has more fields than the header line.
+    """
+    names = [str(name) for name in pd.read_csv(file, dtype=str, sep=delimiter, nrows=0).columns]
+    if missing := [name for name in wanted if name not in names]:
+        raise Unprocessable.at("file", f"has no column {missing[0]!r}; {or_nearest(missing[0], names)}")
+    file.seek(0)
+    at_a_time = max(1, min(_ROWS_AT_A_TIME, _CELLS_AT_A_TIME // len(names)))
+    how: dict[str, Any] = {"dtype": str, "na_filter": False, "sep": delimiter, "index_col": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        for table in pd.read_csv(file, chunksize=at_a_time, **how):
+            yield table[list(wanted)]
 
 
 def index_of(table: pd.DataFrame) -> pd.Index:

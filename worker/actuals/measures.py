@@ -11,7 +11,9 @@ Found = dict[str, float | None]
 
 
 def of_numbers(truth: NDArray[Any], predicted: NDArray[Any]) -> Found:
-    """Returns the metrics of a regressor. Both have the shape (rows,)."""
+    """Returns the metrics of a regressor. Both have the shape (rows,), and may have no rows."""
+    if not len(truth):
+        return {"mae": None, "rmse": None, "r2": None}
     error = metrics.mean_squared_error(truth, predicted)
     return {
         "mae": float(metrics.mean_absolute_error(truth, predicted)),
