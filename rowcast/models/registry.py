@@ -188,8 +188,7 @@ class Registry:
     def remove(self, name: str, version: str, *, with_aliases: bool = True) -> None:
         """Removes one version with its aliases. `latest` moves to the highest version that is left.
 
-        The aliases are removed first, so that none points to an incomplete version. A worker that has loaded the model
-        keeps it.
+        The aliases are removed first, so that none points to an incomplete version. Workers keep what they have loaded.
 
         Raises:
             NotFound: there is no such version.
@@ -206,6 +205,7 @@ class Registry:
                 return {alias: at for alias, at in aliases.items() if at != version} | {LATEST: left[-1]}
 
             self._aliases.replace(name, without)
+            self.shadows.keep_those_of(name, self.aliases(name))
         else:
             self._aliases.remove(name)
             self.shadows.remove(name)

@@ -140,7 +140,7 @@ def test_a_shadow_that_cannot_be_compared_is_refused_with_the_reason(
         ),
         ({"model": "number"}, 422, "number@1 does regression, and shaded@1 does classification"),
         ({"model": "shaded@22"}, 404, "has no version or alias '22'; the nearest is '2'"),
-        ({"model": "shaded@2", "share": 1.5}, 422, "1.5 is not a share"),
+        ({"model": "shaded@2", "share": 1.5}, 422, "has to be between 0 and 1"),
         ({"version": "2"}, 422, '{"model": "titanic@4", "share": 0.1}'),
     ):
         answer = client.put("/models/shaded/aliases/production/shadow", json=body)
@@ -180,6 +180,14 @@ def test_the_command_sets_shows_and_removes_a_shadow_and_its_version_is_kept(
     assert run("shadow", ALIAS, "--off", "--url", stack.url)[0] == 0
     assert client.get("/models/shaded/aliases/production").json()["shadow"] is None
     assert run("shadow", ALIAS, *registry)[0] == 2, "neither a version nor --off"
+    register(stack.models, "orphan", estimators.Fixed().fit(np.zeros((2, 1)), [0, 1]), ["age"])
+    register(stack.models, "orphan", estimators.Fixed().fit(np.zeros((2, 1)), [0, 1]), ["age"])
+    assert run("alias", "orphan", "production", "1", *registry)[0] == 0
+    assert run("shadow", "orphan@production", "orphan@2", *registry)[0] == 0
+    assert run("rm", "orphan@1", "--yes", "--force", *registry)[0] == 0
+    assert run("alias", "orphan", "production", "2", *registry)[0] == 0
+    assert "shadow" not in run("show", "orphan@production", *registry)[1].lower(), "the shadow went with the alias"
+    assert run("rm", "orphan", "--yes", "--force", *registry)[0] == 0
 
 
 def test_no_shadow_can_harm_a_job(kept_stack: Stack, http: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """The shadows of a model's aliases, stored in one small file in the model's folder."""
 
 import time
+from collections.abc import Container
 from contextlib import suppress
 from threading import Lock
 
@@ -65,6 +66,12 @@ class AliasShadows:
                 if written == content or self._storage.swap(_key(name), content, written):
                     break
             self._seen[name] = (time.monotonic(), found)
+
+    def keep_those_of(self, name: str, aliases: Container[str]) -> None:
+        """Removes the shadows of aliases that a model has no more."""
+        for alias in self.read(name):
+            if alias not in aliases:
+                self.set(name, alias, None)
 
     def remove(self, name: str) -> None:
         """Removes all shadows of a model's aliases."""

@@ -23,7 +23,7 @@ def set_shadow(
         OptionValue: the share is not between 0 and 1. OptionUnsuitable: the two versions cannot be compared.
     """
     if not 0 <= share <= 1:
-        raise OptionValue.at("share", f"{share:g} is not a share: it has to be between 0 and 1, for example 0.1")
+        raise OptionValue.at("share", "has to be between 0 and 1, for example 0.1")
     version, shadow = require_alias_of(registry, name, alias), registry.resolve(reference)
     if why := _why_unfit(version, shadow, f"{name}@{alias}", pools):
         raise OptionUnsuitable.at("model", why)
@@ -39,8 +39,9 @@ def remove_shadow(registry: Registry, name: str, alias: str) -> AliasShadow | No
     Raises:
         UnknownModel: there is no such model or alias.
     """
-    require_alias_of(registry, name, alias)
     before = registry.shadows.read(name).get(alias)
+    if before is None:  # else it may be left of an alias that was removed
+        require_alias_of(registry, name, alias)
     registry.shadows.set(name, alias, None)
     return before
 
