@@ -137,7 +137,8 @@ def score(services: Services, source: RowInput | FileInput) -> Scores:
                 return _row_scores(id, waiter.outcome)
             return _scores(services, _ended(services, id, waiter, until), manifest)
     with services.notifications.expect(submitted.id) as waiter:
-        return _scores(services, _ended(services, submitted.id, waiter, until), manifest)
+        job = _ended(services, submitted.id, waiter, until)
+        return _scores(services, job, services.models_of(job).first)  # an alias may have moved since the first request
 
 
 def _ended(services: Services, id: str, waiter: Waiter, until: float) -> Job:

@@ -57,6 +57,7 @@ def rows_of_tensors(inputs: Any, features: Collection[str]) -> list[Any]:
     if len(tensors) == 1 and (first.name not in features or (first.columns or 1) > 1):
         width = first.columns or 1
         return [first.values[start : start + width] for start in range(0, len(first.values), width)]
+    seen: set[str] = set()
     for number, tensor in enumerate(tensors):
         where = f"inputs[{number}]"
         if (tensor.columns or 1) != 1:
@@ -64,8 +65,9 @@ def rows_of_tensors(inputs: Any, features: Collection[str]) -> list[Any]:
         if tensor.rows != first.rows:
             there = f"has {counted(tensor.rows, 'row')}, and {first.name[:80]!r} has {first.rows}"
             raise BodyShape.at(f"{where}.shape", there)
-        if any(tensor.name == other.name for other in tensors[:number]):
+        if tensor.name in seen:
             raise BodyShape.at(f"{where}.name", f"{tensor.name[:200]!r} is the name of another tensor, too")
+        seen.add(tensor.name)
     names = [tensor.name for tensor in tensors]
     return [dict(zip(names, row, strict=True)) for row in zip(*(tensor.values for tensor in tensors), strict=True)]
 

@@ -3,6 +3,7 @@
 Nothing here knows a model: each form becomes a list of rows, as `instances` of `POST /predict` has them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from rowcast.errors import BodyShape, OptionUnsuitable, UnknownOption
 from rowcast.wording.nearest import if_nearest
 from rowcast.wording.quantity import counted
+
+_MOST_CELLS = 2_000_000
+"""Rows times names that objects may have. A body with other names in each row would have many more."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,9 @@ def _records(given: Any) -> NamedRows:
     if not isinstance(given, list) or not all(isinstance(row, Mapping) for row in given):
         raise BodyShape.at(where, 'must be a list of objects, as `DataFrame.to_dict(orient="records")` writes it')
     names = dict.fromkeys(name for row in given for name in row)
+    if len(names) * len(given) > _MOST_CELLS:
+        there = f"has {counted(len(given), 'row')} with {counted(len(names), 'name')} in all; send fewer rows"
+        raise BodyShape.at(where, there)
     return NamedRows(where, [{name: row.get(name) for name in names} for row in given])
 
 
@@ -97,7 +104,7 @@ def _names(given: Any, where: str) -> list[str]:
     if not isinstance(given, list) or not all(isinstance(name, str | int) for name in given):
         raise BodyShape.at(where, "must be a list of names")
     names = [str(name) for name in given]
-    if twice := next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None:
+    if twice := next((name for name, times in Counter(names).items() if times > 1), None):
         raise BodyShape.at(where, f"has the name {twice[:200]!r} twice")
     return names
 

@@ -1,5 +1,6 @@
 """`/v1/batches`: batches of requests, for clients of OpenAI's API. Each is a job, whose rows are lines of a file."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -54,6 +55,12 @@ _BODY_OPTIONS = ("model", "probabilities", "scores", "threshold", "top", "explai
 """Options that the bodies of lines may have: those of a single row."""
 
 _MEMBERS = {"input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"}
+_WINDOW_CHARACTERS, _REST_CHARACTERS = 32, 4_096
+"""Maximum length of what a batch keeps of its request in Redis: its window, and the first body without features."""
+
+_MOST_BLANK_BYTES = 65_536
+"""Blank lines at the beginning of a file, which the gateway reads."""
+
 _MOST_METADATA, _NAME_CHARACTERS, _VALUE_CHARACTERS = 16, 64, 512
 _TAG_NAME, _TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{1,64}"), re.compile(r"[^,\x00-\x1f]{0,128}")
 _EVERY_BATCH = JobFilter(of_requests=True)
@@ -192,6 +199,8 @@ def _asked(body: Any) -> BatchRequest:
             raise BodyShape.at("body", "must be an object with input_file_id, endpoint and completion_window as texts")
     if unknown := body.keys() - _MEMBERS:
         raise BodyShape.at(min(unknown)[:80], "is unknown")
+    if len(window) > _WINDOW_CHARACTERS:
+        raise OptionValue.at("completion_window", f"is over {_WINDOW_CHARACTERS} characters; write for example 24h")
     if endpoint != ENDPOINT:
         raise OptionValue.at("endpoint", f"must be {ENDPOINT}")
     if body.get("output_expires_after") is not None:
@@ -225,16 +234,27 @@ def _first_line(services: Services, file: RequestFile) -> RequestLine:
         UnknownFile: the file has just been deleted.
         TooLarge: the line is too long.
     """
-    number = 0
+    number = skipped = 0
     try:
         for lines in lines_of(services.request_files.blocks(file), services.settings.max_row_bytes):
             for line in lines:
                 number += 1
+                skipped += len(line) + 1
                 if line.strip():
-                    return read_request_line(line)
+                    return _short(read_request_line(line), number)
+                if skipped > _MOST_BLANK_BYTES:
+                    raise EmptyFile.at("file", f"has no request in its first {_MOST_BLANK_BYTES:,} bytes")
     except LineFault as fault:
         raise WrongRequests.at(f"line {number}", str(fault)) from None
     raise EmptyFile.at("file", "has no requests")
+
+
+def _short(line: RequestLine, number: int) -> RequestLine:
+    """Returns the line, if what its body has besides the features may stand in the record of the job."""
+    if len(json.dumps(line.rest, default=str)) > _REST_CHARACTERS:
+        there = f"has a body with over {_REST_CHARACTERS:,} characters besides `features`"
+        raise WrongRequests.at(f"line {number}", there)
+    return line
 
 
 def _options(asked: BatchRequest) -> Options:

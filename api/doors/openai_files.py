@@ -35,6 +35,9 @@ from rowcast.jobs.job import Job
 from rowcast.jobs.request_files.request_file import RequestFile
 from rowcast.logs import logger
 
+_NAME_CHARACTERS = 255
+"""Maximum length of a file's name, of which the end is kept."""
+
 blueprint = Blueprint("openai_files", __name__, url_prefix="/v1/files")
 
 MAX_FILES = 200
@@ -102,7 +105,8 @@ def create_file() -> Response:
         raise OptionValue.at("purpose", "must be batch; of a file over 8 MiB, the field has to come before the file")
     if others := form.fields.keys() - {"purpose"}:
         raise OptionUnsuitable.at(min(others), "is not supported: the operator's retention counts")
-    file = services.request_files.receive(g.owner, form.filename or "requests.jsonl", form.content)
+    name = "".join(filter(str.isprintable, form.filename or ""))[-_NAME_CHARACTERS:] or "requests.jsonl"
+    file = services.request_files.receive(g.owner, name, form.content)
     logger("gateway").info("request_file_stored", file=file.id, file_bytes=file.bytes)
     return jsonify(_document(file))
 

@@ -34,6 +34,8 @@ def batch_of(http: httpx.Client, *lines: object, **others: object) -> httpx.Resp
         ({**LINE, "body": {"features": [1, 1], "output": "joined"}}, 422, "body.output"),
         ({**LINE, "body": {"features": [1, 1], "top": 9}}, 422, "top"),
         ("x" * 70_000, 413, "A line is over the limit of 65536"),
+        ("\n" * 70_000 + json.dumps(LINE), 422, "no request in its first 65,536 bytes"),
+        ({**LINE, "body": {"features": [1, 1], "threshold": "0.3" + " " * 5_000}}, 422, "over 4,096 characters"),
     ],
 )
 def test_a_first_line_that_does_not_fit_makes_no_batch(
@@ -50,6 +52,7 @@ def test_a_first_line_that_does_not_fit_makes_no_batch(
     [
         ({"endpoint": "/v1/embeddings"}, "endpoint: must be /predict"),
         ({"completion_window": "soon"}, "expires_in"),
+        ({"completion_window": "24h" + " " * 100}, "completion_window: is over 32 characters"),
         ({"completion_window": None}, "input_file_id, endpoint and completion_window"),
         ({"metadata": {"a": 1}}, "metadata"),
         ({"metadata": {"a" * 65: "1"}}, "metadata"),
@@ -69,6 +72,10 @@ def test_files_that_are_not_sent_as_they_should_be_are_refused(http: httpx.Clien
     refused(http.post("/v1/files", data=later, files=file), 422, "not supported")
     refused(http.post("/v1/files", data={"purpose": "batch"}, files={"file": ("a", b"")}), 422, "has no bytes")
     refused(http.post("/v1/files", content=b"{}", headers={"Content-Type": "application/json"}), 415, "form-data")
+    odd = {"file": ("x" * 300 + "\u2028rows.jsonl", b"{}")}
+    named = http.post("/v1/files", data={"purpose": "batch"}, files=odd).json()
+    assert (len(named["filename"]), named["filename"][-11:]) == (255, "xrows.jsonl")
+    assert http.get(f"/v1/files/{named['id']}/content").content == b"{}"
     for path in ("/v1/files?limit=0", "/v1/files?order=up", "/v1/batches?limit=x", "/v1/batches?after=1"):
         refused(http.get(path), 422)
 

@@ -41,6 +41,10 @@ def test_each_form_has_the_same_rows(body: dict, where: str, rows: list) -> None
         ({"dataframe_split": {"columns": ["a"]}}, "dataframe_split: must be an object with `columns` and `data`"),
         ({"dataframe_split": {"columns": ["a"], "data": [[1]], "dtypes": []}}, "it also has 'dtypes'"),
         ({"dataframe_split": {"columns": "a", "data": [[1]]}}, "dataframe_split.columns: must be a list of names"),
+        (
+            {"dataframe_records": [{f"a{row}": 1} for row in range(1_500)]},
+            "1,500 rows with 1,500 names in all; send fewer",
+        ),
         ({"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}, "has the name 'a' twice"),
         ({"dataframe_split": {"columns": ["a"], "data": [[1], 2]}}, r"data\[1\]: must be a list of values"),
         (
