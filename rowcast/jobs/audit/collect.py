@@ -15,6 +15,9 @@ from rowcast.jobs.states import Status
 from rowcast.settings import Settings
 from rowcast.wording.quantity import counted
 
+_JOBS_AT_ONCE = 50
+"""Jobs that are read in one round trip. The tables of a large job take some megabytes."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -42,7 +45,7 @@ class Auditor:
         self._retention_ms = int(settings.retention * 1000)
 
     def report(self) -> Report:
-        """Audits everything. Each job that has files takes a round trip to Redis and a listing in the store."""
+        """Audits everything. Each job that has files takes a listing in the store."""
         totals = self.totals()
         findings = [*totals.findings(), *self._jobs(), *self._orphans()]
         return Report(totals.table(), tuple(findings), totals.totals.get(REFUSED, 0))
@@ -65,34 +68,35 @@ class Auditor:
 
     def job_state(self, id: str) -> JobState | None:
         """Returns the state of one job; None if it has no record, or is deleted."""
-        with redis_errors():
-            record, plan, parts, in_flight, due, waiting_or_leased, expires, delivery = self._scripts.audit_job(id)
-        fields = named(dict(zip(record[::2], record[1::2], strict=True)))
-        if not fields or status_in(fields).is_internal:
-            return None
-        return JobState(
-            job=read_job(id, fields, {}, self._retention_ms),
-            plan=plan,
-            parts=parts,
-            in_flight=frozenset(int(chunk) for chunk in in_flight),
-            due=frozenset(int(chunk) for chunk in due),
-            is_waiting_or_leased=bool(waiting_or_leased),
-            expires=bool(expires),
-            is_delivery_due=bool(delivery),
-        )
+        return next(self._states([id]), None)
+
+    def _states(self, ids: Sequence[str]) -> Iterator[JobState]:
+        """Returns the states of those jobs that have a record and are not deleted."""
+        for start in range(0, len(ids), _JOBS_AT_ONCE):
+            some = ids[start : start + _JOBS_AT_ONCE]
+            for id, read in zip(some, self._scripts.audit_jobs(some), strict=True):
+                fields = named(dict(zip(read.record[::2], read.record[1::2], strict=True)))
+                if fields and not status_in(fields).is_internal:
+                    yield JobState(
+                        job=read_job(id, fields, {}, self._retention_ms),
+                        plan=read.plan,
+                        parts=read.parts,
+                        in_flight=frozenset(int(chunk) for chunk in read.in_flight),
+                        due=frozenset(int(chunk) for chunk in read.due),
+                        is_waiting_or_leased=bool(read.is_waiting_or_leased),
+                        expires=bool(read.expires),
+                        is_delivery_due=bool(read.is_delivery_due),
+                    )
 
     def _jobs(self) -> Iterator[Finding]:
         with redis_errors():
             ids = [id.decode() for id in self._redis.zrange(key("jobs"), 0, -1)]
-        for id in ids:
-            state = self.job_state(id)
-            if state is None:
-                continue
+        for state in self._states(ids):
             yield from state.findings()
             if state.job.is_single or state.job.status is Status.EXPIRED:
                 continue
-            missing = list(state.file_findings(self._files.sizes(id)))
-            if missing and self._still_has_files(id):
+            missing = list(state.file_findings(self._files.sizes(state.job.id)))
+            if missing and self._still_has_files(state.job.id):
                 yield from missing
 
     def _orphans(self) -> Iterator[Finding]:

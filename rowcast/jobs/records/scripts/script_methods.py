@@ -289,9 +289,9 @@ class Scripts(UrlScripts, ShadowScripts):
         """Reads all counts at one moment."""
         return TotalsRead(*self._run("audit_totals"))
 
-    def audit_job(self, id: str) -> JobRead:
-        """Reads everything about one job at one moment."""
-        return JobRead(*self._run("audit_job", id))
+    def audit_jobs(self, ids: Iterable[str]) -> list[JobRead]:
+        """Reads everything about each job at one moment, but each of them at another one."""
+        return [JobRead(*read) for read in self._run_each("audit_job", ((id,) for id in ids))]
 
 
 def _flat(new: NewJob) -> list[Argument]:

@@ -1,5 +1,6 @@
 """Runs Lua scripts by their name."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
@@ -20,7 +21,18 @@ class ScriptRunner:
 
     def _run(self, name: str, *arguments: Argument) -> Any:
         """Runs `lua/NAME.lua`. Numbers and text arrive as text, and text comes back as bytes."""
+        with redis_errors(self.redis):
+            return self._script(name)(keys=[], args=list(arguments))
+
+    def _run_each(self, name: str, calls: Iterable[Sequence[Argument]]) -> list[Any]:
+        """Runs `lua/NAME.lua` for the arguments of each call, in one round trip, and returns the answers in order."""
+        with redis_errors(self.redis), self.redis.pipeline(transaction=False) as pipe:
+            for arguments in calls:
+                self._script(name)(keys=[], args=list(arguments), client=pipe)
+            answers: list[Any] = pipe.execute()
+        return answers
+
+    def _script(self, name: str) -> Any:
         if name not in self._loaded:
             self._loaded[name] = self.redis.register_script(self._source.of(name))
-        with redis_errors(self.redis):
-            return self._loaded[name](keys=[], args=list(arguments))
+        return self._loaded[name]

@@ -156,7 +156,7 @@ def test_paused_work_of_a_pool_goes_on_there(
 
 def test_a_row_that_has_ended_leaves_its_pool(redis: RedisClient, records: Records, scripts: Scripts) -> None:
     cancelled, deleted, late = (records.make(single(pool=HEAVY))[0] for _ in range(3))
-    assert scripts.audit_job(late).is_waiting_or_leased
+    assert scripts.audit_jobs([late])[0].is_waiting_or_leased
     records.cancel(cancelled)
     records.delete(deleted)
     redis.zadd(key("deadlines"), {late: 1})
