@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import gevent
 from gevent.lock import Semaphore
 
 from api.input.chunk_cutter import ChunkCutter, Turn
@@ -21,6 +22,7 @@ from rowcast.jobs.actions.submit import Submitted
 from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.resumable_uploads import Hold
 from rowcast.jobs.states import UploadState
+from rowcast.logs import with_present_fields
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.model_set import ModelSet
 from rowcast.settings import Settings
@@ -101,10 +103,12 @@ class OpenUploads:
                     cutter.check()
                     turn.require_newest()
             except (BodyCutShort, UploadTaken):
-                writer.flush(cutter)
+                writer.finish(cutter)
                 turn.require_newest()
                 raise
-            writer.flush(cutter)
+            finally:
+                writer.wait()
+            writer.finish(cutter)
             cutter.wait(turn)
         return cutter.offset
 
@@ -170,13 +174,18 @@ class OpenUploads:
 
 
 class _SegmentWriter:
-    """Stores the body of one request in segments, counts each, and hands it to the cutter."""
+    """Stores the body of one request in segments, counts each, and hands it to the cutter.
+
+    While a segment is stored, the next one arrives.
+    """
 
     def __init__(self, jobs: ResumableJobs, hold: Hold, turn: Turn) -> None:
         self._jobs, self._hold, self._turn = jobs, hold, turn
         self._blocks: list[bytes] = []
         self._offset = hold.upload.offset
+        """Number of bytes that are stored, or are being stored."""
         self._since = time.monotonic()
+        self._storing: gevent.Greenlet | None = None
 
     def add(self, block: bytes, cutter: ChunkCutter) -> None:
         """Takes a block, and stores a segment if there is enough for one."""
@@ -184,15 +193,38 @@ class _SegmentWriter:
         waiting = sum(map(len, self._blocks))
         is_old = time.monotonic() - self._since > SEGMENT_SECONDS
         if is_old or waiting >= min(SEGMENT_BYTES, self._offset):  # so the first segment is whatever has arrived
-            self.flush(cutter)
+            self._begin_to_store(cutter)
 
-    def flush(self, cutter: ChunkCutter) -> None:
+    def finish(self, cutter: ChunkCutter) -> None:
         """Stores what has not been stored yet."""
+        self._begin_to_store(cutter)
+        self._require_stored()
+
+    def wait(self) -> None:
+        """Waits until nothing is being stored, whether that fails or not."""
+        if self._storing is not None:
+            self._storing.join()
+
+    def _begin_to_store(self, cutter: ChunkCutter) -> None:
+        self._require_stored()
         blocks, self._blocks = self._blocks, []
         if blocks:
             data = b"".join(blocks)
-            blocks.clear()  # the cutter may keep `data` for some time
-            self._jobs.append(self._hold, self._offset, data)
+            self._storing = gevent.spawn(with_present_fields(self._outcome_of_storing), self._offset, data, cutter)
             self._offset += len(data)
-            cutter.give(data, self._turn)
         self._since = time.monotonic()
+
+    def _require_stored(self) -> None:
+        """Waits for the segment before, and raises what storing it has raised."""
+        storing, self._storing = self._storing, None
+        if storing is not None and isinstance(outcome := storing.get(), Exception):
+            self._blocks.clear()  # they must not follow a gap
+            raise outcome
+
+    def _outcome_of_storing(self, offset: int, data: bytes, cutter: ChunkCutter) -> Exception | None:
+        try:
+            self._jobs.append(self._hold, offset, data)
+            cutter.give(data, self._turn)
+        except Exception as error:
+            return error
+        return None

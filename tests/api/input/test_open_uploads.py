@@ -122,8 +122,8 @@ def test_a_segment_that_the_store_has_lost_ends_the_upload(
     first.append(id, CSV[:10_000])
     for segment in (Path(settings.store) / "jobs" / id / "upload").iterdir():
         segment.unlink()
-    second.append(id, CSV[10_000:])
-    with pytest.raises(InputLost, match="bytes from 0 on"):
+    with pytest.raises(InputLost, match="bytes from 0 on"):  # as soon as the second one reads them
+        second.append(id, CSV[10_000:])
         second.complete(id)
     with pytest.raises(UploadGone, match="has lost the bytes"):
         second.jobs.find(id, None).require_open()
