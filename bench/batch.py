@@ -57,9 +57,9 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
 
 
 def through_rowcast(url: str, file: Path, model: str, result: Path, output: str = "joined") -> None:
-    """Sends the file, waits, fetches the result."""
+    """Sends the file and writes the result while it is made, as the README does."""
     with Client(url) as client:
-        client.submit_csv(file, model=model, output=output).wait().download(result)  # type: ignore[arg-type]
+        client.predict_csv(file, result, model=model, output=output)  # type: ignore[arg-type]
 
 
 def through_curl(url: str, file: Path, model: str, result: Path) -> None:
