@@ -27,7 +27,8 @@ from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.uploads import Uploads
 from rowcast.jobs.records.workers import WorkerRegistry
 from rowcast.jobs.request import Shadowing
-from rowcast.jobs.request_files.request_file import RequestFiles
+from rowcast.jobs.request_files.request_file import StoredRequests
+from rowcast.jobs.request_files.request_files import RequestFiles
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
 from rowcast.models.generated_key import signing_key
@@ -117,7 +118,7 @@ def build(settings: Settings) -> Services:
         redis=redis,
         records=records,
         files=files,
-        request_files=RequestFiles(storage, settings.retention),
+        request_files=RequestFiles(StoredRequests(storage), scripts, settings.retention),
         registry=registry,
         default_model=DefaultModel(registry, settings),
         workers=WorkerRegistry(redis),

@@ -12,7 +12,8 @@ from rowcast.jobs.job_files import Files
 from rowcast.jobs.records.job_records import fields_about
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.scripts.script_methods import Scripts
-from rowcast.jobs.request_files.request_file import RequestFiles
+from rowcast.jobs.request_files.request_file import StoredRequests
+from rowcast.jobs.request_files.request_files import RequestFiles
 from rowcast.logs import logger
 from rowcast.settings import Settings
 from upkeep.expiry import expire_jobs, fail_late_jobs
@@ -38,7 +39,7 @@ class Upkeep:
         self._scripts = Scripts(redis, settings)
         self._settings = settings
         self._files = files
-        self._request_files = RequestFiles(files.storage, settings.retention)
+        self._request_files = RequestFiles(StoredRequests(files.storage), self._scripts, settings.retention)
         self._lost_processes = LostProcesses(self._scripts)
         self._rebuild = Rebuild(self._scripts, files, settings)
         self._search_orphans_at = time.monotonic()

@@ -5,7 +5,7 @@ from rowcast.jobs.records.job_records import origins_of
 from rowcast.jobs.records.redis_client import redis_errors
 from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.scripts.script_methods import Scripts
-from rowcast.jobs.request_files.request_file import RequestFiles
+from rowcast.jobs.request_files.request_files import RequestFiles
 from rowcast.logs import logger
 
 JOBS_PER_ROUND = 500
@@ -13,7 +13,7 @@ JOBS_PER_ROUND = 500
 
 
 def sweep_request_files(files: RequestFiles) -> None:
-    """Removes the files of requests whose time is over. Raises Unavailable as `sweep_files`."""
+    """Removes files of requests whose time is over and which no batch needs. Raises Unavailable as `sweep_files`."""
     if ids := files.sweep():
         logger("upkeep").info("request_files_removed", files=len(ids))
 

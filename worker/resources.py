@@ -18,7 +18,7 @@ from rowcast.jobs.records.policy import LONGEST_PAUSE_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.jobs.records.scripts.script_methods import Scripts
 from rowcast.jobs.records.workers import ProcessConnections, WorkerRegistry
-from rowcast.jobs.request_files.request_file import RequestFiles
+from rowcast.jobs.request_files.request_file import StoredRequests
 from rowcast.jobs.shadow.shadow_records import ShadowRecords
 from rowcast.logs import logger
 from rowcast.models.default_model import DefaultModel
@@ -53,7 +53,7 @@ class Resources:
     #: The jobs' files in the store.
     files: Files
     #: The files of requests.
-    request_files: RequestFiles
+    request_files: StoredRequests
     #: The files that jobs name by URL.
     url_files: UrlFiles
     #: The folders of their results.
@@ -151,7 +151,7 @@ def open_resources(settings: Settings, node: str, fork_server: ForkServer, image
         leases=leases,
         records=Records(scripts, settings),
         files=Files(storage),
-        request_files=RequestFiles(storage, settings.retention),
+        request_files=StoredRequests(storage),
         output_folders=OutputFolders(settings.output_prefixes, syncs=settings.store_sync),
         plans=PlanRecords(scripts),
         shadows=ShadowRecords(scripts),

@@ -53,6 +53,7 @@ class FileObject(TypedDict):
     object: str
     bytes: int
     created_at: int
+    #: Null while a batch that has not ended needs the file.
     expires_at: NotRequired[int | None]
     filename: str
     #: `batch`, or `batch_output` of what a batch has led to.
@@ -108,7 +109,7 @@ def create_file() -> Response:
     name = "".join(filter(str.isprintable, form.filename or ""))[-_NAME_CHARACTERS:] or "requests.jsonl"
     file = services.request_files.receive(g.owner, name, form.content)
     logger("gateway").info("request_file_stored", file=file.id, file_bytes=file.bytes)
-    return jsonify(_document(file))
+    return jsonify(_documents([file])[0])
 
 
 @blueprint.get("")
@@ -135,7 +136,7 @@ def list_files() -> Response:
     if request.args.get("purpose", "batch") == "batch":
         files, after = current_services().request_files, request.args.get("after")
         found, has_more = files.page(min(limit, MAX_FILES), after, g.scope, newest_first=order == "desc")
-    data = [_document(file) for file in found]
+    data = _documents(found)
     first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
     page: FileList = {"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": has_more}
     return jsonify(page)
@@ -146,7 +147,7 @@ def list_files() -> Response:
 def get_file(id: str) -> Response:
     """Returns what is known of a file (OpenAI). That of a batch is made to count its bytes."""
     if (of_batch := batch_file(id)) is None:
-        return jsonify(_document(current_services().request_files.get(id, g.scope)))
+        return jsonify(_documents([current_services().request_files.get(id, g.scope)])[0])
     job = _ended(id, of_batch[0])
     found: FileObject = {
         "id": id,
@@ -209,14 +210,18 @@ def query_limit(default: int, most: int) -> int:
     return int(text)
 
 
-def _document(file: RequestFile) -> FileObject:
-    created = file.created_ms // 1000
+def _documents(files: list[RequestFile]) -> list[FileObject]:
+    expiries = current_services().request_files.expiry_ms([file.id for file in files]) if files else {}
+    return [_document(file, expiries[file.id]) for file in files]
+
+
+def _document(file: RequestFile, expires_ms: int | None) -> FileObject:
     return {
         "id": file.id,
         "object": "file",
         "bytes": file.bytes,
-        "created_at": created,
-        "expires_at": created + int(current_services().request_files.retention_seconds),
+        "created_at": file.created_ms // 1000,
+        "expires_at": None if expires_ms is None else expires_ms // 1000,
         "filename": file.filename,
         "purpose": "batch",
         "status": "processed",

@@ -61,6 +61,8 @@ class Records:
         return self._make(new, NO_LIMITS)
 
     def _make(self, new: NewJob, limits: Limits) -> tuple[str, Literal["made", "replayed", "reused"]]:
+        if new.spec.requests is not None:  # first, so that the file is not swept while the record is made
+            self._scripts.hold_file(new.spec.requests.file_id, new.id)
         made = self._scripts.submit(new, limits)
         if isinstance(made, Full):
             raise queue_full(made, self._settings)

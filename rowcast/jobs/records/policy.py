@@ -12,6 +12,12 @@ UPLOAD_SILENCE_SECONDS = 600
 RESUMABLE_SILENCE_SECONDS = 6 * 3600
 """How long a resumable upload may store nothing, from its first byte on: its sender may be on a journey."""
 
+UNMADE_BATCH_SECONDS = 3600
+"""How long a file of requests is kept for a batch that has no record. Then it counts as one that was never made."""
+
+FILE_BATCHES_SECONDS = 7 * 86_400
+"""How long, beyond a retention, Redis knows the batches of a file after one was made, or upkeep has seen the file."""
+
 UPLOAD_ALIVE_SECONDS = 75.0
 """An upload that was announced in this time still arrives. A gateway announces it again every minute."""
 

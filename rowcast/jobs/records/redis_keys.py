@@ -45,6 +45,9 @@ TABLE = {
     ),
     "upload": Key("rowcast:upload:{}", "hash", "the record of a resumable upload", "until its end, then a day"),
     "segments": Key("rowcast:upload:{}:segments", "list", "length and token of each stored segment", "until its end"),
+    "file_batches": Key(
+        "rowcast:file:{}:batches", "set", "ids of the batches of a file of requests", "retention + a week, renewed"
+    ),
     "uploads": Key("rowcast:uploads", "hash", "owner → resumable uploads that are open; `*` is all", "for ever"),
     "jobs": Key("rowcast:jobs", "zset", "ids of all records, sorted by id and so by time", "for ever"),
     "owned": Key("rowcast:jobs:{}", "zset", "ids of the records of one API key", "for ever"),

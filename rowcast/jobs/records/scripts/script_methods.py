@@ -10,6 +10,7 @@ from rowcast.jobs.new_job import NewJob
 from rowcast.jobs.records.job_hash import fields_of
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
 from rowcast.jobs.records.schema import UploadField
+from rowcast.jobs.records.scripts.file_scripts import FileScripts
 from rowcast.jobs.records.scripts.joined_calls import JoinedCalls
 from rowcast.jobs.records.scripts.script_results import (
     AddedChunks,
@@ -36,7 +37,7 @@ from rowcast.jobs.webhook.delivery import DeliveryState
 from rowcast.settings import Settings
 
 
-class Scripts(UrlScripts, ShadowScripts):
+class Scripts(UrlScripts, ShadowScripts, FileScripts):
     """Runs each script on the server, atomically. A script may be repeated if its answer was lost.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Files of requests in the store: nothing of an upload that breaks off is left, and old files are swept."""
+"""Files of requests: nothing of an upload that breaks off is left, and old files that no batch needs are swept."""
 
 import time
 from collections.abc import Iterator
@@ -7,16 +7,27 @@ from pathlib import Path
 import pytest
 
 from rowcast.errors import BodyCutShort, EmptyFile, UnknownFile
+from rowcast.jobs.actions.submit import new_id
+from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.job_files import SOURCE_PIECE_BYTES
-from rowcast.jobs.request_files.request_file import RequestFiles
+from rowcast.jobs.new_job import NewJob
+from rowcast.jobs.options import Options
+from rowcast.jobs.records.job_records import Records
+from rowcast.jobs.records.redis_client import RedisClient
+from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.scripts.script_methods import Scripts
+from rowcast.jobs.request_files.batch_request import BatchRequest
+from rowcast.jobs.request_files.request_file import StoredRequests
+from rowcast.jobs.request_files.request_files import RequestFiles
+from rowcast.settings import Settings
 from rowcast.storage import Storage
 
 DAY = 86_400
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> RequestFiles:
-    return RequestFiles(Storage(str(tmp_path), syncs=False), DAY)
+def files(redis: RedisClient, settings: Settings, tmp_path: Path) -> RequestFiles:
+    return RequestFiles(StoredRequests(Storage(str(tmp_path), syncs=False)), Scripts(redis, settings), DAY)
 
 
 def test_a_file_of_several_pieces_comes_back_as_it_was_sent(files: RequestFiles) -> None:
@@ -24,7 +35,7 @@ def test_a_file_of_several_pieces_comes_back_as_it_was_sent(files: RequestFiles)
     file = files.receive("alice", "rows.jsonl", sent)
     assert files.get(file.id, "alice") == files.get(file.id) == file
     assert b"".join(files.blocks(file)) == b"".join(sent)
-    assert files.delete(file.id) == 2
+    files.delete(file.id)
     with pytest.raises(UnknownFile):
         next(files.blocks(file))
 
@@ -61,6 +72,39 @@ def test_a_file_whose_time_is_over_is_unknown_and_then_swept(files: RequestFiles
     assert files.sweep() == over[1:]
     assert not (tmp_path / "files" / over[1]).exists()
     assert (tmp_path / "files" / over[0]).exists()
+
+
+def test_a_file_outlives_its_time_as_long_as_a_batch_needs_it(
+    files: RequestFiles, records: Records, redis: RedisClient, tmp_path: Path
+) -> None:
+    file = _sent_before(files, tmp_path, seconds=2 * DAY)
+    first, second = (_batch_of(file) for _ in range(2))
+    redis.sadd(key("file_batches", file), f"00{new_id()[2:]}")  # it was refused long ago
+    with pytest.raises(UnknownFile):
+        files.get(file, "alice")
+    for new in (first, second):
+        records.make(new)
+    assert (files.sweep(), files.get(file, "alice").id, files.expiry_ms([file])) == ([], file, {file: None})
+    assert files.page(9, None, "alice", newest_first=True) == ([files.get(file)], False)
+    records.cancel(first.id)
+    records.delete(second.id)
+    assert (files.sweep(), files.expiry_ms([file])) == ([], {file: records.get(first.id).expires_ms})
+    records._scripts.expire(first.id)
+    assert (files.sweep(), redis.exists(key("file_batches", file))) == ([file], 0)
+
+
+def test_a_rebuilt_batch_keeps_its_file(files: RequestFiles, records: Records, tmp_path: Path) -> None:
+    file = _sent_before(files, tmp_path, seconds=2 * DAY)
+    records.rebuild(_batch_of(file))  # Redis knew nothing of it
+    assert files.sweep() == []
+
+
+def _batch_of(file: str) -> NewJob:
+    asked = BatchRequest(file_id=file, endpoint="/predict", completion_window="24h")
+    input = InputInfo(bytes=1, sha256="ab", filename="old", columns=(), format="jsonl")
+    model = ModelRef(name="titanic", version="1")
+    spec = Spec(kind="batch", model=model, options=Options(), input=input, requests=asked)
+    return NewJob(new_id(), "alice", spec, 0, 0, plan=b"", is_converting=True)
 
 
 def _sent_before(files: RequestFiles, folder: Path, seconds: int) -> str:
