@@ -118,7 +118,7 @@ def build(settings: Settings) -> Services:
         redis=redis,
         records=records,
         files=files,
-        request_files=RequestFiles(StoredRequests(storage), scripts, settings.retention),
+        request_files=RequestFiles(StoredRequests(storage), scripts, settings),
         registry=registry,
         default_model=DefaultModel(registry, settings),
         workers=WorkerRegistry(redis),

@@ -127,6 +127,8 @@ class Settings(BaseModel):
     )
     max_jobs: Count = Field(default=10_000, description="Maximum unfinished jobs; more are refused (503).")
     max_jobs_per_key: Count = Field(default=1_000, description="Maximum unfinished jobs per API key.")
+    max_files_per_key: Count = Field(default=1_000, description="Maximum files of requests (`/v1/files`) per API key.")
+    max_file_bytes_per_key: Count = Field(default=500 * GIB, description="Maximum bytes of these files per API key.")
     chunk_bytes: Count = Field(
         default=4 * MIB, description="Maximum bytes per chunk; a chunk ends at the end of a row."
     )

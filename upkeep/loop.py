@@ -39,7 +39,7 @@ class Upkeep:
         self._scripts = Scripts(redis, settings)
         self._settings = settings
         self._files = files
-        self._request_files = RequestFiles(StoredRequests(files.storage), self._scripts, settings.retention)
+        self._request_files = RequestFiles(StoredRequests(files.storage), self._scripts, settings)
         self._lost_processes = LostProcesses(self._scripts)
         self._rebuild = Rebuild(self._scripts, files, settings)
         self._search_orphans_at = time.monotonic()

@@ -13,7 +13,13 @@ JOBS_PER_ROUND = 500
 
 
 def sweep_request_files(files: RequestFiles) -> None:
-    """Removes files of requests whose time is over and which no batch needs. Raises Unavailable as `sweep_files`."""
+    """Lists files of requests that Redis has lost. Removes those whose time is over and which no batch needs.
+
+    Raises:
+        Unavailable: as `sweep_files`.
+    """
+    if found := files.list_again():
+        logger("upkeep").warning("request_files_found", files=found)
     if ids := files.sweep():
         logger("upkeep").info("request_files_removed", files=len(ids))
 

@@ -102,7 +102,7 @@ from rowcast.client.errors.problems import (
     WrongColumnType,
     WrongOffset,
 )
-from rowcast.client.errors.request_problems import UnknownFile, WrongRequests
+from rowcast.client.errors.request_problems import FilesFull, UnknownFile, WrongRequests
 from rowcast.client.errors.url_problems import (
     FileUnreadable,
     HeaderDiffers,
@@ -143,6 +143,7 @@ __all__ = [
     "EveryRowBad",
     "ExpiredKey",
     "FileUnreadable",
+    "FilesFull",
     "Forbidden",
     "Gone",
     "HeaderDiffers",

@@ -8,7 +8,7 @@
     │   │   ├── UnknownOption · OptionValue · OptionUnsuitable · WebhookRefused · NoDefaultModel · KeyReused
     │   │   ├── BodyShape · RowValues · InvalidName
     │   │   ├── NoFile · EmptyFile ── LineEndsLost · BrokenFile · WrongColumnType · NotText · NotUtf8(offset) ·
-    │   │   │   CsvSyntax · WrongRequests                                                              (file_errors.py)
+    │   │   │   CsvSyntax · WrongRequests · FilesFull(caller, has, setting)                          (file_errors.py)
     │   │   ├── CorrectionFault
     │   │   ├── UrlRefused · NoFilesFound · FileUnreadable · HeaderDiffers · OutputExists          (url_errors.py)
     │   │   └── MissingColumns(columns, nearest) · ColumnClash · UnknownKeyColumn
@@ -71,6 +71,7 @@ from rowcast.errors.file_errors import (
     CorrectionFault,
     CsvSyntax,
     EmptyFile,
+    FilesFull,
     LineEndsLost,
     MissingColumns,
     NoFile,
@@ -159,6 +160,7 @@ __all__ = [
     "EveryRowBad",
     "ExpiredKey",
     "FileUnreadable",
+    "FilesFull",
     "Forbidden",
     "Gone",
     "HeaderDiffers",

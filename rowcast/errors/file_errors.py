@@ -53,6 +53,24 @@ class WrongRequests(Unprocessable):
     remedy = "Correct the lines that `errors` lists, and make a batch of the new file. `/docs/doors` has the form."
 
 
+class FilesFull(Unprocessable):
+    """The API key has as many files of requests as it may have, or as many bytes in them."""
+
+    slug = "files-full"
+    title = "Too many files of requests"
+    remedy = (
+        "Delete files that no batch needs with `DELETE /v1/files/ID`, or wait until they expire. The message names the "
+        "setting that raises the limit."
+    )
+
+    def __init__(self, caller: str, has: str, setting: str) -> None:
+        """`has` is what there may be, for example `1,000 files`. `caller` is for example `This API key`."""
+        super().__init__(
+            f"{caller} has {has} of requests, the most that {setting} allows. Delete files that no batch needs "
+            "(DELETE /v1/files/ID), or ask the operator to raise the setting."
+        )
+
+
 class WrongColumnType(Unprocessable):
     """A column of a Parquet file that the model needs has another type than at registration, or lists."""
 

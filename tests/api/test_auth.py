@@ -350,8 +350,8 @@ def test_a_file_that_is_spoilt_while_the_gateway_runs_changes_no_key(guarded: Gu
     guarded.file.write_text(text)
 
 
-def test_a_key_has_its_own_limit_of_live_jobs(guarded: Guarded, make_stack: Callable[..., Stack]) -> None:
-    few = Guarded(make_stack(ROWCAST_MAX_JOBS_PER_KEY="2"))
+def test_a_key_has_its_own_limits(guarded: Guarded, make_stack: Callable[..., Stack]) -> None:
+    few = Guarded(make_stack(ROWCAST_MAX_JOBS_PER_KEY="2", ROWCAST_MAX_FILES_PER_KEY="1"))
     with few.client("alice") as alice, few.client("bob") as bob:
         first, _ = made(alice), made(alice)
         files = few.stack.files()
@@ -362,6 +362,11 @@ def test_a_key_has_its_own_limit_of_live_jobs(guarded: Guarded, make_stack: Call
         made(bob)
         alice.post(f"/jobs/{first}/cancel")
         made(alice)
+        sent = {"data": {"purpose": "batch"}, "files": {"file": ("a.jsonl", b"{}")}}
+        assert [one.post("/v1/files", **sent).status_code for one in (alice, bob)] == [200, 200]
+        error = problem_of(alice.post("/v1/files", **sent), 422)["error"]
+        assert (error["type"], error["code"]) == ("invalid_request_error", "files-full")
+        assert "ROWCAST_MAX_FILES_PER_KEY" in error["message"]
 
 
 def test_over_the_rate_limit_a_key_waits_and_others_do_not(make_stack: Callable[..., Stack]) -> None:

@@ -7,5 +7,9 @@ class UnknownFile(NotFound):
     """No file of requests has this id, or it belongs to another API key."""
 
 
+class FilesFull(Unprocessable):
+    """The API key has as many files of requests as it may have."""
+
+
 class WrongRequests(Unprocessable):
     """A line of a file is not a request, or asks for something else than the first line."""

@@ -45,6 +45,8 @@ TABLE = {
     ),
     "upload": Key("rowcast:upload:{}", "hash", "the record of a resumable upload", "until its end, then a day"),
     "segments": Key("rowcast:upload:{}:segments", "list", "length and token of each stored segment", "until its end"),
+    "files": Key("rowcast:files", "hash", "id of a file of requests → its owner", "for ever"),
+    "owned_files": Key("rowcast:files:{}", "hash", "id of a file of one API key → its bytes", "for ever"),
     "file_batches": Key(
         "rowcast:file:{}:batches", "set", "ids of the batches of a file of requests", "retention + a week, renewed"
     ),

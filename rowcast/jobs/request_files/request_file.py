@@ -3,8 +3,8 @@
     files/ID/0000000    a piece of the file
     files/ID/file.json  what is known of it; written last
 
-An id has the time of its making (UUIDv7) and a digest of its owner, so that a list and the sweep need no other index.
-Redis knows which batches need a file.
+An id has the time of its making (UUIDv7) and a digest of its owner. Redis has lists of the files, and knows which
+batches need one (`request_files.py`).
 """
 
 import hashlib
@@ -64,7 +64,7 @@ class StoredRequests:
         """
         import uuid_utils  # workers, which do not make files, have not installed it
 
-        id = f"file-{uuid_utils.uuid7()}-{owner_digest(owner)}"
+        id = f"file-{uuid_utils.uuid7()}-{_digest(owner)}"
         sha256, length, syncs = hashlib.sha256(), 0, list[Sync]()
         try:
             for piece, data in enumerate(pieces_of(blocks)):
@@ -122,8 +122,7 @@ class StoredRequests:
         return self._storage.delete_folder(f"{_TOP}/{id}")
 
 
-def owner_digest(owner: str) -> str:
-    """Returns with what the ids of an owner's files end."""
+def _digest(owner: str) -> str:
     return hashlib.sha256(owner.encode()).hexdigest()[:8]
 
 

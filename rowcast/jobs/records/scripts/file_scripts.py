@@ -1,12 +1,27 @@
 """The scripts of files of requests."""
 
 from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from rowcast.jobs.records.scripts.script_runner import ScriptRunner
 
 
+class FileLimits(NamedTuple):
+    """How much one API key may have in files of requests."""
+
+    #: Number of files.
+    files: int
+    #: Bytes of all of them.
+    length_bytes: int
+
+
 class FileScripts(ScriptRunner):
     """Runs these scripts."""
+
+    def add_file(self, id: str, owner: str, length: int, limits: FileLimits) -> Literal["", "files", "bytes"]:
+        """Lists a file of `length` bytes that is in the store. Returns the limit that it exceeds; usually none."""
+        exceeded: Literal["", "files", "bytes"] = self._run("add_file", id, owner, length, *limits).decode()
+        return exceeded
 
     def read_file_needs(self, ids: Sequence[str]) -> dict[str, int]:
         """Returns until when batches need files (ms); 0 if one has not ended. Files that none needs are left out."""
@@ -17,10 +32,10 @@ class FileScripts(ScriptRunner):
         """Notes that a batch needs a file. Its job need not have been made."""
         self._run("hold_file", id, job)
 
-    def forget_file(self, id: str) -> None:
-        """Forgets a file that was deleted."""
-        self._run("forget_file", id)
+    def unlist_file(self, id: str) -> None:
+        """Takes a deleted file off the lists."""
+        self._run("unlist_file", id)
 
     def drop_file(self, id: str) -> bool:
-        """Forgets a file, unless a batch needs it. Returns whether the file may be removed."""
+        """Takes a file off the lists, unless a batch needs it. Returns whether the file may be removed."""
         return bool(self._run("drop_file", id))

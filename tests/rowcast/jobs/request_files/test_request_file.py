@@ -1,12 +1,12 @@
 """Files of requests: nothing of an upload that breaks off is left, and old files that no batch needs are swept."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from rowcast.errors import BodyCutShort, EmptyFile, UnknownFile
+from rowcast.errors import BodyCutShort, EmptyFile, FilesFull, UnknownFile
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.job import InputInfo, ModelRef, Spec
 from rowcast.jobs.job_files import SOURCE_PIECE_BYTES
@@ -26,8 +26,19 @@ DAY = 86_400
 
 
 @pytest.fixture
-def files(redis: RedisClient, settings: Settings, tmp_path: Path) -> RequestFiles:
-    return RequestFiles(StoredRequests(Storage(str(tmp_path), syncs=False)), Scripts(redis, settings), DAY)
+def make(redis: RedisClient, settings: Settings, tmp_path: Path) -> Callable[..., RequestFiles]:
+    """Makes the files of one store, with limits."""
+
+    def made(**limits: int) -> RequestFiles:
+        stored = StoredRequests(Storage(str(tmp_path), syncs=False))
+        return RequestFiles(stored, Scripts(redis, settings), settings.model_copy(update={"retention": DAY, **limits}))
+
+    return made
+
+
+@pytest.fixture
+def files(make: Callable[..., RequestFiles]) -> RequestFiles:
+    return make()
 
 
 def test_a_file_of_several_pieces_comes_back_as_it_was_sent(files: RequestFiles) -> None:
@@ -99,6 +110,39 @@ def test_a_rebuilt_batch_keeps_its_file(files: RequestFiles, records: Records, t
     assert files.sweep() == []
 
 
+def test_an_owner_has_so_many_files_and_bytes(make: Callable[..., RequestFiles], tmp_path: Path) -> None:
+    files = make(max_files_per_key=2, max_file_bytes_per_key=100)
+    first = files.receive("alice", "a", [b"x" * 60])
+    with pytest.raises(FilesFull, match=r"This API key has 100 bytes in files.*ROWCAST_MAX_FILE_BYTES_PER_KEY"):
+        files.receive("alice", "b", [b"x" * 40, b"x"])
+    second = files.receive("alice", "b", [b"x" * 40])
+    files.receive("", "c", [b"x" * 100])
+    with pytest.raises(FilesFull, match=r"This API key has 2 files.*ROWCAST_MAX_FILES_PER_KEY.*DELETE /v1/files/ID"):
+        files.receive("alice", "c", iter(()))
+    files.delete(first.id)
+
+    def blocks() -> Iterator[bytes]:
+        files.receive("alice", "d", [b"x"])
+        yield b"x"
+
+    with pytest.raises(FilesFull):  # another one has arrived meanwhile
+        files.receive("alice", "e", blocks())
+    found, _ = files.page(9, None, "alice", newest_first=False)
+    assert ([one.filename for one in found], found[0]) == (["b", "d"], second)
+    assert len(list((tmp_path / "files").iterdir())) == 3
+
+
+def test_files_that_redis_lacks_are_listed_again(files: RequestFiles, redis: RedisClient) -> None:
+    kept, gone = (files.receive("alice", name, [b"x"]) for name in "ab")
+    redis.flushall()
+    assert (files.get(kept.id), files.page(9, None, "alice", newest_first=True)) == (kept, ([], False))
+    assert (files.list_again(), files.list_again()) == (2, 0)
+    files._stored.delete(gone.id)  # as if the gateway had died before it wrote to Redis
+    assert files.list_again() == 0
+    assert files.page(9, None, "alice", newest_first=True) == ([kept], False)
+    assert redis.hgetall(key("owned_files", "alice")) == {kept.id.encode(): b"1"}
+
+
 def _batch_of(file: str) -> NewJob:
     asked = BatchRequest(file_id=file, endpoint="/predict", completion_window="24h")
     input = InputInfo(bytes=1, sha256="ab", filename="old", columns=(), format="jsonl")
@@ -115,4 +159,5 @@ def _sent_before(files: RequestFiles, folder: Path, seconds: int) -> str:
     (folder / "files" / file.id).rename(folder / "files" / id)
     about = folder / "files" / id / "file.json"
     about.write_text(about.read_text().replace(file.id, id))
+    files.list_again()
     return id

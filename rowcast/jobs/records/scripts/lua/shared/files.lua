@@ -15,4 +15,9 @@ local function file_needed_until(file)
   return latest
 end
 
-local function forget_file(file) redis.call('DEL', K.file_batches(file)) end
+local function unlist_file(file)
+  local owner = redis.call('HGET', K.files(), file)
+  if owner then redis.call('HDEL', K.owned_files(owner), file) end
+  redis.call('HDEL', K.files(), file)
+  redis.call('DEL', K.file_batches(file))
+end
