@@ -1,37 +1,30 @@
 """`/v1/files`: files of requests, and the files of batches, for clients of OpenAI's API."""
 
 import re
-from collections.abc import Iterator
 from itertools import chain
 from typing import Literal, NotRequired
 
 from flask import Blueprint, Response, g, jsonify, request
 from typing_extensions import TypedDict
 
-from api.doors.batch_lines import batch_lines
-from api.doors.batch_object import OUTPUT, batch_file, has_files
+from api.doors.batch_files import BatchFile
+from api.doors.batch_object import batch_file
 from api.doors.door_problems import add_members
-from api.doors.openai_problems import error_member, row_problem
+from api.doors.openai_problems import error_member
 from api.input.request_body import BODY_ERRORS
 from api.input.request_input import received_form
 from api.openapi.call_types import JSON, NDJSON, Answer, Call, documented, query
-from api.output.responses import LOOKUP_ERRORS, POLL_AFTER_SECONDS, UNBUFFERED, attachment, own_job
-from api.output.result_parts import PATIENCE_IN_STREAM_SECONDS, Parts
+from api.output.responses import LOOKUP_ERRORS, UNBUFFERED, attachment, own_job
 from api.services import current_services
 from rowcast.errors import (
-    JobExpired,
-    JobUnfinished,
     OptionUnsuitable,
     OptionValue,
     ResultLost,
     Unavailable,
-    UnknownFile,
     Unprocessable,
     UnsupportedType,
     WrongState,
 )
-from rowcast.jobs.chunk_tables import unpack_whole_plan
-from rowcast.jobs.job import Job
 from rowcast.jobs.request_files.request_file import RequestFile
 from rowcast.logs import logger
 
@@ -145,17 +138,21 @@ def list_files() -> Response:
 @blueprint.get("/<id>")
 @documented(Call("doors", {200: Answer("The file.", {JSON: FileObject})}, (*LOOKUP_ERRORS, WrongState, ResultLost)))
 def get_file(id: str) -> Response:
-    """Returns what is known of a file (OpenAI). That of a batch is made to count its bytes."""
+    """Returns what is known of a file (OpenAI).
+
+    The file of a batch is made to count its bytes, unless it was made before.
+    """
     if (of_batch := batch_file(id)) is None:
         return jsonify(_documents([current_services().request_files.get(id, g.scope)])[0])
-    job = _ended(id, of_batch[0])
+    file = BatchFile(current_services(), *of_batch)
+    ended_ms, expires_ms = file.job.finished_ms or file.job.created_ms, file.job.expires_ms
     found: FileObject = {
         "id": id,
         "object": "file",
-        "bytes": sum(map(len, _lines(job, of_batch[1]))),
-        "created_at": (job.finished_ms or job.created_ms) // 1000,
-        "expires_at": None if job.expires_ms is None else job.expires_ms // 1000,
-        "filename": f"batch_{job.id}_{of_batch[1]}.jsonl",
+        "bytes": file.length(),
+        "created_at": ended_ms // 1000,
+        "expires_at": None if expires_ms is None else expires_ms // 1000,
+        "filename": file.filename,
         "purpose": "batch_output",
         "status": "processed",
     }
@@ -173,9 +170,8 @@ def get_file_content(id: str) -> Response:
         file = services.request_files.get(id, g.scope)
         name, blocks, length = file.filename, services.request_files.blocks(file), {"Content-Length": str(file.bytes)}
     else:
-        job = _ended(id, of_batch[0])
-        length = {}
-        name, blocks = f"batch_{job.id}_{of_batch[1]}.jsonl", _lines(job, of_batch[1])
+        batch = BatchFile(services, *of_batch)
+        name, blocks, length = batch.filename, batch.blocks(), {}
     first = next(blocks, b"")  # if the store is unavailable, respond with 503 now instead of a broken 200 later
     response = Response(chain([first], blocks), content_type=NDJSON, headers={**UNBUFFERED, **length})
     response.headers["Content-Disposition"] = attachment(name)
@@ -226,36 +222,6 @@ def _document(file: RequestFile, expires_ms: int | None) -> FileObject:
         "purpose": "batch",
         "status": "processed",
     }
-
-
-def _ended(id: str, job_id: str) -> Job:
-    """Returns the job of a batch's file.
-
-    Raises:
-        UnknownFile: the job is not a batch of requests. JobUnfinished, JobExpired: it has no files yet, or no longer.
-    """
-    job = own_job(job_id)
-    if job.spec.requests is None:
-        raise UnknownFile(f"File not found: {id}.")
-    if not job.status.is_terminal:
-        message = f"Batch {job.id} is {job.status}. Its files are complete when it has ended."
-        raise JobUnfinished(message, None, POLL_AFTER_SECONDS)
-    if not has_files(job):
-        raise JobExpired(f"The files of batch {job.id} have expired. Send the requests again.")
-    return job
-
-
-def _lines(job: Job, kind: str) -> Iterator[bytes]:
-    services = current_services()
-    parts = Parts(services, job.id, job.chunks_total, job.revisions)
-    parts.require_whole(job.chunks_done)
-    plan = unpack_whole_plan(services.records.plan(job.id))
-    read = (
-        (chunk.first_row, parts.read(number, 0, PATIENCE_IN_STREAM_SECONDS))
-        for number, (chunk, part) in enumerate(zip(plan, parts.stored, strict=True))
-        if (part.rows > part.rows_failed if kind == OUTPUT else part.rows_failed)
-    )
-    return batch_lines(read, job, services.models_of(job), kind, row_problem)
 
 
 add_members(blueprint, error_member)

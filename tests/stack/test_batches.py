@@ -163,9 +163,14 @@ def test_a_batch_is_a_job_with_its_metadata_as_tags(client: httpx.Client) -> Non
     assert refused(client.get(f"/v1/batches/{batch['id']}"), 410)["error"]["code"] == "job-deleted"
 
 
-def test_a_batch_of_bad_rows_only_is_completed_and_explains_each(client: httpx.Client) -> None:
+def test_a_batch_of_bad_rows_only_is_completed_and_explains_each(stack: Stack, client: httpx.Client) -> None:
     count = 3_000
     batch = ended(client, made(client, "\n".join(line(str(row), ["x", row]) for row in range(count))).json())
     assert (batch["status"], batch["output_file_id"]) == ("completed", None)
     assert batch["request_counts"] == {"total": count, "completed": 0, "failed": count}
-    assert [one["custom_id"] for one in lines(client, batch["error_file_id"])] == [str(row) for row in range(count)]
+    path = f"/v1/files/{batch['error_file_id']}"
+    length = client.get(path).json()["bytes"]  # counted
+    content = client.get(f"{path}/content").content
+    assert length == len(content) == client.get(path).json()["bytes"]  # kept
+    assert [json.loads(one)["custom_id"] for one in content.splitlines()] == [str(row) for row in range(count)]
+    assert stack.redis.exists(f"rowcast:batch_file:{job_of(batch)}-errors")

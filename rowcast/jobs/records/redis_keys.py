@@ -47,6 +47,9 @@ TABLE = {
     "segments": Key("rowcast:upload:{}:segments", "list", "length and token of each stored segment", "until its end"),
     "files": Key("rowcast:files", "hash", "id of a file of requests → its owner", "for ever"),
     "owned_files": Key("rowcast:files:{}", "hash", "id of a file of one API key → its bytes", "for ever"),
+    "batch_file": Key(
+        "rowcast:batch_file:{}", "string", "of ID-output or ID-errors: end of the batch (ms), length", "a retention"
+    ),
     "file_batches": Key(
         "rowcast:file:{}:batches", "set", "ids of the batches of a file of requests", "retention + a week, renewed"
     ),
