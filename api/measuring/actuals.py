@@ -31,7 +31,7 @@ from rowcast.errors import (
 )
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.actuals.actuals_query import ActualsQuery
-from rowcast.jobs.actuals.actuals_records import read_days
+from rowcast.jobs.actuals.actuals_records import ActualsRecords
 from rowcast.jobs.actuals.actuals_report import ActualsReport, MetricsOverTime
 from rowcast.jobs.options import Options
 from rowcast.jobs.public_job import PublicJob
@@ -100,7 +100,7 @@ def get_actuals(name: str) -> Response:
     services, id = current_services(), request.args.get("job")
     _model(name)
     if not id:
-        return jsonify({"model": name, "days": read_days(services.redis, name)})
+        return jsonify({"model": name, "days": ActualsRecords(services.redis, services.files.storage).read(name)})
     job = own_job(id)
     if job.spec.actuals is None or job.spec.actuals.model != name:
         raise NoResult(f"Job {job.id} is not one of actuals of {name}.")

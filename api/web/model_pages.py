@@ -8,7 +8,7 @@ from api.services import current_services
 from api.web.drift_plot import drift_plots
 from api.web.pages import page
 from rowcast.errors import RowcastError, Unavailable
-from rowcast.jobs.actuals.actuals_records import read_days
+from rowcast.jobs.actuals.actuals_records import ActualsRecords
 from rowcast.jobs.actuals.actuals_report import DayMetrics
 from rowcast.jobs.drift.last_drift import read_last_drift
 from rowcast.jobs.shadow.shadow_records import counted
@@ -86,8 +86,9 @@ def _shadows(manifest: Manifest) -> list[dict[str, Any]]:
 
 def _days(name: str) -> list[DayMetrics]:
     """Returns the metrics of the last days, the newest first; none if they cannot be read."""
+    services = current_services()
     try:
-        return read_days(current_services().redis, name)[: -_SHOWN_DAYS - 1 : -1]
+        return ActualsRecords(services.redis, services.files.storage).read(name)[: -_SHOWN_DAYS - 1 : -1]
     except Unavailable:
         return []
 

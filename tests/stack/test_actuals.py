@@ -5,6 +5,7 @@ import json
 import math
 import pickle
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -38,7 +39,8 @@ def models(stack: Stack) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for version, sample in (("1", slice(0, 100)), ("2", slice(100, 130))):
         found[version] = DecisionTreeClassifier(max_depth=3).fit(FRAME[["a"]][sample], TRUTH["y"][sample])
-        register(stack.models, "measured", found[version], ["a"], probabilities=True, training={"target": "y"})
+        facts = {"probabilities": True, "training": {"target": "y"}, "row_seconds": 0.07}  # so chunks have 64 rows
+        register(stack.models, "measured", found[version], ["a"], **facts)
     found["amount"] = LinearRegression().fit(FRAME[["a"]][:50], AMOUNT["amount"][:50])
     features = [Feature(name="a", kind="number", missing=False)]
     libraries = {"python": "3", "scikit-learn": str(sklearn.__version__)}
@@ -86,6 +88,7 @@ def test_a_classifier_is_measured_by_version_as_by_hand(
         "repeated_keys": 1,
         "older_predictions": 100,
         "jobs": 2,
+        "jobs_in_part": 0,
         "jobs_without_key": 1,
     }
     by_hand = predicted.merge(truth.query("y != ''").drop_duplicates("id", keep="last"), on="id")
@@ -115,6 +118,17 @@ def test_a_classifier_is_measured_by_version_as_by_hand(
     assert table["accuracy"].tolist() == [one["metrics"]["accuracy"] for one in days]
     assert '<h2 id="actuals">' in client.get("/ui/models/measured").text
     assert client.get(f"/ui/jobs/{id}").status_code == 200
+    stack.redis.delete("rowcast:actuals:measured")
+    assert client.get("/models/measured/actuals").json()["days"] == days  # the store has them
+    lost = Path(stack.location) / "jobs" / new["id"] / "parts" / "0000000"
+    part = lost.read_bytes()
+    lost.unlink()
+    with Client(stack.url) as service:
+        again = service.send_actuals("measured", csv(truth), key="id")
+    counts = [again[name] for name in ("matched", "jobs", "jobs_in_part", "jobs_without_key", "older_predictions")]
+    assert counts == [ROWS, 2, 1, 1, 100 - 64]
+    assert [one["rows"] for one in again["days"]] == [200 + 64, 200 - 64]
+    lost.write_bytes(part)
     stack.audit()
 
 
@@ -137,6 +151,8 @@ def test_a_regressor_is_measured_through_the_client_and_the_command(
             service.send_actuals("amount", b"id,amount\nk1,1,4\n", key="id", truth="amount")
         with pytest.raises(JobFailed, match="different columns"):
             service.send_actuals("amount", file, key="amount", truth="amount", delimiter=";")
+        with pytest.raises(JobFailed, match=r"Row 2 \(bytes; is a quote not closed\?\).*\(ROWCAST_MAX_ROW_BYTES"):
+            service.send_actuals("amount", b'id,amount\nk1,1\nk2,"' + b"9\n" * 1_000_000, key="id", truth="amount")
         with pytest.raises(JobFailed, match="not a number"):
             service.send_actuals("amount", b"id,amount\nk1,much\n", key="id", truth="amount")
     both = result_of(client, job["id"]).merge(AMOUNT, on="id")

@@ -2,26 +2,29 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 from rowcast.csv.write import csv_cell
 from rowcast.errors import InputLost, ModelRefused, NotFound, Unprocessable
 from rowcast.jobs.actuals.actuals_query import ActualsQuery
-from rowcast.jobs.actuals.actuals_records import keep_days
+from rowcast.jobs.actuals.actuals_records import ActualsRecords
 from rowcast.jobs.actuals.actuals_report import ActualsReport, DayMetrics
 from rowcast.jobs.job import Job
 from rowcast.jobs.job_filter import JobFilter
 from rowcast.jobs.records.leases import ConversionLease
 from rowcast.jobs.states import Status
 from rowcast.models.model_manifest import Manifest
+from worker.actuals.actuals_file import ActualsFile
 from worker.actuals.joined_predictions import JoinedPredictions, Layout
 from worker.actuals.known_truths import KnownTruths
 from worker.conversion.lease_over import LeaseOver
-from worker.conversion.source_file import SourceFile
 from worker.resources import Resources
 
 _JOBS_AT_A_TIME = 200
+
+_Outcome = Literal["joined", "in part", "passed over"]
 
 
 class ActualsTask:
@@ -42,7 +45,8 @@ class ActualsTask:
         if source is None:
             raise InputLost("The job has no file. Send it again.")
         key = asked.key or self._key(asked)
-        file = SourceFile(resources.files, lease.id, source.bytes)
+        most = resources.settings.max_row_bytes
+        file = ActualsFile(resources.files, lease.id, source.bytes, asked.delimiter, most)
         try:
             known = KnownTruths.read(cast(BinaryIO, file), key, asked, self._step)
         except Exception as error:
@@ -54,7 +58,7 @@ class ActualsTask:
         resources.files.put_actuals(lease.id, json.dumps(report).encode())
         resources.files.put_header(lease.id, table)
         if asked.owner is None:  # otherwise it says nothing about the jobs of other keys
-            keep_days(resources.redis, asked.model, report["days"])
+            ActualsRecords(resources.redis, resources.files.storage).keep(asked.model, report["days"])
         resources.files.delete_manifest(lease.id)  # if Redis is emptied, nothing is joined again
         spec = lease.spec.model_copy(update={"header_bytes": len(table)})
         if resources.leases.end_conversion(lease, 0, spec, time.process_time() - started_cpu) == "stale":
@@ -64,12 +68,9 @@ class ActualsTask:
         log.info("actuals_joined", seconds=round(time.perf_counter() - started, 6), **counts)
 
     def _report(self, asked: ActualsQuery, key: tuple[str, ...], known: KnownTruths) -> ActualsReport:
-        joined, jobs, passed_over = JoinedPredictions(known), 0, 0
+        joined, outcomes = JoinedPredictions(known), Counter[_Outcome]()
         for job in self._jobs(asked):
-            if self._join(job, key, joined):
-                jobs += 1
-            else:
-                passed_over += 1
+            outcomes[self._join(job, key, joined)] += 1
         try:
             days = joined.days()
         except ValueError as error:
@@ -84,29 +85,36 @@ class ActualsTask:
             "without_truth": known.without_truth,
             "repeated_keys": known.repeated,
             "older_predictions": joined.older_predictions,
-            "jobs": jobs,
-            "jobs_without_key": passed_over,
+            "jobs": outcomes["joined"] + outcomes["in part"],
+            "jobs_in_part": outcomes["in part"],
+            "jobs_without_key": outcomes["passed over"],
             "days": days,
         }
 
-    def _join(self, job: Job, key: tuple[str, ...], joined: JoinedPredictions) -> bool:
-        """Adds the predictions of a job. Returns whether its result has the key and the predictions."""
+    def _join(self, job: Job, key: tuple[str, ...], joined: JoinedPredictions) -> _Outcome:
+        """Adds the predictions of a job.
+
+        `in part`: its last parts are joined, and those before are gone, because it has just expired or was deleted.
+        `passed over`: the result lacks the key or the predictions, or nothing of it is left.
+        """
         resources = self._resources
         try:
             manifest = self._manifest(job)
             layout = Layout(job, manifest, key)
         except (ValueError, NotFound, ModelRefused):
-            return False
+            return "passed over"
         joined.begin(job, manifest)
+        outcome: _Outcome = "passed over"
         for chunk in reversed(range(job.chunks_total)):
             self._step()
             try:
                 part = resources.files.get_whole_part(job.id, chunk, job.revisions.get(chunk, ""))
-            except FileNotFoundError:  # it has expired meanwhile
-                return False
+            except FileNotFoundError:
+                return outcome
             if part:
                 joined.add(part, layout)
-        return True
+            outcome = "in part"
+        return "joined"
 
     def _manifest(self, job: Job) -> Manifest:
         manifest = self._resources.models.manifest(job.spec.model.name, job.spec.model.version)

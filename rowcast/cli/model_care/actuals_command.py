@@ -78,7 +78,10 @@ def _in_words(report: Mapping[str, Any]) -> str:
     older = report["older_predictions"]
     newest = f" {counted(older, 'older prediction')} of the same keys left out." if older else ""
     joined = f"{report['matched']:,} of {counted(report['rows'], 'row')} joined with {counted(report['jobs'], 'job')}"
-    return f"{joined}{others}.{newest}"
+    in_part = f" {counted(report['jobs_in_part'], 'job')} only in part: the files went meanwhile." * bool(
+        report.get("jobs_in_part")
+    )
+    return f"{joined}{others}.{in_part}{newest}"
 
 
 def _print(days: Sequence[Mapping[str, Any]]) -> None:

@@ -38,9 +38,11 @@ class ActualsReport(TypedDict):
     repeated_keys: int
     #: Predictions that were left out because there is a newer one for the same key.
     older_predictions: int
-    #: Jobs whose results were joined.
+    #: Jobs whose results were joined, also in part.
     jobs: int
-    #: Jobs that were passed over, because their results lack the key or the predictions, or are lost.
+    #: Jobs among them of which only the last rows were joined, because their files were removed meanwhile.
+    jobs_in_part: int
+    #: Jobs that were passed over, because their results lack the key or the predictions, or are gone.
     jobs_without_key: int
     #: The metrics of each day and version, oldest first.
     days: list[DayMetrics]
