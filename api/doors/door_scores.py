@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from api.doors.output_tensors import Value
 from api.error_responses import problem, problem_response
@@ -51,6 +51,9 @@ _OF_RESULTS = {
 }
 """Options about a result that is a file. A door has another form."""
 
+_OF_PREDICT = {"dry_run", "follow"}
+"""What a query may ask for instead of a job's predictions as a whole."""
+
 _BAD_ROWS_SHOWN = 20
 
 
@@ -84,9 +87,11 @@ def door_options(**chosen: Any) -> Options:
     """Returns the options in the query, and those that a door has `chosen` itself.
 
     Raises:
-        OptionUnsuitable: one is about the form of a result. OptionValue: two models are named. The others are those of
-            `read_options`.
+        OptionUnsuitable: one is about the form of a result, or asks for something else than predictions.
+        OptionValue: two models are named. The others are those of `read_options`.
     """
+    if asked := _OF_PREDICT & request.args.keys():
+        raise OptionUnsuitable.at(min(asked), "is only for `POST /predict`; send the rows there, or leave it out")
     options = read_options({"model": chosen.pop("model")} if "model" in chosen else None)
     if given := _OF_RESULTS & options.model_fields_set:
         raise OptionUnsuitable.at(min(given), "is only for `POST /predict`, because this call has another form")
@@ -105,11 +110,11 @@ def rows_input(services: Services, rows: Sequence[Any], where: str, options: Opt
             `new_request`.
     """
     refuse_dialect(options)
-    request = new_request(services, options)
-    known = [_known(row, request.models) for row in rows]
+    asked = new_request(services, options)
+    known = [_known(row, asked.models) for row in rows]
     if len(known) == 1:
-        return RowInput(request, values_of_each(known[0], request.models, f"{where}[0]")[0])
-    return FileInput(request, [instances_csv(known, request.models, where)], is_generated=True)
+        return RowInput(asked, values_of_each(known[0], asked.models, f"{where}[0]")[0])
+    return FileInput(asked, [instances_csv(known, asked.models, where)], is_generated=True)
 
 
 def predictions_only(source: FileInput) -> FileInput:
