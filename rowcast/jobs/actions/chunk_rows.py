@@ -9,7 +9,11 @@ CHUNK_SECONDS = 5.0
 when only one process is still busy."""
 
 _LEAST_ROWS = 64
-"""With fewer rows in a call, BLAS may predict other last bits than for the whole file."""
+"""With fewer rows in a call, BLAS may predict other last bits than for the whole file. So chunks are smaller only if so
+many rows would take too long."""
+
+_MOST_OF_TIMEOUT = 1 / 2
+"""The part of `ROWCAST_CHUNK_TIMEOUT_SECONDS` above which these rows take too long."""
 
 _SHARE_OF_TIMEOUT = 1 / 6
 """The part of `ROWCAST_CHUNK_TIMEOUT_SECONDS` that a chunk takes at most: a worker may be slower, or have no core."""
@@ -27,4 +31,5 @@ def rows_per_chunk(models: ModelSet, settings: Settings, options: Options) -> in
     seconds = min(CHUNK_SECONDS, settings.chunk_timeout_seconds * _SHARE_OF_TIMEOUT)
     if row_seconds * settings.chunk_rows <= seconds:
         return settings.chunk_rows
-    return min(settings.chunk_rows, max(_LEAST_ROWS, int(seconds / row_seconds)))
+    fits = row_seconds * _LEAST_ROWS <= settings.chunk_timeout_seconds * _MOST_OF_TIMEOUT
+    return min(settings.chunk_rows, max(_LEAST_ROWS if fits else 1, int(seconds / row_seconds)))
