@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 
-class CsvOptions(TypedDict, total=False):
-    """How a file is scored. The service's default applies to an option that is left out or None."""
+class _ResultOptions(TypedDict, total=False):
+    """What predicts a file, and which of its columns come back."""
 
     #: `NAME`, `NAME@VERSION` or `NAME@ALIAS`.
     model: str | None
@@ -17,6 +17,11 @@ class CsvOptions(TypedDict, total=False):
     output: Literal["joined", "predictions"] | None
     #: Input columns that `output="predictions"` keeps, as `a,b` or as a list.
     key: str | Sequence[str] | None
+
+
+class FrameOptions(TypedDict, total=False):
+    """How rows are scored, also those of a DataFrame. The service's default applies to what is left out or None."""
+
     #: Whether to add `probability_CLASS` for each class.
     probabilities: bool
     #: Whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
@@ -27,15 +32,20 @@ class CsvOptions(TypedDict, total=False):
     top: int | None
     #: How many of the features to add that moved each prediction most, as `explanation_1_feature` and so on.
     explain: int | None
-    #: Name of the prediction column.
+    #: Name of the prediction column. Two models add `prediction_NAME` each, with `@VERSION` if they have one name.
     prediction_column: str | None
-    #: The added columns of the result and their names, as `probability_1:score,prediction` or as a mapping.
+    #: The columns to add and their names, as `probability_1:score,prediction` or as a mapping.
     columns: str | Sequence[str] | Mapping[str, str] | None
     #: What happens if a row cannot be predicted: `skip` leaves its added cells empty, `fail` fails the job, `column`
     #: adds a column `prediction_error`, which is empty for good rows.
     on_error: Literal["skip", "fail", "column"] | None
     #: The job fails as soon as more rows than this could not be predicted.
     max_errors: int | None
+
+
+class CsvOptions(_ResultOptions, FrameOptions, total=False):
+    """How a file is scored. The service's default applies to an option that is left out or None."""
+
     #: The job fails if a column or the predictions differ from the model's sample by this PSI or more.
     fail_if_drift: float | None
     #: `auto`, `,`, `;`, `|` or a tab.
@@ -60,29 +70,6 @@ class CsvOptions(TypedDict, total=False):
     tags: str | Mapping[str, str] | None
     #: An https URL that gets the job as a signed POST when it has ended.
     webhook: str | None
-
-
-class FrameOptions(TypedDict, total=False):
-    """How the rows of a DataFrame are scored: those of `CsvOptions` that are not about a file."""
-
-    #: Whether to add `probability_CLASS` for each class.
-    probabilities: bool
-    #: Whether to add what `decision_function` returns, as `score` or as `score_CLASS` for each class.
-    scores: bool
-    #: Of two classes, the second one is predicted from this probability on; `auto` is the model's own threshold.
-    threshold: float | str | None
-    #: How many of the most likely classes to add, as `top_1`, `top_1_probability` and so on.
-    top: int | None
-    #: How many of the features to add that moved each prediction most, as `explanation_1_feature` and so on.
-    explain: int | None
-    #: Name of the prediction column. Two models add `prediction_NAME` each, with `@VERSION` if they have one name.
-    prediction_column: str | None
-    #: The columns to add and their names, as `probability_1:score,prediction` or as a mapping.
-    columns: str | Sequence[str] | Mapping[str, str] | None
-    #: `fail` makes the job fail if a row cannot be predicted, `column` adds a column `prediction_error`.
-    on_error: Literal["skip", "fail", "column"] | None
-    #: The job fails as soon as more rows than this could not be predicted.
-    max_errors: int | None
 
 
 def query_of(options: CsvOptions) -> dict[str, str]:
