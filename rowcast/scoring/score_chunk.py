@@ -1,6 +1,6 @@
 """Scoring one chunk: rows in, the same rows with predictions out. A pure function of bytes, model and options."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -115,14 +115,10 @@ def score_each(
             for number, (model, rows) in enumerate(zip(models, read, strict=True))
         ]
     )
-    faults = tuple(
-        RowFault(first_row + fault.row, fault.column, fault.value[:_VALUE_CHARACTERS], fault.message)
-        for fault in scored.faults
-    )
-    count = len(fields.lines)
+    faults = _faults_from(scored.faults, first_row)
+    count, delimiter = len(fields.lines), options.delimiter
     is_all_bad = 0 < len(faults) == count
     reason = likely_reason(data, fields, faults, len(spec.columns), options) if is_all_bad else None
-    delimiter = options.delimiter
     cells = added_cells(models, scored.values, columns, delimiter, guard_formulas=options.guard_formulas)
     errors = _with_errors(faults, first_row, columns, delimiter)
     chosen = _chosen(scored, first_row, summarized)
@@ -140,6 +136,14 @@ def score_each(
         faults=faults,
         drift=drift,
         counted=CountedRows(chosen.good, chosen.values[0].predictions),
+    )
+
+
+def _faults_from(faults: Iterable[RowFault], first_row: int) -> tuple[RowFault, ...]:
+    """Returns faults of the chunk's rows with the rows' numbers in the job, and with values of a bounded length."""
+    return tuple(
+        RowFault(first_row + fault.row, fault.column, fault.value[:_VALUE_CHARACTERS], fault.message)
+        for fault in faults
     )
 
 

@@ -15,17 +15,34 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import TypeVar
 
 import estimators
 import httpx
 import numpy as np
-import psutil
 import url_stages
 from buckets import Bucket, serving_s3
 from programs import ROOT, SUPPORT, UPKEEP, RedisServer, Stack, http_client, until
 from proxy import Proxy
+from recovery_faults import (
+    AWAY_SECONDS,
+    WORKERS,
+    ask_worker_to_stop,
+    cut_connections,
+    expire_credentials,
+    freeze_redis,
+    hang_bucket,
+    kill_all_workers,
+    kill_gateway,
+    kill_redis,
+    kill_worker,
+    kill_worker_process,
+    lose_bucket,
+    stop_redis,
+    swallow_packets,
+    throttle_bucket,
+)
 from redis.exceptions import RedisError
 from registering import register
 from scored import CSV, submit
@@ -33,8 +50,6 @@ from scored import CSV, submit
 from rowcast.jobs.records.redis_keys import key
 
 RUNS = 5
-AWAY_SECONDS = 20
-WORKERS = ("first", "second")
 TABLE = re.compile(r"(<!-- recovery -->\n).*(<!-- /recovery -->)", re.DOTALL)
 LONG = 120
 
@@ -43,87 +58,6 @@ Kind = TypeVar("Kind")
 
 Fault = Callable[[Stack, Proxy], float]
 """Does its worst, and answers when (by `monotonic`) things were as they should be again."""
-
-
-def kill_worker_process(stack: Stack, _: Proxy) -> float:
-    stack.worker_processes("first")[0].kill()
-    return monotonic()
-
-
-def kill_worker(stack: Stack, _: Proxy) -> float:
-    stack.supervised["first"].kill()
-    return monotonic()
-
-
-def kill_all_workers(stack: Stack, _: Proxy) -> float:
-    for name in WORKERS:
-        stack.supervised[name].kill()
-    return monotonic()
-
-
-def ask_worker_to_stop(stack: Stack, _: Proxy) -> float:
-    psutil.Process(stack.supervised["first"].pid).terminate()
-    return monotonic()
-
-
-def stop_redis(stack: Stack, _: Proxy) -> float:
-    stack.server.stop()
-    stack.server.start()
-    return monotonic()
-
-
-def kill_redis(stack: Stack, _: Proxy) -> float:
-    stack.server.kill()
-    stack.server.start()
-    return monotonic()
-
-
-def freeze_redis(stack: Stack, _: Proxy) -> float:
-    with stack.server.frozen():
-        sleep(AWAY_SECONDS)
-    return monotonic()
-
-
-def cut_connections(stack: Stack, _: Proxy) -> float:
-    stack.redis.client_kill_filter(_type="normal")
-    return monotonic()
-
-
-def swallow_packets(stack: Stack, proxy: Proxy) -> float:
-    proxy.swallow()
-    sleep(AWAY_SECONDS)
-    proxy.forward()
-    return monotonic()
-
-
-def kill_gateway(stack: Stack, _: Proxy) -> float:
-    stack.supervised["gateway"].kill()
-    return monotonic()
-
-
-def lose_bucket(bucket: Bucket) -> float:
-    with bucket.out():
-        sleep(AWAY_SECONDS)
-    return monotonic()
-
-
-def hang_bucket(bucket: Bucket) -> float:
-    with bucket.broken():
-        sleep(AWAY_SECONDS)
-    return monotonic()
-
-
-def throttle_bucket(bucket: Bucket) -> float:
-    with bucket.broken(status=503, code="SlowDown"):
-        sleep(AWAY_SECONDS)
-    return monotonic()
-
-
-def expire_credentials(bucket: Bucket) -> float:
-    with bucket.broken(status=400, code="ExpiredToken"):
-        sleep(AWAY_SECONDS)
-    return monotonic()
-
 
 BUCKET_FAULTS: Mapping[str, tuple[Callable[[Bucket], float], str]] = {
     f"a bucket refuses connections for {AWAY_SECONDS} s": (

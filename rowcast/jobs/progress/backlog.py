@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from rowcast.jobs.chunk_tables import PLAN_ENTRY_BYTES, unpack_plan
@@ -54,6 +55,51 @@ def read_backlogs(redis: RedisClient) -> dict[str, Backlog]:
     Raises:
         Unavailable: Redis cannot be reached.
     """
+    found = _find(redis)
+    free = [one for one in found.read if not _is_paused(one.record, found.paused)]
+    return {
+        pool: Backlog(
+            batches=[
+                batch
+                for batch in (_batch(one.record, one.last_entry) for one in free if one.pool == pool)
+                if batch is not None
+            ],
+            weight=max(1.0, len(found.ids) / _JOBS_READ),
+            rows_waiting=found.rows_waiting[pool],
+            has_work=_has_work(found, pool, free),
+            row_seconds=found.row_seconds,
+        )
+        for pool in found.pools
+    }
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What Redis says of the work of this moment."""
+
+    #: The pools; the default pool is ''.
+    pools: list[str]
+    #: Ids of the jobs in flight.
+    ids: list[str]
+    #: The first of them, as they were read.
+    read: list[_Read]
+    #: Pools with an upload that arrives.
+    arriving: AbstractSet[str]
+    #: Pools with chunks in their lines, if not all jobs were read.
+    lined_up: AbstractSet[str]
+    #: How many single rows of each model wait, of each pool.
+    rows_waiting: Mapping[str, Sequence[int]]
+    #: Ids of jobs of which a process holds a lease.
+    held: AbstractSet[str]
+    #: What is paused.
+    paused: AbstractSet[str]
+    #: Number of jobs that have not ended.
+    live: int
+    #: Seconds that a row takes, of each model.
+    row_seconds: Mapping[str, float]
+
+
+def _find(redis: RedisClient) -> _Found:
     with redis_errors():
         now_ms = _now_ms(redis)
         with redis.pipeline(transaction=False) as pipe:
@@ -67,41 +113,32 @@ def read_backlogs(redis: RedisClient) -> dict[str, Backlog]:
             pipe.hkeys(key("leases"))
             pipe.hkeys(key("paused"))
             names, live, due, costs, *uploads, leases, pauses = pipe.execute()
-        pools = ["", *sorted(name.decode() for name in names)]
-        rows_waiting = _rows_waiting(redis, pools)
-        ids = _ids_in(due)
-        read = _records(redis, ids[:_JOBS_READ])
-        arriving = _pools_of(redis, [id.decode() for some in uploads for id in some], pools)
-        lined_up = _pools_with_chunks(redis, pools[1:]) if len(ids) > _JOBS_READ else set()
-    paused = {what.decode() for what in pauses}
-    held, free = set(_ids_in(leases)), [one for one in read if not _is_paused(one.record, paused)]
-    elsewhere = {one.id for one in read if one.pool}
-    row_seconds = {model.decode(): _row_seconds(cost) for model, cost in costs.items()}
-
-    def has_work(pool: str) -> bool:
-        is_arriving = pool in arriving and not paused & {"all", "batch"}
-        waits = any(one.pool == pool for one in free) or is_arriving or bool(rows_waiting[pool])
-        if pool:
-            runs = any(one.pool == pool and one.id in held for one in read)
-            return waits or runs or pool in lined_up
-        if paused:
-            return waits or bool(held - elsewhere)
-        return waits or int(live or 0) > len(elsewhere) or len(ids) > len(elsewhere)
-
-    return {
-        pool: Backlog(
-            batches=[
-                batch
-                for batch in (_batch(one.record, one.last_entry) for one in free if one.pool == pool)
-                if batch is not None
-            ],
-            weight=max(1.0, len(ids) / _JOBS_READ),
-            rows_waiting=rows_waiting[pool],
-            has_work=has_work(pool),
-            row_seconds=row_seconds,
+        pools, ids = ["", *sorted(name.decode() for name in names)], _ids_in(due)
+        return _Found(
+            pools=pools,
+            ids=ids,
+            rows_waiting=_rows_waiting(redis, pools),
+            read=_records(redis, ids[:_JOBS_READ]),
+            arriving=_pools_of(redis, [id.decode() for some in uploads for id in some], pools),
+            lined_up=_pools_with_chunks(redis, pools[1:]) if len(ids) > _JOBS_READ else set(),
+            held=set(_ids_in(leases)),
+            paused={what.decode() for what in pauses},
+            live=int(live or 0),
+            row_seconds={model.decode(): _row_seconds(cost) for model, cost in costs.items()},
         )
-        for pool in pools
-    }
+
+
+def _has_work(found: _Found, pool: str, free: list[_Read]) -> bool:
+    """Returns whether a pool has work that waits or is being done. `free` are the jobs that are not paused."""
+    is_arriving = pool in found.arriving and not found.paused & {"all", "batch"}
+    waits = any(one.pool == pool for one in free) or is_arriving or bool(found.rows_waiting[pool])
+    if pool:
+        runs = any(one.pool == pool and one.id in found.held for one in found.read)
+        return waits or runs or pool in found.lined_up
+    elsewhere = {one.id for one in found.read if one.pool}
+    if found.paused:
+        return waits or bool(found.held - elsewhere)
+    return waits or found.live > len(elsewhere) or len(found.ids) > len(elsewhere)
 
 
 def _ids_in(members: Iterable[bytes]) -> list[str]:
