@@ -20,6 +20,7 @@ from rowcast.jobs.actions.jobs import Jobs
 from rowcast.jobs.actions.resume_upload import ResumableJobs
 from rowcast.jobs.job import Job, ModelRef
 from rowcast.jobs.job_files import Files
+from rowcast.jobs.progress.row_options import RowOptions
 from rowcast.jobs.records.job_records import Records
 from rowcast.jobs.records.redis_client import RedisClient, connect
 from rowcast.jobs.records.resumable_uploads import ResumableUploads
@@ -54,6 +55,7 @@ class Services:
     registry: Registry
     default_model: DefaultModel
     workers: WorkerRegistry
+    row_options: RowOptions
     jobs: Jobs
     notifications: Notifications
     keys: KeyRing | None
@@ -122,6 +124,7 @@ def build(settings: Settings) -> Services:
         registry=registry,
         default_model=DefaultModel(registry, settings),
         workers=WorkerRegistry(redis),
+        row_options=RowOptions(WorkerRegistry(redis)),
         jobs=Jobs(records, uploads, files, settings),
         notifications=Notifications(settings.redis_url),
         keys=KeyRing(Path(settings.api_keys_file)) if settings.api_keys_file else None,

@@ -24,7 +24,7 @@ from rowcast.errors import BodyShape, BrokenForm, OptionUnsuitable, OptionValue,
 from rowcast.jobs.actions.receive_upload import OnProgress
 from rowcast.jobs.actions.submit import Submitted
 from rowcast.jobs.job import Format
-from rowcast.jobs.options import Options, require_suitable
+from rowcast.jobs.options import Options, RowExtras, require_suitable
 from rowcast.jobs.request import Request
 from rowcast.jobs.request_files.strict_json import parse
 from rowcast.jobs.results.result_columns import added_columns
@@ -61,7 +61,13 @@ class RowInput:
     values: list[Any]
 
     def submit(self, services: Services, id: str) -> Submitted:
-        """Makes the job `id`. Raises as `Jobs.submit_row`."""
+        """Makes the job `id`.
+
+        Raises:
+            WorkersOutdated: a worker would ignore an option. The others are those of `Jobs.submit_row`.
+        """
+        if newer := RowExtras.of(self.request.options).names - services.row_options.FIRST:
+            services.row_options.require(newer, self.request.pool)
         with queueing(services.tracer, self.request, id) as request:
             return services.jobs.submit_row(request, self.values, id)
 

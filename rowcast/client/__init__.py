@@ -102,7 +102,7 @@ from rowcast.client.errors.problems import (
     WrongColumnType,
     WrongOffset,
 )
-from rowcast.client.errors.request_problems import FilesFull, UnknownFile, WrongRequests
+from rowcast.client.errors.request_problems import FilesFull, UnknownFile, WorkersOutdated, WrongRequests
 from rowcast.client.errors.url_problems import (
     FileUnreadable,
     HeaderDiffers,
@@ -224,6 +224,7 @@ __all__ = [
     "UrlRefused",
     "WebhookRefused",
     "WorkerLost",
+    "WorkersOutdated",
     "WrongColumnType",
     "WrongOffset",
     "WrongRequests",

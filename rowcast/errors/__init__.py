@@ -30,7 +30,8 @@
     ├── ResultLost · ModelRefused · NoReceiptKey
     └── Unavailable(retry_after_seconds)                                   try again later
         └── RedisUnreachable · RedisRefuses · RedisFull · StoreUnavailable ── StoreRefuses · Restoring ·
-            QueueFull · ParquetUnfinished · LiveUploadsFull(limit) · StillScoring(id, status)
+            QueueFull · ParquetUnfinished · LiveUploadsFull(limit) · StillScoring(id, status) ·
+            WorkersOutdated(node, option)
 
 Each class has a `slug` (the end of a problem's stable `type`), a `title`, a cause (its docstring) and a `remedy`:
 `docs/errors.md` is made from these. None of them knows HTTP: `api/error_responses.py` maps each to its status.
@@ -128,6 +129,7 @@ from rowcast.errors.service_errors import (
     TooManyBadRows,
     Unavailable,
     WorkerLost,
+    WorkersOutdated,
 )
 from rowcast.errors.start_errors import BadKeysFile, BadReceiptKey, BadSetting, UnusableRedis
 from rowcast.errors.url_errors import (
@@ -232,6 +234,7 @@ __all__ = [
     "UrlRefused",
     "WebhookRefused",
     "WorkerLost",
+    "WorkersOutdated",
     "WrongColumnType",
     "WrongOffset",
     "WrongRequests",

@@ -258,6 +258,19 @@ class QueueFull(Unavailable):
     remedy = "Wait until jobs have ended, or cancel some. The message names the setting that raises the limit."
 
 
+class WorkersOutdated(Unavailable):
+    """A worker of an older release is online, which would ignore an option of a single row."""
+
+    slug = "workers-outdated"
+    title = "A worker is of an older release"
+    remedy = "Try again when all workers are updated, or leave the option out."
+
+    def __init__(self, node: str, option: str) -> None:
+        """`node` is the worker, and `option` is what it does not know."""
+        detail = f"The worker {node} is of an older release, and would ignore {option!r} of a single row."
+        super().__init__(f"{detail} Try again when it is updated.", 10)
+
+
 class NoReceiptKey(RowcastError):
     """The gateway has no private key to sign receipts with."""
 

@@ -201,6 +201,11 @@ class RowExtras(NamedTuple):
         """Returns what these options ask for."""
         return cls(options.probabilities, options.scores, options.threshold, options.top, options.explain)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The options that ask for something."""
+        return frozenset(part.partition("=")[0] for part in str(self).split(",") if part)
+
     def __str__(self) -> str:
         """Returns a text for the job's record, for example `probabilities,threshold=0.3`; empty for nothing."""
         flags = [name for name in ("probabilities", "scores") if getattr(self, name)]

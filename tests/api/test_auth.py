@@ -18,7 +18,7 @@ from rowcast.client import ExpiredKey, errors
 from rowcast.jobs.actions.submit import new_id
 from rowcast.jobs.records.leases import Leases
 from rowcast.jobs.records.scripts.script_methods import Scripts
-from rowcast.jobs.records.workers import WorkerRegistry
+from rowcast.jobs.records.workers import Vitals, WorkerRegistry
 from rowcast.settings import Settings
 
 ROW = {"features": [25, 3]}
@@ -350,7 +350,9 @@ def test_a_file_that_is_spoilt_while_the_gateway_runs_changes_no_key(guarded: Gu
     guarded.file.write_text(text)
 
 
-def test_a_key_has_its_own_limits(guarded: Guarded, make_stack: Callable[..., Stack]) -> None:
+def test_a_key_has_its_own_limits_and_so_has_an_older_worker(
+    guarded: Guarded, make_stack: Callable[..., Stack]
+) -> None:
     few = Guarded(make_stack(ROWCAST_MAX_JOBS_PER_KEY="2", ROWCAST_MAX_FILES_PER_KEY="1"))
     with few.client("alice") as alice, few.client("bob") as bob:
         first, _ = made(alice), made(alice)
@@ -367,6 +369,12 @@ def test_a_key_has_its_own_limits(guarded: Guarded, make_stack: Callable[..., St
         error = problem_of(alice.post("/v1/files", **sent), 422)["error"]
         assert (error["type"], error["code"]) == ("invalid_request_error", "files-full")
         assert "ROWCAST_MAX_FILES_PER_KEY" in error["message"]
+        workers = WorkerRegistry(few.stack.redis)
+        workers.heartbeat("old:1", 2, Vitals(5.0, None))
+        few.stack.redis.hdel("rowcast:worker:old:1", "row_options")  # as an older release writes it
+        refusal = problem_of(bob.post("/predict", json={**ROW, "top": 1}), 503)
+        assert refusal["type"].endswith(":workers-outdated")
+        assert bob.post("/predict", json={**ROW, "probabilities": True}).status_code == 202
 
 
 def test_over_the_rate_limit_a_key_waits_and_others_do_not(make_stack: Callable[..., Stack]) -> None:

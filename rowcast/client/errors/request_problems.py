@@ -1,6 +1,6 @@
-"""Problems of files of requests."""
+"""Problems of files of requests, and of options of single rows."""
 
-from rowcast.client.errors import NotFound, Unprocessable
+from rowcast.client.errors import NotFound, Unavailable, Unprocessable
 
 
 class UnknownFile(NotFound):
@@ -13,3 +13,7 @@ class FilesFull(Unprocessable):
 
 class WrongRequests(Unprocessable):
     """A line of a file is not a request, or asks for something else than the first line."""
+
+
+class WorkersOutdated(Unavailable):
+    """A worker of an older release would ignore an option of a single row."""

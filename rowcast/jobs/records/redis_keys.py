@@ -116,7 +116,10 @@ TABLE = {
         "for ever",
     ),
     "worker": Key(
-        "rowcast:worker:{}", "hash", "of NODE: uptime, memory; models and connections of each process", "a minute"
+        "rowcast:worker:{}",
+        "hash",
+        "of NODE: uptime, memory, options it knows; models and connections of each process",
+        "a minute",
     ),
     "unopenable": Key("rowcast:unopenable", "hash", "NODE → JSON: NAME@VERSION it cannot open → why", "a day after"),
     "idempotency": Key("rowcast:idempotency:{}", "string", "a job's id and the fingerprint of its request", "24 hours"),

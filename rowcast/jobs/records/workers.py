@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from redis.exceptions import ResponseError
 
+from rowcast.jobs.options import RowExtras
 from rowcast.jobs.records.metric_fields import MetricField, observe_ms
 from rowcast.jobs.records.policy import SILENT_SECONDS
 from rowcast.jobs.records.redis_client import RedisClient, redis_errors
@@ -30,6 +31,10 @@ _MODELS = "models/"
 
 _CONNECTIONS = "connections/"
 """As `_MODELS`, of the fields that have the connections of a process."""
+
+
+FIRST_ROW_OPTIONS = "probabilities,scores"
+"""What a worker of an older release knows, which does not say what it knows."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,8 @@ class WorkerRegistry:
             pipe.zremrangebyscore(key("workers"), now + SILENT_SECONDS * 1000, "+inf")  # the clock was set back
             if vitals is not None:
                 memory = "" if vitals.memory_bytes is None else str(vitals.memory_bytes)
-                about = {"uptime_seconds": f"{vitals.uptime_seconds:.1f}", "memory_bytes": memory}
+                uptime, options = f"{vitals.uptime_seconds:.1f}", ",".join(RowExtras._fields)
+                about = {"uptime_seconds": uptime, "memory_bytes": memory, "row_options": options}
                 pipe.hset(key("worker", node), mapping=about)
                 if vitals.ended:
                     ended = [f"{kind}{pid}" for pid in vitals.ended for kind in (_MODELS, _CONNECTIONS)]
@@ -214,6 +220,18 @@ class WorkerRegistry:
             (seconds, microseconds), *hashes = pipe.execute()
         now_ms = seconds * 1000 + microseconds / 1000
         return {node: _state(fields, now_ms) for node, fields in zip(nodes, hashes, strict=True)}
+
+    def row_options(self, nodes: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Returns the options of single rows that these workers know; a worker that has sent no figures is left out."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for node in nodes:
+                pipe.hmget(key("worker", node), "uptime_seconds", "row_options")
+            found = dict(zip(nodes, pipe.execute(), strict=True))
+        return {
+            node: frozenset((options.decode() if options else FIRST_ROW_OPTIONS).split(","))
+            for node, (uptime, options) in found.items()
+            if uptime is not None
+        }
 
     def report_unopenable(self, node: str, reasons: Mapping[str, str]) -> None:
         """Replaces the worker's report of the models (`NAME@VERSION`) that it cannot open, and why."""
