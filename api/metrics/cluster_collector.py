@@ -101,7 +101,13 @@ def _of_redis(metrics: ClusterMetrics) -> Iterator[Metric]:
         metrics.jobs_unaccounted,
     )
     yield _gauge("redis_memory_bytes", "Memory that Redis uses.", metrics.redis_bytes)
-    yield _gauge("redis_memory_limit_bytes", "Redis's maxmemory; 0 if there is none.", metrics.redis_most_bytes)
+    limit = "Redis's maxmemory, or the memory of its machine if there is none."
+    yield _gauge("redis_memory_limit_bytes", limit, metrics.redis_most_bytes)
+    yield _gauge(
+        "upkeep_overdue_seconds",
+        "How long what upkeep should have done has been due. Above a few seconds, no upkeep runs.",
+        max(0.0, metrics.upkeep_overdue_seconds),
+    )
     sent = CounterMetricFamily("rowcast_messages_sent", "Messages that were put on Celery's queues.")
     sent.add_metric([], metrics.messages_sent)
     yield sent

@@ -8,6 +8,8 @@ import pytest
 import yaml
 from programs import ROOT
 
+from api.app import create_app
+from rowcast.settings import Settings
 from tools import dashboard
 
 FOLDER = ROOT / "deploy" / "prometheus"
@@ -44,13 +46,15 @@ def test_grafana_finds_the_files_that_compose_mounts() -> None:
     assert source["datasources"][0]["url"] == "http://prometheus:9090"
 
 
-def test_every_alert_is_tested_and_leads_to_what_to_do() -> None:
+def test_every_alert_is_tested_and_leads_to_what_to_do(settings: Settings) -> None:
     alerts = [
         rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]
     ]
     tested = re.findall(r"alertname: (\w+)", (FOLDER / "alerts_test.yml").read_text())
-    headings = re.findall(r"^### (\w+)$", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)
+    label = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["global"]["external_labels"]["rowcast"]
+    page = create_app(settings).test_client().get("/docs/metrics").text
     for rule in alerts:
         assert rule["alert"] in tested
-        assert rule["alert"] in headings
-        assert rule["annotations"]["runbook_url"] == f"docs/metrics.md#{rule['alert'].lower()}"
+        path = rule["annotations"]["runbook_url"].replace("{{ $externalLabels.rowcast }}", label)
+        assert path == f"http://localhost:5000/docs/metrics#{rule['alert'].lower()}"
+        assert f'<h3 id="{rule["alert"].lower()}">' in page

@@ -48,12 +48,13 @@ def assert_refuses(stack: Stack, id: str | None = None) -> None:
         ("POST", "/predict?model=fixed", {"content": CSV, "headers": {"Content-Type": "text/csv"}}),
     ]
     if id:
+        calls.append(("GET", "/metrics/cluster", {}))
         gets = ["/jobs", f"/jobs/{id}", f"/jobs/{id}?wait=60", f"/jobs/{id}/result", f"/jobs/{id}/result?follow=true"]
         calls += [("GET", path, {}) for path in (*gets, f"/jobs/{id}/errors", f"/jobs/{id}/events")]
         calls += [("POST", f"/jobs/{id}/cancel", {}), ("POST", f"/jobs/{id}/retry", {}), ("DELETE", f"/jobs/{id}", {})]
     with http_client(stack.url, timeout=HANGING_SECONDS) as http, ThreadPoolExecutor(len(calls)) as pool:
         under_way = [pool.submit(http.request, method, path, **more) for method, path, more in calls]
-        assert http.get("/health").status_code == 200
+        assert http.get("/health").status_code == http.get("/metrics").status_code == 200
         answers = [answer.result() for answer in under_way]
     for answer in answers:
         assert answer.status_code == 503, (answer.url, answer.text)

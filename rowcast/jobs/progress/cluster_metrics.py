@@ -51,8 +51,10 @@ class ClusterMetrics:
     messages_refused: int
     #: Memory that Redis uses, in bytes.
     redis_bytes: int
-    #: The most that it may use, in bytes; 0 if there is no limit.
+    #: The most that it may use, in bytes: its `maxmemory`, or else the memory of its machine; 0 if it shows neither.
     redis_most_bytes: int
+    #: How long what upkeep should have done has been due, in seconds; 0 if nothing is. Upkeep looks once a second.
+    upkeep_overdue_seconds: float
     #: The drift of the last batch of each version that scored one in the last week.
     drift: Sequence[BatchDrift]
 
@@ -70,7 +72,9 @@ def read_cluster_metrics(redis: RedisClient, pools: Sequence[str] = ()) -> Clust
         pipe.hget(key("live"), "*")
         pipe.info("memory")
         pipe.hvals(key("last_drift"))
-        fields, totals, live, memory, last_drift = pipe.execute()
+        pipe.zrange(key("due"), 0, 0, withscores=True)
+        pipe.time()
+        fields, totals, live, memory, last_drift, due, (seconds, microseconds) = pipe.execute()
     totals = Counter({name.decode(): int(number) for name, number in totals.items()})
     counters: dict[MetricField, dict[Labels, int]] = {
         name: _zeros(about) for name, about in TABLE.items() if not about.is_times
@@ -91,7 +95,8 @@ def read_cluster_metrics(redis: RedisClient, pools: Sequence[str] = ()) -> Clust
         messages_sent=totals[MESSAGES_SENT],
         messages_refused=totals[REFUSED],
         redis_bytes=int(memory["used_memory"]),
-        redis_most_bytes=int(memory["maxmemory"]),
+        redis_most_bytes=int(memory["maxmemory"] or memory.get("total_system_memory", 0)),
+        upkeep_overdue_seconds=max((seconds + microseconds / 1e6 - due_ms / 1000 for _, due_ms in due), default=0.0),
         drift=[
             drift for drift in map(read_drift, last_drift) if drift.at_ms / 1000 > time.time() - DRIFT_SHOWN_SECONDS
         ],

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from metrics import samples, total
 from programs import Stack
 
+from rowcast.jobs.records.redis_keys import key
 from rowcast.jobs.records.workers import WorkerRegistry
 
 NODE = "machine:1"
@@ -35,3 +37,11 @@ def test_models_that_a_worker_cannot_open_are_named(http: httpx.Client, workers:
     workers.report_unopenable(NODE, {})
     workers.report_unopenable("gone:1", {})
     assert models(http) == {"ok": True, "default": "titanic@1"}
+
+
+def test_metrics_show_how_long_upkeep_has_left_undone_what_is_due(gateway: Stack, http: httpx.Client) -> None:
+    assert total(samples(http), "rowcast_upkeep_overdue_seconds") == 0
+    seconds, _ = gateway.redis.time()
+    gateway.redis.zadd(key("due"), {"job/1": (seconds - 100) * 1000, "job/2": (seconds + 100) * 1000})
+    assert total(samples(http), "rowcast_upkeep_overdue_seconds") >= 100
+    gateway.redis.delete(key("due"))
