@@ -66,13 +66,27 @@ _BY_CODE = {
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"), _EXPIRED),
     **dict.fromkeys(("ContainerNotFound", "NoSuchBucket"), _MISSING),
     "RequestTimeTooSkewed": _CLOCK,
-    "InvalidAccessKeyId": _REFUSED,
-    "InvalidToken": _REFUSED,
+    **dict.fromkeys(
+        (
+            "AuthenticationFailed",
+            "InvalidAccessKeyId",
+            "InvalidAuthenticationInfo",
+            "InvalidToken",
+            "SignatureDoesNotMatch",
+        ),
+        _REFUSED,
+    ),
     "SlowDown": _THROTTLED,
 }
 """The codes of S3 and Azure whose meaning does not follow from the status."""
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
+_HAS_EXPIRED = re.compile(r"not valid in the specified time frame|token is expired", re.IGNORECASE)
+"""What Azure says of a signature or a token that has expired, because its code is that of a wrong one, too."""
+
+_NOT_ALLOWED = re.compile(r"status code: (401|403) ")
+"""obstore has no class of its own for it if objects are listed."""
+
 _TOO_MANY = re.compile(r"status code: (429|503) ")
 _ASKS_FOR_CREDENTIALS = re.compile(
     r"/latest/(api/token|meta-data)|/metadata/identity|metadata\.google\.internal|Error performing POST REDACTED"
@@ -101,7 +115,7 @@ def is_missing(error: Exception) -> bool:
 
 def is_denied(error: Exception) -> bool:
     """Returns whether the service may not do this, although its credentials are valid as far as the error says."""
-    return isinstance(error, PermissionDeniedError | UnauthenticatedError) and _code(error) not in _BY_CODE
+    return _is_not_allowed(error) and _code(error) not in _BY_CODE
 
 
 def unavailable(place: str, error: Exception) -> StoreUnavailable:
@@ -115,12 +129,16 @@ def unavailable(place: str, error: Exception) -> StoreUnavailable:
     return fault.kind(detail, public=public)
 
 
+def _is_not_allowed(error: Exception) -> bool:
+    return isinstance(error, PermissionDeniedError | UnauthenticatedError) or bool(_NOT_ALLOWED.search(str(error)))
+
+
 def _fault(error: Exception) -> _Fault:
-    if (known := _BY_CODE.get(_code(error))) is not None:
-        return known
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
-        return _REFUSED
     text = str(error)
+    if (known := _BY_CODE.get(_code(error))) is not None:
+        return _EXPIRED if known is _REFUSED and _HAS_EXPIRED.search(text) else known
+    if _is_not_allowed(error):
+        return _REFUSED
     if _ASKS_FOR_CREDENTIALS.search(text):
         return _NONE
     return _THROTTLED if _TOO_MANY.search(text) else _AWAY

@@ -48,16 +48,19 @@ def test_settings_of_http_are_read_from_the_environment(s3: Bucket, monkeypatch:
         (403, "InvalidAccessKeyId", "refuses the credentials of the service (InvalidAccessKeyId)"),
         (403, "AuthorizationPermissionMismatch", "refuses the credentials"),
         (401, "NoAuthenticationInformation", "refuses the credentials"),
+        (400, "InvalidAuthenticationInfo", "refuses the credentials"),
         (403, "RequestTimeTooSkewed", "a clock is wrong"),
         (404, "NoSuchBucket", "does not exist"),
     ],
 )
 def test_a_refusal_is_tried_once_and_says_what_is_refused(s3: Bucket, status: int, code: str, says: str) -> None:
-    with s3.broken(status=status, code=code) as fault, pytest.raises(StoreRefuses) as raised:
-        Storage("s3://jobs/p").get("a")
-    assert (says in raised.value.public, fault.met) == (True, 1), raised.value.public
-    assert s3.url not in raised.value.public
-    assert s3.url in raised.value.detail
+    storage = Storage("s3://jobs/p")
+    for call in (lambda: storage.get("a"), lambda: list(storage.entries("jobs"))):
+        with s3.broken(status=status, code=code) as fault, pytest.raises(StoreRefuses) as raised:
+            call()
+        assert (says in raised.value.public, fault.met) == (True, 1), raised.value.public
+        assert s3.url not in raised.value.public
+        assert s3.url in raised.value.detail
 
 
 @pytest.mark.parametrize("status", [429, 503])

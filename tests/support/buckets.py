@@ -37,6 +37,8 @@ class Fault:
     """The status that is answered; 0 answers nothing, and cuts the connection when the fault ends."""
     code: str = ""
     """The code in the body, for example `SlowDown`."""
+    message: str = "As the test asked for."
+    """The message in the body."""
     delay_seconds: float = 0
     """How long each request waits. With `status` 0 and a delay, it is forwarded then."""
     cut_bytes: int = 0
@@ -68,7 +70,7 @@ class Bucket:
     """The bucket `jobs` behind the proxy."""
 
     def __init__(self, target: int, *, is_azure: bool) -> None:
-        self.target, self._is_azure = target, is_azure
+        self.target, self.is_azure = target, is_azure
         self.fault = Fault(times=0)
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         """Method, path with query, and headers of what came, in order."""
@@ -83,17 +85,17 @@ class Bucket:
 
     @property
     def location(self) -> str:
-        return f"{'az' if self._is_azure else 's3'}://{NAME}"
+        return f"{'az' if self.is_azure else 's3'}://{NAME}"
 
     @property
     def signed(self) -> str:
         """What a presigned URL has, but no request of the service itself."""
-        return "sig=" if self._is_azure else "X-Amz-Signature="
+        return "sig=" if self.is_azure else "X-Amz-Signature="
 
     @property
     def variables(self) -> dict[str, str]:
         """The environment with which obstore reaches it."""
-        if self._is_azure:
+        if self.is_azure:
             return {
                 "AZURE_STORAGE_ENDPOINT": f"{self.url}/{_ACCOUNT}",
                 "AZURE_ALLOW_HTTP": "true",
@@ -195,7 +197,7 @@ class _Forwarding(BaseHTTPRequestHandler):
                 return
             fault.ended.wait(fault.delay_seconds)
             if fault.status:
-                self._answer(fault.status, {"Content-Type": "application/xml"}, _ERROR.format(fault.code).encode())
+                self._answer(fault.status, {"Content-Type": "application/xml"}, _error(fault))
                 return
             cut_bytes = fault.cut_bytes or None
         # moto compares the ETag and writes in two steps, which S3 does in one
@@ -214,9 +216,8 @@ class _Forwarding(BaseHTTPRequestHandler):
         for name, value in headers.items():
             if name.lower() not in ("connection", "transfer-encoding", "content-length"):
                 self.send_header(name, value)
-        if self.command != "HEAD":
-            headers = {"Content-Length": str(len(content))}
-        self.send_header("Content-Length", headers.get("Content-Length", "0"))
+        lengths = [value for name, value in headers.items() if name.lower() == "content-length"]
+        self.send_header("Content-Length", lengths[0] if self.command == "HEAD" and lengths else str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content[:cut_bytes])
@@ -224,7 +225,9 @@ class _Forwarding(BaseHTTPRequestHandler):
         self.close_connection |= cut_bytes is not None
 
 
-_ERROR = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{}</Code><Message>As the test asked for.</Message></Error>"
+def _error(fault: Fault) -> bytes:
+    text = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
+    return f"<?xml version='1.0' encoding='UTF-8'?>{text}".encode()
 
 
 @contextmanager
