@@ -85,7 +85,7 @@ _HAS_EXPIRED = re.compile(r"not valid in the specified time frame|token is expir
 """What Azure says of a signature or a token that has expired, because its code is that of a wrong one, too."""
 
 _NOT_ALLOWED = re.compile(r"status code: (401|403) ")
-"""obstore has no class of its own for it if objects are listed."""
+"""When objects are listed, obstore raises a generic error for these."""
 
 _TOO_MANY = re.compile(r"status code: (429|503) ")
 _ASKS_FOR_CREDENTIALS = re.compile(

@@ -284,8 +284,12 @@ def test_each_act_of_an_admin_has_a_line_in_the_log(guarded: Guarded, alice: htt
     root.post(f"/ui/jobs/{first}/cancel")
     root.post("/jobs/actions", json={"action": "cancel", "filter": {"status": "failed"}, "dry_run": True})
     root.delete(f"/jobs/{first}")
+    root.post("/queue/pause", params={"queue": "batch"})
+    root.post("/queue/resume")
+    root.put("/models/titanic/aliases/champion/shadow", json={"model": "titanic@1"})
     with guarded.client("deployer") as deployer:
         deployer.put("/models/titanic/aliases/champion", json={"version": "9"})
+    alice.post("/queue/pause")
     for client in (alice, root):
         client.get(f"/jobs/{second}")
         client.delete(f"/jobs/{made(client)}") if client is alice else made(client)
@@ -298,7 +302,11 @@ def test_each_act_of_an_admin_has_a_line_in_the_log(guarded: Guarded, alice: htt
         ("root", "POST /ui/jobs/<id>/cancel", f"/ui/jobs/{first}/cancel", 303),
         ("root", "POST /jobs/actions", "/jobs/actions", 200),
         ("root", "DELETE /jobs/<id>", f"/jobs/{first}", 204),
+        ("root", "POST /queue/pause", "/queue/pause", 200),
+        ("root", "POST /queue/resume", "/queue/resume", 200),
+        ("root", f"PUT {alias.removeprefix('PUT ')}/shadow", "/models/titanic/aliases/champion/shadow", 422),
         ("deployer", alias, "/models/titanic/aliases/champion", 404),
+        ("alice", "POST /queue/pause", "/queue/pause", 403),
     ]
     assert all(act["request_id"] for act in acts)
 
