@@ -80,9 +80,12 @@ class Rebuild:
 
     def _rebuild_one(self, id: str) -> bool:
         document = self._files.get_manifest(id)
-        new = job_manifest.read(id, document) if document is not None else None
-        if new is None:  # the upload still goes on, or broke off: if nothing more arrives, it is swept
+        if document is None:  # the upload still goes on, or broke off: if nothing more arrives, it is swept
             self._uploads.touch(id)
+            return False
+        new = job_manifest.read(id, document)
+        if new is None:
+            self._log.error("manifest_not_read", job=id, remedy="Update upkeep: a newer version may have written it.")
             return False
         try:
             _, outcome = self._records.rebuild(new)

@@ -4,8 +4,9 @@ import time
 
 from rowcast.errors import Unavailable
 from rowcast.jobs.records.job_records import origins_of
-from rowcast.jobs.records.leases import ConversionLease, WaitingChunk, WaitingRows
+from rowcast.jobs.records.leases import ChunkLease, ConversionLease, WaitingChunk, WaitingRows
 from rowcast.jobs.records.policy import GATHER_ROWS
+from rowcast.logs import logging_about
 from worker.chunks.chunk_task import ChunkTask
 from worker.chunks.time_slices import TimeSlices
 from worker.conversion.conversion_task import ConversionTask
@@ -77,6 +78,9 @@ class WorkLoop:
             about = origin.fields(work.id)
             self._resources.log.info("chunk_not_needed", chunk=work.chunk, reason=lease, **about)
             return
+        if lease.spec.unknown_options:
+            self._leave_to_a_newer_version(lease)
+            return
         self._counted_until = time.perf_counter()
         try:
             if isinstance(lease, ConversionLease):
@@ -90,6 +94,16 @@ class WorkLoop:
         finally:
             self._count_chunk_time()
             self._resources.model_report.send_if_due()
+
+    def _leave_to_a_newer_version(self, lease: ChunkLease | ConversionLease) -> None:
+        """Puts work off whose options only a newer version knows: without them, it would predict something else."""
+        names = ", ".join(f"`{name}`" for name in sorted(lease.spec.unknown_options))
+        error = Unavailable(
+            f"A newer version made this job with options that this worker does not know: {names}. It waits for a newer "
+            "worker. Update the workers, or cancel the job."
+        )
+        with logging_about(lease.origin.fields(lease.id) | {"chunk": lease.chunk}):
+            self._resources.postpone([lease], error, self._resources.log)
 
     def _predict(self, work: WaitingRows) -> bool:
         """Predicts rows. Returns whether to go on with others."""

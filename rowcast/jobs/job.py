@@ -1,11 +1,12 @@
 """A job as it is in Redis; `public_job.py` makes of it what a caller sees."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NotRequired
+from typing import Any, Literal, NotRequired
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import TypedDict
 
 from rowcast.jobs.actuals.actuals_query import ActualsQuery
@@ -119,6 +120,28 @@ class Spec(BaseModel):
     by_url: ByUrl | None = None
     #: Of a job that is made of a file of requests: which file, and what its lines have in common; otherwise None.
     requests: BatchRequest | None = None
+    #: Options with which a newer version made the job, and which this one does not know → their values. Such a job is
+    #: shown and can be ended, but no worker of this version scores it.
+    unknown_options: dict[str, Any] = {}
+
+    @classmethod
+    def read(cls, document: bytes | str) -> "Spec":
+        """Reads a spec that was stored, perhaps by another version: what a newer one asked for is kept for it."""
+        try:
+            spec = cls.model_validate_json(document)
+        except ValidationError as error:
+            places = [one["loc"] for one in error.errors() if len(one["loc"]) > 1]
+            unknown = {str(name) for where, name, *_ in places if where == "options"}
+            if not unknown:
+                raise
+            known = json.loads(document)
+            aside = {name: known["options"].pop(name) for name in unknown}
+            return cls.model_validate(known | {"unknown_options": aside})
+        if not spec.unknown_options:
+            return spec
+        known = json.loads(document)
+        known["options"] |= known.pop("unknown_options")
+        return cls.read(json.dumps(known))
 
     @property
     def origin(self) -> Origin:

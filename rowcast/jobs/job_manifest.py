@@ -4,6 +4,7 @@ The records are in Redis, which may be emptied. Upkeep makes a lost record again
 """
 
 import base64
+import json
 from typing import Literal
 
 from pydantic import BaseModel, ValidationError
@@ -62,8 +63,9 @@ def _form(spec: Spec) -> Literal[1, 2, 3, 4]:
 def read(id: str, document: bytes) -> NewJob | None:
     """Returns the job as it was when it was made, or None if this version cannot read the manifest."""
     try:
-        found = _Manifest.model_validate_json(document)
-    except ValidationError:
+        known = json.loads(document)
+        found = _Manifest.model_validate(known | {"spec": Spec.read(json.dumps(known["spec"]))})
+    except (ValidationError, ValueError, LookupError, TypeError):
         return None
     return NewJob(
         id=id,

@@ -1,12 +1,18 @@
 """Today's programs on what an older release left behind: jobs in every state, and a worker that was killed."""
 
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
 import httpx
 from programs import Stack, until
 from release_state import ReleaseState
 from resumable import append, offset_of
-from scored import CSV, ROWS, WANTED, wait
+from scored import CSV, ROWS, WANTED, assert_whole, submit, wait
 
 from rowcast.jobs.records.redis_keys import key
+from rowcast.jobs.records.schema import JobField
 
 
 def result(http: httpx.Client, id: str, rows: int = ROWS) -> None:
@@ -47,3 +53,36 @@ def test_every_job_of_an_older_release_ends_as_it_would_have(kept_stack: Stack, 
     for name in ("cancelled", "interrupted"):
         result(http, jobs[name], 3 * 64)
     until(lambda: not kept_stack.redis.exists(key("leases"), key("due")), "nothing is in flight any more")
+
+
+def change(file: Path, members: dict[str, Any]) -> None:
+    """Changes what the manifest of a job says."""
+    file.write_text(json.dumps(json.loads(file.read_text()) | members))
+
+
+def test_jobs_of_a_newer_release_are_shown_wait_for_it_and_outlive_an_emptied_redis(
+    kept_stack: Stack, http: httpx.Client
+) -> None:
+    """Rolled back to this release, the service has jobs that it can neither score right nor lose."""
+    known, newer, unreadable = (submit(http, "fixed") for _ in range(3))
+    spec = json.loads(kept_stack.redis.hget(key("job", newer), JobField.SPEC))
+    spec["options"] |= {"certainty": 3, "priority": "urgent"}
+    change(kept_stack.store / "jobs" / newer / "job.json", {"spec": spec})
+    change(kept_stack.store / "jobs" / unreadable / "job.json", {"form": 99})
+    kept_stack.redis.flushall()
+    until(lambda: {http.get(f"/jobs/{id}").status_code for id in (known, newer)} == {200}, "jobs are made again")
+    until(lambda: unreadable in kept_stack.log("upkeep"), "upkeep says which it cannot read")
+    assert kept_stack.redis.zscore(key("removing"), unreadable) is None, "and does not remove it"
+    shutil.rmtree(kept_stack.store / "jobs" / unreadable)
+
+    kept_stack.start_worker()
+    result(http, known)
+    until(lambda: "does not know: `certainty`, `priority`" in http.get(f"/jobs/{newer}/log").text, "it waits")
+    assert {job["id"]: job["status"] for job in http.get("/jobs").json()["jobs"]}[newer] == "running"
+    assert http.get(f"/ui/jobs/{newer}").status_code == 200
+
+    kept = json.loads(kept_stack.redis.hget(key("job", newer), JobField.SPEC))
+    assert kept["unknown_options"] == {"certainty": 3, "priority": "urgent"}
+    kept["unknown_options"] = {"priority": "high"}  # as a release that knows what it is reads it
+    kept_stack.redis.hset(key("job", newer), JobField.SPEC, json.dumps(kept))
+    assert_whole(kept_stack, http, newer)

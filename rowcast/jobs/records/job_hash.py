@@ -62,7 +62,7 @@ def fields_of(new: NewJob) -> dict[JobField, str | int]:
 
 def spec_in(record: Record) -> Spec:
     """Returns the spec of a job."""
-    spec = Spec.model_validate_json(record[JobField.SPEC])
+    spec = Spec.read(record[JobField.SPEC])
     if JobField.ORIGIN not in record:
         return spec
     return spec.model_copy(update=Origin.read(record[JobField.ORIGIN].decode())._asdict())

@@ -164,13 +164,13 @@ class Leases:
         if isinstance(leased, str):
             return leased
         if chunk >= FIRST_RANGE:
-            return ConversionLease(id, leased.attempt, Spec.model_validate_json(leased.spec), leased.strikes, chunk)
+            return ConversionLease(id, leased.attempt, Spec.read(leased.spec), leased.strikes, chunk)
         return ChunkLease(
             id,
             chunk,
             leased.attempt,
             unpack_plan(leased.plan_entry) if leased.plan_entry else PlanEntry(1, 0, 0),
-            Spec.model_validate_json(leased.spec),
+            Spec.read(leased.spec),
             leased.strikes,
             leased.revision,
             leased.revision_before,
