@@ -94,6 +94,20 @@ def test_a_redis_whose_memory_is_full_is_found(report: Report, redis: RedisClien
         only(report(), "redis", "out of memory", "maxmemory")
 
 
+def test_a_redis_whose_memory_is_nearly_full_is_found(report: Report, redis: RedisClient) -> None:
+    used_bytes = redis.info("memory")["used_memory"]
+    with configured(redis, "maxmemory", str(used_bytes * 10 // 9)):
+        only(report(), "redis", "nearly full", "maxmemory", state="warning")
+
+
+def test_a_redis_that_is_a_replica_is_found(report: Report, redis: RedisClient) -> None:
+    redis.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]
+    try:
+        only(report(), "redis", "takes no writes", "Name the primary")
+    finally:
+        redis.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
+
+
 def test_a_redis_that_is_away_is_found(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROWCAST_REDIS_URL", "redis://127.0.0.1:1/0")
     only(report(), "redis", "cannot be reached", "ROWCAST_REDIS_URL")
@@ -145,6 +159,15 @@ def test_a_store_that_everybody_can_write_and_one_that_is_not_there_are_found(
     assert not Path(settings.store).exists()
 
 
+def test_a_disk_of_the_store_that_is_nearly_full_is_found(report: Report, settings: Settings) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", settings.store], check=True)
+    try:
+        Path(settings.store, "ballast").write_bytes(bytes(1000 * 1024))
+        only(report(), "store", "nearly full", "ROWCAST_RETENTION", state="warning")
+    finally:
+        subprocess.run(["umount", "--lazy", settings.store], check=True)
+
+
 def add(settings: Settings, name: str, **draft: object) -> None:
     """Registers a model that cannot be opened here."""
     registry = Registry(Storage(settings.models))
@@ -165,6 +188,13 @@ def test_a_model_whose_file_was_changed_is_found(report: Report, settings: Setti
     (file,) = (one for one in Path(settings.models).rglob("*") if one.name.startswith("model."))
     file.write_bytes(b"something else")
     only(report(), "models", "titanic@1")
+
+
+def test_a_model_without_a_signature_is_found_if_there_is_a_key(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROWCAST_MODEL_KEY", "f" * 64)
+    only(report(), "models", "titanic@1", "sign", "register the model again")
 
 
 def test_no_worker_no_upkeep_and_a_pause_are_found(report: Report, redis: RedisClient, settings: Settings) -> None:
@@ -189,5 +219,8 @@ def test_settings_that_are_not_valid_or_not_known_are_found(report: Report, monk
     monkeypatch.delenv("ROWCAST_RETENTON")
     monkeypatch.setenv("ROWCAST_API_KEYS_FILE", "/nowhere/keys")
     only(report(), "settings", "/nowhere/keys")
+    monkeypatch.delenv("ROWCAST_API_KEYS_FILE")
+    monkeypatch.setenv("ROWCAST_RECEIPT_KEY_FILE", "/nowhere/receipts")
+    only(report(), "settings", "/nowhere/receipts", "rowcast receipt-key new")
     monkeypatch.setenv("ROWCAST_RETENTION", "soon")
     only(report(), "settings", "ROWCAST_RETENTION")
