@@ -52,7 +52,10 @@ def _require_result(job: Job) -> None:
     if job.is_single:
         raise NoReceipt(f"Job {job.id} is a single job. Receipts are for files: send its row as a CSV.")
     if job.spec.by_url is not None:
-        raise NoReceipt(f"Job {job.id} read its files by URL, so the SHA-256 of its input is not known.")
+        raise NoReceipt(
+            f"Job {job.id} read its files by URL, so the SHA-256 of its input is not known. Send a file in the request "
+            "if it needs a receipt. The `manifest.json` of an `output_url` has the SHA-256 of each part."
+        )
     if job.status is Status.EXPIRED:
         raise JobExpired(f"The files of job {job.id} have expired, and its receipt was not asked for before.")
     if job.status in (Status.FAILED, Status.CANCELLED):

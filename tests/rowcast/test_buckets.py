@@ -41,6 +41,20 @@ def test_settings_of_http_are_read_from_the_environment(s3: Bucket, monkeypatch:
     assert s3.requests[-1][2]["user-agent"] == "ours"
 
 
+def test_objects_are_encrypted_with_the_key_and_at_the_address_that_the_environment_names(
+    s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("SERVER_SIDE_ENCRYPTION", "aws:kms"), ("SSE_KMS_KEY_ID", "ours")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true")  # the endpoint has the bucket's name already
+    with s3.broken(status=403), pytest.raises(StoreRefuses):
+        Storage("s3://jobs/p").put("a", b"x")
+    method, path, headers = s3.requests[-1]
+    assert (method, path) == ("PUT", "/p/a")
+    assert headers["x-amz-server-side-encryption"] == "aws:kms"
+    assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == "ours"
+
+
 @pytest.mark.parametrize(
     ("status", "code", "says"),
     [

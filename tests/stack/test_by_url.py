@@ -105,6 +105,8 @@ def test_many_files_are_predicted_in_order_and_written_as_parts(urls: Stack, htt
         content = part.read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file["bytes"], file["sha256"])
     assert (manifest["rows"], sum(file["rows"] for file in manifest["files"])) == (len(wanted), len(wanted))
+    receipt = http.get(f"/jobs/{job['id']}/receipt")
+    assert (receipt.status_code, "Send a file in the request" in receipt.json()["detail"]) == (409, True), receipt.text
     (places / "result.csv").write_text(http.get(job["links"]["result"]).text)
     assert pd.read_csv(places / "result.csv")["prediction"].tolist() == wanted
 
@@ -159,7 +161,8 @@ def refused(http: httpx.Client, places: Path, name: str, **further: object) -> d
         ("bad/long.csv", "too-large", "Row 4001 (bytes"),
         ("bad/cut.csv.gz", "file-unreadable", "ends too early"),
         ("bad/packed/*.csv*", "file-unreadable", "b.csv.gz: is gzip, and the first file is not"),
-        ("bad/a.parquet", "file-unreadable", "is Parquet"),
+        ("bad/a.parquet", "file-unreadable", "is Parquet; by URL, only CSV and gzip are read: send it as the body"),
+        ("bad/a.xlsx", "file-unreadable", "by URL, only CSV and gzip are read: send it as the body"),
     ],
 )
 def test_what_is_wrong_with_the_files_is_said(
@@ -189,6 +192,7 @@ def write_bad_files(folder: Path) -> None:
         "packed/a.csv": b"a,b\n1,2\n",
         "packed/b.csv.gz": gzip.compress(b"a,b\n1,2\n"),
         "a.parquet": b"PAR1" + bytes(100),
+        "a.xlsx": b"PK\x03\x04" + bytes(100),
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 from pydantic import BaseModel, ConfigDict
 
@@ -179,6 +179,9 @@ class _Bucket:
                 yield _of(obstore.head(self._store, url.path))
             except FileNotFoundError:
                 return
+            except (PermissionDeniedError, UnauthenticatedError):
+                obstore.get(self._store, url.path, options={"range": (0, 1)})  # its answer has a body, which says why
+                raise
             return
         for page in obstore.list(self._store, prefix=url.folder or None):
             yield from (_of(one) for one in page if url.matches(one["path"]))
