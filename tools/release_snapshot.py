@@ -6,6 +6,7 @@ Run it for each release. The programs of that commit make jobs in every state. T
 `kill -9`.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -123,8 +124,15 @@ def make_waiting(http: httpx.Client, url_with_keys: str, api_key: str) -> dict[s
     table = parquet(pd.DataFrame({"age": [number % 60 for number in range(ROWS)]}))
     with http_client(url_with_keys, headers={"X-API-Key": api_key}) as with_key:
         owned = submit(with_key, "fixed")
+    bodies = {str(age): {"model": "fixed", "features": [age]} for age in (20, 40)}
+    lines = [{"custom_id": id, "method": "POST", "url": "/predict", "body": body} for id, body in bodies.items()]
+    requests = "".join(f"{json.dumps(line)}\n" for line in lines)
+    file = http.post("/v1/files", data={"purpose": "batch"}, files={"file": ("requests.jsonl", requests)}).json()["id"]
+    batch = {"input_file_id": file, "endpoint": "/predict", "completion_window": "24h"}
     return {
         "queued": submit(http, "fixed"),
+        "hurried": submit(http, "fixed", priority="high", expires_in="1h", tags="team:a"),
+        "batch": http.post("/v1/batches", json=batch).json()["id"],
         "owned": owned,
         "converted": http.post("/predict?model=fixed", content=table, headers=PARQUET).json()["id"],
         "queued row": http.post("/predict", json={"model": "fixed", "features": [20]}).json()["id"],

@@ -47,8 +47,12 @@ def test_every_job_of_an_older_release_ends_as_it_would_have(kept_stack: Stack, 
     assert 0 < offset < len(CSV)
     uploaded = append(http, jobs["upload"], offset, CSV[offset:], last=True)
     result(http, uploaded.json()["id"])
-    for name in ("queued", "owned", "converted"):
+    for name in ("queued", "hurried", "owned", "converted"):
         result(http, jobs[name])
+    until(lambda: http.get(f"/v1/batches/{jobs['batch']}").json()["status"] == "completed", "the batch has ended")
+    output = http.get(f"/v1/batches/{jobs['batch']}").json()["output_file_id"]
+    lines = [json.loads(line) for line in http.get(f"/v1/files/{output}/content").text.splitlines()]
+    assert [(line["custom_id"], line["response"]["body"]["prediction"]) for line in lines] == [("20", 0), ("40", 1)]
     assert wait(http, jobs["queued row"])["result"] == {"prediction": 0}
     for name in ("cancelled", "interrupted"):
         result(http, jobs[name], 3 * 64)
