@@ -167,6 +167,10 @@ def test_the_gateway_is_asked_at_its_port_for_paths_that_it_has(overlay: str, se
     assert [port["containerPort"] for port in gateway["ports"]] == [manifests.exposed_port()]
     service = next(one for one in of_kind(overlay, "Service") if one["metadata"]["name"] == "gateway")
     assert service["spec"]["ports"][0]["targetPort"] == gateway["ports"][0]["name"]
+    each = next(one for one in of_kind(overlay, "Service") if one["metadata"]["name"] == "gateways")
+    assert (each["spec"]["clusterIP"], each["spec"]["publishNotReadyAddresses"]) == ("None", True)
+    name = f"gateways.{each['metadata']['namespace']}.svc"
+    assert f"`{name}`" in (ROOT / "docs/clusters.md").read_text(), "the guide has the name for Prometheus"
     assert all(gateway[probe]["httpGet"]["port"] == gateway["ports"][0]["name"] for probe in PROBES)
     routes = {str(rule) for rule in create_app(settings).url_map.iter_rules()}
     assert manifests.paths_of_probes(gateway, PROBES) == {"/health"} <= routes
