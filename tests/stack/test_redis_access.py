@@ -1,6 +1,7 @@
 """Redis with TLS and a user of the least rights, and a primary that dies while Sentinels watch it."""
 
 import os
+import re
 import shlex
 import threading
 from collections.abc import Callable, Iterator
@@ -100,6 +101,20 @@ def test_a_whole_run_over_tls_as_a_user_with_the_documented_rights(
         redis_errors(),
     ):
         stack.redis.zadd(key("due"), {"x": 1})
+
+
+def test_the_documented_rights_are_enough_for_every_command_of_the_scripts(secure_redis: SecureRedis) -> None:
+    admin = secure_redis.admin
+    texts = [file.read_text() for file in (ROOT / "rowcast" / "jobs" / "records").rglob("*.lua")]
+    used = {name for text in texts for name in re.findall(r"redis\.call\('(\w+)'", text)} | {"SCAN"}
+    assert len(used) > 30
+    refused = {}
+    for name in sorted(used):
+        (about,) = admin.execute_command("COMMAND", "INFO", name).values()
+        words = [name, *["rowcast:job"] * (abs(about["arity"]) - 1)]
+        if (answer := admin.execute_command("ACL", "DRYRUN", "rowcast", *words)) not in (b"OK", "OK"):
+            refused[name] = answer
+    assert not refused
 
 
 def test_a_connection_that_cannot_work_names_its_fix(

@@ -10,9 +10,9 @@ local function compared_model(id) return string.match(redis.call('HGET', K.job(i
 local function keep_profile(id, profile)
   local target = K.profile(compared_model(id))
   if profile ~= '' then redis.call('SET', target, profile, 'EX', PROFILE_SECONDS) end
-  local seconds = redis.call('TTL', target)
-  if seconds >= 0 and seconds < PROFILE_SECONDS / 2 then redis.call('EXPIRE', target, PROFILE_SECONDS) end
-  return seconds >= 0
+  local left_ms = redis.call('PTTL', target)
+  if left_ms >= 0 and left_ms < PROFILE_SECONDS * 1000 / 2 then redis.call('EXPIRE', target, PROFILE_SECONDS) end
+  return left_ms >= 0
 end
 
 -- Adds the counts of a part. Several are unpacked in one call, because each call costs more than an addition.
