@@ -154,7 +154,7 @@ def _predict_one(
     force: bool,
     as_json: bool,
 ) -> None:
-    from rowcast.client import BrokenTransfer, ServiceError, Unreachable, WrongUse
+    from rowcast.client import ClientError, Gone, NoResult
     from rowcast.client.download import open_sink
 
     form = result_format(out, format)
@@ -171,8 +171,8 @@ def _predict_one(
         if job is not None:
             _cancel_or_leave(job, out, format)
         raise
-    except (Terminated, Unreachable, ServiceError, BrokenTransfer, WrongUse, OSError) as error:
-        if job is not None and not isinstance(error, BrokenPipeError):
+    except (Terminated, ClientError, OSError) as error:  # also if the API key was removed meanwhile
+        if job is not None and not isinstance(error, NoResult | Gone | BrokenPipeError):
             _say_where_the_job_is(job, out, format)
         raise
     _say_done(job, out, as_json=as_json)

@@ -179,6 +179,17 @@ def test_a_service_that_goes_away_leaves_the_jobs_id(rowcast, service: FakeServi
     assert f"rowcast cancel {job}" in str(done.stderr)
 
 
+@pytest.mark.parametrize("call", ["GET /jobs", "GET /jobs/result"])
+def test_an_api_key_that_is_removed_meanwhile_leaves_the_jobs_id(
+    rowcast, service: FakeService, table: Path, call: str
+) -> None:
+    service.fails(call, problem(401, "The service does not know this API key."))
+    done = rowcast("predict", table, "-o", "out.csv")
+    assert done.returncode == 2
+    (job,) = service.jobs
+    assert f"Download its result with: rowcast result {job} -o out.csv" in str(done.stderr)
+
+
 def test_a_long_result_is_written_while_it_is_scored(
     program, service: FakeService, table: Path, tmp_path: Path
 ) -> None:
