@@ -37,6 +37,7 @@ def register(app: Flask) -> None:
     """Registers the filters of the templates."""
     app.jinja_env.filters |= {
         "moment": moment,
+        "utc": utc,
         "name": name,
         "size": size,
         "duration": duration,
@@ -93,6 +94,14 @@ def name(job: Job) -> str:
 def moment(ms: int | None) -> str:
     """Returns a time as `2026-01-31 09:30:00`, UTC; empty if there is none."""
     return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def utc(text: str) -> str:
+    """Returns a time of RFC 3339 as `2026-01-31 09:30:00 UTC`, and any other text as it is."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return text
 
 
 def size(length_bytes: int | None) -> str:
