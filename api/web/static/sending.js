@@ -45,10 +45,11 @@ async function send(event) {
   const form = event.target;
   const file = chosenFile();
   const query = new URLSearchParams(options(form));
-  const request = requestOf(file, query, { isTwin: [...uploads.keys()].some((other) => isSameFile(other, file)) });
+  const isTwin = [...uploads.keys()].some((other) => isSameFile(other, file));
   uploads.set(file, `Sending ${file.name} …`);
   showUpload(file);
   const began = performance.now();
+  const request = await requestOf(file, query, { isTwin });
   const { status, text } = await sendFile(file, prefix, query, request, headers(), progressOf(file), (said) => tell(file, said));
   uploads.delete(file);
   tellUploads();

@@ -6,7 +6,8 @@ const RETRY_SECONDS = 2;
 const PATIENCE_SECONDS = 600; // without a connection
 const SILENCE_SECONDS = 30; // without progress or an answer: a connection that was lost during sleep says nothing more
 const QUESTION_SILENCE_SECONDS = 6; // the same for requests without a body
-const GONE = [404, 410];
+const UNKNOWN = 404; // for example because the service's Redis was emptied
+const GONE = [UNKNOWN, 410];
 const OTHER_TRY = [400, 409, 429]; // statuses after which the file may go on: a body cut short, a wrong offset, a limit
 
 export const UNREADABLE = "it cannot be read. Was it changed or removed since it was chosen, or is it a folder? Choose it again.";
@@ -37,8 +38,12 @@ export async function sendFile(file, prefix, query, request, headers, onProgress
   return sendResumable(file, `${prefix}/uploads?${query}`, request, headers, about, onProgress, tell);
 }
 
-const faultOf = ({ isSilent }) =>
-  `${isSilent ? `Nothing more was sent for ${SILENCE_SECONDS} s: the connection seems to be lost` : "The connection broke"}. Trying to go on …`;
+// The service may say itself why it takes nothing, for example that its disk is full.
+function faultOf({ status, text, isSilent }) {
+  const silent = `Nothing more was sent for ${SILENCE_SECONDS} s: the connection seems to be lost.`;
+  const detail = status >= 500 && text.match(/"detail": *("(?:[^"\\]|\\.)*")/);
+  return `${detail ? JSON.parse(detail[1]) : isSilent ? silent : "The connection broke."} Trying to go on …`;
+}
 
 // `isSilent` says that the request was ended here, because nothing happened any more.
 function sendBody(method, url, headers, body, onProgress = () => {}) {
@@ -94,22 +99,32 @@ async function sendResumable(file, url, request, headers, about, onProgress, tel
     ({ refused, upload, begun } = await begin());
   }
   if (refused) return refused;
+  let isFirst = true; // what the service has lost is sent once more from its beginning
   for (let offset = begun; ; ) {
     tell(`Sending ${file.name} …`);
     const piece = { ...headers, "Content-Type": "application/partial-upload", "Upload-Offset": offset };
     const last = { ...piece, "Upload-Complete": "?1" };
     const sent = await sendBody("PATCH", upload, last, file.slice(offset), (more) => onProgress(offset + more));
     const isOver = sent.status >= 200 && sent.status < 500 && !OTHER_TRY.includes(sent.status);
-    if (isOver || (sent.status === 0 && !(await isReadable(file)))) return sent;
+    const isUnread = sent.status === 0 && !(await isReadable(file));
     let found = sent;
-    do {
+    while (!isOver && !isUnread && found.status !== 204 && !GONE.includes(found.status)) {
       if (patience <= 0) return sent;
       await pause(found);
       found = await sendBody("HEAD", upload, headers);
-      if (GONE.includes(found.status)) return sendBody("PATCH", upload, piece); // it says why
-    } while (found.status !== 204);
-    const arrived = Number(found.header("Upload-Offset"));
-    if (arrived > offset) patience = PATIENCE_SECONDS;
-    offset = arrived;
+    }
+    if (found.status === UNKNOWN && isFirst) {
+      isFirst = false;
+      ({ refused, upload, begun: offset } = await begin());
+      if (refused) return refused;
+    } else if (isOver || isUnread) {
+      return sent;
+    } else if (GONE.includes(found.status)) {
+      return sendBody("PATCH", upload, piece); // it says why
+    } else {
+      const arrived = Number(found.header("Upload-Offset"));
+      if (arrived > offset) patience = PATIENCE_SECONDS;
+      offset = arrived;
+    }
   }
 }

@@ -1,12 +1,15 @@
 """Large files on the page, which are resumed after a lost connection."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from programs import ROOT, Stack
 from proxy import Proxy
+
+from rowcast.jobs.records.redis_keys import key
 
 ROWS = 40_000
 CSV = b"age,pclass,name\n" + b"".join(b"%d,3,passenger\n" % (number % 80) for number in range(ROWS))
@@ -47,8 +50,9 @@ def test_a_large_file_goes_on_where_its_connection_broke(browser: Browser, stack
     proxy.close()
 
 
-def test_a_large_file_that_is_chosen_again_after_a_reload_goes_on(
-    browser: Browser, stack: Stack, tmp_path: Path
+@pytest.mark.parametrize("is_changed", [False, True], ids=["same", "changed"])
+def test_a_large_file_that_is_chosen_again_after_a_reload_goes_on_if_it_is_the_same(
+    browser: Browser, stack: Stack, tmp_path: Path, is_changed: bool
 ) -> None:
     (tmp_path / "a.csv").write_bytes(CSV)
     proxy = Proxy(stack.port)
@@ -61,14 +65,51 @@ def test_a_large_file_that_is_chosen_again_after_a_reload_goes_on(
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.get_by_text("Trying to go on")).to_be_visible()
     page.reload()
+    if is_changed:
+        time_ns = (tmp_path / "a.csv").stat().st_mtime_ns
+        (tmp_path / "a.csv").write_bytes(CSV.replace(b",3,", b",1,"))
+        os.utime(tmp_path / "a.csv", ns=(time_ns, time_ns))
     page.get_by_label("CSV file").set_input_files(tmp_path / "a.csv")
     with page.expect_request(lambda request: request.method == "PATCH") as sent:
         page.get_by_role("button", name="Predict", exact=True).click()
-    assert int(sent.value.headers["upload-offset"]) > 0
+    assert (int(sent.value.headers["upload-offset"]) == 0) == is_changed
     expect(page.get_by_text(f"{ROWS:,} of {ROWS:,} rows done")).to_be_visible(timeout=60_000)
-    assert page.evaluate("Object.keys(sessionStorage)") == []
+    assert is_changed or page.evaluate("Object.keys(sessionStorage)") == []
     context.close()
     proxy.close()
+
+
+def test_why_the_service_takes_no_more_of_a_large_file_is_said(browser: Browser, stack: Stack) -> None:
+    context = browser.new_context(base_url=stack.url)
+    page = page_of(context, retry_seconds=1)
+    choose(page, CSV)
+    expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
+    full = {"status": 503, "detail": 'The store "x" has no space left.'}
+    page.route("**/uploads/*", lambda route: route.fulfill(status=503, json=full), times=1)
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#upload-text")).to_have_text('The store "x" has no space left. Trying to go on …')
+    expect(page.get_by_text(f"{ROWS:,} of {ROWS:,} rows done")).to_be_visible(timeout=60_000)
+    context.close()
+
+
+def test_a_large_file_whose_upload_is_lost_is_sent_once_more(browser: Browser, stack: Stack) -> None:
+    context = browser.new_context(base_url=stack.url)
+    page = page_of(context)
+    choose(page, CSV)
+    expect(page.get_by_role("heading", name="This file fits")).to_be_visible()
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method == "PATCH" and not lost:
+            lost.append(route.request.url.rpartition("/")[2])
+            stack.redis.delete(key("upload", lost[0]))  # as if Redis was emptied
+        route.continue_()
+
+    page.route("**/uploads/*", lose)
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_text(f"{ROWS:,} of {ROWS:,} rows done")).to_be_visible(timeout=60_000)
+    assert lost
+    context.close()
 
 
 def test_a_large_file_that_is_wrong_says_so(browser: Browser, stack: Stack) -> None:
