@@ -7,6 +7,8 @@ checkers read only literal declarations. `tests/rowcast/cli/commands/test_predic
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
+from rowcast.wording import name_list
+
 
 class _ResultOptions(TypedDict, total=False):
     """What predicts a file, and which of its columns come back."""
@@ -74,14 +76,15 @@ class CsvOptions(_ResultOptions, FrameOptions, total=False):
 
 def query_of(options: CsvOptions) -> dict[str, str]:
     """Returns the options as query parameters, for example `{"key": "a,b", "scores": "true"}`."""
-    return {name: _text(value) for name, value in options.items() if value is not None}
+    return {name: _text(name, value) for name, value in options.items() if value is not None}
 
 
-def _text(value: object) -> str:
+def _text(option: str, value: object) -> str:
+    join = name_list.join if option in ("key", "columns") else ",".join
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        return ",".join(f"{name}:{text}" for name, text in value.items())
+        return join(f"{name}:{text}" for name, text in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ",".join(map(str, value))
+        return join(map(str, value))
     return "tab" if value == "\t" else str(value)

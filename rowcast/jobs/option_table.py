@@ -78,7 +78,7 @@ OPTIONS = {
         (),
         "Key columns",
         "result",
-        "Input columns that `output=predictions` keeps, for example `a,b`.",
+        "Input columns that `output=predictions` keeps, for example `a,b`. A name with a comma is in double quotes.",
         "In JSON also a list.",
     ),
     "probabilities": Option(
@@ -135,8 +135,8 @@ OPTIONS = {
         "Added columns",
         "result",
         "The added columns of the result in their order, each with a new name if one is given: "
-        "`probability_1:score,prediction`. The others are left out. Probabilities and scores that are named need no "
-        "further option.",
+        "`probability_1:score,prediction`. The others are left out. A name with a comma is in double quotes, together "
+        "with its new name. Probabilities and scores that are named need no further option.",
         "In JSON also an object. Refused (422) for a single row.",
         default_in_words="all, by their own names",
     ),

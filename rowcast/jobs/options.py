@@ -11,6 +11,7 @@ from rowcast.jobs.option_table import OPTIONS
 from rowcast.models.drift.profile import LEAST_ROWS
 from rowcast.models.model_manifest import Manifest
 from rowcast.models.model_set import ModelSet
+from rowcast.wording import name_list
 from rowcast.wording.quantity import counted
 
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "latin-1")
@@ -53,7 +54,7 @@ def _delimiter(value: object) -> object:
 
 def _names(value: object) -> object:
     """Splits `key`, which is `a,b` in a query and a list in JSON."""
-    return [name for name in value.split(",") if name] if isinstance(value, str) else value
+    return list(filter(None, name_list.split(value))) if isinstance(value, str) else value
 
 
 def _texts(value: object) -> object:
@@ -100,7 +101,7 @@ def _columns(value: object) -> object:
 
     Returns the name in the result by the column's own name. If a text has several colons, the last one counts.
     """
-    parts = value.split(",") if isinstance(value, str) else value
+    parts = name_list.split(value) if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         return value
     found: dict[str, str] = {}
