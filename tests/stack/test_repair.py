@@ -159,7 +159,7 @@ def test_a_file_of_only_bad_rows_is_repaired(client: httpx.Client) -> None:
     [
         (b"_row,age\n2,32\n", "row 2: has a prediction; only bad rows can be corrected"),
         (b"_row,agee\n1,31\n", "header.agee: is not a column of the job's input; the nearest is 'age'"),
-        (b"row,age\n1,31\n", "header: has no column '_row', which says the number of each row in the job"),
+        (b"row,age\n1,31\n", "header line: has no column '_row', which says the number of each row in the job"),
         (b"_row,age\n4,31\n", "column _row: '4' is not the number of a row: 1 to 3"),
         (b"_row,age\n1.0,31\n", "column _row: '1.0' is not the number of a row: 1 to 3"),
         (b"_row,age\n1,31\n1,32\n", "row 1: is there twice"),

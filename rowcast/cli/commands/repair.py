@@ -81,4 +81,8 @@ def _outcome(job: "Job", before: int) -> str:
     """Returns what the repair did, as a sentence."""
     left = job.progress.get("rows_failed") or 0
     mended = f"Predicted {before - left:,} of {counted(before, 'bad row')} of job {job.id}"
-    return f"{mended}." if not left else f"{mended}. {left:,} are still bad: rowcast errors {job.id} --as-input"
+    return (
+        f"{mended}."
+        if not left
+        else f"{mended}. {left:,} {'is' if left == 1 else 'are'} still bad: rowcast errors {job.id} --as-input"
+    )

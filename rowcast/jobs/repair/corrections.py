@@ -124,7 +124,9 @@ class CorrectionReader:
     def _places(self, header: Header) -> dict[int, int]:
         """Returns the place in the input of each column of the file, by its place in the file."""
         if ROW_COLUMN not in header.columns:
-            raise CorrectionFault.at("header", "has no column '_row', which says the number of each row in the job")
+            raise CorrectionFault.at(
+                "header line", "has no column '_row', which says the number of each row in the job"
+            )
         return {
             place: self._place(name, "header") for place, name in enumerate(header.columns) if name not in OWN_COLUMNS
         }
