@@ -95,6 +95,11 @@ def rollback(
         rowcast models rollback titanic
         rowcast models rollback titanic --alias staging
     """
+    model, is_reference, named = name.partition("@")
+    if is_reference:
+        raise typer.BadParameter(
+            f"give only the name of the model, and its alias with --alias: {model} --alias {named}"
+        )
     if url and not where and not data:
         with client(url, api_key, data) as service:
             place = service.alias(name, alias)

@@ -221,7 +221,8 @@ def _error(answer: httpx.Response) -> ClientError:
     except ValueError:
         problem = None
     if not isinstance(problem, dict):  # for example a proxy's page; only its status is reliable
-        problem = {"status": answer.status_code, "title": answer.reason_phrase}
+        wrong_url = f"{answer.url.copy_with(query=None)} is not a path of Rowcast (404); check the URL."
+        problem = {"title": wrong_url if answer.status_code == httpx.codes.NOT_FOUND else answer.reason_phrase}
     problem.setdefault("status", answer.status_code)
     of_status = BY_STATUS.get(answer.status_code) or (ServiceError if answer.is_server_error else Refused)
     of_type = BY_TYPE.get(str(problem.get("type")), of_status)

@@ -236,6 +236,12 @@ def test_an_address_that_is_wrong_is_refused_with_a_right_one(url: str, fix: str
     assert fix in str(caught.value)
 
 
+def test_an_address_of_a_page_says_that_it_is_not_one_of_the_service(service: FakeService) -> None:
+    service.fails("GET /models", lambda handler: handler.send_error(404))
+    with Client(service.url) as client, pytest.raises(NotFound, match=r"/models is not a path of Rowcast \(404\)"):
+        client.models()
+
+
 def test_https_to_a_service_without_a_certificate_says_so(service: FakeService) -> None:
     https = service.url.replace("http:", "https:")
     with Client(https, max_retries=0) as client, pytest.raises(Unreachable, match="Use http:// if the service"):

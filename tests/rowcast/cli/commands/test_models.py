@@ -60,6 +60,8 @@ def test_two_versions_are_compared_rolled_back_and_described(rowcast, models: Pa
     done = rowcast("models", "rollback", "people", "--models", models)
     assert b"people@production is now version 1; it was version 2" in done.stderr
     assert rowcast("models", "rollback", "people", "--models", models).returncode == 2
+    refused = rowcast("models", "rollback", "people@production", "--models", models)
+    assert b"people --alias production" in b" ".join(refused.stderr.replace("│".encode(), b"").split())
     assert rowcast("train", "--data", people, *words, "--description", "x" * 2001).returncode == 2
     refused = rowcast("models", "prune", "people", "--models", models)
     assert b"Nothing says which service uses this registry" in refused.stderr
