@@ -100,7 +100,12 @@ def stem_of(id: str, filename: str | None) -> str:
 
 
 def attachment(name: str) -> str:
-    """Returns the value of Content-Disposition (RFC 6266 §4.3). A name beyond ASCII also has an ASCII version."""
+    """Returns the value of Content-Disposition (RFC 6266 §4.3). A name beyond ASCII also has an ASCII version.
+
+    Chromium decodes `%25` in a plain name, too. So a name with `%` is also sent in the form that is decoded by rule.
+    """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    names = {"filename": plain} if plain == name else {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"}
+    names = {"filename": plain}
+    if plain != name or "%" in name:
+        names["filename*"] = f"UTF-8''{quote(name, safe='')}"
     return dump_options_header("attachment", names)

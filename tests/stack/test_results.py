@@ -13,6 +13,7 @@ from scored import WANTED, submit, wait
 from typing_extensions import Buffer
 from werkzeug.http import parse_options_header
 
+from api.output.responses import attachment
 from rowcast import Client
 from rowcast.jobs.records.redis_keys import key
 from rowcast.settings import Settings
@@ -58,6 +59,11 @@ def test_whatever_a_file_is_called_its_result_can_be_fetched(client: httpx.Clien
     job = scored(client, content=ROW, headers=CSV | {"Content-Disposition": f"attachment; filename*={sent}"})
     for kind, name in (("result", "predictions"), ("errors", "errors")):
         assert name_of(client.get(f"/jobs/{job['id']}/{kind}")) == f"{stem or job['id']}-{name}.csv"
+
+
+def test_a_percent_sign_in_a_name_is_no_escape() -> None:
+    assert attachment("100%25.csv").endswith("filename*=UTF-8''100%2525.csv")
+    assert attachment("trip.csv") == "attachment; filename=trip.csv"
 
 
 def test_a_broken_download_goes_on_where_it_stopped(client: httpx.Client) -> None:
