@@ -37,6 +37,9 @@ class AddOptions:
     decimal: str = "."
     """The decimal mark of the sample, `.` or `,`."""
 
+    dayfirst: bool = False
+    """Whether `05/06/2026` is 5 June, as with `dayfirst=True` in `read_csv`."""
+
     code: Sequence[Path] = ()
     """The model's own modules (`NAME.py`) and packages (folders), which are stored with it."""
 
@@ -68,7 +71,7 @@ class AddOptions:
     @property
     def dialect(self) -> Dialect:
         """How pandas reads the sample. The delimiter is found later, in the header line."""
-        return Dialect(",", self.decimal, tuple(self.na_values), self.keep_default_na)
+        return Dialect(",", self.decimal, tuple(self.na_values), self.keep_default_na, self.dayfirst)
 
 
 NO_OPTIONS = AddOptions()

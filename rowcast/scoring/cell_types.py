@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ Column = Any
 _DTYPES = {"number": "float64", "integer": "int64", "text": "str", "date": "datetime64[us]", "category": "category"}
 _FILLERS = {"number": 0.0, "integer": 0, "boolean": False, "text": "", "date": pd.NaT, "category": math.nan}
 _SHOWN_CATEGORIES = 5
+_OFFSET = re.compile(r"(?:Z|(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})?)$", re.IGNORECASE)
+_NANOSECONDS = re.compile(r":[0-9]{1,2}\.[0-9]{7}")
 
 
 class InvalidCell(ValueError):
@@ -83,21 +86,48 @@ def _read_each(feature: Feature, cells: Sequence[str], reading: Reading) -> tupl
 
 
 def _read_dates(feature: Feature, cells: Sequence[str], reading: Reading) -> tuple[list[Any], dict[str, str]]:
-    """Reads dates in the feature's format; pandas does it for all at once."""
-    parsed = pd.to_datetime(pd.Series(cells, dtype="object"), format=feature.date_format, errors="coerce")
-    values: list[Any] = []
+    """Reads dates in the feature's format; pandas does it for all at once.
+
+    In a file with other UTC offsets, or with more digits of seconds, pandas would give the whole column another type.
+    """
     faults: dict[str, str] = {}
-    for cell, value in zip(cells, parsed, strict=True):
-        is_missing = cell in reading.na_texts or cell in NAT_TEXTS
-        values.append(pd.NaT if is_missing else value)
+    is_missing = [cell in reading.na_texts or cell in NAT_TEXTS for cell in cells]
+    fits = _fits_dtype(column_dtype(feature))
+    for cell, missing in zip(cells, is_missing, strict=True):
         try:
-            if is_missing:
+            if missing:
                 _missing(feature, cell)
-            elif pd.isna(value):
-                raise InvalidCell(f"not a date: write it as {feature.date_format or 'ISO 8601'}")
+            else:
+                fits(cell)
         except InvalidCell as fault:
             faults[cell] = str(fault)
-    return values, faults
+    texts = [None if missing or cell in faults else cell for cell, missing in zip(cells, is_missing, strict=True)]
+    parsed = pd.to_datetime(pd.Series(texts, dtype="object"), format=feature.date_format, errors="coerce")
+    for cell, text, value in zip(cells, texts, parsed, strict=True):
+        if text is not None and pd.isna(value):
+            faults[cell] = f"not a date: write it as {feature.date_format or 'ISO 8601'}"
+    return list(parsed), faults
+
+
+def _fits_dtype(dtype: str) -> Callable[[str], None]:
+    """Returns a function that raises for a cell for which pandas would give a column another type than `dtype`."""
+    offset = pd.DatetimeTZDtype.construct_from_string(dtype).tz.utcoffset(None) if _is_aware(dtype) else None
+    is_fine = "[ns" in dtype
+
+    def check(cell: str) -> None:
+        if offset is not None and (found := _OFFSET.search(cell)) and _offset(found) != offset:
+            zone = dtype.rpartition(", ")[2].rstrip("]")
+            raise InvalidCell(f"another offset from UTC than the sample's: convert the dates to {zone}")
+        if not is_fine and _NANOSECONDS.search(cell):
+            raise InvalidCell("more than six digits of a second: the sample has none with more")
+
+    return check
+
+
+def _offset(found: re.Match[str]) -> timedelta:
+    sign, hours, minutes = found.group("sign", "hours", "minutes")
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    return -offset if sign == "-" else offset
 
 
 def _plain_numbers(cells: Sequence[str], reading: Reading) -> NDArray[np.float64] | None:

@@ -50,6 +50,7 @@ class Reading:
     parse_dates: tuple[str, ...] = ()
     na_values: tuple[str, ...] = ()
     decimal: str = "."
+    dayfirst: bool = False
     #: The kinds that are named at registration, by column.
     kinds: Mapping[str, str] = field(default_factory=dict)
     #: Further arguments of `read_csv`.
@@ -62,6 +63,7 @@ class Reading:
             "parse_dates": list(self.parse_dates),
             "na_values": list(self.na_values),
             "decimal": self.decimal,
+            "dayfirst": self.dayfirst,
             **self.more,
         }
 
@@ -72,6 +74,7 @@ class Reading:
             "na_values": list(self.na_values),
             "parse_dates": list(self.parse_dates),
             "decimal": self.decimal,
+            "dayfirst": self.dayfirst,
         }
 
 

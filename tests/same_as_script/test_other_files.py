@@ -124,3 +124,37 @@ def test_a_model_that_distinguishes_types_never_predicts_otherwise(tmp_path: Pat
     """Any row may be bad, and the model may be refused: but what is predicted is what the script predicts."""
     found = compared(tmp_path, change, distinguishing, lambda row: True)
     assert isinstance(found, RowcastError) or found == []
+
+
+HOURS = [f"2024-01-{day:02} {hour:02}:00:00" for day, hour in zip(range(1, 29), [*range(24), 1, 2, 3, 4], strict=True)]
+
+OTHER_DATES = {
+    "another offset": ([hour + "+01:00" for hour in HOURS], [hour + "+02:00" for hour in HOURS]),
+    "two offsets": ([hour + "+01:00" for hour in HOURS], but([hour + "+01:00" for hour in HOURS], HOURS[0] + "Z", 9)),
+    "an offset for UTC": ([hour + "Z" for hour in HOURS], [hour + "-0130" for hour in HOURS]),
+    "another way to write UTC": ([hour + "Z" for hour in HOURS], [hour + "+00:00" for hour in HOURS]),
+    "nanoseconds": (
+        [hour + ".25" for hour in HOURS],
+        but([hour + ".25" for hour in HOURS], HOURS[0] + ".000000125", 9),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", OTHER_DATES)
+def test_dates_that_would_change_the_columns_type_are_bad_rows(tmp_path: Path, change: str) -> None:
+    cells, others = OTHER_DATES[change]
+    read = Reading(parse_dates=("x",))
+    served = register(tmp_path, users_code.Shown(), write_csv(tmp_path / "sample.csv", {"x": cells}), read)
+    file = write_csv(tmp_path / "file.csv", {"x": others})
+    is_same = "another way" in change
+    assert differences(users_code.Shown(), served, file, ["x"], read, lambda row: not is_same) == []
+
+
+def test_an_order_of_day_and_month_that_pandas_guesses_by_the_file_is_refused(tmp_path: Path) -> None:
+    sample = write_csv(tmp_path / "sample.csv", {"x": ["13/05/2023", "01/02/2023", "05/06/2023"]})
+    with pytest.raises(RowcastError, match=r"a file that begins with '02/03/2001' as %m/%d/%Y.* --dayfirst here"):
+        register(tmp_path, users_code.Shown(), sample, Reading(parse_dates=("x",)))
+    read = Reading(parse_dates=("x",), dayfirst=True)
+    served = register(tmp_path, users_code.Shown(), sample, read)
+    file = write_csv(tmp_path / "file.csv", {"x": ["05/06/2023", "01/12/2023", "31/12/2023"]})
+    assert differences(users_code.Shown(), served, file, ["x"], read) == []

@@ -27,6 +27,8 @@ class Dialect:
     na_values: tuple[str, ...] = ()
     """Cells that mean missing, in addition to pandas' own."""
     keep_default_na: bool = True
+    dayfirst: bool = False
+    """Whether dates that can be read both ways have the day before the month."""
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     """The columns with a named type (`dtype`, `parse_dates`); pandas finds the types of the others."""
     categories: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Dialect:
                 keep_default_na=self.keep_default_na,
                 dtype=named,
                 parse_dates=dates or False,
+                dayfirst=self.dayfirst,
             )
         for name, kind in self.kinds.items():
             if kind == "boolean" and name in frame:

@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,9 @@ from rowcast.wording.quantity import counted
 from training.fitting.column_kinds import SHOWN_CATEGORIES
 from training.rehearsal.users_script import Script
 from training.sample.sample import Sample
+
+_EITHER_WAY = datetime(2001, 3, 2, 4, 5, 6, 789, UTC)
+"""A moment whose day could be a month."""
 
 
 def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named: Sequence[str] | None) -> list[str]:
@@ -88,7 +92,31 @@ def _date_format(name: str, column: "pd.Series[Any]", sample: Sample, script: Sc
     first = next(cell for cell in sample.cells[name] if cell not in na_texts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = guess_datetime_format(first)
+        found = guess_datetime_format(first, dayfirst=script.dialect.dayfirst)
     if found is None:
         raise Unprocessable.at(name, f"pandas cannot guess the format of the date {first!r}; write it as 2026-12-31")
+    _require_one_order(name, first, str(found), dayfirst=script.dialect.dayfirst)
     return str(found)
+
+
+def _require_one_order(name: str, first: str, format: str, *, dayfirst: bool) -> None:
+    """Refuses dates whose day and month pandas would read in another order in another file.
+
+    It guesses the order by a file's first date, and the month comes first if that is possible.
+    """
+    example = _EITHER_WAY.strftime(format)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        other = guess_datetime_format(example, dayfirst=dayfirst)
+    if other is not None and other != format:
+        raise Unprocessable.at(
+            name,
+            f"pandas reads {first!r} as {format}, but a file that begins with {example!r} as {other}, so your script "
+            "takes days for months there. "
+            + (
+                "Leave out --dayfirst, and dayfirst in `read_csv` of your script"
+                if dayfirst
+                else "Pass dayfirst=True to `read_csv` in your script, and --dayfirst here"
+            )
+            + ", or write dates as 2026-12-31",
+        )

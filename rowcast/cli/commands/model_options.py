@@ -52,6 +52,9 @@ DefaultNa = Annotated[
     ),
 ]
 ParseDates = Annotated[str | None, typer.Option("--parse-dates", help="Columns that are dates, as a,b.")]
+DayFirst = Annotated[
+    bool, typer.Option("--dayfirst", help="05/06/2026 is 5 June, as with dayfirst=True in pandas.read_csv.")
+]
 Decimal = Annotated[str, typer.Option("--decimal", help="Decimal mark of the sample: . or ,")]
 Threshold = Annotated[
     float | None,
