@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import is_clusterer, is_outlier_detector
 
 from rowcast.models.model_manifest import Label
+from rowcast.scoring.predict import as_array
 from training.rehearsal.users_script import Answers
 
 Description = dict[str, Any]
@@ -42,7 +43,7 @@ def _task(estimator: Any, predicted: Any, classes: list[Label] | None) -> str:
 def _classes(estimator: Any, predicted: Any) -> list[Label] | None:
     own = getattr(estimator, "classes_", None)
     if own is not None:
-        return None if isinstance(own, list) else list(np.asarray(own).tolist())
+        return None if isinstance(own, list) else [_label(one) for one in as_array(own, estimator).tolist()]
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     if _is(is_outlier_detector, estimator):
         return [-1, 1]
@@ -51,6 +52,11 @@ def _classes(estimator: Any, predicted: Any) -> list[Label] | None:
     if getattr(last, "n_components", None) is not None and hasattr(last, "predict_proba"):  # mixtures
         return list(range(int(last.n_components)))
     return [False, True] if predicted.dtype.kind == "b" else None
+
+
+def _label(value: Any) -> Label:
+    """Returns a class as the manifest can hold it: anything else than text, numbers and booleans as its text."""
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def _outputs(estimator: Any, count: int, targets: Sequence[str]) -> list[str]:

@@ -111,11 +111,12 @@ def _read_dates(feature: Feature, cells: Sequence[str], reading: Reading) -> tup
 
 def _fits_dtype(dtype: str) -> Callable[[str], None]:
     """Returns a function that raises for a cell for which pandas would give a column another type than `dtype`."""
-    offset = pd.DatetimeTZDtype.construct_from_string(dtype).tz.utcoffset(None) if _is_aware(dtype) else None
+    found = pd.api.types.pandas_dtype(dtype)
+    offset = found.tz.utcoffset(None) if isinstance(found, pd.DatetimeTZDtype) else None
     is_fine = "[ns" in dtype
 
     def check(cell: str) -> None:
-        if offset is not None and (found := _OFFSET.search(cell)) and _offset(found) != offset:
+        if offset is not None and (written := _OFFSET.search(cell)) and _offset(written) != offset:
             zone = dtype.rpartition(", ")[2].rstrip("]")
             raise InvalidCell(f"another offset from UTC than the sample's: convert the dates to {zone}")
         if not is_fine and _NANOSECONDS.search(cell):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
@@ -118,7 +119,8 @@ def _predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
     for method in methods:
         if method != "predict" and not hasattr(model.estimator, method):
             raise ModelRefused(f"The model {manifest.name}@{manifest.version} has no `{method}`.")
-    answers = {method: np.asarray(values) for method, values in called(model.estimator, table, methods).items()}
+    estimator = model.estimator
+    answers = {name: as_array(values, estimator) for name, values in called(estimator, table, methods).items()}
     shares, scores = answers.get("predict_proba"), answers.get("decision_function")
     if shares is not None:
         _require(model, "predict_proba", shares, (rows, len(manifest.classes or [])))
@@ -134,6 +136,17 @@ def _predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
         predictions = predictions.ravel()
     _require(model, "predict", predictions, (rows,) if manifest.outputs is None else (rows, len(manifest.outputs)))
     return Values(predictions, shares, scores)
+
+
+def as_array(answer: Any, estimator: Any) -> NDArray[Any]:
+    """Returns a method's answer. Dates are texts as in pandas' CSV: without a time if no class has one."""
+    values = np.asarray(answer)
+    if values.dtype.kind != "M":
+        return values
+    classes = getattr(estimator, "classes_", None)
+    are_days = isinstance(classes, np.ndarray) and bool((classes.astype("datetime64[D]") == classes).all())
+    texts = [str(date)[:10] if are_days else str(date) for date in pd.DatetimeIndex(values.ravel())]
+    return np.array(texts, object).reshape(values.shape)
 
 
 def _explained(model: "LoadedModel", table: Table, count: int) -> Explanations:

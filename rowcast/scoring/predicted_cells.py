@@ -91,7 +91,7 @@ def _ranked(values: Values, columns: Sequence[AddedColumn], model: int) -> NDArr
 
 def counts(values: NDArray[Any]) -> dict[str, int]:
     """Returns how often each label came, by its text."""
-    codes, labels = pd.factorize(values, use_na_sentinel=False)
+    codes, labels = _factorized(values)
     texts = [label_text(label) for label in python_values(np.asarray(labels))]
     return dict(zip(texts, np.bincount(codes, minlength=len(texts)).tolist(), strict=True))
 
@@ -99,12 +99,26 @@ def counts(values: NDArray[Any]) -> dict[str, int]:
 def _cells(values: NDArray[Any], delimiter: str, *, few: bool, guard_formulas: bool = False) -> list[bytes]:
     """Returns each value as a field. `few`: there are few different ones, so that each is written once."""
     if few or values.dtype.kind not in "iuf":
-        codes, labels = pd.factorize(values, use_na_sentinel=False)
+        codes, labels = _factorized(values)
         texts = map(_guarded if guard_formulas else label_text, python_values(np.asarray(labels)))
         written = [csv_cell(text, delimiter) for text in texts]
         return [written[code] for code in codes.tolist()]
     # A list writes its numbers as `repr` does each, the shortest form that reads back the same, but in one go.
     return repr(python_values(values))[1:-1].encode().split(b", ") if len(values) else []
+
+
+def _factorized(values: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    """Returns the number of each value's label, and the labels.
+
+    1, 1.0 and True are equal, and so are None and NaN for pandas, but not the same label.
+    """
+    codes, labels = pd.factorize(values, use_na_sentinel=False)
+    if values.dtype.kind != "O" or all(isinstance(label, str) for label in labels):
+        return codes, labels
+    places: dict[str, int] = {}
+    codes = np.array([places.setdefault(f"{type(value)}{value}", len(places)) for value in values.tolist()], np.intp)
+    firsts = np.unique(codes, return_index=True)[1]
+    return codes, values[firsts]
 
 
 def _guarded(label: object) -> str:

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import users_code
-from as_the_service import Reading, differences, fit, register, write_csv
+from as_the_service import Reading, differences, fit, register, scored, write_csv
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from rowcast.errors import RowcastError
 
@@ -158,3 +159,40 @@ def test_an_order_of_day_and_month_that_pandas_guesses_by_the_file_is_refused(tm
     served = register(tmp_path, users_code.Shown(), sample, read)
     file = write_csv(tmp_path / "file.csv", {"x": ["05/06/2023", "01/12/2023", "31/12/2023"]})
     assert differences(users_code.Shown(), served, file, ["x"], read) == []
+
+
+ODD_LABELS = [1, True, 1.0, "1", None, float("nan"), 0, False, "x"]
+
+
+class OddLabels:
+    """Predicts labels that are equal for Python, but written otherwise."""
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        return np.array([ODD_LABELS[int(number)] for number in frame["x"]], dtype=object)
+
+
+def test_labels_that_are_equal_for_python_keep_their_own_texts(tmp_path: Path) -> None:
+    cells = [str(number) for number in [*range(9), *range(8, -1, -1)] * 10]
+    sample = write_csv(tmp_path / "sample.csv", {"x": cells})
+    served = register(tmp_path, OddLabels(), sample, Reading())
+    assert differences(OddLabels(), served, sample, ["x"], Reading()) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "texts", "unit"),
+    [
+        (["2024-01-31", "2024-02-01"], ["2024-01-31", "2024-02-01"], "ns"),
+        (["2024-01-31", "2024-02-01"], ["2024-01-31", "2024-02-01"], "D"),
+        (["2024-01-31", "2024-02-01 10:00"], ["2024-01-31 00:00:00", "2024-02-01 10:00:00"], "ns"),
+    ],
+)
+def test_classes_that_are_dates_are_written_as_in_pandas(
+    tmp_path: Path, labels: list[str], texts: list[str], unit: str
+) -> None:
+    sample = write_csv(tmp_path / "sample.csv", {"x": of("1", "2")})
+    rows = pd.read_csv(sample)
+    target = np.array(labels, f"datetime64[{unit}]")[rows["x"] - 1]
+    served = register(tmp_path, DecisionTreeClassifier().fit(rows, target), sample, Reading())
+    assert served.manifest.classes == texts
+    got, faults = scored(served, sample.read_bytes(), 64)
+    assert (got, faults) == ([(texts[number - 1],) for number in rows["x"]], {})

@@ -14,7 +14,7 @@ from rowcast.errors import Unprocessable
 from rowcast.models.cells import LEADING_ZERO
 from rowcast.models.loading.load import Container, components
 from rowcast.models.model_manifest import Kind
-from rowcast.scoring.predict import called
+from rowcast.scoring.predict import as_array, called
 from rowcast.wording.exception_text import one_line_with_type
 from rowcast.wording.quantity import counted
 from training.sample.sample import Dialect, Sample
@@ -69,12 +69,11 @@ class Script:
             return frame[self.features[0]]
         return frame if self.container == "frame" else frame.to_numpy()
 
-    @staticmethod
-    def _shaped(answers: Mapping[str, Any], rows: int) -> Answers:
+    def _shaped(self, answers: Mapping[str, Any], rows: int) -> Answers:
         """Returns the answers as arrays. One column becomes an array of one dimension."""
         shaped = {}
         for method, answer in answers.items():
-            values = np.asarray(answer)
+            values = as_array(answer, self.estimator)
             if values.ndim == 2 and values.shape[1] == 1:
                 values = values.ravel()
             if values.ndim not in (1, 2) or len(values) != rows:

@@ -9,8 +9,8 @@ import typer
 from rowcast.cli.commands.model_options import (
     Classes,
     CodeFiles,
-    Decimal,
     DayFirst,
+    Decimal,
     DefaultNa,
     Description,
     FeatureColumns,
