@@ -1,5 +1,6 @@
 """The table of a chunk: its bytes as what an estimator takes, and the rows that are bad."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -110,6 +111,7 @@ def read_each(
             good = np.setdiff1d(np.arange(len(fields.lines)), np.array(list(faults), np.int64), assume_unique=True)
             places = [place_of[feature.name] for feature in features]
             values, invalid = read_columns(data, fields, good, features, places=places, reading=reading)
+            values = _as_in_parquet(values, features) if format == "parquet" else values
             known = features, reading
         else:  # a model may change its table in place
             values = [column.copy() for column in values]
@@ -129,9 +131,23 @@ def _typed(features: list[Feature], dtypes: Mapping[str, str]) -> list[Feature]:
         dtype = dtypes.get(feature.name, "")
         if dtype in FILE_FORMS:
             found[place] = in_file_form(feature)
-        elif dtype and feature.kind == ("integer" if "int" in dtype else "number"):
+        elif feature.kind == "date" and dtype:
+            unit = dtype.rstrip("]")
+            update = {"dtype": re.sub(r"^datetime64\[\w+", unit, column_dtype(feature))}
+            found[place] = feature.model_copy(update=update)
+        elif dtype and feature.kind in ("number", "integer"):
             found[place] = feature.model_copy(update={"dtype": dtype})
     return found
+
+
+def _as_in_parquet(columns: Sequence[Column], features: Sequence[Feature]) -> list[Column]:
+    """Returns the columns with None for a missing boolean, as pandas reads a null from a Parquet file."""
+    return [
+        np.array([None if pd.isna(value) else value for value in column], "object")
+        if feature.kind == "boolean" and column_dtype(feature) == "object"
+        else column
+        for feature, column in zip(features, columns, strict=True)
+    ]
 
 
 def _rows(

@@ -202,6 +202,38 @@ def test_booleans_are_the_scripts(tmp_path: Path) -> None:
     assert serve(tmp_path, tree(), sample).compare(table) == {}
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "uint32"])
+def test_whole_numbers_overflow_as_in_the_script(tmp_path: Path, dtype: str) -> None:
+    sample = pd.DataFrame({"x": [*range(1, 9)] * (ROWS // 8), "y": FLOATS})
+    step = make_pipeline(FunctionTransformer(np.square), FunctionTransformer(np.negative))
+    model = make_pipeline(make_column_transformer((step, ["x"]), remainder="passthrough"), tree())
+    served = serve(tmp_path, model, sample)
+    large = pa.array(np.resize([5, 200, 70_000, 2**31 - 1], ROWS).astype(dtype))
+    nulls = pa.array(np.resize([5, 200], ROWS).astype(dtype), mask=GAPS)
+    for column in (large, nulls):
+        assert served.compare(pa.table({"x": column, "y": pa.array(FLOATS)})) == {}
+
+
+def test_a_null_among_booleans_is_none_as_in_the_script(tmp_path: Path) -> None:
+    sample = pd.DataFrame({"x": np.where(GAPS, None, FLOATS > 0), "y": FLOATS})
+    model = make_pipeline(
+        make_column_transformer(
+            (make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")), ["x"])
+        ),
+        LinearRegression(),
+    )
+    served = serve(tmp_path, model, sample)
+    assert served.compare(pa.table({"x": pa.array(FLOATS > 1, mask=GAPS), "y": pa.array(FLOATS)})) == {}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_dates_have_the_unit_of_the_file(tmp_path: Path, unit: str) -> None:
+    model = make_pipeline(FunctionTransformer(users_code.date_numbers), tree())
+    read = Reading(parse_dates=("x",), kinds={"x": "date"})
+    served = serve(tmp_path, model, pd.DataFrame({"x": DATES.floor("s")}), read)
+    assert served.compare(pa.table({"x": pa.array(DATES[::-1].floor("s"), pa.timestamp(unit))})) == {}
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_timestamps_are_the_scripts(dates: Served, unit: str) -> None:
     assert dates.compare(pa.table({"x": pa.array(DATES[::-1].floor("s"), pa.timestamp(unit))})) == {}

@@ -1,6 +1,6 @@
 """The types of a Parquet file's columns: which of them a cell can hold, and which the model takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
@@ -47,14 +47,23 @@ def is_cell(type: pa.DataType) -> bool:
     return _held(type) is not None
 
 
-def narrow_dtypes(schema: Sequence[tuple[str, pa.DataType]], features: FeaturesByName) -> dict[str, str]:
-    """Returns pandas' type of each feature's column of numbers with fewer than 64 bits: the script has them, too."""
+def script_dtypes(
+    schema: Sequence[tuple[str, pa.DataType]], features: FeaturesByName, has_nulls: Callable[[str], bool]
+) -> dict[str, str]:
+    """Returns pandas' type of each feature's column that has another one than from a CSV: the script has it, too.
+
+    These are numbers of fewer than 64 bits or without a sign, and the unit of dates. Whole numbers with nulls are
+    floats in the script.
+    """
     found = {}
     for name, type in schema:
         kinds = {feature.kind for feature in features.get(name, ())}
-        if ("number" in kinds and pa.types.is_floating(type)) or ("integer" in kinds and pa.types.is_integer(type)):
+        if pa.types.is_timestamp(type) and "date" in kinds:
+            found[name] = f"datetime64[{type.unit}]"
+        elif kinds & {"number", "integer"} and (pa.types.is_floating(type) or pa.types.is_integer(type)):
             dtype = type.to_pandas_dtype().__name__
-            if dtype not in ("float64", "int64"):
+            is_usual = dtype in ("float64", "int64")
+            if not is_usual and ("float" in dtype or "integer" in kinds or not has_nulls(name)):
                 found[name] = dtype
     return found
 

@@ -14,7 +14,7 @@ from rowcast.errors import BrokenFile, TooLarge, WrongColumnType
 from rowcast.models.model_manifest import Feature
 from rowcast.scoring.converted_cells import in_file_form
 from worker.conversion.arrow_texts import fields_of, rows_of
-from worker.conversion.column_types import check_types, file_forms, narrow_dtypes
+from worker.conversion.column_types import check_types, file_forms, script_dtypes
 from worker.conversion.features_by_name import FeaturesByName, unlike
 
 _CELLS = 256 * 1024
@@ -59,7 +59,19 @@ class ParquetRows:
     @property
     def dtypes(self) -> dict[str, str]:
         """`Spec.dtypes` of this file."""
-        return narrow_dtypes(self._schema, self._features) | file_forms(self._schema, self._features)
+        return script_dtypes(self._schema, self._features, self._has_nulls) | file_forms(self._schema, self._features)
+
+    def _has_nulls(self, name: str) -> bool:
+        """Returns whether a column has a null: by the file's statistics, or by its values if there are none."""
+        metadata = self._file.metadata
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        columns = [group.column(place) for group in groups for place in range(group.num_columns)]
+        place = self._places[self._names.index(name)]
+        given = self._file.schema_arrow.names[place]
+        statistics = [column.statistics for column in columns if column.path_in_schema == given]
+        if all(one is not None and one.has_null_count for one in statistics):
+            return any(one.null_count for one in statistics)
+        return any(batch.column(0).null_count for batch in self._file.iter_batches(_MOST_ROWS, columns=[given]))
 
     @property
     def row_count(self) -> int:
