@@ -49,8 +49,9 @@ class Feature(BaseModel):
     required: bool = Field(
         default=True, description="False: the model never looks at the column, so a file may do without it."
     )
-    unseen: Literal["missing", "bad"] = Field(
-        default="bad", description="Of a category: what a value outside `categories` is: missing, or a bad row."
+    unseen: Literal["missing", "kept", "bad"] = Field(
+        default="bad",
+        description="Of a category: what a value outside `categories` is: missing, passed on as it is, or a bad row.",
     )
     true_values: list[str] = Field(default=[], description="The texts that mean true, if not `true` and `1`.")
     false_values: list[str] = Field(default=[], description="The texts that mean false.")

@@ -41,7 +41,7 @@ def as_column(feature: Feature, values: Sequence[Any]) -> Column:
     """Converted values as the feature's column; missing ones are NaN or NaT."""
     dtype = column_dtype(feature)
     if dtype == "category":
-        return pd.Categorical(values, categories=feature.categories)
+        return pd.Categorical(values, categories=_all_categories(feature, values))
     if dtype in ("float64", "int64", "bool"):
         return np.array(values, dtype)
     objects = np.empty(len(values), "object")
@@ -51,6 +51,14 @@ def as_column(feature: Feature, values: Sequence[Any]) -> Column:
     if feature.kind == "date":
         return pd.DatetimeIndex(pd.to_datetime(objects, utc=_is_aware(dtype))).astype(dtype).array
     return pd.Series(objects, dtype=dtype).array
+
+
+def _all_categories(feature: Feature, values: Sequence[Any]) -> Sequence[Any] | None:
+    """Returns the feature's categories, and behind them the values of others if the model takes these."""
+    known = feature.categories
+    if feature.unseen != "kept" or known is None:
+        return known
+    return [*known, *sorted({value for value in values if isinstance(value, str)}.difference(map(str, known)))]
 
 
 def convert(feature: Feature, cells: Sequence[str], reading: Reading) -> tuple[Column, dict[int, str]]:
@@ -212,6 +220,8 @@ def _categories(feature: Feature, _reading: Reading) -> Callable[[str], Any]:
             return by_number[value]
         if feature.unseen == "missing":
             return math.nan
+        if feature.unseen == "kept":
+            return cell
         raise InvalidCell(f"not one of the categories that the model knows: {shown}")
 
     return read

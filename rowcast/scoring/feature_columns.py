@@ -238,4 +238,6 @@ def _converted(
 def _concatenated(pieces: Sequence[Column]) -> Column:
     if isinstance(pieces[0], np.ndarray):
         return np.concatenate(pieces)
+    if isinstance(pieces[0], pd.Categorical):  # each may have values that the others lack
+        return pd.api.types.union_categoricals(list(pieces))
     return pd.concat([pd.Series(piece) for piece in pieces], ignore_index=True).array

@@ -51,6 +51,7 @@ class Reading:
     na_values: tuple[str, ...] = ()
     decimal: str = "."
     dayfirst: bool = False
+    keep_default_na: bool = True
     #: The kinds that are named at registration, by column.
     kinds: Mapping[str, str] = field(default_factory=dict)
     #: Further arguments of `read_csv`.
@@ -64,6 +65,7 @@ class Reading:
             "na_values": list(self.na_values),
             "decimal": self.decimal,
             "dayfirst": self.dayfirst,
+            "keep_default_na": self.keep_default_na,
             **self.more,
         }
 
@@ -75,6 +77,7 @@ class Reading:
             "parse_dates": list(self.parse_dates),
             "decimal": self.decimal,
             "dayfirst": self.dayfirst,
+            "keep_default_na": self.keep_default_na,
         }
 
 

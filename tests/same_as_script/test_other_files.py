@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import users_code
 from as_the_service import Reading, differences, fit, register, scored, write_csv
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -159,6 +161,38 @@ def test_an_order_of_day_and_month_that_pandas_guesses_by_the_file_is_refused(tm
     served = register(tmp_path, users_code.Shown(), sample, read)
     file = write_csv(tmp_path / "file.csv", {"x": ["05/06/2023", "01/12/2023", "31/12/2023"]})
     assert differences(users_code.Shown(), served, file, ["x"], read) == []
+
+
+def test_a_model_without_missing_values_takes_numbers_beside_text(tmp_path: Path) -> None:
+    read = Reading(keep_default_na=False)
+    towns = ["NA", "", "Bonn", "null"] * 10
+    cells = {"town": towns, "y": [str(number) for number in range(40)]}
+    sample = write_csv(tmp_path / "sample.csv", cells)
+    rows = pd.read_csv(sample, **read.for_pandas)
+    encoder = make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough")
+    model = make_pipeline(encoder, DecisionTreeClassifier()).fit(rows, rows["y"] % 4)
+    served = register(tmp_path, model, sample, read)
+    file = write_csv(tmp_path / "file.csv", cells | {"y": but(cells["y"], "", 7)})
+    assert differences(model, served, file, ["town", "y"], read, lambda row: pd.isna(row["y"])) == []
+
+
+CATEGORIES = {"town": of("Aix", "Bonn", ""), "plan": of("1", "2", "30"), "x": of("0.5", "1.5", "2.25")}
+
+
+@pytest.mark.parametrize("kind", ["one-hot", "boosting"])
+def test_values_that_no_category_of_the_sample_has_are_predicted(tmp_path: Path, kind: str) -> None:
+    read = Reading(dtype={"town": "category", "plan": "category"}, kinds={"town": "category", "plan": "category"})
+    sample = write_csv(tmp_path / "sample.csv", CATEGORIES)
+    rows = pd.read_csv(sample, **read.for_pandas)
+    encoder = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["town", "plan"]), remainder="passthrough"
+    )
+    boosting = HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=5, categorical_features="from_dtype")
+    model = make_pipeline(encoder, users_code.Checksum()) if kind == "one-hot" else boosting
+    fit(model, rows, np.arange(ROWS) % 7)
+    served = register(tmp_path, model, sample, read)
+    file = write_csv(tmp_path / "file.csv", CATEGORIES | {"town": but(CATEGORIES["town"], "Rome", 3, 70, 199)})
+    assert differences(model, served, file, list(CATEGORIES), read) == []
 
 
 ODD_LABELS = [1, True, 1.0, "1", None, float("nan"), 0, False, "x"]
