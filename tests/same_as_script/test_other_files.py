@@ -195,6 +195,34 @@ def test_values_that_no_category_of_the_sample_has_are_predicted(tmp_path: Path,
     assert differences(model, served, file, list(CATEGORIES), read) == []
 
 
+@pytest.mark.parametrize("dtype", ["str", None])
+@pytest.mark.parametrize("kind", ["encoder behind an imputer", "arithmetic"])
+def test_digits_with_leading_zeros_are_what_the_model_learned(tmp_path: Path, dtype: str | None, kind: str) -> None:
+    cells = of("007", "12", "040")
+    sample = write_csv(tmp_path / "sample.csv", {"x": cells})
+    file = write_csv(tmp_path / "file.csv", {"x": but(cells, "7", 9, 99)})
+    read = Reading(dtype={"x": dtype} if dtype else {})
+    encoder = [SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore", sparse_output=False)]
+    arithmetic = [FunctionTransformer(users_code.lengths if dtype else users_code.halves)]
+    steps = arithmetic if kind == "arithmetic" else encoder
+    model = fit(make_pipeline(*steps, users_code.Checksum()), pd.read_csv(sample, **read.for_pandas), None)
+    served = register(tmp_path, model, sample, Reading())
+    assert differences(model, served, file, ["x"], read) == []
+
+
+def test_nanoseconds_that_decide_are_refused(tmp_path: Path) -> None:
+    sample = write_csv(tmp_path / "sample.csv", {"x": [f"2024-01-31 10:00:00.{number:09}" for number in range(20)]})
+    with pytest.raises(RowcastError, match="depends on the unit of the dates in 'x'"):
+        register(tmp_path, Ticks(), sample, Reading(parse_dates=("x",)))
+
+
+class Ticks:
+    """Predicts the whole numbers inside of dates, in thousands."""
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        return frame["x"].astype("int64") // 1000
+
+
 ODD_LABELS = [1, True, 1.0, "1", None, float("nan"), 0, False, "x"]
 
 

@@ -90,6 +90,11 @@ def lengths(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.apply(lambda column: column.str.len())
 
 
+def halves(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fails for text."""
+    return frame % 10 / 2
+
+
 def upper(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.apply(lambda column: column.str.upper().str.strip())
 

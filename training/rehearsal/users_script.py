@@ -93,16 +93,20 @@ def find_script(
     Raises:
         Unprocessable: no script works. It says what the first one raised.
     """
-    base = sample.dialect.with_kinds(_kinds_of_digits(estimator, sample, features, say))
+    texts = _kinds_of_digits(estimator, sample, features)
+    bases = [sample.dialect.with_kinds(texts), *([sample.dialect] if texts else [])]
     first: Exception | None = None
-    for kinds, said in _readings(estimator, sample, base, features):
+    readings = ((base, *reading) for base in bases for reading in _readings(estimator, sample, base, features))
+    for dialect, kinds, said in readings:
         for names, container in _containers(estimator, sample, features):
-            script = Script(estimator, names, base.with_kinds(kinds), container)
+            script = Script(estimator, names, dialect.with_kinds(kinds), container)
             try:
                 frame, answers = _predictable(script, sample)
             except Exception as error:
                 first = first or error
                 continue
+            for name in texts if dialect is bases[0] else ():
+                say(f"{name!r} is read as text (dtype='str'), because some of its cells have leading zeros.")
             if said:
                 say(said)
             if len(names) < len(features):
@@ -182,17 +186,25 @@ def _are_dates(column: "pd.Series[Any]") -> bool:
         return bool(pd.to_datetime(cells, errors="coerce").notna().all())
 
 
-def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str], say: Any) -> dict[str, Kind]:
-    """Returns the columns of digits that are text because of leading zeros, unless an encoder learned numbers."""
+def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str]) -> dict[str, Kind]:
+    """Returns the columns of digits that are text because of leading zeros, unless an encoder learned numbers.
+
+    An encoder behind another step does not know the names of columns, so what it learned is compared with the cells.
+    """
     learned = _learned_types(estimator)
+    numbers = {value for value in _learned_values(estimator) if isinstance(value, int | float)}
+    texts = {value for value in _learned_values(estimator) if isinstance(value, str)}
     kinds: dict[str, Kind] = {}
     for name in features:
         if name in sample.dialect.kinds:
             continue
         cells = sample.cells[name]
-        if cells.str.fullmatch(LEADING_ZERO).any() and learned.get(name) != "number":
+        digits = set(cells[cells.str.fullmatch(LEADING_ZERO)])
+        is_number = learned.get(name) == "number" or (
+            name not in learned and not digits & texts and not numbers.isdisjoint(map(int, digits))
+        )
+        if digits and not is_number:
             kinds[name] = "text"
-            say(f"{name!r} is read as text (dtype='str'), because some of its cells have leading zeros.")
     return kinds
 
 
@@ -207,6 +219,14 @@ def _learned_types(estimator: Any) -> dict[str, str]:
             is_text = any(isinstance(value, str) for value in np.asarray(values).tolist())
             found[str(name)] = "text" if is_text else "number"
     return found
+
+
+def _learned_values(estimator: Any) -> Iterator[Any]:
+    """Yields every category that an encoder in the model learned."""
+    for part in components(estimator):
+        categories = vars(part).get("categories_")
+        for values in categories if isinstance(categories, list) else ():
+            yield from np.asarray(values).tolist()
 
 
 def _why_not(error: Exception | None, sample: Sample, features: Sequence[str]) -> str:

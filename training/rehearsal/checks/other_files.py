@@ -21,6 +21,7 @@ def allow_for_other_types(rehearsal: Rehearsal) -> None:
         Unprocessable: in a file of whole numbers only, or without a category, the script would predict otherwise.
     """
     _require_free_categories(rehearsal)
+    _require_free_units(rehearsal)
     script, frame = rehearsal.script, rehearsal.frame()
     floats = [
         feature.name
@@ -57,6 +58,24 @@ def _require_free_categories(rehearsal: Rehearsal) -> None:
                 f"{values[0]!r} in it, {found.method} gives {found.service} for a row that got {found.script}. "
                 "Use an encoder that learns the categories in `fit`, for example OrdinalEncoder."
             )
+
+
+def _require_free_units(rehearsal: Rehearsal) -> None:
+    """Refuses a model for which the unit of dates decides, if it is nanoseconds: pandas takes it if a file has some."""
+    script, frame = rehearsal.script, rehearsal.frame()
+    fine = [name for name in script.features if str(frame[name].dtype).startswith("datetime64[ns")]
+    for name in fine:
+        if tells_apart(script, frame, [name], lambda dates: dates.dt.floor("us"), _in_microseconds):
+            raise Unprocessable(
+                f"What the model predicts depends on the unit of the dates in {name!r}: nanoseconds in a file that has "
+                "some, otherwise microseconds. Begin the pipeline with a step that names the unit, for example "
+                f"`frame[{name!r}].dt.as_unit('us')`."
+            )
+
+
+def _in_microseconds(dates: "pd.Series[Any]") -> "pd.Series[Any]":
+    floored: pd.Series[Any] = dates.dt.floor("us").dt.as_unit("us")
+    return floored
 
 
 def _strict(script: Script, frame: pd.DataFrame, feature: Feature) -> Feature:
