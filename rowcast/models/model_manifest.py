@@ -50,9 +50,9 @@ class Feature(BaseModel):
         default=True, description="False: the model never looks at the column, so a file may do without it."
     )
     unseen: Literal["missing", "kept", "bad"] = Field(
-        default="bad",
-        description="Of a category: what a value outside `categories` is: missing, passed on as it is, or a bad row.",
+        default="bad", description="Of a category: whether another value is missing, kept as it is, or a bad row."
     )
+    largest: int | None = Field(default=None, description="Of a number: its greatest absolute value.")
     true_values: list[str] = Field(default=[], description="The texts that mean true, if not `true` and `1`.")
     false_values: list[str] = Field(default=[], description="The texts that mean false.")
     date_format: str | None = Field(

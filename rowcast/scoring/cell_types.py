@@ -99,38 +99,58 @@ def _read_dates(feature: Feature, cells: Sequence[str], reading: Reading) -> tup
     In a file with other UTC offsets, or with more digits of seconds, pandas would give the whole column another type.
     """
     faults: dict[str, str] = {}
-    is_missing = [cell in reading.na_texts or cell in NAT_TEXTS for cell in cells]
-    fits = _fits_dtype(column_dtype(feature))
-    for cell, missing in zip(cells, is_missing, strict=True):
+    texts: list[str | None] = []
+    for cell in cells:
+        is_missing = cell in reading.na_texts or cell in NAT_TEXTS
+        texts.append(None if is_missing else cell)
         try:
-            if missing:
+            if is_missing:
                 _missing(feature, cell)
-            else:
-                fits(cell)
         except InvalidCell as fault:
             faults[cell] = str(fault)
-    texts = [None if missing or cell in faults else cell for cell, missing in zip(cells, is_missing, strict=True)]
-    parsed = pd.to_datetime(pd.Series(texts, dtype="object"), format=feature.date_format, errors="coerce")
-    for cell, text, value in zip(cells, texts, parsed, strict=True):
-        if text is not None and pd.isna(value):
-            faults[cell] = f"not a date: write it as {feature.date_format or 'ISO 8601'}"
+    parsed = _parsed(feature, texts)
+    if parsed is None or not _fits(parsed.dtype, column_dtype(feature)):
+        misfits = {text: why for text in texts if text is not None and (why := _misfit(text, column_dtype(feature)))}
+        faults |= misfits
+        texts = [None if text in misfits else text for text in texts]
+        parsed = _parsed(feature, texts)
+    if parsed is None:  # offsets that are not numbers
+        parsed = pd.Series([pd.NaT] * len(texts))
+    for text in (texts[row] for row in np.flatnonzero(parsed.isna().to_numpy()).tolist()):
+        if text is not None:
+            faults[text] = f"not a date: write it as {feature.date_format or 'ISO 8601'}"
     return list(parsed), faults
 
 
-def _fits_dtype(dtype: str) -> Callable[[str], None]:
-    """Returns a function that raises for a cell for which pandas would give a column another type than `dtype`."""
-    found = pd.api.types.pandas_dtype(dtype)
-    offset = found.tz.utcoffset(None) if isinstance(found, pd.DatetimeTZDtype) else None
-    is_fine = "[ns" in dtype
+def _parsed(feature: Feature, texts: Sequence[Any]) -> "pd.Series[Any] | None":
+    """Returns the dates, with NaT for other texts. If they have several offsets from UTC, it returns None."""
+    try:
+        return pd.to_datetime(pd.Series(texts, dtype="object"), format=feature.date_format, errors="coerce")
+    except ValueError:
+        return None
 
-    def check(cell: str) -> None:
-        if offset is not None and (written := _OFFSET.search(cell)) and _offset(written) != offset:
-            zone = dtype.rpartition(", ")[2].rstrip("]")
-            raise InvalidCell(f"another offset from UTC than the sample's: convert the dates to {zone}")
-        if not is_fine and _NANOSECONDS.search(cell):
-            raise InvalidCell("more than six digits of a second: the sample has none with more")
 
-    return check
+def _fits(found: Any, dtype: str) -> bool:
+    """Returns whether dates of the type that pandas found have the unit and the offset from UTC of `dtype`."""
+    return _offset_of(found) == _offset_of(pd.api.types.pandas_dtype(dtype)) and (
+        "[ns" in dtype or "[ns" not in str(found)
+    )
+
+
+def _offset_of(dtype: Any) -> timedelta | None:
+    """Returns the offset from UTC of dates of a type; None for dates without a time zone."""
+    return dtype.tz.utcoffset(None) if isinstance(dtype, pd.DatetimeTZDtype) else None
+
+
+def _misfit(cell: str, dtype: str) -> str | None:
+    """Returns why pandas would give a column with this cell another type than `dtype`; None if it would not."""
+    wanted = pd.api.types.pandas_dtype(dtype)
+    written = _OFFSET.search(cell)
+    if isinstance(wanted, pd.DatetimeTZDtype) and written and _offset(written) != wanted.tz.utcoffset(None):
+        return f"another offset from UTC than the sample's: convert the dates to {wanted.tz}"
+    if "[ns" not in dtype and _NANOSECONDS.search(cell):
+        return "more than six digits of a second: the sample has none with more"
+    return None
 
 
 def _offset(found: re.Match[str]) -> timedelta:

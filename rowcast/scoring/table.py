@@ -112,6 +112,7 @@ def read_each(
             places = [place_of[feature.name] for feature in features]
             values, invalid = read_columns(data, fields, good, features, places=places, reading=reading)
             values = _as_in_parquet(values, features) if format == "parquet" else values
+            invalid = _too_large(values, features) | invalid
             known = features, reading
         else:  # a model may change its table in place
             values = [column.copy() for column in values]
@@ -137,6 +138,20 @@ def _typed(features: list[Feature], dtypes: Mapping[str, str]) -> list[Feature]:
             found[place] = feature.model_copy(update=update)
         elif dtype and feature.kind in ("number", "integer"):
             found[place] = feature.model_copy(update={"dtype": dtype})
+    return found
+
+
+def _too_large(columns: Sequence[Column], features: Sequence[Feature]) -> InvalidCells:
+    """Returns the first number of each row that is over the limit of its feature. Whole numbers need no limit."""
+    found: InvalidCells = {}
+    for feature, column in zip(features, columns, strict=True):
+        if feature.largest is not None and column.dtype.kind == "f":
+            for row in np.flatnonzero(np.abs(column) > feature.largest).tolist():
+                message = (
+                    f"over {feature.largest}: the model computes with the whole numbers of 64 bits that pandas reads, "
+                    "and floats differ there; register it with a sample that has such numbers"
+                )
+                found.setdefault(row, (feature.name, str(column[row]), message))
     return found
 
 
@@ -212,6 +227,8 @@ def table_of_values(rows: Sequence[Sequence[object]], model: "LoadedModel") -> t
             columns.append(column)
             for row, message in invalid.items():
                 faults.setdefault(row, f"{feature.name}: {message}")
+    for row, (name, _, message) in _too_large(columns, manifest.table_features).items():
+        faults.setdefault(row, f"{name}: {message}")
     if faults:
         fit = np.array([row for row in range(len(rows)) if row not in faults], np.int64)
         columns = [column.take(fit) for column in columns]

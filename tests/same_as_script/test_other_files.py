@@ -195,6 +195,18 @@ def test_values_that_no_category_of_the_sample_has_are_predicted(tmp_path: Path,
     assert differences(model, served, file, list(CATEGORIES), read) == []
 
 
+@pytest.mark.parametrize("step", [np.square, users_code.halves])
+def test_whole_numbers_that_floats_cannot_follow_are_bad_rows(tmp_path: Path, step: Any) -> None:
+    """Squares overflow at 64 bits, and the last digits of numbers over 2^53 are lost in floats."""
+    sample = write_csv(tmp_path / "sample.csv", {"x": INTEGERS})
+    large = {50: 2**31, 60: 2**32 + 2**24, 70: 2**53 + 1, 80: -(2**62) - 1, 90: 10**15}
+    cells = [str(large.get(row, cell)) for row, cell in enumerate(INTEGERS)]
+    file = write_csv(tmp_path / "file.csv", {"x": cells})
+    model = fit(make_pipeline(FunctionTransformer(step), users_code.Checksum()), pd.read_csv(sample), None)
+    served = register(tmp_path, model, sample, Reading())
+    assert differences(model, served, file, ["x"], Reading(), lambda row: abs(int(row["x"])) >= 2**31) == []
+
+
 @pytest.mark.parametrize("dtype", ["str", None])
 @pytest.mark.parametrize("kind", ["encoder behind an imputer", "arithmetic"])
 def test_digits_with_leading_zeros_are_what_the_model_learned(tmp_path: Path, dtype: str | None, kind: str) -> None:

@@ -41,7 +41,7 @@ def rehearsal(tmp_path_factory):
         (days, ["since"]),
         ("passthrough", ["age"]),
     )
-    dialect = Dialect(kinds={"since": "date"})
+    dialect = Dialect(kinds={"since": "date"}, dayfirst=True)
     read = dialect.read(path.read_bytes())
     target = (read["plan"] % 2).astype(int) + 2 * read["member"].astype(int)
     model = make_pipeline(encode, HistGradientBoostingClassifier(max_iter=10)).fit(read, target)

@@ -81,8 +81,8 @@ def test_the_most_frequent_fault_is_named_with_an_example(records: Records, comm
     commit(new.id, 1, ROWS, bad("has a bad cell in column 'age': not a number", 9, "12,5"))
     commit(new.id, 2, ROWS, bad("has a bad cell in column 'age': not a number", 8, "7,5"))
     assert detail_of(records.get(new.id)) == (
-        "None of the 30 rows can be predicted: mostly (17) a row has a bad cell in column 'age': not a number, "
-        "for example '12,5'."
+        "None of the 30 rows can be predicted: mostly (17) a row has a bad cell in column 'age': not a number "
+        "(one is '12,5')."
     )
 
 

@@ -26,7 +26,7 @@ local function every_row_bad(rows, reasons)
   local detail = 'None of the ' .. format_integer(rows) .. ' rows can be predicted'
   if most then
     local whose = most.rows == rows and 'every row ' or 'mostly (' .. format_integer(most.rows) .. ') a row '
-    local example = most.example ~= '' and ", for example '" .. most.example .. "'" or ''
+    local example = most.example ~= '' and " (one is '" .. most.example .. "')" or ''
     detail = detail .. ': ' .. whose .. message .. example
   end
   return problem('every-row-bad', string.match(detail, '%?$') and detail or detail .. '.')
