@@ -48,7 +48,7 @@ def explained(folder: Path) -> pandas.DataFrame:
     return pandas.read_csv(folder / "predictions.csv")
 
 
-@pytest.mark.parametrize("kind", ["notebook", "xgboost"])
+@pytest.mark.parametrize("kind", ["notebook", pytest.param("xgboost", marks=pytest.mark.soak)])
 def test_a_model_of_ones_own(kind: str, stack: Stack, tmp_path: Path) -> None:
     shutil.copy(ROOT / "training" / "data" / "titanic.csv", tmp_path / "passengers.csv")
     subprocess.run([sys.executable, "-c", block(kind)], cwd=tmp_path, check=True)
