@@ -8,7 +8,7 @@ import shutil
 import signal
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,8 @@ from rowcast.storage import Storage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+MakeStack = Callable[..., Stack]
 
 # No test asserts a time, and on a busy machine one example of a property may take a while.
 hypothesis_settings.register_profile("rowcast", deadline=None)
@@ -132,8 +134,8 @@ def trained(run_folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def make_stack(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[Callable[..., Stack]]:
+@contextmanager
+def stacks(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[MakeStack]:
     """Makes stacks with nothing started: each has its own Redis, store, and copy of the trained registry."""
     with ExitStack() as at_end:
 
@@ -150,18 +152,34 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Itera
         yield make
 
 
+@pytest.fixture(scope="module")
+def make_stack(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[MakeStack]:
+    """Makes stacks that end with the tests of a file: forty idle ones would take most of a core."""
+    with stacks(tmp_path_factory, trained) as make:
+        yield make
+
+
 @pytest.fixture(scope="session")
-def gateway(make_stack: Callable[..., Stack]) -> Stack:
+def make_lasting_stack(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[MakeStack]:
+    """Makes stacks for the tests of many files."""
+    with stacks(tmp_path_factory, trained) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def gateway(make_lasting_stack: MakeStack) -> Stack:
     """A gateway without workers: for what is refused, or only queued."""
-    stack = make_stack(ROWCAST_CHUNK_ROWS="1024", ROWCAST_MAX_ROW_BYTES="65536", ROWCAST_MAX_JSON_BYTES="1048576")
+    stack = make_lasting_stack(
+        ROWCAST_CHUNK_ROWS="1024", ROWCAST_MAX_ROW_BYTES="65536", ROWCAST_MAX_JSON_BYTES="1048576"
+    )
     stack.start_gateway()
     return stack
 
 
 @pytest.fixture(scope="session")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
+def stack(make_lasting_stack: MakeStack) -> Stack:
     """The whole service with two worker processes."""
-    stack = make_stack()
+    stack = make_lasting_stack()
     stack.start_gateway()
     stack.start_upkeep()
     stack.start_worker()

@@ -58,7 +58,7 @@ class Clone:
         return done.stdout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """The clone, with nothing in the environment that a user would not have."""
     folder = tmp_path_factory.mktemp("clone") / "rowcast"

@@ -95,7 +95,7 @@ def _missing() -> str | None:
     return None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def compose() -> Iterator[Compose]:
     """The service with three workers of one process each, and chunks so small that there is work for all."""
     if missing := _missing():
@@ -110,7 +110,7 @@ def compose() -> Iterator[Compose]:
         project("down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def slow(compose: Compose) -> None:
     """Registers the model `slow`, in the image of the workers."""
     program = Path(__file__).with_name("slow_model.py").read_text()

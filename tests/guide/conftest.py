@@ -11,7 +11,7 @@ import pytest
 from quickstart import Folder, block
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
     """The folder after the reader has made the files, registered the model and started the service."""
     home = tmp_path_factory.mktemp("home")

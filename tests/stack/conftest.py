@@ -107,14 +107,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def kept_stacks(make_stack: Callable[..., Stack]) -> list[Stack]:
+def kept_stacks(make_lasting_stack: Callable[..., Stack]) -> list[Stack]:
     """The stack that `kept_stack` gives to the next test; empty before the first test and after one that failed."""
     return []
 
 
 @pytest.fixture
 def kept_stack(
-    kept_stacks: list[Stack], make_stack: Callable[..., Stack], request: pytest.FixtureRequest
+    kept_stacks: list[Stack], make_lasting_stack: Callable[..., Stack], request: pytest.FixtureRequest
 ) -> Iterator[Stack]:
     """A misbehaving stack without a job, whose gateway and upkeep run. The test starts the workers.
 
@@ -122,7 +122,7 @@ def kept_stack(
     as before. After a test that failed, the next one gets a new stack.
     """
     if not kept_stacks:
-        kept_stacks.append(misbehaving(make_stack))
+        kept_stacks.append(misbehaving(make_lasting_stack))
         kept_stacks[0].start_gateway()
         kept_stacks[0].start_upkeep()
     stack = kept_stacks[0]

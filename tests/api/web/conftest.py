@@ -38,9 +38,9 @@ def quiet(browser: Browser, gateway: Stack) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def guarded_stack(make_stack: Callable[..., Stack]) -> Stack:
+def guarded_stack(make_lasting_stack: Callable[..., Stack]) -> Stack:
     """The whole service, which needs API keys. Its tests are one group, so that it is started once."""
-    stack = make_stack()
+    stack = make_lasting_stack()
     keys = stack.folder / "keys.txt"
     api_keys.new(keys, "root", Role.ADMIN)
     stack.environment["ROWCAST_API_KEYS_FILE"] = str(keys)
