@@ -111,8 +111,9 @@ class Spec(BaseModel):
     line_end: str = "\n"
     #: Length of the result's header line in bytes. The line is a separate file, next to the parts.
     header_bytes: int = 0
-    #: Of a converted file: columns whose numbers are narrower than 64 bits → pandas' type, which the table keeps. Also
-    #: columns that are `bool` or `datetime64` and written as neither of two models has them (`converted_cells.py`).
+    #: Of a converted file: columns whose numbers are narrower than 64 bits → pandas' type, which the table keeps. It
+    #: is written `Int32` if the column has nulls: only a model of whole numbers then reads it so. Also columns that are
+    #: `bool` or `datetime64` and written as neither of two models has them (`converted_cells.py`).
     dtypes: dict[str, str] = {}
     #: Of a job that only joins actuals with the results of other jobs: what is asked for. Its file is the actuals.
     actuals: ActualsQuery | None = None

@@ -20,6 +20,7 @@ Column = Any
 _DTYPES = {"number": "float64", "integer": "int64", "text": "str", "date": "datetime64[us]", "category": "category"}
 _FILLERS = {"number": 0.0, "integer": 0, "boolean": False, "text": "", "date": pd.NaT, "category": math.nan}
 _SHOWN_CATEGORIES = 5
+_DIGITS = re.compile(r"\s*[+-]?[0-9]{1,4000}\s*")
 _OFFSET = re.compile(r"(?:Z|(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})?)$", re.IGNORECASE)
 _NANOSECONDS = re.compile(r":[0-9]{1,2}\.[0-9]{7}")
 
@@ -37,12 +38,17 @@ def column_dtype(feature: Feature) -> str:
     return _DTYPES[feature.kind]
 
 
+def is_whole_dtype(dtype: str) -> bool:
+    """Returns whether a numpy type, for example `uint8`, holds whole numbers only."""
+    return dtype.startswith(("int", "uint"))
+
+
 def as_column(feature: Feature, values: Sequence[Any]) -> Column:
     """Converted values as the feature's column; missing ones are NaN or NaT."""
     dtype = column_dtype(feature)
     if dtype == "category":
         return pd.Categorical(values, categories=_all_categories(feature, values))
-    if dtype in ("float64", "int64", "bool"):
+    if feature.kind in ("number", "integer") or dtype == "bool":
         return np.array(values, dtype)
     objects = np.empty(len(values), "object")
     objects[:] = values
@@ -68,7 +74,7 @@ def convert(feature: Feature, cells: Sequence[str], reading: Reading) -> tuple[C
         The column, shape (rows,), and for each invalid cell its index and what is wrong with it. In place of
         an invalid cell the column has any value of the type.
     """
-    if feature.kind == "number" and (numbers := _plain_numbers(cells, reading)) is not None:
+    if column_dtype(feature) == "float64" and (numbers := _plain_numbers(cells, reading)) is not None:
         return numbers, {}
     distinct = list(dict.fromkeys(cells))  # a column of text has few different cells
     read = _read_dates if feature.kind == "date" else _read_each
@@ -172,6 +178,10 @@ def _plain_numbers(cells: Sequence[str], reading: Reading) -> NDArray[np.float64
 
 def _numbers(feature: Feature, reading: Reading) -> Callable[[str], float]:
     """Reads what Python's `float` takes, without underscores and infinities."""
+    if is_whole_dtype(column_dtype(feature)):
+        return _whole_numbers(feature)
+    limits = np.finfo(column_dtype(feature))
+    largest = float(limits.max) * (1 + float(limits.eps) / 4)  # what is rounded to the maximum may be over it
 
     def read(cell: str) -> float:
         written = cell
@@ -185,6 +195,8 @@ def _numbers(feature: Feature, reading: Reading) -> Callable[[str], float]:
             raise InvalidCell(_not_a_number(feature, cell, reading))
         if math.isinf(value):
             raise InvalidCell("not a finite number")
+        if abs(value) > largest:
+            raise InvalidCell(_beyond(feature, float(limits.min), float(limits.max)))
         return float(_missing(feature, cell)) if value in reading.na_numbers else value
 
     return read
@@ -198,11 +210,35 @@ def _not_a_number(feature: Feature, cell: str, reading: Reading) -> str:
     return "not a number"
 
 
-def _integers(_feature: Feature, _reading: Reading) -> Callable[[str], int]:
+def _whole_numbers(feature: Feature) -> Callable[[str], int]:
+    """Reads numbers for a column of a file that has whole numbers only. `2.0` is one, as for pandas' parser."""
+    limits = np.iinfo(column_dtype(feature))
+
+    def read(cell: str) -> int:
+        value = number(cell)
+        if value is None or not value.is_integer():
+            raise InvalidCell(f"not a whole number: the column of the file is {limits.dtype}")
+        exact = int(cell) if _DIGITS.fullmatch(cell) else int(value)
+        if not limits.min <= exact <= limits.max:
+            raise InvalidCell(_beyond(feature, limits.min, limits.max))
+        return exact
+
+    return read
+
+
+def _beyond(feature: Feature, least: float, most: float) -> str:
+    return f"not from {least} to {most}: the column of the file is {column_dtype(feature)}"
+
+
+def _integers(feature: Feature, _reading: Reading) -> Callable[[str], int]:
+    limits = np.iinfo(column_dtype(feature))
+
     def read(cell: str) -> int:
         value = whole_number(cell)
         if value is None:
             raise InvalidCell("not a whole number: the model was registered with whole numbers in this column")
+        if not limits.min <= value <= limits.max:
+            raise InvalidCell(_beyond(feature, limits.min, limits.max))
         return value
 
     return read
@@ -258,6 +294,8 @@ def _missing(feature: Feature, cell: str) -> Any:
         because = (
             "pandas would then read the whole column as floats, for which the model predicts something else"
             if feature.kind == "integer"
+            else f"the column of the file is {feature.dtype}, which has no missing values"
+            if feature.kind == "number" and is_whole_dtype(column_dtype(feature))
             else "the model does not accept a missing value here"
         )
         raise InvalidCell(f"{what}, and {because}")

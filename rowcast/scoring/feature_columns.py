@@ -146,7 +146,8 @@ def _parsed(data: bytes, features: Sequence[Feature], places: Sequence[int], rea
     na_values = na_texts if len(gaps) == len(found) else dict.fromkeys(gaps, na_texts)
     options = {"na_filter": bool(gaps), "na_values": na_values, "decimal": reading.decimal}
     try:
-        frame = _read_csv(data, reading.delimiter, types, options)
+        with np.errstate(over="ignore", invalid="ignore"):  # such numbers do not fit, so they are not certain
+            frame = _read_csv(data, reading.delimiter, types, options)
     except (ValueError, TypeError, OverflowError):  # ParserError is a ValueError
         return None
     columns: list[Column] = []
@@ -159,8 +160,12 @@ def _parsed(data: bytes, features: Sequence[Feature], places: Sequence[int], rea
 
 
 def _parser_type(feature: Feature) -> Any:
-    """Returns what the parser is asked for; other types are converted after it (for int64 it would take `1.0`)."""
-    return _dtype(column_dtype(feature) if feature.kind in ("number", "text") else "object")
+    """Returns what the parser is asked for; other types are converted after it.
+
+    For int64 it would take `1.0`. For uint64 it would round all large numbers because of one `1.0`.
+    """
+    dtype = column_dtype(feature)
+    return _dtype(dtype if feature.kind in ("number", "text") and dtype != "uint64" else "object")
 
 
 @cache
@@ -179,7 +184,7 @@ def _certain(feature: Feature, series: "pd.Series[Any]", data: bytes, reading: R
     if feature.kind == "text":
         return series.array if feature.missing or not series.isna().any() else None
     values = series.to_numpy()
-    if feature.kind == "number":
+    if feature.kind == "number" and values.dtype != "object":
         return values if _are_numbers(values, feature, data) else None
     column, invalid = convert(feature, values.tolist(), reading)
     return None if invalid else column

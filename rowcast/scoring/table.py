@@ -16,7 +16,7 @@ from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Feature
 from rowcast.models.row_values import cell_text
 from rowcast.scoring.cell_format import Reading
-from rowcast.scoring.cell_types import Column, column_dtype, convert
+from rowcast.scoring.cell_types import Column, column_dtype, convert, is_whole_dtype
 from rowcast.scoring.converted_cells import FILE_FORMS, empty_texts, in_file_form, retyped_cells, stated_problems
 from rowcast.scoring.feature_columns import InvalidCells, read_columns
 
@@ -136,8 +136,12 @@ def _typed(features: list[Feature], dtypes: Mapping[str, str]) -> list[Feature]:
             unit = dtype.rstrip("]")
             update = {"dtype": re.sub(r"^datetime64\[\w+", unit, column_dtype(feature))}
             found[place] = feature.model_copy(update=update)
-        elif dtype and feature.kind in ("number", "integer"):
+        elif dtype and feature.kind == "integer":
+            found[place] = feature.model_copy(update={"dtype": dtype.lower()})
+        elif dtype.startswith("float") and feature.kind == "number":
             found[place] = feature.model_copy(update={"dtype": dtype})
+        elif is_whole_dtype(dtype) and feature.kind == "number":  # with nulls it is `Int32`, and floats for the script
+            found[place] = feature.model_copy(update={"dtype": dtype, "missing": False})
     return found
 
 

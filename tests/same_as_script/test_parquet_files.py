@@ -305,6 +305,24 @@ def test_two_models_read_one_column_of_booleans_in_their_own_words(tmp_path: Pat
     assert_both_as_scripts([one, other], pa.table({"x": pa.array(flags[::-1]), "y": pa.array(FLOATS)}))
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+def test_two_models_read_narrow_whole_numbers_in_their_own_types(tmp_path: Path, gaps: bool) -> None:
+    whole = make_pipeline(FunctionTransformer(users_code.as_python_text), encoded())
+    one = serve(made(tmp_path / "one"), whole, pd.DataFrame({"x": INTEGERS % 5}))
+    other = serve(made(tmp_path / "other"), linear(), pd.DataFrame({"x": np.where(GAPS, np.nan, FLOATS)}))
+    assert [one.loaded.manifest.features[0].kind, other.loaded.manifest.features[0].kind] == ["integer", "number"]
+    table = pa.table({"x": pa.array((INTEGERS % 5).astype("uint8"), mask=GAPS if gaps else None)})
+    if not gaps:
+        assert_both_as_scripts([one, other], table)
+        return
+    pq.write_table(table, tmp_path / "file.parquet")
+    got, faults = converted([one.loaded, other.loaded], (tmp_path / "file.parquet").read_bytes(), 64)
+    assert list(faults) == np.flatnonzero(GAPS).tolist()
+    wanted = other.model.predict(pd.read_parquet(tmp_path / "file.parquet"))
+    kept = np.flatnonzero(~GAPS).tolist()
+    assert [got[row].split(",")[1] for row in kept] == [repr(float(wanted[row])) for row in kept]
+
+
 @pytest.mark.parametrize("zone", [None, "UTC"])
 def test_two_models_read_one_column_of_dates_in_their_own_forms(tmp_path: Path, zone: str | None) -> None:
     marks = ["Z", "+0000"] if zone else ["", ""]

@@ -53,7 +53,7 @@ def script_dtypes(
     """Returns pandas' type of each feature's column that has another one than from a CSV: the script has it, too.
 
     These are numbers of fewer than 64 bits or without a sign, and the unit of dates. Whole numbers with nulls are
-    floats in the script.
+    floats in the script: their type is written `Int32`, and only a model that takes no nulls there uses it.
     """
     found = {}
     for name, type in schema:
@@ -62,9 +62,12 @@ def script_dtypes(
             found[name] = f"datetime64[{type.unit}]"
         elif kinds & {"number", "integer"} and (pa.types.is_floating(type) or pa.types.is_integer(type)):
             dtype = type.to_pandas_dtype().__name__
-            is_usual = dtype in ("float64", "int64")
-            if not is_usual and ("float" in dtype or "integer" in kinds or not has_nulls(name)):
+            if dtype in ("float64", "int64"):
+                continue
+            if "float" in dtype or "number" not in kinds or not has_nulls(name):
                 found[name] = dtype
+            elif "integer" in kinds:
+                found[name] = dtype.replace("int", "Int").replace("u", "U")
     return found
 
 

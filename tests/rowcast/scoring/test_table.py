@@ -262,3 +262,44 @@ def test_a_chunk_of_five_thousand_columns_has_the_numbers_and_names_the_bad_cell
     lines[2] = lines[2].rpartition(",")[0] + ",many"
     (bad,) = read("\n".join(lines).encode(), names, loaded(*known), OPTIONS).faults
     assert (bad.row, bad.column, bad.value) == (2, "x4999", "many")
+
+
+TYPED_CELLS = {
+    "uint64": (["18446744073709551615", "9007199254740993", "7.0"], ["", "2.5", "-1", "18446744073709551616", "1e400"]),
+    "int32": (["-2147483648", "5e0", " 7 "], ["", "2.5", "2147483648", "nan", "true"]),
+    "uint8": (["0", "255"], ["256", "-1"]),
+    "float32": (["3.4028235e38", "0.1", ""], ["3.5e38", "-1e300", "x"]),
+    "float16": (["65504.0", "-0.5"], ["65520", "1e9"]),
+}
+
+
+@pytest.mark.parametrize("dtype", TYPED_CELLS)
+def test_bad_rows_do_not_change_the_others_in_a_typed_column(dtype: str) -> None:
+    """A corrected row may have any cell."""
+    good, bad = TYPED_CELLS[dtype]
+    known = Feature(name="c", kind="category", categories=["a"], missing=False)
+    model = loaded(Feature(name="x", kind="number", missing=True), known)
+    whole = "".join(f"{cell},a\n" for cell in good)
+    found = [
+        read((whole + rest).encode(), ["x", "c"], model, OPTIONS, format="parquet", dtypes={"x": dtype})
+        for rest in ("", "1,b\n", *(f"{cell},a\n" for cell in bad))
+    ]
+    wanted = np.array(
+        [
+            float(cell or "nan") if "float" in dtype else int(cell.replace("5e0", "5").removesuffix(".0"))
+            for cell in good
+        ],
+        dtype,
+    )
+    for rows in found:
+        assert rows.table["x"].dtype == dtype
+        np.testing.assert_array_equal(rows.table["x"], wanted)
+    assert [[fault.row for fault in rows.faults] for rows in found] == [[], *[[len(good)]] * (len(bad) + 1)]
+
+
+def test_whole_numbers_with_nulls_are_narrow_only_for_whole_numbers() -> None:
+    for kind, dtype, table in (("integer", "uint8", [1]), ("number", "float64", [1, math.nan])):
+        model = loaded(Feature(name="x", kind=kind, missing=kind == "number"))
+        found = read(b"1,0\n,0\n", ["x", "y"], model, OPTIONS, format="parquet", dtypes={"x": "UInt8"})
+        assert found.table["x"].dtype == dtype
+        np.testing.assert_array_equal(found.table["x"], table)
