@@ -23,9 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from rowcast.csv.chunker import Chunker
-from rowcast.errors import RowcastError
+from rowcast.errors import BrokenFile, RowcastError
 from rowcast.jobs.options import Options
 from rowcast.models.loading.load import LoadedModel
+from rowcast.models.model_manifest import Feature
 from rowcast.models.model_set import ModelSet
 from rowcast.scoring.score_chunk import ChunkSpec, score_each
 from worker.conversion.features_by_name import features_by_name
@@ -303,6 +304,21 @@ def test_two_models_read_one_column_of_booleans_in_their_own_words(tmp_path: Pat
     )
     assert one.loaded.manifest.features[0].true_texts != other.loaded.manifest.features[0].true_texts
     assert_both_as_scripts([one, other], pa.table({"x": pa.array(flags[::-1]), "y": pa.array(FLOATS)}))
+
+
+@pytest.mark.parametrize("stated", [False, True])
+def test_nulls_of_many_columns_are_found_in_any_row_group(tmp_path: Path, stated: bool) -> None:
+    masks = {f"x{place}": np.arange(ROWS) == place for place in range(0, 2 * ROWS, 40)}  # half of them have a null
+    table = pa.table({name: pa.array(np.arange(ROWS, dtype="int32"), mask=mask) for name, mask in masks.items()})
+    pq.write_table(table, tmp_path / "file.parquet", row_group_size=150, write_statistics=stated)
+    data = (tmp_path / "file.parquet").read_bytes()
+    known = {name: (Feature(name=name, kind="number", missing=True),) for name in masks}
+    assert ParquetRows(io.BytesIO(data), known, 100).dtypes == {
+        name: "int32" for name, mask in masks.items() if not mask.any()
+    }
+    if not stated:
+        with pytest.raises(BrokenFile):
+            _ = ParquetRows(io.BytesIO(b"PAR1" + bytes(len(data) // 2) + data[len(data) // 2 :]), known, 100).dtypes
 
 
 @pytest.mark.parametrize("gaps", [False, True])

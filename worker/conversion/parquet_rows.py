@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -49,6 +50,7 @@ class ParquetRows:
         given = [schema.names[place] for place in self._places]
         self._header = csv_row(given)
         self._names = column_names([csv_cell(name) for name in given])
+        self._given = dict(zip(self._names, given, strict=True))
         self._schema = [(name, schema.field(place).type) for name, place in zip(self._names, self._places, strict=True)]
 
     @property
@@ -63,15 +65,30 @@ class ParquetRows:
 
     def _has_nulls(self, name: str) -> bool:
         """Returns whether a column has a null: by the file's statistics, or by its values if there are none."""
+        given = self._given[name]
+        stated = self._stated_nulls.get(given)
+        if stated is not None:
+            return stated
+        try:
+            batches = self._file.iter_batches(_MOST_ROWS, columns=[given], use_threads=False)
+            return any(batch.column(0).null_count for batch in batches)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _broken(error) from error
+
+    @cached_property
+    def _stated_nulls(self) -> dict[str, bool | None]:
+        """Whether each column has a null, by its path; None if the statistics of a row group do not say it."""
+        found: dict[str, bool | None] = {}
         metadata = self._file.metadata
-        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-        columns = [group.column(place) for group in groups for place in range(group.num_columns)]
-        place = self._places[self._names.index(name)]
-        given = self._file.schema_arrow.names[place]
-        statistics = [column.statistics for column in columns if column.path_in_schema == given]
-        if all(one is not None and one.has_null_count for one in statistics):
-            return any(one.null_count for one in statistics)
-        return any(batch.column(0).null_count for batch in self._file.iter_batches(_MOST_ROWS, columns=[given]))
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            for column in map(group.column, range(group.num_columns)):
+                path, statistics = column.path_in_schema, column.statistics
+                known = found.setdefault(path, False)
+                if statistics is None or not statistics.has_null_count:
+                    found[path] = None
+                elif known is not None:
+                    found[path] = known or statistics.null_count > 0
+        return found
 
     @property
     def row_count(self) -> int:
