@@ -125,7 +125,15 @@ def _read_dates(feature: Feature, cells: Sequence[str], reading: Reading) -> tup
     for text in (texts[row] for row in np.flatnonzero(parsed.isna().to_numpy()).tolist()):
         if text is not None:
             faults[text] = f"not a date: write it as {feature.date_format or 'ISO 8601'}"
-    return list(parsed), faults
+    dates = list(parsed)
+    unit = str(np.datetime_data(np.dtype(column_dtype(feature).partition(",")[0].rstrip("]") + "]"))[0])
+    for row, (text, date) in enumerate(zip(texts, dates, strict=True) if parsed.dt.unit != unit else ()):
+        try:
+            dates[row] = date if date is pd.NaT else date.as_unit(unit, round_ok=False)
+        except ValueError:  # OutOfBoundsDatetime is one
+            dates[row] = pd.NaT
+            faults[str(text)] = f"does not fit into {column_dtype(feature)}, the type of the column"
+    return dates, faults
 
 
 def _parsed(feature: Feature, texts: Sequence[Any]) -> "pd.Series[Any] | None":

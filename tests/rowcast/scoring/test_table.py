@@ -303,3 +303,14 @@ def test_whole_numbers_with_nulls_are_narrow_only_for_whole_numbers() -> None:
         found = read(b"1,0\n,0\n", ["x", "y"], model, OPTIONS, format="parquet", dtypes={"x": "UInt8"})
         assert found.table["x"].dtype == dtype
         np.testing.assert_array_equal(found.table["x"], table)
+
+
+@pytest.mark.parametrize(("unit", "bad"), [("ns", "3000-01-01 10:00:00.0"), ("s", "2024-01-01 10:00:00.5")])
+def test_a_date_that_does_not_fit_into_the_unit_of_the_file_is_a_bad_cell(unit: str, bad: str) -> None:
+    form = "%Y-%m-%d %H:%M:%S.%f"
+    model = loaded(Feature(name="x", kind="date", missing=True, dtype="datetime64[us]", date_format=form))
+    data = f"2024-01-01 10:00:00.0,0\n{bad},0\n,0\n".encode()
+    found = read(data, ["x", "y"], model, OPTIONS, format="parquet", dtypes={"x": f"datetime64[{unit}]"})
+    assert found.table["x"].dtype == f"datetime64[{unit}]"
+    assert found.table["x"].tolist() == [pd.Timestamp("2024-01-01 10:00"), pd.NaT]
+    assert [(fault.row, fault.value) for fault in found.faults] == [(1, bad)]
