@@ -112,7 +112,11 @@ def read_each(
             places = [place_of[feature.name] for feature in features]
             values, invalid = read_columns(data, fields, good, features, places=places, reading=reading)
             values = _as_in_parquet(values, features) if format == "parquet" else values
-            invalid = _too_large(values, features) | invalid
+            large = _too_large(values, features)
+            for row, (name, _, message) in large.items():
+                begins, ends = fields.spans_of(good[[row]], place_of[name])
+                large[row] = name, scan.text(data[int(begins[0]) : int(ends[0])]), message
+            invalid = large | invalid
             known = features, reading
         else:  # a model may change its table in place
             values = [column.copy() for column in values]
@@ -161,12 +165,12 @@ def _too_large(columns: Sequence[Column], features: Sequence[Feature]) -> Invali
 
 def _as_in_parquet(columns: Sequence[Column], features: Sequence[Feature]) -> list[Column]:
     """Returns the columns with None for a missing boolean, as pandas reads a null from a Parquet file."""
-    return [
-        np.array([None if pd.isna(value) else value for value in column], "object")
-        if feature.kind == "boolean" and column_dtype(feature) == "object"
-        else column
-        for feature, column in zip(features, columns, strict=True)
-    ]
+    found = list(columns)
+    for place, feature in enumerate(features):
+        if feature.kind == "boolean" and column_dtype(feature) == "object":
+            found[place] = columns[place].copy()
+            found[place][pd.isna(found[place])] = None
+    return found
 
 
 def _rows(

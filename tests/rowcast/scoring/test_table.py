@@ -314,3 +314,9 @@ def test_a_date_that_does_not_fit_into_the_unit_of_the_file_is_a_bad_cell(unit: 
     assert found.table["x"].dtype == f"datetime64[{unit}]"
     assert found.table["x"].tolist() == [pd.Timestamp("2024-01-01 10:00"), pd.NaT]
     assert [(fault.row, fault.value) for fault in found.faults] == [(1, bad)]
+
+
+def test_a_number_over_the_limit_is_named_as_it_was_sent() -> None:
+    model = loaded(Feature(name="x", kind="number", missing=True, largest=2**31 - 1))
+    found = read(b'0,1\n0,2147483648\n0,"-3e9"\n', ["y", "x"], model, OPTIONS)
+    assert [(fault.row, fault.value) for fault in found.faults] == [(1, "2147483648"), (2, "-3e9")]
