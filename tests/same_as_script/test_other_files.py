@@ -207,6 +207,19 @@ def test_whole_numbers_that_floats_cannot_follow_are_bad_rows(tmp_path: Path, st
     assert differences(model, served, file, ["x"], Reading(), lambda row: abs(int(row["x"])) >= 2**31) == []
 
 
+def test_products_and_numbers_in_columns_with_gaps_are_never_predicted_otherwise(tmp_path: Path) -> None:
+    names = ["a", "b", "x"]
+    cells = {"a": INTEGERS, "b": but(INTEGERS[::-1], "2", 3), "x": but(INTEGERS, "", 7)}
+    sample = write_csv(tmp_path / "sample.csv", cells)
+    changes = {"a": {50: 2**35, 60: 2**30}, "b": {50: 2**35, 60: 2**30}, "x": {7: 1, 80: 2**60 + 3, 90: 2**60 + 5}}
+    large = {name: [str(changes[name].get(row, cell)) for row, cell in enumerate(cells[name])] for name in names}
+    file = write_csv(tmp_path / "file.csv", large)
+    model = make_pipeline(FunctionTransformer(users_code.product_and_digit), users_code.Checksum())
+    served = register(tmp_path, fit(model, pd.read_csv(sample), None), sample, Reading())
+    too_large = {str(2**35), str(2**60 + 3), str(2**60 + 5)}
+    assert differences(model, served, file, names, Reading(), lambda row: not too_large.isdisjoint(map(str, row))) == []
+
+
 @pytest.mark.parametrize("dtype", ["str", None])
 @pytest.mark.parametrize("kind", ["encoder behind an imputer", "arithmetic"])
 def test_digits_with_leading_zeros_are_what_the_model_learned(tmp_path: Path, dtype: str | None, kind: str) -> None:

@@ -95,6 +95,11 @@ def halves(frame: pd.DataFrame) -> pd.DataFrame:
     return frame % 10 / 2
 
 
+def product_and_digit(frame: pd.DataFrame) -> pd.DataFrame:
+    """Overflows at 64 bits if both columns are whole numbers, and reads the last digit of the third one."""
+    return pd.DataFrame({"product": frame["a"] * frame["b"] > 50, "digit": frame["x"].fillna(0) % 10})
+
+
 def upper(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.apply(lambda column: column.str.upper().str.strip())
 

@@ -9,12 +9,10 @@ from rowcast.errors import Unprocessable
 from rowcast.models.cells import FALSE, TRUE
 from rowcast.models.model_manifest import Feature
 from training.rehearsal.checks.neighbours import BRUTE_FORCE, with_trees
+from training.rehearsal.checks.whole_numbers import bounded
 from training.rehearsal.compare import Difference, difference, taken
 from training.rehearsal.trial import Rehearsal
 from training.rehearsal.users_script import Answers, Script
-
-_PROBED_ROWS = 64
-_PROBED_BITS = (62, 53, 40, 31)
 
 
 def allow_for_other_types(rehearsal: Rehearsal) -> None:
@@ -41,7 +39,7 @@ def allow_for_other_types(rehearsal: Rehearsal) -> None:
             f"--kind {blamed}=number or --kind {blamed}=text."
         )
     features = [_strict(script, frame, one) for one in rehearsal.draft.features]
-    rehearsal.take(_bounded(script, frame, features), rehearsal.draft.container or "frame")
+    rehearsal.take(bounded(script, frame, features), rehearsal.draft.container or "frame")
 
 
 def _require_free_categories(rehearsal: Rehearsal) -> None:
@@ -60,43 +58,6 @@ def _require_free_categories(rehearsal: Rehearsal) -> None:
                 f"{values[0]!r} in it, {found.method} gives {found.service} for a row that got {found.script}. "
                 "Use an encoder that learns the categories in `fit`, for example OrdinalEncoder."
             )
-
-
-def _bounded(script: Script, frame: pd.DataFrame, features: list[Feature]) -> list[Feature]:
-    """Returns the features, with a limit for numbers if the model computes with the whole numbers that pandas reads.
-
-    Floats hold whole numbers to 2^53, and do not overflow at 64 bits.
-    """
-    some = frame.head(_PROBED_ROWS)
-    whole_ones = [
-        one.name
-        for one in features
-        if one.kind == "number" and one.name not in script.dialect.kinds and some[one.name].dtype == "int64"
-    ]
-    if not whole_ones or not _tells_large_apart(script, some, whole_ones, _PROBED_BITS):
-        return features
-    names = [name for name in whole_ones if _tells_large_apart(script, some, [name], _PROBED_BITS)] or whole_ones
-    limits = {name: _limit(script, some, frame, name) for name in names}
-    return [one.model_copy(update={"largest": limits.get(one.name)}) for one in features]
-
-
-def _limit(script: Script, some: pd.DataFrame, frame: pd.DataFrame, name: str) -> int:
-    """Returns up to which number the script predicts the same for floats, at least what the sample has."""
-    bits = range(max(_PROBED_BITS), 0, -1)
-    agreeing = next((number for number in bits if not _tells_large_apart(script, some, [name], (number,))), 0)
-    return max(int(2 ** (agreeing + 1)) - 1, int(frame[name].abs().max()))
-
-
-def _tells_large_apart(script: Script, frame: pd.DataFrame, names: Sequence[str], bits: Sequence[int]) -> bool:
-    """Returns whether the script predicts otherwise for floats than for whole numbers of one of these lengths."""
-
-    def large(column: "pd.Series[Any]") -> "pd.Series[Any]":
-        step = 50 + sum(map(ord, str(column.name))) % 47  # columns differ, so that a difference of two is not zero
-        powers = [2 ** bits[row % len(bits)] for row in range(len(column))]
-        numbers = [power + (row * step + 1) * power // (len(column) * 97) + row for row, power in enumerate(powers)]
-        return pd.Series(numbers, column.index, "int64")
-
-    return tells_apart(script, frame, names, large, lambda column: large(column).astype("float64"))
 
 
 def _require_free_units(rehearsal: Rehearsal) -> None:
