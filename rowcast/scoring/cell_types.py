@@ -270,6 +270,7 @@ def _categories(feature: Feature, _reading: Reading) -> Callable[[str], Any]:
     known = feature.categories or []
     shown = ", ".join(map(str, known[:_SHOWN_CATEGORIES])) + (", ..." if len(known) > _SHOWN_CATEGORIES else "")
     flags = {str(value).lower(): value for value in known if isinstance(value, bool)}
+    are_texts = not known or any(isinstance(value, str) for value in known)
     values = {str(value): value for value in known}
     by_number = {
         float(value): value for value in known if isinstance(value, int | float) and not isinstance(value, bool)
@@ -280,11 +281,14 @@ def _categories(feature: Feature, _reading: Reading) -> Callable[[str], Any]:
             return values[cell]
         if cell.lower() in flags:
             return flags[cell.lower()]
-        if (value := number(cell)) is not None and value in by_number:
+        value = number(cell)
+        if value is not None and value in by_number:
             return by_number[value]
-        if feature.unseen == "missing":
+        # A text among numbers would make texts of all the file's values in pandas.
+        is_of_their_type = are_texts or (value is not None and bool(by_number))
+        if is_of_their_type and feature.unseen == "missing":
             return math.nan
-        if feature.unseen == "kept":
+        if is_of_their_type and feature.unseen == "kept":
             return cell
         raise InvalidCell(f"not one of the categories that the model knows: {shown}")
 

@@ -193,6 +193,8 @@ def test_values_that_no_category_of_the_sample_has_are_predicted(tmp_path: Path,
     served = register(tmp_path, model, sample, read)
     file = write_csv(tmp_path / "file.csv", CATEGORIES | {"town": but(CATEGORIES["town"], "Rome", 3, 70, 199)})
     assert differences(model, served, file, list(CATEGORIES), read) == []
+    words = write_csv(tmp_path / "words.csv", CATEGORIES | {"plan": but(CATEGORIES["plan"], "abc", 3, 70)})
+    assert differences(model, served, words, list(CATEGORIES), read, lambda row: row["plan"] == "abc") == []
 
 
 @pytest.mark.parametrize("step", [np.square, users_code.halves])
