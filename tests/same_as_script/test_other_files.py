@@ -237,6 +237,17 @@ def test_digits_with_leading_zeros_are_what_the_model_learned(tmp_path: Path, dt
     assert differences(model, served, file, ["x"], read) == []
 
 
+def test_an_encoder_of_another_column_does_not_decide_about_leading_zeros(tmp_path: Path) -> None:
+    cells = {"zip": of("00001", "00123", "1234"), "pclass": of("1", "2", "3")}
+    sample = write_csv(tmp_path / "sample.csv", cells)
+    read = Reading(dtype={"zip": "str"})
+    lengths = FunctionTransformer(users_code.python_text_lengths)
+    steps = make_column_transformer((OneHotEncoder(sparse_output=False), ["pclass"]), (lengths, ["zip"]))
+    model = fit(make_pipeline(steps, users_code.Checksum()), pd.read_csv(sample, **read.for_pandas), None)
+    served = register(tmp_path, model, sample, Reading())
+    assert differences(model, served, sample, list(cells), read) == []
+
+
 def test_nanoseconds_that_decide_are_refused(tmp_path: Path) -> None:
     sample = write_csv(tmp_path / "sample.csv", {"x": [f"2024-01-31 10:00:00.{number:09}" for number in range(20)]})
     with pytest.raises(RowcastError, match="depends on the unit of the dates in 'x'"):

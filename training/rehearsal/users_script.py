@@ -191,15 +191,16 @@ def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str]) ->
 
     An encoder behind another step does not know the names of columns, so what it learned is compared with the cells.
     """
+    columns = {name: sample.cells[name] for name in features if name not in sample.dialect.kinds}
+    zeros = {name: set(cells[cells.str.fullmatch(LEADING_ZERO)]) for name, cells in columns.items()}
+    if not any(zeros.values()):
+        return {}
     learned = _learned_types(estimator)
-    numbers = {value for value in _learned_values(estimator) if isinstance(value, int | float)}
-    texts = {value for value in _learned_values(estimator) if isinstance(value, str)}
+    values = list(_values_without_names(estimator, features))
+    numbers = {value for value in values if isinstance(value, int | float)}
+    texts = {value for value in values if isinstance(value, str)}
     kinds: dict[str, Kind] = {}
-    for name in features:
-        if name in sample.dialect.kinds:
-            continue
-        cells = sample.cells[name]
-        digits = set(cells[cells.str.fullmatch(LEADING_ZERO)])
+    for name, digits in zeros.items():
         is_number = learned.get(name) == "number" or (
             name not in learned and not digits & texts and not numbers.isdisjoint(map(int, digits))
         )
@@ -221,10 +222,12 @@ def _learned_types(estimator: Any) -> dict[str, str]:
     return found
 
 
-def _learned_values(estimator: Any) -> Iterator[Any]:
-    """Yields every category that an encoder in the model learned."""
+def _values_without_names(estimator: Any, features: Sequence[str]) -> Iterator[Any]:
+    """Yields every category that an encoder learned which does not know its columns by the features' names."""
     for part in components(estimator):
-        categories = vars(part).get("categories_")
+        names, categories = vars(part).get("feature_names_in_"), vars(part).get("categories_")
+        if names is not None and not set(map(str, names)).isdisjoint(features):
+            continue
         for values in categories if isinstance(categories, list) else ():
             yield from np.asarray(values).tolist()
 
