@@ -248,6 +248,19 @@ def test_an_encoder_of_another_column_does_not_decide_about_leading_zeros(tmp_pa
     assert differences(model, served, sample, list(cells), read) == []
 
 
+def test_dayfirst_counts_for_dates_that_are_found_and_refuses_iso_dates_with_advice(tmp_path: Path) -> None:
+    model = make_pipeline(FunctionTransformer(users_code.days_since), users_code.Checksum())
+    sample = write_csv(tmp_path / "sample.csv", {"x": ["05.06.2026", "13.05.2026"] * 10})
+    read = Reading(parse_dates=("x",), dayfirst=True)
+    fit(model, pd.read_csv(sample, **read.for_pandas), None)
+    served = register(tmp_path, model, sample, Reading(dayfirst=True))
+    assert differences(model, served, sample, ["x"], read) == []
+    write_csv(sample, {"x": ["2026-12-31", "2026-12-30"] * 10})
+    with pytest.raises(RowcastError, match="read this column as text") as refusal:
+        register(tmp_path, model, sample, read)
+    assert "write" not in str(refusal.value)
+
+
 def test_nanoseconds_that_decide_are_refused(tmp_path: Path) -> None:
     sample = write_csv(tmp_path / "sample.csv", {"x": [f"2024-01-31 10:00:00.{number:09}" for number in range(20)]})
     with pytest.raises(RowcastError, match="depends on the unit of the dates in 'x'"):

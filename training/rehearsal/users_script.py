@@ -159,7 +159,7 @@ def _readings(
     yield {}, ""
     frame = base.read(sample.csv(columns=features))
     texts = [name for name in features if frame[name].dtype == "str" and name not in base.kinds]
-    dates = [name for name in texts if _are_dates(frame[name])]
+    dates = [name for name in texts if _are_dates(frame[name], dayfirst=base.dayfirst)]
     others = [name for name in texts if name not in dates]
     learned = _learned_types(estimator)
     digits = [name for name in features if frame[name].dtype == "int64" and name not in base.kinds]
@@ -177,13 +177,13 @@ def _readings(
         yield dict.fromkeys(whole, "text"), f"Read as text (dtype='str'): {', '.join(whole)}."
 
 
-def _are_dates(column: "pd.Series[Any]") -> bool:
+def _are_dates(column: "pd.Series[Any]", *, dayfirst: bool) -> bool:
     cells = column.dropna()
     if cells.empty or not cells.str.contains(r"[0-9]").all():
         return False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return bool(pd.to_datetime(cells, errors="coerce").notna().all())
+        return bool(pd.to_datetime(cells, errors="coerce", dayfirst=dayfirst).notna().all())
 
 
 def _kinds_of_digits(estimator: Any, sample: Sample, features: Sequence[str]) -> dict[str, Kind]:

@@ -20,6 +20,8 @@ from training.sample.sample import Sample
 _EITHER_WAY = datetime(2001, 3, 2, 4, 5, 6, 789, UTC)
 """A moment whose day could be a month."""
 
+_AS_TEXT = "read this column as text (--kind NAME=text, and dtype in your script), and parse it in a step of the model"
+
 
 def feature_names(estimator: Any, sample: Sample, targets: Sequence[str], named: Sequence[str] | None) -> list[str]:
     """Returns the model's columns in the sample: the named ones, its own (`feature_names_in_`), or all but the targets.
@@ -94,7 +96,8 @@ def _date_format(name: str, column: "pd.Series[Any]", sample: Sample, script: Sc
         warnings.simplefilter("ignore")
         found = guess_datetime_format(first, dayfirst=script.dialect.dayfirst)
     if found is None:
-        raise Unprocessable.at(name, f"pandas cannot guess the format of the date {first!r}; write it as 2026-12-31")
+        advice = _AS_TEXT if script.dialect.dayfirst else "write it as 2026-12-31"
+        raise Unprocessable.at(name, f"pandas cannot guess the format of the date {first!r}; {advice}")
     _require_one_order(name, first, str(found), dayfirst=script.dialect.dayfirst)
     return str(found)
 
@@ -114,9 +117,10 @@ def _require_one_order(name: str, first: str, format: str, *, dayfirst: bool) ->
             f"pandas reads {first!r} as {format}, but a file that begins with {example!r} as {other}, so your script "
             "takes days for months there. "
             + (
-                "Leave out --dayfirst, and dayfirst in `read_csv` of your script"
+                "Leave out --dayfirst, and dayfirst in `read_csv` of your script. If another column needs it, "
+                + _AS_TEXT
                 if dayfirst
-                else "Pass dayfirst=True to `read_csv` in your script, and --dayfirst here"
-            )
-            + ", or write dates as 2026-12-31",
+                else "Pass dayfirst=True to `read_csv` in your script, and --dayfirst here, "
+                "or write dates as 2026-12-31"
+            ),
         )
