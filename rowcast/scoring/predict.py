@@ -139,7 +139,7 @@ def _predict(model: "LoadedModel", table: Table, wanted: Wanted) -> Values:
 
 
 def as_array(answer: Any, estimator: Any) -> NDArray[Any]:
-    """Returns a method's answer. Dates are texts as in pandas' CSV: without a time if no class has one."""
+    """Returns a method's answer. Dates are texts as in `str`: without a time if no class has one, `NaT` if missing."""
     values = np.asarray(answer)
     if values.dtype.kind != "M":
         return values
