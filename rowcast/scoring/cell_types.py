@@ -3,44 +3,23 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rowcast.models.cells import NAT_TEXTS, boolean, number, numbers, whole_number
+from rowcast.models.cells import boolean, number, numbers, whole_number
 from rowcast.models.model_manifest import Feature
 from rowcast.scoring.cell_format import Reading
+from rowcast.scoring.typed.column_type import InvalidCell, column_dtype, filler, is_whole_dtype, missing_value
+from rowcast.scoring.typed.date_cells import read_dates
 
 Column = Any
 """The values of one feature, shape (rows,): a numpy array or one of pandas', of the type that `column_dtype` gives."""
 
-_DTYPES = {"number": "float64", "integer": "int64", "text": "str", "date": "datetime64[us]", "category": "category"}
-_FILLERS = {"number": 0.0, "integer": 0, "boolean": False, "text": "", "date": pd.NaT, "category": math.nan}
 _SHOWN_CATEGORIES = 5
 _DIGITS = re.compile(r"\s*[+-]?[0-9]{1,4000}\s*")
-_OFFSET = re.compile(r"(?:Z|(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})?)$", re.IGNORECASE)
-_NANOSECONDS = re.compile(r":[0-9]{1,2}\.[0-9]{7}")
-
-
-class InvalidCell(ValueError):
-    """A cell that its feature does not accept. The text says what the feature accepts."""
-
-
-def column_dtype(feature: Feature) -> str:
-    """Pandas' type of the feature's column. It depends only on the feature, so it is the same in every chunk."""
-    if feature.dtype is not None:
-        return feature.dtype
-    if feature.kind == "boolean":
-        return "object" if feature.missing else "bool"
-    return _DTYPES[feature.kind]
-
-
-def is_whole_dtype(dtype: str) -> bool:
-    """Returns whether a numpy type, for example `uint8`, holds whole numbers only."""
-    return dtype.startswith(("int", "uint"))
 
 
 def as_column(feature: Feature, values: Sequence[Any]) -> Column:
@@ -77,7 +56,7 @@ def convert(feature: Feature, cells: Sequence[str], reading: Reading) -> tuple[C
     if column_dtype(feature) == "float64" and (numbers := _plain_numbers(cells, reading)) is not None:
         return numbers, {}
     distinct = list(dict.fromkeys(cells))  # a column of text has few different cells
-    read = _read_dates if feature.kind == "date" else _read_each
+    read = read_dates if feature.kind == "date" else _read_each
     values, faults = read(feature, distinct, reading)
     codes = {cell: code for code, cell in enumerate(distinct)}
     column = as_column(feature, values).take(np.array([codes[cell] for cell in cells], np.int64))
@@ -92,85 +71,11 @@ def _read_each(feature: Feature, cells: Sequence[str], reading: Reading) -> tupl
     faults: dict[str, str] = {}
     for cell in cells:
         try:
-            values.append(_missing(feature, cell) if cell in reading.na_texts else read(cell))
+            values.append(missing_value(feature, cell) if cell in reading.na_texts else read(cell))
         except InvalidCell as fault:
-            values.append(_filler(feature))
+            values.append(filler(feature))
             faults[cell] = str(fault)
     return values, faults
-
-
-def _read_dates(feature: Feature, cells: Sequence[str], reading: Reading) -> tuple[list[Any], dict[str, str]]:
-    """Reads dates in the feature's format; pandas does it for all at once.
-
-    In a file with other UTC offsets, or with more digits of seconds, pandas would give the whole column another type.
-    """
-    faults: dict[str, str] = {}
-    texts: list[str | None] = []
-    for cell in cells:
-        is_missing = cell in reading.na_texts or cell in NAT_TEXTS
-        texts.append(None if is_missing else cell)
-        try:
-            if is_missing:
-                _missing(feature, cell)
-        except InvalidCell as fault:
-            faults[cell] = str(fault)
-    parsed = _parsed(feature, texts)
-    if parsed is None or not _fits(parsed.dtype, column_dtype(feature)):
-        misfits = {text: why for text in texts if text is not None and (why := _misfit(text, column_dtype(feature)))}
-        faults |= misfits
-        texts = [None if text in misfits else text for text in texts]
-        parsed = _parsed(feature, texts)
-    if parsed is None:  # offsets that are not numbers
-        parsed = pd.Series([pd.NaT] * len(texts))
-    for text in (texts[row] for row in np.flatnonzero(parsed.isna().to_numpy()).tolist()):
-        if text is not None:
-            faults[text] = f"not a date: write it as {feature.date_format or 'ISO 8601'}"
-    dates = list(parsed)
-    unit = str(np.datetime_data(np.dtype(column_dtype(feature).partition(",")[0].rstrip("]") + "]"))[0])
-    for row, (text, date) in enumerate(zip(texts, dates, strict=True) if parsed.dt.unit != unit else ()):
-        try:
-            dates[row] = date if date is pd.NaT else date.as_unit(unit, round_ok=False)
-        except ValueError:  # OutOfBoundsDatetime is one
-            dates[row] = pd.NaT
-            faults[str(text)] = f"does not fit into {column_dtype(feature)}, the type of the column"
-    return dates, faults
-
-
-def _parsed(feature: Feature, texts: Sequence[Any]) -> "pd.Series[Any] | None":
-    """Returns the dates, with NaT for other texts. If they have several offsets from UTC, it returns None."""
-    try:
-        return pd.to_datetime(pd.Series(texts, dtype="object"), format=feature.date_format, errors="coerce")
-    except ValueError:
-        return None
-
-
-def _fits(found: Any, dtype: str) -> bool:
-    """Returns whether dates of the type that pandas found have the unit and the offset from UTC of `dtype`."""
-    return _offset_of(found) == _offset_of(pd.api.types.pandas_dtype(dtype)) and (
-        "[ns" in dtype or "[ns" not in str(found)
-    )
-
-
-def _offset_of(dtype: Any) -> timedelta | None:
-    """Returns the offset from UTC of dates of a type; None for dates without a time zone."""
-    return dtype.tz.utcoffset(None) if isinstance(dtype, pd.DatetimeTZDtype) else None
-
-
-def _misfit(cell: str, dtype: str) -> str | None:
-    """Returns why pandas would give a column with this cell another type than `dtype`; None if it would not."""
-    wanted = pd.api.types.pandas_dtype(dtype)
-    written = _OFFSET.search(cell)
-    if isinstance(wanted, pd.DatetimeTZDtype) and written and _offset(written) != wanted.tz.utcoffset(None):
-        return f"another offset from UTC than the sample's: convert the dates to {wanted.tz}"
-    if "[ns" not in dtype and _NANOSECONDS.search(cell):
-        return "more than six digits of a second: the sample has none with more"
-    return None
-
-
-def _offset(found: re.Match[str]) -> timedelta:
-    sign, hours, minutes = found.group("sign", "hours", "minutes")
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-    return -offset if sign == "-" else offset
 
 
 def _plain_numbers(cells: Sequence[str], reading: Reading) -> NDArray[np.float64] | None:
@@ -205,7 +110,7 @@ def _numbers(feature: Feature, reading: Reading) -> Callable[[str], float]:
             raise InvalidCell("not a finite number")
         if abs(value) > largest:
             raise InvalidCell(_beyond(feature, float(limits.min), float(limits.max)))
-        return float(_missing(feature, cell)) if value in reading.na_numbers else value
+        return float(missing_value(feature, cell)) if value in reading.na_numbers else value
 
     return read
 
@@ -297,26 +202,6 @@ def _categories(feature: Feature, _reading: Reading) -> Callable[[str], Any]:
 
 def _texts(_feature: Feature, _reading: Reading) -> Callable[[str], str]:
     return str
-
-
-def _missing(feature: Feature, cell: str) -> Any:
-    """Returns the value of a missing cell."""
-    if not feature.missing:
-        what = f"{cell!r} means missing" if cell else "empty"
-        because = (
-            "pandas would then read the whole column as floats, for which the model predicts something else"
-            if feature.kind == "integer"
-            else f"the column of the file is {feature.dtype}, which has no missing values"
-            if feature.kind == "number" and is_whole_dtype(column_dtype(feature))
-            else "the model does not accept a missing value here"
-        )
-        raise InvalidCell(f"{what}, and {because}")
-    return pd.NaT if feature.kind == "date" else math.nan
-
-
-def _filler(feature: Feature) -> Any:
-    """Returns any value of the feature's type, which takes the place of an invalid cell."""
-    return _FILLERS[feature.kind]
 
 
 def _is_aware(dtype: str) -> bool:

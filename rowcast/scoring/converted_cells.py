@@ -13,8 +13,8 @@ from rowcast.csv import scan
 from rowcast.csv.write import csv_cell
 from rowcast.models.cells import FALSE, TRUE, number
 from rowcast.models.model_manifest import Feature
-from rowcast.scoring.cell_types import column_dtype
 from rowcast.scoring.feature_columns import InvalidCells
+from rowcast.scoring.typed.column_type import column_dtype
 
 FILE_FORMS = ("bool", "datetime64")
 """Values of `Spec.dtypes` for columns that are written as `in_file_form` reads them."""

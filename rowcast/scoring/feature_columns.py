@@ -19,7 +19,8 @@ from rowcast.csv.number_cells import read_numbers
 from rowcast.models.cells import FALSE, TRUE
 from rowcast.models.model_manifest import Feature
 from rowcast.scoring.cell_format import Reading
-from rowcast.scoring.cell_types import Column, as_column, column_dtype, convert
+from rowcast.scoring.cell_types import Column, as_column, convert
+from rowcast.scoring.typed.column_type import column_dtype
 
 InvalidCells = dict[int, tuple[str, str, str]]
 """For each row with an invalid cell, by index: column, cell and reason of the first one, in the features' order."""

@@ -16,9 +16,10 @@ from rowcast.jobs.options import Options
 from rowcast.models.model_manifest import Feature
 from rowcast.models.row_values import cell_text
 from rowcast.scoring.cell_format import Reading
-from rowcast.scoring.cell_types import Column, column_dtype, convert, is_whole_dtype
+from rowcast.scoring.cell_types import Column, convert
 from rowcast.scoring.converted_cells import FILE_FORMS, empty_texts, in_file_form, retyped_cells, stated_problems
 from rowcast.scoring.feature_columns import InvalidCells, read_columns
+from rowcast.scoring.typed.column_type import column_dtype, is_whole_dtype
 
 if TYPE_CHECKING:
     from rowcast.models.loading.load import Container, LoadedModel

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from rowcast.errors import WrongColumnType
 from rowcast.models.model_manifest import Feature, Kind
-from rowcast.scoring.cell_types import column_dtype
+from rowcast.scoring.typed.column_type import column_dtype
 from worker.conversion.features_by_name import FeaturesByName, unlike
 
 _WORDS: dict[Kind, str] = {
