@@ -1,6 +1,6 @@
 // Forms are sent without leaving the page, so that what was typed stays if they are refused.
 
-import { dropDraft, dropFile, dropSent, isUnsent } from "./drafts.js";
+import { dropDraft, dropFile, dropSent, isUnsent, tellDrafts } from "./drafts.js";
 import { announce, element, notify, problemBox } from "./messages.js";
 import { asLast, put } from "./navigation.js";
 import { outdate } from "./row_form.js";
@@ -21,12 +21,14 @@ export function sendForm(form, button) {
     try {
       const page = await fetchPage(attribute("action"), { method: "POST", body });
       if (page.response.redirected) forget(form, data);
-      if (!isLast()) return;
-      if (page.response.status === 401) await askKey(() => sendForm(form, button), form);
+      if (!isLast()) {
+        if (!page.response.redirected) tellUndone(form, refusalOf(page).detail);
+      } else if (page.response.status === 401) await askKey(() => sendForm(form, button), form);
       else answer(form, page, data);
     } catch {
       const fault = (await hasUnreadable(data)) ? `The file was not sent: ${UNREADABLE}` : UNREACHED;
       if (isLast()) refuse(form, "Not sent", fault);
+      else tellUndone(form, fault);
     } finally {
       delete form.dataset.sent;
       button?.removeAttribute("aria-busy");
@@ -41,24 +43,30 @@ async function hasUnreadable(data) {
   return (await Promise.all(files.map(isReadable))).includes(false);
 }
 
+// Says that a job's form was refused after the page of the job was left. Otherwise it would be taken as done.
+function tellUndone(form, detail) {
+  const [, href] = form.getAttribute("action").match(/(.*\/ui\/jobs\/[^/]+)\/\w+$/) ?? [];
+  const job = form.closest("main")?.querySelector("h1").textContent;
+  if (href) notify(`${job}: “${form.querySelector("button").textContent}” was not done. ${detail}`, { href });
+}
+
 // Forgets what the service has by now.
 function forget(form, sent) {
   if ("draft" in form.dataset) dropSent(form, sent);
   if ("file" in form.dataset) dropFile(form);
+  if (!form.isConnected) tellDrafts(); // another page says that they are not sent
   const [, deleted] = form.getAttribute("action").match(/(.*)\/delete$/) ?? [];
   if (deleted) dropDraft(deleted);
 }
 
 // Shows what the service answered to a form: its page, a part of this one, or why it was refused.
 function answer(form, page, sent) {
-  const { status, redirected, url } = page.response;
+  const { redirected, url } = page.response;
   const part = "part" in form.dataset && page.main?.querySelector("form[data-part]");
   const isMissing = "part" in form.dataset && !part; // for example because the model of the row was removed
   if (!page.main || isMissing || "error" in page.main.dataset) {
-    const box = page.main?.querySelector(".problem h2") ? ".problem h2" : "h1";
-    const [title, detail] = page.main?.querySelectorAll(`${box}, ${box} + p`) ?? [];
-    const help = page.main?.querySelector("[data-help]")?.getAttribute("href");
-    refuse(form, title?.textContent ?? "Not taken", detail?.textContent ?? `The service answered with status ${status}.`, help);
+    const { title, detail, help } = refusalOf(page);
+    refuse(form, title, detail, help);
   } else if (part) {
     replaceForm(form, part, sent);
   } else {
@@ -68,6 +76,17 @@ function answer(form, page, sent) {
     put(page, address, { push: address !== location.href || "step" in form.dataset, place: address });
     if (isLeft && !byId("main").querySelector("form[data-draft]")) notify("What you typed is kept. It is shown again when the job has ended.");
   }
+}
+
+// Returns why the service refused a form.
+function refusalOf({ response, main }) {
+  const box = main?.querySelector(".problem h2") ? ".problem h2" : "h1";
+  const [title, detail] = main?.querySelectorAll(`${box}, ${box} + p`) ?? [];
+  return {
+    title: title?.textContent ?? "Not taken",
+    detail: detail?.textContent ?? `The service answered with status ${response.status}.`,
+    help: main?.querySelector("[data-help]")?.getAttribute("href"),
+  };
 }
 
 function filtered(fields) {

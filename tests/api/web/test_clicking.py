@@ -222,6 +222,14 @@ def test_a_key_that_is_no_longer_valid_is_asked_for_in_place(guarded_page: tuple
     page.get_by_role("button", name="Use this key").click()
     expect(page.locator("#progress-text")).to_contain_text("1 of them bad")
 
+    page.evaluate("sessionStorage.setItem('rowcast-key', 'rc_old')")
+    page.get_by_role("link", name="Download the result").click()
+    expect(page.locator("#news")).to_contain_text("does not know this API key")
+    page.get_by_label("API key").fill(secret)
+    with page.expect_download():
+        page.get_by_role("button", name="Use this key").click()
+    expect(page.locator("#news")).to_be_hidden()
+
     page.clock.install()
     page.get_by_role("link", name="Queue").click()  # a page that refreshes takes no slow link back
     expect(page.get_by_role("heading", name="Queue")).to_be_visible()

@@ -91,6 +91,15 @@ def test_a_file_of_corrections_that_is_refused_stays_chosen(page: Page, bad: str
     page.get_by_label("Corrected rows").set_input_files([wrong])
     page.get_by_role("button", name="Send corrected rows").click()
     expect(page.get_by_role("alert")).to_contain_text("has no column '_row'")
+    held = hold_requests(page, "**/repair")
+    with page.expect_request("**/repair"):
+        page.get_by_role("button", name="Send corrected rows").click()
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+    held[0].continue_()
+    page.get_by_role("link", name="“Send corrected rows” was not done. header line: has no column '_row'").click()
+    page.unroute("**/repair")
+    expect(page.get_by_role("heading", name="Correct bad rows")).to_be_visible()
     assert page.get_by_label("Corrected rows").evaluate("({ files }) => files[0].name") == "wrong.csv"
     file = tmp_path / "removed.csv"
     file.write_bytes(b"_row,age\n2,31\n")
