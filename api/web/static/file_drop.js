@@ -33,3 +33,9 @@ addEventListener("drop", (event) => {
   input.dispatchEvent(new Event("change", { bubbles: true }));
   if (input.id !== "file") announce(`${file.name} chosen`);
 });
+
+// If the same file is chosen again, Chromium says that nothing was. It is another one if it was changed since, which could
+// not be read.
+addEventListener("cancel", ({ target }) => {
+  if (target.files?.length) target.dispatchEvent(new Event("change", { bubbles: true }));
+});

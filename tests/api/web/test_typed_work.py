@@ -372,6 +372,19 @@ def test_a_file_that_changes_while_it_is_sent_is_named(quiet: Page, tmp_path: Pa
     expect(quiet.locator("#news")).to_contain_text("in.csv was changed while it was sent")
 
 
+def test_a_file_that_was_changed_can_be_chosen_again(quiet: Page, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_bytes(SMALL)
+    quiet.goto("/")
+    quiet.get_by_label("CSV file").set_input_files(file)
+    expect(quiet.locator("#check")).to_contain_text("About 1 row")
+    file.write_bytes(SMALL + b"27,3\n28,3\n")
+    quiet.get_by_label("CSV file").set_input_files(file)  # Chromium fires no event of a change
+    expect(quiet.locator("#check")).to_contain_text("About 3 rows")
+    quiet.get_by_role("button", name="Predict", exact=True).click()
+    expect(quiet.get_by_role("heading", name="in.csv")).to_be_visible()
+
+
 def test_a_name_with_parentheses_is_kept(page: Page) -> None:
     page.goto("/")
     page.get_by_label("CSV file").set_input_files([{"name": "naïve (1)'.csv", "mimeType": "", "buffer": SMALL}])
