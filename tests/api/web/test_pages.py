@@ -383,7 +383,7 @@ def test_a_page_with_all_that_it_loads_is_small(page: Page, stack: Stack) -> Non
             }"""
         )
         assert {re.sub(r".*/static/[0-9a-f]+/", "/static/", url) for url in loaded} <= set(LOADED), path
-        assert 10_000 < sent_bytes < 33_000, path
+        assert 10_000 < sent_bytes < 34_000, path
 
 
 @pytest.mark.parametrize("path", ["/", "/ui/jobs"])

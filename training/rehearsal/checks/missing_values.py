@@ -105,9 +105,11 @@ def _with_gaps(script: Script, sample: Sample, base: int, names: Sequence[str]) 
 def allow_gaps(rehearsal: Rehearsal, frame: pd.DataFrame, say: Say, show: Callable[[int, int], None]) -> None:
     """Marks the features that may be missing: those for which script and service predict the same without them."""
     features = rehearsal.draft.features
-    if not rehearsal.script.dialect.na_texts():  # no cell means missing: an empty one is text, and no number
-        texts = [one.model_copy(update={"missing": one.kind == "text"}) for one in features]
-        rehearsal.take(texts, rehearsal.draft.container or "frame")
+    if not rehearsal.script.dialect.na_texts():  # no cell means missing: an empty one is text, or bad
+        frame = rehearsal.frame()
+        texts = {one.name for one in features if one.kind == "text" and (frame[one.name] == "").any()}
+        known = [one.model_copy(update={"missing": one.name in texts}) for one in features]
+        rehearsal.take(known, rehearsal.draft.container or "frame")
         return
     script = _with_types_of(rehearsal.script, features)  # in a file of few rows pandas might find other types
     container = rehearsal.draft.container or "frame"
