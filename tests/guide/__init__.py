@@ -1,0 +1,1 @@
+"""Pages that are followed as a reader would. A package, so that their service ends with the last of these tests."""
