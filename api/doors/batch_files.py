@@ -66,9 +66,9 @@ class BatchFile:
 
     def _keep(self, length: int) -> None:
         """Keeps the length for this end of the batch: after a retry it ends again, with other files."""
-        with suppress(Unavailable), redis_errors(), self._services.redis.pipeline(transaction=True) as pipe:
-            pipe.set(self._length_key, self._ended + b" %d" % length, ex=int(self._services.settings.retention) + 1)
-            pipe.execute()
+        kept_seconds = int(self._services.settings.retention) + 1
+        with suppress(Unavailable), redis_errors():
+            self._services.redis.set(self._length_key, self._ended + b" %d" % length, ex=kept_seconds)
 
     @property
     def _length_key(self) -> str:
